@@ -1,0 +1,87 @@
+//! Ids: `UUIDv7` (RFC 9562), one type per kind of thing, so that they cannot be mixed up.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person with an account.
+    UserId,
+    /// One sign-in: a family of refresh tokens.
+    SessionId,
+    /// One mailed one-time password.
+    OtpId,
+    /// A node of the category tree.
+    CategoryId,
+    /// A product.
+    ProductId,
+    /// Something that can be bought: one variant of a product.
+    VariantId,
+    /// A cart.
+    CartId,
+    /// A line of a cart.
+    CartItemId,
+    /// An order.
+    OrderId,
+    /// A line of an order.
+    OrderItemId,
+    /// An entry of an order's history.
+    HistoryId,
+    /// One attempt to pay an order.
+    PaymentId,
+    /// Money given back.
+    RefundId,
+    /// An entry of a customer's address book.
+    AddressId,
+    /// A shipping zone: a set of countries.
+    ZoneId,
+    /// A shipping method.
+    MethodId,
+    /// A parcel.
+    ShipmentId,
+    /// A place that holds stock.
+    LocationId,
+    /// An entry of the stock ledger.
+    MovementId,
+    /// Stock held for one line of an order.
+    ReservationId,
+    /// A domain event in the outbox.
+    EventId,
+    /// An event or mail on its way to one receiver.
+    DeliveryId,
+    /// One submitted batch.
+    OperationId,
+}

@@ -1,0 +1,157 @@
+//! Money: whole minor units and an ISO 4217 currency; no floats anywhere.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result};
+
+/// An ISO 4217 currency with its own number of decimals.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// The US dollar, the shop's default.
+    pub const USD: Self = Self(iso_currency::Currency::USD);
+
+    /// The three-letter code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// How many decimals an amount of this currency has: 2 for USD, 0 for JPY, 3 for KWD.
+    #[must_use]
+    pub fn decimals(self) -> u32 {
+        u32::from(self.0.exponent().unwrap_or(0))
+    }
+
+    /// Reads an amount in major units: ASCII `[0-9]+(\.[0-9]+)?`, with at most this currency's decimals.
+    ///
+    /// # Errors
+    /// A sentence for the caller: not a decimal, too many decimals, or above [`Amount::MAX`].
+    ///
+    /// ```
+    /// use shop_core::money::{Amount, Currency};
+    /// assert_eq!(Currency::USD.parse_amount("19.9"), Ok(Amount(1990)));
+    /// assert!(Currency::USD.parse_amount("19.999").is_err());
+    /// ```
+    pub fn parse_amount(self, text: &str) -> Result<Amount, String> {
+        let (whole, fraction) = text.split_once('.').map_or((text, None), |(a, b)| (a, Some(b)));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || fraction.is_some_and(|part| !digits(part)) || text.len() > 40 {
+            return Err("Must be a decimal string such as \"19.99\".".into());
+        }
+        let fraction = fraction.unwrap_or("");
+        let decimals = self.decimals() as usize;
+        if fraction.len() > decimals {
+            return Err(format!("{} has at most {decimals} decimal places.", self.code()));
+        }
+        let minor = format!("{whole}{fraction:0<decimals$}");
+        match minor.trim_start_matches('0') {
+            "" => Ok(Amount(0)),
+            minor => match minor.parse::<i64>() {
+                Ok(minor) if minor <= Amount::MAX.0 => Ok(Amount(minor)),
+                _ => Err(format!("Must be at most {}.", self.format_amount(Amount::MAX))),
+            },
+        }
+    }
+
+    /// Writes an amount in major units with all decimals of this currency: `"19.99"`, `"80"`, `"1.250"`.
+    #[must_use]
+    pub fn format_amount(self, amount: Amount) -> String {
+        let decimals = self.decimals();
+        if decimals == 0 {
+            return amount.0.to_string();
+        }
+        let scale = 10_u64.pow(decimals);
+        let minor = amount.0.unsigned_abs();
+        let sign = if amount.0 < 0 { "-" } else { "" };
+        format!("{sign}{}.{:0width$}", minor / scale, minor % scale, width = decimals as usize)
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = String;
+
+    fn from_str(code: &str) -> Result<Self, String> {
+        iso_currency::Currency::from_code(code)
+            .filter(|currency| currency.exponent().is_some())
+            .map(Self)
+            .ok_or_else(|| format!("{code:?} is not an ISO 4217 currency code."))
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        code.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// An amount in minor units (cents); the currency stands in the same object, once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Amount(pub i64);
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount accepted on input, 10^15 minor units: a thousand lines of it still fit in an `i64`.
+    pub const MAX: Self = Self(1_000_000_000_000_000);
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn plus(self, other: Self) -> Result<Self> {
+        self.0.checked_add(other.0).map(Self).ok_or_else(too_large)
+    }
+
+    /// The difference; may be negative.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn minus(self, other: Self) -> Result<Self> {
+        self.0.checked_sub(other.0).map(Self).ok_or_else(too_large)
+    }
+
+    /// The amount `quantity` times.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn times(self, quantity: i64) -> Result<Self> {
+        self.0.checked_mul(quantity).map(Self).ok_or_else(too_large)
+    }
+
+    /// The sum of many.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::plus)
+    }
+}
+
+fn too_large() -> Error {
+    Error::invalid("amount", "The amount is too large.")
+}

@@ -1,0 +1,199 @@
+//! Lists: pages by number, and pages by cursor whose cost does not grow with the page.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// How many results a page holds unless the caller says otherwise.
+pub const DEFAULT_PAGE_SIZE: u32 = 20;
+/// The most results of one page: one answer stays small.
+pub const MAX_PAGE_SIZE: u32 = 100;
+/// The highest page number: beyond it a cursor is the cheaper way.
+pub const MAX_PAGE_NUMBER: u32 = 1_000_000;
+
+/// One key of an order: a field and its direction. The id is always the last tie-breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort<K> {
+    /// By which field.
+    pub key: K,
+    /// From the largest to the smallest.
+    pub descending: bool,
+}
+
+/// Which part of a list is wanted, in which order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest<K> {
+    /// The order, never empty: the list's own default when the caller named none.
+    pub order: Vec<Sort<K>>,
+    /// At most this many results, 1 to [`MAX_PAGE_SIZE`].
+    pub size: u32,
+    /// Where the page begins.
+    pub position: Position,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// The page with this number, from 1; the answer counts all results.
+    Number(u32),
+    /// The first page by cursor; nothing is counted.
+    Start,
+    /// The page after (or before) a cursor; nothing is counted.
+    Cursor(Cursor),
+}
+
+impl<K: SortKey> Default for PageRequest<K> {
+    fn default() -> Self {
+        Self { order: K::default_order(), size: DEFAULT_PAGE_SIZE, position: Position::Number(1) }
+    }
+}
+
+/// A place between two results: the sort keys and the id of the result it stands beside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The values of the order's keys, in their order.
+    #[serde(rename = "k")]
+    pub keys: Vec<SortValue>,
+    /// The id, the last tie-breaker.
+    #[serde(rename = "i")]
+    pub id: Uuid,
+    /// True for the page that ends right before this place, false for the one that begins after it.
+    #[serde(rename = "b")]
+    pub backward: bool,
+    /// The order the cursor was made for, as text; another order refuses it.
+    #[serde(rename = "o")]
+    pub order: String,
+}
+
+/// A sort key's value. Text compares bytewise (the core folds it before it is stored).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SortValue {
+    /// A number, or an instant in microseconds since 1970.
+    Number(i64),
+    /// Folded text.
+    Text(String),
+}
+
+impl Cursor {
+    /// The opaque form that goes out to clients.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Reads the opaque form back.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming `cursor` when it was not made by [`Cursor::encode`].
+    pub fn decode(text: &str) -> Result<Self> {
+        let refused = || Error::invalid("cursor", "The cursor is not valid.");
+        // A cursor holds a few short keys; anything longer was not made here.
+        if text.len() > 4096 {
+            return Err(refused());
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
+        serde_json::from_slice(&bytes).map_err(|_| refused())
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The results, in the wanted order.
+    pub items: Vec<T>,
+    /// How many results the whole list has; `None` for a page by cursor.
+    pub total: Option<u64>,
+    /// The cursor of the following page; only for a page by cursor.
+    pub next: Option<Cursor>,
+    /// The cursor of the preceding page; only for a page by cursor.
+    pub previous: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// The same page with every result changed.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        let Self { items, total, next, previous } = self;
+        Page { items: items.into_iter().map(change).collect(), total, next, previous }
+    }
+}
+
+/// A sort field that knows its own name, so that orders and cursors can be written as text.
+pub trait SortKey: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    /// The name clients use.
+    fn name(self) -> &'static str;
+    /// Every key that a client may use.
+    fn all() -> &'static [Self];
+    /// The order of the list when the caller names none.
+    fn default_order() -> Vec<Sort<Self>>;
+}
+
+impl<K: SortKey> PageRequest<K> {
+    /// Reads `page`, `page_size`, `cursor` and `ordering` as clients send them (`ordering=-price,name`).
+    ///
+    /// An empty `cursor` asks for the first page by cursor.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming each parameter that is out of bounds or unknown.
+    pub fn parse(
+        page: Option<&str>,
+        page_size: Option<&str>,
+        cursor: Option<&str>,
+        ordering: Option<&str>,
+    ) -> Result<Self> {
+        let mut checks = crate::field::Checks::new();
+        let number = |text: Option<&str>, name: &str, max: u32, default: u32, checks: &mut crate::field::Checks| {
+            let Some(text) = text else { return default };
+            match text.parse::<u32>() {
+                Ok(value) if (1..=max).contains(&value) && text.bytes().all(|b| b.is_ascii_digit()) => value,
+                _ => checks.refuse(name, format!("Must be a whole number from 1 to {max}.")).unwrap_or(default),
+            }
+        };
+        let size = number(page_size, "page_size", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE, &mut checks);
+        let page = number(page, "page", MAX_PAGE_NUMBER, 1, &mut checks);
+        let mut order: Vec<Sort<K>> = Vec::new();
+        for name in ordering.unwrap_or("").split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let (descending, name) = name.strip_prefix('-').map_or((false, name), |name| (true, name));
+            match K::all().iter().find(|key| key.name() == name) {
+                Some(key) if order.iter().all(|sort| sort.key != *key) => {
+                    order.push(Sort { key: *key, descending });
+                }
+                _ => {
+                    let names: Vec<_> = K::all().iter().map(|key| key.name()).collect();
+                    checks.refuse::<()>("ordering", format!("Must be one of: {}.", names.join(", ")));
+                    break;
+                }
+            }
+        }
+        if order.is_empty() {
+            order = K::default_order();
+        }
+        let position = match cursor {
+            None => Position::Number(page),
+            Some("") => Position::Start,
+            Some(text) => match Cursor::decode(text) {
+                Ok(cursor) if cursor.order == order_text(&order) && cursor.keys.len() == order.len() => {
+                    Position::Cursor(cursor)
+                }
+                _ => checks.refuse("cursor", "The cursor is not valid.").unwrap_or(Position::Start),
+            },
+        };
+        checks.finish()?;
+        Ok(Self { order, size, position })
+    }
+
+    /// The order as text, for the cursors made from it.
+    #[must_use]
+    pub fn order_text(&self) -> String {
+        order_text(&self.order)
+    }
+}
+
+fn order_text<K: SortKey>(order: &[Sort<K>]) -> String {
+    let names: Vec<_> =
+        order.iter().map(|sort| format!("{}{}", if sort.descending { "-" } else { "" }, sort.key.name())).collect();
+    names.join(",")
+}
