@@ -1,10 +1,23 @@
 //! The whole business of a shop as a library.
 
+pub mod accounts;
+pub mod actor;
+pub mod batch;
+pub mod cart;
+pub mod catalog;
 pub mod clock;
 pub mod error;
 pub mod field;
 pub mod id;
+pub mod idempotency;
+pub mod inventory;
 pub mod money;
+pub mod orders;
+pub mod outbox;
 pub mod page;
+pub mod payments;
+pub mod shipping;
+pub mod store;
 
+pub use actor::Actor;
 pub use error::{Error, Result};

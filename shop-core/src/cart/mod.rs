@@ -1,0 +1,7 @@
+//! What somebody wants to buy, before it is an order.
+
+mod model;
+mod repository;
+
+pub use model::{Cart, CartItem, CartStatus, MAX_CART_ITEMS};
+pub use repository::{CartRepository, CartWrite};

@@ -1,0 +1,28 @@
+//! What the cart reads and writes.
+
+use async_trait::async_trait;
+
+use super::model::Cart;
+use crate::batch::Change;
+use crate::id::{CartId, UserId};
+use crate::store::StoreResult;
+
+/// Reads of carts.
+///
+/// # Contract
+/// Every read sees all that was committed before it began.
+#[async_trait]
+pub trait CartRepository: Send + Sync {
+    /// The cart with this id, whatever its status.
+    async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>>;
+    /// The open cart of a customer.
+    async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>>;
+}
+
+/// Writes of carts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CartWrite {
+    /// A cart with its lines. Unique: one open cart per customer,
+    /// [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
+    Cart(Change<Cart>),
+}

@@ -1,0 +1,10 @@
+//! Products, variants and categories.
+
+mod model;
+mod repository;
+
+pub use model::{
+    Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,
+    SearchDocument, Variant,
+};
+pub use repository::{CatalogRepository, CatalogWrite};

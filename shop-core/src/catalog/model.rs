@@ -1,0 +1,252 @@
+//! Products, their variants and the category tree.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Entity, Versioned};
+use crate::clock::Timestamp;
+use crate::id::{CategoryId, ProductId, VariantId};
+use crate::money::{Amount, Currency};
+use crate::page::{Sort, SortKey};
+
+/// Whether a product is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// Being prepared; staff see it.
+    Draft,
+    /// Offered to everyone.
+    Active,
+    /// Taken out of the catalog; orders, movements and its sku stay.
+    Archived,
+}
+
+/// A picture somewhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// An http(s) address.
+    pub url: String,
+    /// What it shows, for those who cannot see it.
+    pub alt: String,
+}
+
+/// A product with all its variants, changed as one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Product {
+    /// Identity.
+    pub id: ProductId,
+    /// The name in addresses; unique.
+    pub slug: String,
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// Whether it is offered.
+    pub status: ProductStatus,
+    /// Where it stands in the tree.
+    pub category_id: Option<CategoryId>,
+    /// The currency of its prices.
+    pub currency: Currency,
+    /// The names of the options that tell its variants apart (`["Size"]`), empty for a single variant.
+    pub options: Vec<String>,
+    /// Pictures in order.
+    pub images: Vec<Image>,
+    /// Free facts about it.
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+    /// Its variants in order; archived ones included.
+    pub variants: Vec<Variant>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Counts the changes of the product and its variants.
+    pub version: i64,
+}
+
+impl Product {
+    /// The variants that are offered, in order.
+    pub fn live_variants(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().filter(|variant| !variant.archived)
+    }
+
+    /// The lowest price of an offered variant (zero when there is none): the sort key `price`.
+    #[must_use]
+    pub fn lowest_price(&self) -> Amount {
+        self.live_variants().map(|variant| variant.price).min().unwrap_or_default()
+    }
+
+    /// The variant with this id.
+    #[must_use]
+    pub fn variant(&self, id: VariantId) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.id == id)
+    }
+
+    /// True when a buyer may put this variant into a cart, stock aside.
+    #[must_use]
+    pub fn sells(&self, id: VariantId) -> bool {
+        self.status == ProductStatus::Active && self.variant(id).is_some_and(|variant| !variant.archived)
+    }
+}
+
+impl Versioned for Product {
+    const ENTITY: Entity = Entity::Product;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// Something that can be bought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Identity.
+    pub id: VariantId,
+    /// The stock keeping unit; unique, also among archived variants.
+    pub sku: String,
+    /// What one costs.
+    pub price: Amount,
+    /// A higher price to show beside it.
+    pub compare_at_price: Option<Amount>,
+    /// Its value of each of the product's options.
+    pub options: BTreeMap<String, String>,
+    /// What one weighs.
+    pub weight_grams: i64,
+    /// EAN, UPC or the like.
+    pub barcode: Option<String>,
+    /// Which tax rates apply.
+    pub tax_class: String,
+    /// No longer offered; kept because orders and movements name it.
+    pub archived: bool,
+}
+
+/// A node of the category tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    /// Identity.
+    pub id: CategoryId,
+    /// The name in addresses; unique.
+    pub slug: String,
+    /// What it is called.
+    pub name: String,
+    /// What it holds.
+    pub description: String,
+    /// The node above it.
+    pub parent_id: Option<CategoryId>,
+    /// Its place among its siblings.
+    pub position: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Category {
+    const ENTITY: Entity = Entity::Category;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// The whole category tree at one version. A shop has at most [`MAX_CATEGORIES`], so it fits in one read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CategoryTree {
+    /// Counts the changes of the tree's shape; a change of shape is guarded by it.
+    pub version: i64,
+    /// Every node, in no particular order.
+    pub categories: Vec<Category>,
+}
+
+/// The most categories of one shop: the tree is read whole when it changes.
+pub const MAX_CATEGORIES: usize = 5_000;
+
+/// The folded words of a product, per field, that a search looks into. Made by the core so that every store
+/// finds the same (see [`crate::text`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchDocument {
+    /// Words of the name.
+    pub name: Vec<String>,
+    /// Words of all skus.
+    pub sku: Vec<String>,
+    /// Words of the description.
+    pub description: Vec<String>,
+}
+
+/// Which products a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductFilter {
+    /// Folded query words; all must match as prefixes of words of the product. Empty: no search.
+    pub search: Vec<String>,
+    /// In this category or below it.
+    pub category: Option<CategoryId>,
+    /// Only this status.
+    pub status: Option<ProductStatus>,
+    /// Lowest price at least this.
+    pub min_price: Option<Amount>,
+    /// Lowest price at most this.
+    pub max_price: Option<Amount>,
+    /// At least one offered variant can be sold now (or none can).
+    pub in_stock: Option<bool>,
+}
+
+/// By what a list of products can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProductSort {
+    /// Folded name.
+    Name,
+    /// Lowest price.
+    Price,
+    /// When it was made.
+    CreatedAt,
+    /// With a search: 0 when all words match in the name, 1 when in name and sku together, 2 otherwise.
+    /// Without one: 0 for all.
+    Relevance,
+}
+
+impl SortKey for ProductSort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Price => "price",
+            Self::CreatedAt => "created_at",
+            Self::Relevance => "relevance",
+        }
+    }
+    fn all() -> &'static [Self] {
+        &[Self::Name, Self::Price, Self::CreatedAt, Self::Relevance]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
+
+/// By what a list of categories can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CategorySort {
+    /// Place among its siblings.
+    Position,
+    /// Folded name.
+    Name,
+}
+
+impl SortKey for CategorySort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Position => "position",
+            Self::Name => "name",
+        }
+    }
+    fn all() -> &'static [Self] {
+        &[Self::Position, Self::Name]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::Position, descending: false }, Sort { key: Self::Name, descending: false }]
+    }
+}

@@ -1,0 +1,62 @@
+//! What the catalog reads and writes.
+
+use async_trait::async_trait;
+
+use super::model::{Category, CategorySort, CategoryTree, Product, ProductFilter, ProductSort};
+use crate::batch::Change;
+use crate::id::{CategoryId, ProductId, VariantId};
+use crate::page::{Page, PageRequest};
+use crate::store::StoreResult;
+
+/// Reads of the catalog.
+///
+/// # Contract
+/// Every read sees all that was committed before it began. A product always comes with all its variants, in
+/// their order. Lists by several ids answer in no particular order and leave out what is absent.
+#[async_trait]
+pub trait CatalogRepository: Send + Sync {
+    /// The product with this id.
+    async fn product(&self, id: ProductId) -> StoreResult<Option<Product>>;
+    /// The product with this slug.
+    async fn product_by_slug(&self, slug: &str) -> StoreResult<Option<Product>>;
+    /// The products with these ids.
+    async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>>;
+    /// The products that have one of these variants, each once.
+    async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>>;
+    /// The product that has a variant with this sku, archived or not.
+    async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>>;
+    /// The products of a list.
+    async fn list_products(
+        &self,
+        filter: &ProductFilter,
+        page: &PageRequest<ProductSort>,
+    ) -> StoreResult<Page<Product>>;
+    /// The category with this id.
+    async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>>;
+    /// The category with this slug.
+    async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>>;
+    /// The whole tree, and its version, from one snapshot.
+    async fn category_tree(&self) -> StoreResult<CategoryTree>;
+    /// The categories of a list.
+    async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>>;
+}
+
+/// Writes of the catalog.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CatalogWrite {
+    /// A product with all its variants; variants are added or changed by id and never removed, and the words
+    /// for search are replaced ([`Product::search_document`]).
+    /// Unique: [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
+    /// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).
+    Product(Change<Product>),
+    /// A category. Unique: [`Unique::CategorySlug`](crate::batch::Unique::CategorySlug). Deleting one moves its
+    /// children to its parent and takes its products out of any category; each of those rows counts a version up.
+    Category(Change<Category>),
+    /// The tree's shape changes from this version to the next. Guard: it is the tree's version; else
+    /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of [`Entity::CategoryTree`](crate::batch::Entity::CategoryTree)
+    /// with the nil id.
+    ReshapeTree {
+        /// The version the decision saw.
+        from: i64,
+    },
+}

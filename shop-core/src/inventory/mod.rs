@@ -1,0 +1,10 @@
+//! Stock, reservations and the ledger.
+
+mod model;
+mod repository;
+
+pub use model::{
+    InventorySort, Location, Movement, MovementFilter, MovementReason, Reservation, ReservationFilter,
+    ReservationStatus, StockDelta, StockFilter, StockLevel, StockSort,
+};
+pub use repository::{InventoryRepository, InventoryWrite, StockSettings};

@@ -1,0 +1,286 @@
+//! Stock: where it lies, what is held for whom, and the ledger of every change.
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Entity, Versioned};
+use crate::clock::Timestamp;
+use crate::id::{LocationId, MovementId, OrderId, OrderItemId, ProductId, ReservationId, VariantId};
+use crate::page::{Sort, SortKey};
+
+/// A place that holds stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Identity.
+    pub id: LocationId,
+    /// What staff call it.
+    pub name: String,
+    /// Its short name; unique.
+    pub code: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: Option<String>,
+    /// Orders are served from the smallest number first.
+    pub priority: i64,
+    /// Where stock goes that names no place; exactly one location is it.
+    pub is_default: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Location {
+    const ENTITY: Entity = Entity::Location;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// The stock of one variant at one location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockLevel {
+    /// Of what.
+    pub variant_id: VariantId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// Its sku (it never changes for a variant that has stock).
+    pub sku: String,
+    /// Where.
+    pub location_id: LocationId,
+    /// How many lie there: the sum of all movements.
+    pub on_hand: i64,
+    /// How many of them are held for orders.
+    pub reserved: i64,
+    /// From this many available on, it is low.
+    pub low_stock_threshold: i64,
+    /// False: not counted; it can always be sold and is never reserved.
+    pub tracked: bool,
+    /// More may be sold than is there.
+    pub backorder: bool,
+}
+
+impl StockLevel {
+    /// How many can be promised from here now; negative when backorders went below.
+    #[must_use]
+    pub fn available(&self) -> i64 {
+        self.on_hand.saturating_sub(self.reserved)
+    }
+}
+
+/// An entry of the append-only ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Movement {
+    /// Identity; sorts by time.
+    pub id: MovementId,
+    /// Of what.
+    pub variant_id: VariantId,
+    /// Its sku.
+    pub sku: String,
+    /// Where.
+    pub location_id: LocationId,
+    /// How many more (or fewer) lie there.
+    pub delta: i64,
+    /// Why.
+    pub reason: MovementReason,
+    /// In words.
+    pub note: String,
+    /// For which order.
+    pub order_id: Option<OrderId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Why stock changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementReason {
+    /// Delivered by a supplier.
+    Received,
+    /// Came back from a buyer.
+    Returned,
+    /// Broken.
+    Damaged,
+    /// Gone.
+    Lost,
+    /// Counted anew.
+    Correction,
+    /// Left with a parcel.
+    Shipped,
+    /// Moved between locations.
+    Transfer,
+}
+
+/// Where stock that was held for an order stands. It ends exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReservationStatus {
+    /// Held while the order waits for its payment.
+    Held,
+    /// Held for an order that is paid or needs no payment first.
+    Committed,
+    /// All of it left with parcels.
+    Consumed,
+    /// Given back because the order was canceled.
+    Released,
+    /// Given back because the payment never came.
+    Expired,
+}
+
+impl ReservationStatus {
+    /// True while it counts into [`StockLevel::reserved`].
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Held | Self::Committed)
+    }
+}
+
+/// Stock held at one location for one line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// Identity.
+    pub id: ReservationId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// For which line of it.
+    pub order_item_id: OrderItemId,
+    /// Of what.
+    pub variant_id: VariantId,
+    /// Its sku.
+    pub sku: String,
+    /// Where.
+    pub location_id: LocationId,
+    /// How many were held at first.
+    pub quantity: i64,
+    /// How many are still held: `quantity` less what left with parcels; 0 when it ended.
+    pub remaining: i64,
+    /// Where it stands.
+    pub status: ReservationStatus,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Reservation {
+    const ENTITY: Entity = Entity::Reservation;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A change of counts that the store judges where it writes them, so that no two decisions can take the same unit.
+///
+/// The rule, in every store: with `on_hand' = on_hand + self.on_hand` and `reserved' = reserved + self.reserved`,
+/// it is refused unless `reserved' ≥ 0`, and unless one of these holds: `reserved' ≤ on_hand'`; the level allows
+/// backorders; or it takes nothing (`self.on_hand ≥ 0` and `self.reserved ≤ 0`). A delta that reserves
+/// (`self.reserved > 0`) is also refused when the level is not tracked. Refused means
+/// [`Conflict::Stock`](crate::batch::Conflict::Stock), a missing level too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockDelta {
+    /// Of what.
+    pub variant_id: VariantId,
+    /// Where.
+    pub location_id: LocationId,
+    /// Change of what lies there.
+    pub on_hand: i64,
+    /// Change of what is held.
+    pub reserved: i64,
+}
+
+impl StockDelta {
+    /// The rule above, for stores that judge in memory.
+    #[must_use]
+    pub fn apply(&self, level: &StockLevel) -> Option<(i64, i64)> {
+        let on_hand = level.on_hand.checked_add(self.on_hand)?;
+        let reserved = level.reserved.checked_add(self.reserved)?;
+        let takes = self.on_hand < 0 || self.reserved > 0;
+        let covered = reserved <= on_hand || level.backorder || !takes;
+        (reserved >= 0 && covered && (self.reserved <= 0 || level.tracked)).then_some((on_hand, reserved))
+    }
+}
+
+/// Which stock levels a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StockFilter {
+    /// Only this sku's.
+    pub sku: Option<String>,
+    /// Only this variant's.
+    pub variant_id: Option<VariantId>,
+    /// Only this product's.
+    pub product_id: Option<ProductId>,
+    /// Only here.
+    pub location_id: Option<LocationId>,
+    /// Only tracked levels with `on_hand - reserved ≤ low_stock_threshold`.
+    pub low: bool,
+}
+
+/// Which movements a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MovementFilter {
+    /// Only this sku's.
+    pub sku: Option<String>,
+    /// Only this variant's.
+    pub variant_id: Option<VariantId>,
+    /// Only here.
+    pub location_id: Option<LocationId>,
+    /// Only for this order.
+    pub order_id: Option<OrderId>,
+}
+
+/// Which reservations a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReservationFilter {
+    /// Only this sku's.
+    pub sku: Option<String>,
+    /// Only this variant's.
+    pub variant_id: Option<VariantId>,
+    /// Only here.
+    pub location_id: Option<LocationId>,
+    /// Only for this order.
+    pub order_id: Option<OrderId>,
+    /// Only live ones (held or committed), or only ended ones.
+    pub live: Option<bool>,
+}
+
+/// By what the lists of this domain can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InventorySort {
+    /// When it was made (locations, movements, reservations).
+    CreatedAt,
+}
+
+impl SortKey for InventorySort {
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+    fn all() -> &'static [Self] {
+        &[Self::CreatedAt]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
+
+/// By what a list of stock levels can be ordered. Ties are broken by location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StockSort {
+    /// By sku, bytewise.
+    Sku,
+}
+
+impl SortKey for StockSort {
+    fn name(self) -> &'static str {
+        "sku"
+    }
+    fn all() -> &'static [Self] {
+        &[Self::Sku]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::Sku, descending: false }]
+    }
+}

@@ -1,0 +1,229 @@
+//! Orders: what was agreed, frozen at the moment it was agreed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Entity, Versioned};
+use crate::clock::Timestamp;
+use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, UserId, VariantId};
+use crate::money::{Amount, Currency};
+use crate::page::{Sort, SortKey};
+use crate::shipping::Address;
+
+/// What became of an order. Money and parcels are never states of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Agreed, in progress.
+    Placed,
+    /// Paid and all delivered.
+    Completed,
+    /// Called off before anything was shipped.
+    Canceled,
+}
+
+/// Where the money of an order stands; derived from its payments by one function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Nothing was authorized or captured.
+    NotPaid,
+    /// The total is reserved at the payer's bank.
+    Authorized,
+    /// Less than the total was captured.
+    PartiallyPaid,
+    /// The total was captured.
+    Paid,
+    /// Some of what was captured went back.
+    PartiallyRefunded,
+    /// All that was captured went back.
+    Refunded,
+    /// The order was canceled before money was captured.
+    Voided,
+}
+
+/// Where the parcels of an order stand; derived from its shipments by one function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FulfillmentStatus {
+    /// Nothing has left.
+    Unfulfilled,
+    /// Something has left.
+    PartiallyFulfilled,
+    /// All has left.
+    Fulfilled,
+    /// Something has arrived.
+    PartiallyDelivered,
+    /// All has arrived.
+    Delivered,
+}
+
+/// An order with its lines. The lines never change after placement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Identity; a guest's token is derived from it ([`crate::secret::Keys::order_token`]).
+    pub id: OrderId,
+    /// What people say and write: short, unguessable, speakable; unique.
+    pub number: String,
+    /// The cart it came from; unique, so a cart becomes at most one order.
+    pub cart_id: CartId,
+    /// Whose; `None` for a guest's.
+    pub customer_id: Option<UserId>,
+    /// Where news about it go, as typed.
+    pub email: String,
+    /// The address folded for finding it.
+    pub email_key: String,
+    /// The one currency of every amount in it.
+    pub currency: Currency,
+    /// Its lines.
+    pub items: Vec<OrderItem>,
+    /// Sum of the lines before discounts.
+    pub subtotal: Amount,
+    /// Sum of the lines' discounts.
+    pub discount_total: Amount,
+    /// Price of the shipping.
+    pub shipping_total: Amount,
+    /// Tax contained in or added to the shipping.
+    pub shipping_tax: Amount,
+    /// Sum of all taxes.
+    pub tax_total: Amount,
+    /// What is to be paid.
+    pub total: Amount,
+    /// Captured so far, over all payments.
+    pub amount_paid: Amount,
+    /// Given back so far, over all payments.
+    pub amount_refunded: Amount,
+    /// Where it goes.
+    pub shipping_address: Address,
+    /// Who pays; the shipping address when none was given.
+    pub billing_address: Address,
+    /// How it goes, frozen.
+    pub shipping_method: ShippingMethodSnapshot,
+    /// What became of it.
+    pub status: OrderStatus,
+    /// Where the money stands.
+    pub payment_status: PaymentStatus,
+    /// Where the parcels stand.
+    pub fulfillment_status: FulfillmentStatus,
+    /// The buyer's words.
+    pub note: String,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// When it was canceled.
+    pub canceled_at: Option<Timestamp>,
+    /// Until when it waits for an online payment and holds stock; `None` when it waits for none.
+    pub hold_until: Option<Timestamp>,
+    /// Counts the changes: every batch that touches the order, its payments or its parcels counts it up.
+    pub version: i64,
+}
+
+impl Versioned for Order {
+    const ENTITY: Entity = Entity::Order;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A line of an order: a snapshot that no later change of the catalog touches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderItem {
+    /// Identity.
+    pub id: OrderItemId,
+    /// The product it was.
+    pub product_id: ProductId,
+    /// The variant it was.
+    pub variant_id: VariantId,
+    /// Its sku then.
+    pub sku: String,
+    /// Its name then.
+    pub name: String,
+    /// Its options then.
+    pub options: BTreeMap<String, String>,
+    /// Its price then.
+    pub unit_price: Amount,
+    /// How many.
+    pub quantity: i64,
+    /// This line's share of the discounts.
+    pub discount: Amount,
+    /// This line's tax.
+    pub tax: Amount,
+    /// `unit_price` times `quantity`, before discount and tax.
+    pub line_total: Amount,
+}
+
+/// How an order is shipped, frozen at placement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippingMethodSnapshot {
+    /// The method it was.
+    pub id: MethodId,
+    /// Its name then.
+    pub name: String,
+    /// What it cost this order.
+    pub price: Amount,
+    /// Its carrier then.
+    pub carrier: Option<String>,
+}
+
+/// An entry of an order's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// Identity; sorts by time.
+    pub id: HistoryId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// When.
+    pub at: Timestamp,
+    /// A machine word: `placed`, `payment_captured`, `shipment_shipped`, `canceled`, ….
+    pub event: String,
+    /// Who: `customer`, `guest`, `staff`, `system` or `gateway`.
+    pub actor: String,
+    /// A sentence.
+    pub detail: String,
+}
+
+/// Which orders a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Only this customer's.
+    pub customer_id: Option<UserId>,
+    /// Only this status.
+    pub status: Option<OrderStatus>,
+    /// Only this payment status.
+    pub payment_status: Option<PaymentStatus>,
+    /// Only this fulfillment status.
+    pub fulfillment_status: Option<FulfillmentStatus>,
+    /// Only with this folded address.
+    pub email_key: Option<String>,
+    /// Placed at or after.
+    pub placed_after: Option<Timestamp>,
+    /// Placed before or at.
+    pub placed_before: Option<Timestamp>,
+}
+
+/// By what a list of orders can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderSort {
+    /// When it was placed.
+    PlacedAt,
+    /// What is to be paid.
+    Total,
+}
+
+impl SortKey for OrderSort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::PlacedAt => "placed_at",
+            Self::Total => "total",
+        }
+    }
+    fn all() -> &'static [Self] {
+        &[Self::PlacedAt, Self::Total]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::PlacedAt, descending: true }]
+    }
+}

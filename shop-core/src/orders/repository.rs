@@ -1,0 +1,40 @@
+//! What orders read and write.
+
+use async_trait::async_trait;
+
+use super::model::{HistoryEntry, Order, OrderFilter, OrderSort};
+use crate::batch::Change;
+use crate::clock::Timestamp;
+use crate::id::{CartId, OrderId};
+use crate::page::{Page, PageRequest};
+use crate::store::StoreResult;
+
+/// Reads of orders.
+///
+/// # Contract
+/// Every read sees all that was committed before it began. An order always comes with its lines, in their order.
+#[async_trait]
+pub trait OrdersRepository: Send + Sync {
+    /// The order with this id.
+    async fn order(&self, id: OrderId) -> StoreResult<Option<Order>>;
+    /// The order that a cart became.
+    async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>>;
+    /// The orders of a list.
+    async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>>;
+    /// The timeline of an order, oldest first.
+    async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
+    /// Placed orders whose hold ended at or before `now`, the longest overdue first, at most `limit`.
+    async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
+}
+
+/// Writes of orders.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
+pub enum OrdersWrite {
+    /// An order. An insert writes its lines too; an update never touches them. Never deleted.
+    /// Unique: [`Unique::OrderNumber`](crate::batch::Unique::OrderNumber),
+    /// [`Unique::OrderOfCart`](crate::batch::Unique::OrderOfCart).
+    Order(Change<Order>),
+    /// A new entry of a timeline.
+    History(HistoryEntry),
+}

@@ -1,0 +1,137 @@
+//! Events and their deliveries.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::accounts::MailJob;
+use crate::batch::{Entity, Versioned};
+use crate::clock::Timestamp;
+use crate::id::{DeliveryId, EventId};
+
+/// What can happen in a shop, as the world outside is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is named by its word")]
+pub enum EventKind {
+    #[serde(rename = "customer.registered")]
+    CustomerRegistered,
+    #[serde(rename = "product.created")]
+    ProductCreated,
+    #[serde(rename = "product.updated")]
+    ProductUpdated,
+    #[serde(rename = "product.deleted")]
+    ProductDeleted,
+    #[serde(rename = "order.placed")]
+    OrderPlaced,
+    #[serde(rename = "order.paid")]
+    OrderPaid,
+    #[serde(rename = "order.canceled")]
+    OrderCanceled,
+    #[serde(rename = "order.completed")]
+    OrderCompleted,
+    #[serde(rename = "payment.captured")]
+    PaymentCaptured,
+    #[serde(rename = "payment.failed")]
+    PaymentFailed,
+    #[serde(rename = "payment.refunded")]
+    PaymentRefunded,
+    #[serde(rename = "shipment.created")]
+    ShipmentCreated,
+    #[serde(rename = "shipment.updated")]
+    ShipmentUpdated,
+    #[serde(rename = "stock.low")]
+    StockLow,
+}
+
+/// Something that happened, told once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Identity; sorts by time, stable over every delivery.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// To which thing: events of one thing are delivered in order.
+    pub thing: Uuid,
+    /// The thing as it is now, without secrets.
+    pub data: serde_json::Value,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The receiver of mails.
+pub const MAIL: &str = "mail";
+
+/// What is delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A mail that is written when it is sent.
+    Mail(MailJob),
+    /// An event.
+    Event(Event),
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// To be delivered, or being delivered while its lease runs.
+    Pending,
+    /// The receiver took it.
+    Done,
+    /// Given up after too many tries; kept for a person to look at.
+    Dead,
+}
+
+/// One event or mail on its way to one receiver.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// Identity; sorts by time, stable over retries.
+    pub id: DeliveryId,
+    /// [`MAIL`], or the name of a subscriber.
+    pub receiver: String,
+    /// Deliveries of one thing to one receiver are made in the order of their ids, one at a time.
+    pub thing: Uuid,
+    /// What is delivered.
+    pub content: Content,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Not before this time: the end of a lease, or of a pause after a failure.
+    pub due_at: Timestamp,
+    /// What the last try said, shortened; no secrets.
+    pub last_error: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes; a claim is an update, so only one claimer wins.
+    pub version: i64,
+}
+
+impl Delivery {
+    /// A mail that is due at once.
+    #[must_use]
+    pub fn mail(id: DeliveryId, thing: Uuid, job: MailJob, now: Timestamp) -> Self {
+        Self {
+            id,
+            receiver: MAIL.to_owned(),
+            thing,
+            content: Content::Mail(job),
+            status: DeliveryStatus::Pending,
+            attempts: 0,
+            due_at: now,
+            last_error: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+}
+
+impl Versioned for Delivery {
+    const ENTITY: Entity = Entity::Delivery;
+    fn key(&self) -> Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}

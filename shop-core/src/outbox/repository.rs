@@ -1,0 +1,41 @@
+//! What the outbox reads and writes, and the answers kept under idempotency keys.
+
+use async_trait::async_trait;
+
+use super::model::{Delivery, Event};
+use crate::batch::Change;
+use crate::clock::Timestamp;
+use crate::id::{DeliveryId, EventId};
+use crate::idempotency::{Answer, AnswerKey};
+use crate::store::StoreResult;
+
+/// Reads of the shop's own memory.
+///
+/// # Contract
+/// Every read sees all that was committed before it began.
+#[async_trait]
+pub trait OutboxRepository: Send + Sync {
+    /// Events that were not yet fanned out to receivers, oldest first, at most `limit`.
+    async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>>;
+    /// Pending deliveries that are due at `now`, oldest first, at most `limit`: only the oldest pending one per
+    /// receiver and thing, so that order holds and one bad receiver delays no other.
+    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
+    /// When the next pending delivery is due, if there is one.
+    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// The delivery with this id.
+    async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
+    /// The answer kept under an idempotency key.
+    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>>;
+}
+
+/// Writes of the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutboxWrite {
+    /// A new event, not yet relayed.
+    Event(Event),
+    /// The event was fanned out. Guard: it is there and was not, else
+    /// [`Conflict::Stale`](crate::batch::Conflict::Stale).
+    Relayed(EventId),
+    /// A delivery.
+    Delivery(Change<Delivery>),
+}

@@ -1,0 +1,36 @@
+//! What payments read and write.
+
+use async_trait::async_trait;
+
+use super::model::{Payment, PaymentFilter, PaymentSort};
+use crate::batch::Change;
+use crate::id::{OrderId, PaymentId};
+use crate::page::{Page, PageRequest};
+use crate::store::StoreResult;
+
+/// Reads of payments.
+///
+/// # Contract
+/// Every read sees all that was committed before it began. A payment always comes with its refunds, oldest first.
+#[async_trait]
+pub trait PaymentsRepository: Send + Sync {
+    /// The payment with this id.
+    async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>>;
+    /// Every payment of these orders, oldest first.
+    async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>>;
+    /// The payments of a list.
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        page: &PageRequest<PaymentSort>,
+    ) -> StoreResult<Page<Payment>>;
+}
+
+/// Writes of payments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PaymentsWrite {
+    /// A payment with its refunds; refunds are added or changed by id and never removed. Never deleted.
+    /// Unique: one live payment per order ([`PaymentState::is_live`](super::PaymentState::is_live)),
+    /// [`Unique::LivePayment`](crate::batch::Unique::LivePayment).
+    Payment(Change<Payment>),
+}

@@ -1,0 +1,10 @@
+//! Address book, tariff and parcels.
+
+mod model;
+mod repository;
+
+pub use model::{
+    Address, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus, ShippingSort, Tier,
+    TrackingEvent, TrackingStatus, Zone,
+};
+pub use repository::{ShippingRepository, ShippingWrite};

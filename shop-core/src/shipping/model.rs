@@ -1,0 +1,276 @@
+//! Addresses, zones, methods and parcels.
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Entity, Versioned};
+use crate::clock::Timestamp;
+use crate::id::{AddressId, MethodId, OrderId, OrderItemId, ShipmentId, UserId, ZoneId};
+use crate::money::{Amount, Currency};
+use crate::page::{Sort, SortKey};
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Company.
+    pub company: Option<String>,
+    /// Street and number.
+    pub line1: String,
+    /// Anything more.
+    pub line2: Option<String>,
+    /// Town.
+    pub city: String,
+    /// State or province.
+    pub region: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: String,
+    /// Telephone number for the carrier.
+    pub phone: Option<String>,
+}
+
+/// An entry of a customer's address book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedAddress {
+    /// Identity.
+    pub id: AddressId,
+    /// Whose.
+    pub user_id: UserId,
+    /// Where.
+    pub address: Address,
+    /// The one taken unless another is named; at most one per person.
+    pub is_default: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for SavedAddress {
+    const ENTITY: Entity = Entity::Address;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A set of countries that are served alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    /// Identity.
+    pub id: ZoneId,
+    /// What staff call it.
+    pub name: String,
+    /// ISO 3166-1 alpha-2 codes, or `*` for every country that no zone names.
+    pub countries: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Zone {
+    const ENTITY: Entity = Entity::Zone;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// A way to ship into one zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Method {
+    /// Identity.
+    pub id: MethodId,
+    /// What buyers see.
+    pub name: String,
+    /// Where it goes.
+    pub zone_id: ZoneId,
+    /// Who carries it.
+    pub carrier: Option<String>,
+    /// The currency of its prices.
+    pub currency: Currency,
+    /// What it costs.
+    pub rate: Rate,
+    /// From this subtotal on it is free.
+    pub free_over: Option<Amount>,
+    /// Fewest days it takes.
+    pub min_days: Option<i64>,
+    /// Most days it takes.
+    pub max_days: Option<i64>,
+    /// Offered to buyers.
+    pub active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Method {
+    const ENTITY: Entity = Entity::Method;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// What shipping costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Rate {
+    /// Always the same.
+    Flat {
+        /// The price.
+        price: Amount,
+    },
+    /// By the weight of all items, in grams.
+    ByWeight {
+        /// Steps from light to heavy; what is heavier than the last is not carried.
+        tiers: Vec<Tier>,
+    },
+    /// By the subtotal, in minor units.
+    BySubtotal {
+        /// Steps from low to high; what is above the last is not carried.
+        tiers: Vec<Tier>,
+    },
+}
+
+/// One step of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tier {
+    /// Up to and including this many grams or minor units; `None` for no limit (only in the last step).
+    pub up_to: Option<i64>,
+    /// The price of the step.
+    pub price: Amount,
+}
+
+/// Where a parcel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShipmentStatus {
+    /// Being packed; its stock is still reserved.
+    Pending,
+    /// Left the house; its stock is gone.
+    Shipped,
+    /// Arrived.
+    Delivered,
+    /// Unpacked before it left.
+    Canceled,
+}
+
+/// A parcel with the carrier's news of it, changed as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// Identity.
+    pub id: ShipmentId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// What is in it.
+    pub items: Vec<ShipmentItem>,
+    /// Who carries it.
+    pub carrier: Option<String>,
+    /// The carrier's number.
+    pub tracking_number: Option<String>,
+    /// Where it stands.
+    pub status: ShipmentStatus,
+    /// News, oldest first.
+    pub events: Vec<TrackingEvent>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it left.
+    pub shipped_at: Option<Timestamp>,
+    /// When it arrived.
+    pub delivered_at: Option<Timestamp>,
+    /// Counts the changes.
+    pub version: i64,
+}
+
+impl Versioned for Shipment {
+    const ENTITY: Entity = Entity::Shipment;
+    fn key(&self) -> uuid::Uuid {
+        self.id.0
+    }
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+/// How many of an order's line are in a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentItem {
+    /// Which line.
+    pub order_item_id: OrderItemId,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// One piece of news about a parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackingEvent {
+    /// `shipped`, `in_transit`, `out_for_delivery`, `delivered`, `exception` or `canceled`.
+    pub status: TrackingStatus,
+    /// In words.
+    pub description: String,
+    /// Where.
+    pub location: Option<String>,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+/// What the carrier says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackingStatus {
+    /// It left.
+    Shipped,
+    /// It is on its way.
+    InTransit,
+    /// It arrives today.
+    OutForDelivery,
+    /// It arrived.
+    Delivered,
+    /// Something went wrong on the way.
+    Exception,
+    /// It will not leave.
+    Canceled,
+}
+
+/// Which parcels a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShipmentFilter {
+    /// Only this order's.
+    pub order_id: Option<OrderId>,
+    /// Only with this status.
+    pub status: Option<ShipmentStatus>,
+}
+
+/// By what the lists of this domain can be ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShippingSort {
+    /// When it was made.
+    CreatedAt,
+}
+
+impl SortKey for ShippingSort {
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+    fn all() -> &'static [Self] {
+        &[Self::CreatedAt]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
