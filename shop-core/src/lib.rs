@@ -16,8 +16,11 @@ pub mod orders;
 pub mod outbox;
 pub mod page;
 pub mod payments;
+pub mod secret;
 pub mod shipping;
 pub mod store;
+pub mod text;
+pub mod validate;
 
 pub use actor::Actor;
 pub use error::{Error, Result};

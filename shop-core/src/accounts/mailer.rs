@@ -1,0 +1,117 @@
+//! Mail: the port that sends it, and a mailer that keeps it in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::BoxError;
+use crate::id::DeliveryId;
+
+/// One mail to one person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Stable over retries: good for a `Message-ID`, by which a mail that arrives twice is seen to be one.
+    pub id: DeliveryId,
+    /// The address, as its owner spelled it.
+    pub to: String,
+    /// One line.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: String,
+    /// The same body as HTML.
+    pub html: String,
+}
+
+impl std::fmt::Debug for Message {
+    /// Leaves the bodies out: they hold codes and links.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut fields = f.debug_struct("Message");
+        fields.field("id", &self.id).field("to", &self.to).field("subject", &self.subject);
+        fields.finish_non_exhaustive()
+    }
+}
+
+/// Sends mail.
+///
+/// # Contract
+/// - `Ok` means that somebody else is now responsible for the mail (an SMTP server has accepted it).
+/// - After an error the same message, with the same id, is tried again later; a mail may so arrive twice.
+/// - Bodies are never logged, except by a mailer whose purpose that is.
+#[async_trait::async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends one mail.
+    ///
+    /// # Errors
+    /// Whatever kept the mail from being accepted; it ends up in the log, so it holds no body.
+    async fn send(&self, message: &Message) -> Result<(), BoxError>;
+}
+
+/// Keeps mail instead of sending it, for tests and examples.
+#[derive(Debug, Default)]
+pub struct MemoryMailer {
+    sent: Mutex<Vec<Message>>,
+}
+
+impl MemoryMailer {
+    /// An empty mailer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All mails, the oldest first.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Message> {
+        self.lock().clone()
+    }
+
+    /// The newest mail to an address.
+    #[must_use]
+    pub fn last_to(&self, address: &str) -> Option<Message> {
+        self.lock().iter().rfind(|message| message.to == address).cloned()
+    }
+
+    /// Forgets all mails.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait::async_trait]
+impl Mailer for MemoryMailer {
+    async fn send(&self, message: &Message) -> Result<(), BoxError> {
+        self.lock().push(message.clone());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(to: &str, text: &str) -> Message {
+        let id = DeliveryId(uuid::Uuid::from_u128(1));
+        Message { id, to: to.into(), subject: "Code".into(), text: text.into(), html: format!("<p>{text}</p>") }
+    }
+
+    #[test]
+    fn bodies_are_not_printed() {
+        let printed = format!("{:?}", message("a@example.com", "123456"));
+        assert!(printed.contains("a@example.com") && !printed.contains("123456"), "{printed}");
+    }
+
+    #[test]
+    fn the_memory_mailer_keeps_what_it_is_given() {
+        let mailer = MemoryMailer::new();
+        for text in ["one", "two"] {
+            futures_executor::block_on(mailer.send(&message("a@example.com", text))).unwrap();
+        }
+        assert_eq!(mailer.sent().len(), 2);
+        assert_eq!(mailer.last_to("a@example.com").unwrap().text, "two");
+        assert!(mailer.last_to("b@example.com").is_none());
+        mailer.clear();
+        assert!(mailer.sent().is_empty());
+    }
+}

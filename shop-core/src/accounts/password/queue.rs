@@ -1,0 +1,103 @@
+//! A bounded queue between the callers and the hashing threads.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A first-in, first-out queue that refuses instead of growing.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    capacity: usize,
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    waiting: VecDeque<T>,
+    closed: bool,
+}
+
+/// What a thread that asked for work gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<T> {
+    /// The oldest piece of work.
+    Work(T),
+    /// Nothing came for a while.
+    Idle,
+    /// Nothing will come any more.
+    Closed,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State { waiting: VecDeque::with_capacity(capacity), closed: false };
+        Self { capacity, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Adds a piece of work, unless the queue is full or closed.
+    pub(super) fn push(&self, work: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed || state.waiting.len() >= self.capacity {
+            return Err(work);
+        }
+        state.waiting.push_back(work);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The oldest piece of work; waits for one at most `patience` (for ever, when `None`).
+    pub(super) fn pop(&self, patience: Option<Duration>) -> Next<T> {
+        let nothing = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
+        let state = self.lock();
+        let mut state = match patience {
+            None => self.changed.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.changed.wait_timeout_while(state, patience, nothing);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        match state.waiting.pop_front() {
+            Some(work) => Next::Work(work),
+            None if state.closed => Next::Closed,
+            None => Next::Idle,
+        }
+    }
+
+    /// Drops what waits and lets every thread that asks for work end.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.waiting.clear();
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // No code of others runs under this lock, so a panic cannot leave a half-done change behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_first_in_first_out_and_bounded() {
+        let queue = Queue::new(2);
+        assert_eq!((queue.push(1), queue.push(2), queue.push(3)), (Ok(()), Ok(()), Err(3)));
+        assert_eq!(queue.pop(None), Next::Work(1));
+        assert_eq!(queue.push(4), Ok(()));
+        assert_eq!((queue.pop(None), queue.pop(None)), (Next::Work(2), Next::Work(4)));
+        assert_eq!(queue.pop(Some(Duration::ZERO)), Next::Idle);
+    }
+
+    #[test]
+    fn closing_ends_it() {
+        let queue = Queue::new(2);
+        assert_eq!(queue.push(1), Ok(()));
+        queue.close();
+        assert_eq!(queue.pop(None), Next::Closed);
+        assert_eq!(queue.push(2), Err(2));
+    }
+}

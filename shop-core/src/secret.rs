@@ -1,0 +1,450 @@
+//! Secrets: a string that does not print itself, and all that follows from the shop's one secret key.
+//!
+//! Nothing that opens something is stored. One-time codes, the tokens of guests' carts and orders and
+//! the links that reset a password are all HMACs under the shop's key: they can be computed again when
+//! they are needed, and a stolen database holds none of them.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use crate::id::{CartId, OrderId, OtpId, UserId};
+
+type HmacSha256 = Hmac<Sha256>;
+
+/// For how long a link that resets a password works, in seconds.
+pub const RESET_TOKEN_LIFETIME: i64 = 3600;
+/// How far ahead of this machine's clock the maker of a reset token may have been, in seconds: several
+/// servers may share one shop, and their clocks differ a little.
+const CLOCK_SKEW: i64 = 60;
+/// SHA-256's block: an HMAC key shorter than this is padded with zeros (RFC 2104).
+const BLOCK: usize = 64;
+
+/// Text that opens something: a password, a code, a token.
+///
+/// It never shows itself: `Debug` prints `[secret]`, and there is neither `Display` nor `Serialize`.
+/// Who must have the text asks for it by name, with [`Secret::expose`].
+#[derive(Clone, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself. Not for logs.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `given` is this secret, in a time that does not depend on where the two differ.
+    #[must_use]
+    pub fn matches(&self, given: &str) -> bool {
+        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde's own error would quote the value, and a number in place of a password may well be the password.
+        let refused = |_| serde::de::Error::custom("Not a valid string.");
+        String::deserialize(deserializer).map(Self).map_err(refused)
+    }
+}
+
+/// The keys of the shop: one for each purpose, all derived from the one secret key, so that what was
+/// made for one purpose opens nothing of another.
+#[derive(Clone)]
+pub struct Keys {
+    access: [u8; 32],
+    otp: HmacSha256,
+    reset: HmacSha256,
+    cart: HmacSha256,
+    order: HmacSha256,
+    other: HmacSha256,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys([secret])")
+    }
+}
+
+impl Keys {
+    /// Derives all keys. The secret should hold at least 32 unguessable bytes; whether a shorter one is
+    /// tolerated (on a developer's machine) is for the caller to judge.
+    ///
+    /// Whoever changes the secret ends every session, code, link and guest's token at once.
+    #[must_use]
+    pub fn new(secret_key: &[u8]) -> Self {
+        let root = hmac(secret_key);
+        let derive = |label: &str| tag(&root, &[label.as_bytes()]);
+        Self {
+            access: derive("shop/v1/json-web-token"),
+            otp: hmac(&derive("shop/v1/one-time-password")),
+            reset: hmac(&derive("shop/v1/password-reset")),
+            cart: hmac(&derive("shop/v1/cart")),
+            order: hmac(&derive("shop/v1/order")),
+            other: hmac(&derive("shop/v1/other")),
+        }
+    }
+
+    /// The key that signs access and refresh tokens (HS256).
+    pub(crate) fn token_signing_key(&self) -> &[u8; 32] {
+        &self.access
+    }
+
+    /// The six digits that are mailed for a one-time password.
+    #[must_use]
+    pub fn otp_code(&self, id: OtpId) -> Secret {
+        let tag = tag(&self.otp, &[id.0.as_bytes()]);
+        let number = tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        // 2^64 is so much larger than 10^6 that the bias is below 10^-13.
+        let code = number % 1_000_000;
+        Secret(format!("{code:06}"))
+    }
+
+    /// The token that opens a guest's cart.
+    #[must_use]
+    pub fn cart_token(&self, id: CartId) -> Secret {
+        seal(&self.cart, id.0)
+    }
+
+    /// The cart that a token opens; `None` for anything that [`Keys::cart_token`] did not make.
+    #[must_use]
+    pub fn open_cart_token(&self, token: &str) -> Option<CartId> {
+        open(&self.cart, token).map(CartId)
+    }
+
+    /// The token that opens a guest's order.
+    #[must_use]
+    pub fn order_token(&self, id: OrderId) -> Secret {
+        seal(&self.order, id.0)
+    }
+
+    /// The order that a token opens; `None` for anything that [`Keys::order_token`] did not make.
+    #[must_use]
+    pub fn open_order_token(&self, token: &str) -> Option<OrderId> {
+        open(&self.order, token).map(OrderId)
+    }
+
+    /// The token of a link that resets a password: `{seconds in base 36}-{HMAC in hex}`.
+    ///
+    /// It covers the stored hash and the address, so it dies with either, and thereby works once
+    /// (the idea of Django's `PasswordResetTokenGenerator`). Nothing is stored.
+    #[must_use]
+    pub fn reset_token(&self, user: UserId, password_hash: &str, email_key: &str, issued_at_seconds: i64) -> Secret {
+        let tag = self.reset_tag(user, password_hash, email_key, issued_at_seconds);
+        Secret(format!("{}-{}", base36(issued_at_seconds.unsigned_abs()), hex(&tag)))
+    }
+
+    /// Whether [`Keys::reset_token`] made this token for this account as it is now, at most
+    /// [`RESET_TOKEN_LIFETIME`] ago.
+    #[must_use]
+    pub fn check_reset_token(
+        &self,
+        token: &str,
+        user: UserId,
+        password_hash: &str,
+        email_key: &str,
+        now_seconds: i64,
+    ) -> bool {
+        // 13 digits hold every i64 in base 36; then a hyphen and 64 hex digits.
+        let issued_at = (token.len() <= 13 + 1 + 64)
+            .then(|| token.split_once('-'))
+            .flatten()
+            .and_then(|(seconds, _)| i64::from_str_radix(seconds, 36).ok());
+        // Whatever the token says, it is compared as a whole with the one that should be there, so that
+        // there is one way to write each.
+        issued_at.is_some_and(|issued_at| {
+            let genuine = self.reset_token(user, password_hash, email_key, issued_at).matches(token);
+            let age = now_seconds.saturating_sub(issued_at);
+            genuine && (-CLOCK_SKEW..=RESET_TOKEN_LIFETIME).contains(&age)
+        })
+    }
+
+    /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound
+    /// to a session, say. The same arguments always give the same word.
+    ///
+    /// Compare with [`Secret::matches`].
+    #[must_use]
+    pub fn tag(&self, purpose: &str, message: &[u8]) -> Secret {
+        Secret(URL_SAFE_NO_PAD.encode(tag_of_fields(&self.other, &[purpose.as_bytes(), message])))
+    }
+
+    fn reset_tag(&self, user: UserId, password_hash: &str, email_key: &str, issued_at: i64) -> [u8; 32] {
+        let fields =
+            [user.0.as_bytes().as_slice(), password_hash.as_bytes(), email_key.as_bytes(), &issued_at.to_be_bytes()];
+        tag_of_fields(&self.reset, &fields)
+    }
+}
+
+/// A person's id as it stands in a link.
+#[must_use]
+pub fn encode_user_id(id: UserId) -> String {
+    URL_SAFE_NO_PAD.encode(id.0.as_bytes())
+}
+
+/// The id that [`encode_user_id`] wrote; `None` for anything else.
+#[must_use]
+pub fn decode_user_id(text: &str) -> Option<UserId> {
+    // 16 bytes are 22 letters in base 64.
+    let bytes = (text.len() == 22).then(|| URL_SAFE_NO_PAD.decode(text).ok()).flatten()?;
+    Uuid::from_slice(&bytes).ok().map(UserId)
+}
+
+/// What is stored of a token that must be found again: its SHA-256. Only for tokens that are unguessable
+/// by themselves; a password needs [`PasswordHasher`](crate::accounts::password::PasswordHasher).
+#[must_use]
+pub fn hash_token(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// An HMAC keyed with bytes of any length, as RFC 2104 says: hashed when longer than a block, then padded.
+fn hmac(key: &[u8]) -> HmacSha256 {
+    let digest: [u8; 32];
+    let key = if key.len() > BLOCK {
+        digest = Sha256::digest(key).into();
+        digest.as_slice()
+    } else {
+        key
+    };
+    let mut block = [0; BLOCK];
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    HmacSha256::new(&block.into())
+}
+
+fn tag(key: &HmacSha256, parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = key.clone();
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// The tag of several fields, each preceded by its length, so that no two lists of fields read the same.
+fn tag_of_fields(key: &HmacSha256, fields: &[&[u8]]) -> [u8; 32] {
+    let mut mac = key.clone();
+    for field in fields {
+        mac.update(&(field.len() as u64).to_be_bytes());
+        mac.update(field);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// An id and its tag: 48 bytes, which are exactly 64 letters in base 64, so there is one way to write each.
+fn seal(key: &HmacSha256, id: Uuid) -> Secret {
+    let tag = tag(key, &[id.as_bytes()]);
+    Secret(URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &tag].concat()))
+}
+
+fn open(key: &HmacSha256, token: &str) -> Option<Uuid> {
+    if token.len() != 64 {
+        return None;
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (id, given) = bytes.split_at_checked(16)?;
+    let id = Uuid::from_slice(id).ok()?;
+    bool::from(tag(key, &[id.as_bytes()]).ct_eq(given)).then_some(id)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(u32::try_from(number % 36).ok().and_then(|digit| char::from_digit(digit, 36)).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::new(b"0123456789abcdef0123456789abcdef")
+    }
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        assert_eq!(format!("{:?}", Some(Secret::from("hunter2"))), "Some([secret])");
+        assert!(!format!("{:?}", keys()).contains("0123"));
+        let wrong = serde_json::from_str::<Secret>("12345678").unwrap_err().to_string();
+        assert!(!wrong.contains("1234"), "{wrong}");
+        assert_eq!(serde_json::from_str::<Secret>("\"x\"").unwrap().expose(), "x");
+    }
+
+    #[test]
+    fn secrets_match_only_themselves() {
+        let secret = Secret::from("grün");
+        assert!(secret.matches("grün"));
+        for other in ["", "gr", "grün ", "gru\u{308}n", "GRÜN"] {
+            assert!(!secret.matches(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn hmac_agrees_with_rfc_4231() {
+        // Test cases 2 (a short key) and 6 (one longer than a block).
+        assert_eq!(
+            hex(&tag(&hmac(b"Jefe"), &[b"what do ya want ", b"for nothing?"])),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            hex(&tag(&hmac(&[0xaa; 131]), &[b"Test Using Larger Than Block-Size Key - Hash Key First"])),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+    }
+
+    #[test]
+    fn codes_are_six_digits_and_spread_evenly() {
+        let keys = keys();
+        let mut first_digits = [0_u32; 10];
+        for number in 0..10_000 {
+            let code = keys.otp_code(OtpId(id(number)));
+            assert!(code.expose().len() == 6 && code.expose().bytes().all(|byte| byte.is_ascii_digit()));
+            first_digits[usize::from(code.expose().as_bytes()[0] - b'0')] += 1;
+        }
+        // 1,000 each is expected; six standard deviations are 180.
+        assert!(first_digits.iter().all(|count| (820..=1180).contains(count)), "{first_digits:?}");
+        assert_eq!(keys.otp_code(OtpId(id(1))).expose(), keys.otp_code(OtpId(id(1))).expose());
+    }
+
+    #[test]
+    fn guests_tokens_open_what_they_were_made_for_and_nothing_else() {
+        let keys = keys();
+        let cart = keys.cart_token(CartId(id(7)));
+        assert_eq!(keys.open_cart_token(cart.expose()), Some(CartId(id(7))));
+        assert_eq!(keys.open_order_token(cart.expose()), None);
+        let order = keys.order_token(OrderId(id(7)));
+        assert_eq!(keys.open_order_token(order.expose()), Some(OrderId(id(7))));
+        assert_eq!(keys.open_cart_token(order.expose()), None);
+        assert_eq!(Keys::new(b"another").open_cart_token(cart.expose()), None);
+    }
+
+    #[test]
+    fn a_token_with_any_letter_changed_opens_nothing() {
+        let keys = keys();
+        let token = keys.cart_token(CartId(id(7)));
+        for position in 0..64 {
+            for letter in ["A", "B", "-", "_", "=", "é"] {
+                let mut tampered = token.expose().to_owned();
+                tampered.replace_range(position..=position, letter);
+                assert!(tampered == token.expose() || keys.open_cart_token(&tampered).is_none(), "{tampered}");
+            }
+        }
+        for wrong in ["", "x", &token.expose()[..63], &format!("{}A", token.expose()), &"é".repeat(32), &"A".repeat(64)]
+        {
+            assert_eq!(keys.open_cart_token(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reset_tokens_live_for_an_hour_and_die_with_the_account_they_were_made_for() {
+        let (keys, user) = (keys(), UserId(id(1)));
+        let token = keys.reset_token(user, "hash", "a@example.com", 1_800_000_000);
+        let token = token.expose();
+        let check = |now| keys.check_reset_token(token, user, "hash", "a@example.com", now);
+        assert!(check(1_800_000_000) && check(1_800_003_600) && check(1_799_999_940));
+        assert!(!check(1_800_003_601) && !check(1_799_999_939) && !check(i64::MIN) && !check(i64::MAX));
+        let now = 1_800_000_000;
+        assert!(!keys.check_reset_token(token, UserId(id(2)), "hash", "a@example.com", now));
+        assert!(!keys.check_reset_token(token, user, "other", "a@example.com", now));
+        assert!(!keys.check_reset_token(token, user, "hash", "b@example.com", now));
+        // The border between two fields cannot be moved.
+        assert!(!keys.check_reset_token(token, user, "hasha", "@example.com", now));
+        assert!(!Keys::new(b"another").check_reset_token(token, user, "hash", "a@example.com", now));
+    }
+
+    #[test]
+    fn malformed_reset_tokens_are_refused() {
+        let (keys, user, now) = (keys(), UserId(id(1)), 1_800_000_000);
+        let genuine = keys.reset_token(user, "hash", "a@example.com", now);
+        let (seconds, tag) = genuine.expose().split_once('-').unwrap();
+        let wrong = [
+            String::new(),
+            "-".into(),
+            "é-é".into(),
+            tag.into(),
+            format!("{seconds}-"),
+            format!("-{tag}"),
+            format!("0{seconds}-{tag}"),
+            format!("+{seconds}-{tag}"),
+            format!("{}-{tag}", seconds.to_uppercase()),
+            format!("{seconds}-{}", tag.to_uppercase()),
+            format!("{}-{tag}", base36(now.unsigned_abs() + 1)),
+            "z".repeat(100_000),
+            format!("-{seconds}-{tag}"),
+            format!("zzzzzzzzzzzzz-{tag}"),
+        ];
+        for token in wrong {
+            assert!(!keys.check_reset_token(&token, user, "hash", "a@example.com", now), "{token:.100}");
+        }
+    }
+
+    #[test]
+    fn user_ids_survive_a_link() {
+        let user = UserId(id(u128::MAX / 3));
+        assert_eq!(decode_user_id(&encode_user_id(user)), Some(user));
+        let last_letter_changed = format!("{}B", "A".repeat(21));
+        for wrong in ["", "MQ", "é", &"A".repeat(23), &"é".repeat(11), &last_letter_changed] {
+            assert_eq!(decode_user_id(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tags_differ_by_purpose_and_message() {
+        let keys = keys();
+        let tag = keys.tag("csrf", b"session");
+        assert!(tag.matches(keys.tag("csrf", b"session").expose()));
+        for other in [keys.tag("csrf", b"other"), keys.tag("other", b"session"), keys.tag("csrfs", b"ession")] {
+            assert!(!tag.matches(other.expose()));
+        }
+    }
+
+    #[test]
+    fn tokens_are_stored_as_their_sha_256() {
+        assert_eq!(hash_token("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_ne!(hash_token("abc"), hash_token("abd"));
+    }
+}

@@ -1,0 +1,200 @@
+//! Text as it is compared, sorted and searched: folded, and cut into tokens.
+//!
+//! Every store keeps what these functions made and compares it bytewise, so that search and order mean
+//! the same in all of them.
+
+use std::collections::HashSet;
+
+use caseless::Caseless as _;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+
+/// How many tokens of a query count; more only narrow down what is narrow already.
+pub const MAX_QUERY_TOKENS: usize = 8;
+/// How many different tokens of a document can be found: a long description has some thousand words.
+pub const MAX_DOCUMENT_TOKENS: usize = 5_000;
+/// How long a token is, in characters; the rest of a longer one is cut off, in documents and queries alike.
+pub const MAX_TOKEN_LENGTH: usize = 64;
+/// How much of a query is looked at, in characters.
+const MAX_QUERY_LENGTH: usize = 1_000;
+
+/// The form in which two spellings of a text are the same text: Unicode's compatibility caseless form
+/// (The Unicode Standard, D146), composed. Accents count. Good for the keys of names and addresses.
+#[must_use]
+pub fn caseless(text: &str) -> String {
+    text.nfd().default_case_fold().nfkd().default_case_fold().nfkd().nfc().collect()
+}
+
+/// The form in which text is searched and sorted: as [`caseless`], without accents, with the letters that
+/// have no decomposition spelled out (`ø` is `o`, `æ` is `ae`), and with single spaces.
+///
+/// ```
+/// assert_eq!(shop_core::text::fold("  Crème\tBRÛLÉE "), "creme brulee");
+/// assert_eq!(shop_core::text::fold("Straße nach Łódź"), "strasse nach lodz");
+/// ```
+#[must_use]
+pub fn fold(text: &str) -> String {
+    let letters = text.nfd().default_case_fold().nfkd().default_case_fold().nfkd();
+    let mut folded = String::with_capacity(text.len());
+    for letter in letters.filter(|letter| !is_accent(*letter)) {
+        match spelled_out(letter) {
+            Some(letters) => folded.push_str(letters),
+            None if letter.is_whitespace() => {
+                if !folded.is_empty() && !folded.ends_with(' ') {
+                    folded.push(' ');
+                }
+            }
+            None => folded.push(letter),
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    folded.nfc().collect()
+}
+
+/// The different words of a document, folded, in the order of their first appearance.
+///
+/// A word is a run of letters and digits of any script. A run of a script that writes no spaces, such as
+/// Chinese, is one word, found by its beginning.
+#[must_use]
+pub fn tokens(text: &str) -> Vec<String> {
+    bounded_tokens(text, MAX_DOCUMENT_TOKENS)
+}
+
+/// The different words of a query: at most [`MAX_QUERY_TOKENS`]. All of them must match as prefixes.
+#[must_use]
+pub fn query_tokens(query: &str) -> Vec<String> {
+    let end = query.char_indices().nth(MAX_QUERY_LENGTH).map_or(query.len(), |(end, _)| end);
+    bounded_tokens(query.get(..end).unwrap_or_default(), MAX_QUERY_TOKENS)
+}
+
+fn bounded_tokens(text: &str, most: usize) -> Vec<String> {
+    let folded = fold(text);
+    let mut seen = HashSet::new();
+    // Marks are parts of words in Indic scripts; by themselves (in an emoji, say) they are none.
+    folded
+        .split(|letter: char| !letter.is_alphanumeric() && !is_combining_mark(letter))
+        .map(|word| word.trim_start_matches(|letter: char| !letter.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.char_indices().nth(MAX_TOKEN_LENGTH).map_or(word, |(end, _)| word.get(..end).unwrap_or(word)))
+        .filter(|word| seen.insert(*word))
+        .take(most)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Marks that people leave out when they type: the accents of Latin, Greek and Cyrillic (combining classes
+/// from 200), and the points of Hebrew and Arabic (10 to 36). The marks of Indic and Japanese letters stay:
+/// without them it is another letter.
+fn is_accent(letter: char) -> bool {
+    matches!(canonical_combining_class(letter), 10..=36 | 200..)
+}
+
+/// Letters of the Latin script that Unicode does not decompose, as one spells them without the key.
+fn spelled_out(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'ø' => "o",
+        'ł' => "l",
+        'đ' | 'ð' => "d",
+        'ħ' => "h",
+        'ı' => "i",
+        'þ' => "th",
+        'æ' => "ae",
+        'œ' => "oe",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folding_removes_what_people_do_not_type() {
+        for (text, folded) in [
+            ("", ""),
+            (" \t\n\u{a0}\u{3000}", ""),
+            ("Café", "cafe"),
+            ("CAFE\u{301}", "cafe"),
+            ("  a \n b  ", "a b"),
+            ("Straße", "strasse"),
+            ("STRASSE", "strasse"),
+            ("ẞ", "ss"),
+            ("Ærøskøbing", "aeroskobing"),
+            ("İstanbul", "istanbul"),
+            ("ΣΊΣΥΦΟΣ", "σισυφοσ"),
+            ("Σίσυφος", "σισυφοσ"),
+            ("Ёлка", "елка"),
+            ("ﬁne №5 Ⅷ ½", "fine no5 viii 1⁄2"),
+            ("ＡＢＣ１２", "abc12"),
+            ("東京タワー", "東京タワー"),
+            ("ガギ", "ガギ"),
+            ("한국", "한국"),
+            ("हिन्दी", "हिन्दी"),
+            ("שָׁלוֹם", "שלום"),
+            ("👍🏽 ok", "👍🏽 ok"),
+        ] {
+            assert_eq!(fold(text), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_caseless_form_keeps_accents() {
+        assert_eq!(caseless("MÜLLER@Straße.DE"), "müller@strasse.de");
+        assert_eq!(caseless("Mu\u{308}ller"), caseless("MÜLLER"));
+        assert_ne!(caseless("Muller"), caseless("Müller"));
+        // The dotless i is another letter, so nobody can pass as another with it.
+        assert_ne!(caseless("mıke"), caseless("mike"));
+    }
+
+    #[test]
+    fn words_are_found_once_in_order() {
+        for (text, words) in [
+            ("", vec![]),
+            ("!? — 👍🏽 ❤\u{fe0f} 1\u{fe0f}\u{20e3}", vec!["1\u{fe0f}\u{20e3}"]),
+            ("The tea, the TEA and thé", vec!["the", "tea", "and"]),
+            ("T-shirt ABC-12/x_y", vec!["t", "shirt", "abc", "12", "x", "y"]),
+            ("東京 タワー。東京", vec!["東京", "タワー"]),
+            ("हिन्दी भाषा", vec!["हिन्दी", "भाषा"]),
+            ("Größe: 42½", vec!["grosse", "421", "2"]),
+        ] {
+            assert_eq!(tokens(text), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_bounded() {
+        let many: Vec<_> = (0..MAX_DOCUMENT_TOKENS + 10).map(|number| format!("w{number}")).collect();
+        let many = many.join(" ");
+        assert_eq!(tokens(&many).len(), MAX_DOCUMENT_TOKENS);
+        assert_eq!(query_tokens(&many), ["w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7"]);
+        let long = "ä".repeat(100_000);
+        assert_eq!(tokens(&long), ["a".repeat(MAX_TOKEN_LENGTH)]);
+        assert_eq!(query_tokens(&long), tokens(&long));
+        assert_eq!(query_tokens(&format!("{} tea", " ".repeat(10_000))), Vec::<String>::new());
+    }
+
+    proptest! {
+        #[test]
+        fn folding_again_changes_nothing(text in "\\PC{0,40}|.{0,40}") {
+            let folded = fold(&text);
+            prop_assert_eq!(fold(&folded), folded.clone());
+            prop_assert_eq!(folded.trim(), &folded);
+            prop_assert_eq!(caseless(&caseless(&text)), caseless(&text));
+        }
+
+        #[test]
+        fn upper_and_lower_case_fold_alike(text in "[a-zA-ZäöüÄÖÜßéÉçÇñÑøØłŁа-яА-Я ]{0,40}") {
+            prop_assert_eq!(fold(&text.to_uppercase()), fold(&text));
+        }
+
+        #[test]
+        fn tokens_are_words(text in ".{0,60}") {
+            let found = tokens(&text);
+            prop_assert!(found.iter().all(|token| token.chars().count() <= MAX_TOKEN_LENGTH));
+            prop_assert!(found.iter().all(|token| token.starts_with(char::is_alphanumeric)));
+            prop_assert!(query_tokens(&text).iter().zip(&found).all(|(a, b)| a == b));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What people may write into a field, for [`Checks`](crate::field::Checks): each function takes what was
+//! given and answers the value to keep, or the sentence that says why not.
+//!
+//! Sentences are those of Django and its REST framework where they have one, since front ends show them.
+//!
+//! ```
+//! use shop_core::field::{Checks, Field};
+//! use shop_core::validate;
+//!
+//! let mut checks = Checks::new();
+//! let email = checks.required("email", Field::from(" Ada@Example.com "), validate::email);
+//! let city = checks.required("city", Field::from("Paris"), validate::text(1, 100));
+//! let phone = checks.optional("phone", Field::from(""), validate::or_blank(validate::phone)).flatten();
+//! assert_eq!(email.map(|email| (email.address, email.key)), Some(("Ada@Example.com".into(), "ada@example.com".into())));
+//! assert_eq!((city.as_deref(), phone), (Some("Paris"), None));
+//! assert!(checks.finish().is_ok());
+//! ```
+
+mod password;
+mod people;
+mod things;
+
+pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
+pub use people::{Email, Username, country, currency, email, email_key, person_name, phone, username, username_key};
+pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, http_url, quantity, sku, slug, slugify};
+
+/// The longest note or comment, in characters.
+pub const MAX_NOTE_LENGTH: usize = 2_000;
+
+const BLANK: &str = "This field may not be blank.";
+
+/// A single line of `min` to `max` characters, without the white space around it.
+pub fn text(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
+    move |text| bounded(&text, min, max, false)
+}
+
+/// Any number of lines, `min` to `max` characters in all, without the white space around them. Lines end
+/// in `\n`, however they were typed.
+pub fn multiline(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
+    move |text| bounded(&text.replace("\r\n", "\n").replace('\r', "\n"), min, max, true)
+}
+
+/// A note, which may be empty: at most [`MAX_NOTE_LENGTH`] characters.
+pub fn note(text: String) -> Result<String, String> {
+    multiline(0, MAX_NOTE_LENGTH)(text)
+}
+
+/// Makes a check accept a blank text as nothing: forms send `""` for what was left empty.
+pub fn or_blank<T>(
+    parse: impl FnOnce(String) -> Result<T, String>,
+) -> impl FnOnce(String) -> Result<Option<T>, String> {
+    move |text| if text.trim().is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn bounded(text: &str, min: usize, max: usize, lines: bool) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() && min > 0 {
+        return Err(BLANK.into());
+    }
+    // `nth` stops counting at the bound; `count` would walk through a megabyte.
+    if text.chars().nth(max).is_some() {
+        return Err(too_long(max));
+    }
+    if min > 0 && text.chars().nth(min - 1).is_none() {
+        return Err(format!("Ensure this field has at least {min} characters."));
+    }
+    no_control_characters(text, lines)?;
+    Ok(text.to_owned())
+}
+
+fn too_long(max: usize) -> String {
+    format!("Ensure this field has no more than {max} characters.")
+}
+
+/// NUL cannot be stored by every database, and other control characters have no place in a person's text.
+fn no_control_characters(text: &str, lines: bool) -> Result<(), String> {
+    if text.contains('\0') {
+        return Err("Null characters are not allowed.".into());
+    }
+    // U+2028 and U+2029 end a line without being control characters.
+    let refused = |letter: char| match letter {
+        '\n' | '\t' => !lines,
+        '\u{2028}' | '\u{2029}' => true,
+        other => other.is_control(),
+    };
+    if text.chars().any(refused) { Err("Control characters are not allowed.".into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_is_trimmed_and_bounded() {
+        let check = |given: &str| text(2, 5)(given.into());
+        assert_eq!(check("  ab "), Ok("ab".into()));
+        assert_eq!(check("äöüßé"), Ok("äöüßé".into()));
+        assert_eq!(check(" \u{a0}\t"), Err(BLANK.into()));
+        assert_eq!(check("a"), Err("Ensure this field has at least 2 characters.".into()));
+        assert_eq!(check("abcdef"), Err("Ensure this field has no more than 5 characters.".into()));
+        assert_eq!(check("a\0b"), Err("Null characters are not allowed.".into()));
+        for control in ["a\nb", "a\tb", "a\rb", "a\u{1b}b", "a\u{7f}b", "a\u{85}b", "a\u{2028}b"] {
+            assert_eq!(check(control), Err("Control characters are not allowed.".into()), "{control:?}");
+        }
+        assert_eq!(text(0, 5)("  ".into()), Ok(String::new()));
+    }
+
+    #[test]
+    fn lines_are_kept_where_they_are_allowed() {
+        assert_eq!(multiline(1, 20)("a\r\n\tb\rc\n".into()), Ok("a\n\tb\nc".into()));
+        assert!(multiline(1, 20)("a\u{0}".into()).is_err() && multiline(1, 20)("a\u{b}c".into()).is_err());
+        assert_eq!(note(String::new()), Ok(String::new()));
+        assert!(note("x".repeat(2_000)).is_ok() && note("x".repeat(2_001)).is_err());
+    }
+
+    #[test]
+    fn blank_can_mean_nothing() {
+        assert_eq!(or_blank(phone)("  ".into()), Ok(None));
+        assert_eq!(or_blank(phone)("+1 555 0100".into()), Ok(Some("+1 555 0100".into())));
+        assert!(or_blank(phone)("x".into()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_check_panic_and_what_is_kept_passes_again(given in "(?s).{0,80}|[a-z0-9@.+_:/ -]{0,80}") {
+            let checks: [fn(String) -> Result<String, String>; 10] = [
+                |given| text(1, 40)(given),
+                |given| multiline(0, 40)(given),
+                |given| email(given).map(|email| email.address),
+                |given| username(given).map(|username| username.name),
+                person_name,
+                phone,
+                country,
+                slug,
+                sku,
+                http_url,
+            ];
+            for (number, check) in checks.into_iter().enumerate() {
+                if let Ok(kept) = check(given.clone()) {
+                    prop_assert_eq!(check(kept.clone()), Ok(kept), "check {}", number);
+                }
+            }
+            let _ = currency(given.clone());
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What people say about themselves: addresses, names, numbers, places.
+
+#![expect(clippy::needless_pass_by_value, reason = "`Checks` hands over what was given")]
+
+use std::str::FromStr as _;
+
+use email_address::{EmailAddress, Options};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{BLANK, bounded, no_control_characters, too_long};
+use crate::money::Currency;
+use crate::text::caseless;
+
+/// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3, less the angle brackets).
+const MAX_EMAIL_LENGTH: usize = 254;
+const MAX_USERNAME_LENGTH: usize = 150;
+const MAX_NAME_LENGTH: usize = 150;
+
+/// An e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    /// As it was typed: mail goes only to this spelling.
+    pub address: String,
+    /// For comparing; see [`email_key`].
+    pub key: String,
+}
+
+/// A user name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Username {
+    /// As it is shown, in Unicode's NFKC.
+    pub name: String,
+    /// For comparing; see [`username_key`].
+    pub key: String,
+}
+
+/// An e-mail address (RFC 5321, with the letters of RFC 6531) with a dot in its domain, without a name or
+/// a literal address.
+pub fn email(given: String) -> Result<Email, String> {
+    let address = given.trim();
+    if address.is_empty() {
+        return Err(BLANK.into());
+    }
+    if address.len() > MAX_EMAIL_LENGTH {
+        return Err(too_long(MAX_EMAIL_LENGTH));
+    }
+    let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+    let visible =
+        address.chars().all(|letter| !letter.is_whitespace() && !letter.is_control() && !is_invisible(letter));
+    match EmailAddress::parse_with_options(address, options) {
+        Ok(_) if visible => Ok(Email { address: address.to_owned(), key: email_key(address) }),
+        _ => Err("Enter a valid email address.".into()),
+    }
+}
+
+/// The form in which two spellings are the same address, though not every mail server would say so: two
+/// accounts whose addresses differ only in case or in normalisation would be one person's, or a trap.
+///
+/// Takes any text, so that what was typed into a sign-in form can be looked up.
+#[must_use]
+pub fn email_key(address: &str) -> String {
+    caseless(address.trim())
+}
+
+/// A user name: 3 to 150 letters, digits and `@.+-_` of any script, as in Django.
+///
+/// It may look like an e-mail address, and then belong to another person than the address: who signs in by
+/// "user name or address" must look for the address first.
+pub fn username(given: String) -> Result<Username, String> {
+    // NFKC makes a text at most 18 times as long, so what is far too long is refused before.
+    if given.len() > MAX_USERNAME_LENGTH * 4 {
+        return Err(too_long(MAX_USERNAME_LENGTH));
+    }
+    let name: String = given.trim().nfkc().collect();
+    let name = bounded(&name, 3, MAX_USERNAME_LENGTH, false)?;
+    if name.chars().all(|letter| letter.is_alphanumeric() || "@.+-_".contains(letter)) {
+        let key = username_key(&name);
+        Ok(Username { name, key })
+    } else {
+        Err("Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.".into())
+    }
+}
+
+/// The form in which two spellings are the same user name. Takes any text, as [`email_key`] does.
+#[must_use]
+pub fn username_key(name: &str) -> String {
+    caseless(name.trim())
+}
+
+/// A part of a person's name; may be empty.
+pub fn person_name(given: String) -> Result<String, String> {
+    bounded(&given, 0, MAX_NAME_LENGTH, false)
+}
+
+/// A phone number as people write it: digits, spaces, hyphens and parentheses, 5 to 32 characters with
+/// 4 to 20 digits, and perhaps a leading plus (about what ITU-T E.164 and E.123 know).
+pub fn phone(given: String) -> Result<String, String> {
+    let phone = given.trim();
+    if phone.is_empty() {
+        return Err(BLANK.into());
+    }
+    let rest = phone.strip_prefix('+').unwrap_or(phone);
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    let known = rest.bytes().all(|byte| byte.is_ascii_digit() || b" -()".contains(&byte));
+    if known && (5..=32).contains(&phone.len()) && (4..=20).contains(&digits) {
+        Ok(phone.to_owned())
+    } else {
+        Err("Enter a valid phone number.".into())
+    }
+}
+
+/// A country: two letters of ISO 3166-1, kept in upper case.
+pub fn country(given: String) -> Result<String, String> {
+    let code = given.trim();
+    if code.is_empty() {
+        return Err(BLANK.into());
+    }
+    let known = |code: &String| rust_iso3166::from_alpha2(code).is_some();
+    Some(code)
+        .filter(|code| code.len() == 2 && code.is_ascii())
+        .map(str::to_ascii_uppercase)
+        .filter(known)
+        .ok_or_else(|| "Enter a valid ISO 3166-1 alpha-2 country code.".into())
+}
+
+/// A currency: three letters of ISO 4217, in any case.
+pub fn currency(given: String) -> Result<Currency, String> {
+    let code = given.trim();
+    if code.is_empty() {
+        return Err(BLANK.into());
+    }
+    no_control_characters(code, false)?;
+    Some(code)
+        .filter(|code| code.len() == 3 && code.is_ascii())
+        .and_then(|code| Currency::from_str(&code.to_ascii_uppercase()).ok())
+        .ok_or_else(|| "Enter a valid ISO 4217 currency code.".into())
+}
+
+/// Letters that show nothing or turn the reading direction: two addresses that look the same would differ.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(address: &str) -> Option<String> {
+        email(address.into()).ok().map(|email| email.key)
+    }
+
+    #[test]
+    fn addresses_keep_their_spelling_and_compare_without_it() {
+        let address = email("  Ada.Lovelace+shop@Example.COM\n".into()).unwrap();
+        assert_eq!(address.address, "Ada.Lovelace+shop@Example.COM");
+        assert_eq!(address.key, "ada.lovelace+shop@example.com");
+        assert_eq!(key("JOSÉ@exämple.de"), Some(email_key("jose\u{301}@EXÄMPLE.de")));
+        assert_ne!(key("jose@example.de"), key("josé@example.de"));
+        assert_eq!(email_key(" A@B.C "), "a@b.c");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for wrong in [
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@localhost",
+            "ada@example..com",
+            "ada@@example.com",
+            "ada lovelace@example.com",
+            "Ada <ada@example.com>",
+            "<ada@example.com>",
+            "ada@[127.0.0.1]",
+            "a@example.com,b@example.com",
+            "ada@example.com\r\nBcc: b@example.com",
+            "a\0da@example.com",
+            "a\u{200b}da@example.com",
+            "\"a b\"@example.com",
+            &format!("{}@example.com", "a".repeat(65)),
+        ] {
+            assert_eq!(email(wrong.into()), Err("Enter a valid email address.".into()), "{wrong:?}");
+        }
+        assert_eq!(email(" ".into()), Err(BLANK.into()));
+        assert!(email("a".repeat(1_000_000)).unwrap_err().contains("254"));
+    }
+
+    #[test]
+    fn usernames_are_djangos() {
+        for good in ["ada", "Ada.Lovelace+1@x-y_z", "Åsa", "用户名", &"x".repeat(150)] {
+            assert_eq!(username(good.into()).unwrap().name, good);
+        }
+        assert_eq!(username(" ＡＤＡ ".into()), Ok(Username { name: "ADA".into(), key: "ada".into() }));
+        assert_eq!(username("STRASSE".into()).unwrap().key, username("Straße".into()).unwrap().key);
+        for wrong in ["", "  ", "ab", "a b c", "a/bc", "a\0bc", "a\u{200b}bc", "<ada>", "😀😀😀", &"x".repeat(151)]
+        {
+            assert!(username(wrong.into()).is_err(), "{wrong:?}");
+        }
+        assert!(username("\u{fdfa}".repeat(150)).is_err(), "it grows when it is normalised");
+        assert!(username("x".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn phones() {
+        for good in ["12345", "+1 (555) 010-0199", "0049 89 1234567", "+442071838750"] {
+            assert_eq!(phone(format!(" {good} ")), Ok(good.into()));
+        }
+        for wrong in
+            ["", "1234", "+", "(((((", "555-CALL", "++123456", "1+23456", "١٢٣٤٥٦", "123\n456", &"1".repeat(21)]
+        {
+            assert!(phone(wrong.into()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn countries_and_currencies() {
+        assert_eq!(country(" us ".into()), Ok("US".into()));
+        for wrong in ["", "U", "USA", "ZZ", "ÜS", "*", "12", "é"] {
+            assert!(country(wrong.into()).is_err(), "{wrong:?}");
+        }
+        assert_eq!(currency("eur".into()).map(Currency::code), Ok("EUR"));
+        for wrong in ["", "E", "EURO", "ZZZ", "€", "XXX"] {
+            assert!(currency(wrong.into()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_empty_but_are_one_line() {
+        assert_eq!(person_name(" Mary  Ann ".into()), Ok("Mary  Ann".into()));
+        assert_eq!(person_name(String::new()), Ok(String::new()));
+        assert!(person_name("a\nb".into()).is_err() && person_name("x".repeat(151)).is_err());
+    }
+}
