@@ -141,6 +141,19 @@ impl Actor {
         }
     }
 
+    /// Under what name idempotency keys are kept: the person, else the cart, else the order whose token they hold.
+    #[must_use]
+    pub fn caller(&self) -> Option<String> {
+        match self.identity {
+            Identity::User(person) => Some(format!("user:{}", person.user_id)),
+            Identity::System => Some("system".to_owned()),
+            Identity::Anonymous => {
+                let cart = self.cart.map(|id| format!("cart:{id}"));
+                cart.or_else(|| self.order.map(|id| format!("order:{id}")))
+            }
+        }
+    }
+
     /// The word for an order's history: `staff`, `customer`, `guest` or `system`.
     #[must_use]
     pub fn role(&self) -> &'static str {

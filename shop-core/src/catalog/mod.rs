@@ -2,9 +2,11 @@
 
 mod model;
 mod repository;
+mod service;
 
 pub use model::{
     Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,
     SearchDocument, Variant,
 };
 pub use repository::{CatalogRepository, CatalogWrite};
+pub use service::Catalog;

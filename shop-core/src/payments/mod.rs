@@ -1,7 +1,11 @@
 //! Money coming in and going back.
 
+mod gateway;
 mod model;
 mod repository;
+mod service;
 
 pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
 pub use repository::{PaymentsRepository, PaymentsWrite};
+pub use service::Payments;
+pub use gateway::{ManualGateway, PaymentGateway};

@@ -2,9 +2,11 @@
 
 mod model;
 mod repository;
+mod service;
 
 pub use model::{
     Address, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus, ShippingSort, Tier,
     TrackingEvent, TrackingStatus, Zone,
 };
 pub use repository::{ShippingRepository, ShippingWrite};
+pub use service::Shipping;

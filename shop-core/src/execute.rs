@@ -1,0 +1,149 @@
+//! The one way to change anything: load, decide, commit, and again when the world changed in between.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::actor::Actor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::batch::{Batch, Conflict, Require, Unique};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::idempotency::{Answer, IdempotencyKey, Replayable};
+use crate::shop::Shop;
+use crate::store::CommitError;
+
+/// How often a call loads and decides before it gives up. A lost race costs one attempt and somebody else has won
+/// it; a hundred callers that change one row at once all get through.
+const ATTEMPTS: u32 = 100;
+
+/// How often one batch is submitted while its outcome is unknown.
+const SUBMISSIONS: u32 = 5;
+
+/// What a decision gives: what to write, and what to answer once it is written.
+#[derive(Debug)]
+pub struct Decision<T> {
+    /// Everything that changes; empty when nothing does.
+    pub batch: Batch,
+    /// The answer.
+    pub reply: T,
+}
+
+impl<T> Decision<T> {
+    /// A decision that changes nothing.
+    pub fn unchanged(moment: &mut Moment, reply: T) -> Self {
+        Self { batch: Batch::new(moment), reply }
+    }
+
+    /// The same batch with another answer.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Decision<U> {
+        Decision { batch: self.batch, reply: change(self.reply) }
+    }
+}
+
+impl Shop {
+    /// Runs `attempt` (load and decide) and commits what it decides, until it is committed or refused.
+    ///
+    /// Whatever a signed-in person changes requires that their session is still alive.
+    ///
+    /// # Errors
+    /// What `attempt` answers; [`Error::TokenNotValid`] when the session ended meanwhile; [`Error::Unavailable`]
+    /// when the storage is, or when [`ATTEMPTS`] races were lost in a row. Nothing was written then, unless the
+    /// storage was lost at the very moment of making it durable and could not be reached again.
+    pub async fn execute<T, F, Attempt>(&self, actor: &Actor, attempt: F) -> Result<T>
+    where
+        F: Fn(Moment) -> Attempt,
+        Attempt: Future<Output = Result<Decision<T>>>,
+    {
+        let session = actor.signed_in().and_then(|person| Some((person.session_id?, person.user_id)));
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let Decision { mut batch, reply } = attempt(self.moment()).await?;
+            if batch.is_empty() {
+                return Ok(reply);
+            }
+            if let Some((session, user)) = session {
+                batch.requires.insert(0, Require::LiveSession(session, user));
+            }
+            match self.submit(batch).await? {
+                Ok(()) => return Ok(reply),
+                Err(Conflict::Revoked(_)) => return Err(Error::TokenNotValid),
+                Err(conflict) => last = Some(conflict),
+            }
+        }
+        tracing::warn!(conflict = ?last, "gave up after {ATTEMPTS} lost races");
+        Err(Error::Unavailable { retry_after: 1, source: last.map(Into::into) })
+    }
+
+    /// As [`Shop::execute`], at most once per idempotency key of this caller: the answer is kept in the effect's own
+    /// batch, and the loser of a race, or a later twin, gets it again.
+    ///
+    /// `operation` names the call and the id it is made on (`payments.capture:…`). The reply is kept as JSON: it
+    /// must hold no secret. A caller without any identity has no keys; the call is then made as without one.
+    ///
+    /// # Errors
+    /// As [`Shop::execute`]; [`Error::IdempotencyMismatch`] when the key stands for another request.
+    pub async fn execute_once<T, F, Attempt>(
+        &self,
+        actor: &Actor,
+        operation: &str,
+        key: Option<&IdempotencyKey>,
+        attempt: F,
+    ) -> Result<Replayable<T>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(Moment) -> Attempt,
+        Attempt: Future<Output = Result<Decision<T>>>,
+    {
+        let scoped = key.and_then(|key| Some((key, key.scoped(actor.caller()?, operation))));
+        let Some((key, scope)) = &scoped else {
+            let value = self.execute(actor, attempt).await?;
+            return Ok(Replayable { value, replayed: false });
+        };
+        self.execute(actor, |moment| {
+            let at = moment.now();
+            let attempt = &attempt;
+            let mut unchanged = moment.clone();
+            async move {
+                if let Some(answer) = self.store().answer(scope).await? {
+                    if answer.fingerprint != key.fingerprint() {
+                        return Err(Error::IdempotencyMismatch);
+                    }
+                    let value = serde_json::from_str(&answer.outcome).map_err(|error| Error::Fault(error.into()))?;
+                    return Ok(Decision::unchanged(&mut unchanged, Replayable { value, replayed: true }));
+                }
+                let mut decision = attempt(moment).await?;
+                let outcome = serde_json::to_string(&decision.reply).map_err(|error| Error::Fault(error.into()))?;
+                let answer = Answer { key: scope.clone(), fingerprint: key.fingerprint(), outcome, created_at: at };
+                decision.batch.write(answer);
+                Ok(decision.map(|value| Replayable { value, replayed: false }))
+            }
+        })
+        .await
+    }
+
+    /// Submits one batch; the inner result is the store's own verdict.
+    async fn submit(&self, batch: Batch) -> Result<std::result::Result<(), Conflict>> {
+        let tells = batch.writes.iter().any(|write| matches!(write, crate::batch::Write::Outbox(_)));
+        let batch = Arc::new(batch);
+        for submission in 0..SUBMISSIONS {
+            match self.store().commit(Arc::clone(&batch)).await {
+                Ok(()) => {}
+                // Only this very batch carries this id: it went in before its outcome was lost.
+                Err(CommitError::Conflict(Conflict::Exists(Unique::Operation))) if submission > 0 => {}
+                Err(CommitError::Conflict(conflict)) => return Ok(Err(conflict)),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::OutcomeUnknown(error)) => {
+                    tracing::warn!(%error, operation = %batch.operation, "outcome unknown, submitting again");
+                    continue;
+                }
+            }
+            if tells {
+                self.wake().ring();
+            }
+            return Ok(Ok(()));
+        }
+        Err(Error::Unavailable { retry_after: 5, source: Some("the outcome of a commit stayed unknown".into()) })
+    }
+}

@@ -1,0 +1,15 @@
+//! The calls of this domain: each loads, decides and commits.
+
+use crate::shop::Shop;
+
+/// The calls of this domain; see [`Shop`].
+#[derive(Debug, Clone, Copy)]
+pub struct Inventory<'a> {
+    shop: &'a Shop,
+}
+
+impl<'a> Inventory<'a> {
+    pub(crate) fn new(shop: &'a Shop) -> Self {
+        Self { shop }
+    }
+}

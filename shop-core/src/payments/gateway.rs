@@ -1,0 +1,60 @@
+//! The port to whoever moves the money.
+
+/// A way to pay.
+///
+/// What is here serves gateways whose money is received outside the shop and recorded by staff: cash on delivery,
+/// bank transfer. [`ManualGateway`] is one.
+pub trait PaymentGateway: Send + Sync {
+    /// The machine word buyers' programs send (`manual`).
+    fn id(&self) -> &str;
+
+    /// What buyers read.
+    fn name(&self) -> &str;
+
+    /// True when an order waits for the money: it holds its stock only for a while
+    /// ([`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl)) and is then canceled. False when
+    /// the shop delivers on trust.
+    fn prepaid(&self) -> bool;
+}
+
+/// Money received outside the shop; its capture by staff records that it came, authorizing and capturing at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManualGateway {
+    id: String,
+    name: String,
+    prepaid: bool,
+}
+
+impl ManualGateway {
+    /// A gateway that delivers on trust.
+    #[must_use]
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { id: id.into(), name: name.into(), prepaid: false }
+    }
+
+    /// The same, but orders wait for the money and are canceled when it does not come in time.
+    #[must_use]
+    pub fn prepaid(mut self) -> Self {
+        self.prepaid = true;
+        self
+    }
+}
+
+impl Default for ManualGateway {
+    /// `manual`: cash on delivery or bank transfer.
+    fn default() -> Self {
+        Self::new("manual", "Cash on delivery or bank transfer")
+    }
+}
+
+impl PaymentGateway for ManualGateway {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn prepaid(&self) -> bool {
+        self.prepaid
+    }
+}
