@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::accounts::{
-    Accounts, Argon2Hasher, JwtSigner, Mailer, PasswordHasher, Templates, TokenSigner,
+    Accounts, Argon2Hasher, Argon2Settings, JwtSigner, Mailer, PasswordHasher, Templates, TokenSigner,
 };
 use crate::actor::Actor;
 use crate::cart::Carts;
@@ -302,7 +302,7 @@ impl ShopBuilder {
         }
         let hasher = match self.hasher {
             Some(hasher) => hasher,
-            None => Arc::new(Argon2Hasher::new()?),
+            None => Arc::new(Argon2Hasher::start(Argon2Settings::default(), Arc::clone(&self.random))?),
         };
         let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
         let shop = Shop {

@@ -1,5 +1,11 @@
 //! The calls of this domain: each loads, decides and commits.
 
+use super::model::Location;
+use super::repository::InventoryWrite;
+use crate::actor::Actor;
+use crate::batch::{Batch, Change};
+use crate::error::Result;
+use crate::execute::Decision;
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].
@@ -11,5 +17,28 @@ pub struct Inventory<'a> {
 impl<'a> Inventory<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Self {
         Self { shop }
+    }
+
+    /// Gives a new shop its one default location. Two that do it at once make one.
+    pub(crate) async fn ensure_default_location(&self) -> Result<()> {
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                if self.shop.store().locations().await?.iter().any(|location| location.is_default) {
+                    return Ok(Decision::unchanged(&mut moment, ()));
+                }
+                let mut batch = Batch::new(&mut moment);
+                batch.write(InventoryWrite::Location(Change::Insert(Location {
+                    id: moment.id(),
+                    name: "Main location".to_owned(),
+                    code: "main".to_owned(),
+                    country: None,
+                    priority: 0,
+                    is_default: true,
+                    created_at: moment.now(),
+                    version: 1,
+                })));
+                Ok(Decision { batch, reply: () })
+            })
+            .await
     }
 }

@@ -5,7 +5,7 @@ mod model;
 mod repository;
 mod service;
 
+pub use gateway::{ManualGateway, PaymentGateway};
 pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
 pub use repository::{PaymentsRepository, PaymentsWrite};
 pub use service::Payments;
-pub use gateway::{ManualGateway, PaymentGateway};
