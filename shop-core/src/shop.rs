@@ -302,7 +302,7 @@ impl ShopBuilder {
         }
         let hasher = match self.hasher {
             Some(hasher) => hasher,
-            None => Arc::new(Argon2Hasher::start(Argon2Settings::default(), Arc::clone(&self.random))?),
+            None => Arc::new(Argon2Hasher::start(Argon2Settings::default(), &self.random)?),
         };
         let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
         let shop = Shop {
