@@ -50,6 +50,9 @@ pub trait Versioned {
 }
 
 /// What happens to one row, and the guard fused with it.
+///
+/// A write with several guards judges the id or the version first, then its unique keys in the order in which its
+/// docs name them, then what else its docs name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<T> {
     /// The row is new. Guard: no row has its id, nor any of its unique keys: [`Conflict::Exists`]
@@ -58,7 +61,8 @@ pub enum Change<T> {
     /// The row is replaced. Its `version` is the new one; guard: the stored one is exactly one less, else
     /// [`Conflict::Stale`]. Unique keys as for an insert.
     Update(T),
-    /// The row goes. Guard: the stored version, else [`Conflict::Stale`].
+    /// The row goes. Guard: the stored version, else [`Conflict::Stale`]. For a kind of row that is never deleted
+    /// it is a mistake of the caller: [`StoreError::Fault`](crate::store::StoreError::Fault).
     Delete {
         /// Which row.
         id: Uuid,
@@ -71,10 +75,11 @@ pub enum Change<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Require {
     /// The row is there at exactly this version, else [`Conflict::Stale`]. Any [`Entity`] that counts versions
-    /// except events; for the category tree the id is nil.
+    /// (an event counts none and is always stale); for the category tree the id is nil, and the version of a tree
+    /// that was never reshaped is 0.
     Version(Entity, Uuid, i64),
-    /// The session is not revoked, in its person's current epoch, and the person is active, else
-    /// [`Conflict::Revoked`]. (That it is not over is judged when the caller is identified.)
+    /// The session is there, this person's, not revoked, in the person's current epoch, and the person is active,
+    /// else [`Conflict::Revoked`]. (That it is not over is judged when the caller is identified.)
     LiveSession(SessionId, UserId),
     /// The level is there and not tracked, else [`Conflict::Stock`]: the line needs no reservation.
     Untracked(VariantId, LocationId),
@@ -102,7 +107,8 @@ pub enum Write {
     Outbox(OutboxWrite),
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
-    /// Forgets operations, answers, relayed events and done deliveries made before this time (no guard).
+    /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`) and done deliveries
+    /// (`created_at`) that are older than this time (no guard). Dead deliveries stay.
     Forget {
         /// Up to when.
         before: Timestamp,

@@ -12,6 +12,8 @@ pub mod field;
 pub mod id;
 pub mod idempotency;
 pub mod inventory;
+mod listing;
+pub mod memory;
 pub mod money;
 pub mod orders;
 pub mod outbox;

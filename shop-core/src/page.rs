@@ -1,5 +1,7 @@
 //! Lists: pages by number, and pages by cursor whose cost does not grow with the page.
 
+use std::cmp::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,8 @@ pub const MAX_PAGE_SIZE: u32 = 100;
 /// The highest page number: beyond it a cursor is the cheaper way.
 pub const MAX_PAGE_NUMBER: u32 = 1_000_000;
 
-/// One key of an order: a field and its direction. The id is always the last tie-breaker.
+/// One key of an order: a field and its direction. The id is always the last tie-breaker, compared as bytes, in the
+/// direction of the last key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort<K> {
     /// By which field.
@@ -101,9 +104,12 @@ impl Cursor {
 }
 
 /// One page of a list.
+///
+/// A page by cursor is linked onward, in the direction in which it was read, while more results lie there; the way
+/// back is linked whenever the page came from a cursor and holds anything. ([`PageRequest::page_by_cursor`] does it.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The results, in the wanted order.
+    /// The results, in the wanted order, for a backward page too.
     pub items: Vec<T>,
     /// How many results the whole list has; `None` for a page by cursor.
     pub total: Option<u64>,
@@ -111,6 +117,16 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
     /// The cursor of the preceding page; only for a page by cursor.
     pub previous: Option<Cursor>,
+}
+
+/// Something that is listed, and the values it is ordered by: the same in every store.
+pub trait Listed {
+    /// The keys of its list.
+    type Key: SortKey;
+    /// Its value of a key: what a store keeps beside it, orders by and puts into cursors.
+    fn sort_value(&self, key: Self::Key) -> SortValue;
+    /// The last tie-breaker: its id, unless the list's docs say otherwise.
+    fn tie_breaker(&self) -> Uuid;
 }
 
 impl<T> Page<T> {
@@ -183,6 +199,51 @@ impl<K: SortKey> PageRequest<K> {
         };
         checks.finish()?;
         Ok(Self { order, size, position })
+    }
+
+    /// True when the ids of results with equal keys go from the largest to the smallest.
+    #[must_use]
+    pub fn id_descends(&self) -> bool {
+        self.order.last().is_some_and(|sort| sort.descending)
+    }
+
+    /// How two results stand to each other in this order, each given by the values of the keys and its id.
+    #[must_use]
+    pub fn compare(&self, left: (&[SortValue], Uuid), right: (&[SortValue], Uuid)) -> Ordering {
+        let turned = |ordering: Ordering, descending| if descending { ordering.reverse() } else { ordering };
+        let keys = self.order.iter().zip(left.0.iter().zip(right.0));
+        keys.map(|(sort, (left, right))| turned(left.cmp(right), sort.descending))
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or_else(|| turned(left.1.cmp(&right.1), self.id_descends()))
+    }
+
+    /// The values of this order's keys of a result.
+    pub fn keys_of<T: Listed<Key = K>>(&self, row: &T) -> Vec<SortValue> {
+        self.order.iter().map(|sort| row.sort_value(sort.key)).collect()
+    }
+
+    /// Makes the page out of what lies beyond its cursor: `rows` are the first `size + 1` (or all, if fewer) in the
+    /// direction of travel, the nearest to the cursor first. For [`Position::Start`] they are the list's first.
+    #[must_use]
+    pub fn page_by_cursor<T: Listed<Key = K>>(&self, mut rows: Vec<T>) -> Page<T> {
+        let backward = matches!(&self.position, Position::Cursor(cursor) if cursor.backward);
+        let size = self.size as usize;
+        let more = rows.len() > size;
+        rows.truncate(size);
+        if backward {
+            rows.reverse();
+        }
+        let came = matches!(self.position, Position::Cursor(_)) && !rows.is_empty();
+        let (has_previous, has_next) = if backward { (more, came) } else { (came, more) };
+        let beside = |row: Option<&T>, backward| {
+            row.map(|row| Cursor { keys: self.keys_of(row), id: row.tie_breaker(), backward, order: self.order_text() })
+        };
+        Page {
+            total: None,
+            next: if has_next { beside(rows.last(), false) } else { None },
+            previous: if has_previous { beside(rows.first(), true) } else { None },
+            items: rows,
+        }
     }
 
     /// The order as text, for the cursors made from it.

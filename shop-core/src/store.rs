@@ -54,6 +54,9 @@ pub enum CommitError {
 /// - A dropped `commit` future leaves the batch applied whole or not at all.
 /// - A read that begins after a commit answered sees it.
 /// - Rows come back exactly as they were written; times in whole microseconds.
+/// - "Oldest first" is by id, for ids sort by time; "newest" is the greatest id.
+/// - What a row refers to must exist (a store may have foreign keys) and is written before it; the decision that
+///   writes it requires the other row where it could go. Only the references that a write's docs name are guards.
 ///
 /// [`crate::conformance`] checks all of it.
 #[async_trait]

@@ -58,6 +58,16 @@ impl std::fmt::Debug for User {
     }
 }
 
+impl User {
+    /// The folded text that [`UserFilter::search`] looks into: address, username and full name, a line each, so that
+    /// no match reaches over two of them. A store that has an index for it keeps it.
+    #[must_use]
+    pub fn search_text(&self) -> String {
+        let name = format!("{} {}", self.first_name, self.last_name);
+        [self.email.as_str(), self.username.as_deref().unwrap_or_default(), &name].map(crate::text::fold).join("\n")
+    }
+}
+
 impl Versioned for User {
     const ENTITY: Entity = Entity::User;
     fn key(&self) -> uuid::Uuid {
@@ -136,7 +146,7 @@ pub struct Otp {
 /// Which people a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFilter {
-    /// Folded text that e-mail, username or a name must contain.
+    /// Folded text ([`crate::text::fold`]) that [`User::search_text`] must contain.
     pub search: Option<String>,
     /// Only active or only inactive people.
     pub is_active: Option<bool>,

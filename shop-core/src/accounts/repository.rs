@@ -31,7 +31,7 @@ pub trait AccountsRepository: Send + Sync {
 /// Writes of accounts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccountsWrite {
-    /// A person. Unique: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
+    /// A person. Never deleted. Unique: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
     /// [`Unique::UserUsername`](crate::batch::Unique::UserUsername).
     User(Change<User>),
     /// A session.

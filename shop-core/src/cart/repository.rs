@@ -22,7 +22,7 @@ pub trait CartRepository: Send + Sync {
 /// Writes of carts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CartWrite {
-    /// A cart with its lines. Unique: one open cart per customer,
+    /// A cart with its lines. Never deleted. Unique: one open cart per customer,
     /// [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
     Cart(Change<Cart>),
 }

@@ -2,6 +2,7 @@
 
 mod model;
 mod repository;
+mod search;
 mod service;
 
 pub use model::{
@@ -9,4 +10,5 @@ pub use model::{
     SearchDocument, Variant,
 };
 pub use repository::{CatalogRepository, CatalogWrite};
+pub use search::FoundProduct;
 pub use service::Catalog;

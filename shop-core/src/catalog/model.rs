@@ -192,7 +192,8 @@ pub struct ProductFilter {
     pub min_price: Option<Amount>,
     /// Lowest price at most this.
     pub max_price: Option<Amount>,
-    /// At least one offered variant can be sold now (or none can).
+    /// At least one offered variant can be sold now from some location
+    /// ([`StockLevel::sells`](crate::inventory::StockLevel::sells)), or none can. A variant without any level cannot.
     pub in_stock: Option<bool>,
 }
 

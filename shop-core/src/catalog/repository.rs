@@ -12,7 +12,7 @@ use crate::store::StoreResult;
 ///
 /// # Contract
 /// Every read sees all that was committed before it began. A product always comes with all its variants, in
-/// their order. Lists by several ids answer in no particular order and leave out what is absent.
+/// their order. Lists by several ids answer in no particular order, each row once, and leave out what is absent.
 #[async_trait]
 pub trait CatalogRepository: Send + Sync {
     /// The product with this id.
@@ -44,13 +44,16 @@ pub trait CatalogRepository: Send + Sync {
 /// Writes of the catalog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CatalogWrite {
-    /// A product with all its variants; variants are added or changed by id and never removed, and the words
-    /// for search are replaced ([`Product::search_document`]).
+    /// A product with all its variants. Never deleted, but archived. An update names every variant the product
+    /// has: they are added or changed by id, their order is replaced, none is ever removed; and the words for search
+    /// are replaced ([`Product::search_document`]). The id of a variant is unique over all products
+    /// ([`Unique::OtherId`](crate::batch::Unique::OtherId)).
     /// Unique: [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
     /// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).
     Product(Change<Product>),
     /// A category. Unique: [`Unique::CategorySlug`](crate::batch::Unique::CategorySlug). Deleting one moves its
-    /// children to its parent and takes its products out of any category; each of those rows counts a version up.
+    /// children to its parent and takes its products out of any category; each of those rows counts a version up, and
+    /// nothing else in it changes.
     Category(Change<Category>),
     /// The tree's shape changes from this version to the next. Guard: it is the tree's version; else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of [`Entity::CategoryTree`](crate::batch::Entity::CategoryTree)

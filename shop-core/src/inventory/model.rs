@@ -67,6 +67,12 @@ impl StockLevel {
     pub fn available(&self) -> i64 {
         self.on_hand.saturating_sub(self.reserved)
     }
+
+    /// True when at least one more can be promised from here now.
+    #[must_use]
+    pub fn sells(&self) -> bool {
+        !self.tracked || self.backorder || self.available() > 0
+    }
 }
 
 /// An entry of the append-only ledger.

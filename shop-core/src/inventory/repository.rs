@@ -23,7 +23,7 @@ pub trait InventoryRepository: Send + Sync {
     async fn locations(&self) -> StoreResult<Vec<Location>>;
     /// The locations of a list.
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>>;
-    /// Every level of these variants, by the location's priority, then the location's id.
+    /// Every level of these variants, by the location's priority, then the location's id, then the variant's.
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>>;
     /// The levels of a list. Ties of the sku are broken by location, and that is the id in its cursors.
     async fn list_stock(&self, filter: &StockFilter, page: &PageRequest<StockSort>) -> StoreResult<Page<StockLevel>>;
@@ -47,7 +47,8 @@ pub trait InventoryRepository: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 pub enum InventoryWrite {
     /// A location. Unique: [`Unique::LocationCode`](crate::batch::Unique::LocationCode) and exactly one default,
-    /// [`Unique::DefaultLocation`](crate::batch::Unique::DefaultLocation), judged when the whole batch was written.
+    /// [`Unique::DefaultLocation`](crate::batch::Unique::DefaultLocation), judged when the whole batch was written (of
+    /// every batch that writes a location: one that leaves no default, or no location at all, is refused too).
     /// One where any level has `on_hand` or `reserved` other than 0 cannot be deleted:
     /// [`Conflict::InUse`](crate::batch::Conflict::InUse); its empty levels go with it, its movements stay.
     Location(Change<Location>),
@@ -59,7 +60,8 @@ pub enum InventoryWrite {
     Delta(StockDelta),
     /// Changes the settings of a level (all locations of the variant when `location_id` is `None`), keeping its
     /// counts. Guard: a level that ends up tracked and without backorders must have `reserved ≤ on_hand`, and at
-    /// least one level is there; else [`Conflict::Stock`](crate::batch::Conflict::Stock).
+    /// least one level is there; else [`Conflict::Stock`](crate::batch::Conflict::Stock) with the location of
+    /// the settings.
     Settings(StockSettings),
     /// A new entry of the ledger.
     Movement(Movement),

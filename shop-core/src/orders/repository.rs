@@ -23,7 +23,7 @@ pub trait OrdersRepository: Send + Sync {
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>>;
     /// The timeline of an order, oldest first.
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
-    /// Placed orders whose hold ended at or before `now`, the longest overdue first, at most `limit`.
+    /// Placed orders whose hold ended at or before `now`, the longest overdue first (then by id), at most `limit`.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
 }
 

@@ -20,7 +20,8 @@ pub trait OutboxRepository: Send + Sync {
     /// Pending deliveries that are due at `now`, oldest first, at most `limit`: only the oldest pending one per
     /// receiver and thing, so that order holds and one bad receiver delays no other.
     async fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
-    /// When the next pending delivery is due, if there is one.
+    /// When the next of the deliveries is due that [`OutboxRepository::due_deliveries`] could answer: of the oldest
+    /// pending one per receiver and thing, the earliest `due_at` (it may lie in the past).
     async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
@@ -36,6 +37,6 @@ pub enum OutboxWrite {
     /// The event was fanned out. Guard: it is there and was not, else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale).
     Relayed(EventId),
-    /// A delivery.
+    /// A delivery. An update never moves it to another receiver or thing.
     Delivery(Change<Delivery>),
 }

@@ -16,7 +16,7 @@ use crate::store::StoreResult;
 pub trait PaymentsRepository: Send + Sync {
     /// The payment with this id.
     async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>>;
-    /// Every payment of these orders, oldest first.
+    /// Every payment of these orders, oldest first over all of them.
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>>;
     /// The payments of a list.
     async fn list_payments(
@@ -29,7 +29,9 @@ pub trait PaymentsRepository: Send + Sync {
 /// Writes of payments.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PaymentsWrite {
-    /// A payment with its refunds; refunds are added or changed by id and never removed. Never deleted.
+    /// A payment with its refunds. Never deleted. An update names every refund: they are added or changed by id,
+    /// none is ever removed; the id of a refund is unique over all payments
+    /// ([`Unique::OtherId`](crate::batch::Unique::OtherId)).
     /// Unique: one live payment per order ([`PaymentState::is_live`](super::PaymentState::is_live)),
     /// [`Unique::LivePayment`](crate::batch::Unique::LivePayment).
     Payment(Change<Payment>),

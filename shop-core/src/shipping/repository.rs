@@ -24,17 +24,17 @@ pub trait ShippingRepository: Send + Sync {
     async fn zone(&self, id: ZoneId) -> StoreResult<Option<Zone>>;
     /// The zones of a list.
     async fn list_zones(&self, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Zone>>;
-    /// Every zone and every method, from one snapshot (a shop has few): the whole tariff.
+    /// Every zone and every method, each oldest first, from one snapshot (a shop has few): the whole tariff.
     async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)>;
     /// The method with this id, and its zone.
     async fn method(&self, id: MethodId) -> StoreResult<Option<(Method, Zone)>>;
-    /// The methods of a list; `active` leaves out the others.
+    /// The methods of a list; `active` leaves out those that are not (or those that are).
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>>;
     /// The parcel with this id.
     async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>>;
     /// The newest parcel with this tracking number.
     async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>>;
-    /// Every parcel of these orders, oldest first.
+    /// Every parcel of these orders, oldest first over all of them.
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>>;
     /// The parcels of a list.
     async fn list_shipments(

@@ -1,0 +1,282 @@
+//! All tables, the unique keys, and how a batch is applied to them.
+
+use uuid::Uuid;
+
+use super::table::{Journal, Table};
+use crate::accounts::{Otp, Session, User};
+use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
+use crate::cart::Cart;
+use crate::catalog::{Category, Product};
+use crate::clock::Timestamp;
+use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
+use crate::idempotency::{Answer, AnswerKey};
+use crate::inventory::{Location, Movement, Reservation, StockLevel};
+use crate::orders::{HistoryEntry, Order};
+use crate::outbox::{Delivery, Event};
+use crate::payments::Payment;
+use crate::shipping::{Method, SavedAddress, Shipment, Zone};
+use crate::store::{CommitError, StoreError};
+
+/// What a guard answers.
+pub(super) type Judged = Result<(), CommitError>;
+
+/// An event, and whether it was fanned out.
+#[derive(Debug, Clone)]
+pub(super) struct StoredEvent {
+    pub(super) event: Event,
+    pub(super) relayed: bool,
+}
+
+macro_rules! state {
+    ($($table:ident: $key:ty => $row:ty,)+) => {
+        /// Everything that is stored.
+        #[derive(Debug, Default)]
+        pub(super) struct State {
+            $(pub(super) $table: Table<$key, $row>,)+
+        }
+
+        impl State {
+            fn keep(&mut self) {
+                $(self.$table.keep();)+
+            }
+
+            pub(super) fn revert(&mut self) {
+                $(self.$table.revert();)+
+            }
+        }
+    };
+}
+
+state! {
+    operations: OperationId => Timestamp,
+    answers: AnswerKey => Answer,
+    uniques: UniqueKey => Uuid,
+    users: Uuid => User,
+    sessions: Uuid => Session,
+    otps: UserId => Otp,
+    categories: Uuid => Category,
+    tree_version: () => i64,
+    products: Uuid => Product,
+    carts: Uuid => Cart,
+    orders: Uuid => Order,
+    history: Uuid => HistoryEntry,
+    payments: Uuid => Payment,
+    addresses: Uuid => SavedAddress,
+    zones: Uuid => Zone,
+    methods: Uuid => Method,
+    shipments: Uuid => Shipment,
+    locations: Uuid => Location,
+    levels: (VariantId, LocationId) => StockLevel,
+    movements: Uuid => Movement,
+    reservations: Uuid => Reservation,
+    events: Uuid => StoredEvent,
+    deliveries: Uuid => Delivery,
+}
+
+impl State {
+    /// Applies a batch whole, or leaves everything as it was.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Judged {
+        // Nothing to take back, unless an earlier commit panicked.
+        self.revert();
+        let judged = self.apply(batch);
+        match judged {
+            Ok(()) => self.keep(),
+            Err(_) => self.revert(),
+        }
+        judged
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Judged {
+        if self.operations.contains(&batch.operation) {
+            return Err(Conflict::Exists(Unique::Operation).into());
+        }
+        self.operations.put(batch.operation, batch.at);
+        batch.requires.iter().try_for_each(|require| self.require(require))?;
+        batch.writes.iter().try_for_each(|write| self.write(write))?;
+        self.judge_default_addresses(batch)?;
+        self.judge_default_location(batch)
+    }
+
+    fn write(&mut self, write: &Write) -> Judged {
+        match write {
+            Write::Accounts(write) => self.write_accounts(write),
+            Write::Catalog(write) => self.write_catalog(write),
+            Write::Cart(write) => self.write_cart(write),
+            Write::Orders(write) => self.write_orders(write),
+            Write::Payments(write) => self.write_payments(write),
+            Write::Shipping(write) => self.write_shipping(write),
+            Write::Inventory(write) => self.write_inventory(write),
+            Write::Outbox(write) => self.write_outbox(write),
+            Write::Answer(answer) => self.write_answer(answer),
+            Write::Forget { before } => {
+                self.forget(*before);
+                Ok(())
+            }
+        }
+    }
+
+    fn require(&self, require: &Require) -> Judged {
+        match *require {
+            Require::Version(entity, id, version) => {
+                if self.version(entity, id) == Some(version) {
+                    Ok(())
+                } else {
+                    Err(Conflict::Stale(entity, id).into())
+                }
+            }
+            Require::LiveSession(session, user) => {
+                if self.is_live(session, user) {
+                    Ok(())
+                } else {
+                    Err(Conflict::Revoked(session).into())
+                }
+            }
+            Require::Untracked(variant, location) => match self.levels.get(&(variant, location)) {
+                Some(level) if !level.tracked => Ok(()),
+                _ => Err(Conflict::Stock(variant, Some(location)).into()),
+            },
+        }
+    }
+
+    fn version(&self, entity: Entity, id: Uuid) -> Option<i64> {
+        fn of<T: Versioned>(table: &Table<Uuid, T>, id: Uuid) -> Option<i64> {
+            table.get(&id).map(Versioned::version)
+        }
+        match entity {
+            Entity::User => of(&self.users, id),
+            Entity::Session => of(&self.sessions, id),
+            Entity::Category => of(&self.categories, id),
+            Entity::CategoryTree => Some(self.tree_version()),
+            Entity::Product => of(&self.products, id),
+            Entity::Cart => of(&self.carts, id),
+            Entity::Order => of(&self.orders, id),
+            Entity::Payment => of(&self.payments, id),
+            Entity::Address => of(&self.addresses, id),
+            Entity::Zone => of(&self.zones, id),
+            Entity::Method => of(&self.methods, id),
+            Entity::Shipment => of(&self.shipments, id),
+            Entity::Location => of(&self.locations, id),
+            Entity::Reservation => of(&self.reservations, id),
+            Entity::Event => None,
+            Entity::Delivery => of(&self.deliveries, id),
+        }
+    }
+
+    fn is_live(&self, session: SessionId, user: UserId) -> bool {
+        let (Some(session), Some(user)) = (self.sessions.get(&session.0), self.users.get(&user.0)) else {
+            return false;
+        };
+        session.user_id == user.id
+            && session.revoked_at.is_none()
+            && session.epoch == user.session_epoch
+            && user.is_active
+    }
+
+    /// The version of the category tree; 0 until it is reshaped for the first time.
+    pub(super) fn tree_version(&self) -> i64 {
+        self.tree_version.get(&()).copied().unwrap_or_default()
+    }
+}
+
+/// A unique key and its value. Who holds it stands in `State::uniques`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UniqueKey {
+    UserEmail(String),
+    UserUsername(String),
+    CategorySlug(String),
+    ProductSlug(String),
+    Variant(VariantId),
+    VariantSku(String),
+    OpenCart(UserId),
+    OrderNumber(String),
+    OrderOfCart(CartId),
+    LivePayment(OrderId),
+    Refund(RefundId),
+    LocationCode(String),
+}
+
+impl UniqueKey {
+    fn name(&self) -> Unique {
+        match self {
+            Self::UserEmail(_) => Unique::UserEmail,
+            Self::UserUsername(_) => Unique::UserUsername,
+            Self::CategorySlug(_) => Unique::CategorySlug,
+            Self::ProductSlug(_) => Unique::ProductSlug,
+            Self::VariantSku(_) => Unique::VariantSku,
+            Self::OpenCart(_) => Unique::OpenCart,
+            Self::OrderNumber(_) => Unique::OrderNumber,
+            Self::OrderOfCart(_) => Unique::OrderOfCart,
+            Self::LivePayment(_) => Unique::LivePayment,
+            Self::LocationCode(_) => Unique::LocationCode,
+            Self::Variant(_) | Self::Refund(_) => Unique::OtherId,
+        }
+    }
+}
+
+/// Applies a change of one row: its id or version, then its unique keys.
+pub(super) fn change<T: Versioned + Clone>(
+    table: &mut Table<Uuid, T>,
+    uniques: &mut Table<UniqueKey, Uuid>,
+    change: &Change<T>,
+    keys: impl Fn(&T) -> Vec<UniqueKey>,
+) -> Judged {
+    let row = match change {
+        Change::Insert(row) if table.contains(&row.key()) => {
+            return Err(Conflict::Exists(Unique::Id(T::ENTITY)).into());
+        }
+        Change::Insert(row) => Some(row),
+        Change::Update(row) => {
+            let stored = table.get(&row.key()).filter(|stored| stored.version().checked_add(1) == Some(row.version()));
+            release(uniques, &keys(stored.ok_or(Conflict::Stale(T::ENTITY, row.key()))?));
+            Some(row)
+        }
+        Change::Delete { id, version } => {
+            let stored = table.get(id).filter(|stored| stored.version() == *version);
+            release(uniques, &keys(stored.ok_or(Conflict::Stale(T::ENTITY, *id))?));
+            table.remove(id);
+            None
+        }
+    };
+    if let Some(row) = row {
+        for key in keys(row) {
+            if uniques.contains(&key) {
+                return Err(Conflict::Exists(key.name()).into());
+            }
+            uniques.put(key, row.key());
+        }
+        table.put(row.key(), row.clone());
+    }
+    Ok(())
+}
+
+/// For rows whose only unique key is the id.
+pub(super) fn change_plain<T: Versioned + Clone>(
+    table: &mut Table<Uuid, T>,
+    uniques: &mut Table<UniqueKey, Uuid>,
+    row: &Change<T>,
+) -> Judged {
+    change(table, uniques, row, |_| Vec::new())
+}
+
+fn release(uniques: &mut Table<UniqueKey, Uuid>, keys: &[UniqueKey]) {
+    for key in keys {
+        uniques.remove(key);
+    }
+}
+
+/// Refuses to delete a kind of row that is never deleted.
+pub(super) fn never_deleted<T: Versioned>(change: &Change<T>) -> Judged {
+    match change {
+        Change::Delete { .. } => Err(StoreError::Fault(format!("{:?} is never deleted", T::ENTITY).into()).into()),
+        Change::Insert(_) | Change::Update(_) => Ok(()),
+    }
+}
+
+/// Inserts a row that counts no versions.
+pub(super) fn insert<V>(table: &mut Table<Uuid, V>, id: Uuid, row: V) -> Judged {
+    if table.contains(&id) {
+        return Err(Conflict::Exists(Unique::OtherId).into());
+    }
+    table.put(id, row);
+    Ok(())
+}
