@@ -1,6 +1,7 @@
 //! Stock, reservations and the ledger.
 
 mod model;
+pub mod operations;
 mod repository;
 mod service;
 

@@ -1,0 +1,64 @@
+//! Levels and moments for tests.
+
+use chrono::DateTime;
+use uuid::Uuid;
+
+use crate::batch::{Batch, Write};
+use crate::clock::Moment;
+use crate::id::{LocationId, ProductId, VariantId};
+use crate::inventory::{InventoryWrite, MovementReason, StockLevel};
+
+pub(crate) fn moment() -> Moment {
+    Moment::new(DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [7; 32])
+}
+
+pub(crate) fn variant() -> VariantId {
+    VariantId(Uuid::from_u128(1))
+}
+
+pub(crate) fn location(number: u8) -> LocationId {
+    LocationId(Uuid::from_u128(100 + u128::from(number)))
+}
+
+/// A tracked level of the variant `A` at a numbered location.
+pub(crate) fn level(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
+    StockLevel {
+        variant_id: variant(),
+        product_id: ProductId(Uuid::from_u128(2)),
+        sku: "A".to_owned(),
+        location_id: location(number),
+        on_hand,
+        reserved,
+        low_stock_threshold: 0,
+        tracked: true,
+        backorder: false,
+    }
+}
+
+pub(crate) fn backordered(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
+    StockLevel { backorder: true, ..level(number, on_hand, reserved) }
+}
+
+pub(crate) fn untracked(number: u8) -> StockLevel {
+    StockLevel { tracked: false, ..level(number, 0, 0) }
+}
+
+/// The changes of counts of a batch: where, on hand, reserved.
+pub(crate) fn deltas(batch: &Batch) -> Vec<(LocationId, i64, i64)> {
+    let delta = |write: &Write| match write {
+        Write::Inventory(InventoryWrite::Delta(delta)) => Some((delta.location_id, delta.on_hand, delta.reserved)),
+        _ => None,
+    };
+    batch.writes.iter().filter_map(delta).collect()
+}
+
+/// The entries of the ledger of a batch: where, how many, why.
+pub(crate) fn movements(batch: &Batch) -> Vec<(LocationId, i64, MovementReason)> {
+    let movement = |write: &Write| match write {
+        Write::Inventory(InventoryWrite::Movement(movement)) => {
+            Some((movement.location_id, movement.delta, movement.reason))
+        }
+        _ => None,
+    };
+    batch.writes.iter().filter_map(movement).collect()
+}

@@ -1,0 +1,80 @@
+//! Telling the world that stock runs low.
+
+use serde_json::json;
+
+use crate::batch::Batch;
+use crate::clock::Moment;
+use crate::id::{LocationId, VariantId};
+use crate::inventory::StockLevel;
+use crate::outbox::EventKind;
+
+/// A level that became low: the event `stock.low`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LowStock {
+    /// Of what.
+    pub variant_id: VariantId,
+    /// Its sku.
+    pub sku: String,
+    /// Where.
+    pub location_id: LocationId,
+    /// How many can still be promised from there.
+    pub available: i64,
+    /// From how many on it is low.
+    pub low_stock_threshold: i64,
+}
+
+impl LowStock {
+    /// Adds the event.
+    pub(crate) fn tell(&self, batch: &mut Batch, moment: &mut Moment) {
+        let data = json!({
+            "variant_id": self.variant_id,
+            "sku": self.sku,
+            "location_id": self.location_id,
+            "available": self.available,
+            "low_stock_threshold": self.low_stock_threshold,
+        });
+        batch.event(moment, EventKind::StockLow, self.variant_id, data);
+    }
+}
+
+/// Whether a level becomes low when `taken` are no longer available there. It is told once, on the way down: a
+/// level that is low already stays silent.
+///
+/// It judges by the level as it was read: of two orders that cross the threshold together, both may tell.
+pub(crate) fn falls_low(level: &StockLevel, taken: i64) -> Option<LowStock> {
+    let available = level.available().saturating_sub(taken);
+    let crossed = level.available() > level.low_stock_threshold && available <= level.low_stock_threshold;
+    (level.tracked && crossed).then(|| LowStock {
+        variant_id: level.variant_id,
+        sku: level.sku.clone(),
+        location_id: level.location_id,
+        available,
+        low_stock_threshold: level.low_stock_threshold,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::operations::fixtures::{level, moment, untracked};
+
+    #[test]
+    fn it_is_told_on_the_way_down_only() {
+        let mut stock = level(1, 10, 2);
+        stock.low_stock_threshold = 5;
+        assert_eq!(falls_low(&stock, 2), None);
+        assert_eq!(falls_low(&stock, 3).map(|low| low.available), Some(5));
+        assert_eq!(falls_low(&stock, 100).map(|low| low.available), Some(-92));
+        stock.on_hand = 7;
+        assert_eq!(falls_low(&stock, 1), None, "it was low before");
+        assert_eq!(falls_low(&untracked(1), 1), None);
+    }
+
+    #[test]
+    fn the_event_names_the_variant() {
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        falls_low(&level(1, 1, 0), 1).unwrap().tell(&mut batch, &mut moment);
+        assert_eq!(batch.writes.len(), 1);
+    }
+}

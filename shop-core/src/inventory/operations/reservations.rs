@@ -1,0 +1,282 @@
+//! Holding stock for the lines of orders, and letting go of it.
+
+use crate::batch::{Batch, Change, Require};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::id::{LocationId, OrderId, OrderItemId, VariantId};
+use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
+
+use super::allocation::Allocation;
+
+/// The line of an order that stock is held for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockLine<'a> {
+    /// The order.
+    pub order_id: OrderId,
+    /// The line of it.
+    pub order_item_id: OrderItemId,
+    /// What is bought.
+    pub variant_id: VariantId,
+    /// Its sku.
+    pub sku: &'a str,
+}
+
+/// Holds what was allocated: one reservation and one guarded change of counts per location, and `stock.low` where
+/// it falls low. A variant that is not counted must still not be when the batch is written.
+pub fn reserve(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    line: StockLine<'_>,
+    allocation: &Allocation,
+    status: ReservationStatus,
+) -> Vec<Reservation> {
+    if let Some(location) = allocation.untracked {
+        batch.require(Require::Untracked(line.variant_id, location));
+    }
+    let mut reservations = Vec::with_capacity(allocation.parts.len());
+    for &(location_id, quantity) in &allocation.parts {
+        let reservation = Reservation {
+            id: moment.id(),
+            order_id: line.order_id,
+            order_item_id: line.order_item_id,
+            variant_id: line.variant_id,
+            sku: line.sku.to_owned(),
+            location_id,
+            quantity,
+            remaining: quantity,
+            status,
+            created_at: moment.now(),
+            version: 1,
+        };
+        delta(batch, line.variant_id, location_id, 0, quantity);
+        batch.write(InventoryWrite::Reservation(Change::Insert(reservation.clone())));
+        reservations.push(reservation);
+    }
+    for low in &allocation.low {
+        low.tell(batch, moment);
+    }
+    reservations
+}
+
+/// Gives back what the live ones of these reservations still hold. `into` is [`ReservationStatus::Released`], or
+/// [`ReservationStatus::Expired`] (held ones only reach that; committed ones are released).
+pub fn end_reservations(batch: &mut Batch, reservations: &[Reservation], into: ReservationStatus) {
+    for reservation in reservations.iter().filter(|reservation| reservation.status.is_live()) {
+        let status = match (reservation.status, into) {
+            (ReservationStatus::Held, ReservationStatus::Expired) => ReservationStatus::Expired,
+            _ => ReservationStatus::Released,
+        };
+        delta(batch, reservation.variant_id, reservation.location_id, 0, -reservation.remaining);
+        let ended = Reservation { status, remaining: 0, version: reservation.version + 1, ..reservation.clone() };
+        batch.write(InventoryWrite::Reservation(Change::Update(ended)));
+    }
+}
+
+/// The payment came: what was held for a while is held for good.
+pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
+    for reservation in reservations.iter().filter(|reservation| reservation.status == ReservationStatus::Held) {
+        let status = ReservationStatus::Committed;
+        let committed = Reservation { status, version: reservation.version + 1, ..reservation.clone() };
+        batch.write(InventoryWrite::Reservation(Change::Update(committed)));
+    }
+}
+
+/// `quantity` of one line leaves with a parcel: `reservations` are all those of the line, changed in place.
+///
+/// They give in their order; per reservation the counts fall and the ledger gets an entry. A line that is not
+/// counted has no reservations, and nothing happens.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when less is held than leaves.
+pub fn consume(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    reservations: &mut [Reservation],
+    quantity: i64,
+    order_id: OrderId,
+) -> Result<()> {
+    if reservations.is_empty() {
+        return Ok(());
+    }
+    let mut missing = quantity;
+    for reservation in reservations.iter_mut().filter(|reservation| reservation.status.is_live()) {
+        let taken = reservation.remaining.min(missing);
+        if taken <= 0 {
+            continue;
+        }
+        missing -= taken;
+        reservation.remaining -= taken;
+        reservation.version += 1;
+        if reservation.remaining == 0 {
+            reservation.status = ReservationStatus::Consumed;
+        }
+        delta(batch, reservation.variant_id, reservation.location_id, -taken, -taken);
+        batch.write(InventoryWrite::Reservation(Change::Update(reservation.clone())));
+        batch.write(InventoryWrite::Movement(Movement {
+            id: moment.id(),
+            variant_id: reservation.variant_id,
+            sku: reservation.sku.clone(),
+            location_id: reservation.location_id,
+            delta: -taken,
+            reason: MovementReason::Shipped,
+            note: String::new(),
+            order_id: Some(order_id),
+            created_at: moment.now(),
+        }));
+    }
+    if missing > 0 {
+        return Err(Error::transition("More would leave than is reserved for this order."));
+    }
+    Ok(())
+}
+
+/// Goods of an order came back: they lie at `location_id` again. The level must be there.
+pub fn restock(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    variant_id: VariantId,
+    sku: &str,
+    location_id: LocationId,
+    quantity: i64,
+    order_id: OrderId,
+) {
+    delta(batch, variant_id, location_id, quantity, 0);
+    batch.write(InventoryWrite::Movement(Movement {
+        id: moment.id(),
+        variant_id,
+        sku: sku.to_owned(),
+        location_id,
+        delta: quantity,
+        reason: MovementReason::Returned,
+        note: String::new(),
+        order_id: Some(order_id),
+        created_at: moment.now(),
+    }));
+}
+
+/// Adds one guarded change of counts.
+pub(super) fn delta(batch: &mut Batch, variant_id: VariantId, location_id: LocationId, on_hand: i64, reserved: i64) {
+    batch.write(InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand, reserved }));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::Write;
+    use crate::inventory::operations::allocate;
+    use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, untracked, variant};
+
+    fn line() -> StockLine<'static> {
+        let order_id = OrderId(uuid::Uuid::from_u128(7));
+        StockLine { order_id, order_item_id: OrderItemId(uuid::Uuid::from_u128(8)), variant_id: variant(), sku: "A" }
+    }
+
+    fn reserved(quantity: i64, status: ReservationStatus) -> (Batch, Vec<Reservation>) {
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        let allocation = allocate(&[level(1, 4, 0), level(2, 3, 0), level(3, 2, 0)], "A", quantity).unwrap();
+        let reservations = reserve(&mut batch, &mut moment, line(), &allocation, status);
+        (batch, reservations)
+    }
+
+    #[test]
+    fn reserving_holds_each_part() {
+        let (batch, reservations) = reserved(6, ReservationStatus::Held);
+        assert_eq!(reservations.iter().map(|held| held.remaining).collect::<Vec<_>>(), [4, 2]);
+        assert_eq!(deltas(&batch), [(location(1), 0, 4), (location(2), 0, 2)]);
+        assert!(batch.requires.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_counted_must_stay_so() {
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        let allocation = allocate(&[untracked(1)], "A", 6).unwrap();
+        assert!(reserve(&mut batch, &mut moment, line(), &allocation, ReservationStatus::Held).is_empty());
+        assert_eq!(batch.requires, [Require::Untracked(variant(), location(1))]);
+        assert!(batch.is_empty());
+        consume(&mut batch, &mut moment, &mut [], 6, line().order_id).unwrap();
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn ending_gives_back_what_is_left_and_once() {
+        let (_, mut reservations) = reserved(6, ReservationStatus::Held);
+        reservations[1].status = ReservationStatus::Committed;
+        reservations[1].remaining = 1;
+        for (into, expected) in [
+            (ReservationStatus::Expired, [ReservationStatus::Expired, ReservationStatus::Released]),
+            (ReservationStatus::Released, [ReservationStatus::Released, ReservationStatus::Released]),
+        ] {
+            let mut batch = Batch::new(&mut moment());
+            end_reservations(&mut batch, &reservations, into);
+            assert_eq!(deltas(&batch), [(location(1), 0, -4), (location(2), 0, -1)]);
+            let ended: Vec<_> = written(&batch);
+            assert_eq!(ended.iter().map(|held| held.status).collect::<Vec<_>>(), expected);
+            assert!(ended.iter().all(|held| held.remaining == 0 && held.version == 2));
+            let mut again = Batch::new(&mut moment());
+            end_reservations(&mut again, &ended, into);
+            commit_held(&mut again, &ended);
+            assert!(again.is_empty());
+        }
+    }
+
+    #[test]
+    fn committing_changes_no_counts() {
+        let (_, reservations) = reserved(6, ReservationStatus::Held);
+        let mut batch = Batch::new(&mut moment());
+        commit_held(&mut batch, &reservations);
+        assert_eq!(deltas(&batch), []);
+        assert!(written(&batch).iter().all(|held| held.status == ReservationStatus::Committed && held.remaining > 0));
+    }
+
+    #[test]
+    fn more_than_is_held_cannot_leave() {
+        let (_, mut reservations) = reserved(6, ReservationStatus::Committed);
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        let refused = consume(&mut batch, &mut moment, &mut reservations, 7, line().order_id);
+        assert!(matches!(refused, Err(Error::InvalidTransition { .. })));
+    }
+
+    #[test]
+    fn returned_goods_lie_there_again() {
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        restock(&mut batch, &mut moment, variant(), "A", location(2), 3, line().order_id);
+        assert_eq!(deltas(&batch), [(location(2), 3, 0)]);
+        assert_eq!(movements(&batch), [(location(2), 3, MovementReason::Returned)]);
+    }
+
+    fn written(batch: &Batch) -> Vec<Reservation> {
+        let reservation = |write: &Write| match write {
+            Write::Inventory(InventoryWrite::Reservation(Change::Update(reservation))) => Some(reservation.clone()),
+            _ => None,
+        };
+        batch.writes.iter().filter_map(reservation).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_leaves_in_parcels_is_what_was_held(quantity in 1..=9_i64, parcels in proptest::collection::vec(1..5_i64, 1..9)) {
+            let (_, mut reservations) = reserved(quantity, ReservationStatus::Committed);
+            let mut left = quantity;
+            let mut moment = moment();
+            for parcel in parcels {
+                let parcel = parcel.min(left);
+                if parcel == 0 { break }
+                left -= parcel;
+                let mut batch = Batch::new(&mut moment);
+                consume(&mut batch, &mut moment, &mut reservations, parcel, line().order_id).unwrap();
+                prop_assert_eq!(movements(&batch).iter().map(|(_, delta, _)| delta).sum::<i64>(), -parcel);
+                prop_assert!(deltas(&batch).iter().all(|(_, on_hand, reserved)| on_hand == reserved && *on_hand < 0));
+                prop_assert_eq!(reservations.iter().map(|held| held.remaining).sum::<i64>(), left);
+                for held in &reservations {
+                    prop_assert_eq!(held.remaining == 0, held.status == ReservationStatus::Consumed);
+                }
+            }
+        }
+    }
+}
