@@ -2,6 +2,7 @@
 
 mod gateway;
 mod model;
+pub mod operations;
 mod repository;
 mod service;
 

@@ -29,6 +29,22 @@ pub enum PaymentState {
 }
 
 impl PaymentState {
+    /// The machine word, as everywhere outside.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::RequiresAction => "requires_action",
+            Self::Authorized => "authorized",
+            Self::Captured => "captured",
+            Self::Voided => "voided",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl PaymentState {
     /// True while the attempt can still bring money, or has: at most one such payment per order.
     #[must_use]
     pub fn is_live(self) -> bool {
@@ -91,6 +107,18 @@ pub enum RefundState {
     Succeeded,
     /// The gateway refused it.
     Failed,
+}
+
+impl RefundState {
+    /// The machine word, as everywhere outside.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Money given back. Belongs to its payment and changes with it.

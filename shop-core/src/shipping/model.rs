@@ -170,6 +170,19 @@ pub enum ShipmentStatus {
     Canceled,
 }
 
+impl ShipmentStatus {
+    /// The machine word, as everywhere outside.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
 /// A parcel with the carrier's news of it, changed as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
@@ -245,6 +258,21 @@ pub enum TrackingStatus {
     Exception,
     /// It will not leave.
     Canceled,
+}
+
+impl TrackingStatus {
+    /// The machine word, as everywhere outside.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shipped => "shipped",
+            Self::InTransit => "in_transit",
+            Self::OutForDelivery => "out_for_delivery",
+            Self::Delivered => "delivered",
+            Self::Exception => "exception",
+            Self::Canceled => "canceled",
+        }
+    }
 }
 
 /// Which parcels a list shows.

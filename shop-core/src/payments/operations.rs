@@ -1,0 +1,171 @@
+//! The pure decisions about money: each takes what was loaded, and gives what it becomes or why not.
+//!
+//! Always `0 ≤ refunded ≤ captured ≤ authorized ≤ amount`, pending refunds counted.
+
+use serde_json::{Value, json};
+
+use super::gateway::PaymentGateway;
+use super::model::{Payment, PaymentState, Refund, RefundState};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::id::OrderId;
+use crate::money::{Amount, Currency};
+
+/// A new attempt to pay an order.
+///
+/// When nothing is to be paid there is nothing to wait for: the attempt is `captured` at once, with no money in it.
+pub fn begin(
+    gateway: &dyn PaymentGateway,
+    order_id: OrderId,
+    amount: Amount,
+    currency: Currency,
+    moment: &mut Moment,
+) -> Payment {
+    let state = if amount == Amount::ZERO { PaymentState::Captured } else { PaymentState::Pending };
+    Payment {
+        id: moment.id(),
+        order_id,
+        gateway: gateway.id().to_owned(),
+        amount,
+        currency,
+        state,
+        amount_authorized: Amount::ZERO,
+        amount_captured: Amount::ZERO,
+        amount_refunded: Amount::ZERO,
+        gateway_reference: None,
+        failure: None,
+        refunds: Vec::new(),
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    }
+}
+
+/// Undoes every payment of an order that is called off: what has brought no money is voided, what has is refunded
+/// as far as it was not yet. Gives only those that change, ready to be written as updates.
+///
+/// # Errors
+/// A fault when the sums of a payment make no sense.
+pub fn undo(payments: &[Payment], moment: &mut Moment) -> Result<Vec<Payment>> {
+    let mut undone = Vec::new();
+    for payment in payments {
+        match payment.state {
+            PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => {
+                undone.push(void(payment, moment)?);
+            }
+            PaymentState::Captured if left(payment)? > Amount::ZERO => {
+                undone.push(refund(payment, None, "The order was canceled.".to_owned(), moment)?);
+            }
+            PaymentState::Captured | PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
+        }
+    }
+    Ok(undone)
+}
+
+/// Records money received outside the shop: `amount`, or all that is open.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] unless the payment is open, [`Error::Invalid`] naming `amount` when it is not
+/// positive or more than is open.
+pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Result<Payment> {
+    match payment.state {
+        PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized | PaymentState::Captured => {}
+        state => return Err(refused(state, "captured")),
+    }
+    let open = payment.amount.minus(payment.amount_captured)?;
+    if open <= Amount::ZERO {
+        return Err(Error::transition("All of the payment was captured already."));
+    }
+    let amount = within(amount, open, payment.currency, "open")?;
+    let captured = payment.amount_captured.plus(amount)?;
+    Ok(Payment {
+        state: PaymentState::Captured,
+        amount_authorized: payment.amount_authorized.max(captured),
+        amount_captured: captured,
+        failure: None,
+        ..touched(payment, moment)
+    })
+}
+
+/// Calls off a payment that has brought no money.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when it has, or is over.
+pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
+    match payment.state {
+        PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => {
+            Ok(Payment { state: PaymentState::Voided, ..touched(payment, moment) })
+        }
+        state => Err(refused(state, "voided")),
+    }
+}
+
+/// Records money given back outside the shop: `amount`, or all that is left.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not
+/// positive or more than is left.
+pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment: &mut Moment) -> Result<Payment> {
+    let left = left(payment)?;
+    if left <= Amount::ZERO {
+        return Err(Error::transition("There is no captured money left to refund."));
+    }
+    let amount = within(amount, left, payment.currency, "left")?;
+    let mut refunded = touched(payment, moment);
+    refunded.amount_refunded = payment.amount_refunded.plus(amount)?;
+    refunded.refunds.push(Refund {
+        id: moment.id(),
+        amount,
+        state: RefundState::Succeeded,
+        reason,
+        created_at: moment.now(),
+    });
+    Ok(refunded)
+}
+
+/// What was captured and not given back.
+///
+/// # Errors
+/// A fault when the difference leaves the range of an `i64`.
+pub fn left(payment: &Payment) -> Result<Amount> {
+    payment.amount_captured.minus(payment.amount_refunded)
+}
+
+/// What the events about a payment tell.
+#[must_use]
+pub fn event_data(payment: &Payment) -> Value {
+    let format = |amount| payment.currency.format_amount(amount);
+    json!({
+        "id": payment.id,
+        "order_id": payment.order_id,
+        "gateway": payment.gateway,
+        "status": payment.state,
+        "amount": format(payment.amount),
+        "amount_captured": format(payment.amount_captured),
+        "amount_refunded": format(payment.amount_refunded),
+        "currency": payment.currency,
+    })
+}
+
+fn touched(payment: &Payment, moment: &Moment) -> Payment {
+    Payment { updated_at: moment.now(), version: payment.version + 1, ..payment.clone() }
+}
+
+fn within(amount: Option<Amount>, most: Amount, currency: Currency, what: &str) -> Result<Amount> {
+    match amount {
+        None => Ok(most),
+        Some(amount) if amount <= Amount::ZERO => Err(Error::invalid("amount", "Must be more than 0.")),
+        Some(amount) if amount > most => {
+            let most = currency.format_amount(most);
+            Err(Error::invalid("amount", format!("Must be at most {most}, which is {what}.")))
+        }
+        Some(amount) => Ok(amount),
+    }
+}
+
+fn refused(state: PaymentState, step: &str) -> Error {
+    Error::transition(format!("A payment that is {} cannot be {step}.", state.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What callers say, before it is checked.
+
+use serde::Deserialize;
+
+use super::model::Address;
+use crate::field::{Checks, Field};
+use crate::validate;
+
+/// The longest name of a person, company or place, in characters.
+const MAX_NAME_LENGTH: usize = 150;
+/// The longest line of an address, in characters.
+const MAX_LINE_LENGTH: usize = 200;
+/// The longest postal code: the longest in use has ten characters.
+const MAX_POSTAL_CODE_LENGTH: usize = 20;
+
+/// A postal address as somebody wrote it.
+///
+/// An empty text counts as nothing where the field may be left out: forms send `""` for what was left empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each is the field of `Address` with the same name")]
+pub struct AddressInput {
+    pub first_name: Field<String>,
+    pub last_name: Field<String>,
+    pub company: Field<String>,
+    pub line1: Field<String>,
+    pub line2: Field<String>,
+    pub city: Field<String>,
+    pub region: Field<String>,
+    pub postal_code: Field<String>,
+    pub country: Field<String>,
+    pub phone: Field<String>,
+}
+
+impl AddressInput {
+    /// The address, or `None` when something is wrong with it, which is noted: `city` with an empty prefix,
+    /// `shipping_address.city` with the prefix `shipping_address`.
+    pub fn check(self, checks: &mut Checks, prefix: &str) -> Option<Address> {
+        let path = |field: &str| if prefix.is_empty() { field.to_owned() } else { format!("{prefix}.{field}") };
+        let mut text = |field: &str, given, max| checks.required(&path(field), given, validate::text(1, max));
+        let first_name = text("first_name", self.first_name, MAX_NAME_LENGTH);
+        let last_name = text("last_name", self.last_name, MAX_NAME_LENGTH);
+        let line1 = text("line1", self.line1, MAX_LINE_LENGTH);
+        let city = text("city", self.city, MAX_NAME_LENGTH);
+        let mut optional = |field: &str, given: Field<String>, max| {
+            checks.optional(&path(field), given, validate::or_blank(validate::text(1, max))).flatten()
+        };
+        let company = optional("company", self.company, MAX_NAME_LENGTH);
+        let line2 = optional("line2", self.line2, MAX_LINE_LENGTH);
+        let region = optional("region", self.region, MAX_NAME_LENGTH);
+        let postal_code = optional("postal_code", self.postal_code, MAX_POSTAL_CODE_LENGTH);
+        let phone = checks.optional(&path("phone"), self.phone, validate::or_blank(validate::phone)).flatten();
+        let country = checks.required(&path("country"), self.country, validate::country);
+        // A field that was refused is noted in `checks`, so what is built without it is never used.
+        Some(Address {
+            first_name: first_name?,
+            last_name: last_name?,
+            company,
+            line1: line1?,
+            line2,
+            city: city?,
+            region,
+            postal_code,
+            country: country?,
+            phone,
+        })
+    }
+
+    /// The same with every field that was not mentioned taken from `base`: what a partial change means.
+    #[must_use]
+    pub fn over(self, base: &Address) -> Self {
+        let text = |field, old: &str| over(field, Some(old.to_owned()));
+        let optional = |field, old: &Option<String>| over(field, old.clone());
+        Self {
+            first_name: text(self.first_name, &base.first_name),
+            last_name: text(self.last_name, &base.last_name),
+            company: optional(self.company, &base.company),
+            line1: text(self.line1, &base.line1),
+            line2: optional(self.line2, &base.line2),
+            city: text(self.city, &base.city),
+            region: optional(self.region, &base.region),
+            postal_code: optional(self.postal_code, &base.postal_code),
+            country: text(self.country, &base.country),
+            phone: optional(self.phone, &base.phone),
+        }
+    }
+}
+
+/// The field, or what was there when it was not mentioned.
+pub(super) fn over<T>(field: Field<T>, old: Option<T>) -> Field<T> {
+    match field {
+        Field::Missing => old.map_or(Field::Null, Field::Given),
+        field => field,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn good() -> AddressInput {
+        AddressInput {
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            line1: "12 St James's Square".into(),
+            line2: " ".into(),
+            city: "London".into(),
+            postal_code: "SW1Y 4JH".into(),
+            country: "gb".into(),
+            ..AddressInput::default()
+        }
+    }
+
+    #[test]
+    fn a_whole_address_passes() {
+        let mut checks = Checks::new();
+        let address = good().check(&mut checks, "").unwrap();
+        assert!(checks.is_clean());
+        assert_eq!((address.country.as_str(), address.line2, address.region), ("GB", None, None));
+    }
+
+    #[test]
+    fn everything_wrong_is_named_below_the_prefix() {
+        let input = AddressInput {
+            first_name: Field::Missing,
+            last_name: Field::Null,
+            line1: Field::Wrong("Not a valid string.".into()),
+            city: "\u{7}".into(),
+            postal_code: "1".repeat(21).as_str().into(),
+            country: "XX".into(),
+            phone: "call me".into(),
+            ..good()
+        };
+        let mut checks = Checks::new();
+        assert_eq!(input.check(&mut checks, "shipping_address"), None);
+        let Err(Error::Invalid(invalid)) = checks.finish() else { panic!("it must be refused") };
+        let fields: Vec<_> = invalid.fields.keys().map(String::as_str).collect();
+        let expected = ["city", "country", "first_name", "last_name", "line1", "phone", "postal_code"]
+            .map(|f| format!("shipping_address.{f}"));
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_partial_change_keeps_the_rest() {
+        let mut checks = Checks::new();
+        let before = good().check(&mut checks, "").unwrap();
+        let change = AddressInput { city: "Bath".into(), postal_code: Field::Null, ..AddressInput::default() };
+        let after = change.over(&before).check(&mut checks, "").unwrap();
+        assert!(checks.is_clean());
+        assert_eq!(after, Address { city: "Bath".into(), postal_code: None, ..before.clone() });
+        let change = AddressInput { city: Field::Null, ..AddressInput::default() };
+        assert_eq!(change.over(&before).check(&mut checks, ""), None);
+    }
+}
