@@ -1,0 +1,70 @@
+//! Who may see and touch an order.
+
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::orders::Order;
+
+/// Passes whoever is known at all: a signed-in person, the shop itself, or the holder of some guest's order token.
+/// Judged before the order is looked up, so that strangers do not learn which orders there are.
+///
+/// # Errors
+/// [`Error::NotAuthenticated`] for anybody else.
+pub fn identified(actor: &Actor) -> Result<()> {
+    if actor.is_staff() || actor.signed_in().is_some() || actor.order().is_some() {
+        Ok(())
+    } else {
+        Err(Error::NotAuthenticated)
+    }
+}
+
+/// Passes staff, the customer whose order it is, and the holder of a guest's order token.
+///
+/// # Errors
+/// [`Error::NotAuthenticated`] for a stranger, [`Error::NotFound`] for everybody else: that there is such an order is
+/// nobody else's business.
+pub fn may_see(actor: &Actor, order: &Order) -> Result<()> {
+    identified(actor)?;
+    let owns = match order.customer_id {
+        Some(customer) => actor.signed_in().is_some_and(|person| person.user_id == customer),
+        None => actor.order() == Some(order.id),
+    };
+    if owns || actor.is_staff() { Ok(()) } else { Err(Error::NotFound) }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::actor::SignedIn;
+    use crate::id::{OrderId, UserId};
+    use crate::orders::tests::order;
+
+    fn person(id: u128, is_staff: bool) -> Actor {
+        let user_id = UserId(Uuid::from_u128(id));
+        Actor::user(SignedIn { user_id, session_id: None, is_staff, is_superuser: false })
+    }
+
+    #[test]
+    fn an_order_is_seen_by_its_owner_and_staff_only() {
+        let mut order = order(&[(1000, 1)], 0);
+        let token = |id| Actor::anonymous().with_order(Some(id));
+        let code = |actor: &Actor, order: &Order| may_see(actor, order).map_err(|error| error.code());
+
+        order.customer_id = Some(UserId(Uuid::from_u128(1)));
+        assert_eq!(code(&person(1, false), &order), Ok(()));
+        assert_eq!(code(&person(2, true), &order), Ok(()));
+        assert_eq!(code(&Actor::system(), &order), Ok(()));
+        assert_eq!(code(&person(2, false), &order), Err("not_found"));
+        assert_eq!(code(&Actor::anonymous(), &order), Err("not_authenticated"));
+        // A customer's order is not opened by a token, not even by the right one.
+        assert_eq!(code(&token(order.id), &order), Err("not_found"));
+
+        order.customer_id = None;
+        assert_eq!(code(&token(order.id), &order), Ok(()));
+        assert_eq!(code(&person(2, false).with_order(Some(order.id)), &order), Ok(()));
+        assert_eq!(code(&token(OrderId(Uuid::from_u128(99))), &order), Err("not_found"));
+        assert_eq!(code(&person(1, false), &order), Err("not_found"));
+        assert_eq!(code(&Actor::anonymous(), &order), Err("not_authenticated"));
+    }
+}
