@@ -25,7 +25,7 @@ pub fn caseless(text: &str) -> String {
     text.nfd().default_case_fold().nfkd().default_case_fold().nfkd().nfc().collect()
 }
 
-/// The form in which text is searched and sorted: as [`caseless`], without accents, with the letters that
+/// The form in which text is searched and sorted: as [`caseless()`], without accents, with the letters that
 /// have no decomposition spelled out (`ø` is `o`, `æ` is `ae`), and with single spaces.
 ///
 /// ```
