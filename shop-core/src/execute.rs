@@ -49,7 +49,7 @@ impl Shop {
     ///
     /// # Errors
     /// What `attempt` answers; [`Error::TokenNotValid`] when the session ended meanwhile; [`Error::Unavailable`]
-    /// when the storage is, or when [`ATTEMPTS`] races were lost in a row. Nothing was written then, unless the
+    /// when the storage is, or when a hundred races were lost in a row. Nothing was written then, unless the
     /// storage was lost at the very moment of making it durable and could not be reached again.
     pub async fn execute<T, F, Attempt>(&self, actor: &Actor, attempt: F) -> Result<T>
     where
