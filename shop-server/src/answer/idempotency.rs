@@ -1,0 +1,125 @@
+//! `Idempotency-Key` on the way in, `Idempotency-Replayed` on the way out.
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::registry::{MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
+use shop_core::Error;
+
+use super::header_meta;
+use crate::problem::{Problem, Result};
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The longest key: it is stored with the answer.
+const MAX_LENGTH: usize = 255;
+
+/// The `Idempotency-Key` of a request, 1 to 255 visible ASCII characters, if one was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(pub Option<String>);
+
+impl IdempotencyKey {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// 400 naming `Idempotency-Key` when it is empty, too long, not visible ASCII, or sent more than once.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self> {
+        let mut values = headers.get_all(KEY).iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        let bytes = value.as_bytes();
+        let fits = (1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        match value.to_str() {
+            Ok(text) if fits && values.next().is_none() => Ok(Self(Some(text.to_owned()))),
+            _ => Err(Problem::from(Error::invalid(
+                "Idempotency-Key",
+                format!("Must be 1 to {MAX_LENGTH} visible ASCII characters, once."),
+            ))),
+        }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for IdempotencyKey {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let schema = MetaSchema { min_length: Some(1), max_length: Some(MAX_LENGTH), ..MetaSchema::new("string") };
+        Some(MetaSchemaRef::Inline(Box::new(schema)))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        Ok(Self::from_headers(request.headers())?)
+    }
+}
+
+/// An answer that says with `Idempotency-Replayed: true` when it is the first one, given again.
+#[derive(Debug)]
+pub struct Replayable<R> {
+    answer: R,
+    replayed: bool,
+}
+
+impl<R> Replayable<R> {
+    /// The answer, and whether it is a replay.
+    pub fn new(answer: R, replayed: bool) -> Self {
+        Self { answer, replayed }
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for Replayable<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.answer.into_response();
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl<R: ApiResponse> ApiResponse for Replayable<R> {
+    fn meta() -> MetaResponses {
+        let mut meta = R::meta();
+        for response in &mut meta.responses {
+            response.headers.push(header_meta(&REPLAYED, "`true` on an answer that is given again."));
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&[u8]]) -> Result<Option<String>> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(KEY, HeaderValue::from_bytes(value).unwrap());
+        }
+        IdempotencyKey::from_headers(&headers).map(|key| key.0)
+    }
+
+    #[test]
+    fn keys_are_short_visible_and_single() {
+        assert_eq!(read(&[]).unwrap(), None);
+        assert_eq!(read(&[b"order-1"]).unwrap(), Some("order-1".to_owned()));
+        assert!(read(&["k".repeat(255).as_bytes()]).is_ok());
+        let long = "k".repeat(256);
+        for bad in [&[b"".as_slice()][..], &[b"a b"], &[long.as_bytes()], &["schlüssel".as_bytes()], &[b"a", b"a"]] {
+            assert_eq!(read(bad).unwrap_err().code(), "invalid");
+        }
+    }
+}

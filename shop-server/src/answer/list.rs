@@ -1,0 +1,177 @@
+//! The frame of a paged list, with its links.
+
+use std::borrow::Cow;
+
+use poem::http::{Uri, header};
+use poem::{FromRequest, Request, RequestBody};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use serde::Serialize;
+use shop_core::page::{Page, PageRequest, Position};
+
+/// One page of a list: `{count, next, previous, results}`.
+#[derive(Debug, Serialize)]
+pub struct List<T> {
+    /// How many results the whole list has; null for a page by cursor.
+    count: Option<u64>,
+    /// The address of the following page.
+    next: Option<String>,
+    /// The address of the preceding page.
+    previous: Option<String>,
+    /// The results.
+    results: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// The frame around a page that was asked for at `url`.
+    pub fn new<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Self {
+        let Page { items, total, next, previous } = page;
+        let (next, previous) = match request.position {
+            Position::Number(number) => {
+                let seen = u64::from(number) * u64::from(request.size);
+                let more = total.is_some_and(|total| seen < total);
+                let link = |number: u32| url.with("page", &number.to_string());
+                (more.then(|| link(number.saturating_add(1))), (number > 1).then(|| link(number - 1)))
+            }
+            Position::Start | Position::Cursor(_) => {
+                let link = |cursor: shop_core::page::Cursor| url.with("cursor", &cursor.encode());
+                (next.map(link), previous.map(link))
+            }
+        };
+        Self { count: total, next, previous, results: items }
+    }
+}
+
+impl<T: Type> Type for List<T> {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Reference(Self::name().into_owned())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        registry.create_schema::<Self, _>(Self::name().into_owned(), |_| {
+            let inline = |schema: MetaSchema| MetaSchemaRef::Inline(Box::new(schema));
+            let link = |description| {
+                inline(MetaSchema {
+                    nullable: true,
+                    description: Some(description),
+                    ..MetaSchema::new_with_format("string", "uri")
+                })
+            };
+            let count = inline(MetaSchema {
+                nullable: true,
+                description: Some("How many results the whole list has; null for a page by cursor."),
+                ..MetaSchema::new_with_format("integer", "int64")
+            });
+            let results = inline(MetaSchema { items: Some(Box::new(T::schema_ref())), ..MetaSchema::new("array") });
+            MetaSchema {
+                required: vec!["count", "next", "previous", "results"],
+                properties: vec![
+                    ("count", count),
+                    ("next", link("The address of the following page.")),
+                    ("previous", link("The address of the preceding page.")),
+                    ("results", results),
+                ],
+                ..MetaSchema::new("object")
+            }
+        });
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+/// The address of the request as the client wrote it, to make links from. Take it as a handler's argument.
+#[derive(Debug, Clone)]
+pub struct RequestUrl {
+    scheme: &'static str,
+    host: String,
+    uri: Uri,
+}
+
+impl RequestUrl {
+    /// The same address with one parameter of paging changed and all others kept as they were sent.
+    fn with(&self, name: &str, value: &str) -> String {
+        let mut link = format!("{}://{}{}", self.scheme, self.host, self.uri.path());
+        let kept = self.uri.query().unwrap_or_default().split('&').filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !matches!(name, "" | "page" | "cursor")
+        });
+        let mut separator = '?';
+        for pair in kept {
+            link.push(separator);
+            link.push_str(pair);
+            separator = '&';
+        }
+        // Numbers and base64url need no escaping.
+        link.push(separator);
+        link.push_str(name);
+        link.push('=');
+        link.push_str(value);
+        link
+    }
+}
+
+impl<'a> FromRequest<'a> for RequestUrl {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        let uri = request.original_uri().clone();
+        // A proxy that ends TLS says so here. Who lies in either header gets a wrong link, and nobody else does.
+        let scheme = if request.header("x-forwarded-proto") == Some("https") { "https" } else { "http" };
+        let host = match request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) {
+            Some(host) => host.to_owned(),
+            None => uri.authority().map_or_else(|| "localhost".to_owned(), ToString::to_string),
+        };
+        Ok(Self { scheme, host, uri })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shop_core::page::Cursor;
+
+    fn url(uri: &str) -> RequestUrl {
+        RequestUrl { scheme: "http", host: "shop.example:8000".into(), uri: uri.parse().unwrap() }
+    }
+
+    fn request(position: Position) -> PageRequest<()> {
+        PageRequest { order: Vec::new(), size: 10, position }
+    }
+
+    #[test]
+    fn numbered_pages_link_to_their_neighbours() {
+        let url = url("/catalog/products/?search=a%20b&page=2&in_stock=true");
+        let page = |total| Page { items: vec![1], total: Some(total), next: None, previous: None };
+        let list = List::new(&url, &request(Position::Number(2)), page(21));
+        let base = "http://shop.example:8000/catalog/products/?search=a%20b&in_stock=true";
+        assert_eq!(list.next, Some(format!("{base}&page=3")));
+        assert_eq!(list.previous, Some(format!("{base}&page=1")));
+        let last = List::new(&url, &request(Position::Number(2)), page(20));
+        assert_eq!(last.next, None);
+        let first = List::new(&url, &request(Position::Number(1)), page(5));
+        assert_eq!((first.next, first.previous, first.count), (None, None, Some(5)));
+    }
+
+    #[test]
+    fn pages_by_cursor_link_by_cursor_and_count_nothing() {
+        let cursor = Cursor { keys: Vec::new(), id: uuid::Uuid::nil(), backward: false, order: "name".into() };
+        let page = Page { items: vec![1], total: None, next: Some(cursor.clone()), previous: None };
+        let list = List::new(&url("/orders?cursor="), &request(Position::Start), page);
+        assert_eq!(list.next, Some(format!("http://shop.example:8000/orders?cursor={}", cursor.encode())));
+        let json = serde_json::to_value(&list).unwrap();
+        assert_eq!((&json["count"], &json["previous"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    }
+}

@@ -1,0 +1,223 @@
+//! The configuration: environment variables and a `.env` file, read once at start.
+//!
+//! [`Config::from_variables`] is a plain function of a map, so that every rule is unit-tested; [`Config::load`]
+//! fills the map. An empty value counts as unset, for every variable. A wrong value stops the start with one
+//! line that names the variable.
+
+mod email;
+mod secret;
+mod variables;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shop_core::money::Currency;
+
+pub use email::{Email, EmailBackend, Smtp, Tls};
+pub use secret::{Secret, secret_key};
+use variables::Variables;
+
+/// Everything that can be configured, with all rules already applied.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes an answer.
+    pub debug: bool,
+    /// Where the data lives.
+    pub database: Database,
+    /// `SECRET_KEY` when it is set; see [`secret_key`] for what signs when it is not.
+    pub secret_key: Option<Secret>,
+    /// How mail leaves the shop.
+    pub email: Email,
+    /// The address to listen on, `host:port`.
+    pub bind: String,
+    /// Origins of browsers that may read answers, each `scheme://host[:port]`.
+    pub cors_allowed_origins: Vec<String>,
+    /// The base of links in mail, without a slash at its end.
+    pub frontend_url: String,
+    /// The shop's currency.
+    pub currency: Currency,
+    /// How long an access token is valid.
+    pub access_token_lifetime: Duration,
+    /// How long a refresh token is valid.
+    pub refresh_token_lifetime: Duration,
+    /// How long an unpaid order holds its stock.
+    pub reservation_ttl: Duration,
+    /// Limits on sign-in, OTP and reset routes.
+    pub rate_limit: bool,
+    /// Sign-in also sets HttpOnly cookies.
+    pub auth_cookies: bool,
+}
+
+/// Where the data lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// Why the start stops: one line that names the variable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {reason}")]
+pub struct ConfigError {
+    /// The variable (or file) that is wrong.
+    pub variable: String,
+    /// What is wrong with it; never holds a secret.
+    pub reason: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(variable: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { variable: variable.into(), reason: reason.into() }
+    }
+}
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+/// The longest duration a variable may name, ten years: far beyond any use, and safe in every sum of times.
+const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
+
+impl Config {
+    /// Reads the process's environment and, for what it does not set, a `.env` file in the current folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the variable, or `.env` when that file cannot be read.
+    pub fn load() -> Result<Self> {
+        Self::from_variables(&read_variables(Path::new(".env"), std::env::vars_os())?)
+    }
+
+    /// Applies every rule to a map of variables. Unknown variables are ignored.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first variable that is wrong.
+    pub fn from_variables(variables: &HashMap<String, String>) -> Result<Self> {
+        let variables = Variables::new(variables);
+        let debug = variables.boolean("DEBUG", false)?;
+        let secret_key = variables.text("SECRET_KEY").map(Secret::new);
+        if let Some(key) = &secret_key {
+            secret::check_length(key, debug)?;
+        }
+        Ok(Self {
+            debug,
+            database: database(&variables)?,
+            secret_key,
+            email: Email::from_variables(&variables)?,
+            bind: bind(&variables)?,
+            cors_allowed_origins: origins(&variables)?,
+            frontend_url: frontend_url(&variables)?,
+            currency: variables.parsed("CURRENCY", Currency::USD)?,
+            access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, MAX_SECONDS)?,
+            refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, MAX_SECONDS)?,
+            reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
+            rate_limit: rate_limit(&variables)?,
+            auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
+        })
+    }
+}
+
+fn read_variables(
+    file: &Path,
+    environment: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+) -> Result<HashMap<String, String>> {
+    let unreadable = |why: &dyn std::fmt::Display| ConfigError::new(file.display().to_string(), why.to_string());
+    let mut variables = HashMap::new();
+    if file.exists() {
+        // A line that cannot be read is named by its number: dotenvy's own message would show the line, which
+        // may hold a password.
+        for (index, entry) in dotenvy::from_path_iter(file).map_err(|why| unreadable(&why))?.enumerate() {
+            let (name, value) = entry.map_err(|_| unreadable(&format!("entry {} cannot be read", index + 1)))?;
+            variables.insert(name, value);
+        }
+    }
+    for (name, value) in environment {
+        if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+            // Empty counts as unset, so it must not hide what the file says.
+            if !value.trim().is_empty() {
+                variables.insert(name, value);
+            }
+        }
+    }
+    Ok(variables)
+}
+
+fn database(variables: &Variables<'_>) -> Result<Database> {
+    if let Some(url) = variables.text("DATABASE_URL") {
+        let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+        return match scheme {
+            "sqlite" | "sqlite3" => sqlite("DATABASE_URL", rest.strip_prefix("//").unwrap_or(rest)),
+            "postgres" | "postgresql" => Err(no_postgres("DATABASE_URL")),
+            _ => Err(ConfigError::new("DATABASE_URL", "must begin with sqlite:")),
+        };
+    }
+    match variables.text("DB_ENGINE").unwrap_or("sqlite") {
+        "sqlite" | "sqlite3" | "django.db.backends.sqlite3" => {
+            sqlite("DB_NAME", variables.text("DB_NAME").unwrap_or("db.sqlite3"))
+        }
+        "postgres" | "postgresql" | "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" => {
+            Err(no_postgres("DB_ENGINE"))
+        }
+        "mysql" | "django.db.backends.mysql" => Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use sqlite")),
+        _ => Err(ConfigError::new("DB_ENGINE", "must be sqlite")),
+    }
+}
+
+fn sqlite(variable: &str, path: &str) -> Result<Database> {
+    match path {
+        "" => Err(ConfigError::new(variable, "must name a file")),
+        // Several connections read and write one database; each would get a memory of its own.
+        ":memory:" => Err(ConfigError::new(variable, "must name a file, the server keeps nothing in memory only")),
+        path => Ok(Database::Sqlite(PathBuf::from(path))),
+    }
+}
+
+fn no_postgres(variable: &str) -> ConfigError {
+    ConfigError::new(variable, "this build has no Postgres; use sqlite")
+}
+
+fn bind(variables: &Variables<'_>) -> Result<String> {
+    let bind = variables.text("BIND").unwrap_or("127.0.0.1:8000");
+    match bind.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(bind.to_owned()),
+        _ => Err(ConfigError::new("BIND", "must be an address and a port such as 127.0.0.1:8000")),
+    }
+}
+
+fn origins(variables: &Variables<'_>) -> Result<Vec<String>> {
+    let list = variables.text("CORS_ALLOWED_ORIGINS").unwrap_or("http://localhost:3000");
+    let origin = |text: &str| {
+        let text = text.trim_end_matches('/');
+        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        match host {
+            Some(host) if !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'*') => {
+                Ok(text.to_ascii_lowercase())
+            }
+            _ => Err(ConfigError::new(
+                "CORS_ALLOWED_ORIGINS",
+                "must be a comma-separated list of origins such as https://shop.example",
+            )),
+        }
+    };
+    list.split(',').map(str::trim).filter(|text| !text.is_empty()).map(origin).collect()
+}
+
+fn frontend_url(variables: &Variables<'_>) -> Result<String> {
+    let url = variables.text("FRONTEND_URL").unwrap_or("http://localhost:3000").trim_end_matches('/');
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'<') => {
+            Ok(url.to_owned())
+        }
+        _ => Err(ConfigError::new("FRONTEND_URL", "must be an address such as https://shop.example")),
+    }
+}
+
+fn rate_limit(variables: &Variables<'_>) -> Result<bool> {
+    match variables.text("RATE_LIMIT").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("on" | "true" | "1") => Ok(true),
+        Some("off" | "false" | "0") => Ok(false),
+        Some(_) => Err(ConfigError::new("RATE_LIMIT", "must be on or off")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The key that signs tokens: given, or made once and kept beside the database.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use shop_core::clock::Random;
+
+use super::{Config, ConfigError, Database, Result};
+
+/// The shortest key that may sign: 256 bits, the size of the hash (RFC 7518, 3.2).
+const MIN_BYTES: usize = 32;
+
+/// A value that never shows itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a value out of sight.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Refuses a short key, or, while debugging, lets it pass (the seed's `.env` template has one).
+pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
+    if key.expose().len() >= MIN_BYTES || debug {
+        return Ok(());
+    }
+    Err(ConfigError::new("SECRET_KEY", format!("must hold at least {MIN_BYTES} bytes")))
+}
+
+/// The key that signs: `SECRET_KEY`, or the one kept beside the database, made at the first start.
+///
+/// The file is `<database>.secret-key` with mode 0600. Of several first starts at once, one makes the key and
+/// all use it: the key is written elsewhere and then linked to its name, which only one can win.
+///
+/// # Errors
+/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or made.
+pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
+    if let Some(key) = &config.secret_key {
+        if key.expose().len() < MIN_BYTES {
+            tracing::warn!(
+                "SECRET_KEY IS SHORTER THAN {MIN_BYTES} BYTES: anybody may be able to sign in as anybody. \
+                 It is accepted only because DEBUG=True."
+            );
+        }
+        return Ok(key.clone());
+    }
+    let Database::Sqlite(database) = &config.database;
+    kept_key(&beside(database, ".secret-key"), random)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn kept_key(path: &Path, random: &dyn Random) -> Result<Secret> {
+    let failed =
+        |why: std::io::Error| ConfigError::new("SECRET_KEY", format!("is unset, and {}: {why}", path.display()));
+    if let Some(key) = read(path).map_err(failed)? {
+        return checked(path, key);
+    }
+    let draft = beside(path, &format!(".{}", hex(random.seed().get(..8).unwrap_or_default())));
+    let made = write(&draft, &hex(&random.seed())).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    });
+    // The draft is gone in every case; a leftover would hold a key.
+    let removed = fs::remove_file(&draft);
+    made.and(removed).map_err(failed)?;
+    let key = read(path).and_then(|key| key.ok_or_else(|| ErrorKind::NotFound.into())).map_err(failed)?;
+    checked(path, key)
+}
+
+fn checked(path: &Path, key: Secret) -> Result<Secret> {
+    if key.expose().len() < MIN_BYTES {
+        return Err(ConfigError::new(
+            "SECRET_KEY",
+            format!("is unset, and {} holds less than {MIN_BYTES} bytes", path.display()),
+        ));
+    }
+    Ok(key)
+}
+
+fn read(path: &Path) -> std::io::Result<Option<Secret>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Secret::new(text.trim()))),
+        Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+fn write(path: &Path, key: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(key.as_bytes())?;
+    file.sync_all()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shop_core::clock::SystemRandom;
+
+    #[test]
+    fn a_key_is_made_once_and_kept_private() {
+        let folder = std::env::temp_dir().join(format!("shop-secret-{}", hex(&SystemRandom.seed())));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("db.sqlite3.secret-key");
+        let keys: Vec<Secret> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(|| kept_key(&path, &SystemRandom).unwrap())).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| key == &keys[0] && key.expose().len() == 64));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no draft is left behind");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        fs::write(&path, "short").unwrap();
+        assert_eq!(kept_key(&path, &SystemRandom).unwrap_err().variable, "SECRET_KEY");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,146 @@
+use super::*;
+
+fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn config(pairs: &[(&str, &str)]) -> Config {
+    Config::from_variables(&variables(pairs)).unwrap()
+}
+
+fn refused(pairs: &[(&str, &str)]) -> String {
+    let error = Config::from_variables(&variables(pairs)).unwrap_err().to_string();
+    assert!(!error.contains('\n'), "{error}");
+    error
+}
+
+#[test]
+fn nothing_set_gives_the_documented_defaults() {
+    let config = config(&[]);
+    assert!(!config.debug && !config.auth_cookies && config.rate_limit && config.secret_key.is_none());
+    assert_eq!(config.database, Database::Sqlite("db.sqlite3".into()));
+    assert_eq!(config.email.backend, EmailBackend::Console);
+    assert_eq!(config.bind, "127.0.0.1:8000");
+    assert_eq!(config.cors_allowed_origins, ["http://localhost:3000"]);
+    assert_eq!(config.frontend_url, "http://localhost:3000");
+    assert_eq!(config.currency, Currency::USD);
+    let seconds = [config.access_token_lifetime, config.refresh_token_lifetime, config.reservation_ttl];
+    assert_eq!(seconds.map(|time| time.as_secs()), [300, 86_400, 1800]);
+}
+
+#[test]
+fn empty_counts_as_unset() {
+    let config = config(&[("SECRET_KEY", ""), ("DEBUG", " "), ("DB_NAME", ""), ("RATE_LIMIT", ""), ("CURRENCY", "")]);
+    assert!(config.secret_key.is_none() && !config.debug && config.rate_limit);
+}
+
+#[test]
+fn booleans_are_read_as_django_and_shells_write_them() {
+    for yes in ["True", "true", "1"] {
+        assert!(config(&[("DEBUG", yes)]).debug);
+    }
+    for no in ["False", "false", "0"] {
+        assert!(!config(&[("DEBUG", no)]).debug);
+    }
+    assert!(refused(&[("DEBUG", "maybe")]).starts_with("DEBUG: "));
+    assert!(refused(&[("AUTH_COOKIES", "TRUE!")]).starts_with("AUTH_COOKIES: "));
+}
+
+#[test]
+fn databases_are_found_under_every_name() {
+    let sqlite = |pairs: &[(&str, &str)], path: &str| {
+        assert_eq!(config(pairs).database, Database::Sqlite(path.into()));
+    };
+    sqlite(&[("DB_ENGINE", "django.db.backends.sqlite3"), ("DB_NAME", "shop.db")], "shop.db");
+    sqlite(&[("DATABASE_URL", "sqlite:shop.db"), ("DB_ENGINE", "mysql")], "shop.db");
+    sqlite(&[("DATABASE_URL", "sqlite://data/shop.db")], "data/shop.db");
+    sqlite(&[("DATABASE_URL", "sqlite:///var/shop.db")], "/var/shop.db");
+    assert!(refused(&[("DB_ENGINE", "mysql")]).starts_with("DB_ENGINE: "));
+    assert!(refused(&[("DB_ENGINE", "django.db.backends.postgresql")]).contains("no Postgres"));
+    let url = refused(&[("DATABASE_URL", "postgres://user:hunter2@host/shop")]);
+    assert!(url.starts_with("DATABASE_URL: ") && url.contains("no Postgres") && !url.contains("hunter2"));
+    assert!(refused(&[("DATABASE_URL", "sqlite:")]).starts_with("DATABASE_URL: "));
+    assert!(refused(&[("DB_NAME", ":memory:")]).starts_with("DB_NAME: "));
+}
+
+#[test]
+fn a_short_key_passes_only_while_debugging() {
+    assert!(refused(&[("SECRET_KEY", "short")]).starts_with("SECRET_KEY: "));
+    assert!(config(&[("SECRET_KEY", "short"), ("DEBUG", "True")]).secret_key.is_some());
+    assert!(config(&[("SECRET_KEY", &"k".repeat(32))]).secret_key.is_some());
+}
+
+#[test]
+fn no_secret_shows_in_debug_output() {
+    let config = config(&[
+        ("SECRET_KEY", "0123456789abcdef0123456789abcdef"),
+        ("EMAIL_HOST_USER", "me@example.org"),
+        ("EMAIL_HOST_PASSWORD", "hunter2"),
+    ]);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("0123456789abcdef") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn mail_follows_the_seed_and_django() {
+    let smtp = |pairs: &[(&str, &str)]| match config(pairs).email.backend {
+        EmailBackend::Smtp(smtp) => (smtp.host, smtp.port, smtp.tls),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(smtp(&[("EMAIL_HOST_USER", "me@gmail.com")]), ("smtp.gmail.com".into(), 587, Tls::StartTls));
+    assert_eq!(smtp(&[("EMAIL_HOST", "mail")]), ("mail".into(), 25, Tls::None));
+    assert_eq!(smtp(&[("EMAIL_HOST", "mail"), ("EMAIL_USE_TLS", "True")]), ("mail".into(), 587, Tls::StartTls));
+    assert_eq!(smtp(&[("EMAIL_HOST", "mail"), ("EMAIL_PORT", "465")]), ("mail".into(), 465, Tls::Implicit));
+    assert_eq!(smtp(&[("EMAIL_BACKEND", "smtp")]), ("localhost".into(), 25, Tls::None));
+    assert_eq!(config(&[("EMAIL_HOST_USER", "me@gmail.com")]).email.from.email.to_string(), "me@gmail.com");
+    let file = config(&[("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", "/tmp/mail")]);
+    assert_eq!(file.email.backend, EmailBackend::File("/tmp/mail".into()));
+    assert!(refused(&[("EMAIL_BACKEND", "file")]).starts_with("EMAIL_FILE_PATH: "));
+    assert!(refused(&[("EMAIL_BACKEND", "pigeon")]).starts_with("EMAIL_BACKEND: "));
+    assert!(refused(&[("EMAIL_HOST", "mail"), ("EMAIL_PORT", "0")]).starts_with("EMAIL_PORT: "));
+    assert!(refused(&[("DEFAULT_FROM_EMAIL", "not an address")]).starts_with("DEFAULT_FROM_EMAIL: "));
+}
+
+#[test]
+fn every_other_wrong_value_names_its_variable() {
+    for (name, value) in [
+        ("BIND", "8000"),
+        ("BIND", "host:port"),
+        ("CURRENCY", "dollars"),
+        ("ACCESS_TOKEN_LIFETIME", "-1"),
+        ("ACCESS_TOKEN_LIFETIME", "0"),
+        ("REFRESH_TOKEN_LIFETIME", "1e9"),
+        ("RESERVATION_TTL", "99999999999999999999"),
+        ("RATE_LIMIT", "sometimes"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "shop.example"),
+        ("FRONTEND_URL", "javascript:alert(1)"),
+    ] {
+        assert!(refused(&[(name, value)]).starts_with(&format!("{name}: ")), "{name}={value}");
+    }
+}
+
+#[test]
+fn lists_and_addresses_are_normalised() {
+    let config = config(&[
+        ("CORS_ALLOWED_ORIGINS", "https://A.example/, http://b.example:81"),
+        ("FRONTEND_URL", "https://shop.example/app/"),
+        ("RATE_LIMIT", "OFF"),
+        ("CURRENCY", "JPY"),
+    ]);
+    assert_eq!(config.cors_allowed_origins, ["https://a.example", "http://b.example:81"]);
+    assert_eq!(config.frontend_url, "https://shop.example/app");
+    assert!(!config.rate_limit);
+    assert_eq!(config.currency.code(), "JPY");
+}
+
+#[test]
+fn the_environment_beats_the_file_unless_it_is_empty() {
+    let file = std::env::temp_dir().join(format!("shop-env-{}", std::process::id()));
+    std::fs::write(&file, "BIND=0.0.0.0:1\nCURRENCY=EUR\n").unwrap();
+    let environment = [("BIND", "0.0.0.0:2"), ("CURRENCY", "")];
+    let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let variables = read_variables(&file, environment).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((variables["BIND"].as_str(), variables["CURRENCY"].as_str()), ("0.0.0.0:2", "EUR"));
+}

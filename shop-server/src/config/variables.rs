@@ -1,0 +1,48 @@
+//! Reading single variables: empty is unset, and what is wrong names itself.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{ConfigError, Result};
+
+/// The variables of one start.
+pub(super) struct Variables<'a>(&'a HashMap<String, String>);
+
+impl<'a> Variables<'a> {
+    pub(super) fn new(variables: &'a HashMap<String, String>) -> Self {
+        Self(variables)
+    }
+
+    /// The value without surrounding space; `None` when unset or empty.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Django's `True` and `False`, and how everybody else writes them.
+    pub(super) fn boolean(&self, name: &str, default: bool) -> Result<bool> {
+        match self.text(name) {
+            None => Ok(default),
+            Some("True" | "true" | "1") => Ok(true),
+            Some("False" | "false" | "0") => Ok(false),
+            Some(_) => Err(ConfigError::new(name, "must be True or False")),
+        }
+    }
+
+    /// A value that reads itself; its own sentence says what is wrong.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T> {
+        self.text(name).map_or(Ok(default), |text| {
+            text.parse().map_err(|why: T::Err| ConfigError::new(name, why.to_string().trim_end_matches('.')))
+        })
+    }
+
+    /// A whole number of seconds from 1 to `most`.
+    pub(super) fn seconds(&self, name: &str, default: u64, most: u64) -> Result<Duration> {
+        match self.text(name).map(str::parse::<u64>) {
+            None => Ok(Duration::from_secs(default)),
+            Some(Ok(seconds)) if (1..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+            Some(_) => Err(ConfigError::new(name, format!("must be a whole number of seconds from 1 to {most}"))),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Bodies come in bounded: by size as they stream, and by time.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use poem::http::header;
+use poem::{Body, Request};
+use tokio::time::{Instant, timeout_at};
+
+use crate::problem::Problem;
+
+/// The largest body, in bytes.
+pub const BODY_LIMIT: u64 = 1024 * 1024;
+/// How long a whole body may take: 1 MiB in it needs 35 KiB a second.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read and thrown away, so that an honest client, which sends all before
+/// it listens, hears the 413. Beyond it the connection is cut.
+const DRAIN_LIMIT: u64 = 8 * BODY_LIMIT;
+
+const FINE: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const TOO_SLOW: u8 = 2;
+
+/// What became of a request's body.
+pub(super) struct Guard(Arc<AtomicU8>);
+
+impl Guard {
+    /// Bounds the body of a request; `None` when it has none.
+    pub(super) fn new(request: &mut Request) -> Result<Option<Self>, Problem> {
+        let body = request.take_body();
+        if body.is_empty() {
+            return Ok(None);
+        }
+        // A client that asks before it sends can be told without reading a byte.
+        if declared(request) > BODY_LIMIT && request.headers().contains_key(header::EXPECT) {
+            return Err(Problem::too_large());
+        }
+        let verdict = Arc::new(AtomicU8::new(FINE));
+        request.set_body(Body::from_bytes_stream(bounded(body, Arc::clone(&verdict))));
+        Ok(Some(Self(verdict)))
+    }
+
+    /// The answer for a body that was cut, whatever its reader made of it.
+    pub(super) fn verdict(&self) -> Option<Problem> {
+        match self.0.load(Ordering::Relaxed) {
+            TOO_LARGE => Some(Problem::too_large()),
+            TOO_SLOW => Some(Problem::body_timeout()),
+            _ => None,
+        }
+    }
+}
+
+fn declared(request: &Request) -> u64 {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+fn bounded<B>(body: B, verdict: Arc<AtomicU8>) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static
+where
+    B: Into<Body>,
+{
+    let chunks = Box::pin(body.into().into_bytes_stream());
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    stream::unfold((chunks, 0_u64, verdict), move |(mut chunks, mut seen, verdict)| async move {
+        loop {
+            let chunk = match timeout_at(deadline, chunks.next()).await {
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(why))) => return Some((Err(why), (chunks, seen, verdict))),
+                Ok(None) if seen > BODY_LIMIT => return Some((Err(cut()), (chunks, seen, verdict))),
+                Ok(None) => return None,
+                Err(_) => {
+                    verdict.store(TOO_SLOW, Ordering::Relaxed);
+                    return Some((Err(cut()), (chunks, seen, verdict)));
+                }
+            };
+            seen = seen.saturating_add(chunk.len() as u64);
+            if seen <= BODY_LIMIT {
+                return Some((Ok(chunk.to_vec()), (chunks, seen, verdict)));
+            }
+            verdict.store(TOO_LARGE, Ordering::Relaxed);
+            if seen > DRAIN_LIMIT {
+                return Some((Err(cut()), (chunks, seen, verdict)));
+            }
+        }
+    })
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the body was cut")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(body: Body) -> (Result<usize, ()>, Option<u16>) {
+        let mut request = Request::builder().body(body);
+        let Some(guard) = Guard::new(&mut request).unwrap() else { return (Ok(0), None) };
+        let length = request.into_body().into_vec().await.map(|bytes| bytes.len()).map_err(|_| ());
+        (length, guard.verdict().map(|problem| problem.status().as_u16()))
+    }
+
+    fn chunks(count: u64) -> Body {
+        let chunk = vec![b' '; usize::try_from(BODY_LIMIT / 16).unwrap()];
+        let chunks = (0..count).map(move |_| Ok::<_, io::Error>(chunk.clone()));
+        Body::from_bytes_stream(stream::iter(chunks))
+    }
+
+    #[tokio::test]
+    async fn bodies_pass_up_to_the_limit() {
+        assert_eq!(read(Body::empty()).await, (Ok(0), None));
+        let limit = usize::try_from(BODY_LIMIT).unwrap();
+        assert_eq!(read(chunks(16)).await, (Ok(limit), None));
+        assert_eq!(read(chunks(17)).await, (Err(()), Some(413)));
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_cut() {
+        assert_eq!(read(chunks(u64::MAX)).await, (Err(()), Some(413)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_to_arrive_is_cut() {
+        let body = chunks(1).into_bytes_stream().chain(stream::pending());
+        assert_eq!(read(Body::from_bytes_stream(body)).await, (Err(()), Some(408)));
+    }
+}

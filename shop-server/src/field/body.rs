@@ -1,0 +1,171 @@
+//! The body of a request: a JSON object, read leniently.
+
+use std::ops::Deref;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseFromJSON, Type};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde_json::{Map, Value};
+
+use crate::problem::{Problem, Result};
+
+/// A JSON object whose fields may be wrong (see [`crate::field`]).
+///
+/// Refuses another media type (415), broken JSON and anything but an object (400 `parse_error`). An empty body
+/// counts as `{}`, with or without a media type, so that calls with nothing to say need no body. Nesting is
+/// limited to 128 levels (serde_json's own limit), size and time by [`crate::edge`].
+#[derive(Debug)]
+pub struct JsonBody<T> {
+    request: T,
+    bytes: Vec<u8>,
+}
+
+impl<T> JsonBody<T> {
+    /// What was sent.
+    pub fn into_inner(self) -> T {
+        self.request
+    }
+
+    /// What was sent, and the same as plain JSON with every field, known or not: for the fingerprint of an
+    /// idempotent request, which compares bodies as JSON and not as bytes.
+    pub fn into_parts(self) -> (T, Value) {
+        let Self { request, bytes } = self;
+        // It was read once already, so it can be read again; an empty body is an empty object.
+        let raw = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::Object(Map::new()));
+        (request, raw)
+    }
+}
+
+impl<T> Deref for JsonBody<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.request
+    }
+}
+
+impl<'a, T: ParseFromJSON> ApiExtractor<'a> for JsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }],
+            required: has_required_fields::<T>(),
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = body.take()?.into_vec().await?;
+        Ok(read(request.content_type(), bytes)?)
+    }
+}
+
+fn read<T: ParseFromJSON>(content_type: Option<&str>, bytes: Vec<u8>) -> Result<JsonBody<T>> {
+    let value = if bytes.is_empty() {
+        Value::Object(Map::new())
+    } else if content_type.is_some_and(is_json) {
+        serde_json::from_slice(&bytes).map_err(|why| Problem::parse_error(format!("The body is not JSON: {why}.")))?
+    } else {
+        return Err(Problem::unsupported_media_type());
+    };
+    if !value.is_object() {
+        return Err(Problem::parse_error("The body must be a JSON object."));
+    }
+    let request =
+        T::parse_from_json(Some(value)).map_err(|_| Problem::parse_error("The body cannot be read."))?;
+    Ok(JsonBody { request, bytes })
+}
+
+/// `application/json` and every `application/…+json` (RFC 6839).
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.strip_prefix("application/") {
+        Some("json") => true,
+        Some(subtype) => subtype.ends_with("+json"),
+        None => false,
+    }
+}
+
+fn has_required_fields<T: Type>() -> bool {
+    let mut registry = Registry::new();
+    T::register(&mut registry);
+    match T::schema_ref() {
+        MetaSchemaRef::Inline(schema) => !schema.required.is_empty(),
+        MetaSchemaRef::Reference(name) => registry.schemas.get(&name).is_some_and(|schema| !schema.required.is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{Optional, Required};
+    use poem_openapi::Object;
+    use shop_core::field::Field;
+
+    #[derive(Debug, Object)]
+    struct Capture {
+        amount: Optional<String>,
+    }
+
+    #[derive(Debug, Object)]
+    struct Register {
+        email: Required<String>,
+    }
+
+    fn code(content_type: Option<&str>, body: &str) -> String {
+        read::<Capture>(content_type, body.as_bytes().to_vec()).unwrap_err().code().to_owned()
+    }
+
+    #[test]
+    fn an_empty_body_is_an_empty_object() {
+        for content_type in [None, Some("application/json"), Some("text/plain")] {
+            let (capture, raw) = read::<Capture>(content_type, Vec::new()).unwrap().into_parts();
+            assert_eq!((capture.amount.0, raw), (Field::Missing, serde_json::json!({})));
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused() {
+        assert_eq!(code(None, "{}"), "unsupported_media_type");
+        assert_eq!(code(Some("text/plain"), "{}"), "unsupported_media_type");
+        assert_eq!(code(Some("application/json"), "{"), "parse_error");
+        assert_eq!(code(Some("application/json"), "[]"), "parse_error");
+        assert_eq!(code(Some("application/json"), "null"), "parse_error");
+        assert_eq!(code(Some("application/json"), &"[".repeat(100_000)), "parse_error");
+        assert_eq!(code(Some("application/json"), "{\"amount\": 1e999}"), "parse_error");
+    }
+
+    #[test]
+    fn json_is_known_by_all_its_names() {
+        for name in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+            assert!(is_json(name), "{name}");
+        }
+        for name in ["text/json", "application/jsonp", "application/x-www-form-urlencoded", ""] {
+            assert!(!is_json(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_raw_body_keeps_unknown_fields() {
+        let body = read::<Capture>(Some("application/json"), b"{\"amount\":\"1\",\"x\":[1]}".to_vec()).unwrap();
+        assert_eq!(body.into_parts().1, serde_json::json!({"amount": "1", "x": [1]}));
+    }
+
+    #[test]
+    fn a_body_is_required_when_a_field_is() {
+        assert!(JsonBody::<Register>::request_meta().unwrap().required);
+        assert!(!JsonBody::<Capture>::request_meta().unwrap().required);
+    }
+}

@@ -1,0 +1,99 @@
+//! Swagger UI from the binary: usable with no internet.
+//!
+//! poem-openapi carries Swagger UI (Apache-2.0) for a page that embeds its own raw document. The script and the
+//! style are taken out of that page, once, when the first visitor comes; the page here reads `/openapi.json`.
+
+use std::sync::LazyLock;
+
+use poem::http::{HeaderValue, header};
+use poem::{Response, Route, endpoint, get};
+use poem_openapi::OpenApiService;
+
+use crate::site::text;
+
+const PAGE: &str = "/docs";
+const SCRIPT: &str = "/docs/swagger-ui.js";
+const STYLE: &str = "/docs/swagger-ui.css";
+const START: &str = "/docs/start.js";
+
+/// The paths of the documentation, without slashes at their ends.
+pub(crate) const PATHS: [&str; 4] = [PAGE, SCRIPT, STYLE, START];
+
+const PAGE_HTML: &str = r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shop API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="ui"></div>
+<script src="/docs/swagger-ui.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"#;
+
+const START_JS: &str = r##"SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#ui",
+  deepLinking: true,
+  persistAuthorization: true,
+  validatorUrl: null,
+});
+"##;
+
+/// Swagger UI styles its elements itself and draws icons from `data:` addresses.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+);
+/// The files change only with the binary.
+const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+struct Assets {
+    script: &'static str,
+    style: &'static str,
+}
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+    // Kept for the life of the process, so that answers share them.
+    let page: &'static str = OpenApiService::new((), "", "").swagger_ui_html().leak();
+    let script = between(page, "<script charset=\"UTF-8\">", "</script>");
+    let style = between(page, "<style charset=\"UTF-8\">", "</style>");
+    Assets { script, style }
+});
+
+fn between(text: &'static str, open: &str, close: &str) -> &'static str {
+    let rest = text.split_once(open).map_or("", |(_, rest)| rest);
+    rest.split_once(close).map_or("", |(inner, _)| inner)
+}
+
+pub(crate) fn add(route: Route) -> Route {
+    let file = |content_type: &'static str, body: fn() -> &'static str| {
+        get(endpoint::make_sync(move |_| document(content_type, body())))
+    };
+    route
+        .at(PAGE, file("text/html; charset=utf-8", || PAGE_HTML))
+        .at(SCRIPT, file("text/javascript; charset=utf-8", || ASSETS.script))
+        .at(STYLE, file("text/css; charset=utf-8", || ASSETS.style))
+        .at(START, file("text/javascript; charset=utf-8", || START_JS))
+}
+
+fn document(content_type: &'static str, body: &'static str) -> Response {
+    let mut response = text(content_type, body);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response.headers_mut().insert(header::CACHE_CONTROL, AN_HOUR);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_assets_are_found_whole() {
+        assert!(ASSETS.script.len() > 1_000_000 && ASSETS.script.contains("SwaggerUIBundle"));
+        assert!(ASSETS.style.len() > 100_000 && ASSETS.style.contains(".swagger-ui"));
+    }
+}

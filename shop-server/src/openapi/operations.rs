@@ -1,0 +1,209 @@
+//! What is put right in paths and operations.
+
+use std::collections::BTreeSet;
+
+use poem::http::StatusCode;
+use serde_json::{Map, Value, json};
+
+/// The security scheme that stands for "a bearer token of staff"; it exists only here.
+pub const STAFF: &str = "staff";
+/// The security scheme of everybody's access token.
+pub const BEARER: &str = "bearer";
+
+pub(super) fn process(root: &mut Value) {
+    let Some(paths) = root.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    let paths_now = std::mem::take(paths);
+    for (path, operations) in paths_now {
+        let path = if path.ends_with('/') { path } else { format!("{path}/") };
+        paths.insert(path, operations);
+    }
+    let collections: BTreeSet<String> = paths
+        .keys()
+        .filter(|path| {
+            let child = format!("{path}{{");
+            let posts = paths.get(path.as_str()).is_some_and(|operations| operations.get("get").is_some());
+            posts || paths.keys().any(|other| other.starts_with(&child))
+        })
+        .cloned()
+        .collect();
+    let mut taken = BTreeSet::new();
+    for (path, operations) in paths.iter_mut() {
+        let Some(operations) = operations.as_object_mut() else { continue };
+        for (method, operation) in operations.iter_mut() {
+            let Some(operation) = operation.as_object_mut() else { continue };
+            headers(operation);
+            media_types(operation);
+            let staff = security(operation);
+            errors(operation, staff);
+            name(operation, method, path, collections.contains(path), &mut taken);
+        }
+    }
+    if let Some(schemes) = root.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut) {
+        if let Some(scheme) = schemes.remove(STAFF) {
+            schemes.entry(BEARER).or_insert(scheme);
+        }
+    }
+}
+
+/// A header parameter takes the name of its argument: `idempotency_key` is `Idempotency-Key`.
+fn headers(operation: &mut Map<String, Value>) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if parameter.get("in").and_then(Value::as_str) == Some("header")
+            && let Some(name) = parameter.get("name").and_then(Value::as_str)
+        {
+            let name = header_case(name);
+            parameter.insert("name".into(), name.into());
+        }
+        parameter.retain(|name, value| !(name == "deprecated" && *value == false || name == "explode"));
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for headers in responses.into_iter().flatten().filter_map(|(_, response)| response.get_mut("headers")) {
+        let Some(headers) = headers.as_object_mut() else { continue };
+        for (name, mut header) in std::mem::take(headers) {
+            if let Some(header) = header.as_object_mut() {
+                header.retain(|name, value| !(name == "deprecated" && *value == false));
+            }
+            headers.insert(header_case(&name), header);
+        }
+    }
+}
+
+fn header_case(name: &str) -> String {
+    if name.eq_ignore_ascii_case("etag") {
+        return "ETag".to_owned();
+    }
+    let words = name.split(['-', '_']).map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        first.into_iter().chain(letters.map(|letter| letter.to_ascii_lowercase())).collect::<String>()
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// `application/json; charset=utf-8` is `application/json`; a response without a description gets its phrase.
+fn media_types(operation: &mut Map<String, Value>) {
+    let clean = |content: Option<&mut Value>| {
+        let Some(content) = content.and_then(Value::as_object_mut) else { return };
+        for (media_type, value) in std::mem::take(content) {
+            let essence = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+            content.insert(essence, value);
+        }
+    };
+    clean(operation.get_mut("requestBody").and_then(|body| body.get_mut("content")));
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for (status, response) in responses.into_iter().flatten() {
+        clean(response.get_mut("content"));
+        if response.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
+            response["description"] = phrase(status).into();
+        }
+    }
+}
+
+fn phrase(status: &str) -> &'static str {
+    let status = StatusCode::from_bytes(status.as_bytes()).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or("Answer")
+}
+
+/// Makes the virtual scheme a real one; true when it was there.
+fn security(operation: &mut Map<String, Value>) -> bool {
+    let mut staff = false;
+    let requirements = operation.get_mut("security").and_then(Value::as_array_mut);
+    for requirement in requirements.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if let Some(scopes) = requirement.remove(STAFF) {
+            requirement.insert(BEARER.to_owned(), scopes);
+            staff = true;
+        }
+    }
+    staff
+}
+
+fn errors(operation: &mut Map<String, Value>, staff: bool) {
+    let parameters: Vec<(String, String)> = operation
+        .get("parameters")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|parameter| {
+            let text = |name: &str| parameter.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            (text("in"), text("name"))
+        })
+        .collect();
+    let has = |name: &str| parameters.iter().any(|(_, parameter)| parameter == name);
+    let body = operation.contains_key("requestBody");
+    let secured = operation.get("security").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let mut statuses = BTreeSet::from([429, 503]);
+    if secured {
+        statuses.insert(401);
+    }
+    if staff {
+        statuses.insert(403);
+    }
+    if parameters.iter().any(|(place, _)| place == "path") {
+        statuses.insert(404);
+    }
+    if body || parameters.iter().any(|(place, _)| place != "path") {
+        statuses.insert(400);
+    }
+    if body {
+        statuses.extend([413, 415]);
+    }
+    if has("Idempotency-Key") {
+        statuses.extend([409, 422]);
+    }
+    if has("If-Match") {
+        statuses.extend([409, 412]);
+    }
+    let responses = operation.entry("responses").or_insert_with(|| json!({}));
+    for status in statuses {
+        let answer = json!({
+            "description": phrase(&status.to_string()),
+            "content": {crate::problem::CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+        if let Some(responses) = responses.as_object_mut() {
+            responses.entry(status.to_string()).or_insert(answer);
+        }
+    }
+}
+
+/// `orders_list`, `orders_create`, `orders_retrieve`, `orders_update`, `orders_partial_update`, `orders_delete`, and
+/// `orders_cancel` for a step that is no collection: the names that Django REST Framework's clients know.
+fn name(
+    operation: &mut Map<String, Value>,
+    method: &str,
+    path: &str,
+    collection: bool,
+    taken: &mut BTreeSet<String>,
+) {
+    if let Some(given) = operation.get("operationId").and_then(Value::as_str) {
+        taken.insert(given.to_owned());
+        return;
+    }
+    let words = path.split('/').filter(|segment| !segment.is_empty() && !segment.starts_with('{'));
+    let mut id = words.collect::<Vec<_>>().join("_").replace('-', "_");
+    let single = path.trim_end_matches('/').ends_with('}');
+    let verb = match method {
+        "get" if lists(operation) => "_list",
+        "get" => "_retrieve",
+        "post" if collection => "_create",
+        "post" => "",
+        "put" => "_update",
+        "patch" => "_partial_update",
+        "delete" if single || !collection => "_delete",
+        "delete" => "_clear",
+        other => other,
+    };
+    id.push_str(verb);
+    while !taken.insert(id.clone()) {
+        id.push_str("_by_id");
+    }
+    operation.insert("operationId".to_owned(), id.into());
+}
+
+fn lists(operation: &Map<String, Value>) -> bool {
+    let schema = operation.get("responses").and_then(|responses| responses.pointer("/200/content/application~1json/schema"));
+    schema.is_some_and(|schema| {
+        schema.get("type").and_then(Value::as_str) == Some("array")
+            || schema.get("$ref").and_then(Value::as_str).is_some_and(|name| name.ends_with("List"))
+    })
+}

@@ -1,0 +1,117 @@
+//! What is put right in schemas, wherever in the document they stand.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+pub(super) fn process(root: &mut Value) {
+    references(root);
+    if !root["components"]["schemas"].is_object() {
+        root["components"]["schemas"] = json!({});
+    }
+    let requested = requested(root);
+    if let Some(schemas) = root.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        for (name, schema) in schemas.iter_mut() {
+            // The title repeats the name.
+            if let Some(schema) = schema.as_object_mut() {
+                schema.remove("title");
+            }
+            if !requested.contains(name) {
+                absent_or_null(schema);
+            }
+        }
+        schemas.insert("Problem".to_owned(), problem());
+    }
+}
+
+/// A reference with something beside it is `allOf` with that reference alone: what OpenAPI 3.0 means, and what
+/// generators understand. poem-openapi repeats the siblings inside.
+fn references(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(all) = object.get_mut("allOf").and_then(Value::as_array_mut)
+                && all.iter().any(|part| part.get("$ref").is_some())
+            {
+                all.retain(|part| part.get("$ref").is_some() || part.get("properties").is_some());
+            }
+            object.values_mut().for_each(references);
+        }
+        Value::Array(list) => list.iter_mut().for_each(references),
+        _ => {}
+    }
+}
+
+/// The names of all schemas that a request can hold.
+fn requested(root: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let paths = root.get("paths").and_then(Value::as_object);
+    let operations = paths.into_iter().flatten().filter_map(|(_, operations)| operations.as_object()).flatten();
+    let mut open: Vec<String> = Vec::new();
+    for (_, operation) in operations {
+        names(&operation["requestBody"], &mut open);
+        names(&operation["parameters"], &mut open);
+    }
+    while let Some(name) = open.pop() {
+        if found.insert(name.clone()) {
+            names(&root["components"]["schemas"][&name], &mut open);
+        }
+    }
+    found
+}
+
+fn names(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => {
+            if let Some(name) = object.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+                found.push(name.to_owned());
+            }
+            object.values().for_each(|value| names(value, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+/// In an answer a field without a value is null, or left out: both are allowed for where it is not required.
+fn absent_or_null(schema: &mut Value) {
+    let required: BTreeSet<String> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        if required.contains(name) {
+            continue;
+        }
+        if property.get("$ref").is_some() {
+            *property = json!({"allOf": [property.take()], "nullable": true});
+        } else if let Some(property) = property.as_object_mut() {
+            property.insert("nullable".to_owned(), true.into());
+        }
+    }
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "An error answer (RFC 9457).",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string", "description": "The phrase of the status."},
+            "status": {"type": "integer", "format": "int32"},
+            "code": {"type": "string", "description": "A stable word for programs."},
+            "detail": {"type": "string", "description": "A sentence for people."},
+            "errors": {
+                "type": "object",
+                "description": "For bad input: each wrong field with the reasons.",
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            },
+            "sku": {"type": "string", "description": "For `out_of_stock`: which variant."},
+            "available": {"type": "integer", "format": "int64", "description": "For `out_of_stock`: how many are left."},
+        },
+    })
+}

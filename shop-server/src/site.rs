@@ -1,0 +1,94 @@
+//! The whole site: the API, its document, and what stands beside it, behind one [`Edge`].
+
+use std::sync::Arc;
+
+use poem::http::{HeaderValue, Method, header};
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse, Request, Response, Route, endpoint, get};
+use poem_openapi::{OpenApi, OpenApiService};
+
+use crate::edge::{Cors, Edge, Metrics, Routes};
+use crate::health::{self, Health};
+use crate::openapi::{Document, docs};
+
+/// What a site is made of beside its API.
+pub struct Options {
+    /// Which pages may read answers.
+    pub cors: Cors,
+    /// Whether the server lives and is ready.
+    pub health: Arc<Health>,
+    /// What `/metrics` shows, if this process records metrics.
+    pub metrics: Option<Metrics>,
+}
+
+/// The API under its document's paths, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
+/// `/metrics`.
+pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Output = Response> + 'static {
+    let service = service(api);
+    let document = Document::of(&service);
+    let mut routes = Routes::default();
+    for path in document.paths() {
+        routes.add(path.pattern, path.path, &path.methods);
+    }
+    for path in [health::LIVE, health::READY, METRICS, JSON, YAML].into_iter().chain(docs::PATHS) {
+        routes.add(path, path, &[Method::GET]);
+    }
+    let site =
+        Site { api: service.into_endpoint(), beside: beside(&document, Arc::clone(&options.health), options.metrics) };
+    Edge::new(site, options.cors, Arc::new(routes), options.health)
+}
+
+/// The API as poem-openapi serves and describes it.
+pub fn service<A: OpenApi>(api: A) -> OpenApiService<A, ()> {
+    OpenApiService::new(api, "Shop", env!("CARGO_PKG_VERSION"))
+        .description("A shop's backend: accounts, catalog, cart, orders, payments, shipping and inventory.")
+}
+
+const METRICS: &str = "/metrics";
+const JSON: &str = "/openapi.json";
+const YAML: &str = "/openapi.yaml";
+
+/// Sends a request to the API or beside it. A nested poem route would rebuild the address of every API request.
+struct Site<A> {
+    api: A,
+    beside: Route,
+}
+
+impl<A: Endpoint<Output = Response>> Endpoint for Site<A> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if is_beside(request.uri().path()) { self.beside.call(request).await } else { self.api.call(request).await }
+    }
+}
+
+fn is_beside(path: &str) -> bool {
+    matches!(path, health::LIVE | health::READY | METRICS | JSON | YAML) || docs::PATHS.contains(&path)
+}
+
+fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>) -> Route {
+    let ready = endpoint::make(move |_| {
+        let health = Arc::clone(&health);
+        async move { health.ready().await.map(|()| text("text/plain; charset=utf-8", "ready\n")) }
+    });
+    let metrics = endpoint::make_sync(move |_| {
+        let body = metrics.as_ref().map(Metrics::render).unwrap_or_default();
+        text("text/plain; version=0.0.4; charset=utf-8", body)
+    });
+    let fixed = |content_type: &'static str, body: &str| {
+        let body: Arc<str> = body.into();
+        endpoint::make_sync(move |_| text(content_type, body.to_string()))
+    };
+    let route = Route::new()
+        .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
+        .at(health::READY, get(ready.map_to_response()))
+        .at(METRICS, get(metrics))
+        .at(JSON, get(fixed("application/json", document.json())))
+        .at(YAML, get(fixed("application/yaml", document.yaml())));
+    docs::add(route)
+}
+
+pub(crate) fn text(content_type: &'static str, body: impl Into<poem::Body>) -> Response {
+    let mut response = Response::builder().body(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.into_response()
+}
