@@ -42,8 +42,6 @@ impl Health {
     /// # Errors
     /// 503 `unavailable` with the storage's own error for the log.
     pub async fn ready(&self) -> Result<(), Problem> {
-        (self.ping)()
-            .await
-            .map_err(|why| shop_core::Error::Unavailable { retry_after: 1, source: Some(why) }.into())
+        (self.ping)().await.map_err(|why| shop_core::Error::Unavailable { retry_after: 1, source: Some(why) }.into())
     }
 }

@@ -1,9 +1,79 @@
-//! The shop over HTTP.
+//! The shop over HTTP: a thin skin around [`shop_core`]. A handler maps and calls; every rule lives in the core.
+//!
+//! # A request's way
+//! [`serve`] accepts the connection and reads the headers within a time limit. [`edge`] gives the request an id,
+//! bounds its body and trims the slash at its path's end. [`site`] sends it to the API, or to what stands beside it.
+//! [`auth`] turns tokens into the core's actor, [`field`] reads the body, the handler in [`api`] calls the core, and
+//! [`answer`] writes what comes back. What goes wrong anywhere leaves as a [`problem`].
+//!
+//! # Adding an endpoint
+//! 1. In `api/<domain>.rs`, describe the body of the request: `#[derive(Object)] struct ThingRequest` of
+//!    [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are [`field::Money`]. Write
+//!    `impl From<ThingRequest> for ThingInput`; each field goes over with `.into()` (or `.0`), or `.into_field()` and
+//!    `.into_list()` where the inner type changes.
+//! 2. Describe the answer: `#[derive(Object, Serialize)] struct ThingBody` with `impl From<Thing>`. A field that
+//!    may be left out takes `#[serde(skip_serializing_if = "Option::is_none")]`.
+//! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order:
+//!    who calls ([`auth::Caller`], [`auth::User`], [`auth::Staff`]) first, since arguments are read in their order and
+//!    identity and role are judged before the body; path parameters **in the order of the path** (poem-openapi
+//!    binds them by position); query parameters as `Query<Optional<T>>`; [`answer::IdempotencyKey`] named
+//!    `idempotency_key` and [`answer::IfMatch`] named `if_match`; [`answer::RequestUrl`] for lists; the body as
+//!    [`field::JsonBody`] last.
+//! 4. Call the core and wrap what comes back: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
+//!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?` turns
+//!    the core's errors into answers. Errors are declared nowhere: the document gets them by rule ([`openapi`]).
+//! 5. A new domain: add its type to [`api::Api`] and [`api::all`].
+//! 6. Write the black-box test over real HTTP, and regenerate the document
+//!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
+//!
+//! ```
+//! use poem_openapi::{Object, OpenApi, param::Path};
+//! use serde::Serialize;
+//! use shop_server::answer::{Answer, Created};
+//! use shop_server::field::{JsonBody, Optional, Required};
+//! use shop_server::problem::Result;
+//!
+//! #[derive(Object)]
+//! struct NoteRequest {
+//!     text: Required<String>,
+//!     pinned: Optional<bool>,
+//! }
+//!
+//! #[derive(Object, Serialize)]
+//! struct Note {
+//!     id: String,
+//!     text: String,
+//! }
+//!
+//! struct Notes;
+//!
+//! #[OpenApi]
+//! impl Notes {
+//!     /// Writes a note down.
+//!     #[oai(path = "/notes/", method = "post")]
+//!     async fn create(&self, body: JsonBody<NoteRequest>) -> Result<Created<Note>> {
+//!         let request = body.into_inner();
+//!         let mut checks = shop_core::field::Checks::new();
+//!         let text = checks.required("text", request.text.into(), Ok);
+//!         checks.finish()?;
+//!         Ok(Answer(Note { id: "1".into(), text: text.unwrap_or_default() }))
+//!     }
+//! }
+//! # let document = shop_server::openapi::Document::of::<Notes>();
+//! # assert_eq!(document.paths()[0].path, "/notes/");
+//! ```
+
 pub mod answer;
+pub mod api;
+pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod edge;
 pub mod field;
 pub mod health;
+pub mod limits;
+pub mod logging;
+pub mod mail;
 pub mod openapi;
 pub mod problem;
 pub mod serve;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse, Request, Response, Route, endpoint, get};
 use poem_openapi::{OpenApi, OpenApiService};
+use shop_core::Shop;
 
 use crate::edge::{Cors, Edge, Metrics, Routes};
 use crate::health::{self, Health};
@@ -18,13 +19,14 @@ pub struct Options {
     pub health: Arc<Health>,
     /// What `/metrics` shows, if this process records metrics.
     pub metrics: Option<Metrics>,
+    /// The shop, for [`crate::auth`] and handlers; a site without one serves only what needs none.
+    pub shop: Option<Shop>,
 }
 
 /// The API under its document's paths, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
 /// `/metrics`.
 pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Output = Response> + 'static {
-    let service = service(api);
-    let document = Document::of(&service);
+    let document = Document::of::<A>();
     let mut routes = Routes::default();
     for path in document.paths() {
         routes.add(path.pattern, path.path, &path.methods);
@@ -32,15 +34,12 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
     for path in [health::LIVE, health::READY, METRICS, JSON, YAML].into_iter().chain(docs::PATHS) {
         routes.add(path, path, &[Method::GET]);
     }
-    let site =
-        Site { api: service.into_endpoint(), beside: beside(&document, Arc::clone(&options.health), options.metrics) };
+    let site = Site {
+        api: OpenApiService::new(api, "", "").into_endpoint(),
+        beside: beside(&document, Arc::clone(&options.health), options.metrics),
+        shop: options.shop,
+    };
     Edge::new(site, options.cors, Arc::new(routes), options.health)
-}
-
-/// The API as poem-openapi serves and describes it.
-pub fn service<A: OpenApi>(api: A) -> OpenApiService<A, ()> {
-    OpenApiService::new(api, "Shop", env!("CARGO_PKG_VERSION"))
-        .description("A shop's backend: accounts, catalog, cart, orders, payments, shipping and inventory.")
 }
 
 const METRICS: &str = "/metrics";
@@ -51,13 +50,20 @@ const YAML: &str = "/openapi.yaml";
 struct Site<A> {
     api: A,
     beside: Route,
+    shop: Option<Shop>,
 }
 
 impl<A: Endpoint<Output = Response>> Endpoint for Site<A> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        if is_beside(request.uri().path()) { self.beside.call(request).await } else { self.api.call(request).await }
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if is_beside(request.uri().path()) {
+            return self.beside.call(request).await;
+        }
+        if let Some(shop) = &self.shop {
+            request.set_data(shop.clone());
+        }
+        self.api.call(request).await
     }
 }
 

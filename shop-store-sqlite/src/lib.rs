@@ -1,1 +1,1 @@
-
+//! The shop's storage in one SQLite file, inside the process.

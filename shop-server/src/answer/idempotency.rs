@@ -4,7 +4,7 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::registry::{MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
-use shop_core::Error;
+use shop_core::{Error, idempotency};
 
 use super::header_meta;
 use crate::problem::{Problem, Result};
@@ -36,6 +36,18 @@ impl IdempotencyKey {
                 format!("Must be 1 to {MAX_LENGTH} visible ASCII characters, once."),
             ))),
         }
+    }
+}
+
+impl IdempotencyKey {
+    /// The core's key for a request: `request` is everything the call asks for, the raw body above all
+    /// ([`crate::field::JsonBody::into_parts`]).
+    ///
+    /// # Errors
+    /// None that [`IdempotencyKey::from_headers`] let pass.
+    pub fn of(&self, request: &serde_json::Value) -> Result<Option<idempotency::IdempotencyKey>> {
+        let key = self.0.as_deref().map(|key| idempotency::IdempotencyKey::new(key, request));
+        Ok(key.transpose()?)
     }
 }
 
@@ -73,6 +85,11 @@ impl<R> Replayable<R> {
     /// The answer, and whether it is a replay.
     pub fn new(answer: R, replayed: bool) -> Self {
         Self { answer, replayed }
+    }
+
+    /// The core's outcome, its value made an answer.
+    pub fn from_outcome<T>(outcome: idempotency::Replayable<T>, answer: impl FnOnce(T) -> R) -> Self {
+        Self { answer: answer(outcome.value), replayed: outcome.replayed }
     }
 }
 

@@ -155,12 +155,12 @@ mod tests {
     fn numbered_pages_link_to_their_neighbours() {
         let url = url("/catalog/products/?search=a%20b&page=2&in_stock=true");
         let page = |total| Page { items: vec![1], total: Some(total), next: None, previous: None };
-        let list = List::new(&url, &request(Position::Number(2)), page(21));
+        let middle = List::new(&url, &request(Position::Number(2)), page(21));
         let base = "http://shop.example:8000/catalog/products/?search=a%20b&in_stock=true";
-        assert_eq!(list.next, Some(format!("{base}&page=3")));
-        assert_eq!(list.previous, Some(format!("{base}&page=1")));
-        let last = List::new(&url, &request(Position::Number(2)), page(20));
-        assert_eq!(last.next, None);
+        assert_eq!(middle.next, Some(format!("{base}&page=3")));
+        assert_eq!(middle.previous, Some(format!("{base}&page=1")));
+        let end = List::new(&url, &request(Position::Number(2)), page(20));
+        assert_eq!(end.next, None);
         let first = List::new(&url, &request(Position::Number(1)), page(5));
         assert_eq!((first.next, first.previous, first.count), (None, None, Some(5)));
     }

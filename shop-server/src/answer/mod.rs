@@ -55,7 +55,7 @@ impl<T: Serialize + Send, const STATUS: u16> IntoResponse for Answer<T, STATUS> 
 
 impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Answer<T, STATUS> {
     fn meta() -> MetaResponses {
-        described::<T>(&[STATUS], Vec::new())
+        described::<T>(&[STATUS], &[])
     }
 
     fn register(registry: &mut Registry) {
@@ -91,7 +91,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 /// The same body under one or several statuses.
-fn described<T: Type>(statuses: &[u16], headers: Vec<(&HeaderName, &str)>) -> MetaResponses {
+fn described<T: Type>(statuses: &[u16], headers: &[(&HeaderName, &str)]) -> MetaResponses {
     let response = |status: &u16| MetaResponse {
         description: "",
         status: Some(*status),

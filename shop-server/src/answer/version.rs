@@ -15,7 +15,8 @@ use crate::problem::Problem;
 /// A body of something that has a version, with the `ETag` `"<version>-<digest of the body>"`.
 ///
 /// The body is in the tag because it may change while the version stays (availability, a price in a cart).
-/// `STATUSES` is written in the document; [`Versioned::created`] answers 201 where it has both.
+/// [`Versioned::created`] answers 201 instead of 200 where a call may make something new or find it there; the
+/// document then has one success body, which is what generators read.
 #[derive(Debug)]
 pub struct Versioned<T, const STATUS: u16 = 200> {
     body: T,
@@ -56,7 +57,7 @@ impl<T: Serialize + Send, const STATUS: u16> IntoResponse for Versioned<T, STATU
 
 impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Versioned<T, STATUS> {
     fn meta() -> MetaResponses {
-        described::<T>(&[STATUS], vec![(&header::ETAG, "`\"<version>-<digest of the body>\"`")])
+        described::<T>(&[STATUS], &[(&header::ETAG, "`\"<version>-<digest of the body>\"`")])
     }
 
     fn register(registry: &mut Registry) {

@@ -156,7 +156,9 @@ fn database(variables: &Variables<'_>) -> Result<Database> {
         "postgres" | "postgresql" | "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" => {
             Err(no_postgres("DB_ENGINE"))
         }
-        "mysql" | "django.db.backends.mysql" => Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use sqlite")),
+        "mysql" | "django.db.backends.mysql" => {
+            Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use sqlite"))
+        }
         _ => Err(ConfigError::new("DB_ENGINE", "must be sqlite")),
     }
 }

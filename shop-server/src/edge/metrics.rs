@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ::metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use poem::PathPattern;
 use poem::Response;
 use poem::http::{HeaderValue, Method};
-use poem::PathPattern;
 
 const REQUESTS: &str = "http_requests_total";
 const SECONDS: &str = "http_request_duration_seconds";
@@ -111,9 +111,7 @@ impl Series {
         let class = usize::from(status / 100);
         if let Some(count) = self.counts.get(class) {
             let class = format_args!("{class}xx");
-            let make = || {
-                counter!(REQUESTS, "route" => route.to_owned(), "method" => method.to_owned(), "status" => class.to_string())
-            };
+            let make = || counter!(REQUESTS, "route" => route.to_owned(), "method" => method.to_owned(), "status" => class.to_string());
             count.get_or_init(make).increment(1);
         }
         let make = || histogram!(SECONDS, "route" => route.to_owned(), "method" => method.to_owned());

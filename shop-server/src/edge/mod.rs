@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
+use poem::PathPattern;
 use poem::http::uri::PathAndQuery;
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use poem::PathPattern;
 use poem::{Endpoint, Request, Response};
 use tracing::Instrument as _;
 

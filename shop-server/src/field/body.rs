@@ -83,8 +83,7 @@ fn read<T: ParseFromJSON>(content_type: Option<&str>, bytes: Vec<u8>) -> Result<
     if !value.is_object() {
         return Err(Problem::parse_error("The body must be a JSON object."));
     }
-    let request =
-        T::parse_from_json(Some(value)).map_err(|_| Problem::parse_error("The body cannot be read."))?;
+    let request = T::parse_from_json(Some(value)).map_err(|_| Problem::parse_error("The body cannot be read."))?;
     Ok(JsonBody { request, bytes })
 }
 

@@ -15,15 +15,15 @@
 //! use shop_core::field::Field;
 //! use shop_server::field::{Optional, Required};
 //!
-//! #[derive(Object)]
+//! #[derive(Debug, Object)]
 //! struct RegisterRequest {
 //!     email: Required<String>,
 //!     age: Optional<i64>,
 //! }
 //!
 //! let request = RegisterRequest::parse_from_json(Some(serde_json::json!({"email": 5}))).unwrap();
-//! assert_eq!(Field::from(request.email), Field::Wrong("Must be a string.".into()));
-//! assert_eq!(Field::from(request.age), Field::Missing);
+//! assert_eq!(request.email.0, Field::Wrong("Must be a string.".into()));
+//! assert_eq!(request.age.0, Field::Missing);
 //! ```
 
 mod body;
@@ -190,11 +190,9 @@ fn nullable(schema: MetaSchemaRef) -> MetaSchemaRef {
             schema.nullable = true;
             MetaSchemaRef::Inline(schema)
         }
-        reference @ MetaSchemaRef::Reference(_) => MetaSchemaRef::Inline(Box::new(MetaSchema {
-            all_of: vec![reference],
-            nullable: true,
-            ..MetaSchema::ANY
-        })),
+        reference @ MetaSchemaRef::Reference(_) => {
+            MetaSchemaRef::Inline(Box::new(MetaSchema { all_of: vec![reference], nullable: true, ..MetaSchema::ANY }))
+        }
     }
 }
 

@@ -22,9 +22,26 @@ mod operations;
 mod schemas;
 mod yaml;
 
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
+use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
+
+const TITLE: &str = "Shop";
+const DESCRIPTION: &str = "A shop's backend: accounts, catalog, cart, orders, payments, shipping and inventory.";
+
+/// The security scheme of everybody's access token.
+pub(crate) const BEARER: &str = "bearer";
+/// The security scheme that stands for "a bearer token of staff"; the served document does not have it.
+pub(crate) const STAFF: &str = "staff";
+/// The security scheme of a guest's cart.
+pub(crate) const CART_TOKEN: &str = "cart_token";
+/// The security scheme of a guest's order.
+pub(crate) const ORDER_TOKEN: &str = "order_token";
 
 /// The served document.
 #[derive(Debug, Clone)]
@@ -46,18 +63,23 @@ pub struct DocumentPath {
 }
 
 impl Document {
-    /// The document of an API.
-    pub fn of<A: OpenApi>(service: &OpenApiService<A, ()>) -> Self {
+    /// The document of an API; none of it is made or called.
+    pub fn of<A: OpenApi>() -> Self {
+        let service = OpenApiService::new(Described::<A>(PhantomData), TITLE, env!("CARGO_PKG_VERSION"));
+        let service = service.description(DESCRIPTION);
         // poem-openapi writes JSON; if it ever does not, the document is empty and its tests say so.
         Self::process(serde_json::from_str(&service.spec()).unwrap_or_default())
     }
 
     fn process(mut root: Value) -> Self {
-        root["openapi"] = json!("3.0.3");
-        root["servers"] = json!([{"url": "/"}]);
+        if let Some(root) = root.as_object_mut() {
+            root.insert("openapi".to_owned(), json!("3.0.3"));
+            root.insert("servers".to_owned(), json!([{"url": "/"}]));
+            root.retain(|name, value| name != "tags" || *value != json!([]));
+        }
         operations::process(&mut root);
         schemas::process(&mut root);
-        let json = serde_json::to_string_pretty(&root).unwrap_or_default();
+        let json = serde_json::to_string_pretty(&root).unwrap_or_default() + "\n";
         let yaml = yaml::write(&root);
         Self { root, json, yaml }
     }
@@ -92,6 +114,21 @@ impl Document {
         });
         paths.collect()
     }
+}
+
+/// An API that is only described.
+struct Described<A>(PhantomData<A>);
+
+impl<A: OpenApi> OpenApi for Described<A> {
+    fn meta() -> Vec<MetaApi> {
+        A::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        A::register(registry);
+    }
+
+    fn add_routes(self, _routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
 /// poem-openapi's router numbers the parameters of a path.

@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use poem::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-/// The security scheme that stands for "a bearer token of staff"; it exists only here.
-pub const STAFF: &str = "staff";
-/// The security scheme of everybody's access token.
-pub const BEARER: &str = "bearer";
+use super::{BEARER, STAFF};
 
 pub(super) fn process(root: &mut Value) {
     let Some(paths) = root.get_mut("paths").and_then(Value::as_object_mut) else { return };
@@ -38,10 +35,10 @@ pub(super) fn process(root: &mut Value) {
             name(operation, method, path, collections.contains(path), &mut taken);
         }
     }
-    if let Some(schemes) = root.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut) {
-        if let Some(scheme) = schemes.remove(STAFF) {
-            schemes.entry(BEARER).or_insert(scheme);
-        }
+    if let Some(schemes) = root.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut)
+        && let Some(scheme) = schemes.remove(STAFF)
+    {
+        schemes.entry(BEARER).or_insert(scheme);
     }
 }
 
@@ -94,8 +91,10 @@ fn media_types(operation: &mut Map<String, Value>) {
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for (status, response) in responses.into_iter().flatten() {
         clean(response.get_mut("content"));
-        if response.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
-            response["description"] = phrase(status).into();
+        if response.get("description").and_then(Value::as_str).is_none_or(str::is_empty)
+            && let Some(response) = response.as_object_mut()
+        {
+            response.insert("description".to_owned(), phrase(status).into());
         }
     }
 }
@@ -168,13 +167,7 @@ fn errors(operation: &mut Map<String, Value>, staff: bool) {
 
 /// `orders_list`, `orders_create`, `orders_retrieve`, `orders_update`, `orders_partial_update`, `orders_delete`, and
 /// `orders_cancel` for a step that is no collection: the names that Django REST Framework's clients know.
-fn name(
-    operation: &mut Map<String, Value>,
-    method: &str,
-    path: &str,
-    collection: bool,
-    taken: &mut BTreeSet<String>,
-) {
+fn name(operation: &mut Map<String, Value>, method: &str, path: &str, collection: bool, taken: &mut BTreeSet<String>) {
     if let Some(given) = operation.get("operationId").and_then(Value::as_str) {
         taken.insert(given.to_owned());
         return;
@@ -201,7 +194,8 @@ fn name(
 }
 
 fn lists(operation: &Map<String, Value>) -> bool {
-    let schema = operation.get("responses").and_then(|responses| responses.pointer("/200/content/application~1json/schema"));
+    let schema =
+        operation.get("responses").and_then(|responses| responses.pointer("/200/content/application~1json/schema"));
     schema.is_some_and(|schema| {
         schema.get("type").and_then(Value::as_str) == Some("array")
             || schema.get("$ref").and_then(Value::as_str).is_some_and(|name| name.ends_with("List"))

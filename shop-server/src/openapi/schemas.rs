@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 
 pub(super) fn process(root: &mut Value) {
     references(root);
-    if !root["components"]["schemas"].is_object() {
-        root["components"]["schemas"] = json!({});
-    }
     let requested = requested(root);
     if let Some(schemas) = root.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         for (name, schema) in schemas.iter_mut() {
@@ -48,12 +45,16 @@ fn requested(root: &Value) -> BTreeSet<String> {
     let operations = paths.into_iter().flatten().filter_map(|(_, operations)| operations.as_object()).flatten();
     let mut open: Vec<String> = Vec::new();
     for (_, operation) in operations {
-        names(&operation["requestBody"], &mut open);
-        names(&operation["parameters"], &mut open);
+        for part in ["requestBody", "parameters"].iter().filter_map(|part| operation.get(*part)) {
+            names(part, &mut open);
+        }
     }
     while let Some(name) = open.pop() {
-        if found.insert(name.clone()) {
-            names(&root["components"]["schemas"][&name], &mut open);
+        let schema = root.pointer(&format!("/components/schemas/{name}"));
+        if found.insert(name)
+            && let Some(schema) = schema
+        {
+            names(schema, &mut open);
         }
     }
     found

@@ -72,7 +72,7 @@ impl Api {
 }
 
 fn document() -> Document {
-    Document::of(&crate::site::service(Api))
+    Document::of::<Api>()
 }
 
 fn statuses(document: &Document, pointer: &str) -> Vec<String> {

@@ -1,0 +1,165 @@
+//! Who calls: tokens of a request become the core's [`Actor`], before anything else of the request is looked at.
+//!
+//! | argument of a handler | who passes | else |
+//! | --- | --- | --- |
+//! | [`Caller`] | anybody | 401 for a token that is not valid |
+//! | [`User`] | signed-in people | 401 |
+//! | [`Staff`] | staff | 401, 403 |
+//!
+//! Make it the **first** argument: arguments are read in their order, and identity and role are judged before the
+//! body. The core judges again, with the same words; what is judged here spares it the body.
+//!
+//! A token comes in `Authorization: Bearer`, a guest's in `X-Cart-Token` and `X-Order-Token`. An `Authorization`
+//! header that holds no bearer token is refused, never taken for nobody.
+
+use std::ops::Deref;
+
+use poem::http::{HeaderMap, header};
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use shop_core::shop::Tokens;
+use shop_core::{Actor, Error, Shop};
+
+use crate::openapi::{BEARER, CART_TOKEN, ORDER_TOKEN, STAFF};
+use crate::problem::{Problem, Result};
+
+/// Anybody, known or not, with whatever guest's tokens they hold.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Actor);
+
+/// A signed-in person.
+#[derive(Debug, Clone)]
+pub struct User(pub Actor);
+
+/// Somebody who runs the shop.
+#[derive(Debug, Clone)]
+pub struct Staff(pub Actor);
+
+macro_rules! extractors {
+    ($($name:ident, schemes: $schemes:expr, public: $public:literal, judge: $judge:expr;)+) => {$(
+        impl Deref for $name {
+            type Target = Actor;
+
+            fn deref(&self) -> &Actor {
+                &self.0
+            }
+        }
+
+        impl<'a> ApiExtractor<'a> for $name {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                for name in $schemes {
+                    registry.create_security_scheme(name, scheme(name));
+                }
+            }
+
+            fn security_schemes() -> Vec<&'static str> {
+                $schemes.to_vec()
+            }
+
+            fn has_security_fallback() -> bool {
+                $public
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _body: &mut RequestBody,
+                _options: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                let actor = identify(request).await?;
+                let judge: fn(&Actor) -> shop_core::Result<()> = $judge;
+                judge(&actor).map_err(Problem::from)?;
+                Ok(Self(actor))
+            }
+        }
+    )+};
+}
+
+extractors! {
+    Caller, schemes: [BEARER, CART_TOKEN, ORDER_TOKEN], public: true, judge: |_| Ok(());
+    User, schemes: [BEARER], public: false, judge: |actor| actor.require_user().map(drop);
+    Staff, schemes: [STAFF], public: false, judge: Actor::require_staff;
+}
+
+/// The shop is in every request's data (see [`crate::site`]).
+async fn identify(request: &Request) -> Result<Actor> {
+    let shop = request.data::<Shop>().ok_or_else(|| Problem::fault("the site has no shop"))?;
+    let headers = request.headers();
+    let tokens =
+        Tokens { access: bearer(headers)?, cart: text(headers, "x-cart-token"), order: text(headers, "x-order-token") };
+    Ok(shop.identify(tokens).await?)
+}
+
+/// The bearer token, if there is an `Authorization` header at all (RFC 6750, 2.1; the scheme's case is free).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
+        let token = token.trim();
+        (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    });
+    match token {
+        Some(token) if values.next().is_none() => Ok(Some(token)),
+        _ => Err(Error::TokenNotValid.into()),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|value| !value.is_empty())
+}
+
+fn scheme(name: &str) -> MetaSecurityScheme {
+    let bearer = MetaSecurityScheme {
+        ty: "http",
+        description: Some("The `access` token of a sign-in."),
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("JWT"),
+        flows: None,
+        openid_connect_url: None,
+    };
+    let key = |header, description| MetaSecurityScheme {
+        ty: "apiKey",
+        description: Some(description),
+        name: Some(header),
+        key_in: Some("header"),
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    match name {
+        CART_TOKEN => key("X-Cart-Token", "The `token` of a guest's cart."),
+        ORDER_TOKEN => key("X-Order-Token", "The `access_token` of a guest's order."),
+        _ => bearer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem::http::HeaderValue;
+
+    fn read(values: &[&'static str]) -> Result<Option<String>> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer(&headers).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn only_one_bearer_token_is_a_token() {
+        assert_eq!(read(&[]).unwrap(), None);
+        assert_eq!(read(&["Bearer abc"]).unwrap(), Some("abc".to_owned()));
+        assert_eq!(read(&["bearer  abc "]).unwrap(), Some("abc".to_owned()));
+        for bad in [&["Basic abc"][..], &["Bearer"], &["Bearer "], &[""], &["Bearer a", "Bearer b"]] {
+            assert_eq!(read(bad).unwrap_err().code(), "token_not_valid");
+        }
+    }
+}

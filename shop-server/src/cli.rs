@@ -1,0 +1,97 @@
+//! The command line.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::api::Api;
+use crate::openapi::Document;
+
+/// The shop as one binary: configured by environment variables and a `.env` file.
+#[derive(Debug, Parser)]
+#[command(name = "shop-server", version)]
+pub struct Cli {
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Serve the shop (the default); makes and migrates its database.
+    Serve,
+    /// Make or migrate the database, and stop.
+    Migrate,
+    /// Make an active, verified superuser; the password is asked for twice, or SUPERUSER_PASSWORD.
+    Createsuperuser {
+        /// The e-mail address; asked for when it is not given.
+        #[arg(long)]
+        email: Option<String>,
+        /// Ask nothing: --email and SUPERUSER_PASSWORD must be given.
+        #[arg(long)]
+        noinput: bool,
+    },
+    /// Print the OpenAPI document.
+    Openapi {
+        /// As YAML instead of JSON.
+        #[arg(long)]
+        yaml: bool,
+    },
+    /// Fill an empty database with a small sample shop, print its staff account, then serve.
+    Demo,
+    /// Copy the database to a new file while the server runs.
+    Backup {
+        /// The file to make.
+        file: PathBuf,
+    },
+    /// Verify the invariants of the data; exits non-zero with what is wrong.
+    Check,
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
+        Command::Openapi { yaml } => openapi(yaml),
+        _ => Err("this build has no storage yet".to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // Nobody is left to tell when even this cannot be written.
+            let _ = writeln!(std::io::stderr(), "shop-server: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn openapi(yaml: bool) -> Result<(), String> {
+    let document = Document::of::<Api>();
+    let text = if yaml { document.yaml() } else { document.json() };
+    std::io::stdout().write_all(text.as_bytes()).map_err(|why| why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Option<Command> {
+        Cli::try_parse_from(line.split(' ')).unwrap().command
+    }
+
+    #[test]
+    fn every_subcommand_is_understood() {
+        assert_eq!(parse("shop-server"), None);
+        assert_eq!(parse("shop-server serve"), Some(Command::Serve));
+        assert_eq!(parse("shop-server migrate"), Some(Command::Migrate));
+        assert_eq!(parse("shop-server demo"), Some(Command::Demo));
+        assert_eq!(parse("shop-server check"), Some(Command::Check));
+        assert_eq!(parse("shop-server openapi --yaml"), Some(Command::Openapi { yaml: true }));
+        assert_eq!(parse("shop-server backup copy.db"), Some(Command::Backup { file: "copy.db".into() }));
+        let superuser = Command::Createsuperuser { email: Some("a@b.c".into()), noinput: true };
+        assert_eq!(parse("shop-server createsuperuser --email a@b.c --noinput"), Some(superuser));
+        assert!(Cli::try_parse_from(["shop-server", "fly"]).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! Mail to a server (RFC 5321), over kept connections.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::message::Mailbox;
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use shop_core::accounts::{Mailer, Message};
+use shop_core::error::BoxError;
+
+use super::compose;
+use crate::config::{Smtp, Tls};
+
+/// How long each step of the conversation may take. The outbox tries again, so a slow server may be given up on.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections at most: mails are few, and servers limit them per client.
+const CONNECTIONS: u32 = 4;
+/// How long an unused connection is kept; servers close theirs after some minutes.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Sends through a mail server.
+#[derive(Debug)]
+pub struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl SmtpMailer {
+    /// Sends through this server. Connects at the first mail, not now.
+    ///
+    /// # Errors
+    /// When the server's name cannot be that of a certificate.
+    pub fn new(smtp: &Smtp, from: Mailbox) -> Result<Self, BoxError> {
+        let builder = match smtp.tls {
+            Tls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
+            Tls::StartTls => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host)?,
+            Tls::Implicit => AsyncSmtpTransport::<Tokio1Executor>::relay(&smtp.host)?,
+        };
+        let mut builder = builder
+            .port(smtp.port)
+            .timeout(Some(TIMEOUT))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS).idle_timeout(IDLE));
+        if let Some(user) = &smtp.user {
+            builder = builder.credentials(Credentials::new(user.clone(), smtp.password.expose().to_owned()));
+        }
+        Ok(Self { transport: builder.build(), from })
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, message: &Message) -> Result<(), BoxError> {
+        self.transport.send(compose(&self.from, message)?).await?;
+        Ok(())
+    }
+}

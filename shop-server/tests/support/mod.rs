@@ -1,0 +1,161 @@
+//! A server in this process on a port of its own, and a client that says exactly what a test wants said.
+
+#![expect(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem_openapi::OpenApi;
+use shop_server::edge::{Cors, Metrics};
+use shop_server::health::{Health, Ping};
+use shop_server::serve::serve;
+use shop_server::site::{Options, site};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    done: JoinHandle<()>,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+    }
+
+    /// The code of a problem, which must be a whole one.
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert!(self.header("x-request-id").is_some(), "{self:?}");
+        let body = self.json();
+        assert_eq!(body["status"], self.status);
+        assert!(body["title"].is_string() && body["detail"].is_string() && body["type"].is_string());
+        body["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Server {
+    pub(crate) async fn start<A: OpenApi + 'static>(api: A) -> Self {
+        Self::start_with(api, Box::new(|| Box::pin(async { Ok(()) }))).await
+    }
+
+    pub(crate) async fn start_with<A: OpenApi + 'static>(api: A, ping: Ping) -> Self {
+        let health = Arc::new(Health::new(ping));
+        let options = Options {
+            cors: Cors::new(vec!["http://shop.example".to_owned()], false),
+            health: Arc::clone(&health),
+            metrics: Metrics::install(),
+            shop: None,
+        };
+        let endpoint = site(api, options);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let done = tokio::spawn(serve(listener, endpoint, health, async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop: Some(stop), done }
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut connection = self.connect().await;
+        connection.request(method, path, headers, body).await;
+        connection.answer(method == "HEAD").await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "").await
+    }
+
+    /// Asks the server to stop, as a signal would.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    pub(crate) async fn stopped(self) {
+        self.done.await.unwrap();
+    }
+}
+
+/// One connection, byte for byte.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: shop.test\r\n");
+        for &(name, value) in headers {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        if !body.is_empty() {
+            text.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
+        }
+        text.push_str("\r\n");
+        text.push_str(body);
+        self.raw(text.as_bytes()).await.unwrap();
+    }
+
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Reads one answer: head, then a body by length (the server sends no other, but to HEAD and with 304).
+    pub(crate) async fn answer(&mut self, head_only: bool) -> Answer {
+        let end = loop {
+            if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            assert!(self.more().await > 0, "closed without an answer: {:?}", String::from_utf8_lossy(&self.read));
+        };
+        let head = String::from_utf8(self.read.drain(..end).collect()).unwrap();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let length = length.map_or(0, |(_, value)| value.parse::<usize>().unwrap());
+        let length = if head_only || status == 304 { 0 } else { length };
+        while self.read.len() < length {
+            assert!(self.more().await > 0, "closed inside a body");
+        }
+        let body = String::from_utf8(self.read.drain(..length).collect()).unwrap();
+        Answer { status, headers, body }
+    }
+
+    /// True when the server has closed, or closes now, without another byte.
+    pub(crate) async fn closed(&mut self) -> bool {
+        self.read.is_empty() && self.more().await == 0
+    }
+
+    async fn more(&mut self) -> usize {
+        let mut buffer = vec![0; 16 * 1024];
+        let count = self.stream.read(&mut buffer).await.unwrap_or(0);
+        self.read.extend_from_slice(&buffer[..count]);
+        count
+    }
+}
