@@ -1,7 +1,5 @@
 //! A server in this process on a port of its own, and a client that says exactly what a test wants said.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -1,13 +1,10 @@
 //! Clients that begin a request and never end it are cut. The clock of these tests is turned, not waited for.
 
-#[cfg(test)]
-mod support;
-
+use crate::support::Server;
 use poem_openapi::{Object, OpenApi};
 use shop_server::answer::NoContent;
 use shop_server::field::{JsonBody, Optional};
 use shop_server::problem::Result;
-use support::Server;
 
 #[derive(Object)]
 struct Request {

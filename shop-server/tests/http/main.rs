@@ -1,0 +1,8 @@
+//! Black-box tests over real HTTP: one program, so that it is linked once; one file per domain.
+
+#[cfg(test)]
+mod infrastructure;
+#[cfg(test)]
+mod slow_senders;
+#[cfg(test)]
+mod support;
