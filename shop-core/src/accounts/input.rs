@@ -1,0 +1,330 @@
+//! What people say when they call accounts, and what is left of it once it is checked.
+
+use super::view::Profile;
+use crate::error::Result;
+use crate::field::{Checks, Field};
+use crate::secret::Secret;
+use crate::validate::{self, Email, Username};
+
+/// Somebody wants an account.
+#[derive(Debug, Clone, Default)]
+pub struct RegisterInput {
+    /// Required.
+    pub email: Field<String>,
+    /// Required; see [`validate::new_password`].
+    pub password: Field<Secret>,
+    /// May be left out.
+    pub username: Field<String>,
+    /// May be left out.
+    pub first_name: Field<String>,
+    /// May be left out.
+    pub last_name: Field<String>,
+    /// May be left out.
+    pub phone: Field<String>,
+}
+
+/// Somebody proves an address.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOtpInput {
+    /// Required.
+    pub email: Field<String>,
+    /// Required: six digits.
+    pub otp: Field<Secret>,
+}
+
+/// Somebody names an address.
+#[derive(Debug, Clone, Default)]
+pub struct EmailInput {
+    /// Required.
+    pub email: Field<String>,
+}
+
+/// Somebody signs in: by `email`, else by `username`, in which an address works, too.
+#[derive(Debug, Clone, Default)]
+pub struct SignInInput {
+    /// The address.
+    pub email: Field<String>,
+    /// The username, or the address.
+    pub username: Field<String>,
+    /// Required.
+    pub password: Field<Secret>,
+}
+
+/// A signed-in person changes their password.
+#[derive(Debug, Clone, Default)]
+pub struct ChangePasswordInput {
+    /// Required: the password of now.
+    pub old_password: Field<Secret>,
+    /// Required; see [`validate::new_password`].
+    pub new_password: Field<Secret>,
+}
+
+/// A partial change of one's own profile. The address is not part of it: whoever changes it has to prove it.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileInput {
+    /// Null or blank takes it away.
+    pub username: Field<String>,
+    /// Null clears it.
+    pub first_name: Field<String>,
+    /// Null clears it.
+    pub last_name: Field<String>,
+    /// Null or blank clears it.
+    pub phone: Field<String>,
+}
+
+/// A partial change of somebody's standing, by staff.
+#[derive(Debug, Clone, Default)]
+pub struct StandingInput {
+    /// False keeps the person out and ends their sessions.
+    pub is_active: Field<bool>,
+    /// Only a superuser changes it.
+    pub is_staff: Field<bool>,
+}
+
+/// A superuser to be made.
+#[derive(Debug, Clone, Default)]
+pub struct SuperuserInput {
+    /// Required.
+    pub email: Field<String>,
+    /// Required; see [`validate::new_password`].
+    pub password: Field<Secret>,
+}
+
+/// The sentence for a username that somebody else has (Django's).
+pub(super) const USERNAME_TAKEN: &str = "A user with that username already exists.";
+
+/// A checked [`RegisterInput`].
+#[derive(Debug, Clone)]
+pub(super) struct Registration {
+    pub(super) email: Email,
+    pub(super) username: Option<Username>,
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) phone: String,
+}
+
+impl RegisterInput {
+    /// Checks everything but the username, which the caller has checked and looked up.
+    pub(super) fn check(self, mut checks: Checks, username: Option<Username>) -> Result<(Registration, Secret)> {
+        let email = checks.required("email", self.email, validate::email);
+        let first_name = checks.optional("first_name", self.first_name, validate::person_name).unwrap_or_default();
+        let last_name = checks.optional("last_name", self.last_name, validate::person_name).unwrap_or_default();
+        let phone = checks.optional("phone", self.phone, validate::or_blank(validate::phone)).flatten();
+        let personal = [
+            email.as_ref().map_or("", |email| &email.address),
+            username.as_ref().map_or("", |username| &username.name),
+            &first_name,
+            &last_name,
+        ];
+        let password = validate::new_password(&mut checks, "password", self.password, &personal);
+        let (Some(email), Some(password), true) = (email, password, checks.is_clean()) else {
+            return Err(checks.into_error());
+        };
+        let phone = phone.unwrap_or_default();
+        Ok((Registration { email, username, first_name, last_name, phone }, password))
+    }
+}
+
+impl VerifyOtpInput {
+    /// The folded address and the code.
+    pub(super) fn check(self) -> Result<(String, Secret)> {
+        let mut checks = Checks::new();
+        let email = checks.required("email", self.email, validate::email);
+        let otp = checks.required("otp", self.otp, |otp| {
+            let code = Secret::from(otp.expose().trim());
+            let digits = code.expose().len() == 6 && code.expose().bytes().all(|byte| byte.is_ascii_digit());
+            if digits { Ok(code) } else { Err("Enter the six digits of the code.".to_owned()) }
+        });
+        match (email, otp) {
+            (Some(email), Some(otp)) => Ok((email.key, otp)),
+            _ => Err(checks.into_error()),
+        }
+    }
+}
+
+impl EmailInput {
+    /// The folded address.
+    pub(super) fn check(self) -> Result<String> {
+        let mut checks = Checks::new();
+        let email = checks.required("email", self.email, validate::email);
+        email.map(|email| email.key).ok_or_else(|| checks.into_error())
+    }
+}
+
+/// By what somebody signs in, folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Login {
+    /// The address.
+    Email(String),
+    /// The address, or else the username.
+    Either {
+        /// Folded as an address.
+        email_key: String,
+        /// Folded as a username.
+        username_key: String,
+    },
+}
+
+/// More than the longest address and the longest username have, in bytes.
+const MAX_LOGIN_LENGTH: usize = 1_000;
+
+impl SignInInput {
+    /// `field` is the one to name when neither is there.
+    pub(super) fn check(self, field: &str) -> Result<(Login, Secret)> {
+        let mut checks = Checks::new();
+        let (name, given) = match (self.email, self.username) {
+            (Field::Missing | Field::Null, Field::Missing | Field::Null) => (field, Field::Missing),
+            (Field::Missing | Field::Null, username) => ("username", username),
+            (email, _) => ("email", email),
+        };
+        let login = checks.required(name, given, |text| match text.trim() {
+            "" => Err("This field may not be blank.".to_owned()),
+            text if text.len() > MAX_LOGIN_LENGTH => Err("This is too long for a name.".to_owned()),
+            text if name == "email" => Ok(Login::Email(validate::email_key(text))),
+            text => Ok(Login::Either {
+                email_key: validate::email_key(text),
+                username_key: validate::username_key(text),
+            }),
+        });
+        let password = checks.required("password", self.password, given_password);
+        match (login, password) {
+            (Some(login), Some(password)) => Ok((login, password)),
+            _ => Err(checks.into_error()),
+        }
+    }
+}
+
+/// A password that is to be compared: whether it would be accepted as a new one does not matter.
+pub(super) fn given_password(password: Secret) -> Result<Secret, String> {
+    if password.expose().is_empty() { Err("This field may not be blank.".to_owned()) } else { Ok(password) }
+}
+
+/// A checked [`ProfileInput`]: `None` keeps what is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ProfileChange {
+    pub(super) username: Option<Option<Username>>,
+    pub(super) first_name: Option<String>,
+    pub(super) last_name: Option<String>,
+    pub(super) phone: Option<String>,
+}
+
+impl ProfileInput {
+    /// Checks all but whether the username is taken, into `checks`.
+    pub(super) fn check(self, checks: &mut Checks) -> ProfileChange {
+        let username = checks.change("username", self.username, validate::or_blank(validate::username));
+        let first_name = checks.change("first_name", self.first_name, validate::person_name);
+        let last_name = checks.change("last_name", self.last_name, validate::person_name);
+        let phone = checks.change("phone", self.phone, validate::or_blank(validate::phone));
+        ProfileChange {
+            username: username.map(Option::flatten),
+            first_name: first_name.map(Option::unwrap_or_default),
+            last_name: last_name.map(Option::unwrap_or_default),
+            phone: phone.map(|phone| phone.flatten().unwrap_or_default()),
+        }
+    }
+}
+
+/// A checked [`StandingInput`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct StandingChange {
+    pub(super) is_active: Option<bool>,
+    pub(super) is_staff: Option<bool>,
+}
+
+impl StandingInput {
+    pub(super) fn check(self) -> Result<StandingChange> {
+        let mut checks = Checks::new();
+        let mut flag = |name, field: Field<bool>| {
+            if field.is_missing() { None } else { checks.required(name, field, Ok) }
+        };
+        let change = StandingChange {
+            is_active: flag("is_active", self.is_active),
+            is_staff: flag("is_staff", self.is_staff),
+        };
+        checks.finish()?;
+        Ok(change)
+    }
+}
+
+impl SuperuserInput {
+    pub(super) fn check(self) -> Result<(Email, Secret)> {
+        let mut checks = Checks::new();
+        let email = checks.required("email", self.email, validate::email);
+        let personal = [email.as_ref().map_or("", |email| &email.address)];
+        let password = validate::new_password(&mut checks, "password", self.password, &personal);
+        match (email, password) {
+            (Some(email), Some(password)) => Ok((email, password)),
+            _ => Err(checks.into_error()),
+        }
+    }
+}
+
+/// Checks a new password of somebody who has an account.
+pub(super) fn new_password(
+    checks: &mut Checks,
+    name: &str,
+    field: Field<Secret>,
+    person: &Profile,
+) -> Option<Secret> {
+    let username = person.username.as_deref().unwrap_or_default();
+    validate::new_password(checks, name, field, &[&person.email, username, &person.first_name, &person.last_name])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn fields(error: Error) -> Vec<String> {
+        match error {
+            Error::Invalid(invalid) => invalid.fields.into_keys().collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_registration_names_all_wrong_fields() {
+        let input = RegisterInput {
+            email: "nobody".into(),
+            password: Secret::from("abc").into(),
+            first_name: "\u{7}".into(),
+            phone: "call me".into(),
+            ..RegisterInput::default()
+        };
+        let refused = input.check(Checks::new(), None).unwrap_err();
+        assert_eq!(fields(refused), ["email", "first_name", "password", "phone"]);
+    }
+
+    #[test]
+    fn sign_in_takes_an_address_or_a_name() {
+        let check = |email: Field<String>, username: Field<String>, field: &str| {
+            SignInInput { email, username, password: Secret::from("x").into() }.check(field).map(|(login, _)| login)
+        };
+        assert_eq!(check("A@B.c".into(), "x".into(), "email").unwrap(), Login::Email("a@b.c".into()));
+        assert!(matches!(check(Field::Null, " Ada ".into(), "email").unwrap(),
+            Login::Either { username_key, .. } if username_key == "ada"));
+        assert_eq!(fields(check(Field::Missing, Field::Missing, "email").unwrap_err()), ["email"]);
+        assert_eq!(fields(check(Field::Missing, Field::Null, "username").unwrap_err()), ["username"]);
+        assert_eq!(fields(check(Field::Missing, "  ".into(), "email").unwrap_err()), ["username"]);
+        assert_eq!(fields(SignInInput::default().check("email").unwrap_err()), ["email", "password"]);
+    }
+
+    #[test]
+    fn a_code_is_six_digits() {
+        let check = |otp: &str| VerifyOtpInput { email: "a@b.cd".into(), otp: Secret::from(otp).into() }.check();
+        assert!(check(" 012345 ").is_ok());
+        for wrong in ["", "12345", "1234567", "12345a", "１２３４５６"] {
+            assert_eq!(fields(check(wrong).unwrap_err()), ["otp"], "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_profile_keeps_what_is_not_named_and_clears_what_is_null() {
+        let mut checks = Checks::new();
+        let input = ProfileInput { username: Field::Null, phone: "".into(), ..ProfileInput::default() };
+        let change = input.check(&mut checks);
+        assert!(checks.is_clean());
+        let cleared = ProfileChange { username: Some(None), phone: Some(String::new()), ..ProfileChange::default() };
+        assert_eq!(change, cleared);
+    }
+}

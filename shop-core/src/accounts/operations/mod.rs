@@ -1,0 +1,52 @@
+//! The decisions of this domain: plain functions from what was read to a batch or an error.
+
+pub(super) mod passwords;
+pub(super) mod people;
+pub(super) mod registration;
+pub(super) mod sessions;
+
+#[cfg(test)]
+pub(super) mod samples {
+    //! People and moments for the tests of decisions.
+
+    use chrono::{DateTime, TimeDelta};
+    use uuid::Uuid;
+
+    use crate::accounts::model::User;
+    use crate::clock::{Moment, Timestamp};
+    use crate::id::UserId;
+
+    pub(crate) fn now() -> Timestamp {
+        DateTime::from_timestamp(1_800_000_000, 250_000_000).unwrap()
+    }
+
+    pub(crate) fn moment() -> Moment {
+        Moment::new(now(), [7; 32])
+    }
+
+    pub(crate) fn later(seconds: i64) -> Moment {
+        Moment::new(now() + TimeDelta::seconds(seconds), [8; 32])
+    }
+
+    pub(crate) fn user(number: u128) -> User {
+        User {
+            id: UserId(Uuid::from_u128(number)),
+            email: format!("User{number}@example.com"),
+            email_key: format!("user{number}@example.com"),
+            username: None,
+            username_key: None,
+            first_name: String::new(),
+            last_name: String::new(),
+            phone: String::new(),
+            password_hash: "hash".into(),
+            email_verified: true,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            session_epoch: 1,
+            date_joined: now(),
+            last_login: None,
+            version: 1,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! New passwords for those who have an account.
+
+use super::registration::mail;
+use super::sessions::Issuer;
+use crate::accounts::model::{MailJob, User};
+use crate::accounts::repository::AccountsWrite;
+use crate::accounts::view::TokenPair;
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::Result;
+use crate::execute::Decision;
+
+/// The person with a new password; every session ends, and the owner is told.
+fn with_password(user: User, password_hash: String, batch: &mut Batch, moment: &mut Moment) -> User {
+    let user = User { password_hash, session_epoch: user.session_epoch + 1, version: user.version + 1, ..user };
+    mail(batch, moment, user.id, MailJob::PasswordChanged { user_id: user.id });
+    user
+}
+
+/// A signed-in person has a new password, and a new session in place of all others.
+pub(crate) fn change(
+    user: User,
+    password_hash: String,
+    issuer: Issuer<'_>,
+    moment: &mut Moment,
+) -> Result<Decision<TokenPair>> {
+    let mut batch = Batch::new(moment);
+    let user = with_password(user, password_hash, &mut batch, moment);
+    let (session, tokens) = issuer.open(&user, moment)?;
+    batch.write(AccountsWrite::User(Change::Update(user)));
+    batch.write(AccountsWrite::Session(Change::Insert(session)));
+    Ok(Decision { batch, reply: tokens })
+}
+
+/// Somebody came by the link that was mailed: that proves the address, too.
+pub(crate) fn reset(user: User, password_hash: String, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    let user = with_password(user, password_hash, &mut batch, moment);
+    batch.write(AccountsWrite::User(Change::Update(User { email_verified: true, ..user })));
+    Decision { batch, reply: () }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{moment, user};
+    use super::*;
+    use crate::accounts::token::JwtSigner;
+    use crate::batch::Write;
+    use crate::secret::Keys;
+    use crate::shop::Settings;
+
+    fn written(batch: &Batch) -> User {
+        let user = batch.writes.iter().find_map(|write| match write {
+            Write::Accounts(AccountsWrite::User(Change::Update(user))) => Some(user),
+            _ => None,
+        });
+        user.unwrap().clone()
+    }
+
+    #[test]
+    fn every_earlier_session_ends_and_the_new_one_lives() {
+        let signer = JwtSigner::new(&Keys::new(&[1; 32]));
+        let issuer = Issuer::new(&signer, &Settings::default());
+        let (before, _) = issuer.open(&user(1), &mut moment()).unwrap();
+        let decision = change(user(1), "new".into(), issuer, &mut moment()).unwrap();
+        let person = written(&decision.batch);
+        assert_eq!((person.password_hash.as_str(), person.version), ("new", 2));
+        assert!(!before.is_live(&person, moment().now()));
+        let opened = decision.batch.writes.iter().find_map(|write| match write {
+            Write::Accounts(AccountsWrite::Session(Change::Insert(session))) => Some(session),
+            _ => None,
+        });
+        assert!(opened.unwrap().is_live(&person, moment().now()));
+    }
+
+    #[test]
+    fn a_reset_proves_the_address() {
+        let unproven = User { email_verified: false, ..user(1) };
+        let person = written(&reset(unproven, "new".into(), &mut moment()).batch);
+        assert!(person.email_verified && person.session_epoch == 2 && person.password_hash == "new");
+    }
+}

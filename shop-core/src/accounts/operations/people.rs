@@ -1,0 +1,132 @@
+//! Profiles and standing.
+
+use crate::accounts::input::{ProfileChange, StandingChange};
+use crate::accounts::model::User;
+use crate::accounts::repository::AccountsWrite;
+use crate::actor::Actor;
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+
+/// Applies a change to one's own profile.
+pub(crate) fn update_profile(user: User, change: ProfileChange, moment: &mut Moment) -> Decision<User> {
+    let mut next = user.clone();
+    if let Some(username) = change.username {
+        (next.username, next.username_key) = username.map(|username| (username.name, username.key)).unzip();
+    }
+    next.first_name = change.first_name.unwrap_or(next.first_name);
+    next.last_name = change.last_name.unwrap_or(next.last_name);
+    next.phone = change.phone.unwrap_or(next.phone);
+    write(&user, next, moment)
+}
+
+/// Changes what somebody may do.
+///
+/// Only a superuser makes others staff, or changes a superuser. Nobody shuts themselves out: so, and because every
+/// change requires that its author is still active, there is always a superuser left.
+pub(crate) fn update_standing(
+    actor: &Actor,
+    user: User,
+    change: StandingChange,
+    moment: &mut Moment,
+) -> Result<Decision<User>> {
+    let is_active = change.is_active.unwrap_or(user.is_active);
+    let is_staff = change.is_staff.unwrap_or(user.is_staff || user.is_superuser);
+    let restates = is_staff == (user.is_staff || user.is_superuser);
+    if (!restates || (user.is_superuser && is_active != user.is_active)) && actor.require_superuser().is_err() {
+        return Err(Error::PermissionDenied);
+    }
+    if user.is_superuser && !is_staff {
+        return Err(Error::transition("A superuser is always staff."));
+    }
+    let oneself = actor.signed_in().is_some_and(|person| person.user_id == user.id);
+    if oneself && (!is_active || !is_staff) {
+        return Err(Error::transition("Nobody can take away their own access."));
+    }
+    let mut next = User { is_active, ..user.clone() };
+    if !restates {
+        next.is_staff = is_staff;
+    }
+    // Sessions of before must not come alive again when the person may sign in again.
+    if user.is_active && !is_active {
+        next.session_epoch += 1;
+    }
+    Ok(write(&user, next, moment))
+}
+
+/// Writes what differs; nothing when nothing does.
+fn write(before: &User, mut next: User, moment: &mut Moment) -> Decision<User> {
+    if next == *before {
+        return Decision::unchanged(moment, next);
+    }
+    next.version += 1;
+    let mut batch = Batch::new(moment);
+    batch.write(AccountsWrite::User(Change::Update(next.clone())));
+    Decision { batch, reply: next }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{moment, user};
+    use super::*;
+    use crate::actor::SignedIn;
+
+    fn actor(number: u128, is_superuser: bool) -> Actor {
+        Actor::user(SignedIn { user_id: user(number).id, session_id: None, is_staff: true, is_superuser })
+    }
+
+    fn standing(actor: &Actor, user: User, is_active: Option<bool>, is_staff: Option<bool>) -> Result<User> {
+        let change = StandingChange { is_active, is_staff };
+        update_standing(actor, user, change, &mut moment()).map(|decision| decision.reply)
+    }
+
+    #[test]
+    fn staff_shuts_out_customers_for_good() {
+        let out = standing(&actor(9, false), user(1), Some(false), None).unwrap();
+        assert!(!out.is_active && out.session_epoch == 2 && out.version == 2);
+        let back = standing(&actor(9, false), out, Some(true), None).unwrap();
+        assert!(back.is_active && back.session_epoch == 2);
+    }
+
+    #[test]
+    fn only_a_superuser_makes_staff() {
+        let denied = |result| matches!(result, Err(Error::PermissionDenied));
+        assert!(denied(standing(&actor(9, false), user(1), None, Some(true))));
+        assert!(standing(&actor(9, true), user(1), None, Some(true)).unwrap().is_staff);
+        assert!(standing(&Actor::system(), user(1), None, Some(true)).unwrap().is_staff);
+        // What is already so changes nothing and harms nobody.
+        assert_eq!(standing(&actor(9, false), user(1), None, Some(false)).unwrap(), user(1));
+    }
+
+    #[test]
+    fn only_a_superuser_touches_a_superuser() {
+        let chief = User { is_superuser: true, ..user(1) };
+        assert!(matches!(
+            standing(&actor(9, false), chief.clone(), Some(false), None),
+            Err(Error::PermissionDenied)
+        ));
+        assert!(!standing(&actor(9, true), chief.clone(), Some(false), None).unwrap().is_active);
+        assert!(matches!(
+            standing(&actor(9, true), chief, None, Some(false)),
+            Err(Error::InvalidTransition { .. })
+        ));
+    }
+
+    #[test]
+    fn nobody_shuts_themselves_out() {
+        for (is_active, is_staff) in [(Some(false), None), (None, Some(false))] {
+            let me = User { is_staff: true, is_superuser: true, ..user(9) };
+            assert!(matches!(
+                standing(&actor(9, true), me, is_active, is_staff),
+                Err(Error::InvalidTransition { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_profile_that_says_nothing_new_is_not_written() {
+        let decision = update_profile(user(1), ProfileChange::default(), &mut moment());
+        assert!(decision.batch.is_empty() && decision.reply.version == 1);
+    }
+}

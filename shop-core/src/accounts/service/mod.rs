@@ -1,0 +1,22 @@
+//! The calls of this domain: each judges the caller, loads, decides and commits.
+
+mod passwords;
+mod people;
+mod registration;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
+use crate::shop::Shop;
+
+/// The calls of this domain; see [`Shop`].
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts<'a> {
+    shop: &'a Shop,
+}
+
+impl<'a> Accounts<'a> {
+    pub(crate) fn new(shop: &'a Shop) -> Self {
+        Self { shop }
+    }
+}

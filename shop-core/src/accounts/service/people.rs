@@ -1,0 +1,139 @@
+//! Profiles, and what staff sees and changes of people.
+
+use super::Accounts;
+use crate::accounts::input::{ProfileInput, StandingInput, SuperuserInput, USERNAME_TAKEN};
+use crate::accounts::model::{User, UserFilter, UserSort};
+use crate::accounts::operations::{people as decide, registration};
+use crate::accounts::repository::AccountsWrite;
+use crate::accounts::view::Profile;
+use crate::actor::{Actor, Identity};
+use crate::batch::{Batch, Change};
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::field::Checks;
+use crate::id::UserId;
+use crate::page::{Page, PageRequest};
+use crate::text;
+
+impl Accounts<'_> {
+    /// One's own profile.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`] for nobody known.
+    pub async fn profile(&self, actor: &Actor) -> Result<Profile> {
+        let person = actor.require_user()?;
+        let user = self.shop.store().user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
+        Ok(user.into())
+    }
+
+    /// Changes one's own profile.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming every wrong field, a taken username included.
+    pub async fn update_profile(&self, actor: &Actor, input: ProfileInput) -> Result<Profile> {
+        let person = actor.require_user()?;
+        let store = self.shop.store();
+        let mut checks = Checks::new();
+        let change = input.check(&mut checks);
+        let wanted = change.username.as_ref().and_then(Option::as_ref).map(|username| username.key.clone());
+        let taken = || async {
+            let Some(key) = &wanted else { return Ok(false) };
+            let owner = store.user_by_username(key).await?;
+            Ok::<_, Error>(owner.is_some_and(|owner| owner.id != person.user_id))
+        };
+        if taken().await? {
+            checks.refuse::<()>("username", USERNAME_TAKEN);
+        }
+        checks.finish()?;
+        let (change, taken) = (&change, &taken);
+        let user = self
+            .shop
+            .execute(actor, |mut moment| async move {
+                let user = store.user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
+                if taken().await? {
+                    return Err(Error::invalid("username", USERNAME_TAKEN));
+                }
+                Ok(decide::update_profile(user, change.clone(), &mut moment))
+            })
+            .await?;
+        Ok(user.into())
+    }
+
+    /// The people of a list, for staff. `filter.search` is taken as it was typed.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: UserFilter,
+        page: &PageRequest<UserSort>,
+    ) -> Result<Page<Profile>> {
+        actor.require_staff()?;
+        let search = filter.search.map(|search| text::fold(&search)).filter(|search| !search.is_empty());
+        let users = self.shop.store().list_users(&UserFilter { search, ..filter }, page).await?;
+        Ok(users.map(Profile::from))
+    }
+
+    /// One person, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
+    pub async fn get(&self, actor: &Actor, id: UserId) -> Result<Profile> {
+        actor.require_staff()?;
+        Ok(self.shop.store().user(id).await?.ok_or(Error::NotFound)?.into())
+    }
+
+    /// Changes what somebody may do, for staff; who is staff, for superusers.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for a customer, for staff who would make others staff or shut out a superuser;
+    /// [`Error::InvalidTransition`] for who would shut themselves out; [`Error::NotFound`]; [`Error::Invalid`].
+    pub async fn update_standing(&self, actor: &Actor, id: UserId, input: StandingInput) -> Result<Profile> {
+        actor.require_staff()?;
+        let change = input.check()?;
+        let user = self
+            .shop
+            .execute(actor, |mut moment| async move {
+                let user = self.shop.store().user(id).await?.ok_or(Error::NotFound)?;
+                decide::update_standing(actor, user, change, &mut moment)
+            })
+            .await?;
+        Ok(user.into())
+    }
+
+    /// Makes a superuser, active and with a proven address. Only the shop itself does.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] for anybody else, [`Error::Invalid`], [`Error::AlreadyExists`] when the address
+    /// has an account.
+    pub async fn create_superuser(&self, actor: &Actor, input: SuperuserInput) -> Result<Profile> {
+        if actor.identity() != Identity::System {
+            return Err(Error::PermissionDenied);
+        }
+        let (email, password) = input.check()?;
+        let store = self.shop.store();
+        let exists = || Error::AlreadyExists { field: "email" };
+        if store.user_by_email(&email.key).await?.is_some() {
+            return Err(exists());
+        }
+        let password_hash = self.shop.hasher().hash(password).await?;
+        let user = self
+            .shop
+            .execute(actor, |mut moment| {
+                let (email, password_hash) = (email.clone(), password_hash.clone());
+                async move {
+                    if store.user_by_email(&email.key).await?.is_some() {
+                        return Err(exists());
+                    }
+                    let user = registration::new_user(email, None, password_hash, &mut moment);
+                    let user = User { email_verified: true, is_staff: true, is_superuser: true, ..user };
+                    let mut batch = Batch::new(&mut moment);
+                    batch.write(AccountsWrite::User(Change::Insert(user.clone())));
+                    Ok(Decision { batch, reply: user })
+                }
+            })
+            .await?;
+        Ok(user.into())
+    }
+}

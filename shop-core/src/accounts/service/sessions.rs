@@ -1,0 +1,153 @@
+//! Sign-in, and the tokens of a session.
+
+use super::Accounts;
+use crate::accounts::input::{Login, SignInInput};
+use crate::accounts::model::{Session, User};
+use crate::accounts::operations::sessions::{self as decide, Issuer};
+use crate::accounts::password::Verified;
+use crate::accounts::token::Kind;
+use crate::accounts::view::{SignIn, TokenPair};
+use crate::actor::{Actor, SignedIn};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::secret::{Secret, hash_token};
+
+impl Accounts<'_> {
+    /// Finds out who holds this access token. Costs one read: the session must still be alive.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] when it is not an access token of this shop, is over, or its session ended.
+    pub async fn authenticate(&self, access: &str) -> Result<Actor> {
+        let (session, user) = self.live_session(access, Some(Kind::Access), self.shop.moment().now()).await?;
+        Ok(Actor::user(SignedIn {
+            user_id: user.id,
+            session_id: Some(session.id),
+            is_staff: user.is_staff,
+            is_superuser: user.is_superuser,
+        }))
+    }
+
+    /// Signs somebody in. A guest's cart that `actor` holds becomes the person's, merged with their own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming what is missing (`email` when there is no name at all),
+    /// [`Error::InvalidCredentials`] when no active person has this name and password, [`Error::EmailNotVerified`]
+    /// when the password is right and the address unproven, [`Error::Unavailable`] when too many sign in at once.
+    pub async fn login(&self, actor: &Actor, input: SignInInput) -> Result<SignIn> {
+        self.sign_in(actor, input, "email").await
+    }
+
+    /// As [`Accounts::login`], for those who want the tokens only; without any name it is `username` that is missing.
+    ///
+    /// # Errors
+    /// As [`Accounts::login`].
+    pub async fn token(&self, actor: &Actor, input: SignInInput) -> Result<TokenPair> {
+        Ok(self.sign_in(actor, input, "username").await?.tokens)
+    }
+
+    async fn sign_in(&self, actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
+        let (login, password) = input.check(field)?;
+        let store = self.shop.store();
+        let user = match &login {
+            Login::Email(email_key) => store.user_by_email(email_key).await?,
+            // The address goes first: a username may look like somebody else's.
+            Login::Either { email_key, username_key } => match store.user_by_email(email_key).await? {
+                Some(user) => Some(user),
+                None => store.user_by_username(username_key).await?,
+            },
+        };
+        let known = user.filter(|user| user.is_active);
+        let stored = known.as_ref().map(|user| user.password_hash.clone());
+        let verified = self.shop.hasher().verify(password.clone(), stored).await?;
+        let Some(known) = known.filter(|_| verified.is_right()) else {
+            return Err(Error::InvalidCredentials);
+        };
+        if !known.email_verified {
+            return Err(Error::EmailNotVerified);
+        }
+        let rehashed = match verified {
+            Verified::RightButRehash => Some(self.shop.hasher().hash(password).await?),
+            _ => None,
+        };
+        let (known, issuer) = (&known, self.issuer());
+        let (tokens, user) = self
+            .shop
+            .execute(&Actor::anonymous(), |mut moment| {
+                let rehashed = rehashed.clone();
+                async move {
+                    let user = store.user(known.id).await?.ok_or(Error::InvalidCredentials)?;
+                    // What was found right must still be what counts.
+                    if user.password_hash != known.password_hash || !user.is_active {
+                        return Err(Error::InvalidCredentials);
+                    }
+                    decide::sign_in(user, rehashed, issuer, &mut moment)
+                }
+            })
+            .await?;
+        if let Some(cart) = actor.cart()
+            && let Err(error) = self.shop.carts().merge_guest_cart(user.id, cart).await
+        {
+            // Whoever has the right password gets in, whatever becomes of the cart; it is still the guest's.
+            tracing::warn!(%error, user = %user.id, "a guest's cart could not be merged at sign-in");
+        }
+        Ok(SignIn { tokens, user: user.into() })
+    }
+
+    /// Exchanges a refresh token for a new pair. A token that was used before ends its session.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] when it is not the current refresh token of a live session.
+    pub async fn refresh(&self, token: &Secret) -> Result<TokenPair> {
+        let issuer = self.issuer();
+        let tokens = self
+            .shop
+            .execute(&Actor::anonymous(), |mut moment| async move {
+                let (session, user) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
+                decide::refresh(session, &user, token, issuer, &mut moment)
+            })
+            .await?;
+        tokens.ok_or(Error::TokenNotValid)
+    }
+
+    /// Judges an access or refresh token without using it.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] when it would be refused.
+    pub async fn verify_token(&self, token: &Secret) -> Result<()> {
+        let now = self.shop.moment().now();
+        let claims = self.shop.signer().read(token.expose(), None, now)?;
+        let (session, _) = self.live_session(token.expose(), None, now).await?;
+        let used_up = claims.kind == Kind::Refresh && hash_token(token.expose()) != session.refresh_hash;
+        if used_up { Err(Error::TokenNotValid) } else { Ok(()) }
+    }
+
+    /// Ends the session of a refresh token.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] when it is not a refresh token of a live session.
+    pub async fn logout(&self, token: &Secret) -> Result<()> {
+        self.shop
+            .execute(&Actor::anonymous(), |mut moment| async move {
+                let (session, _) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
+                let decision: Decision<()> = decide::revoke(session, &mut moment);
+                Ok(decision)
+            })
+            .await
+    }
+
+    pub(super) fn issuer(&self) -> Issuer<'_> {
+        Issuer::new(self.shop.signer(), self.shop.settings())
+    }
+
+    /// The session that a token belongs to, if it lives.
+    async fn live_session(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<(Session, User)> {
+        let claims = self.shop.signer().read(token, kind, now)?;
+        let (session, user) = self.shop.store().session(claims.session).await?.ok_or(Error::TokenNotValid)?;
+        if user.id == claims.user && session.is_live(&user, now) {
+            Ok((session, user))
+        } else {
+            Err(Error::TokenNotValid)
+        }
+    }
+}
