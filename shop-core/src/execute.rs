@@ -7,10 +7,11 @@ use crate::actor::Actor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::{Batch, Conflict, Require, Unique};
+use crate::batch::{Batch, Change, Conflict, Require, Unique, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, IdempotencyKey, Replayable};
+use crate::outbox::OutboxWrite;
 use crate::shop::Shop;
 use crate::store::CommitError;
 
@@ -125,7 +126,7 @@ impl Shop {
 
     /// Submits one batch; the inner result is the store's own verdict.
     async fn submit(&self, batch: Batch) -> Result<std::result::Result<(), Conflict>> {
-        let tells = batch.writes.iter().any(|write| matches!(write, crate::batch::Write::Outbox(_)));
+        let tells = batch.writes.iter().any(is_news);
         let batch = Arc::new(batch);
         for submission in 0..SUBMISSIONS {
             match self.store().commit(Arc::clone(&batch)).await {
@@ -146,4 +147,9 @@ impl Shop {
         }
         Err(Error::Unavailable { retry_after: 5, source: Some("the outcome of a commit stayed unknown".into()) })
     }
+}
+
+/// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
+fn is_news(write: &Write) -> bool {
+    matches!(write, Write::Outbox(OutboxWrite::Event(_) | OutboxWrite::Delivery(Change::Insert(_))))
 }

@@ -23,6 +23,8 @@ pub mod secret;
 pub mod shipping;
 pub mod shop;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod validate;
 mod wake;

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::inventory::Inventory;
 use crate::money::Currency;
 use crate::orders::Orders;
+use crate::outbox::{MAIL, Subscriber, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
 use crate::secret::Keys;
 use crate::shipping::Shipping;
@@ -65,6 +66,7 @@ struct Parts {
     mailer: Option<Arc<dyn Mailer>>,
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
+    subscribers: Vec<Arc<dyn Subscriber>>,
     wake: Wake,
 }
 
@@ -89,6 +91,7 @@ impl Shop {
             mailer: None,
             templates: Templates::default(),
             gateways: Vec::new(),
+            subscribers: Vec::new(),
         }
     }
 
@@ -132,6 +135,12 @@ impl Shop {
     #[must_use]
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory::new(self)
+    }
+
+    /// Who delivers what the other calls leave in the outbox.
+    #[must_use]
+    pub fn worker(&self) -> Worker<'_> {
+        Worker::new(self)
     }
 
     /// What the operator decided.
@@ -183,6 +192,10 @@ impl Shop {
         &self.parts.templates
     }
 
+    pub(crate) fn subscribers(&self) -> &[Arc<dyn Subscriber>] {
+        &self.parts.subscribers
+    }
+
     pub(crate) fn wake(&self) -> &Wake {
         &self.parts.wake
     }
@@ -227,6 +240,7 @@ pub struct ShopBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
+    subscribers: Vec<Arc<dyn Subscriber>>,
 }
 
 impl ShopBuilder {
@@ -286,10 +300,18 @@ impl ShopBuilder {
         self
     }
 
+    /// Adds a receiver of events.
+    #[must_use]
+    pub fn subscriber(mut self, subscriber: Arc<dyn Subscriber>) -> Self {
+        self.subscribers.push(subscriber);
+        self
+    }
+
     /// Opens the shop: a new one gets its default location.
     ///
     /// # Errors
-    /// When the storage cannot be read or written, or two gateways have one id.
+    /// When the storage cannot be read or written, or two gateways have one id, or two
+    /// subscribers one name.
     pub async fn open(self) -> Result<Shop> {
         let mut gateways = self.gateways;
         if gateways.is_empty() {
@@ -298,6 +320,13 @@ impl ShopBuilder {
         for (index, gateway) in gateways.iter().enumerate() {
             if gateways.iter().skip(index + 1).any(|other| other.id() == gateway.id()) {
                 return Err(Error::fault(format!("two gateways have the id {:?}", gateway.id())));
+            }
+        }
+        let mut receivers: Vec<_> = self.subscribers.iter().map(|subscriber| subscriber.name()).collect();
+        receivers.push(MAIL);
+        for (index, name) in receivers.iter().enumerate() {
+            if receivers.iter().skip(index + 1).any(|other| other == name) {
+                return Err(Error::fault(format!("two receivers of events have the name {name:?}")));
             }
         }
         let hasher = match self.hasher {
@@ -317,6 +346,7 @@ impl ShopBuilder {
                 mailer: self.mailer,
                 templates: self.templates,
                 gateways,
+                subscribers: self.subscribers,
                 wake: Wake::default(),
             }),
         };

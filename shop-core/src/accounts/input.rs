@@ -181,10 +181,9 @@ impl SignInInput {
             "" => Err("This field may not be blank.".to_owned()),
             text if text.len() > MAX_LOGIN_LENGTH => Err("This is too long for a name.".to_owned()),
             text if name == "email" => Ok(Login::Email(validate::email_key(text))),
-            text => Ok(Login::Either {
-                email_key: validate::email_key(text),
-                username_key: validate::username_key(text),
-            }),
+            text => {
+                Ok(Login::Either { email_key: validate::email_key(text), username_key: validate::username_key(text) })
+            }
         });
         let password = checks.required("password", self.password, given_password);
         match (login, password) {
@@ -199,10 +198,10 @@ pub(super) fn given_password(password: Secret) -> Result<Secret, String> {
     if password.expose().is_empty() { Err("This field may not be blank.".to_owned()) } else { Ok(password) }
 }
 
-/// A checked [`ProfileInput`]: `None` keeps what is there.
+/// A checked [`ProfileInput`]: `None` (of the username: [`Field::Missing`]) keeps what is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ProfileChange {
-    pub(super) username: Option<Option<Username>>,
+    pub(super) username: Field<Username>,
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
     pub(super) phone: Option<String>,
@@ -216,7 +215,10 @@ impl ProfileInput {
         let last_name = checks.change("last_name", self.last_name, validate::person_name);
         let phone = checks.change("phone", self.phone, validate::or_blank(validate::phone));
         ProfileChange {
-            username: username.map(Option::flatten),
+            username: match username {
+                None => Field::Missing,
+                Some(username) => username.flatten().map_or(Field::Null, Field::Given),
+            },
             first_name: first_name.map(Option::unwrap_or_default),
             last_name: last_name.map(Option::unwrap_or_default),
             phone: phone.map(|phone| phone.flatten().unwrap_or_default()),
@@ -237,10 +239,8 @@ impl StandingInput {
         let mut flag = |name, field: Field<bool>| {
             if field.is_missing() { None } else { checks.required(name, field, Ok) }
         };
-        let change = StandingChange {
-            is_active: flag("is_active", self.is_active),
-            is_staff: flag("is_staff", self.is_staff),
-        };
+        let change =
+            StandingChange { is_active: flag("is_active", self.is_active), is_staff: flag("is_staff", self.is_staff) };
         checks.finish()?;
         Ok(change)
     }
@@ -260,12 +260,7 @@ impl SuperuserInput {
 }
 
 /// Checks a new password of somebody who has an account.
-pub(super) fn new_password(
-    checks: &mut Checks,
-    name: &str,
-    field: Field<Secret>,
-    person: &Profile,
-) -> Option<Secret> {
+pub(super) fn new_password(checks: &mut Checks, name: &str, field: Field<Secret>, person: &Profile) -> Option<Secret> {
     let username = person.username.as_deref().unwrap_or_default();
     validate::new_password(checks, name, field, &[&person.email, username, &person.first_name, &person.last_name])
 }
@@ -324,7 +319,7 @@ mod tests {
         let input = ProfileInput { username: Field::Null, phone: "".into(), ..ProfileInput::default() };
         let change = input.check(&mut checks);
         assert!(checks.is_clean());
-        let cleared = ProfileChange { username: Some(None), phone: Some(String::new()), ..ProfileChange::default() };
+        let cleared = ProfileChange { username: Field::Null, phone: Some(String::new()), ..ProfileChange::default() };
         assert_eq!(change, cleared);
     }
 }

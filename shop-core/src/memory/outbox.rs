@@ -57,11 +57,12 @@ impl State {
         }
     }
 
-    /// The oldest pending delivery per receiver and thing, oldest first.
-    fn first_in_line(&self) -> impl Iterator<Item = &Delivery> {
-        let mut lines = BTreeSet::new();
+    /// The oldest pending delivery to a receiver per thing, oldest first.
+    fn first_in_line<'a>(&'a self, receiver: &'a str) -> impl Iterator<Item = &'a Delivery> {
+        let mut things = BTreeSet::new();
         let pending = self.deliveries.values().filter(|delivery| delivery.status == DeliveryStatus::Pending);
-        pending.filter(move |delivery| lines.insert((delivery.receiver.as_str(), delivery.thing)))
+        let pending = pending.filter(move |delivery| delivery.receiver == receiver);
+        pending.filter(move |delivery| things.insert(delivery.thing))
     }
 }
 
@@ -73,14 +74,14 @@ impl OutboxRepository for MemoryStore {
         Ok(unrelayed.take(limit as usize).map(|stored| stored.event.clone()).collect())
     }
 
-    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
         let state = self.read();
-        let due = state.first_in_line().filter(|delivery| delivery.due_at <= now);
+        let due = state.first_in_line(receiver).filter(|delivery| delivery.due_at <= now);
         Ok(due.take(limit as usize).cloned().collect())
     }
 
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
-        Ok(self.read().first_in_line().map(|delivery| delivery.due_at).min())
+    async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>> {
+        Ok(self.read().first_in_line(receiver).map(|delivery| delivery.due_at).min())
     }
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {

@@ -3,6 +3,10 @@
 
 mod model;
 mod repository;
+mod subscriber;
+mod worker;
 
 pub use model::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL};
 pub use repository::{OutboxRepository, OutboxWrite};
+pub use subscriber::Subscriber;
+pub use worker::{Progress, Worker};

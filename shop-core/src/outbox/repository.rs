@@ -17,12 +17,13 @@ use crate::store::StoreResult;
 pub trait OutboxRepository: Send + Sync {
     /// Events that were not yet fanned out to receivers, oldest first, at most `limit`.
     async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>>;
-    /// Pending deliveries that are due at `now`, oldest first, at most `limit`: only the oldest pending one per
-    /// receiver and thing, so that order holds and one bad receiver delays no other.
-    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
+    /// Pending deliveries to a receiver that are due at `now`, oldest first, at most `limit`: only the oldest
+    /// pending one per thing, so that order holds. Receivers are asked about one by one, so that a bad one delays
+    /// no other.
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
     /// When the next of the deliveries is due that [`OutboxRepository::due_deliveries`] could answer: of the oldest
-    /// pending one per receiver and thing, the earliest `due_at` (it may lie in the past).
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>>;
+    /// pending one per thing to this receiver, the earliest `due_at` (it may lie in the past).
+    async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
     /// The answer kept under an idempotency key.

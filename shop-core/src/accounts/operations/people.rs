@@ -8,17 +8,20 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
+use crate::field::Field;
 
 /// Applies a change to one's own profile.
-pub(crate) fn update_profile(user: User, change: ProfileChange, moment: &mut Moment) -> Decision<User> {
+pub(crate) fn update_profile(user: &User, change: ProfileChange, moment: &mut Moment) -> Decision<User> {
     let mut next = user.clone();
-    if let Some(username) = change.username {
-        (next.username, next.username_key) = username.map(|username| (username.name, username.key)).unzip();
+    match change.username {
+        Field::Given(username) => (next.username, next.username_key) = (Some(username.name), Some(username.key)),
+        Field::Null => (next.username, next.username_key) = (None, None),
+        Field::Missing | Field::Wrong(_) => {}
     }
     next.first_name = change.first_name.unwrap_or(next.first_name);
     next.last_name = change.last_name.unwrap_or(next.last_name);
     next.phone = change.phone.unwrap_or(next.phone);
-    write(&user, next, moment)
+    write(user, next, moment)
 }
 
 /// Changes what somebody may do.
@@ -27,7 +30,7 @@ pub(crate) fn update_profile(user: User, change: ProfileChange, moment: &mut Mom
 /// change requires that its author is still active, there is always a superuser left.
 pub(crate) fn update_standing(
     actor: &Actor,
-    user: User,
+    user: &User,
     change: StandingChange,
     moment: &mut Moment,
 ) -> Result<Decision<User>> {
@@ -52,7 +55,7 @@ pub(crate) fn update_standing(
     if user.is_active && !is_active {
         next.session_epoch += 1;
     }
-    Ok(write(&user, next, moment))
+    Ok(write(user, next, moment))
 }
 
 /// Writes what differs; nothing when nothing does.
@@ -76,41 +79,35 @@ mod tests {
         Actor::user(SignedIn { user_id: user(number).id, session_id: None, is_staff: true, is_superuser })
     }
 
-    fn standing(actor: &Actor, user: User, is_active: Option<bool>, is_staff: Option<bool>) -> Result<User> {
+    fn standing(actor: &Actor, user: &User, is_active: Option<bool>, is_staff: Option<bool>) -> Result<User> {
         let change = StandingChange { is_active, is_staff };
         update_standing(actor, user, change, &mut moment()).map(|decision| decision.reply)
     }
 
     #[test]
     fn staff_shuts_out_customers_for_good() {
-        let out = standing(&actor(9, false), user(1), Some(false), None).unwrap();
+        let out = standing(&actor(9, false), &user(1), Some(false), None).unwrap();
         assert!(!out.is_active && out.session_epoch == 2 && out.version == 2);
-        let back = standing(&actor(9, false), out, Some(true), None).unwrap();
+        let back = standing(&actor(9, false), &out, Some(true), None).unwrap();
         assert!(back.is_active && back.session_epoch == 2);
     }
 
     #[test]
     fn only_a_superuser_makes_staff() {
         let denied = |result| matches!(result, Err(Error::PermissionDenied));
-        assert!(denied(standing(&actor(9, false), user(1), None, Some(true))));
-        assert!(standing(&actor(9, true), user(1), None, Some(true)).unwrap().is_staff);
-        assert!(standing(&Actor::system(), user(1), None, Some(true)).unwrap().is_staff);
+        assert!(denied(standing(&actor(9, false), &user(1), None, Some(true))));
+        assert!(standing(&actor(9, true), &user(1), None, Some(true)).unwrap().is_staff);
+        assert!(standing(&Actor::system(), &user(1), None, Some(true)).unwrap().is_staff);
         // What is already so changes nothing and harms nobody.
-        assert_eq!(standing(&actor(9, false), user(1), None, Some(false)).unwrap(), user(1));
+        assert_eq!(standing(&actor(9, false), &user(1), None, Some(false)).unwrap(), user(1));
     }
 
     #[test]
     fn only_a_superuser_touches_a_superuser() {
         let chief = User { is_superuser: true, ..user(1) };
-        assert!(matches!(
-            standing(&actor(9, false), chief.clone(), Some(false), None),
-            Err(Error::PermissionDenied)
-        ));
-        assert!(!standing(&actor(9, true), chief.clone(), Some(false), None).unwrap().is_active);
-        assert!(matches!(
-            standing(&actor(9, true), chief, None, Some(false)),
-            Err(Error::InvalidTransition { .. })
-        ));
+        assert!(matches!(standing(&actor(9, false), &chief, Some(false), None), Err(Error::PermissionDenied)));
+        assert!(!standing(&actor(9, true), &chief, Some(false), None).unwrap().is_active);
+        assert!(matches!(standing(&actor(9, true), &chief, None, Some(false)), Err(Error::InvalidTransition { .. })));
     }
 
     #[test]
@@ -118,7 +115,7 @@ mod tests {
         for (is_active, is_staff) in [(Some(false), None), (None, Some(false))] {
             let me = User { is_staff: true, is_superuser: true, ..user(9) };
             assert!(matches!(
-                standing(&actor(9, true), me, is_active, is_staff),
+                standing(&actor(9, true), &me, is_active, is_staff),
                 Err(Error::InvalidTransition { .. })
             ));
         }
@@ -126,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_profile_that_says_nothing_new_is_not_written() {
-        let decision = update_profile(user(1), ProfileChange::default(), &mut moment());
+        let decision = update_profile(&user(1), ProfileChange::default(), &mut moment());
         assert!(decision.batch.is_empty() && decision.reply.version == 1);
     }
 }

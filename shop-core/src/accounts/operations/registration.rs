@@ -121,11 +121,7 @@ pub(crate) fn prove_address(user: User, otp: &Otp, tried: OtpId, moment: &mut Mo
     }
     let mut batch = Batch::new(moment);
     batch.write(AccountsWrite::UseOtp { user_id: user.id, otp_id: otp.id, at: moment.now() });
-    batch.write(AccountsWrite::User(Change::Update(User {
-        email_verified: true,
-        version: user.version + 1,
-        ..user
-    })));
+    batch.write(AccountsWrite::User(Change::Update(User { email_verified: true, version: user.version + 1, ..user })));
     Some(Decision { batch, reply: () })
 }
 

@@ -46,10 +46,10 @@ impl<'a> Issuer<'a> {
     }
 
     /// The session with its next pair of tokens; the one before is used up.
-    fn rotate(&self, session: Session, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
+    fn rotate(&self, session: &Session, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
         let (tokens, expires_at) = self.pair(user, session.id, moment)?;
         let refresh_hash = hash_token(tokens.refresh.expose());
-        Ok((Session { refresh_hash, expires_at, version: session.version + 1, ..session }, tokens))
+        Ok((Session { refresh_hash, expires_at, version: session.version + 1, ..session.clone() }, tokens))
     }
 
     fn pair(&self, user: &User, session_id: SessionId, moment: &mut Moment) -> Result<(TokenPair, Timestamp)> {
@@ -89,7 +89,7 @@ pub(crate) fn sign_in(
 /// Exchanges a well-signed refresh token of a live session. One that is not the current one was used before: by its
 /// owner or by a thief, which nobody can tell, so the session ends (RFC 9700, 4.14.2), and there is no pair.
 pub(crate) fn refresh(
-    session: Session,
+    session: &Session,
     user: &User,
     token: &Secret,
     issuer: Issuer<'_>,
@@ -106,13 +106,13 @@ pub(crate) fn refresh(
 }
 
 /// Ends a session.
-pub(crate) fn revoke(session: Session, moment: &mut Moment) -> Decision<()> {
+pub(crate) fn revoke(session: &Session, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     let revoked_at = Some(moment.now());
     batch.write(AccountsWrite::Session(Change::Update(Session {
         revoked_at,
         version: session.version + 1,
-        ..session
+        ..session.clone()
     })));
     Decision { batch, reply: () }
 }
@@ -151,11 +151,11 @@ mod tests {
         let issuer = Issuer::new(&signer, &Settings::default());
         let person = user(1);
         let (first, tokens) = issuer.open(&person, &mut moment()).unwrap();
-        let decision = refresh(first, &person, &tokens.refresh, issuer, &mut later(10)).unwrap();
+        let decision = refresh(&first, &person, &tokens.refresh, issuer, &mut later(10)).unwrap();
         let second = written(&decision.batch);
         assert!(decision.reply.is_some() && second.version == 2 && second.revoked_at.is_none());
         assert_eq!(decision.batch.requires, [Require::LiveSession(second.id, person.id)]);
-        let replay = refresh(second, &person, &tokens.refresh, issuer, &mut later(20)).unwrap();
+        let replay = refresh(&second, &person, &tokens.refresh, issuer, &mut later(20)).unwrap();
         assert!(replay.reply.is_none());
         assert!(!written(&replay.batch).is_live(&person, later(20).now()));
     }

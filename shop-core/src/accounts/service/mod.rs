@@ -4,8 +4,6 @@ mod passwords;
 mod people;
 mod registration;
 mod sessions;
-#[cfg(test)]
-mod tests;
 
 use crate::shop::Shop;
 

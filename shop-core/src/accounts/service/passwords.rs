@@ -91,7 +91,7 @@ impl Accounts<'_> {
             .await
     }
 
-    fn opens(&self, token: &str, user: &User, now_seconds: i64) -> bool {
+    fn opens(self, token: &str, user: &User, now_seconds: i64) -> bool {
         let (hash, email_key) = (&user.password_hash, &user.email_key);
         user.is_active && self.shop.keys().check_reset_token(token, user.id, hash, email_key, now_seconds)
     }

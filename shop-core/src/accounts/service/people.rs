@@ -35,7 +35,7 @@ impl Accounts<'_> {
         let store = self.shop.store();
         let mut checks = Checks::new();
         let change = input.check(&mut checks);
-        let wanted = change.username.as_ref().and_then(Option::as_ref).map(|username| username.key.clone());
+        let wanted = change.username.given().map(|username| username.key.clone());
         let taken = || async {
             let Some(key) = &wanted else { return Ok(false) };
             let owner = store.user_by_username(key).await?;
@@ -53,7 +53,7 @@ impl Accounts<'_> {
                 if taken().await? {
                     return Err(Error::invalid("username", USERNAME_TAKEN));
                 }
-                Ok(decide::update_profile(user, change.clone(), &mut moment))
+                Ok(decide::update_profile(&user, change.clone(), &mut moment))
             })
             .await?;
         Ok(user.into())
@@ -63,12 +63,7 @@ impl Accounts<'_> {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
-    pub async fn list(
-        &self,
-        actor: &Actor,
-        filter: UserFilter,
-        page: &PageRequest<UserSort>,
-    ) -> Result<Page<Profile>> {
+    pub async fn list(&self, actor: &Actor, filter: UserFilter, page: &PageRequest<UserSort>) -> Result<Page<Profile>> {
         actor.require_staff()?;
         let search = filter.search.map(|search| text::fold(&search)).filter(|search| !search.is_empty());
         let users = self.shop.store().list_users(&UserFilter { search, ..filter }, page).await?;
@@ -96,7 +91,7 @@ impl Accounts<'_> {
             .shop
             .execute(actor, |mut moment| async move {
                 let user = self.shop.store().user(id).await?.ok_or(Error::NotFound)?;
-                decide::update_standing(actor, user, change, &mut moment)
+                decide::update_standing(actor, &user, change, &mut moment)
             })
             .await?;
         Ok(user.into())

@@ -10,7 +10,6 @@ use crate::accounts::view::{SignIn, TokenPair};
 use crate::actor::{Actor, SignedIn};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::secret::{Secret, hash_token};
 
 impl Accounts<'_> {
@@ -46,7 +45,7 @@ impl Accounts<'_> {
         Ok(self.sign_in(actor, input, "username").await?.tokens)
     }
 
-    async fn sign_in(&self, actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
+    async fn sign_in(&self, _actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
         let (login, password) = input.check(field)?;
         let store = self.shop.store();
         let user = match &login {
@@ -85,12 +84,6 @@ impl Accounts<'_> {
                 }
             })
             .await?;
-        if let Some(cart) = actor.cart()
-            && let Err(error) = self.shop.carts().merge_guest_cart(user.id, cart).await
-        {
-            // Whoever has the right password gets in, whatever becomes of the cart; it is still the guest's.
-            tracing::warn!(%error, user = %user.id, "a guest's cart could not be merged at sign-in");
-        }
         Ok(SignIn { tokens, user: user.into() })
     }
 
@@ -104,7 +97,7 @@ impl Accounts<'_> {
             .shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let (session, user) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                decide::refresh(session, &user, token, issuer, &mut moment)
+                decide::refresh(&session, &user, token, issuer, &mut moment)
             })
             .await?;
         tokens.ok_or(Error::TokenNotValid)
@@ -130,8 +123,7 @@ impl Accounts<'_> {
         self.shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let (session, _) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                let decision: Decision<()> = decide::revoke(session, &mut moment);
-                Ok(decision)
+                Ok(decide::revoke(&session, &mut moment))
             })
             .await
     }

@@ -1,0 +1,177 @@
+//! A shop for the tests of this crate: memory for a store, a clock that stands still, seeded chance, and a hasher
+//! that costs nothing.
+
+#![expect(dead_code, reason = "each domain uses some of it")]
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta};
+use rand::rngs::StdRng;
+use rand::{RngCore as _, SeedableRng as _};
+
+use crate::accounts::{AccountsWrite, MemoryMailer, PasswordHasher, User, Verified};
+use crate::actor::{Actor, SignedIn};
+use crate::batch::{Batch, Change};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::error::Result;
+use crate::execute::Decision;
+use crate::memory::MemoryStore;
+use crate::secret::Secret;
+use crate::shop::{Shop, ShopBuilder};
+
+/// A password that is strong enough.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    futures_executor::block_on(future)
+}
+
+/// A clock that stands still until it is told otherwise.
+#[derive(Debug)]
+pub(crate) struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    /// Lets time pass.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(Mutex::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap()))
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// The same bytes in every run.
+#[derive(Debug)]
+pub(crate) struct SeededRandom(Mutex<StdRng>);
+
+impl SeededRandom {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+}
+
+impl Random for SeededRandom {
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.0.lock().unwrap().fill_bytes(&mut seed);
+        seed
+    }
+}
+
+/// Keeps passwords as they are, with a prefix; those with the prefix `old$` want to be hashed again. Counts.
+#[derive(Debug, Default)]
+pub(crate) struct PlainHasher {
+    /// How many passwords were compared, those of nobody included.
+    pub(crate) verified: Mutex<u32>,
+    /// How many were hashed.
+    pub(crate) hashed: Mutex<u32>,
+}
+
+#[async_trait::async_trait]
+impl PasswordHasher for PlainHasher {
+    async fn hash(&self, password: Secret) -> Result<String> {
+        let mut count = self.hashed.lock().unwrap();
+        *count += 1;
+        Ok(format!("new${count}${}", password.expose()))
+    }
+
+    async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified> {
+        *self.verified.lock().unwrap() += 1;
+        let Some(stored) = stored else { return Ok(Verified::Wrong) };
+        let right = stored.splitn(3, '$').nth(2) == Some(password.expose());
+        Ok(match (right, stored.starts_with("old$")) {
+            (true, true) => Verified::RightButRehash,
+            (true, false) => Verified::Right,
+            (false, _) => Verified::Wrong,
+        })
+    }
+}
+
+/// A shop and the parts of it that a test turns.
+pub(crate) struct World {
+    pub(crate) shop: Shop,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) mailer: Arc<MemoryMailer>,
+    pub(crate) hasher: Arc<PlainHasher>,
+    pub(crate) store: Arc<MemoryStore>,
+}
+
+/// A new shop with nothing in it but its default location.
+pub(crate) fn world() -> World {
+    world_with(|builder| builder)
+}
+
+/// The same, put together a little differently.
+pub(crate) fn world_with(change: impl FnOnce(ShopBuilder) -> ShopBuilder) -> World {
+    let (clock, hasher) = (Arc::<TestClock>::default(), Arc::<PlainHasher>::default());
+    let (mailer, store) = (Arc::new(MemoryMailer::new()), Arc::new(MemoryStore::new()));
+    let builder = Shop::builder(Arc::clone(&store) as _, &[42; 32])
+        .clock(Arc::clone(&clock) as _)
+        .random(Arc::new(SeededRandom::new(1)))
+        .password_hasher(Arc::clone(&hasher) as _)
+        .mailer(Arc::clone(&mailer) as _);
+    let shop = block_on(change(builder).open()).unwrap();
+    World { shop, clock, mailer, hasher, store }
+}
+
+impl World {
+    /// Delivers everything that is due.
+    pub(crate) fn deliver(&self) {
+        block_on(self.shop.worker().run_once()).unwrap();
+    }
+
+    /// A person with a proven address `{name}@example.com` and [`PASSWORD`], who is vouched for.
+    pub(crate) fn customer(&self, name: &str) -> Actor {
+        self.person(name, false, false)
+    }
+
+    /// As [`World::customer`], and staff.
+    pub(crate) fn staff(&self, name: &str) -> Actor {
+        self.person(name, true, false)
+    }
+
+    /// As [`World::staff`], and a superuser.
+    pub(crate) fn superuser(&self, name: &str) -> Actor {
+        self.person(name, true, true)
+    }
+
+    fn person(&self, name: &str, is_staff: bool, is_superuser: bool) -> Actor {
+        let user_id = block_on(self.shop.execute(&Actor::system(), |mut moment| async move {
+            let user = User {
+                id: moment.id(),
+                email: format!("{name}@example.com"),
+                email_key: format!("{name}@example.com"),
+                username: None,
+                username_key: None,
+                first_name: String::new(),
+                last_name: String::new(),
+                phone: String::new(),
+                password_hash: format!("new$0${PASSWORD}"),
+                email_verified: true,
+                is_active: true,
+                is_staff,
+                is_superuser,
+                session_epoch: 1,
+                date_joined: moment.now(),
+                last_login: None,
+                version: 1,
+            };
+            let id = user.id;
+            let mut batch = Batch::new(&mut moment);
+            batch.write(AccountsWrite::User(Change::Insert(user)));
+            Ok(Decision { batch, reply: id })
+        }));
+        Actor::user(SignedIn { user_id: user_id.unwrap(), session_id: None, is_staff, is_superuser })
+    }
+}
