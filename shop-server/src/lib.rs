@@ -1,7 +1,7 @@
 //! The shop over HTTP: a thin skin around [`shop_core`]. A handler maps and calls; every rule lives in the core.
 //!
 //! # A request's way
-//! [`serve`] accepts the connection and reads the headers within a time limit. [`edge`] gives the request an id,
+//! [`start`] puts configuration, storage and shop together. [`serve`] accepts the connection and reads the headers within a time limit. [`edge`] gives the request an id,
 //! bounds its body and trims the slash at its path's end. [`site`] sends it to the API, or to what stands beside it.
 //! [`auth`] turns tokens into the core's actor, [`field`] reads the body, the handler in [`api`] calls the core, and
 //! [`answer`] writes what comes back. What goes wrong anywhere leaves as a [`problem`].
@@ -23,7 +23,7 @@
 //!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?` turns
 //!    the core's errors into answers. Errors are declared nowhere: the document gets them by rule ([`openapi`]).
 //! 5. A new domain: add its type to [`api::Api`] and [`api::all`].
-//! 6. Write the black-box test over real HTTP, and regenerate the document
+//! 6. Write the black-box test in `tests/http/<domain>.rs` (`Server::start_shop()`), and regenerate the document
 //!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
 //!
 //! ```
@@ -78,3 +78,4 @@ pub mod openapi;
 pub mod problem;
 pub mod serve;
 pub mod site;
+pub mod start;

@@ -1,6 +1,8 @@
 //! Black-box tests over real HTTP: one program, so that it is linked once; one file per domain.
 
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod infrastructure;
 #[cfg(test)]
 mod slow_senders;

@@ -3,15 +3,23 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use poem_openapi::OpenApi;
+use shop_core::Shop;
+use shop_core::memory::MemoryStore;
+use shop_server::config::Config;
 use shop_server::edge::{Cors, Metrics};
 use shop_server::health::{Health, Ping};
 use shop_server::serve::serve;
 use shop_server::site::{Options, site};
+use shop_server::start;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+/// Completes when a test asks its server to stop.
+type Stop = BoxFuture<'static, ()>;
 
 /// A running server.
 pub(crate) struct Server {
@@ -53,22 +61,54 @@ impl Server {
         Self::start_with(api, Box::new(|| Box::pin(async { Ok(()) }))).await
     }
 
+    /// The whole server over an empty shop in memory, as the binary starts it, with limits off.
+    pub(crate) async fn start_shop() -> (Self, Shop) {
+        let variables = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::from_variables(&variables.into()).unwrap();
+        let shop = start::open(&config, Arc::new(MemoryStore::new())).await.unwrap();
+        let clone = shop.clone();
+        let server = Self::spawn(|listener, stop| async move {
+            start::serve_on(listener, &config, &clone, stop).await;
+        });
+        (server.await, shop)
+    }
+
+    /// A small API of a test's own.
     pub(crate) async fn start_with<A: OpenApi + 'static>(api: A, ping: Ping) -> Self {
+        Self::start_site(api, ping, None).await
+    }
+
+    /// A small API of a test's own, over an empty shop in memory.
+    pub(crate) async fn start_over_shop<A: OpenApi + 'static>(api: A) -> Self {
+        let builder = Shop::builder(Arc::new(MemoryStore::new()), b"a key for tests, and for tests only");
+        let shop = builder.open().await.unwrap();
+        Self::start_site(api, Box::new(|| Box::pin(async { Ok(()) })), Some(shop)).await
+    }
+
+    async fn start_site<A: OpenApi + 'static>(api: A, ping: Ping, shop: Option<Shop>) -> Self {
         let health = Arc::new(Health::new(ping));
         let options = Options {
             cors: Cors::new(vec!["http://shop.example".to_owned()], false),
             health: Arc::clone(&health),
             metrics: Metrics::install(),
-            shop: None,
+            shop,
         };
         let endpoint = site(api, options);
+        Self::spawn(|listener, stop| serve(listener, endpoint, health, stop)).await
+    }
+
+    async fn spawn<F>(run: impl FnOnce(TcpListener, Stop) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let done = tokio::spawn(serve(listener, endpoint, health, async {
+        let stop_asked: Stop = Box::pin(async {
             let _ = stopped.await;
-        }));
-        Self { address, stop: Some(stop), done }
+        });
+        Self { address, stop: Some(stop), done: tokio::spawn(run(listener, stop_asked)) }
     }
 
     pub(crate) async fn connect(&self) -> Connection {

@@ -1,0 +1,88 @@
+//! From a configuration and a storage to a running server.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use shop_core::Shop;
+use shop_core::clock::SystemRandom;
+use shop_core::error::BoxError;
+use shop_core::shop::Settings;
+use shop_core::store::Store;
+use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::api::{self, Context};
+use crate::config::{Config, ConfigError, secret_key};
+use crate::edge::{Cors, Metrics};
+use crate::health::Health;
+use crate::limits::Limits;
+use crate::mail;
+use crate::serve;
+use crate::site::{Options, site};
+
+/// How often metrics are folded and limits swept.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Opens the shop that the configuration describes over a storage.
+///
+/// # Errors
+/// A sentence that names the variable, or what the storage said.
+pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxError> {
+    let key = secret_key(config, &SystemRandom)?;
+    let settings = Settings {
+        currency: config.currency,
+        frontend_url: config.frontend_url.clone(),
+        access_token_lifetime: TimeDelta::from_std(config.access_token_lifetime)?,
+        refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
+        reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
+    };
+    let shop = Shop::builder(store, key.expose().as_bytes()).settings(settings).mailer(mail::mailer(&config.email)?);
+    Ok(shop.open().await?)
+}
+
+/// Serves a shop at `BIND` until `until` completes and the requests in work have ended.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(config: &Config, shop: &Shop, until: impl Future<Output = ()>) -> Result<(), BoxError> {
+    let listener = TcpListener::bind(&config.bind)
+        .await
+        .map_err(|why| ConfigError::new("BIND", format!("cannot listen on {}: {why}", config.bind)))?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    serve_on(listener, config, shop, until).await;
+    Ok(())
+}
+
+/// The same on a listener that is already there: for tests, and hosts that bind themselves.
+pub async fn serve_on(listener: TcpListener, config: &Config, shop: &Shop, until: impl Future<Output = ()>) {
+    let limits = Arc::new(Limits::new(config.rate_limit));
+    let metrics = Metrics::install();
+    let storage = shop.clone();
+    let health = Arc::new(Health::new(Box::new(move || {
+        let shop = storage.clone();
+        Box::pin(async move { shop.store().ping().await.map_err(BoxError::from) })
+    })));
+    let options = Options {
+        cors: Cors::new(config.cors_allowed_origins.clone(), config.auth_cookies),
+        health: Arc::clone(&health),
+        metrics: metrics.clone(),
+        shop: Some(shop.clone()),
+    };
+    let context = Context { shop: shop.clone(), limits: Arc::clone(&limits) };
+    let endpoint = site(api::all(&context), options);
+    let upkeep = tokio::spawn(async move {
+        let mut ticks = interval(UPKEEP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Some(metrics) = &metrics {
+                metrics.upkeep();
+            }
+            limits.sweep();
+        }
+    });
+    serve::serve(listener, endpoint, health, until).await;
+    upkeep.abort();
+}
