@@ -1,8 +1,24 @@
 //! The calls of this domain: each loads, decides and commits.
 
+use super::goods::Goods;
+use super::input::{AddItem, SetQuantity, ShippingOptions, Wanted};
+use super::model::{Cart, CartStatus};
+use super::operations;
+use super::view::CartView;
+use crate::actor::Actor;
+use crate::batch::Batch;
+use crate::catalog::ProductStatus;
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::field::Checks;
+use crate::id::{CartId, CartItemId, UserId, VariantId};
+use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].
+///
+/// A signed-in person's cart is their own, whatever token they hold; anybody else's is the one whose token they hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Carts<'a> {
     shop: &'a Shop,
@@ -12,4 +28,231 @@ impl<'a> Carts<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Self {
         Self { shop }
     }
+
+    /// A customer's cart, or a guest's new one with the token that opens it.
+    ///
+    /// # Errors
+    /// When the storage cannot be read or written.
+    pub async fn create(&self, actor: &Actor) -> Result<CartView> {
+        if actor.signed_in().is_some() {
+            return self.get(actor).await;
+        }
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let mut batch = Batch::new(&mut moment);
+                let cart = operations::write(self.open(None, &mut moment), &moment, &mut batch);
+                Ok(Decision { batch, reply: self.first_view(&cart, &Goods::default()) })
+            })
+            .await
+    }
+
+    /// The caller's cart. A customer always has one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a guest without a valid token.
+    pub async fn get(&self, actor: &Actor) -> Result<CartView> {
+        if let Some(cart) = self.stored(actor).await? {
+            let goods = self.goods(&cart, None).await?;
+            return Ok(CartView::new(&cart, &goods));
+        }
+        self.change(actor, None, |cart, _, _| Ok(cart)).await
+    }
+
+    /// Puts something into the caller's cart; a guest without a valid token gets a new one, with its token.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming every wrong field, [`Error::OutOfStock`] when less can be sold now; the cart is as it
+    /// was then.
+    pub async fn add_item(&self, actor: &Actor, input: AddItem) -> Result<CartView> {
+        let mut checks = Checks::new();
+        let (Some((wanted, quantity)), true) = (input.check(&mut checks), checks.is_clean()) else {
+            return Err(checks.into_error());
+        };
+        let wanted = &wanted;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let variant = self.resolve(wanted).await?;
+                let stored = self.stored(actor).await?;
+                let customer = actor.signed_in().map(|person| person.user_id);
+                let is_new_guest = stored.is_none() && customer.is_none();
+                let cart = stored.unwrap_or_else(|| self.open(customer, &mut moment));
+                let goods = self.goods(&cart, Some(variant)).await?;
+                let cart = operations::add(cart, &goods, variant, wanted.field(), quantity, &mut moment)?;
+                let mut batch = Batch::new(&mut moment);
+                let cart = operations::write(cart, &moment, &mut batch);
+                let reply = if is_new_guest { self.first_view(&cart, &goods) } else { CartView::new(&cart, &goods) };
+                Ok(Decision { batch, reply })
+            })
+            .await
+    }
+
+    /// Sets how many of a line are wanted; 0 removes it. `expected` is the version of the cart the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::OutOfStock`], [`Error::VersionMismatch`]; the cart is as it
+    /// was then.
+    pub async fn set_quantity(
+        &self,
+        actor: &Actor,
+        item: CartItemId,
+        input: SetQuantity,
+        expected: Option<i64>,
+    ) -> Result<CartView> {
+        let mut checks = Checks::new();
+        let (Some(quantity), true) = (input.check(&mut checks), checks.is_clean()) else {
+            return Err(checks.into_error());
+        };
+        self.change(actor, expected, |cart, goods, _| operations::set_quantity(cart, goods, item, quantity)).await
+    }
+
+    /// Takes a line out. `expected` is the version of the cart the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::VersionMismatch`].
+    pub async fn remove_item(&self, actor: &Actor, item: CartItemId, expected: Option<i64>) -> Result<CartView> {
+        self.change(actor, expected, |cart, _, _| operations::remove(cart, item)).await
+    }
+
+    /// Takes every line out. `expected` is the version of the cart the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`].
+    pub async fn empty(&self, actor: &Actor, expected: Option<i64>) -> Result<CartView> {
+        self.change(actor, expected, |cart, _, _| Ok(operations::empty(cart))).await
+    }
+
+    /// Every way to ship the caller's cart to a country, the cheapest first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token.
+    pub async fn shipping_options(&self, actor: &Actor, input: ShippingOptions) -> Result<Vec<Quote>> {
+        let mut moment = self.shop.moment();
+        let cart = match (self.stored(actor).await?, actor.signed_in()) {
+            (Some(cart), _) => cart,
+            (None, Some(person)) => self.open(Some(person.user_id), &mut moment),
+            (None, None) => return Err(Error::NotFound),
+        };
+        let mut checks = Checks::new();
+        let (Some(country), true) = (input.check(&mut checks), checks.is_clean()) else {
+            return Err(checks.into_error());
+        };
+        let goods = self.goods(&cart, None).await?;
+        let (zones, methods) = self.shop.store().tariff().await?;
+        let (weight, subtotal) = operations::load(&cart, &goods);
+        Ok(quote(&zones, &methods, &country, weight, subtotal, cart.currency))
+    }
+
+    /// At sign-in: puts what is in a guest's open cart into the customer's own and closes it; see
+    /// [`operations::merge`]. The caller has proven to be the customer and to hold the cart's token. A second time
+    /// nothing happens.
+    pub(crate) async fn merge_guest_cart(&self, user: UserId, guest: CartId) -> Result<()> {
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                let Some(guest) = self.shop.store().cart(guest).await?.filter(is_open_guests) else {
+                    return Ok(Decision::unchanged(&mut moment, ()));
+                };
+                let own = self.shop.store().open_cart_of(user).await?;
+                let own = own.unwrap_or_else(|| self.open(Some(user), &mut moment));
+                let variants: Vec<_> = guest.items.iter().map(|item| item.variant_id).collect();
+                let goods = Goods::load(self.shop.store(), &variants).await?;
+                let before = own.items.clone();
+                let (own, guest) = operations::merge(own, guest, &goods, &mut moment);
+                let mut batch = Batch::new(&mut moment);
+                operations::write(guest, &moment, &mut batch);
+                if own.items != before {
+                    operations::write(own, &moment, &mut batch);
+                }
+                Ok(Decision { batch, reply: () })
+            })
+            .await
+    }
+
+    /// The caller's open cart, as it is stored.
+    pub(crate) async fn stored(&self, actor: &Actor) -> Result<Option<Cart>> {
+        let store = self.shop.store();
+        Ok(match (actor.signed_in(), actor.cart()) {
+            (Some(person), _) => store.open_cart_of(person.user_id).await?,
+            (None, Some(cart)) => store.cart(cart).await?.filter(is_open_guests),
+            (None, None) => None,
+        })
+    }
+
+    /// Changes the caller's cart; a customer without one gets it.
+    async fn change(
+        &self,
+        actor: &Actor,
+        expected: Option<i64>,
+        decide: impl Fn(Cart, &Goods, &mut Moment) -> Result<Cart> + Sync,
+    ) -> Result<CartView> {
+        let decide = &decide;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let before = match (self.stored(actor).await?, actor.signed_in()) {
+                    (Some(cart), _) => cart,
+                    (None, Some(person)) => self.open(Some(person.user_id), &mut moment),
+                    (None, None) => return Err(Error::NotFound),
+                };
+                if expected.is_some_and(|expected| expected != before.version) {
+                    return Err(Error::VersionMismatch);
+                }
+                let goods = self.goods(&before, None).await?;
+                let after = decide(before.clone(), &goods, &mut moment)?;
+                if after == before && before.version > 0 {
+                    return Ok(Decision::unchanged(&mut moment, CartView::new(&after, &goods)));
+                }
+                let mut batch = Batch::new(&mut moment);
+                let after = operations::write(after, &moment, &mut batch);
+                Ok(Decision { batch, reply: CartView::new(&after, &goods) })
+            })
+            .await
+    }
+
+    /// Which variant the caller means.
+    async fn resolve(&self, wanted: &Wanted) -> Result<VariantId> {
+        let store = self.shop.store();
+        let unknown = || Error::invalid(wanted.field(), "This is not on sale.");
+        match wanted {
+            Wanted::Variant(id) => Ok(*id),
+            Wanted::Sku(sku) => {
+                let product = store.product_by_sku(sku).await?.ok_or_else(unknown)?;
+                product
+                    .variants
+                    .iter()
+                    .find(|variant| variant.sku == *sku)
+                    .map(|variant| variant.id)
+                    .ok_or_else(unknown)
+            }
+            Wanted::Product(id) => {
+                let product = store.product(*id).await?.ok_or_else(unknown)?;
+                let mut variants = product.live_variants();
+                match (variants.next(), variants.next()) {
+                    (Some(only), None) => Ok(only.id),
+                    (Some(_), Some(_)) if product.status == ProductStatus::Active => {
+                        Err(Error::invalid("product_id", "This comes in several variants: give variant_id or sku."))
+                    }
+                    _ => Err(unknown()),
+                }
+            }
+        }
+    }
+
+    fn open(self, customer: Option<UserId>, moment: &mut Moment) -> Cart {
+        operations::open(customer, self.shop.settings().currency, moment)
+    }
+
+    /// What a guest sees of a cart that was just made for them.
+    fn first_view(self, cart: &Cart, goods: &Goods) -> CartView {
+        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..CartView::new(cart, goods) }
+    }
+
+    async fn goods(&self, cart: &Cart, another: Option<VariantId>) -> Result<Goods> {
+        let mut variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
+        variants.extend(another.filter(|id| !variants.contains(id)));
+        Goods::load(self.shop.store(), &variants).await
+    }
+}
+
+/// A token opens only a guest's cart that was neither ordered nor merged.
+fn is_open_guests(cart: &Cart) -> bool {
+    cart.status == CartStatus::Open && cart.customer_id.is_none()
 }

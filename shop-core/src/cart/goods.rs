@@ -1,0 +1,54 @@
+//! What the lines of a cart are about: products and stock, as they were read.
+
+use crate::catalog::{Product, Variant};
+use crate::error::Result;
+use crate::id::VariantId;
+use crate::inventory::StockLevel;
+use crate::inventory::operations::{Availability, availability};
+use crate::money::Currency;
+use crate::store::Store;
+
+/// The products and stock levels of some variants.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Goods {
+    /// The products, in no particular order.
+    pub products: Vec<Product>,
+    /// Every level of every variant, by the location's priority.
+    pub stock: Vec<StockLevel>,
+}
+
+impl Goods {
+    /// Reads what these variants are: two reads, however many there are.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    pub async fn load(store: &dyn Store, variants: &[VariantId]) -> Result<Self> {
+        if variants.is_empty() {
+            return Ok(Self::default());
+        }
+        let (products, stock) =
+            futures_util::future::try_join(store.products_of_variants(variants), store.stock_of(variants)).await?;
+        Ok(Self { products, stock })
+    }
+
+    /// The variant with this id and its product, on sale or not.
+    #[must_use]
+    pub fn find(&self, id: VariantId) -> Option<(&Product, &Variant)> {
+        self.products.iter().find_map(|product| Some((product, product.variant(id)?)))
+    }
+
+    /// The same, if it is on sale in this currency.
+    #[must_use]
+    pub fn on_sale(&self, id: VariantId, currency: Currency) -> Option<(&Product, &Variant)> {
+        self.find(id).filter(|(product, _)| product.sells(id) && product.currency == currency)
+    }
+
+    /// How many of a variant can be sold now; none of what is not on sale.
+    #[must_use]
+    pub fn availability(&self, id: VariantId, currency: Currency) -> Availability {
+        match self.on_sale(id, currency) {
+            Some(_) => availability(self.stock.iter().filter(|level| level.variant_id == id)),
+            None => availability([]),
+        }
+    }
+}

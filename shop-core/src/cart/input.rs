@@ -1,0 +1,157 @@
+//! What callers ask of a cart, not yet checked.
+
+use serde::Deserialize;
+
+use crate::field::{Checks, Field};
+use crate::id::{ProductId, VariantId};
+use crate::validate;
+use crate::validate::MAX_QUANTITY;
+
+/// Something to be put into a cart: named by exactly one of `variant_id`, `sku` and `product_id`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AddItem {
+    /// Which variant.
+    pub variant_id: Field<VariantId>,
+    /// Or its sku.
+    pub sku: Field<String>,
+    /// Or its product, when that has one variant only.
+    pub product_id: Field<ProductId>,
+    /// How many, 1 to 10,000; 1 when nothing is said.
+    pub quantity: Field<i64>,
+}
+
+/// A new quantity of a line.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct SetQuantity {
+    /// How many, 0 to 10,000; 0 removes the line.
+    pub quantity: Field<i64>,
+}
+
+/// Where a cart would be shipped to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ShippingOptions {
+    /// ISO 3166-1 alpha-2.
+    pub country: Field<String>,
+    /// Accepted for carriers that price by it; no rate of this shop does.
+    pub postal_code: Field<String>,
+}
+
+/// What is to be put into a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Variant(VariantId),
+    Sku(String),
+    Product(ProductId),
+}
+
+impl Wanted {
+    /// Which field named it.
+    pub(super) fn field(&self) -> &'static str {
+        match self {
+            Self::Variant(_) => "variant_id",
+            Self::Sku(_) => "sku",
+            Self::Product(_) => "product_id",
+        }
+    }
+}
+
+impl AddItem {
+    /// What is wanted, and how many; everything wrong is noted.
+    pub(super) fn check(self, checks: &mut Checks) -> Option<(Wanted, i64)> {
+        let given =
+            [("variant_id", said(&self.variant_id)), ("sku", said(&self.sku)), ("product_id", said(&self.product_id))];
+        let named: Vec<_> = given.into_iter().filter_map(|(name, said)| said.then_some(name)).collect();
+        if named.len() > 1 {
+            for name in &named {
+                checks.refuse::<()>(name, "Give exactly one of variant_id, sku and product_id.");
+            }
+        } else if named.is_empty() {
+            checks.refuse::<()>("variant_id", "Give one of variant_id, sku and product_id.");
+        }
+        let variant = checks.optional("variant_id", self.variant_id, Ok).map(Wanted::Variant);
+        let sku = checks.optional("sku", self.sku, validate::sku).map(Wanted::Sku);
+        let product = checks.optional("product_id", self.product_id, Ok).map(Wanted::Product);
+        let quantity = match self.quantity {
+            Field::Missing => Some(1),
+            quantity => checks.required("quantity", quantity, validate::quantity),
+        };
+        Some((variant.or(sku).or(product)?, quantity?))
+    }
+}
+
+impl SetQuantity {
+    /// The quantity; what is wrong with it is noted.
+    pub(super) fn check(self, checks: &mut Checks) -> Option<i64> {
+        checks.required("quantity", self.quantity, |quantity| match quantity {
+            0 => Ok(0),
+            ..0 => Err("Ensure this value is greater than or equal to 0.".to_owned()),
+            _ => validate::quantity(quantity),
+        })
+    }
+}
+
+impl ShippingOptions {
+    /// The country; everything wrong is noted.
+    pub(super) fn check(self, checks: &mut Checks) -> Option<String> {
+        checks.optional("postal_code", self.postal_code, validate::or_blank(validate::text(1, 20)));
+        checks.required("country", self.country, validate::country)
+    }
+}
+
+/// True when the caller named something, right or wrong.
+fn said<T>(field: &Field<T>) -> bool {
+    !matches!(field, Field::Missing | Field::Null)
+}
+
+/// The sentence for more than a line can hold.
+pub(super) fn too_many() -> String {
+    format!("Ensure this value is less than or equal to {MAX_QUANTITY}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn refused(input: AddItem) -> Vec<String> {
+        let mut checks = Checks::new();
+        input.check(&mut checks);
+        let Err(Error::Invalid(invalid)) = checks.finish() else { return Vec::new() };
+        invalid.fields.into_keys().collect()
+    }
+
+    #[test]
+    fn exactly_one_name_and_a_sensible_quantity() {
+        let id = Uuid::from_u128(1);
+        let variant = || AddItem { variant_id: VariantId(id).into(), ..AddItem::default() };
+        let mut checks = Checks::new();
+        assert_eq!(variant().check(&mut checks), Some((Wanted::Variant(VariantId(id)), 1)));
+        let by_sku = AddItem { sku: " A-1 ".into(), quantity: 10_000.into(), ..AddItem::default() };
+        assert_eq!(by_sku.check(&mut checks), Some((Wanted::Sku("A-1".into()), 10_000)));
+        assert!(checks.is_clean());
+
+        assert_eq!(refused(AddItem::default()), ["variant_id"]);
+        assert_eq!(refused(AddItem { sku: "A".into(), ..variant() }), ["sku", "variant_id"]);
+        assert_eq!(refused(AddItem { product_id: ProductId(id).into(), ..variant() }), ["product_id", "variant_id"]);
+        for quantity in [0, -1, 10_001, i64::MIN, i64::MAX] {
+            assert_eq!(refused(AddItem { quantity: quantity.into(), ..variant() }), ["quantity"]);
+        }
+        assert_eq!(refused(AddItem { quantity: Field::Null, ..AddItem::default() }), ["quantity", "variant_id"]);
+        assert_eq!(refused(AddItem { variant_id: Field::Wrong("no".into()), ..AddItem::default() }), ["variant_id"]);
+    }
+
+    #[test]
+    fn a_quantity_of_nothing_removes() {
+        let mut checks = Checks::new();
+        assert_eq!(SetQuantity { quantity: 0.into() }.check(&mut checks), Some(0));
+        assert!(checks.is_clean());
+        assert_eq!(SetQuantity { quantity: (-1).into() }.check(&mut checks), None);
+        assert_eq!(SetQuantity::default().check(&mut checks), None);
+        assert_eq!(SetQuantity { quantity: 10_001.into() }.check(&mut checks), None);
+    }
+}

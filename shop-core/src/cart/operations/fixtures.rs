@@ -1,0 +1,69 @@
+//! Carts and goods for tests.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+
+use super::open;
+use crate::cart::{Cart, Goods};
+use crate::catalog::{Product, ProductStatus, Variant};
+use crate::clock::Moment;
+use crate::inventory::StockLevel;
+use crate::money::{Amount, Currency};
+
+pub(crate) fn moment() -> Moment {
+    Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [3; 32])
+}
+
+/// A guest's empty cart that was written before.
+pub(crate) fn cart() -> Cart {
+    Cart { version: 1, ..open(None, Currency::USD, &mut moment()) }
+}
+
+/// Products of one variant each, of (price, on hand).
+pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
+    let mut moment = Moment::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), [4; 32]);
+    let location = moment.id();
+    let mut goods = Goods::default();
+    for (index, (price, on_hand)) in things.iter().enumerate() {
+        let product = Product {
+            id: moment.id(),
+            slug: format!("thing-{index}"),
+            name: format!("Thing {index}"),
+            description: String::new(),
+            status: ProductStatus::Active,
+            category_id: None,
+            currency: Currency::USD,
+            options: Vec::new(),
+            images: Vec::new(),
+            attributes: serde_json::Map::new(),
+            variants: vec![Variant {
+                id: moment.id(),
+                sku: format!("SKU-{index}"),
+                price: Amount(*price),
+                compare_at_price: None,
+                options: BTreeMap::new(),
+                weight_grams: 100,
+                barcode: None,
+                tax_class: "standard".into(),
+                archived: false,
+            }],
+            created_at: moment.now(),
+            updated_at: moment.now(),
+            version: 1,
+        };
+        goods.stock.push(StockLevel {
+            variant_id: product.variants[0].id,
+            product_id: product.id,
+            sku: format!("SKU-{index}"),
+            location_id: location,
+            on_hand: *on_hand,
+            reserved: 0,
+            low_stock_threshold: 0,
+            tracked: true,
+            backorder: false,
+        });
+        goods.products.push(product);
+    }
+    goods
+}

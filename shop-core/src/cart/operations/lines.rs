@@ -1,0 +1,254 @@
+//! Filling a cart.
+
+use crate::batch::{Batch, Change};
+use crate::cart::input::too_many;
+use crate::cart::{Cart, CartItem, CartStatus, CartWrite, Goods, MAX_CART_ITEMS};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::id::{CartItemId, UserId, VariantId};
+use crate::money::{Amount, Currency};
+use crate::validate::MAX_QUANTITY;
+
+/// A new, empty cart. Its version is 0 until it is changed or written.
+#[must_use]
+pub fn open(customer_id: Option<UserId>, currency: Currency, moment: &mut Moment) -> Cart {
+    Cart {
+        id: moment.id(),
+        customer_id,
+        currency,
+        status: CartStatus::Open,
+        items: Vec::new(),
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 0,
+    }
+}
+
+/// Counts the change and adds it to a batch: a cart that [`open`] made is inserted.
+pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
+    let is_new = cart.version == 0;
+    cart.version += 1;
+    cart.updated_at = moment.now();
+    let change = if is_new { Change::Insert(cart.clone()) } else { Change::Update(cart.clone()) };
+    batch.write(CartWrite::Cart(change));
+    cart
+}
+
+/// Puts `quantity` of a variant into a cart, on top of what of it is there. `field` is how the caller named it.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is not on sale, or too much for a line or a cart; [`Error::OutOfStock`] when less can be
+/// sold now.
+pub fn add(
+    mut cart: Cart,
+    goods: &Goods,
+    variant: VariantId,
+    field: &str,
+    quantity: i64,
+    moment: &mut Moment,
+) -> Result<Cart> {
+    if goods.on_sale(variant, cart.currency).is_none() {
+        return Err(Error::invalid(field, "This is not on sale."));
+    }
+    let full = cart.items.len() >= MAX_CART_ITEMS;
+    let wanted = match cart.items.iter_mut().find(|item| item.variant_id == variant) {
+        Some(item) => {
+            item.quantity = item.quantity.saturating_add(quantity);
+            item.quantity
+        }
+        None if full => {
+            return Err(Error::invalid(field, format!("A cart holds at most {MAX_CART_ITEMS} different items.")));
+        }
+        None => {
+            cart.items.push(CartItem { id: moment.id(), variant_id: variant, quantity });
+            quantity
+        }
+    };
+    affordable(&cart, goods, variant, wanted)?;
+    Ok(cart)
+}
+
+/// Sets how many of a line are wanted; 0 removes it.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such line, and as [`add`].
+pub fn set_quantity(mut cart: Cart, goods: &Goods, item: CartItemId, quantity: i64) -> Result<Cart> {
+    if quantity == 0 {
+        return remove(cart, item);
+    }
+    let line = cart.items.iter_mut().find(|line| line.id == item).ok_or(Error::NotFound)?;
+    line.quantity = quantity;
+    let variant = line.variant_id;
+    affordable(&cart, goods, variant, quantity)?;
+    Ok(cart)
+}
+
+/// Takes a line out.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is no such line.
+pub fn remove(mut cart: Cart, item: CartItemId) -> Result<Cart> {
+    let before = cart.items.len();
+    cart.items.retain(|line| line.id != item);
+    if cart.items.len() == before { Err(Error::NotFound) } else { Ok(cart) }
+}
+
+/// Takes every line out.
+#[must_use]
+pub fn empty(mut cart: Cart) -> Cart {
+    cart.items.clear();
+    cart
+}
+
+/// What all of a cart weighs, in grams, and costs: what shipping is priced by. Sums saturate, as in a view.
+#[must_use]
+pub fn load(cart: &Cart, goods: &Goods) -> (i64, Amount) {
+    let lines = cart.items.iter().filter_map(|item| Some((goods.find(item.variant_id)?.1, item.quantity)));
+    let (weight, subtotal) = lines.fold((0_i64, 0_i64), |(weight, subtotal), (variant, quantity)| {
+        (
+            weight.saturating_add(variant.weight_grams.saturating_mul(quantity)),
+            subtotal.saturating_add(variant.price.0.saturating_mul(quantity)),
+        )
+    });
+    (weight, Amount(subtotal))
+}
+
+/// Judges a cart in which `wanted` of one variant are.
+fn affordable(cart: &Cart, goods: &Goods, variant: VariantId, wanted: i64) -> Result<()> {
+    if wanted > MAX_QUANTITY {
+        return Err(Error::invalid("quantity", too_many()));
+    }
+    if let Some(available) = goods.availability(variant, cart.currency).sellable.filter(|most| wanted > *most) {
+        let sku = goods.find(variant).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
+        return Err(Error::OutOfStock { sku, available });
+    }
+    if load(cart, goods).1 > Amount::MAX {
+        return Err(Error::invalid("quantity", "The total of the cart would be too large."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cart::CartView;
+    use crate::cart::operations::fixtures::{cart, goods, moment};
+    use crate::catalog::ProductStatus;
+
+    fn quantities(cart: &Cart) -> Vec<i64> {
+        cart.items.iter().map(|item| item.quantity).collect()
+    }
+
+    fn variant(goods: &Goods, index: usize) -> VariantId {
+        goods.products[index].variants[0].id
+    }
+
+    #[test]
+    fn more_of_the_same_adds_up_until_the_stock_ends() {
+        let (goods, mut moment) = (goods(&[(1000, 5), (250, 9)]), moment());
+        let (one, two) = (variant(&goods, 0), variant(&goods, 1));
+        let cart = add(cart(), &goods, one, "sku", 2, &mut moment).unwrap();
+        let cart = add(cart, &goods, two, "sku", 1, &mut moment).unwrap();
+        let cart = add(cart, &goods, one, "sku", 3, &mut moment).unwrap();
+        assert_eq!(quantities(&cart), [5, 1]);
+        let refused = add(cart, &goods, one, "sku", 1, &mut moment).unwrap_err();
+        assert!(matches!(refused, Error::OutOfStock { available: 5, .. }));
+    }
+
+    #[test]
+    fn what_is_not_counted_or_back_ordered_has_no_limit_but_the_lines_own() {
+        let (mut goods, mut moment) = (goods(&[(1000, 0), (1000, 0)]), moment());
+        goods.stock[0].tracked = false;
+        goods.stock[1].backorder = true;
+        for index in 0..2 {
+            let id = variant(&goods, index);
+            let full = add(cart(), &goods, id, "sku", 10_000, &mut moment).unwrap();
+            assert_eq!(add(full, &goods, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_sale_cannot_be_added_and_is_shown_as_gone() {
+        let (mut goods, mut moment) = (goods(&[(1000, 5)]), moment());
+        let id = variant(&goods, 0);
+        let filled = add(cart(), &goods, id, "sku", 2, &mut moment).unwrap();
+        let item = filled.items[0].id;
+        let changes: [fn(&mut Goods); 4] = [
+            |goods| goods.products[0].status = ProductStatus::Draft,
+            |goods| goods.products[0].status = ProductStatus::Archived,
+            |goods| goods.products[0].variants[0].archived = true,
+            |goods| goods.products[0].currency = "EUR".parse().unwrap(),
+        ];
+        for change in changes {
+            change(&mut goods);
+            assert_eq!(add(cart(), &goods, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+            let set = set_quantity(filled.clone(), &goods, item, 1).unwrap_err();
+            assert!(matches!(set, Error::OutOfStock { available: 0, .. }));
+            assert_eq!(CartView::new(&filled, &goods).items[0].available, Some(0));
+            assert!(set_quantity(filled.clone(), &goods, item, 0).unwrap().items.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_cart_has_a_most_of_lines_and_of_money() {
+        let many: Vec<_> = (0..=MAX_CART_ITEMS).map(|_| (100, 5)).collect();
+        let (goods, mut moment) = (goods(&many), moment());
+        let mut full = cart();
+        for index in 0..MAX_CART_ITEMS {
+            full = add(full, &goods, variant(&goods, index), "sku", 1, &mut moment).unwrap();
+        }
+        let last = variant(&goods, MAX_CART_ITEMS);
+        assert_eq!(add(full.clone(), &goods, last, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+        assert!(add(full, &goods, variant(&goods, 0), "sku", 1, &mut moment).is_ok());
+
+        let dear = super::super::fixtures::goods(&[(Amount::MAX.0, 10_000)]);
+        let id = variant(&dear, 0);
+        let one = add(cart(), &dear, id, "sku", 1, &mut moment).unwrap();
+        assert_eq!(add(one.clone(), &dear, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
+        assert_eq!(add(one, &dear, id, "sku", 9_999, &mut moment).unwrap_err().code(), "invalid");
+    }
+
+    #[test]
+    fn lines_are_set_and_removed_by_their_own_id() {
+        let (goods, mut moment) = (goods(&[(1000, 5), (250, 9)]), moment());
+        let cart = add(cart(), &goods, variant(&goods, 0), "sku", 2, &mut moment).unwrap();
+        let cart = add(cart, &goods, variant(&goods, 1), "sku", 2, &mut moment).unwrap();
+        let (first, unknown) = (cart.items[0].id, moment.id());
+        assert_eq!(quantities(&set_quantity(cart.clone(), &goods, first, 5).unwrap()), [5, 2]);
+        assert!(matches!(set_quantity(cart.clone(), &goods, first, 6), Err(Error::OutOfStock { .. })));
+        assert!(matches!(set_quantity(cart.clone(), &goods, unknown, 1), Err(Error::NotFound)));
+        assert!(matches!(set_quantity(cart.clone(), &goods, unknown, 0), Err(Error::NotFound)));
+        assert_eq!(quantities(&remove(cart.clone(), first).unwrap()), [2]);
+        assert!(matches!(remove(cart.clone(), unknown), Err(Error::NotFound)));
+        assert!(empty(cart).items.is_empty());
+    }
+
+    #[test]
+    fn a_new_cart_is_inserted_and_then_updated() {
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        let first = write(open(None, Currency::USD, &mut moment), &moment, &mut batch);
+        let second = write(first.clone(), &moment, &mut batch);
+        let expected = [CartWrite::Cart(Change::Insert(first)), CartWrite::Cart(Change::Update(second))];
+        assert_eq!(batch.writes, expected.map(crate::batch::Write::Cart));
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_always_adds_up(lines in proptest::collection::vec((0_i64..1_000_000, 1_i64..10_000), 0..20)) {
+            let stock: Vec<_> = lines.iter().map(|(price, quantity)| (*price, *quantity)).collect();
+            let (goods, mut moment) = (goods(&stock), moment());
+            let mut cart = cart();
+            for (index, (_, quantity)) in lines.iter().enumerate() {
+                cart = add(cart, &goods, variant(&goods, index), "sku", *quantity, &mut moment).unwrap();
+            }
+            let view = CartView::new(&cart, &goods);
+            let expected: i64 = lines.iter().map(|(price, quantity)| price * quantity).sum();
+            prop_assert_eq!(view.subtotal, Amount(expected));
+            prop_assert_eq!(view.total, Amount(expected));
+            prop_assert_eq!(view.items.iter().map(|item| item.line_total.0).sum::<i64>(), expected);
+        }
+    }
+}

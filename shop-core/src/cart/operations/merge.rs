@@ -1,0 +1,72 @@
+//! What becomes of a guest's cart at sign-in.
+
+use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_ITEMS};
+use crate::clock::Moment;
+use crate::validate::MAX_QUANTITY;
+
+/// Puts the lines of a guest's cart into a customer's own, and closes the guest's.
+///
+/// Quantities of the same variant add up. What comes from the guest's cart never takes a line above what can be sold
+/// or above what a line may hold, and never below what the customer had; what is not on sale stays behind.
+pub fn merge(mut own: Cart, mut guest: Cart, goods: &Goods, moment: &mut Moment) -> (Cart, Cart) {
+    for item in &guest.items {
+        let most = goods.availability(item.variant_id, own.currency).sellable.unwrap_or(MAX_QUANTITY).min(MAX_QUANTITY);
+        let full = own.items.len() >= MAX_CART_ITEMS;
+        match own.items.iter_mut().find(|line| line.variant_id == item.variant_id) {
+            Some(line) => line.quantity = line.quantity.max(line.quantity.saturating_add(item.quantity).min(most)),
+            None if most > 0 && !full => own.items.push(CartItem {
+                id: moment.id(),
+                variant_id: item.variant_id,
+                quantity: item.quantity.min(most),
+            }),
+            None => {}
+        }
+    }
+    guest.status = CartStatus::Merged;
+    (own, guest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cart::operations::fixtures::{cart, goods, moment};
+
+    /// (variant's index, quantity)
+    fn filled(goods: &Goods, lines: &[(usize, i64)]) -> Cart {
+        let mut moment = moment();
+        let mut cart = cart();
+        for (index, quantity) in lines {
+            let variant_id = goods.products[*index].variants[0].id;
+            cart.items.push(CartItem { id: moment.id(), variant_id, quantity: *quantity });
+        }
+        cart
+    }
+
+    fn merged(goods: &Goods, own: &[(usize, i64)], guest: &[(usize, i64)]) -> Vec<(usize, i64)> {
+        let (own, guest) = merge(filled(goods, own), filled(goods, guest), goods, &mut moment());
+        assert_eq!((own.status, guest.status), (CartStatus::Open, CartStatus::Merged));
+        let index = |item: &CartItem| goods.products.iter().position(|p| p.variants[0].id == item.variant_id);
+        own.items.iter().map(|item| (index(item).unwrap(), item.quantity)).collect()
+    }
+
+    #[test]
+    fn quantities_add_up_to_what_can_be_sold() {
+        let mut goods = goods(&[(100, 5), (100, 0), (100, 0)]);
+        goods.stock[2].tracked = false;
+        assert_eq!(merged(&goods, &[], &[(0, 2)]), [(0, 2)]);
+        assert_eq!(merged(&goods, &[(0, 2)], &[(0, 2)]), [(0, 4)]);
+        assert_eq!(merged(&goods, &[(0, 4)], &[(0, 4)]), [(0, 5)]);
+        assert_eq!(merged(&goods, &[(0, 7)], &[(0, 1)]), [(0, 7)], "a customer's own wish is not touched");
+        assert_eq!(merged(&goods, &[], &[(0, 9), (1, 1)]), [(0, 5)], "what is sold out stays behind");
+        assert_eq!(merged(&goods, &[(1, 3)], &[(1, 1)]), [(1, 3)]);
+        assert_eq!(merged(&goods, &[(2, 9_000)], &[(2, 9_000)]), [(2, 10_000)]);
+    }
+
+    #[test]
+    fn a_full_cart_takes_no_new_lines() {
+        let goods = goods(&vec![(100, 5); MAX_CART_ITEMS + 1]);
+        let own: Vec<_> = (0..MAX_CART_ITEMS).map(|index| (index, 1)).collect();
+        let after = merged(&goods, &own, &[(MAX_CART_ITEMS, 1), (0, 1)]);
+        assert_eq!((after.len(), after[0]), (MAX_CART_ITEMS, (0, 2)));
+    }
+}
