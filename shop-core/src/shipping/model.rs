@@ -261,6 +261,10 @@ pub enum TrackingStatus {
 }
 
 impl TrackingStatus {
+    /// Every word.
+    pub const ALL: [Self; 6] =
+        [Self::Shipped, Self::InTransit, Self::OutForDelivery, Self::Delivered, Self::Exception, Self::Canceled];
+
     /// The machine word, as everywhere outside.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,8 +1,9 @@
-//! What callers say, before it is checked.
+//! A postal address as somebody wrote it.
 
 use serde::Deserialize;
 
-use super::model::Address;
+use crate::shipping::Address;
+use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::validate;
 
@@ -86,8 +87,32 @@ impl AddressInput {
     }
 }
 
+/// An entry of an address book as somebody wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct SavedAddressInput {
+    /// Where.
+    #[serde(flatten)]
+    pub address: AddressInput,
+    /// See [`SavedAddress::is_default`](crate::shipping::SavedAddress::is_default).
+    pub is_default: Field<bool>,
+}
+
+impl SavedAddressInput {
+    /// The address and whether it is to be the default, if that was said.
+    pub(in crate::shipping) fn check(self) -> Result<(Address, Option<bool>)> {
+        let mut checks = Checks::new();
+        let address = self.address.check(&mut checks, "");
+        let is_default = checks.optional("is_default", self.is_default, Ok);
+        match address {
+            Some(address) if checks.is_clean() => Ok((address, is_default)),
+            _ => Err(checks.into_error()),
+        }
+    }
+}
+
 /// The field, or what was there when it was not mentioned.
-pub(super) fn over<T>(field: Field<T>, old: Option<T>) -> Field<T> {
+fn over<T>(field: Field<T>, old: Option<T>) -> Field<T> {
     match field {
         Field::Missing => old.map_or(Field::Null, Field::Given),
         field => field,

@@ -1,0 +1,12 @@
+//! What callers say, before it is checked.
+
+mod address;
+mod shipment;
+mod tariff;
+
+pub use address::{AddressInput, SavedAddressInput};
+pub use shipment::{ShipmentChange, ShipmentInput, ShipmentItemInput, TrackingInput};
+pub use tariff::{MethodInput, RateInput, TierInput, ZoneInput};
+
+pub(super) use shipment::{CheckedShipment, CheckedTracking};
+pub(super) use tariff::CheckedMethod;
