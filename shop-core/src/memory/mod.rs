@@ -24,7 +24,7 @@ mod catalog;
 mod inventory;
 mod orders;
 mod outbox;
-mod paging;
+pub(crate) mod paging;
 mod payments;
 mod shipping;
 mod state;

@@ -4,6 +4,7 @@ mod model;
 pub mod operations;
 mod repository;
 mod service;
+mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
@@ -14,4 +15,5 @@ pub use model::{
 };
 pub use repository::{OrdersRepository, OrdersWrite};
 pub use service::Orders;
+pub(crate) use state::OrderState;
 pub use view::OrderView;

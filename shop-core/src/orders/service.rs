@@ -10,7 +10,7 @@ use crate::shop::Shop;
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a> {
-    shop: &'a Shop,
+    pub(super) shop: &'a Shop,
 }
 
 impl<'a> Orders<'a> {

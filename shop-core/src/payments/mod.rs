@@ -1,12 +1,16 @@
 //! Money coming in and going back.
 
 mod gateway;
+mod input;
 mod model;
 pub mod operations;
 mod repository;
 mod service;
+mod view;
 
 pub use gateway::{ManualGateway, PaymentGateway};
+pub use input::{AttemptInput, CaptureInput, RefundInput};
 pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
 pub use repository::{PaymentsRepository, PaymentsWrite};
 pub use service::Payments;
+pub use view::{GatewayView, RefundView};

@@ -1,5 +1,17 @@
 //! The calls of this domain: each loads, decides and commits.
 
+use super::gateway::PaymentGateway;
+use super::input::{AttemptInput, CaptureInput, RefundInput};
+use super::model::{Payment, PaymentFilter, PaymentSort};
+use super::operations::{begin_attempt, capture_payment, refund_payment, void_payment};
+use super::view::{GatewayView, RefundView};
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::id::{PaymentId, VariantId};
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::orders::OrderState;
+use crate::orders::operations::{identified, may_see};
+use crate::page::{Page, PageRequest};
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].
@@ -12,4 +24,150 @@ impl<'a> Payments<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Self {
         Self { shop }
     }
+
+    /// The ways to pay, in the order in which the shop was given them.
+    #[must_use]
+    pub fn gateways(&self) -> Vec<GatewayView> {
+        let view =
+            |gateway: &dyn PaymentGateway| GatewayView { id: gateway.id().to_owned(), name: gateway.name().to_owned() };
+        self.shop.gateways().iter().map(|gateway| view(gateway.as_ref())).collect()
+    }
+
+    /// The payments of a list, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        filter: &PaymentFilter,
+        page: &PageRequest<PaymentSort>,
+    ) -> Result<Page<Payment>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_payments(filter, page).await?)
+    }
+
+    /// One payment, for whoever may see its order.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`].
+    pub async fn get(&self, actor: &Actor, id: PaymentId) -> Result<Payment> {
+        identified(actor)?;
+        let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
+        let order = self.shop.store().order(payment.order_id).await?.ok_or(Error::NotFound)?;
+        may_see(actor, &order)?;
+        Ok(payment)
+    }
+
+    /// Begins another attempt to pay an order that is not paid, for whoever may see the order. At most one attempt
+    /// is live: one that waits and has brought no money is voided.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`] (the order), [`Error::InvalidTransition`]
+    /// when the order takes no payment.
+    pub async fn begin(
+        &self,
+        actor: &Actor,
+        input: AttemptInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Payment>> {
+        identified(actor)?;
+        let (order_id, gateway) = input.check(|id| self.shop.gateway(id).is_some())?;
+        let gateway = self.shop.gateway(&gateway).ok_or_else(|| Error::fault("a gateway vanished"))?.as_ref();
+        let hold = self.shop.settings().reservation_ttl;
+        // Judged before the key is looked up, too: a replay is for the same eyes.
+        let order = self.shop.store().order(order_id).await?.ok_or(Error::NotFound)?;
+        may_see(actor, &order)?;
+        self.shop
+            .execute_once(actor, "payments.begin", key, |mut moment| async move {
+                let state = self.shop.orders().state(order_id).await?;
+                begin_attempt(state, gateway, hold, actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// Records money received outside the shop: the given amount, or all that is open.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
+    /// `amount`, [`Error::InvalidTransition`] when the payment takes no money.
+    pub async fn capture(
+        &self,
+        actor: &Actor,
+        id: PaymentId,
+        input: CaptureInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Payment>> {
+        actor.require_staff()?;
+        let input = &input;
+        self.shop
+            .execute_once(actor, &format!("payments.capture:{id}"), key, |mut moment| async move {
+                let (state, payment) = self.load(id).await?;
+                // The payment's own currency says what an amount is.
+                let amount = input.clone().check(&payment)?;
+                capture_payment(state, id, amount, actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// Calls off a payment that has brought no money.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::InvalidTransition`].
+    pub async fn void(
+        &self,
+        actor: &Actor,
+        id: PaymentId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Payment>> {
+        actor.require_staff()?;
+        self.shop
+            .execute_once(actor, &format!("payments.void:{id}"), key, |mut moment| async move {
+                let (state, _) = self.load(id).await?;
+                void_payment(state, id, actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// Records money given back outside the shop: the given amount, or all that is left; with `restock` the goods
+    /// of the order go back to stock with it.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`],
+    /// [`Error::InvalidTransition`] when there is no money to give back.
+    pub async fn refund(
+        &self,
+        actor: &Actor,
+        id: PaymentId,
+        input: RefundInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<RefundView>> {
+        actor.require_staff()?;
+        let input = &input;
+        self.shop
+            .execute_once(actor, &format!("payments.refund:{id}"), key, |mut moment| async move {
+                let (state, payment) = self.load(id).await?;
+                let input = input.clone().check(&payment)?;
+                let levels = if input.restock {
+                    let variants: Vec<VariantId> = state.order.items.iter().map(|item| item.variant_id).collect();
+                    self.shop.store().stock_of(&variants).await?
+                } else {
+                    Vec::new()
+                };
+                refund_payment(state, id, input, &levels, actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// A payment with the state of its order, as of one version of the order.
+    async fn load(&self, id: PaymentId) -> Result<(OrderState, Payment)> {
+        let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
+        let state = self.shop.orders().state(payment.order_id).await?;
+        // Read again with the order, whose version guards it.
+        let payment = state.payments.iter().find(|stored| stored.id == id).cloned().unwrap_or(payment);
+        Ok((state, payment))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,16 @@ mod model;
 pub mod operations;
 mod repository;
 mod service;
+mod view;
 
-pub use input::AddressInput;
+pub use input::{
+    AddressInput, MethodInput, RateInput, SavedAddressInput, ShipmentChange, ShipmentInput, ShipmentItemInput,
+    TierInput, TrackingInput, ZoneInput,
+};
 pub use model::{
     Address, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus, ShippingSort, Tier,
     TrackingEvent, TrackingStatus, Zone,
 };
 pub use repository::{ShippingRepository, ShippingWrite};
 pub use service::Shipping;
+pub use view::Tracking;

@@ -2,7 +2,11 @@
 //!
 //! Always `0 ≤ refunded ≤ captured ≤ authorized ≤ amount`, pending refunds counted.
 
+mod orders;
+
 use serde_json::{Value, json};
+
+pub(super) use orders::{begin_attempt, capture_payment, refund_payment, void_payment};
 
 use super::gateway::PaymentGateway;
 use super::model::{Payment, PaymentState, Refund, RefundState};
@@ -75,6 +79,10 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
     let open = payment.amount.minus(payment.amount_captured)?;
     if open <= Amount::ZERO {
         return Err(Error::transition("All of the payment was captured already."));
+    }
+    if payment.amount_captured > Amount::ZERO && left(payment)? == Amount::ZERO {
+        // The order's money went back, perhaps with its goods: it is over.
+        return Err(Error::transition("A payment whose money went back takes no more."));
     }
     let amount = within(amount, open, payment.currency, "open")?;
     let captured = payment.amount_captured.plus(amount)?;

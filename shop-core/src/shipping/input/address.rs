@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::shipping::Address;
 use crate::error::Result;
 use crate::field::{Checks, Field};
+use crate::shipping::Address;
 use crate::validate;
 
 /// The longest name of a person, company or place, in characters.

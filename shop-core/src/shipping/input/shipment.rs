@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{OrderId, OrderItemId};
-use crate::shipping::{ShipmentItem, TrackingStatus};
+use crate::shipping::{Shipment, ShipmentItem, TrackingStatus};
 use crate::validate;
 
 /// The longest name of a carrier or place, in characters.
@@ -123,15 +123,15 @@ fn check_items(checks: &mut Checks, given: Vec<ShipmentItemInput>) -> Vec<Shipme
     items
 }
 
-/// `None` keeps what is there, `Some(None)` clears it.
-type Change = Option<Option<String>>;
-
 impl ShipmentChange {
-    pub(in crate::shipping) fn check(self) -> Result<(Change, Change)> {
+    /// Carrier and number as they will be: what was not mentioned is taken from `base`.
+    pub(in crate::shipping) fn check(self, base: &Shipment) -> Result<(Option<String>, Option<String>)> {
         let mut checks = Checks::new();
-        let carrier = checks.change("carrier", self.carrier, optional_name()).map(Option::flatten);
-        let number = checks.change("tracking_number", self.tracking_number, optional_name()).map(Option::flatten);
+        let carrier = checks.change("carrier", self.carrier, optional_name());
+        let number = checks.change("tracking_number", self.tracking_number, optional_name());
         checks.finish()?;
+        let carrier = carrier.map_or_else(|| base.carrier.clone(), Option::flatten);
+        let number = number.map_or_else(|| base.tracking_number.clone(), Option::flatten);
         Ok((carrier, number))
     }
 }
@@ -145,7 +145,8 @@ impl TrackingInput {
                 format!("Must be one of: {}.", words.join(", "))
             })
         });
-        let description = checks.optional("description", self.description, validate::multiline(0, MAX_DESCRIPTION_LENGTH));
+        let description =
+            checks.optional("description", self.description, validate::multiline(0, MAX_DESCRIPTION_LENGTH));
         let location = checks.optional("location", self.location, optional_name()).flatten();
         let occurred_at = checks.optional("occurred_at", self.occurred_at, |at| {
             // What lies before the shop was thought of, no clock means.
@@ -200,7 +201,8 @@ mod tests {
             {"order_item_id": line, "quantity": 10_001}]);
         let fields = ["items.0.quantity", "items.1.order_item_id", "items.3.order_item_id", "items.3.quantity"];
         assert_eq!(refused(shipment(json!({"order_id": line, "items": items}))), fields);
-        let good = shipment(json!({"order_id": line, "items": null, "carrier": " ", "tracking_number": " 1Z "})).unwrap();
+        let good =
+            shipment(json!({"order_id": line, "items": null, "carrier": " ", "tracking_number": " 1Z "})).unwrap();
         assert_eq!((good.items, good.carrier, good.tracking_number), (None, None, Some("1Z".into())));
     }
 
@@ -210,7 +212,11 @@ mod tests {
         let wrong = json!({"status": "lost", "description": "x".repeat(501), "location": 5, "occurred_at": "tomorrow"});
         assert_eq!(refused(tracking(wrong)), ["description", "location", "occurred_at", "status"]);
         for wrong in ["2025-06-17T00:00:00Z", "1999-12-31T23:59:59Z"] {
-            assert_eq!(refused(tracking(json!({"status": "shipped", "occurred_at": wrong}))), ["occurred_at"], "{wrong}");
+            assert_eq!(
+                refused(tracking(json!({"status": "shipped", "occurred_at": wrong}))),
+                ["occurred_at"],
+                "{wrong}"
+            );
         }
         let good = json!({"status": "in_transit", "occurred_at": "2025-06-01T12:00:00.1234567+02:00"});
         let good = tracking(good).unwrap();

@@ -59,7 +59,11 @@ fn countries(checks: &mut Checks, given: Vec<String>) -> Option<Vec<String>> {
     for (index, code) in given.into_iter().enumerate() {
         let path = format!("countries.{index}");
         let everywhere = code.trim() == EVERYWHERE;
-        let code = if everywhere { Some(EVERYWHERE.to_owned()) } else { checks.required(&path, code.into(), validate::country) };
+        let code = if everywhere {
+            Some(EVERYWHERE.to_owned())
+        } else {
+            checks.required(&path, code.into(), validate::country)
+        };
         let Some(code) = code else { continue };
         if countries.contains(&code) {
             checks.refuse::<()>(&path, "This country is listed twice.");
@@ -143,12 +147,10 @@ impl MethodInput {
         let free_over = checks
             .change("free_over", self.free_over, |text| currency.parse_amount(&text))
             .unwrap_or_else(|| base.and_then(|base| base.free_over));
-        let min_days = checks
-            .change("min_days", self.min_days, days)
-            .unwrap_or_else(|| base.and_then(|base| base.min_days));
-        let max_days = checks
-            .change("max_days", self.max_days, days)
-            .unwrap_or_else(|| base.and_then(|base| base.max_days));
+        let min_days =
+            checks.change("min_days", self.min_days, days).unwrap_or_else(|| base.and_then(|base| base.min_days));
+        let max_days =
+            checks.change("max_days", self.max_days, days).unwrap_or_else(|| base.and_then(|base| base.max_days));
         if let (Some(min), Some(max)) = (min_days, max_days)
             && min > max
         {
@@ -191,7 +193,7 @@ fn tiers(
     checks: &mut Checks,
     given: Field<Vec<TierInput>>,
     currency: Currency,
-    measure: impl Fn(Value) -> Result<i64, String>,
+    measure: impl Fn(&Value) -> Result<i64, String>,
 ) -> Option<Vec<Tier>> {
     let given = checks.required("rate.tiers", given, |tiers| match tiers.len() {
         0 => Err("This list may not be empty.".to_owned()),
@@ -203,7 +205,7 @@ fn tiers(
     for (index, tier) in given.into_iter().enumerate() {
         let path = format!("rate.tiers.{index}.up_to");
         let limited = matches!(tier.up_to, Field::Given(_) | Field::Wrong(_));
-        let up_to = checks.optional(&path, tier.up_to, &measure);
+        let up_to = checks.optional(&path, tier.up_to, |value| measure(&value));
         if !limited && index < last {
             checks.refuse::<()>(&path, "Only the last step may have no limit.");
         }
@@ -220,7 +222,7 @@ fn tiers(
     Some(tiers)
 }
 
-fn grams(value: Value) -> Result<i64, String> {
+fn grams(value: &Value) -> Result<i64, String> {
     // As much as a cart can weigh: some thousand tonnes.
     const MAX_GRAMS: i64 = 10_000_000_000;
     match value.as_i64() {
@@ -229,9 +231,9 @@ fn grams(value: Value) -> Result<i64, String> {
     }
 }
 
-fn subtotal(value: Value, currency: Currency) -> Result<i64, String> {
+fn subtotal(value: &Value, currency: Currency) -> Result<i64, String> {
     match value {
-        Value::String(text) => currency.parse_amount(&text).map(|amount| amount.0),
+        Value::String(text) => currency.parse_amount(text).map(|amount| amount.0),
         _ => Err("Must be a decimal string such as \"19.99\".".to_owned()),
     }
 }
@@ -275,17 +277,12 @@ mod tests {
     #[test]
     fn every_kind_of_rate_is_read() {
         assert_eq!(with_rate(json!({"type": "flat", "price": "4.9"})).unwrap().rate, Rate::Flat { price: Amount(490) });
-        let weight = json!({"type": "by_weight", "tiers": [{"up_to": 1000, "price": "4"}, {"up_to": null, "price": "9"}]});
-        let steps = vec![
-            Tier { up_to: Some(1000), price: Amount(400) },
-            Tier { up_to: None, price: Amount(900) },
-        ];
+        let weight =
+            json!({"type": "by_weight", "tiers": [{"up_to": 1000, "price": "4"}, {"up_to": null, "price": "9"}]});
+        let steps = vec![Tier { up_to: Some(1000), price: Amount(400) }, Tier { up_to: None, price: Amount(900) }];
         assert_eq!(with_rate(weight).unwrap().rate, Rate::ByWeight { tiers: steps });
         let subtotal = json!({"type": "by_subtotal", "tiers": [{"up_to": "20", "price": "4"}, {"price": "0"}]});
-        let steps = vec![
-            Tier { up_to: Some(2000), price: Amount(400) },
-            Tier { up_to: None, price: Amount(0) },
-        ];
+        let steps = vec![Tier { up_to: Some(2000), price: Amount(400) }, Tier { up_to: None, price: Amount(0) }];
         assert_eq!(with_rate(subtotal).unwrap().rate, Rate::BySubtotal { tiers: steps });
     }
 
@@ -344,7 +341,8 @@ mod tests {
             created_at: chrono::DateTime::UNIX_EPOCH,
             version: 1,
         };
-        let change = |input: Value| serde_json::from_value::<MethodInput>(input).unwrap().check(Some(&stored), Currency::USD);
+        let change =
+            |input: Value| serde_json::from_value::<MethodInput>(input).unwrap().check(Some(&stored), Currency::USD);
         assert_eq!(change(json!({})).unwrap(), before);
         let after = change(json!({"free_over": null, "carrier": "", "active": true})).unwrap();
         assert_eq!(after, CheckedMethod { free_over: None, carrier: None, active: true, ..before });

@@ -1,5 +1,9 @@
 //! The calls of this domain: each loads, decides and commits.
 
+mod addresses;
+mod shipments;
+mod tariff;
+
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].
@@ -13,3 +17,6 @@ impl<'a> Shipping<'a> {
         Self { shop }
     }
 }
+
+#[cfg(test)]
+mod tests;

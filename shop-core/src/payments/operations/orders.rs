@@ -1,0 +1,220 @@
+//! What a step of a payment means for its order and its stock: each decision gives the whole batch.
+
+use super::{begin, capture, event_data, left, refund, void};
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::PaymentId;
+use crate::inventory::operations::{commit_held, end_reservations, restock};
+use crate::inventory::{Reservation, ReservationStatus, StockLevel};
+use crate::money::Amount;
+use crate::orders::operations::{record, settle};
+use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus};
+use crate::outbox::EventKind;
+use crate::payments::input::CheckedRefund;
+use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, RefundView};
+use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
+
+/// Another attempt to pay an order. One that waits and has brought no money makes room for it.
+///
+/// The hold of an order that waits for its money runs from its last attempt; it ends when the new gateway needs no
+/// money first. An order that was placed on trust, whose stock is held for good, stays so.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when the order takes no payment.
+pub(in crate::payments) fn begin_attempt(
+    mut state: OrderState,
+    gateway: &dyn PaymentGateway,
+    hold: chrono::TimeDelta,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    if state.order.status != OrderStatus::Placed {
+        return Err(Error::transition("Only an order that is placed can be paid."));
+    }
+    match state.order.payment_status {
+        PaymentStatus::NotPaid => {}
+        PaymentStatus::PartiallyPaid => return Err(Error::transition("A payment of this order is under way.")),
+        PaymentStatus::Authorized | PaymentStatus::Paid => {
+            return Err(Error::transition("The order is paid already."));
+        }
+        PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded | PaymentStatus::Voided => {
+            return Err(Error::transition("The money of this order went back."));
+        }
+    }
+    let mut batch = Batch::new(moment);
+    for open in &mut state.payments {
+        match open.state {
+            PaymentState::Pending | PaymentState::RequiresAction => {
+                *open = void(open, moment)?;
+                batch.write(PaymentsWrite::Payment(Change::Update(open.clone())));
+                let detail = format!("The payment by {} was called off for another.", open.gateway);
+                record(&mut batch, moment, state.order.id, "payment_voided", actor, detail);
+            }
+            PaymentState::Authorized | PaymentState::Captured => {
+                return Err(Error::transition("A payment of this order is under way."));
+            }
+            PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
+        }
+    }
+    let payment = begin(gateway, state.order.id, state.order.total, state.order.currency, moment);
+    batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
+    let detail = format!("Another payment was begun by {}.", payment.gateway);
+    record(&mut batch, moment, state.order.id, "payment_begun", actor, detail);
+    state.payments.push(payment.clone());
+    if state.order.hold_until.is_some() {
+        if gateway.prepaid() {
+            state.order.hold_until = Some(moment.now() + hold);
+        } else {
+            state.order.hold_until = None;
+            commit_held(&mut batch, &state.reservations);
+        }
+    }
+    finish(state, &mut batch, moment);
+    Ok(Decision { batch, reply: payment })
+}
+
+/// Money received for an order.
+///
+/// # Errors
+/// As [`capture`]; [`Error::InvalidTransition`] for a canceled order.
+pub(in crate::payments) fn capture_payment(
+    mut state: OrderState,
+    id: PaymentId,
+    amount: Option<Amount>,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    if state.order.status == OrderStatus::Canceled {
+        return Err(Error::transition("A canceled order takes no money."));
+    }
+    let before = find(&state.payments, id)?.clone();
+    let payment = capture(&before, amount, moment)?;
+    let mut batch = Batch::new(moment);
+    let came = payment.amount_captured.minus(before.amount_captured)?;
+    let detail = format!("{} {} was received.", payment.currency.format_amount(came), payment.currency);
+    write(&mut state, &payment, &mut batch);
+    batch.event(moment, EventKind::PaymentCaptured, payment.id, event_data(&payment));
+    record(&mut batch, moment, state.order.id, "payment_captured", actor, detail);
+    finish(state, &mut batch, moment);
+    Ok(Decision { batch, reply: payment })
+}
+
+/// A payment called off before it brought money. The order stays; another attempt may follow.
+///
+/// # Errors
+/// As [`void`].
+pub(in crate::payments) fn void_payment(
+    mut state: OrderState,
+    id: PaymentId,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    let payment = void(find(&state.payments, id)?, moment)?;
+    let mut batch = Batch::new(moment);
+    write(&mut state, &payment, &mut batch);
+    let detail = format!("The payment by {} was called off.", payment.gateway);
+    record(&mut batch, moment, state.order.id, "payment_voided", actor, detail);
+    finish(state, &mut batch, moment);
+    Ok(Decision { batch, reply: payment })
+}
+
+/// Money given back, and with `restock` the goods taken back: what left with parcels lies again where it came from,
+/// what is still reserved is let go, and parcels that wait to leave are unpacked. Without it the goods stay the
+/// buyer's: a refund alone does not call an order off.
+///
+/// `levels` are the stock levels of the order's variants; only a restock needs them.
+///
+/// # Errors
+/// As [`refund`]; [`Error::Invalid`] naming `restock` when money would be left; [`Error::InvalidTransition`] when
+/// there is no place left to put the goods.
+pub(in crate::payments) fn refund_payment(
+    mut state: OrderState,
+    id: PaymentId,
+    input: CheckedRefund,
+    levels: &[StockLevel],
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<RefundView>> {
+    let payment = refund(find(&state.payments, id)?, input.amount, input.reason, moment)?;
+    if input.restock && left(&payment)? > Amount::ZERO {
+        return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
+    }
+    let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
+    let mut batch = Batch::new(moment);
+    write(&mut state, &payment, &mut batch);
+    batch.event(moment, EventKind::PaymentRefunded, payment.id, event_data(&payment));
+    let detail = format!("{} {} was given back.", payment.currency.format_amount(made.amount), payment.currency);
+    record(&mut batch, moment, state.order.id, "refund_created", actor, detail);
+    if input.restock {
+        take_back(&mut state, levels, actor, moment, &mut batch)?;
+    }
+    finish(state, &mut batch, moment);
+    let reply = RefundView { payment_id: payment.id, currency: payment.currency, refund: made };
+    Ok(Decision { batch, reply })
+}
+
+fn take_back(
+    state: &mut OrderState,
+    levels: &[StockLevel],
+    actor: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    for held in &state.reservations {
+        let gone = match held.status {
+            ReservationStatus::Held | ReservationStatus::Committed | ReservationStatus::Consumed => {
+                held.quantity - held.remaining
+            }
+            ReservationStatus::Released | ReservationStatus::Expired => 0,
+        };
+        if gone > 0 {
+            let place = place_for(held, levels)?;
+            restock(batch, moment, held.variant_id, &held.sku, place.location_id, gone, held.order_id);
+        }
+    }
+    end_reservations(batch, &state.reservations, ReservationStatus::Released);
+    for parcel in state.shipments.iter_mut().filter(|parcel| parcel.status == ShipmentStatus::Pending) {
+        *parcel = Shipment { status: ShipmentStatus::Canceled, version: parcel.version + 1, ..parcel.clone() };
+        batch.write(ShippingWrite::Shipment(Change::Update(parcel.clone())));
+        let data = crate::shipping::operations::event_data(parcel);
+        batch.event(moment, EventKind::ShipmentUpdated, parcel.id, data);
+        record(batch, moment, parcel.order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
+    }
+    record(batch, moment, state.order.id, "restocked", actor, "The goods went back to stock.");
+    Ok(())
+}
+
+/// Where the goods came from, or the first place that has the variant when that one is gone.
+fn place_for<'a>(held: &Reservation, levels: &'a [StockLevel]) -> Result<&'a StockLevel> {
+    let mut of_variant = levels.iter().filter(|level| level.variant_id == held.variant_id);
+    let first = of_variant.clone().next();
+    of_variant.find(|level| level.location_id == held.location_id).or(first).ok_or_else(|| {
+        Error::transition(format!("No location holds {} any more; refund without restock and book it in.", held.sku))
+    })
+}
+
+fn find(payments: &[Payment], id: PaymentId) -> Result<&Payment> {
+    payments.iter().find(|payment| payment.id == id).ok_or(Error::NotFound)
+}
+
+fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch) {
+    batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+    for stored in &mut state.payments {
+        if stored.id == payment.id {
+            stored.clone_from(payment);
+        }
+    }
+}
+
+/// Brings the order up to date; once its money is safe, what was held for a while is held for good.
+fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
+    let OrderState { order, payments, shipments, reservations } = state;
+    let waited = order.hold_until.is_some();
+    let settled = settle(order, &payments, &shipments, moment, batch);
+    if waited && settled.hold_until.is_none() {
+        commit_held(batch, &reservations);
+    }
+    settled
+}

@@ -1,0 +1,71 @@
+//! An address book: at most one of its entries is the default.
+
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::execute::Decision;
+use crate::id::UserId;
+use crate::shipping::{Address, SavedAddress, ShippingWrite};
+
+/// A new entry. It becomes the default when it is to be, or when the book has none: the first one, above all.
+pub(in crate::shipping) fn create_address(
+    user_id: UserId,
+    address: Address,
+    is_default: Option<bool>,
+    default: Option<&SavedAddress>,
+    moment: &mut Moment,
+) -> Decision<SavedAddress> {
+    let mut batch = Batch::new(moment);
+    let is_default = is_default == Some(true) || default.is_none();
+    if is_default {
+        clear_default(default, moment, &mut batch);
+    }
+    let saved = SavedAddress {
+        id: moment.id(),
+        user_id,
+        address,
+        is_default,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    };
+    batch.write(ShippingWrite::Address(Change::Insert(saved.clone())));
+    Decision { batch, reply: saved }
+}
+
+/// An entry changed; whether it is the default stays unless something was said about it.
+pub(in crate::shipping) fn update_address(
+    before: &SavedAddress,
+    address: Address,
+    is_default: Option<bool>,
+    default: Option<&SavedAddress>,
+    moment: &mut Moment,
+) -> Decision<SavedAddress> {
+    let is_default = is_default.unwrap_or(before.is_default);
+    if address == before.address && is_default == before.is_default {
+        return Decision::unchanged(moment, before.clone());
+    }
+    let mut batch = Batch::new(moment);
+    if is_default && !before.is_default {
+        clear_default(default, moment, &mut batch);
+    }
+    let updated_at = moment.now();
+    let saved = SavedAddress { address, is_default, updated_at, version: before.version + 1, ..before.clone() };
+    batch.write(ShippingWrite::Address(Change::Update(saved.clone())));
+    Decision { batch, reply: saved }
+}
+
+/// An entry taken out; no other becomes the default by itself.
+pub(in crate::shipping) fn delete_address(before: &SavedAddress, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Address(Change::Delete { id: before.id.0, version: before.version }));
+    Decision { batch, reply: () }
+}
+
+/// Written before the new default, so that a store that judges each write by itself never sees two.
+fn clear_default(default: Option<&SavedAddress>, moment: &Moment, batch: &mut Batch) {
+    if let Some(old) = default {
+        let cleared =
+            SavedAddress { is_default: false, updated_at: moment.now(), version: old.version + 1, ..old.clone() };
+        batch.write(ShippingWrite::Address(Change::Update(cleared)));
+    }
+}

@@ -1,0 +1,237 @@
+//! Parcels: what can go into one, and what its news make of it, of the stock and of the order.
+
+use serde_json::{Value, json};
+
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::OrderItemId;
+use crate::inventory::Reservation;
+use crate::inventory::operations::consume;
+use crate::orders::operations::{record, settle};
+use crate::orders::{Order, OrderState, OrderStatus};
+use crate::outbox::EventKind;
+use crate::shipping::input::{CheckedShipment, CheckedTracking};
+use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
+
+/// More pieces of news than any carrier sends of one parcel; a loop of somebody's program ends here.
+const MAX_EVENTS: usize = 500;
+
+/// How many of each line can go into a new parcel, in the order of the lines: what was ordered less what is in a
+/// parcel already; of counted goods not more than is still reserved and not in a parcel that waits to leave.
+#[must_use]
+pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<(OrderItemId, i64)> {
+    let packed = |line: OrderItemId, counts: fn(ShipmentStatus) -> bool| -> i64 {
+        let parcels = shipments.iter().filter(|shipment| counts(shipment.status));
+        let items = parcels.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
+        items.map(|item| item.quantity).fold(0, i64::saturating_add)
+    };
+    let shippable = |line: OrderItemId, ordered: i64| {
+        let unpacked = ordered - packed(line, |status| status != ShipmentStatus::Canceled);
+        let mut held = reservations.iter().filter(|held| held.order_item_id == line).peekable();
+        if held.peek().is_none() {
+            return unpacked;
+        }
+        let reserved: i64 = held.filter(|held| held.status.is_live()).map(|held| held.remaining).sum();
+        unpacked.min(reserved - packed(line, |status| status == ShipmentStatus::Pending))
+    };
+    order.items.iter().map(|item| (item.id, shippable(item.id, item.quantity).max(0))).collect()
+}
+
+/// A new parcel, waiting to leave.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when the order ships nothing now, nothing is left of it, or less than wanted;
+/// [`Error::Invalid`] for lines that the order does not have or that never were so many.
+pub(in crate::shipping) fn create_shipment(
+    state: OrderState,
+    input: CheckedShipment,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Shipment>> {
+    let OrderState { order, payments, mut shipments, reservations } = state;
+    may_ship(&order)?;
+    let left = shippable(&order, &shipments, &reservations);
+    let items = match input.items {
+        Some(items) => wanted(&order, &left, items)?,
+        None => left
+            .into_iter()
+            .filter(|&(_, quantity)| quantity > 0)
+            .map(|(order_item_id, quantity)| ShipmentItem { order_item_id, quantity })
+            .collect(),
+    };
+    if items.is_empty() {
+        return Err(Error::transition("Nothing of this order is left to ship."));
+    }
+    let shipment = Shipment {
+        id: moment.id(),
+        order_id: order.id,
+        items,
+        carrier: input.carrier.or_else(|| order.shipping_method.carrier.clone()),
+        tracking_number: input.tracking_number,
+        status: ShipmentStatus::Pending,
+        events: Vec::new(),
+        created_at: moment.now(),
+        shipped_at: None,
+        delivered_at: None,
+        version: 1,
+    };
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Shipment(Change::Insert(shipment.clone())));
+    batch.event(moment, EventKind::ShipmentCreated, shipment.id, event_data(&shipment));
+    record(&mut batch, moment, order.id, "shipment_created", actor, "A parcel is being packed.");
+    shipments.push(shipment.clone());
+    settle(order, &payments, &shipments, moment, &mut batch);
+    Ok(Decision { batch, reply: shipment })
+}
+
+/// Checks a wish against the lines of the order: what it never had is a mistake, what is gone is bad luck.
+fn wanted(order: &Order, left: &[(OrderItemId, i64)], items: Vec<ShipmentItem>) -> Result<Vec<ShipmentItem>> {
+    let mut checks = crate::field::Checks::new();
+    for (index, item) in items.iter().enumerate() {
+        match order.items.iter().find(|line| line.id == item.order_item_id) {
+            None => checks.refuse::<()>(&format!("items.{index}.order_item_id"), "The order has no such item."),
+            Some(line) if item.quantity > line.quantity => {
+                let ordered = format!("Only {} of it were ordered.", line.quantity);
+                checks.refuse(&format!("items.{index}.quantity"), ordered)
+            }
+            Some(_) => None,
+        };
+    }
+    checks.finish()?;
+    for item in &items {
+        let left = left.iter().find(|(line, _)| *line == item.order_item_id).map_or(0, |&(_, left)| left);
+        if item.quantity > left {
+            let sku = order.items.iter().find(|line| line.id == item.order_item_id).map_or("", |line| &line.sku);
+            return Err(Error::transition(format!("Only {left} of {sku} are left to ship.")));
+        }
+    }
+    Ok(items)
+}
+
+/// A parcel with another carrier or number.
+pub(in crate::shipping) fn update_shipment(
+    state: OrderState,
+    before: &Shipment,
+    carrier: Option<String>,
+    tracking_number: Option<String>,
+    moment: &mut Moment,
+) -> Decision<Shipment> {
+    let shipment = Shipment { carrier, tracking_number, ..before.clone() };
+    if shipment == *before {
+        return Decision::unchanged(moment, shipment);
+    }
+    let batch = Batch::new(moment);
+    write(state, shipment, batch, moment)
+}
+
+/// A parcel after a piece of news. One that leaves takes its stock along; one that arrives has left, whether anybody
+/// said so or not; one that is canceled leaves its stock reserved for the next.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when the news do not fit the parcel, or the order ships nothing now.
+pub(in crate::shipping) fn track_shipment(
+    mut state: OrderState,
+    before: &Shipment,
+    news: CheckedTracking,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Shipment>> {
+    use ShipmentStatus as S;
+    use TrackingStatus as T;
+    let (leaves, status) = match (before.status, news.status) {
+        (S::Pending, T::Shipped) => (true, S::Shipped),
+        (S::Pending, T::Delivered) => (true, S::Delivered),
+        (S::Pending, T::Canceled) => (false, S::Canceled),
+        (S::Shipped, T::InTransit | T::OutForDelivery | T::Exception) => (false, S::Shipped),
+        (S::Shipped, T::Delivered) => (false, S::Delivered),
+        (is, news) => {
+            let (is, news) = (is.as_str(), news.as_str());
+            return Err(Error::transition(format!("A shipment that is {is} cannot become {news}.")));
+        }
+    };
+    if before.events.len() >= MAX_EVENTS {
+        return Err(Error::transition(format!("A shipment has at most {MAX_EVENTS} events.")));
+    }
+    let at = news.occurred_at.unwrap_or(moment.now());
+    let order_id = state.order.id;
+    let mut batch = Batch::new(moment);
+    let mut shipment = Shipment { status, ..before.clone() };
+    if leaves {
+        may_ship(&state.order)?;
+        for item in &before.items {
+            let mut held: Vec<Reservation> = state
+                .reservations
+                .extract_if(.., |reservation| reservation.order_item_id == item.order_item_id)
+                .collect();
+            consume(&mut batch, moment, &mut held, item.quantity, order_id)?;
+        }
+        shipment.shipped_at = Some(at);
+        record(&mut batch, moment, order_id, "shipment_shipped", actor, parcel(&shipment, "left"));
+    }
+    if status == S::Delivered {
+        shipment.delivered_at = Some(at);
+        record(&mut batch, moment, order_id, "shipment_delivered", actor, parcel(&shipment, "arrived"));
+    }
+    if status == S::Canceled {
+        record(&mut batch, moment, order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
+    }
+    shipment.events.push(TrackingEvent {
+        status: news.status,
+        description: news.description,
+        location: news.location,
+        occurred_at: at,
+    });
+    // News may come late; a stable sort keeps those of one instant in the order in which they came.
+    shipment.events.sort_by_key(|event| event.occurred_at);
+    Ok(write(state, shipment, batch, moment))
+}
+
+/// Only an order that is placed ships, and not while it waits for its money.
+fn may_ship(order: &Order) -> Result<()> {
+    match order.status {
+        OrderStatus::Canceled => Err(Error::transition("A canceled order ships nothing.")),
+        OrderStatus::Completed => Err(Error::transition("Nothing of this order is left to ship.")),
+        OrderStatus::Placed if order.hold_until.is_some() => {
+            Err(Error::transition("The order still waits for its payment."))
+        }
+        OrderStatus::Placed => Ok(()),
+    }
+}
+
+fn parcel(shipment: &Shipment, what: &str) -> String {
+    match (&shipment.carrier, &shipment.tracking_number) {
+        (Some(carrier), Some(number)) => format!("A parcel {what}: {carrier} {number}."),
+        (None, Some(name)) | (Some(name), None) => format!("A parcel {what}: {name}."),
+        (None, None) => format!("A parcel {what}."),
+    }
+}
+
+/// Writes the changed parcel, its event and its order.
+fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &mut Moment) -> Decision<Shipment> {
+    let OrderState { order, payments, mut shipments, .. } = state;
+    shipment.version += 1;
+    batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
+    batch.event(moment, EventKind::ShipmentUpdated, shipment.id, event_data(&shipment));
+    for stored in &mut shipments {
+        if stored.id == shipment.id {
+            stored.clone_from(&shipment);
+        }
+    }
+    settle(order, &payments, &shipments, moment, &mut batch);
+    Decision { batch, reply: shipment }
+}
+
+/// What the events about a parcel tell: no name, no address.
+#[must_use]
+pub fn event_data(shipment: &Shipment) -> Value {
+    json!({
+        "id": shipment.id,
+        "order_id": shipment.order_id,
+        "status": shipment.status,
+        "carrier": shipment.carrier,
+        "tracking_number": shipment.tracking_number,
+        "items": shipment.items,
+    })
+}

@@ -1,0 +1,76 @@
+//! Zones and methods.
+
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::execute::Decision;
+use crate::shipping::input::CheckedMethod;
+use crate::shipping::{Method, ShippingWrite, Zone};
+
+/// A new zone.
+pub(in crate::shipping) fn create_zone(name: String, countries: Vec<String>, moment: &mut Moment) -> Decision<Zone> {
+    let mut batch = Batch::new(moment);
+    let zone = Zone { id: moment.id(), name, countries, created_at: moment.now(), version: 1 };
+    batch.write(ShippingWrite::Zone(Change::Insert(zone.clone())));
+    Decision { batch, reply: zone }
+}
+
+/// A zone changed.
+pub(in crate::shipping) fn update_zone(
+    before: &Zone,
+    name: String,
+    countries: Vec<String>,
+    moment: &mut Moment,
+) -> Decision<Zone> {
+    let zone = Zone { name, countries, version: before.version + 1, ..before.clone() };
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Zone(Change::Update(zone.clone())));
+    Decision { batch, reply: zone }
+}
+
+/// A zone taken out. The store refuses it while methods serve it.
+pub(in crate::shipping) fn delete_zone(before: &Zone, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Zone(Change::Delete { id: before.id.0, version: before.version }));
+    Decision { batch, reply: () }
+}
+
+/// A new method.
+pub(in crate::shipping) fn create_method(input: CheckedMethod, moment: &mut Moment) -> Decision<Method> {
+    let mut batch = Batch::new(moment);
+    let method = Method {
+        id: moment.id(),
+        name: input.name,
+        zone_id: input.zone_id,
+        carrier: input.carrier,
+        currency: input.currency,
+        rate: input.rate,
+        free_over: input.free_over,
+        min_days: input.min_days,
+        max_days: input.max_days,
+        active: input.active,
+        created_at: moment.now(),
+        version: 1,
+    };
+    batch.write(ShippingWrite::Method(Change::Insert(method.clone())));
+    Decision { batch, reply: method }
+}
+
+/// A method changed. Orders keep the name and price they were placed with.
+pub(in crate::shipping) fn update_method(
+    before: &Method,
+    input: CheckedMethod,
+    moment: &mut Moment,
+) -> Decision<Method> {
+    let Decision { reply, .. } = create_method(input, moment);
+    let method = Method { id: before.id, created_at: before.created_at, version: before.version + 1, ..reply };
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Method(Change::Update(method.clone())));
+    Decision { batch, reply: method }
+}
+
+/// A method taken out; orders hold what they need of it.
+pub(in crate::shipping) fn delete_method(before: &Method, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    batch.write(ShippingWrite::Method(Change::Delete { id: before.id.0, version: before.version }));
+    Decision { batch, reply: () }
+}

@@ -1,0 +1,106 @@
+//! The address book of a signed-in person.
+
+use super::Shipping;
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::id::{AddressId, UserId};
+use crate::page::{Page, PageRequest};
+use crate::shipping::operations::{create_address, delete_address, update_address};
+use crate::shipping::{Address, SavedAddress, SavedAddressInput, ShippingSort};
+
+impl Shipping<'_> {
+    /// The person's own addresses.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`].
+    pub async fn addresses(&self, actor: &Actor, page: &PageRequest<ShippingSort>) -> Result<Page<SavedAddress>> {
+        let person = actor.require_user()?;
+        Ok(self.shop.store().list_addresses(person.user_id, page).await?)
+    }
+
+    /// One of the person's own addresses.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`] (also for somebody else's).
+    pub async fn address(&self, actor: &Actor, id: AddressId) -> Result<SavedAddress> {
+        let person = actor.require_user()?;
+        self.own_address(person.user_id, id).await
+    }
+
+    /// Adds an address. The first becomes the default; a new default takes the place of the old one.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Invalid`].
+    pub async fn create_address(&self, actor: &Actor, input: SavedAddressInput) -> Result<SavedAddress> {
+        let person = actor.require_user()?;
+        let (address, is_default) = &input.check()?;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let default = self.shop.store().default_address(person.user_id).await?;
+                Ok(create_address(person.user_id, address.clone(), *is_default, default.as_ref(), &mut moment))
+            })
+            .await
+    }
+
+    /// Replaces an address whole.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`].
+    pub async fn replace_address(
+        &self,
+        actor: &Actor,
+        id: AddressId,
+        input: SavedAddressInput,
+    ) -> Result<SavedAddress> {
+        self.write_address(actor, id, |_| input.clone().check()).await
+    }
+
+    /// Changes the fields of an address that the input mentions.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`].
+    pub async fn change_address(&self, actor: &Actor, id: AddressId, input: SavedAddressInput) -> Result<SavedAddress> {
+        self.write_address(actor, id, |before| {
+            let SavedAddressInput { address, is_default } = input.clone();
+            SavedAddressInput { address: address.over(&before.address), is_default }.check()
+        })
+        .await
+    }
+
+    /// Takes an address out of the book. Orders keep their own copies.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`].
+    pub async fn delete_address(&self, actor: &Actor, id: AddressId) -> Result<()> {
+        let person = actor.require_user()?;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let before = self.own_address(person.user_id, id).await?;
+                Ok(delete_address(&before, &mut moment))
+            })
+            .await
+    }
+
+    async fn write_address(
+        &self,
+        actor: &Actor,
+        id: AddressId,
+        check: impl Fn(&SavedAddress) -> Result<(Address, Option<bool>)>,
+    ) -> Result<SavedAddress> {
+        let person = actor.require_user()?;
+        let check = &check;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let before = self.own_address(person.user_id, id).await?;
+                let (address, is_default) = check(&before)?;
+                let default = self.shop.store().default_address(person.user_id).await?;
+                Ok(update_address(&before, address, is_default, default.as_ref(), &mut moment))
+            })
+            .await
+    }
+
+    async fn own_address(&self, user: UserId, id: AddressId) -> Result<SavedAddress> {
+        let address = self.shop.store().address(id).await?;
+        address.filter(|address| address.user_id == user).ok_or(Error::NotFound)
+    }
+}

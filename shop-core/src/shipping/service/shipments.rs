@@ -1,0 +1,115 @@
+//! Parcels: packed and followed by staff, tracked by everybody who knows the number.
+
+use super::Shipping;
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::id::ShipmentId;
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::orders::OrderState;
+use crate::page::{Page, PageRequest};
+use crate::shipping::operations::{create_shipment, track_shipment, update_shipment};
+use crate::shipping::{Shipment, ShipmentChange, ShipmentFilter, ShipmentInput, ShippingSort, Tracking, TrackingInput};
+
+impl Shipping<'_> {
+    /// The parcels of a list, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
+    pub async fn shipments(
+        &self,
+        actor: &Actor,
+        filter: &ShipmentFilter,
+        page: &PageRequest<ShippingSort>,
+    ) -> Result<Page<Shipment>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_shipments(filter, page).await?)
+    }
+
+    /// One parcel, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
+    pub async fn shipment(&self, actor: &Actor, id: ShipmentId) -> Result<Shipment> {
+        actor.require_staff()?;
+        self.shop.store().shipment(id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Packs a parcel of an order: the wanted items, or all that is left. Its stock stays reserved until it leaves.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`] (the order),
+    /// [`Error::InvalidTransition`] when the order ships nothing now, or not so much.
+    pub async fn create_shipment(
+        &self,
+        actor: &Actor,
+        input: ShipmentInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Shipment>> {
+        actor.require_staff()?;
+        let input = &input.check()?;
+        self.shop
+            .execute_once(actor, "shipping.create_shipment", key, |mut moment| async move {
+                let state = self.shop.orders().state(input.order_id).await?;
+                create_shipment(state, input.clone(), actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// Gives a parcel another carrier or number.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`].
+    pub async fn change_shipment(&self, actor: &Actor, id: ShipmentId, change: ShipmentChange) -> Result<Shipment> {
+        actor.require_staff()?;
+        let change = &change;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let (state, before) = self.load(id).await?;
+                let (carrier, number) = change.clone().check(&before)?;
+                Ok(update_shipment(state, &before, carrier, number, &mut moment))
+            })
+            .await
+    }
+
+    /// Records news of a parcel, and what follows from it for the stock and the order.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`],
+    /// [`Error::InvalidTransition`] when the news do not fit the parcel.
+    pub async fn track_shipment(
+        &self,
+        actor: &Actor,
+        id: ShipmentId,
+        news: TrackingInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Shipment>> {
+        actor.require_staff()?;
+        let news = &news.check(self.shop.moment().now())?;
+        let operation = format!("shipping.track_shipment:{id}");
+        self.shop
+            .execute_once(actor, &operation, key, |mut moment| async move {
+                let (state, before) = self.load(id).await?;
+                track_shipment(state, &before, news.clone(), actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// What everybody may see of the newest parcel with this number.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn tracking(&self, tracking_number: &str) -> Result<Tracking> {
+        let number = tracking_number.trim();
+        let shipment = self.shop.store().shipment_by_tracking_number(number).await?.ok_or(Error::NotFound)?;
+        Ok(Tracking::of(shipment, number.to_owned()))
+    }
+
+    /// A parcel with the state of its order, as of one version of the order.
+    async fn load(&self, id: ShipmentId) -> Result<(OrderState, Shipment)> {
+        let shipment = self.shop.store().shipment(id).await?.ok_or(Error::NotFound)?;
+        let state = self.shop.orders().state(shipment.order_id).await?;
+        // Read again with the order, whose version guards it.
+        let shipment = state.shipments.iter().find(|stored| stored.id == id).cloned().unwrap_or(shipment);
+        Ok((state, shipment))
+    }
+}
