@@ -6,6 +6,8 @@ pub mod batch;
 pub mod cart;
 pub mod catalog;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 mod execute;
 pub mod field;

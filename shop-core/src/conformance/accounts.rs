@@ -1,0 +1,243 @@
+//! People, sessions and codes.
+
+use crate::accounts::{AccountsWrite, Session, User, UserFilter};
+use crate::batch::{Conflict, Require, Unique, Write};
+use crate::store::CommitError;
+use crate::text;
+
+use super::fixtures::{WILD, far_away, insert, long_ago, next, update, wild};
+use super::generic::{Ends, check_list, everything, life, same_set};
+use super::lab::{CaseResult, Lab, accepted, refused, same};
+
+pub(super) async fn people_live(mut lab: Lab) -> CaseResult {
+    let first = User { date_joined: long_ago(), ..lab.user() };
+    let second = next(&first, |user| {
+        user.email = wild();
+        user.email_key = text::caseless(WILD);
+        user.username = Some(wild());
+        user.username_key = Some(text::caseless(WILD));
+        user.first_name = wild();
+        user.last_name = "x".repeat(5_000);
+        user.phone = wild();
+        user.password_hash = wild();
+        user.email_verified = false;
+        user.is_active = false;
+        user.is_staff = true;
+        user.is_superuser = true;
+        user.session_epoch = i64::MAX;
+        user.date_joined = lab.now();
+        user.last_login = Some(far_away());
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Never, async |store| store.user(id).await).await
+}
+
+pub(super) async fn people_are_found_by_their_keys(mut lab: Lab) -> CaseResult {
+    let ada = User { username: Some("Ada".to_owned()), username_key: Some("ada".to_owned()), ..lab.user() };
+    let other = lab.user();
+    accepted(lab.commit([insert(&ada), insert(&other)]).await)?;
+    let store = lab.store.clone();
+    same(&store.user_by_email(&ada.email_key).await?, &Some(ada.clone()))?;
+    same(&store.user_by_username("ada").await?, &Some(ada.clone()))?;
+    // The keys are compared as they are: who asks has folded.
+    for absent in ["", "Ada", "ADA", "ad", "ada ", "a%", "_da"] {
+        same(&store.user_by_username(absent).await?, &None)?;
+    }
+    same(&store.user_by_email(&ada.email).await?, &None)?;
+
+    let renamed = next(&ada, |user| {
+        user.email_key = "new@example.com".to_owned();
+        user.username_key = None;
+    });
+    accepted(lab.commit([update(&renamed)]).await)?;
+    same(&store.user_by_email(&ada.email_key).await?, &None)?;
+    same(&store.user_by_username("ada").await?, &None)?;
+    same(&store.user_by_email("new@example.com").await?, &Some(renamed))
+}
+
+pub(super) async fn people_have_keys_of_their_own(mut lab: Lab) -> CaseResult {
+    let named = |user: User, name: &str| User { username_key: Some(name.to_owned()), ..user };
+    let ada = named(lab.user(), "ada");
+    let (nameless, other) = (lab.user(), lab.user());
+    accepted(lab.commit([insert(&ada), insert(&nameless), insert(&other)]).await)?;
+
+    let email = User { email_key: ada.email_key.clone(), ..lab.user() };
+    let username = named(lab.user(), "ada");
+    let both = User { email_key: ada.email_key.clone(), ..username.clone() };
+    refused(lab.commit([insert(&email)]).await, Conflict::Exists(Unique::UserEmail))?;
+    refused(lab.commit([insert(&username)]).await, Conflict::Exists(Unique::UserUsername))?;
+    refused(lab.commit([insert(&both)]).await, Conflict::Exists(Unique::UserEmail))?;
+    let taken = next(&other, |user| user.email_key.clone_from(&ada.email_key));
+    refused(lab.commit([update(&taken)]).await, Conflict::Exists(Unique::UserEmail))?;
+    let taken = next(&other, |user| user.username_key = Some("ada".to_owned()));
+    refused(lab.commit([update(&taken)]).await, Conflict::Exists(Unique::UserUsername))?;
+    same(&lab.store.user(other.id).await?, &Some(other.clone()))?;
+
+    // A key is free once its holder let it go, in the same batch too.
+    let freed = next(&ada, |user| user.username_key = None);
+    let claimed = next(&other, |user| user.username_key = Some("ada".to_owned()));
+    accepted(lab.commit([update(&freed), update(&claimed)]).await)
+}
+
+pub(super) async fn people_are_filtered(mut lab: Lab) -> CaseResult {
+    let ada = User {
+        email: "Ada.L@example.com".to_owned(),
+        username: Some("100%_ada".to_owned()),
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        ..lab.user()
+    };
+    let zoe = User { email: "z@shop.test".to_owned(), first_name: "ZOË".to_owned(), is_staff: true, ..lab.user() };
+    let bob = User {
+        email: "bob@shop.test".to_owned(),
+        username: Some("bob\\".to_owned()),
+        is_active: false,
+        is_staff: true,
+        ..lab.user()
+    };
+    accepted(lab.commit([insert(&ada), insert(&zoe), insert(&bob)]).await)?;
+    let search = |query: &str| UserFilter { search: Some(text::fold(query)), ..UserFilter::default() };
+    let staff = |active| UserFilter { is_active: active, is_staff: Some(true), ..UserFilter::default() };
+    let cases: Vec<(UserFilter, Vec<&User>)> = vec![
+        (UserFilter::default(), vec![&ada, &zoe, &bob]),
+        (search("ADA"), vec![&ada]),
+        (search("a love"), vec![&ada]),
+        (search("zoe"), vec![&zoe]),
+        (search("SHOP.TEST"), vec![&zoe, &bob]),
+        (search("0%_a"), vec![&ada]),
+        (search("%"), vec![&ada]),
+        (search("_"), vec![&ada]),
+        (search("\\"), vec![&bob]),
+        (search("a%a"), vec![]),
+        (search("nobody"), vec![]),
+        (search("comada"), vec![]),
+        (staff(None), vec![&zoe, &bob]),
+        (staff(Some(true)), vec![&zoe]),
+        (UserFilter { is_active: Some(false), ..search("shop") }, vec![&bob]),
+        (UserFilter { is_staff: Some(false), ..UserFilter::default() }, vec![&ada]),
+    ];
+    for (filter, wanted) in cases {
+        same_set(lab.store.list_users(&filter, &everything()), &wanted, &filter).await?;
+    }
+    let married = next(&ada, |user| user.last_name = "King".to_owned());
+    accepted(lab.commit([update(&married)]).await)?;
+    let filter = search("lovelace");
+    same_set(lab.store.list_users(&filter, &everything()), &[], &filter).await?;
+    let filter = search("king");
+    same_set(lab.store.list_users(&filter, &everything()), &[&married], &filter).await
+}
+
+pub(super) async fn people_are_paged(mut lab: Lab) -> CaseResult {
+    let mut people = Vec::new();
+    for key in ["b", "a", "é", "B", "aa", "z\u{10ffff}", "z"] {
+        // Two join in each instant.
+        if people.len() % 2 == 0 {
+            lab.tick();
+        }
+        people.push(User { email_key: key.to_owned(), ..lab.user() });
+    }
+    people.push(User { date_joined: long_ago(), ..lab.user() });
+    accepted(lab.commit(people.iter().rev().map(insert)).await)?;
+    let filter = UserFilter::default();
+    check_list(&people, async |request| lab.store.list_users(&filter, request).await).await
+}
+
+pub(super) async fn sessions_live(mut lab: Lab) -> CaseResult {
+    let user = lab.user();
+    accepted(lab.commit([insert(&user)]).await)?;
+    let first = lab.session(&user);
+    let second = next(&first, |session| {
+        session.refresh_hash = [255; 32];
+        session.epoch = i64::MIN;
+        session.created_at = long_ago();
+        session.expires_at = far_away();
+        session.revoked_at = Some(long_ago());
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Deleted, async |store| Ok(store.session(id).await?.map(|(row, _)| row))).await
+}
+
+pub(super) async fn a_session_comes_with_its_person(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    let (session, others) = (lab.session(&user), lab.session(&other));
+    accepted(lab.commit([insert(&user), insert(&other), insert(&session), insert(&others)]).await)?;
+    let changed = next(&user, |user| user.is_staff = true);
+    accepted(lab.commit([update(&changed)]).await)?;
+    same(&lab.store.session(session.id).await?, &Some((session, changed)))?;
+    same(&lab.store.session(others.id).await?, &Some((others, other)))
+}
+
+pub(super) async fn a_live_session_can_be_required(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    let (session, ended, stranger) = (lab.session(&user), lab.session(&user), lab.session(&user));
+    let ended = Session { revoked_at: Some(lab.now()), ..ended };
+    accepted(lab.commit([insert(&user), insert(&other), insert(&session), insert(&ended)]).await)?;
+    accepted(live(&mut lab, &session, &user).await)?;
+    refused(live(&mut lab, &ended, &user).await, Conflict::Revoked(ended.id))?;
+    refused(live(&mut lab, &stranger, &user).await, Conflict::Revoked(stranger.id))?;
+    refused(live(&mut lab, &session, &other).await, Conflict::Revoked(session.id))?;
+
+    // Each of the ways in which it ends.
+    let inactive = next(&user, |user| user.is_active = false);
+    let active = next(&inactive, |user| user.is_active = true);
+    let later = next(&active, |user| user.session_epoch += 1);
+    accepted(lab.commit([update(&inactive)]).await)?;
+    refused(live(&mut lab, &session, &user).await, Conflict::Revoked(session.id))?;
+    accepted(lab.commit([update(&active)]).await)?;
+    accepted(live(&mut lab, &session, &user).await)?;
+    accepted(lab.commit([update(&later)]).await)?;
+    refused(live(&mut lab, &session, &user).await, Conflict::Revoked(session.id))?;
+    let renewed = next(&session, |session| session.epoch += 1);
+    accepted(lab.commit([update(&renewed)]).await)?;
+    accepted(live(&mut lab, &renewed, &user).await)?;
+    let revoked = next(&renewed, |session| session.revoked_at = Some(session.created_at));
+    accepted(lab.commit([update(&revoked)]).await)?;
+    refused(live(&mut lab, &revoked, &user).await, Conflict::Revoked(revoked.id))
+}
+
+/// Requires that the session is alive, beside a write that cannot fail.
+async fn live(lab: &mut Lab, session: &Session, user: &User) -> Result<(), CommitError> {
+    let harmless: Write = lab.answer().into();
+    lab.commit_if([Require::LiveSession(session.id, user.id)], [harmless]).await
+}
+
+pub(super) async fn codes_are_spent(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    accepted(lab.commit([insert(&user), insert(&other)]).await)?;
+    let store = lab.store.clone();
+    let (user_id, at) = (user.id, lab.now());
+    let spend = |otp_id| [AccountsWrite::SpendOtpTry { user_id, otp_id }.into()];
+    let use_up = |otp_id| [AccountsWrite::UseOtp { user_id, otp_id, at }.into()];
+
+    let mut otp = lab.otp(&user);
+    otp.expires_at = far_away();
+    same(&store.otp(user_id).await?, &None)?;
+    refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
+    refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
+
+    accepted(lab.commit([AccountsWrite::PutOtp(otp.clone()).into()]).await)?;
+    same(&store.otp(user_id).await?, &Some(otp.clone()))?;
+    same(&store.otp(other.id).await?, &None)?;
+    let elsewhere = AccountsWrite::SpendOtpTry { user_id: other.id, otp_id: otp.id };
+    refused(lab.commit([elsewhere.into()]).await, Conflict::Spent(otp.id))?;
+    for _ in 0..5 {
+        accepted(lab.commit(spend(otp.id)).await)?;
+        otp.tries_left -= 1;
+        same(&store.otp(user_id).await?, &Some(otp.clone()))?;
+    }
+    refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
+    // The last try was right.
+    accepted(lab.commit(use_up(otp.id)).await)?;
+    otp.used_at = Some(at);
+    same(&store.otp(user_id).await?, &Some(otp.clone()))?;
+    refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
+
+    // A new code kills the old one, and is whole.
+    let newer = lab.otp(&user);
+    accepted(lab.commit([AccountsWrite::PutOtp(newer.clone()).into()]).await)?;
+    refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
+    refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
+    same(&store.otp(user_id).await?, &Some(newer.clone()))?;
+    accepted(lab.commit(use_up(newer.id)).await)?;
+    refused(lab.commit(spend(newer.id)).await, Conflict::Spent(newer.id))
+}

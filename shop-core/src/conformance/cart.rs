@@ -1,0 +1,70 @@
+//! Carts.
+
+use crate::batch::{Conflict, Unique};
+use crate::cart::{Cart, CartItem, CartStatus};
+use crate::money::Currency;
+
+use super::fixtures::{far_away, insert, long_ago, next, update};
+use super::generic::{Ends, life};
+use super::lab::{CaseResult, Lab, accepted, refused, same};
+
+pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
+    let (user, product) = (lab.user(), lab.product("Tea"));
+    accepted(lab.commit([insert(&user), insert(&product)]).await)?;
+    let first = lab.cart(&product);
+    let more = lab.cart(&product).items;
+    let second = next(&first, |cart| {
+        cart.customer_id = Some(user.id);
+        cart.currency = "JPY".parse().unwrap_or(Currency::USD);
+        cart.status = CartStatus::Merged;
+        // The lines are replaced as a whole: one goes, another comes before what is left and counts more.
+        cart.items.pop();
+        cart.items.extend(more.into_iter().rev().take(1).map(|item| CartItem { quantity: 10_000, ..item }));
+        cart.items.reverse();
+        cart.created_at = long_ago();
+        cart.updated_at = far_away();
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Never, async |store| store.cart(id).await).await
+}
+
+pub(super) async fn a_cart_can_be_emptied(mut lab: Lab) -> CaseResult {
+    let product = lab.product("Tea");
+    let cart = lab.cart(&product);
+    let other = lab.cart(&product);
+    accepted(lab.commit([insert(&product), insert(&cart), insert(&other)]).await)?;
+    let emptied = next(&cart, |cart| cart.items.clear());
+    accepted(lab.commit([update(&emptied)]).await)?;
+    same(&lab.store.cart(cart.id).await?, &Some(emptied))?;
+    same(&lab.store.cart(other.id).await?, &Some(other))
+}
+
+pub(super) async fn a_customer_has_one_open_cart(mut lab: Lab) -> CaseResult {
+    let (user, other, product) = (lab.user(), lab.user(), lab.product("Tea"));
+    accepted(lab.commit([insert(&user), insert(&other), insert(&product)]).await)?;
+    let owned = |cart: Cart| Cart { customer_id: Some(user.id), ..cart };
+    let guests = [lab.cart(&product), lab.cart(&product)];
+    let (cart, second) = (owned(lab.cart(&product)), owned(lab.cart(&product)));
+    let past = Cart { status: CartStatus::Ordered, ..owned(lab.cart(&product)) };
+    let store = lab.store.clone();
+
+    accepted(lab.commit([insert(&past)]).await)?;
+    same(&store.open_cart_of(user.id).await?, &None)?;
+    accepted(lab.commit(guests.iter().map(insert)).await)?;
+    accepted(lab.commit([insert(&cart)]).await)?;
+    same(&store.open_cart_of(user.id).await?, &Some(cart.clone()))?;
+    same(&store.open_cart_of(other.id).await?, &None)?;
+    refused(lab.commit([insert(&second)]).await, Conflict::Exists(Unique::OpenCart))?;
+    for guest in &guests {
+        let taken = next(guest, |cart| cart.customer_id = Some(user.id));
+        refused(lab.commit([update(&taken)]).await, Conflict::Exists(Unique::OpenCart))?;
+    }
+    let reopened = next(&past, |cart| cart.status = CartStatus::Open);
+    refused(lab.commit([update(&reopened)]).await, Conflict::Exists(Unique::OpenCart))?;
+
+    // Once it is ordered, in the same batch too, there is room for the next.
+    let ordered = next(&cart, |cart| cart.status = CartStatus::Ordered);
+    accepted(lab.commit([update(&ordered), insert(&second)]).await)?;
+    same(&store.open_cart_of(user.id).await?, &Some(second))?;
+    same(&store.cart(cart.id).await?, &Some(ordered))
+}

@@ -1,0 +1,201 @@
+//! What a case works with: an empty store, a source of ids and times, and real concurrency.
+
+use std::panic::Location;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use chrono::TimeDelta;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use uuid::Uuid;
+
+use crate::batch::{Batch, Conflict, Require, Write};
+use crate::clock::{Moment, Timestamp};
+use crate::store::{CommitError, Store, StoreError};
+
+/// What is wrong with the store, in words, and where in the suite it was found.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failure(String);
+
+/// How a case ends.
+pub type CaseResult<T = ()> = Result<T, Failure>;
+
+impl Failure {
+    #[track_caller]
+    pub(super) fn new(what: impl std::fmt::Display) -> Self {
+        Self(format!("{what}\n  at {}", Location::caller()))
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// As it is displayed, for that is what a failed `#[test]` prints.
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<StoreError> for Failure {
+    #[track_caller]
+    fn from(error: StoreError) -> Self {
+        Self::new(format!("a read failed: {error:?}"))
+    }
+}
+
+/// The two must be equal.
+#[track_caller]
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(got: &T, wanted: &T) -> CaseResult {
+    if got == wanted { Ok(()) } else { Err(Failure::new(format!("wanted {wanted:?}\n  got    {got:?}"))) }
+}
+
+/// It must be true.
+#[track_caller]
+pub(super) fn check(truth: bool, otherwise: impl std::fmt::Display) -> CaseResult {
+    if truth { Ok(()) } else { Err(Failure::new(otherwise)) }
+}
+
+/// The batch must have been applied.
+#[track_caller]
+pub(super) fn accepted(committed: Result<(), CommitError>) -> CaseResult {
+    committed.map_err(|error| Failure::new(format!("a batch that must pass was refused: {error:?}")))
+}
+
+/// The batch must have been refused by exactly this guard.
+#[track_caller]
+pub(super) fn refused(committed: Result<(), CommitError>, wanted: Conflict) -> CaseResult {
+    match committed {
+        Err(CommitError::Conflict(conflict)) if conflict == wanted => Ok(()),
+        other => Err(Failure::new(format!("wanted a refusal by {wanted:?}\n  got    {other:?}"))),
+    }
+}
+
+/// The batch must have been refused as a mistake of the caller.
+#[track_caller]
+pub(super) fn faulted(committed: Result<(), CommitError>) -> CaseResult {
+    match committed {
+        Err(CommitError::Store(StoreError::Fault(_))) => Ok(()),
+        other => Err(Failure::new(format!("wanted a fault\n  got    {other:?}"))),
+    }
+}
+
+pub(super) type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
+/// What a case works with.
+pub struct Lab {
+    pub(super) store: Arc<dyn Store>,
+    spawn: Spawn,
+    moment: Moment,
+    drawn: u32,
+}
+
+impl Lab {
+    pub(super) fn new(store: Arc<dyn Store>, spawn: Spawn) -> Self {
+        // Any instant will do; this one has microseconds.
+        let start = Timestamp::from_timestamp_micros(1_767_323_045_678_901).unwrap_or_default();
+        Self { store, spawn, moment: Moment::new(start, [7; 32]), drawn: 0 }
+    }
+
+    /// A fresh id, greater than all before.
+    pub(super) fn id<T: From<Uuid>>(&mut self) -> T {
+        self.moment.id()
+    }
+
+    /// A fresh number, for names.
+    pub(super) fn number(&mut self) -> u32 {
+        self.drawn += 1;
+        self.drawn
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.moment.now()
+    }
+
+    /// A second passes.
+    pub(super) fn tick(&mut self) -> Timestamp {
+        let seed = self.moment.secret();
+        self.moment = Moment::new(self.now() + TimeDelta::seconds(1), seed);
+        self.now()
+    }
+
+    /// The time of now and some seconds.
+    pub(super) fn after(&self, seconds: i64) -> Timestamp {
+        self.now() + TimeDelta::seconds(seconds)
+    }
+
+    pub(super) fn batch(&mut self, writes: impl IntoIterator<Item = Write>) -> Batch {
+        Batch { writes: writes.into_iter().collect(), ..Batch::new(&mut self.moment) }
+    }
+
+    pub(super) async fn commit(&mut self, writes: impl IntoIterator<Item = Write>) -> Result<(), CommitError> {
+        let batch = self.batch(writes);
+        self.submit(batch).await
+    }
+
+    /// Commits with requirements.
+    pub(super) async fn commit_if(
+        &mut self,
+        requires: impl IntoIterator<Item = Require>,
+        writes: impl IntoIterator<Item = Write>,
+    ) -> Result<(), CommitError> {
+        let batch = Batch { requires: requires.into_iter().collect(), ..self.batch(writes) };
+        self.submit(batch).await
+    }
+
+    pub(super) async fn submit(&self, batch: Batch) -> Result<(), CommitError> {
+        self.store.commit(Arc::new(batch)).await
+    }
+
+    /// Runs all at once, as truly concurrent as the spawner makes it.
+    pub(super) async fn race<T: Send + 'static>(
+        &self,
+        racers: impl IntoIterator<Item = BoxFuture<'static, T>>,
+    ) -> Vec<T> {
+        let spawned = racers.into_iter().map(|racer| {
+            let (running, outcome) = racer.remote_handle();
+            (self.spawn)(running.boxed());
+            outcome
+        });
+        // Collected first: every racer runs before the first is waited for.
+        let outcomes: Vec<_> = spawned.collect();
+        join_all(outcomes).await
+    }
+
+    /// Commits all at once.
+    pub(super) async fn race_batches(&self, batches: impl IntoIterator<Item = Batch>) -> Vec<Result<(), CommitError>> {
+        let racers = batches.into_iter().map(|batch| {
+            let store = Arc::clone(&self.store);
+            async move { store.commit(Arc::new(batch)).await }.boxed()
+        });
+        self.race(racers).await
+    }
+}
+
+/// Runs a future to its end on this thread: enough for a store that needs no particular runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        thread::park();
+    }
+}
