@@ -125,3 +125,53 @@ pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]
         version: 1,
     }
 }
+
+/// Writes a placed order into the shop of a test, with a pending payment by `manual`: each line's variant gets
+/// exactly the stock that the order needs at the default location, held for it.
+pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Payment {
+    use crate::inventory::operations::{StockLine, allocate, reserve};
+    use crate::inventory::{InventoryWrite, Movement, MovementReason, ReservationStatus, StockLevel};
+    use crate::payments::operations::begin;
+    let shop = &world.shop;
+    let held = if order.hold_until.is_some() { ReservationStatus::Held } else { ReservationStatus::Committed };
+    let system = crate::Actor::system();
+    let placed = shop.execute(&system, |mut moment| async move {
+        let location = shop.store().locations().await?.into_iter().next().expect("a new shop has a location");
+        let mut batch = crate::batch::Batch::new(&mut moment);
+        batch.write(super::OrdersWrite::Order(crate::batch::Change::Insert(order.clone())));
+        for item in &order.items {
+            let level = StockLevel {
+                variant_id: item.variant_id,
+                product_id: item.product_id,
+                sku: item.sku.clone(),
+                location_id: location.id,
+                on_hand: item.quantity,
+                reserved: 0,
+                low_stock_threshold: 0,
+                tracked: true,
+                backorder: false,
+            };
+            batch.write(InventoryWrite::InsertLevel(level.clone()));
+            batch.write(InventoryWrite::Movement(Movement {
+                id: moment.id(),
+                variant_id: item.variant_id,
+                sku: item.sku.clone(),
+                location_id: location.id,
+                delta: item.quantity,
+                reason: MovementReason::Received,
+                note: String::new(),
+                order_id: None,
+                created_at: moment.now(),
+            }));
+            let allocation = allocate(&[level], &item.sku, item.quantity)?;
+            let line =
+                StockLine { order_id: order.id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
+            reserve(&mut batch, &mut moment, line, &allocation, held);
+        }
+        let gateway = crate::payments::ManualGateway::default();
+        let payment = begin(&gateway, order.id, order.total, order.currency, &mut moment);
+        batch.write(crate::payments::PaymentsWrite::Payment(crate::batch::Change::Insert(payment.clone())));
+        Ok(crate::Decision { batch, reply: payment })
+    });
+    crate::testing::block_on(placed).unwrap()
+}

@@ -259,7 +259,7 @@ mod tests {
         serde_json::from_value::<MethodInput>(input).unwrap().check(None, Currency::USD)
     }
 
-    fn with_rate(rate: Value) -> Result<CheckedMethod> {
+    fn with_rate(rate: &Value) -> Result<CheckedMethod> {
         method(json!({"name": "Post", "zone_id": Uuid::from_u128(1), "rate": rate}))
     }
 
@@ -276,14 +276,17 @@ mod tests {
 
     #[test]
     fn every_kind_of_rate_is_read() {
-        assert_eq!(with_rate(json!({"type": "flat", "price": "4.9"})).unwrap().rate, Rate::Flat { price: Amount(490) });
+        assert_eq!(
+            with_rate(&json!({"type": "flat", "price": "4.9"})).unwrap().rate,
+            Rate::Flat { price: Amount(490) }
+        );
         let weight =
             json!({"type": "by_weight", "tiers": [{"up_to": 1000, "price": "4"}, {"up_to": null, "price": "9"}]});
         let steps = vec![Tier { up_to: Some(1000), price: Amount(400) }, Tier { up_to: None, price: Amount(900) }];
-        assert_eq!(with_rate(weight).unwrap().rate, Rate::ByWeight { tiers: steps });
+        assert_eq!(with_rate(&weight).unwrap().rate, Rate::ByWeight { tiers: steps });
         let subtotal = json!({"type": "by_subtotal", "tiers": [{"up_to": "20", "price": "4"}, {"price": "0"}]});
         let steps = vec![Tier { up_to: Some(2000), price: Amount(400) }, Tier { up_to: None, price: Amount(0) }];
-        assert_eq!(with_rate(subtotal).unwrap().rate, Rate::BySubtotal { tiers: steps });
+        assert_eq!(with_rate(&subtotal).unwrap().rate, Rate::BySubtotal { tiers: steps });
     }
 
     #[test]
@@ -307,7 +310,7 @@ mod tests {
                 vec!["rate.tiers.0.up_to", "rate.tiers.2.price", "rate.tiers.2.up_to"],
             ),
         ] {
-            assert_eq!(refused(with_rate(rate.clone())), fields, "{rate}");
+            assert_eq!(refused(with_rate(&rate)), fields, "{rate}");
         }
     }
 
