@@ -1,13 +1,17 @@
 //! Stock, reservations and the ledger.
 
+mod input;
 mod model;
 pub mod operations;
 mod repository;
 mod service;
+mod view;
 
+pub use input::{AdjustmentInput, LocationInput, StockInput, TransferInput};
 pub use model::{
     InventorySort, Location, Movement, MovementFilter, MovementReason, Reservation, ReservationFilter,
     ReservationStatus, StockDelta, StockFilter, StockLevel, StockSort,
 };
 pub use repository::{InventoryRepository, InventoryWrite, StockSettings};
 pub use service::Inventory;
+pub use view::{StockView, TransferView};

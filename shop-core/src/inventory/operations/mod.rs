@@ -6,13 +6,20 @@
 
 mod allocation;
 mod availability;
+mod ledger;
+mod locations;
 mod low_stock;
 mod reservations;
+mod settings;
 
 pub use allocation::{Allocation, allocate};
 pub use availability::{Availability, availability};
 pub use low_stock::LowStock;
 pub use reservations::{StockLine, commit_held, consume, end_reservations, reserve, restock};
+
+pub(crate) use ledger::{Adjustment, Stocked, Transfer, adjust, transfer};
+pub(crate) use locations::{ChangedLocation, change_location, create_location, delete_location};
+pub(crate) use settings::change_settings;
 
 #[cfg(test)]
 pub(crate) mod fixtures;

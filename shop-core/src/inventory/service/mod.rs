@@ -1,11 +1,15 @@
-//! The calls of this domain: each loads, decides and commits.
+//! The calls of this domain: each loads, decides and commits. Stock is staff's.
 
-use super::model::Location;
-use super::repository::InventoryWrite;
+mod changes;
+mod checks;
+mod locations;
+mod stock;
+
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::error::Result;
 use crate::execute::Decision;
+use crate::inventory::{InventoryWrite, Location};
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].

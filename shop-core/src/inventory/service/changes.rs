@@ -1,0 +1,109 @@
+//! Changes of stock that staff make.
+
+use super::checks::VariantName;
+use super::stock::view;
+use super::{Inventory, checks};
+use crate::actor::Actor;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::{LocationId, VariantId};
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::inventory::operations::{Stocked, adjust, change_settings, transfer};
+use crate::inventory::{AdjustmentInput, Movement, StockInput, StockView, TransferInput, TransferView};
+
+impl Inventory<'_> {
+    /// Changes the settings of a variant's stock at one location, or everywhere.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown variant; [`Error::Invalid`], also for an unknown location;
+    /// [`Error::InsufficientStock`] when counting would begin, or backorders end, with more reserved than is there;
+    /// those of [`Actor::require_staff`].
+    pub async fn change_stock(&self, actor: &Actor, variant_id: VariantId, input: StockInput) -> Result<StockView> {
+        actor.require_staff()?;
+        let settings = checks::settings(variant_id, input)?;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let name = VariantName::Id(variant_id);
+                let mut stocked = self.stocked(&name).await?.ok_or(Error::NotFound)?;
+                let place = self.place("location_id", settings.location_id).await?;
+                let mut batch = Batch::new(&mut moment);
+                change_settings(&mut batch, &mut stocked, place, &settings)?;
+                let reply = view(stocked, settings.location_id).ok_or(Error::NotFound)?;
+                Ok(Decision { batch, reply })
+            })
+            .await
+    }
+
+    /// Corrects what lies somewhere.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] when less would lie
+    /// there than is reserved; those of [`Actor::require_staff`] and of idempotency.
+    pub async fn adjust(
+        &self,
+        actor: &Actor,
+        input: AdjustmentInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Movement>> {
+        actor.require_staff()?;
+        let (name, location_id, adjustment) = &checks::adjustment(input)?;
+        self.shop
+            .execute_once(actor, "inventory.adjust", key, |mut moment| async move {
+                let stocked = self.named(name).await?;
+                let place = self.place("location_id", *location_id).await?;
+                let mut batch = Batch::new(&mut moment);
+                let reply = adjust(&mut batch, &mut moment, &stocked, place, adjustment)?;
+                Ok(Decision { batch, reply })
+            })
+            .await
+    }
+
+    /// Moves free stock to another location.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] when less is free
+    /// there; those of [`Actor::require_staff`] and of idempotency.
+    pub async fn transfer(
+        &self,
+        actor: &Actor,
+        input: TransferInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<TransferView>> {
+        actor.require_staff()?;
+        let (name, wanted) = &checks::transfer(input)?;
+        self.shop
+            .execute_once(actor, "inventory.transfer", key, |mut moment| async move {
+                let stocked = self.named(name).await?;
+                self.place("from_location_id", Some(wanted.from)).await?;
+                self.place("to_location_id", Some(wanted.to)).await?;
+                let mut batch = Batch::new(&mut moment);
+                let reply = transfer(&mut batch, &mut moment, &stocked, wanted)?;
+                Ok(Decision { batch, reply })
+            })
+            .await
+    }
+
+    async fn named(&self, name: &VariantName) -> Result<Stocked> {
+        let unknown = || Error::invalid(name.field(), "There is no such variant.");
+        self.stocked(name).await?.ok_or_else(unknown)
+    }
+
+    /// The named location, or the default one.
+    async fn place(&self, field: &str, id: Option<LocationId>) -> Result<LocationId> {
+        match id {
+            Some(id) => match self.shop.store().location(id).await? {
+                Some(location) => Ok(location.id),
+                None => Err(Error::invalid(field, "There is no such location.")),
+            },
+            None => self.default_location().await,
+        }
+    }
+
+    /// Where stock goes that names no place.
+    pub(crate) async fn default_location(&self) -> Result<LocationId> {
+        let locations = self.shop.store().locations().await?;
+        let default = locations.iter().find(|location| location.is_default);
+        default.map(|location| location.id).ok_or_else(|| Error::fault("the shop has no default location"))
+    }
+}

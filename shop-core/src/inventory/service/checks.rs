@@ -1,0 +1,196 @@
+//! Inputs as callers give them, checked: every wrong field is named at once.
+
+use crate::error::Result;
+use crate::field::{Checks, Field};
+use crate::id::{LocationId, VariantId};
+use crate::inventory::operations::{Adjustment, ChangedLocation, Transfer};
+use crate::inventory::{AdjustmentInput, LocationInput, MovementReason, StockInput, StockSettings, TransferInput};
+use crate::validate;
+
+/// The most of one thing that one call counts: far beyond any shop, and a thousand million of them still add up.
+pub(super) const MAX_COUNT: i64 = 1_000_000_000;
+const MAX_PRIORITY: i64 = 1_000_000;
+
+/// By what a variant is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum VariantName {
+    Id(VariantId),
+    Sku(String),
+}
+
+impl VariantName {
+    /// The field it came in.
+    pub(super) fn field(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "variant_id",
+            Self::Sku(_) => "sku",
+        }
+    }
+}
+
+/// `whole`: absent fields take their defaults, except those that name the location.
+pub(super) fn location(input: LocationInput, whole: bool) -> Result<ChangedLocation> {
+    let mut checks = Checks::new();
+    let name = if whole || !input.name.is_missing() {
+        checks.required("name", input.name, validate::text(1, 100))
+    } else {
+        None
+    };
+    let code = checks.optional("code", input.code, validate::slug);
+    let country = checks.change("country", input.country, validate::or_blank(validate::country));
+    let priority = checks.change("priority", input.priority, between(0, MAX_PRIORITY));
+    let is_default = checks.optional("is_default", input.is_default, Ok);
+    checks.finish()?;
+    let country = country.map(Option::flatten);
+    let priority = priority.map(Option::unwrap_or_default);
+    Ok(ChangedLocation {
+        name,
+        code,
+        country: if whole { Some(country.flatten()) } else { country },
+        priority: if whole { Some(priority.unwrap_or_default()) } else { priority },
+        is_default,
+    })
+}
+
+pub(super) fn settings(variant_id: VariantId, input: StockInput) -> Result<StockSettings> {
+    let mut checks = Checks::new();
+    let threshold = input.low_stock_threshold;
+    let settings = StockSettings {
+        variant_id,
+        location_id: checks.optional("location_id", input.location_id, Ok),
+        low_stock_threshold: checks.optional("low_stock_threshold", threshold, between(0, MAX_COUNT)),
+        tracked: checks.optional("tracked", input.tracked, Ok),
+        backorder: checks.optional("backorder", input.backorder, Ok),
+    };
+    checks.finish()?;
+    Ok(settings)
+}
+
+pub(super) fn adjustment(input: AdjustmentInput) -> Result<(VariantName, Option<LocationId>, Adjustment)> {
+    let mut checks = Checks::new();
+    let variant = variant_name(&mut checks, input.sku, input.variant_id);
+    let location = checks.optional("location_id", input.location_id, Ok);
+    let delta = checks.required("delta", input.delta, |delta| match delta {
+        0 => Err("Must not be 0.".to_owned()),
+        _ => between(-MAX_COUNT, MAX_COUNT)(delta),
+    });
+    let reason = checks.required("reason", input.reason, |reason| reason_of_staff(&reason));
+    let note = checks.optional("note", input.note, validate::note).unwrap_or_default();
+    match (variant, delta, reason) {
+        (Some(variant), Some(delta), Some(reason)) if checks.is_clean() => {
+            Ok((variant, location, Adjustment { delta, reason, note }))
+        }
+        _ => Err(checks.into_error()),
+    }
+}
+
+pub(super) fn transfer(input: TransferInput) -> Result<(VariantName, Transfer)> {
+    let mut checks = Checks::new();
+    let variant = variant_name(&mut checks, input.sku, input.variant_id);
+    let from = checks.required("from_location_id", input.from_location_id, Ok);
+    let to = checks.required("to_location_id", input.to_location_id, |to| {
+        if Some(to) == from { Err("Must be another location than from_location_id.".to_owned()) } else { Ok(to) }
+    });
+    let quantity = checks.required("quantity", input.quantity, between(1, MAX_COUNT));
+    let note = checks.optional("note", input.note, validate::note).unwrap_or_default();
+    match (variant, from, to, quantity) {
+        (Some(variant), Some(from), Some(to), Some(quantity)) if checks.is_clean() => {
+            Ok((variant, Transfer { from, to, quantity, note }))
+        }
+        _ => Err(checks.into_error()),
+    }
+}
+
+fn variant_name(checks: &mut Checks, sku: Field<String>, variant_id: Field<VariantId>) -> Option<VariantName> {
+    let absent = |missing: bool, null: bool| missing || null;
+    match (absent(sku.is_missing(), sku == Field::Null), absent(variant_id.is_missing(), variant_id == Field::Null)) {
+        (true, true) => checks.refuse("sku", "Give either sku or variant_id."),
+        (false, false) => checks.refuse("sku", "Give either sku or variant_id, not both."),
+        (false, true) => checks.required("sku", sku, validate::sku).map(VariantName::Sku),
+        (true, false) => checks.required("variant_id", variant_id, Ok).map(VariantName::Id),
+    }
+}
+
+fn reason_of_staff(reason: &str) -> Result<MovementReason, String> {
+    match reason {
+        "received" => Ok(MovementReason::Received),
+        "returned" => Ok(MovementReason::Returned),
+        "damaged" => Ok(MovementReason::Damaged),
+        "lost" => Ok(MovementReason::Lost),
+        "correction" => Ok(MovementReason::Correction),
+        _ => Err("Must be one of: received, returned, damaged, lost, correction.".to_owned()),
+    }
+}
+
+fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
+    move |value| {
+        if (min..=max).contains(&value) {
+            Ok(value)
+        } else {
+            Err(format!("Must be a whole number from {min} to {max}."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn named<T: std::fmt::Debug>(refused: Result<T>) -> Vec<String> {
+        match refused {
+            Err(Error::Invalid(invalid)) => invalid.fields.into_keys().collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        assert_eq!(named(adjustment(AdjustmentInput::default())), ["delta", "reason", "sku"]);
+        let input = AdjustmentInput {
+            sku: "A".into(),
+            variant_id: VariantId(uuid::Uuid::nil()).into(),
+            delta: 0.into(),
+            reason: "shipped".into(),
+            note: "x".repeat(2_001).into(),
+            location_id: Field::Wrong("Must be a UUID.".into()),
+        };
+        assert_eq!(named(adjustment(input)), ["delta", "location_id", "note", "reason", "sku"]);
+        let place = LocationId(uuid::Uuid::nil());
+        let input = TransferInput {
+            sku: "A".into(),
+            from_location_id: place.into(),
+            to_location_id: place.into(),
+            quantity: 0.into(),
+            ..TransferInput::default()
+        };
+        assert_eq!(named(transfer(input)), ["quantity", "to_location_id"]);
+        assert_eq!(named(location(LocationInput::default(), true)), ["name"]);
+        let input = LocationInput {
+            name: Field::Null,
+            code: "Not A Code".into(),
+            country: "ZZ".into(),
+            priority: (-1).into(),
+            is_default: Field::Wrong("Must be true or false.".into()),
+        };
+        assert_eq!(named(location(input, false)), ["code", "country", "is_default", "name", "priority"]);
+    }
+
+    #[test]
+    fn counts_are_bounded() {
+        for delta in [-MAX_COUNT - 1, MAX_COUNT + 1, i64::MIN, i64::MAX] {
+            let input =
+                AdjustmentInput { sku: "A".into(), delta: delta.into(), reason: "lost".into(), ..Default::default() };
+            assert_eq!(named(adjustment(input)), ["delta"]);
+        }
+    }
+
+    #[test]
+    fn a_whole_location_takes_defaults_and_a_part_keeps_what_is_there() {
+        let input = || LocationInput { name: "Main".into(), ..LocationInput::default() };
+        let whole = location(input(), true).unwrap();
+        assert_eq!((whole.country, whole.priority, whole.code), (Some(None), Some(0), None));
+        let part = location(input(), false).unwrap();
+        assert_eq!((part.country, part.priority, part.is_default), (None, None, None));
+    }
+}

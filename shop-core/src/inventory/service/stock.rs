@@ -1,0 +1,99 @@
+//! Reading stock, the ledger and reservations.
+
+use super::Inventory;
+use super::checks::VariantName;
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::id::{LocationId, VariantId};
+use crate::inventory::operations::Stocked;
+use crate::inventory::{
+    InventorySort, Movement, MovementFilter, Reservation, ReservationFilter, StockFilter, StockLevel, StockSort,
+    StockView,
+};
+use crate::page::{Page, PageRequest};
+
+impl Inventory<'_> {
+    /// The stock levels, one per variant and location.
+    ///
+    /// # Errors
+    /// Those of [`Actor::require_staff`].
+    pub async fn list_stock(
+        &self,
+        actor: &Actor,
+        filter: &StockFilter,
+        page: &PageRequest<StockSort>,
+    ) -> Result<Page<StockLevel>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_stock(filter, page).await?)
+    }
+
+    /// The stock of one variant: the totals over all locations, or that of one location.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such variant, or it has no level at this location; those of
+    /// [`Actor::require_staff`].
+    pub async fn stock(
+        &self,
+        actor: &Actor,
+        variant_id: VariantId,
+        location_id: Option<LocationId>,
+    ) -> Result<StockView> {
+        actor.require_staff()?;
+        let stocked = self.stocked(&VariantName::Id(variant_id)).await?.ok_or(Error::NotFound)?;
+        view(stocked, location_id).ok_or(Error::NotFound)
+    }
+
+    /// The ledger.
+    ///
+    /// # Errors
+    /// Those of [`Actor::require_staff`].
+    pub async fn list_movements(
+        &self,
+        actor: &Actor,
+        filter: &MovementFilter,
+        page: &PageRequest<InventorySort>,
+    ) -> Result<Page<Movement>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_movements(filter, page).await?)
+    }
+
+    /// What is and was held for orders.
+    ///
+    /// # Errors
+    /// Those of [`Actor::require_staff`].
+    pub async fn list_reservations(
+        &self,
+        actor: &Actor,
+        filter: &ReservationFilter,
+        page: &PageRequest<InventorySort>,
+    ) -> Result<Page<Reservation>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_reservations(filter, page).await?)
+    }
+
+    /// A variant and all its levels; `None` when there is no such variant.
+    pub(super) async fn stocked(&self, name: &VariantName) -> Result<Option<Stocked>> {
+        let store = self.shop.store();
+        let product = match name {
+            VariantName::Sku(sku) => store.product_by_sku(sku).await?,
+            VariantName::Id(id) => store.products_of_variants(&[*id]).await?.into_iter().next(),
+        };
+        let Some(product) = product else { return Ok(None) };
+        let product_id = product.id;
+        let variant = product.variants.into_iter().find(|variant| match name {
+            VariantName::Sku(sku) => variant.sku == *sku,
+            VariantName::Id(id) => variant.id == *id,
+        });
+        let Some(variant) = variant else { return Ok(None) };
+        let levels = store.stock_of(&[variant.id]).await?;
+        Ok(Some(Stocked { variant_id: variant.id, product_id, sku: variant.sku, levels }))
+    }
+}
+
+/// The totals, or one location's; `None` when nothing ever lay there.
+pub(super) fn view(stocked: Stocked, location_id: Option<LocationId>) -> Option<StockView> {
+    match location_id {
+        None => Some(StockView::totals(stocked.variant_id, stocked.sku, stocked.levels)),
+        Some(id) => stocked.levels.into_iter().find(|level| level.location_id == id).map(StockView::from),
+    }
+}
