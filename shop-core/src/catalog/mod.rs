@@ -1,10 +1,14 @@
 //! Products, variants and categories.
 
+mod input;
 mod model;
+mod operations;
 mod repository;
 mod search;
 mod service;
+mod view;
 
+pub use input::{CategoryInput, ImageInput, ProductInput, ProductQuery, VariantInput};
 pub use model::{
     Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,
     SearchDocument, Variant,
@@ -12,3 +16,4 @@ pub use model::{
 pub use repository::{CatalogRepository, CatalogWrite};
 pub use search::FoundProduct;
 pub use service::Catalog;
+pub use view::ProductView;

@@ -1,0 +1,31 @@
+//! The decisions about products and categories: plain functions from what was given and loaded to what is to be
+//! written.
+
+mod attributes;
+mod categories;
+mod check;
+mod products;
+mod skus;
+mod variants;
+
+pub(crate) use categories::{category_fields, change_category, create_category, delete_category};
+pub(crate) use check::{ProductFields, product_fields};
+pub(crate) use products::{archive, build, write_changed, write_new};
+
+/// How a call says what it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The thing is new: what is absent takes its default.
+    Create,
+    /// The thing is given whole: what is absent takes its default, except what names it (slug, sku).
+    Replace,
+    /// A part is given: what is absent stays.
+    Merge,
+}
+
+impl Mode {
+    /// True when what is absent takes its default.
+    pub(crate) fn is_whole(self) -> bool {
+        self != Self::Merge
+    }
+}

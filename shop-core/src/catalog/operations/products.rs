@@ -1,0 +1,187 @@
+//! What becomes of a product.
+
+use serde_json::json;
+
+use super::Mode;
+use super::check::ProductFields;
+use super::variants::merge;
+use crate::batch::{Batch, Change};
+use crate::catalog::{CatalogWrite, Product, ProductStatus, ProductView, Variant};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::id::LocationId;
+use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
+use crate::money::Currency;
+use crate::outbox::EventKind;
+
+/// The product as the fields make it: a new one, or the stored one changed. `slug` is a free one for a new product
+/// that names none.
+///
+/// # Errors
+/// [`Error::Invalid`] for variants that do not fit; [`Error::AlreadyExists`] for a sku that another of its variants
+/// has; [`Error::InvalidTransition`] when the shop's currency changed and not all prices are given anew.
+pub(crate) fn build(
+    stored: Option<&Product>,
+    fields: &ProductFields,
+    slug: Option<String>,
+    mode: Mode,
+    currency: Currency,
+    moment: &mut Moment,
+) -> Result<Product> {
+    let name = fields.name.as_deref().or(stored.map(|product| product.name.as_str())).unwrap_or_default();
+    let options = fields.options.as_deref().or(stored.map(|product| product.options.as_slice())).unwrap_or_default();
+    let variants = merge(stored, fields, name, options, mode, moment)?;
+    let slug = fields.slug.clone().or_else(|| stored.map(|product| product.slug.clone())).or(slug);
+    let currency = match stored {
+        Some(product) if product.currency != currency => recurrent(product, fields, currency)?,
+        _ => currency,
+    };
+    Ok(Product {
+        id: stored.map_or_else(|| moment.id(), |product| product.id),
+        slug: slug.unwrap_or_default(),
+        name: name.to_owned(),
+        description: take(fields.description.as_ref(), stored.map(|product| &product.description)),
+        status: fields.status.or(stored.map(|product| product.status)).unwrap_or(ProductStatus::Active),
+        category_id: fields.category_id.unwrap_or_else(|| stored.and_then(|product| product.category_id)),
+        currency,
+        options: options.to_vec(),
+        images: take(fields.images.as_ref(), stored.map(|product| &product.images)),
+        attributes: take(fields.attributes.as_ref(), stored.map(|product| &product.attributes)),
+        variants,
+        created_at: stored.map_or_else(|| moment.now(), |product| product.created_at),
+        updated_at: stored.map_or_else(|| moment.now(), |product| product.updated_at),
+        version: stored.map_or(1, |product| product.version),
+    })
+}
+
+fn take<T: Clone + Default>(given: Option<&T>, stored: Option<&T>) -> T {
+    given.or(stored).cloned().unwrap_or_default()
+}
+
+/// The currency of a product that was priced in another one: given prices are in the shop's of today.
+fn recurrent(product: &Product, fields: &ProductFields, currency: Currency) -> Result<Currency> {
+    let listed = fields.variants.as_deref().unwrap_or_default();
+    let any = fields.single.price.is_some() || listed.iter().any(|variant| variant.price.is_some());
+    let all = match listed {
+        [] => fields.single.price.is_some(),
+        [only] => only.price.or(fields.single.price).is_some(),
+        several => several.iter().all(|variant| variant.price.is_some()),
+    };
+    match (any, all) {
+        (false, _) => Ok(product.currency),
+        (true, true) => Ok(currency),
+        (true, false) => Err(Error::transition(format!(
+            "This product is priced in {}; give the prices of all its variants in {currency}.",
+            product.currency
+        ))),
+    }
+}
+
+/// Writes a new product with the stock of its variants at one location.
+pub(crate) fn write_new(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    product: Product,
+    fields: &ProductFields,
+    place: LocationId,
+) -> ProductView {
+    batch.write(CatalogWrite::Product(Change::Insert(product.clone())));
+    let mut levels = Vec::with_capacity(product.variants.len());
+    let listed = fields.variants.as_deref().unwrap_or_default();
+    for (index, variant) in product.variants.iter().enumerate() {
+        let alone = if product.variants.len() == 1 { fields.single.stock } else { None };
+        let stock = listed.get(index).and_then(|fields| fields.stock).or(alone).unwrap_or_default();
+        levels.push(open_level(batch, moment, &product, variant, place, stock));
+    }
+    tell(batch, moment, EventKind::ProductCreated, &product);
+    ProductView::new(product, &levels)
+}
+
+/// Writes a changed product; `levels` are those of its stored variants. What changed nothing is not written.
+pub(crate) fn write_changed(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    stored: &Product,
+    mut product: Product,
+    mut levels: Vec<StockLevel>,
+    place: LocationId,
+) -> ProductView {
+    if product == *stored {
+        return ProductView::new(product, &levels);
+    }
+    product.version = stored.version + 1;
+    product.updated_at = moment.now();
+    batch.write(CatalogWrite::Product(Change::Update(product.clone())));
+    for variant in product.variants.iter().filter(|variant| stored.variant(variant.id).is_none()) {
+        levels.push(open_level(batch, moment, &product, variant, place, 0));
+    }
+    let gone = product.status == ProductStatus::Archived && stored.status != ProductStatus::Archived;
+    let kind = if gone { EventKind::ProductDeleted } else { EventKind::ProductUpdated };
+    tell(batch, moment, kind, &product);
+    ProductView::new(product, &levels)
+}
+
+/// Takes a product out of the catalog. One that is out already stays as it is.
+pub(crate) fn archive(batch: &mut Batch, moment: &mut Moment, product: &Product) {
+    if product.status == ProductStatus::Archived {
+        return;
+    }
+    let archived = Product {
+        status: ProductStatus::Archived,
+        version: product.version + 1,
+        updated_at: moment.now(),
+        ..product.clone()
+    };
+    tell(batch, moment, EventKind::ProductDeleted, &archived);
+    batch.write(CatalogWrite::Product(Change::Update(archived)));
+}
+
+/// A tracked level of a new variant, its first goods booked as received.
+fn open_level(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    product: &Product,
+    variant: &Variant,
+    location_id: LocationId,
+    stock: i64,
+) -> StockLevel {
+    let level = StockLevel {
+        variant_id: variant.id,
+        product_id: product.id,
+        sku: variant.sku.clone(),
+        location_id,
+        on_hand: stock,
+        reserved: 0,
+        low_stock_threshold: 0,
+        tracked: true,
+        backorder: false,
+    };
+    batch.write(InventoryWrite::InsertLevel(level.clone()));
+    if stock != 0 {
+        batch.write(InventoryWrite::Movement(Movement {
+            id: moment.id(),
+            variant_id: variant.id,
+            sku: variant.sku.clone(),
+            location_id,
+            delta: stock,
+            reason: MovementReason::Received,
+            note: "Initial stock".to_owned(),
+            order_id: None,
+            created_at: moment.now(),
+        }));
+    }
+    level
+}
+
+fn tell(batch: &mut Batch, moment: &mut Moment, kind: EventKind, product: &Product) {
+    let data = json!({
+        "id": product.id,
+        "slug": product.slug,
+        "name": product.name,
+        "status": product.status,
+        "price": product.currency.format_amount(product.lowest_price()),
+        "currency": product.currency,
+        "version": product.version,
+    });
+    batch.event(moment, kind, product.id, data);
+}

@@ -1,0 +1,179 @@
+//! The variants of a product: how a given list meets the stored one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::Mode;
+use super::check::{ProductFields, VariantFields, standard_tax_class};
+use super::skus;
+use crate::catalog::{Product, Variant};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::field::Checks;
+use crate::money::Amount;
+use crate::text::caseless;
+
+/// The variants that a product has after a change: the offered ones in the given order, then the archived ones.
+pub(super) fn merge(
+    stored: Option<&Product>,
+    fields: &ProductFields,
+    name: &str,
+    options: &[String],
+    mode: Mode,
+    moment: &mut Moment,
+) -> Result<Vec<Variant>> {
+    let none = Vec::new();
+    let stored = stored.map_or(&none, |product| &product.variants);
+    let wanted = wanted(stored, fields, mode)?;
+    let mut checks = Checks::new();
+    let matched = matched(&mut checks, stored, &wanted);
+    let mut merged = Vec::with_capacity(wanted.len().max(stored.len()));
+    for (index, (fields, found)) in wanted.iter().zip(&matched).enumerate() {
+        let price = match (fields.price, found) {
+            (Some(price), _) => price,
+            (None, Some(found)) if mode == Mode::Merge => found.price,
+            _ => checks.refuse(&format!("variants.{index}.price"), "This field is required.").unwrap_or_default(),
+        };
+        merged.push(variant(fields, *found, price, mode, name, moment));
+    }
+    check_stored_combinations(&mut checks, options, &merged);
+    checks.finish()?;
+    for (variant, found) in merged.iter().zip(&matched) {
+        // A sku of this product that another of its variants has is not free either, archived or not.
+        let taken = |other: &&Variant| other.sku == variant.sku && found.is_none_or(|found| found.id != other.id);
+        if stored.iter().any(|other| taken(&other)) {
+            return Err(Error::AlreadyExists { field: "sku" });
+        }
+    }
+    let kept: HashSet<_> = merged.iter().map(|variant| variant.id).collect();
+    let archived = stored.iter().filter(|variant| !kept.contains(&variant.id));
+    merged.extend(archived.map(|variant| Variant { archived: true, ..variant.clone() }));
+    Ok(merged)
+}
+
+/// The list of what is wanted, whichever way it was given.
+fn wanted(stored: &[Variant], fields: &ProductFields, mode: Mode) -> Result<Vec<VariantFields>> {
+    let live: Vec<&Variant> = stored.iter().filter(|variant| !variant.archived).collect();
+    let single = &fields.single;
+    if let Some(variants) = &fields.variants {
+        return match variants.as_slice() {
+            [only] => Ok(vec![agreed(only, single)?]),
+            several => Ok(several.to_vec()),
+        };
+    }
+    if let [only] = live.as_slice() {
+        // The product's own fields speak of its one variant.
+        let options = if mode == Mode::Merge { None } else { Some(BTreeMap::new()) };
+        return Ok(vec![VariantFields { id: Some(only.id), options, ..single.clone() }]);
+    }
+    if mode.is_whole() {
+        return Ok(vec![VariantFields { options: Some(BTreeMap::new()), ..single.clone() }]);
+    }
+    if *single != VariantFields::default() && !echoes(single, &live) {
+        return Err(Error::invalid("variants", "This product has several variants; give them all."));
+    }
+    Ok(live.iter().map(|variant| VariantFields { id: Some(variant.id), ..VariantFields::default() }).collect())
+}
+
+/// Whether what was said of "the" variant is only what answers show of several: the lowest price.
+fn echoes(single: &VariantFields, live: &[&Variant]) -> bool {
+    let lowest = live.iter().map(|variant| variant.price).min();
+    *single == VariantFields { price: lowest, ..VariantFields::default() }
+}
+
+/// The one variant of the list, with what was said of it beside the list. Both may say the same; silence on one
+/// side leaves the word to the other, and two different values are a mistake that must not be decided by guessing.
+fn agreed(listed: &VariantFields, single: &VariantFields) -> Result<VariantFields> {
+    let mut checks = Checks::new();
+    let mut all = listed.clone();
+    macro_rules! agree {
+        ($($field:ident),+) => {$(
+            match (&listed.$field, &single.$field) {
+                (Some(here), Some(there)) if here != there => {
+                    let why = concat!("Differs from variants.0.", stringify!($field), ".");
+                    checks.refuse::<()>(stringify!($field), why);
+                }
+                (None, Some(there)) => all.$field = Some(there.clone()),
+                _ => {}
+            }
+        )+};
+    }
+    agree!(sku, price, compare_at_price, weight_grams, barcode, tax_class, stock);
+    checks.finish()?;
+    Ok(all)
+}
+
+/// Which stored variant each wanted one is: by id, then by sku.
+fn matched<'a>(checks: &mut Checks, stored: &'a [Variant], wanted: &[VariantFields]) -> Vec<Option<&'a Variant>> {
+    let named: HashSet<_> = wanted.iter().filter_map(|fields| fields.id).collect();
+    let find = |(index, fields): (usize, &VariantFields)| match (fields.id, &fields.sku) {
+        (Some(id), _) => {
+            let found = stored.iter().find(|variant| variant.id == id);
+            found.or_else(|| checks.refuse(&format!("variants.{index}.id"), "This product has no such variant."))
+        }
+        (None, Some(sku)) => stored.iter().find(|variant| variant.sku == *sku && !named.contains(&variant.id)),
+        (None, None) => None,
+    };
+    wanted.iter().enumerate().map(find).collect()
+}
+
+fn variant(
+    fields: &VariantFields,
+    found: Option<&Variant>,
+    price: Amount,
+    mode: Mode,
+    name: &str,
+    moment: &mut Moment,
+) -> Variant {
+    let kept = found.filter(|_| mode == Mode::Merge);
+    let options = fields.options.clone().or_else(|| kept.map(|kept| kept.options.clone())).unwrap_or_default();
+    let sku = fields.sku.clone().or_else(|| found.map(|found| found.sku.clone()));
+    let compare_at_price = fields.compare_at_price.unwrap_or_else(|| kept.and_then(|kept| kept.compare_at_price));
+    let barcode = fields.barcode.clone().unwrap_or_else(|| kept.and_then(|kept| kept.barcode.clone()));
+    let tax_class = fields.tax_class.clone().or_else(|| kept.map(|kept| kept.tax_class.clone()));
+    Variant {
+        id: found.map_or_else(|| moment.id(), |found| found.id),
+        sku: sku.unwrap_or_else(|| skus::draw(moment, name, &options)),
+        price,
+        compare_at_price,
+        options,
+        weight_grams: fields.weight_grams.or(kept.map(|kept| kept.weight_grams)).unwrap_or_default(),
+        barcode,
+        tax_class: tax_class.unwrap_or_else(standard_tax_class),
+        archived: false,
+    }
+}
+
+/// Each variant has a value of each option and no others, and no two have the same.
+pub(super) fn check_combinations(checks: &mut Checks, options: &[String], variants: &[VariantFields]) {
+    let nothing = BTreeMap::new();
+    let values = variants.iter().map(|fields| fields.options.as_ref().unwrap_or(&nothing));
+    judge_combinations(checks, options, values);
+}
+
+fn check_stored_combinations(checks: &mut Checks, options: &[String], variants: &[Variant]) {
+    judge_combinations(checks, options, variants.iter().map(|variant| &variant.options));
+}
+
+fn judge_combinations<'a>(
+    checks: &mut Checks,
+    options: &[String],
+    variants: impl Iterator<Item = &'a BTreeMap<String, String>>,
+) {
+    let mut seen: HashMap<Vec<String>, usize> = HashMap::new();
+    for (index, values) in variants.enumerate() {
+        let field = format!("variants.{index}.options");
+        let missing: Vec<_> = options.iter().filter(|option| !values.contains_key(*option)).cloned().collect();
+        if !missing.is_empty() {
+            checks.refuse::<()>(&field, format!("A value is missing for: {}.", missing.join(", ")));
+            continue;
+        }
+        if values.len() > options.len() {
+            checks.refuse::<()>(&field, "There are values for options that the product does not have.");
+            continue;
+        }
+        let combination = values.values().map(|value| caseless(value)).collect();
+        if let Some(first) = seen.insert(combination, index) {
+            checks.refuse::<()>(&field, format!("These are the options of variants.{first} too."));
+        }
+    }
+}

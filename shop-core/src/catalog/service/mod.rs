@@ -1,0 +1,26 @@
+//! The calls of this domain: each loads, decides and commits. Everybody reads what is offered, staff write.
+
+mod categories;
+mod products;
+mod reading;
+
+use uuid::Uuid;
+
+use crate::shop::Shop;
+
+/// The calls of this domain; see [`Shop`].
+#[derive(Debug, Clone, Copy)]
+pub struct Catalog<'a> {
+    shop: &'a Shop,
+}
+
+impl<'a> Catalog<'a> {
+    pub(crate) fn new(shop: &'a Shop) -> Self {
+        Self { shop }
+    }
+}
+
+/// What stands in an address: an id or a slug (no slug reads as an id).
+fn id_or_slug(name: &str) -> Result<Uuid, &str> {
+    Uuid::try_parse(name).map_err(|_| name)
+}
