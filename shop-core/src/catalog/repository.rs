@@ -46,7 +46,8 @@ pub trait CatalogRepository: Send + Sync {
 pub enum CatalogWrite {
     /// A product with all its variants. Never deleted, but archived. An update names every variant the product
     /// has: they are added or changed by id, their order is replaced, none is ever removed; and the words for search
-    /// are replaced ([`Product::search_document`]). The id of a variant is unique over all products
+    /// are replaced ([`Product::search_document`]). The stock levels of its variants take over their skus;
+    /// movements and reservations keep the sku of their time. The id of a variant is unique over all products
     /// ([`Unique::OtherId`](crate::batch::Unique::OtherId)).
     /// Unique: [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
     /// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).

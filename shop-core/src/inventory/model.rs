@@ -45,7 +45,7 @@ pub struct StockLevel {
     pub variant_id: VariantId,
     /// Its product.
     pub product_id: ProductId,
-    /// Its sku (it never changes for a variant that has stock).
+    /// Its sku of today.
     pub sku: String,
     /// Where.
     pub location_id: LocationId,

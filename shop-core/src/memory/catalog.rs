@@ -14,6 +14,7 @@ use crate::catalog::{
     ProductSort,
 };
 use crate::id::{CategoryId, ProductId, VariantId};
+use crate::inventory::StockLevel;
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -34,7 +35,11 @@ impl State {
         match write {
             CatalogWrite::Product(product) => {
                 never_deleted(product)?;
-                change(&mut self.products, &mut self.uniques, product, product_keys)
+                change(&mut self.products, &mut self.uniques, product, product_keys)?;
+                if let Change::Update(product) = product {
+                    self.rename_levels(product);
+                }
+                Ok(())
             }
             CatalogWrite::Category(category) => {
                 let parent = match category {
@@ -53,6 +58,17 @@ impl State {
                 }
                 self.tree_version.put((), from.saturating_add(1));
                 Ok(())
+            }
+        }
+    }
+
+    /// The levels of renamed variants take over the new sku.
+    fn rename_levels(&mut self, product: &Product) {
+        let sku_of = |id| product.variant(id).map(|variant| variant.sku.as_str());
+        let stale = self.levels.keys_where(|level| sku_of(level.variant_id).is_some_and(|sku| sku != level.sku));
+        for key in stale {
+            if let (Some(level), Some(sku)) = (self.levels.get(&key).cloned(), sku_of(key.0)) {
+                self.levels.put(key, StockLevel { sku: sku.to_owned(), ..level });
             }
         }
     }

@@ -3,6 +3,8 @@
 mod categories;
 mod products;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use uuid::Uuid;
 

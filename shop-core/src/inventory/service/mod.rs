@@ -4,6 +4,8 @@ mod changes;
 mod checks;
 mod locations;
 mod stock;
+#[cfg(test)]
+mod tests;
 
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};

@@ -1,0 +1,166 @@
+use crate::actor::Actor;
+use crate::catalog::ProductInput;
+use crate::error::{Error, Result};
+use crate::field::Field;
+use crate::id::{LocationId, VariantId};
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::inventory::{
+    AdjustmentInput, Location, LocationInput, Movement, MovementFilter, StockFilter, StockInput, TransferInput,
+};
+use crate::page::PageRequest;
+use crate::testing::{World, block_on, world};
+
+fn stocked(world: &World, stock: i64) -> VariantId {
+    let input = ProductInput {
+        name: "Tea".into(),
+        price: "1".into(),
+        sku: "TEA".into(),
+        stock: stock.into(),
+        ..ProductInput::default()
+    };
+    block_on(world.shop.catalog().create_product(&Actor::system(), input)).unwrap().product.variants[0].id
+}
+
+fn location(world: &World, name: &str) -> Location {
+    let input = LocationInput { name: name.into(), ..LocationInput::default() };
+    block_on(world.shop.inventory().create_location(&Actor::system(), input)).unwrap()
+}
+
+fn adjust(world: &World, delta: i64, place: Option<LocationId>) -> Result<Movement> {
+    let input = AdjustmentInput {
+        sku: "TEA".into(),
+        delta: delta.into(),
+        reason: "correction".into(),
+        location_id: place.map_or(Field::Missing, Field::Given),
+        ..AdjustmentInput::default()
+    };
+    block_on(world.shop.inventory().adjust(&Actor::system(), input, None)).map(|done: Replayable<_>| done.value)
+}
+
+fn on_hand(world: &World, variant: VariantId, place: Option<LocationId>) -> i64 {
+    block_on(world.shop.inventory().stock(&Actor::system(), variant, place)).unwrap().on_hand
+}
+
+#[test]
+fn adjustments_are_booked_at_the_default_location_or_the_named_one() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    let store = location(&world, "Store");
+    assert_eq!(adjust(&world, -2, None).unwrap().delta, -2);
+    adjust(&world, 4, Some(store.id)).unwrap();
+    assert_eq!((on_hand(&world, variant, None), on_hand(&world, variant, Some(store.id))), (7, 4));
+    assert!(matches!(adjust(&world, -5, Some(store.id)), Err(Error::InsufficientStock { .. })));
+    let unknown = LocationId(uuid::Uuid::nil());
+    assert!(matches!(adjust(&world, 1, Some(unknown)), Err(Error::Invalid(_))));
+    let movements = block_on(world.shop.inventory().list_movements(
+        &Actor::system(),
+        &MovementFilter::default(),
+        &PageRequest::default(),
+    ));
+    assert_eq!(movements.unwrap().items.iter().map(|movement| movement.delta).sum::<i64>(), 7);
+}
+
+#[test]
+fn an_adjustment_happens_once_per_key() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    let key = |delta: i64| IdempotencyKey::new("k", &serde_json::json!({ "delta": delta })).unwrap();
+    let call = |delta: i64| {
+        let input = AdjustmentInput {
+            variant_id: variant.into(),
+            delta: delta.into(),
+            reason: "received".into(),
+            ..AdjustmentInput::default()
+        };
+        block_on(world.shop.inventory().adjust(&Actor::system(), input, Some(&key(delta))))
+    };
+    let first = call(3).unwrap();
+    let second = call(3).unwrap();
+    assert_eq!((first.replayed, second.replayed, on_hand(&world, variant, None)), (false, true, 8));
+    assert_eq!(first.value, second.value);
+    assert!(matches!(call(4), Err(Error::IdempotencyMismatch)));
+}
+
+#[test]
+fn stock_moves_between_locations() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    let main = block_on(world.shop.store().locations()).unwrap()[0].id;
+    let store = location(&world, "Store");
+    let call = |quantity: i64| {
+        let input = TransferInput {
+            sku: "TEA".into(),
+            from_location_id: main.into(),
+            to_location_id: store.id.into(),
+            quantity: quantity.into(),
+            ..TransferInput::default()
+        };
+        block_on(world.shop.inventory().transfer(&Actor::system(), input, None))
+    };
+    let done = call(2).unwrap().value;
+    assert_eq!((done.outgoing.delta, done.incoming.delta), (-2, 2));
+    assert_eq!((on_hand(&world, variant, Some(main)), on_hand(&world, variant, Some(store.id))), (3, 2));
+    assert!(matches!(call(4), Err(Error::InsufficientStock { .. })));
+}
+
+#[test]
+fn a_location_with_stock_stays() {
+    let world = world();
+    stocked(&world, 1);
+    let inventory = world.shop.inventory();
+    let store = location(&world, "Store");
+    let delete = |id| block_on(inventory.delete_location(&Actor::system(), id));
+    adjust(&world, 4, Some(store.id)).unwrap();
+    assert!(matches!(delete(store.id), Err(Error::InUse { .. })));
+    adjust(&world, -4, Some(store.id)).unwrap();
+    delete(store.id).unwrap();
+    assert!(matches!(delete(store.id), Err(Error::NotFound)));
+    let main = block_on(world.shop.store().locations()).unwrap()[0].id;
+    assert!(matches!(delete(main), Err(Error::InUse { .. })));
+    let new = location(&world, "New");
+    let default = LocationInput { is_default: true.into(), ..LocationInput::default() };
+    let changed = block_on(inventory.change_location(&Actor::system(), new.id, default, false)).unwrap();
+    assert!(changed.is_default);
+    assert!(!block_on(inventory.location(&Actor::system(), main)).unwrap().is_default);
+}
+
+#[test]
+fn settings_are_changed_everywhere_or_in_one_place() {
+    let world = world();
+    let variant = stocked(&world, 1);
+    let store = location(&world, "Store");
+    adjust(&world, 1, Some(store.id)).unwrap();
+    let change = |input| block_on(world.shop.inventory().change_stock(&Actor::system(), variant, input));
+    let all = StockInput { low_stock_threshold: 5.into(), tracked: false.into(), ..StockInput::default() };
+    let view = change(all).unwrap();
+    assert_eq!((view.low_stock_threshold, view.tracked, view.locations.len(), view.on_hand), (5, false, 2, 2));
+    let one = StockInput { tracked: true.into(), location_id: store.id.into(), ..StockInput::default() };
+    let view = change(one).unwrap();
+    assert_eq!((view.tracked, view.location_id), (true, Some(store.id)));
+    let low = StockFilter { low: true, ..StockFilter::default() };
+    let levels = block_on(world.shop.inventory().list_stock(&Actor::system(), &low, &PageRequest::default()));
+    assert_eq!(levels.unwrap().items.len(), 1);
+    let wrong = StockInput { low_stock_threshold: (-1).into(), ..StockInput::default() };
+    assert!(matches!(change(wrong), Err(Error::Invalid(_))));
+    let unknown = VariantId(uuid::Uuid::nil());
+    let refused = block_on(world.shop.inventory().change_stock(&Actor::system(), unknown, StockInput::default()));
+    assert!(matches!(refused, Err(Error::NotFound)));
+}
+
+#[test]
+fn stock_is_staffs() {
+    let world = world();
+    let variant = stocked(&world, 1);
+    let inventory = world.shop.inventory();
+    let customer = world.customer("ada");
+    let refused = [
+        block_on(inventory.stock(&customer, variant, None)).map(drop),
+        block_on(inventory.adjust(&customer, AdjustmentInput::default(), None)).map(drop),
+        block_on(inventory.transfer(&customer, TransferInput::default(), None)).map(drop),
+        block_on(inventory.list_locations(&customer, &PageRequest::default())).map(drop),
+        block_on(inventory.create_location(&customer, LocationInput::default())).map(drop),
+    ];
+    assert!(refused.iter().all(|result| matches!(result, Err(Error::PermissionDenied))));
+    let nobody = block_on(inventory.stock(&Actor::anonymous(), variant, None));
+    assert!(matches!(nobody, Err(Error::NotAuthenticated)));
+}
