@@ -17,7 +17,7 @@ use crate::money::Currency;
 use crate::orders::Orders;
 use crate::outbox::{MAIL, Subscriber, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
-use crate::secret::Keys;
+use crate::secret::{Keys, Secret};
 use crate::shipping::Shipping;
 use crate::store::Store;
 use crate::wake::Wake;
@@ -135,6 +135,13 @@ impl Shop {
     #[must_use]
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory::new(self)
+    }
+
+    /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a
+    /// session, say. Compare with [`Secret::matches`].
+    #[must_use]
+    pub fn tag(&self, purpose: &str, message: &[u8]) -> Secret {
+        self.keys().tag(purpose, message)
     }
 
     /// Who delivers what the other calls leave in the outbox.

@@ -8,20 +8,20 @@ use futures_util::task::AtomicWaker;
 
 /// A bell that one waiter hears; a ring while nobody waits is kept.
 #[derive(Debug, Default)]
-pub struct Wake {
+pub(crate) struct Wake {
     rung: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Wake {
     /// Wakes the waiter, now or at its next wait.
-    pub fn ring(&self) {
+    pub(crate) fn ring(&self) {
         self.rung.store(true, Ordering::Release);
         self.waker.wake();
     }
 
     /// Waits for a ring since the last wait.
-    pub async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         poll_fn(|context| {
             self.waker.register(context.waker());
             if self.rung.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }

@@ -3,6 +3,7 @@
 //! | argument of a handler | who passes | else |
 //! | --- | --- | --- |
 //! | [`Caller`] | anybody | 401 for a token that is not valid |
+//! | [`Guest`] | anybody, and nobody is known but the holder of a cart's token | |
 //! | [`User`] | signed-in people | 401 |
 //! | [`Staff`] | staff | 401, 403 |
 //!
@@ -10,9 +11,11 @@
 //! body. The core judges again, with the same words; what is judged here spares it the body.
 //!
 //! A token comes in `Authorization: Bearer`, a guest's in `X-Cart-Token` and `X-Order-Token`. An `Authorization`
-//! header that holds no bearer token is refused, never taken for nobody.
+//! header that holds no bearer token is refused, never taken for nobody. In cookie mode ([`crate::cookies`]) a cookie
+//! stands in for a missing header.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody};
@@ -21,12 +24,18 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use shop_core::shop::Tokens;
 use shop_core::{Actor, Error, Shop};
 
+use crate::cookies::{self, CookieMode};
 use crate::openapi::{BEARER, CART_TOKEN, ORDER_TOKEN, STAFF};
 use crate::problem::{Problem, Result};
 
 /// Anybody, known or not, with whatever guest's tokens they hold.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Actor);
+
+/// Whoever holds a guest's cart, and nobody else: for routes where people say in the body who they are. Neither an
+/// `Authorization` header nor a cookie is looked at.
+#[derive(Debug, Clone)]
+pub struct Guest(pub Actor);
 
 /// A signed-in person.
 #[derive(Debug, Clone)]
@@ -37,7 +46,7 @@ pub struct User(pub Actor);
 pub struct Staff(pub Actor);
 
 macro_rules! extractors {
-    ($($name:ident, schemes: $schemes:expr, public: $public:literal, judge: $judge:expr;)+) => {$(
+    ($($name:ident, schemes: $schemes:expr, public: $public:literal, identify: $identify:ident, judge: $judge:expr;)+) => {$(
         impl Deref for $name {
             type Target = Actor;
 
@@ -70,7 +79,7 @@ macro_rules! extractors {
                 _body: &mut RequestBody,
                 _options: ExtractParamOptions<()>,
             ) -> poem::Result<Self> {
-                let actor = identify(request).await?;
+                let actor = $identify(request).await?;
                 let judge: fn(&Actor) -> shop_core::Result<()> = $judge;
                 judge(&actor).map_err(Problem::from)?;
                 Ok(Self(actor))
@@ -80,18 +89,52 @@ macro_rules! extractors {
 }
 
 extractors! {
-    Caller, schemes: [BEARER, CART_TOKEN, ORDER_TOKEN], public: true, judge: |_| Ok(());
-    User, schemes: [BEARER], public: false, judge: |actor| actor.require_user().map(drop);
-    Staff, schemes: [STAFF], public: false, judge: Actor::require_staff;
+    Caller, schemes: [BEARER, CART_TOKEN, ORDER_TOKEN], public: true, identify: anybody, judge: |_| Ok(());
+    Guest, schemes: [CART_TOKEN], public: true, identify: guest, judge: |_| Ok(());
+    User, schemes: [BEARER], public: false, identify: somebody, judge: |actor| actor.require_user().map(drop);
+    Staff, schemes: [STAFF], public: false, identify: somebody, judge: Actor::require_staff;
 }
 
 /// The shop is in every request's data (see [`crate::site`]).
-async fn identify(request: &Request) -> Result<Actor> {
-    let shop = request.data::<Shop>().ok_or_else(|| Problem::fault("the site has no shop"))?;
+fn shop(request: &Request) -> Result<&Shop> {
+    request.data::<Shop>().ok_or_else(|| Problem::fault("the site has no shop"))
+}
+
+/// The holder of a cart's token.
+async fn guest(request: &Request) -> Result<Actor> {
+    let tokens = Tokens { cart: text(request.headers(), "x-cart-token"), ..Tokens::default() };
+    Ok(shop(request)?.identify(tokens).await?)
+}
+
+/// Where nobody need be known: a cookie whose time is over is as good as none, since its page cannot help sending it.
+async fn anybody(request: &Request) -> Result<Actor> {
+    identify(request, true).await
+}
+
+/// Where somebody must be known.
+async fn somebody(request: &Request) -> Result<Actor> {
+    identify(request, false).await
+}
+
+async fn identify(request: &Request, pardons_cookies: bool) -> Result<Actor> {
+    let shop = shop(request)?;
     let headers = request.headers();
     let tokens =
         Tokens { access: bearer(headers)?, cart: text(headers, "x-cart-token"), order: text(headers, "x-order-token") };
-    Ok(shop.identify(tokens).await?)
+    let cookie_mode = request.data::<Arc<CookieMode>>().filter(|_| tokens.access.is_none());
+    let Some((mode, access)) = cookie_mode.and_then(|mode| Some((mode, cookies::access(request)?))) else {
+        return Ok(shop.identify(tokens).await?);
+    };
+    match shop.identify(Tokens { access: Some(access), ..tokens }).await {
+        Ok(actor) => {
+            if let Some(session) = actor.signed_in().and_then(|person| person.session_id) {
+                mode.guard(request, shop, session)?;
+            }
+            Ok(actor)
+        }
+        Err(Error::TokenNotValid) if pardons_cookies => Ok(shop.identify(tokens).await?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The bearer token, if there is an `Authorization` header at all (RFC 6750, 2.1; the scheme's case is free).

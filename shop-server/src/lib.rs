@@ -68,6 +68,7 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod cookies;
 pub mod edge;
 pub mod field;
 pub mod health;

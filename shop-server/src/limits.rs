@@ -13,7 +13,7 @@ use std::time::Duration;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use poem::web::RemoteAddr;
-use poem::{Addr, Request};
+use poem::{Addr, FromRequest, Request, RequestBody};
 
 use crate::problem::{Problem, Result};
 
@@ -88,6 +88,23 @@ impl Limits {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
+    }
+}
+
+/// Where a request comes from. Take it as a handler's argument.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(Option<IpAddr>);
+
+impl Client {
+    /// Its address, when it came over a network.
+    pub fn address(self) -> Option<IpAddr> {
+        self.0
+    }
+}
+
+impl<'a> FromRequest<'a> for Client {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(address(request)))
     }
 }
 

@@ -7,6 +7,7 @@ use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse, Request,
 use poem_openapi::{OpenApi, OpenApiService};
 use shop_core::Shop;
 
+use crate::cookies::CookieMode;
 use crate::edge::{Cors, Edge, Metrics, Routes};
 use crate::health::{self, Health};
 use crate::openapi::{Document, docs};
@@ -21,6 +22,8 @@ pub struct Options {
     pub metrics: Option<Metrics>,
     /// The shop, for [`crate::auth`] and handlers; a site without one serves only what needs none.
     pub shop: Option<Shop>,
+    /// Cookies for browsers, in cookie mode.
+    pub cookies: Option<Arc<CookieMode>>,
 }
 
 /// The API under its document's paths, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
@@ -38,6 +41,7 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
         api: OpenApiService::new(api, "", "").into_endpoint(),
         beside: beside(&document, Arc::clone(&options.health), options.metrics),
         shop: options.shop,
+        cookies: options.cookies,
     };
     Edge::new(site, options.cors, Arc::new(routes), options.health)
 }
@@ -51,6 +55,7 @@ struct Site<A> {
     api: A,
     beside: Route,
     shop: Option<Shop>,
+    cookies: Option<Arc<CookieMode>>,
 }
 
 impl<A: Endpoint<Output = Response>> Endpoint for Site<A> {
@@ -62,6 +67,9 @@ impl<A: Endpoint<Output = Response>> Endpoint for Site<A> {
         }
         if let Some(shop) = &self.shop {
             request.set_data(shop.clone());
+        }
+        if let Some(cookies) = &self.cookies {
+            request.set_data(Arc::clone(cookies));
         }
         self.api.call(request).await
     }

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::{self, Context};
 use crate::config::{Config, ConfigError, secret_key};
+use crate::cookies::CookieMode;
 use crate::edge::{Cors, Metrics};
 use crate::health::Health;
 use crate::limits::Limits;
@@ -64,13 +65,15 @@ pub async fn serve_on(listener: TcpListener, config: &Config, shop: &Shop, until
         let shop = storage.clone();
         Box::pin(async move { shop.store().ping().await.map_err(BoxError::from) })
     })));
+    let cookies = CookieMode::new(config).map(Arc::new);
     let options = Options {
         cors: Cors::new(config.cors_allowed_origins.clone(), config.auth_cookies),
         health: Arc::clone(&health),
         metrics: metrics.clone(),
         shop: Some(shop.clone()),
+        cookies: cookies.clone(),
     };
-    let context = Context { shop: shop.clone(), limits: Arc::clone(&limits) };
+    let context = Context { shop: shop.clone(), limits: Arc::clone(&limits), cookies };
     let endpoint = site(api::all(&context), options);
     let upkeep = tokio::spawn(async move {
         let mut ticks = interval(UPKEEP);
@@ -83,6 +86,11 @@ pub async fn serve_on(listener: TcpListener, config: &Config, shop: &Shop, until
             limits.sweep();
         }
     });
+    let worker = tokio::spawn({
+        let shop = shop.clone();
+        async move { shop.worker().run(tokio::time::sleep).await }
+    });
     serve::serve(listener, endpoint, health, until).await;
     upkeep.abort();
+    worker.abort();
 }

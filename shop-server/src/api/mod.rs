@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use shop_core::Shop;
 
+use crate::cookies::CookieMode;
 use crate::limits::Limits;
+
+mod accounts;
 
 /// What every domain's endpoints are made from.
 #[derive(Clone)]
@@ -13,18 +16,14 @@ pub struct Context {
     pub shop: Shop,
     /// Limits on tries.
     pub limits: Arc<Limits>,
+    /// Cookies for browsers, in cookie mode.
+    pub cookies: Option<Arc<CookieMode>>,
 }
 
 /// The endpoints of all domains: a tuple with one type per domain (poem-openapi takes up to sixteen).
-pub type Api = NoDomain;
-
-/// Stands in while no domain has endpoints; goes with the first one.
-pub struct NoDomain;
-
-#[poem_openapi::OpenApi]
-impl NoDomain {}
+pub type Api = (accounts::Accounts, accounts::People);
 
 /// Makes the endpoints of all domains.
-pub fn all(_context: &Context) -> Api {
-    NoDomain
+pub fn all(context: &Context) -> Api {
+    (accounts::Accounts(context.clone()), accounts::People(context.clone()))
 }

@@ -10,6 +10,7 @@ use crate::accounts::view::{SignIn, TokenPair};
 use crate::actor::{Actor, SignedIn};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::id::SessionId;
 use crate::secret::{Secret, hash_token};
 
 impl Accounts<'_> {
@@ -113,6 +114,15 @@ impl Accounts<'_> {
         let (session, _) = self.live_session(token.expose(), None, now).await?;
         let used_up = claims.kind == Kind::Refresh && hash_token(token.expose()) != session.refresh_hash;
         if used_up { Err(Error::TokenNotValid) } else { Ok(()) }
+    }
+
+    /// The session that a refresh token was signed for, whether it still lives or not. Costs no read.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] when it is not a refresh token of this shop, or is over.
+    pub fn session_of(&self, token: &Secret) -> Result<SessionId> {
+        let now = self.shop.moment().now();
+        Ok(self.shop.signer().read(token.expose(), Some(Kind::Refresh), now)?.session)
     }
 
     /// Ends the session of a refresh token.

@@ -93,6 +93,7 @@ impl Server {
             health: Arc::clone(&health),
             metrics: Metrics::install(),
             shop,
+            cookies: None,
         };
         let endpoint = site(api, options);
         Self::spawn(|listener, stop| serve(listener, endpoint, health, stop)).await

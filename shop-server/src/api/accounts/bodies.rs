@@ -1,0 +1,294 @@
+//! What is sent to accounts, and what comes back.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde::Serialize;
+use shop_core::accounts::{
+    ChangePasswordInput, EmailInput, Profile, ProfileInput, RegisterInput, SignInInput, StandingInput, TokenPair,
+    VerifyOtpInput,
+};
+use uuid::Uuid;
+
+use crate::field::{Nullable, Optional, Required};
+
+/// Somebody wants an account.
+#[derive(Debug, Object)]
+pub struct RegisterRequest {
+    email: Required<String>,
+    password: Required<String>,
+    username: Nullable<String>,
+    first_name: Optional<String>,
+    last_name: Optional<String>,
+    phone: Optional<String>,
+}
+
+impl From<RegisterRequest> for RegisterInput {
+    fn from(request: RegisterRequest) -> Self {
+        Self {
+            email: request.email.into(),
+            password: request.password.into_field(),
+            username: request.username.into(),
+            first_name: request.first_name.into(),
+            last_name: request.last_name.into(),
+            phone: request.phone.into(),
+        }
+    }
+}
+
+/// Where the code was mailed.
+#[derive(Debug, Object, Serialize)]
+pub struct Registered {
+    email: String,
+    detail: String,
+}
+
+impl From<String> for Registered {
+    fn from(email: String) -> Self {
+        Self { email, detail: "A code was sent to this address; confirm the address with it.".to_owned() }
+    }
+}
+
+/// A code that was mailed.
+#[derive(Debug, Object)]
+pub struct VerifyOtpRequest {
+    email: Required<String>,
+    /// Six digits.
+    otp: Required<String>,
+}
+
+impl VerifyOtpRequest {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.email.0.given().map(String::as_str)
+    }
+}
+
+impl From<VerifyOtpRequest> for VerifyOtpInput {
+    fn from(request: VerifyOtpRequest) -> Self {
+        Self { email: request.email.into(), otp: request.otp.into_field() }
+    }
+}
+
+/// An address.
+#[derive(Debug, Object)]
+pub struct EmailRequest {
+    email: Required<String>,
+}
+
+impl EmailRequest {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.email.0.given().map(String::as_str)
+    }
+}
+
+impl RegisterRequest {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.email.0.given().map(String::as_str)
+    }
+}
+
+impl From<EmailRequest> for EmailInput {
+    fn from(request: EmailRequest) -> Self {
+        Self { email: request.email.into() }
+    }
+}
+
+/// A sentence for the person.
+#[derive(Debug, Object, Serialize)]
+pub struct Detail {
+    detail: String,
+}
+
+impl From<&str> for Detail {
+    fn from(detail: &str) -> Self {
+        Self { detail: detail.to_owned() }
+    }
+}
+
+/// A name and a password: `email`, or `username`, in which an e-mail address works, too.
+#[derive(Debug, Object)]
+pub struct LoginRequest {
+    email: Optional<String>,
+    username: Optional<String>,
+    password: Required<String>,
+}
+
+impl LoginRequest {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.email.0.given().or_else(|| self.username.0.given()).map(String::as_str)
+    }
+}
+
+impl From<LoginRequest> for SignInInput {
+    fn from(request: LoginRequest) -> Self {
+        Self { email: request.email.into(), username: request.username.into(), password: request.password.into_field() }
+    }
+}
+
+/// A username, or an e-mail address in its place, and a password.
+#[derive(Debug, Object)]
+pub struct TokenRequest {
+    username: Required<String>,
+    /// In place of `username`.
+    email: Optional<String>,
+    password: Required<String>,
+}
+
+impl TokenRequest {
+    pub(super) fn account(&self) -> Option<&str> {
+        self.email.0.given().or_else(|| self.username.0.given()).map(String::as_str)
+    }
+}
+
+impl From<TokenRequest> for SignInInput {
+    fn from(request: TokenRequest) -> Self {
+        Self { email: request.email.into(), username: request.username.into(), password: request.password.into_field() }
+    }
+}
+
+/// The tokens of a session.
+#[derive(Debug, Object, Serialize)]
+pub struct Tokens {
+    access: String,
+    refresh: String,
+}
+
+impl From<&TokenPair> for Tokens {
+    fn from(tokens: &TokenPair) -> Self {
+        Self { access: tokens.access.expose().to_owned(), refresh: tokens.refresh.expose().to_owned() }
+    }
+}
+
+/// A new session, and whose it is.
+#[derive(Debug, Object, Serialize)]
+pub struct Login {
+    access: String,
+    refresh: String,
+    user: UserBody,
+}
+
+impl Login {
+    pub(super) fn new(tokens: &TokenPair, user: Profile) -> Self {
+        let Tokens { access, refresh } = tokens.into();
+        Self { access, refresh, user: user.into() }
+    }
+}
+
+/// A changed password, and the session that goes on.
+#[derive(Debug, Object, Serialize)]
+pub struct PasswordChanged {
+    detail: String,
+    access: String,
+    refresh: String,
+}
+
+impl From<&TokenPair> for PasswordChanged {
+    fn from(tokens: &TokenPair) -> Self {
+        let Tokens { access, refresh } = tokens.into();
+        Self { detail: "The password was changed.".to_owned(), access, refresh }
+    }
+}
+
+/// A refresh token; in cookie mode the cookie stands in for an empty body.
+#[derive(Debug, Object)]
+pub struct RefreshRequest {
+    pub(super) refresh: Required<String>,
+}
+
+/// An access or refresh token.
+#[derive(Debug, Object)]
+pub struct VerifyTokenRequest {
+    pub(super) token: Required<String>,
+}
+
+/// Nothing to say.
+#[derive(Debug, Object, Serialize)]
+pub struct Nothing {}
+
+/// The password of now, and the next one.
+#[derive(Debug, Object)]
+pub struct ChangePasswordRequest {
+    old_password: Required<String>,
+    new_password: Required<String>,
+}
+
+impl From<ChangePasswordRequest> for ChangePasswordInput {
+    fn from(request: ChangePasswordRequest) -> Self {
+        Self { old_password: request.old_password.into_field(), new_password: request.new_password.into_field() }
+    }
+}
+
+/// A new password.
+#[derive(Debug, Object)]
+pub struct NewPasswordRequest {
+    pub(super) new_password: Required<String>,
+}
+
+/// A person.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "User")]
+pub struct UserBody {
+    id: Uuid,
+    email: String,
+    /// Null when none was given.
+    username: Option<String>,
+    first_name: String,
+    last_name: String,
+    phone: String,
+    is_staff: bool,
+    is_superuser: bool,
+    is_active: bool,
+    date_joined: DateTime<Utc>,
+    last_login: Option<DateTime<Utc>>,
+}
+
+impl From<Profile> for UserBody {
+    fn from(person: Profile) -> Self {
+        Self {
+            id: person.id.0,
+            email: person.email,
+            username: person.username,
+            first_name: person.first_name,
+            last_name: person.last_name,
+            phone: person.phone,
+            is_staff: person.is_staff,
+            is_superuser: person.is_superuser,
+            is_active: person.is_active,
+            date_joined: person.date_joined,
+            last_login: person.last_login,
+        }
+    }
+}
+
+/// What changes in one's own profile.
+#[derive(Debug, Object)]
+pub struct ProfileRequest {
+    username: Nullable<String>,
+    first_name: Optional<String>,
+    last_name: Optional<String>,
+    phone: Optional<String>,
+}
+
+impl From<ProfileRequest> for ProfileInput {
+    fn from(request: ProfileRequest) -> Self {
+        Self {
+            username: request.username.into(),
+            first_name: request.first_name.into(),
+            last_name: request.last_name.into(),
+            phone: request.phone.into(),
+        }
+    }
+}
+
+/// What changes in what somebody may do.
+#[derive(Debug, Object)]
+pub struct StandingRequest {
+    is_active: Optional<bool>,
+    /// Only a superuser changes it.
+    is_staff: Optional<bool>,
+}
+
+impl From<StandingRequest> for StandingInput {
+    fn from(request: StandingRequest) -> Self {
+        Self { is_active: request.is_active.into(), is_staff: request.is_staff.into() }
+    }
+}

@@ -1,0 +1,185 @@
+//! `/accounts/`: registration, sign-in, sessions, passwords, profiles, and staff's list of people.
+//!
+//! Who calls the public routes plays no role: they judge by what is sent in the body, and ignore an `Authorization`
+//! header. A front end that sends its expired token with everything can so exchange it for a new one.
+
+mod bodies;
+mod people;
+
+use poem::http::HeaderMap;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use shop_core::Error;
+use shop_core::accounts::TokenPair;
+use shop_core::field::{Checks, Field};
+use shop_core::secret::Secret;
+
+use super::Context;
+use crate::answer::{Answer, Created, NoContent};
+use crate::auth::{Guest, User};
+use crate::cookies::{self, WithCookies};
+use crate::field::JsonBody;
+use crate::limits::{Attempt, Client};
+use crate::problem::Result;
+
+use bodies::{
+    ChangePasswordRequest, Detail, EmailRequest, Login, LoginRequest, NewPasswordRequest, Nothing, PasswordChanged,
+    RefreshRequest, RegisterRequest, Registered, TokenRequest, Tokens, VerifyOtpRequest, VerifyTokenRequest,
+};
+pub(super) use people::People;
+
+/// Registration, sign-in, sessions and passwords.
+pub struct Accounts(pub(super) Context);
+
+#[OpenApi]
+impl Accounts {
+    /// Registers somebody; a code is mailed to the address.
+    ///
+    /// An address that has an account is answered alike, and its owner is told.
+    #[oai(path = "/accounts/register/", method = "post")]
+    async fn register(&self, client: Client, body: JsonBody<RegisterRequest>) -> Result<Created<Registered>> {
+        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        let email = self.0.shop.accounts().register(body.into_inner().into()).await?;
+        Ok(Answer(email.into()))
+    }
+
+    /// Confirms an address with the code that was mailed to it.
+    #[oai(path = "/accounts/verify-otp/", method = "post")]
+    async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
+        self.0.limits.check(Attempt::Confirm, client.address(), body.account())?;
+        self.0.shop.accounts().verify_otp(body.into_inner().into()).await?;
+        Ok(Answer("The address is confirmed; you can sign in now.".into()))
+    }
+
+    /// Has a new code mailed, which replaces the old one. The answer is the same for any address.
+    #[oai(path = "/accounts/resend-otp/", method = "post")]
+    async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
+        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        self.0.shop.accounts().resend_otp(body.into_inner().into()).await?;
+        Ok(Answer("If the address waits to be confirmed, a new code was sent to it.".into()))
+    }
+
+    /// Signs in by e-mail address or username. With `X-Cart-Token` the guest's cart is merged into the person's.
+    #[oai(path = "/accounts/login/", method = "post")]
+    async fn login(
+        &self,
+        guest: Guest,
+        client: Client,
+        body: JsonBody<LoginRequest>,
+    ) -> Result<WithCookies<Answer<Login>>> {
+        self.0.limits.check(Attempt::SignIn, client.address(), body.account())?;
+        let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
+        let answer = Answer(Login::new(&sign_in.tokens, sign_in.user));
+        Ok(WithCookies { answer, cookies: self.held(&sign_in.tokens) })
+    }
+
+    /// Signs in for tokens alone.
+    #[oai(path = "/accounts/token/", method = "post")]
+    async fn token(
+        &self,
+        guest: Guest,
+        client: Client,
+        body: JsonBody<TokenRequest>,
+    ) -> Result<WithCookies<Answer<Tokens>>> {
+        self.0.limits.check(Attempt::SignIn, client.address(), body.account())?;
+        let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
+        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+    }
+
+    /// Exchanges a refresh token for a new pair. A token that was used before ends its session.
+    #[oai(path = "/accounts/token/refresh/", method = "post")]
+    async fn token_refresh(
+        &self,
+        request: &poem::Request,
+        body: JsonBody<RefreshRequest>,
+    ) -> Result<WithCookies<Answer<Tokens>>> {
+        let (token, _) = self.refresh_token(request, body.into_inner())?;
+        let tokens = self.0.shop.accounts().refresh(&token).await?;
+        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+    }
+
+    /// Says whether a token would be accepted.
+    #[oai(path = "/accounts/token/verify/", method = "post")]
+    async fn token_verify(&self, body: JsonBody<VerifyTokenRequest>) -> Result<Answer<Nothing>> {
+        let token = required("token", body.into_inner().token.into_field())?;
+        self.0.shop.accounts().verify_token(&token).await?;
+        Ok(Answer(Nothing {}))
+    }
+
+    /// Ends the session of a refresh token.
+    #[oai(path = "/accounts/logout/", method = "post")]
+    async fn logout(&self, request: &poem::Request, body: JsonBody<RefreshRequest>) -> Result<WithCookies<NoContent>> {
+        let (token, is_cookie) = self.refresh_token(request, body.into_inner())?;
+        match self.0.shop.accounts().logout(&token).await {
+            // A browser whose session has ended already is to lose its cookies all the same.
+            Err(Error::TokenNotValid) if is_cookie => {}
+            ended => ended?,
+        }
+        let cookies = self.0.cookies.as_deref().map(cookies::CookieMode::clear).unwrap_or_default();
+        Ok(WithCookies { answer: NoContent, cookies })
+    }
+
+    /// Changes one's own password. Every session ends; the pair in the answer opens a new one.
+    #[oai(path = "/accounts/change-password/", method = "post")]
+    async fn change_password(
+        &self,
+        user: User,
+        client: Client,
+        body: JsonBody<ChangePasswordRequest>,
+    ) -> Result<WithCookies<Answer<PasswordChanged>>> {
+        let account = user.caller();
+        self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref())?;
+        let tokens = self.0.shop.accounts().change_password(&user, body.into_inner().into()).await?;
+        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+    }
+
+    /// Has a link mailed that resets the password. The answer is the same for any address.
+    #[oai(path = "/accounts/request-reset-email/", method = "post")]
+    async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
+        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        self.0.shop.accounts().request_password_reset(body.into_inner().into()).await?;
+        Ok(Answer("If the address has an account, a link that resets its password was sent to it.".into()))
+    }
+
+    /// Sets a new password with the two parts of a mailed link. It works once, within an hour.
+    #[oai(path = "/accounts/password-reset-confirm/:uidb64/:token/", method = "post")]
+    async fn password_reset_confirm(
+        &self,
+        client: Client,
+        uidb64: Path<String>,
+        token: Path<String>,
+        body: JsonBody<NewPasswordRequest>,
+    ) -> Result<Answer<Detail>> {
+        self.0.limits.check(Attempt::Confirm, client.address(), Some(&uidb64))?;
+        let password = body.into_inner().new_password.into_field();
+        self.0.shop.accounts().reset_password(&uidb64, &token, password).await?;
+        Ok(Answer("The password was changed; you can sign in with it now.".into()))
+    }
+}
+
+impl Accounts {
+    /// The cookies of a new pair of tokens, in cookie mode.
+    fn held(&self, tokens: &TokenPair) -> Vec<poem::http::HeaderValue> {
+        self.0.cookies.as_deref().map(|mode| mode.hold(&self.0.shop, tokens)).unwrap_or_default()
+    }
+
+    /// The refresh token of the body, else that of the cookie (true), whose sender must then pass the CSRF guard.
+    fn refresh_token(&self, request: &poem::Request, body: RefreshRequest) -> Result<(Secret, bool)> {
+        let given: Field<Secret> = body.refresh.into_field();
+        let headers: &HeaderMap = request.headers();
+        if let (Field::Missing, Some(mode)) = (&given, self.0.cookies.as_deref())
+            && let Some(token) = cookies::refresh(headers)
+        {
+            let session = self.0.shop.accounts().session_of(&token)?;
+            mode.guard(request, &self.0.shop, session)?;
+            return Ok((token, true));
+        }
+        Ok((required("refresh", given)?, false))
+    }
+}
+
+fn required(name: &str, field: Field<Secret>) -> Result<Secret> {
+    let mut checks = Checks::new();
+    let given = checks.required(name, field, Ok);
+    Ok(given.ok_or_else(|| checks.into_error())?)
+}

@@ -1,0 +1,84 @@
+//! Profiles, and staff's list of people.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::accounts::{UserFilter, UserSort};
+use shop_core::field::Checks;
+use shop_core::id::UserId;
+use shop_core::page::PageRequest;
+use uuid::Uuid;
+
+use super::bodies::{ProfileRequest, StandingRequest, UserBody};
+use crate::answer::{Answer, List, RequestUrl};
+use crate::api::Context;
+use crate::auth::{Staff, User};
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Profiles, and staff's list of people.
+pub struct People(pub(in crate::api) Context);
+
+#[OpenApi]
+impl People {
+    /// One's own profile.
+    #[oai(path = "/accounts/user/", method = "get")]
+    async fn profile(&self, user: User) -> Result<Answer<UserBody>> {
+        Ok(Answer(self.0.shop.accounts().profile(&user).await?.into()))
+    }
+
+    /// Changes one's own profile; the address stays as it is.
+    #[oai(path = "/accounts/user/", method = "patch")]
+    async fn update_profile(&self, user: User, body: JsonBody<ProfileRequest>) -> Result<Answer<UserBody>> {
+        let profile = self.0.shop.accounts().update_profile(&user, body.into_inner().into()).await?;
+        Ok(Answer(profile.into()))
+    }
+
+    /// All people, the newest first.
+    #[oai(path = "/accounts/users/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        /// Text that the address, the username or a name contains.
+        search: Query<Optional<String>>,
+        is_active: Query<Optional<bool>>,
+        is_staff: Query<Optional<bool>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `date_joined` or `email`, with `-` for descending.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<UserBody>>> {
+        let mut checks = Checks::new();
+        let filter = UserFilter {
+            search: search.0.0.given().cloned(),
+            is_active: checks.optional("is_active", is_active.0.0, Ok),
+            is_staff: checks.optional("is_staff", is_staff.0.0, Ok),
+        };
+        checks.finish()?;
+        let text = |parameter: &'_ Query<Optional<String>>| parameter.0.0.given().cloned();
+        let (page, page_size, cursor, ordering) = (text(&page), text(&page_size), text(&cursor), text(&ordering));
+        let request = PageRequest::<UserSort>::parse(
+            page.as_deref(),
+            page_size.as_deref(),
+            cursor.as_deref(),
+            ordering.as_deref(),
+        )?;
+        let users = self.0.shop.accounts().list(&staff, filter, &request).await?;
+        Ok(Answer(List::new(&url, &request, users.map(UserBody::from))))
+    }
+
+    /// One person.
+    #[oai(path = "/accounts/users/:id/", method = "get")]
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<UserBody>> {
+        Ok(Answer(self.0.shop.accounts().get(&staff, UserId(id.0)).await?.into()))
+    }
+
+    /// Changes what somebody may do.
+    #[oai(path = "/accounts/users/:id/", method = "patch")]
+    async fn update(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<StandingRequest>) -> Result<Answer<UserBody>> {
+        let accounts = self.0.shop.accounts();
+        Ok(Answer(accounts.update_standing(&staff, UserId(id.0), body.into_inner().into()).await?.into()))
+    }
+}

@@ -1,0 +1,199 @@
+//! Cookie mode (`AUTH_COOKIES=True`): sign-in for browsers that should hold no tokens in scripts.
+//!
+//! The tokens go into HttpOnly cookies, beside a readable `csrftoken`. A request that is authorized by a cookie and
+//! may change something must say that word again in `X-CSRFToken`, and come from an allowed origin. The word is an
+//! HMAC of the session, so a pair that somebody planted (from a sister domain, say) is worthless.
+
+use std::time::Duration;
+
+use poem::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use poem::{IntoResponse, Request, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaResponses, Registry};
+use shop_core::Shop;
+use shop_core::accounts::TokenPair;
+use shop_core::id::SessionId;
+use shop_core::secret::Secret;
+
+use crate::config::Config;
+use crate::problem::{Problem, Result};
+
+const ACCESS: &str = "access";
+const REFRESH: &str = "refresh";
+const CSRF: &str = "csrftoken";
+const CSRF_HEADER: &str = "x-csrftoken";
+
+/// How cookies are set and believed.
+#[derive(Debug, Clone)]
+pub struct CookieMode {
+    secure: bool,
+    origins: Vec<String>,
+    access_lifetime: Duration,
+    refresh_lifetime: Duration,
+}
+
+impl CookieMode {
+    /// The mode that the configuration turns on, if it does.
+    pub fn new(config: &Config) -> Option<Self> {
+        config.auth_cookies.then(|| Self {
+            secure: !config.debug,
+            origins: config.cors_allowed_origins.clone(),
+            access_lifetime: config.access_token_lifetime,
+            refresh_lifetime: config.refresh_token_lifetime,
+        })
+    }
+
+    /// The cookies of a new pair of tokens.
+    pub fn hold(&self, shop: &Shop, tokens: &TokenPair) -> Vec<HeaderValue> {
+        let word = csrf_token(shop, tokens.session_id);
+        let cookies = [
+            self.cookie(ACCESS, tokens.access.expose(), self.access_lifetime, true),
+            self.cookie(REFRESH, tokens.refresh.expose(), self.refresh_lifetime, true),
+            self.cookie(CSRF, word.expose(), self.refresh_lifetime, false),
+        ];
+        cookies.into_iter().flatten().collect()
+    }
+
+    /// The cookies that take the others away.
+    pub fn clear(&self) -> Vec<HeaderValue> {
+        let gone = |name, http_only| self.cookie(name, "", Duration::ZERO, http_only);
+        [gone(ACCESS, true), gone(REFRESH, true), gone(CSRF, false)].into_iter().flatten().collect()
+    }
+
+    /// `None` for a value that no header can hold, which no token is.
+    fn cookie(&self, name: &str, value: &str, lifetime: Duration, http_only: bool) -> Option<HeaderValue> {
+        let http_only = if http_only { "; HttpOnly" } else { "" };
+        let secure = if self.secure { "; Secure" } else { "" };
+        let seconds = lifetime.as_secs();
+        let text = format!("{name}={value}; Max-Age={seconds}; Path=/; SameSite=Lax{http_only}{secure}");
+        HeaderValue::try_from(text).ok()
+    }
+
+    /// Passes a request that a session's cookie authorizes, if its page knows the session's word and may send it.
+    ///
+    /// # Errors
+    /// 403 `csrf_failed`.
+    pub fn guard(&self, request: &Request, shop: &Shop, session: SessionId) -> Result<()> {
+        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+            return Ok(());
+        }
+        let given = request.header(CSRF_HEADER).unwrap_or_default();
+        if !csrf_token(shop, session).matches(given) {
+            return Err(csrf_failed("The X-CSRFToken header does not hold the session's csrftoken."));
+        }
+        if !self.is_allowed(request.headers()) {
+            return Err(csrf_failed("The request does not come from an allowed origin."));
+        }
+        Ok(())
+    }
+
+    /// A listed origin, or the page's own server (browsers do not let a page lie in either header).
+    fn is_allowed(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let own = origin.split_once("://").is_some_and(|(_, of_page)| host.is_some_and(|host| host == of_page));
+        own || self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+}
+
+/// The access token that a request holds as a cookie.
+pub fn access(request: &Request) -> Option<&str> {
+    value(request.headers(), ACCESS)
+}
+
+/// The refresh token that a request holds as a cookie.
+pub fn refresh(headers: &HeaderMap) -> Option<Secret> {
+    value(headers, REFRESH).map(Secret::from)
+}
+
+/// The value of a cookie (RFC 6265, 5.4); of several with one name the first.
+fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value).next()
+}
+
+fn csrf_token(shop: &Shop, session: SessionId) -> Secret {
+    shop.tag("csrf", session.0.as_bytes())
+}
+
+fn csrf_failed(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "csrf_failed", detail)
+}
+
+/// An answer that also sets cookies; none outside cookie mode.
+#[derive(Debug)]
+pub struct WithCookies<R> {
+    /// The answer.
+    pub answer: R,
+    /// What goes into its `Set-Cookie` headers.
+    pub cookies: Vec<HeaderValue>,
+}
+
+impl<R: IntoResponse> IntoResponse for WithCookies<R> {
+    fn into_response(self) -> Response {
+        let mut response = self.answer.into_response();
+        for cookie in self.cookies {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl<R: ApiResponse> ApiResponse for WithCookies<R> {
+    fn meta() -> MetaResponses {
+        R::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        R::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(secure: bool) -> CookieMode {
+        let lifetime = Duration::from_mins(5);
+        let origins = vec!["https://shop.example".to_owned()];
+        CookieMode { secure, origins, access_lifetime: lifetime, refresh_lifetime: lifetime }
+    }
+
+    #[test]
+    fn cookies_say_who_may_read_them() {
+        let text = |secure, http_only| {
+            let cookie = mode(secure).cookie("a", "b", Duration::from_secs(7), http_only).unwrap();
+            cookie.to_str().unwrap().to_owned()
+        };
+        assert_eq!(text(true, true), "a=b; Max-Age=7; Path=/; SameSite=Lax; HttpOnly; Secure");
+        assert_eq!(text(false, false), "a=b; Max-Age=7; Path=/; SameSite=Lax");
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("xaccess=1; theme=dark;access=abc=="));
+        headers.append(COOKIE, HeaderValue::from_static("refresh=; access=second"));
+        assert_eq!(value(&headers, ACCESS), Some("abc=="));
+        assert_eq!(value(&headers, REFRESH), None);
+    }
+
+    #[test]
+    fn only_listed_origins_and_the_own_one_are_allowed() {
+        let allowed = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("api.example:8000"));
+            if let Some(origin) = origin {
+                headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            }
+            mode(true).is_allowed(&headers)
+        };
+        assert!(allowed(Some("https://Shop.example")) && allowed(Some("http://api.example:8000")));
+        for wrong in ["https://evil.example", "null", "http://api.example", "https://shop.example.evil.example", ""] {
+            assert!(!allowed(Some(wrong)), "{wrong}");
+        }
+        assert!(!allowed(None));
+    }
+}
