@@ -1,6 +1,10 @@
 //! Black-box tests over real HTTP: one program, so that it is linked once; one file per domain.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod accounts_cookies;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod infrastructure;

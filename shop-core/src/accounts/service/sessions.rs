@@ -46,7 +46,7 @@ impl Accounts<'_> {
         Ok(self.sign_in(actor, input, "username").await?.tokens)
     }
 
-    async fn sign_in(&self, _actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
+    async fn sign_in(&self, actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
         let (login, password) = input.check(field)?;
         let store = self.shop.store();
         let user = match &login {
@@ -85,6 +85,12 @@ impl Accounts<'_> {
                 }
             })
             .await?;
+        if let Some(cart) = actor.cart()
+            && let Err(error) = self.shop.carts().merge_guest_cart(user.id, cart).await
+        {
+            // Whoever has the right password gets in, whatever becomes of the cart; it is still the guest's.
+            tracing::warn!(%error, user = %user.id, "a guest's cart could not be merged at sign-in");
+        }
         Ok(SignIn { tokens, user: user.into() })
     }
 

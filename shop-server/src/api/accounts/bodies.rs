@@ -13,7 +13,7 @@ use crate::field::{Nullable, Optional, Required};
 
 /// Somebody wants an account.
 #[derive(Debug, Object)]
-pub struct RegisterRequest {
+pub(super) struct RegisterRequest {
     email: Required<String>,
     password: Required<String>,
     username: Nullable<String>,
@@ -37,7 +37,7 @@ impl From<RegisterRequest> for RegisterInput {
 
 /// Where the code was mailed.
 #[derive(Debug, Object, Serialize)]
-pub struct Registered {
+pub(super) struct Registered {
     email: String,
     detail: String,
 }
@@ -50,7 +50,7 @@ impl From<String> for Registered {
 
 /// A code that was mailed.
 #[derive(Debug, Object)]
-pub struct VerifyOtpRequest {
+pub(super) struct VerifyOtpRequest {
     email: Required<String>,
     /// Six digits.
     otp: Required<String>,
@@ -70,7 +70,7 @@ impl From<VerifyOtpRequest> for VerifyOtpInput {
 
 /// An address.
 #[derive(Debug, Object)]
-pub struct EmailRequest {
+pub(super) struct EmailRequest {
     email: Required<String>,
 }
 
@@ -94,7 +94,7 @@ impl From<EmailRequest> for EmailInput {
 
 /// A sentence for the person.
 #[derive(Debug, Object, Serialize)]
-pub struct Detail {
+pub(super) struct Detail {
     detail: String,
 }
 
@@ -106,7 +106,7 @@ impl From<&str> for Detail {
 
 /// A name and a password: `email`, or `username`, in which an e-mail address works, too.
 #[derive(Debug, Object)]
-pub struct LoginRequest {
+pub(super) struct LoginRequest {
     email: Optional<String>,
     username: Optional<String>,
     password: Required<String>,
@@ -126,7 +126,7 @@ impl From<LoginRequest> for SignInInput {
 
 /// A username, or an e-mail address in its place, and a password.
 #[derive(Debug, Object)]
-pub struct TokenRequest {
+pub(super) struct TokenRequest {
     username: Required<String>,
     /// In place of `username`.
     email: Optional<String>,
@@ -147,7 +147,7 @@ impl From<TokenRequest> for SignInInput {
 
 /// The tokens of a session.
 #[derive(Debug, Object, Serialize)]
-pub struct Tokens {
+pub(super) struct Tokens {
     access: String,
     refresh: String,
 }
@@ -160,7 +160,7 @@ impl From<&TokenPair> for Tokens {
 
 /// A new session, and whose it is.
 #[derive(Debug, Object, Serialize)]
-pub struct Login {
+pub(super) struct Login {
     access: String,
     refresh: String,
     user: UserBody,
@@ -175,7 +175,7 @@ impl Login {
 
 /// A changed password, and the session that goes on.
 #[derive(Debug, Object, Serialize)]
-pub struct PasswordChanged {
+pub(super) struct PasswordChanged {
     detail: String,
     access: String,
     refresh: String,
@@ -190,23 +190,23 @@ impl From<&TokenPair> for PasswordChanged {
 
 /// A refresh token; in cookie mode the cookie stands in for an empty body.
 #[derive(Debug, Object)]
-pub struct RefreshRequest {
+pub(super) struct RefreshRequest {
     pub(super) refresh: Required<String>,
 }
 
 /// An access or refresh token.
 #[derive(Debug, Object)]
-pub struct VerifyTokenRequest {
+pub(super) struct VerifyTokenRequest {
     pub(super) token: Required<String>,
 }
 
 /// Nothing to say.
 #[derive(Debug, Object, Serialize)]
-pub struct Nothing {}
+pub(super) struct Nothing {}
 
 /// The password of now, and the next one.
 #[derive(Debug, Object)]
-pub struct ChangePasswordRequest {
+pub(super) struct ChangePasswordRequest {
     old_password: Required<String>,
     new_password: Required<String>,
 }
@@ -219,14 +219,14 @@ impl From<ChangePasswordRequest> for ChangePasswordInput {
 
 /// A new password.
 #[derive(Debug, Object)]
-pub struct NewPasswordRequest {
+pub(super) struct NewPasswordRequest {
     pub(super) new_password: Required<String>,
 }
 
 /// A person.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "User")]
-pub struct UserBody {
+pub(super) struct UserBody {
     id: Uuid,
     email: String,
     /// Null when none was given.
@@ -261,7 +261,7 @@ impl From<Profile> for UserBody {
 
 /// What changes in one's own profile.
 #[derive(Debug, Object)]
-pub struct ProfileRequest {
+pub(super) struct ProfileRequest {
     username: Nullable<String>,
     first_name: Optional<String>,
     last_name: Optional<String>,
@@ -281,7 +281,7 @@ impl From<ProfileRequest> for ProfileInput {
 
 /// What changes in what somebody may do.
 #[derive(Debug, Object)]
-pub struct StandingRequest {
+pub(super) struct StandingRequest {
     is_active: Optional<bool>,
     /// Only a superuser changes it.
     is_staff: Optional<bool>,

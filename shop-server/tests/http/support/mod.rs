@@ -1,5 +1,7 @@
 //! A server in this process on a port of its own, and a client that says exactly what a test wants said.
 
+mod people;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub(crate) use people::{PASSWORD, TestShop};
 
 /// Completes when a test asks its server to stop.
 type Stop = BoxFuture<'static, ()>;
@@ -63,9 +67,14 @@ impl Server {
 
     /// The whole server over an empty shop in memory, as the binary starts it, with limits off.
     pub(crate) async fn start_shop() -> (Self, Shop) {
-        let variables = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let config = Config::from_variables(&variables.into()).unwrap();
+        Self::start_shop_with(&[]).await
+    }
+
+    /// The same with further variables set.
+    pub(crate) async fn start_shop_with(variables: &[(&str, &str)]) -> (Self, Shop) {
+        let usual = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
+        let variables = usual.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::from_variables(&variables.collect()).unwrap();
         let shop = start::open(&config, Arc::new(MemoryStore::new())).await.unwrap();
         let clone = shop.clone();
         let server = Self::spawn(|listener, stop| async move {

@@ -1,0 +1,138 @@
+//! Cookie mode: tokens that scripts never see, and the guard that comes with them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, TestShop};
+
+const ORIGIN: (&str, &str) = ("Origin", "http://localhost:3000");
+
+/// What a browser keeps.
+#[derive(Debug, Clone, Default)]
+struct Jar(Vec<(String, String)>);
+
+impl Jar {
+    fn take(&mut self, answer: &Answer) {
+        for (_, line) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (pair, attributes) = line.split_once("; ").unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            assert!(attributes.contains("Path=/") && attributes.contains("SameSite=Lax"), "{line}");
+            assert!(attributes.contains("Secure"), "{line}");
+            assert_eq!(attributes.contains("HttpOnly"), name != "csrftoken", "{line}");
+            self.0.retain(|(known, _)| known != name);
+            if !attributes.contains("Max-Age=0;") {
+                self.0.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+
+    fn header(&self) -> String {
+        self.0.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    fn get(&self, name: &str) -> String {
+        self.0.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name} in {self:?}")).1.clone()
+    }
+}
+
+async fn cookie_shop() -> TestShop {
+    TestShop::start_with(&[("AUTH_COOKIES", "True")]).await
+}
+
+async fn signed_in(shop: &TestShop, name: &str) -> Jar {
+    let person = shop.customer(name).await;
+    let mut jar = Jar::default();
+    jar.take(&shop.post("/accounts/login/", None, &json!({"email": person.email, "password": PASSWORD})).await);
+    jar
+}
+
+async fn send(shop: &TestShop, method: &str, path: &str, jar: &Jar, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let cookies = jar.header();
+    let mut all = vec![("Cookie", cookies.as_str())];
+    all.extend(headers);
+    shop.call_with(method, path, &all, body).await
+}
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_cookie_reads_freely_and_writes_with_the_sessions_word_from_an_allowed_page() {
+    let shop = cookie_shop().await;
+    let jar = signed_in(&shop, "ada").await;
+    let other = signed_in(&shop, "bob").await;
+    assert_eq!(send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await.status, 200);
+
+    let body = json!({"first_name": "Ada"});
+    let word = jar.get("csrftoken");
+    let patch = async |headers: &[(&str, &str)]| send(&shop, "PATCH", "/accounts/user/", &jar, headers, &body).await;
+    refused(&patch(&[ORIGIN]).await, 403, "csrf_failed");
+    refused(&patch(&[("X-CSRFToken", &word)]).await, 403, "csrf_failed");
+    refused(&patch(&[("X-CSRFToken", &word), ("Origin", "http://evil.example")]).await, 403, "csrf_failed");
+    // A pair that somebody planted: the word is right, but another session's.
+    let mut planted = jar.clone();
+    planted.0.retain(|(name, _)| name != "csrftoken");
+    planted.0.push(("csrftoken".to_owned(), other.get("csrftoken")));
+    let headers = [("X-CSRFToken", &*other.get("csrftoken")), ORIGIN];
+    refused(&send(&shop, "PATCH", "/accounts/user/", &planted, &headers, &body).await, 403, "csrf_failed");
+    let changed = patch(&[("X-CSRFToken", &word), ORIGIN]).await;
+    assert_eq!((changed.status, &changed.json()["first_name"]), (200, &json!("Ada")));
+    assert_eq!(changed.header("access-control-allow-credentials"), Some("true"));
+    // A bearer token needs none of it, and beats the cookie.
+    let person = shop.login("bob@example.com", PASSWORD).await;
+    let bearer = format!("Bearer {}", person.access);
+    let theirs = send(&shop, "PATCH", "/accounts/user/", &jar, &[("Authorization", &bearer)], &body).await;
+    assert_eq!(theirs.json()["email"], "bob@example.com");
+}
+
+#[tokio::test]
+async fn refresh_and_sign_out_take_the_cookie() {
+    let shop = cookie_shop().await;
+    let mut jar = signed_in(&shop, "ada").await;
+    let old = jar.clone();
+    let word = jar.get("csrftoken");
+    let with_word = [("X-CSRFToken", &*word), ORIGIN];
+    refused(&send(&shop, "POST", "/accounts/token/refresh/", &jar, &[ORIGIN], &Value::Null).await, 403, "csrf_failed");
+    let refreshed = send(&shop, "POST", "/accounts/token/refresh/", &jar, &with_word, &Value::Null).await;
+    assert_eq!(refreshed.status, 200);
+    jar.take(&refreshed);
+    assert_ne!(jar.get("refresh"), old.get("refresh"));
+    assert_eq!(jar.get("csrftoken"), word, "the word belongs to the session");
+
+    refused(&send(&shop, "POST", "/accounts/logout/", &jar, &[ORIGIN], &json!({})).await, 403, "csrf_failed");
+    let out = send(&shop, "POST", "/accounts/logout/", &jar, &with_word, &json!({})).await;
+    assert_eq!(out.status, 204, "{out:?}");
+    let before = jar.clone();
+    jar.take(&out);
+    assert!(jar.0.is_empty());
+    // The session is over, not only forgotten by this browser; where nobody need be known, its cookie is none.
+    refused(&send(&shop, "GET", "/accounts/user/", &before, &[], &Value::Null).await, 401, "token_not_valid");
+    let again = send(&shop, "POST", "/accounts/logout/", &before, &with_word, &Value::Null).await;
+    assert_eq!((again.status, again.headers.iter().filter(|(name, _)| name == "set-cookie").count()), (204, 3));
+}
+
+#[tokio::test]
+async fn a_changed_password_goes_on_in_new_cookies() {
+    let shop = cookie_shop().await;
+    let mut jar = signed_in(&shop, "ada").await;
+    let word = jar.get("csrftoken");
+    let body = json!({"old_password": PASSWORD, "new_password": "another fine purple elephant"});
+    let headers = [("X-CSRFToken", &*word), ORIGIN];
+    let changed = send(&shop, "POST", "/accounts/change-password/", &jar, &headers, &body).await;
+    jar.take(&changed);
+    assert_ne!(jar.get("csrftoken"), word);
+    assert_eq!(send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn outside_cookie_mode_cookies_are_nothing() {
+    let shop = TestShop::start().await;
+    let person = shop.customer("ada").await;
+    let answer = shop.post("/accounts/login/", None, &json!({"email": person.email, "password": PASSWORD})).await;
+    assert_eq!(answer.header("set-cookie"), None);
+    let jar = Jar(vec![("access".to_owned(), person.access), ("refresh".to_owned(), person.refresh)]);
+    refused(&send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await, 401, "not_authenticated");
+    let refresh = send(&shop, "POST", "/accounts/token/refresh/", &jar, &[], &Value::Null).await;
+    refused(&refresh, 400, "invalid");
+}

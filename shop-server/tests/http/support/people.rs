@@ -1,0 +1,155 @@
+//! A whole shop over HTTP with a folder for its mails, and people who sign in to it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shop_core::accounts::SuperuserInput;
+use shop_core::clock::{Random as _, SystemRandom};
+use shop_core::secret::Secret;
+use shop_core::{Actor, Shop};
+
+use super::{Answer, Server};
+
+/// A password that is strong enough.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// How long a mail may take: it is written right after the request, but a busy machine has other tests to run.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running shop, empty but for its default location.
+pub(crate) struct TestShop {
+    pub(crate) server: Server,
+    pub(crate) shop: Shop,
+    mails: PathBuf,
+}
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl TestShop {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With further variables set.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
+        let number = u64::from_be_bytes(*SystemRandom.seed().first_chunk().unwrap());
+        let mails = std::env::temp_dir().join(format!("shop-test-{number:016x}"));
+        let folder = mails.to_str().unwrap().to_owned();
+        let mut all = vec![("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", folder.as_str())];
+        all.extend(variables);
+        let (server, shop) = Server::start_shop_with(&all).await;
+        Self { server, shop, mails }
+    }
+
+    /// One request with JSON in it (null: without a body), as somebody (an access token) or nobody.
+    pub(crate) async fn call(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
+        let bearer = access.map(|token| format!("Bearer {token}"));
+        let headers: Vec<_> = bearer.iter().map(|value| ("Authorization", value.as_str())).collect();
+        self.call_with(method, path, &headers, body).await
+    }
+
+    /// The same with any headers.
+    pub(crate) async fn call_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        if body.is_null() {
+            return self.server.send(method, path, headers, "").await;
+        }
+        let mut headers = headers.to_vec();
+        headers.push(("Content-Type", "application/json"));
+        self.server.send(method, path, &headers, &body.to_string()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, access: Option<&str>) -> Answer {
+        self.call("GET", path, access, &Value::Null).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, access: Option<&str>, body: &Value) -> Answer {
+        self.call("POST", path, access, body).await
+    }
+
+    /// A customer `{name}@example.com` with [`PASSWORD`] who has registered, confirmed and signed in over HTTP.
+    pub(crate) async fn customer(&self, name: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let body = json!({"email": email, "password": PASSWORD});
+        assert_eq!(self.post("/accounts/register/", None, &body).await.status, 201);
+        let body = json!({"email": email, "otp": self.otp(&email, 1).await});
+        assert_eq!(self.post("/accounts/verify-otp/", None, &body).await.status, 200);
+        self.login(&email, PASSWORD).await
+    }
+
+    /// A superuser `{name}@example.com` with [`PASSWORD`] who has signed in: may do all that staff may.
+    pub(crate) async fn staff(&self, name: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let input = SuperuserInput { email: email.as_str().into(), password: Secret::from(PASSWORD).into() };
+        self.shop.accounts().create_superuser(&Actor::system(), input).await.unwrap();
+        self.login(&email, PASSWORD).await
+    }
+
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Person {
+        let answer = self.post("/accounts/login/", None, &json!({"email": email, "password": password})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let body = answer.json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        Person {
+            id: text(&body["user"]["id"]),
+            email: text(&body["user"]["email"]),
+            access: text(&body["access"]),
+            refresh: text(&body["refresh"]),
+        }
+    }
+
+    /// The text of every mail to an address, oldest first, once there are `count`.
+    pub(crate) async fn mails(&self, email: &str, count: usize) -> Vec<String> {
+        let started = tokio::time::Instant::now();
+        loop {
+            let mails = self.mails_now(email);
+            if mails.len() >= count {
+                return mails;
+            }
+            assert!(started.elapsed() < PATIENCE, "{count} mails to {email} were expected: {mails:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The same, as many as there are now.
+    pub(crate) fn mails_now(&self, email: &str) -> Vec<String> {
+        let mut files: Vec<_> = std::fs::read_dir(&self.mails).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+        // Named by ids that sort by time.
+        files.sort();
+        let mails = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+        let to = format!("To: {email}\r\n");
+        // Quoted-printable: long lines are broken after an equals sign.
+        mails.filter(|mail| mail.contains(&to)).map(|mail| mail.replace("=\r\n", "")).collect()
+    }
+
+    /// The code in the `number`-th mail to an address (from 1).
+    pub(crate) async fn otp(&self, email: &str, number: usize) -> String {
+        let mail = self.mails(email, number).await.remove(number - 1);
+        let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+        mail.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {mail}")).to_owned()
+    }
+
+    /// The two parts of the reset link in the `number`-th mail to an address (from 1).
+    pub(crate) async fn reset_link(&self, email: &str, number: usize) -> (String, String) {
+        let mail = self.mails(email, number).await.remove(number - 1);
+        let link = mail.split("http://localhost:3000/reset-password/").nth(1).expect("a link");
+        let link = link.split(|letter: char| letter.is_whitespace() || letter == '"').next().unwrap();
+        let (uidb64, token) = link.split_once('/').unwrap();
+        (uidb64.to_owned(), token.to_owned())
+    }
+}
+
+impl Drop for TestShop {
+    fn drop(&mut self) {
+        // A folder that stays behind harms nobody.
+        let _ = std::fs::remove_dir_all(&self.mails);
+    }
+}
