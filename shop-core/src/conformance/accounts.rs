@@ -46,7 +46,7 @@ pub(super) async fn people_are_found_by_their_keys(mut lab: Lab) -> CaseResult {
     same(&store.user_by_email(&ada.email).await?, &None)?;
 
     let renamed = next(&ada, |user| {
-        user.email_key = "new@example.com".to_owned();
+        user.email_key = "new@example.com".into();
         user.username_key = None;
     });
     accepted(lab.commit([update(&renamed)]).await)?;
@@ -119,7 +119,7 @@ pub(super) async fn people_are_filtered(mut lab: Lab) -> CaseResult {
     for (filter, wanted) in cases {
         same_set(lab.store.list_users(&filter, &everything()), &wanted, &filter).await?;
     }
-    let married = next(&ada, |user| user.last_name = "King".to_owned());
+    let married = next(&ada, |user| user.last_name = "King".into());
     accepted(lab.commit([update(&married)]).await)?;
     let filter = search("lovelace");
     same_set(lab.store.list_users(&filter, &everything()), &[], &filter).await?;

@@ -6,7 +6,7 @@ use crate::id::{ProductId, VariantId};
 use crate::inventory::{InventoryWrite, Location, StockLevel};
 use crate::money::{Amount, Currency};
 
-use super::fixtures::{WILD, delete, far_away, insert, long_ago, next, update, wild};
+use super::fixtures::{WILD, delete, far_away, insert, long_ago, next, tracked_level, update, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
 use crate::catalog::FoundProduct;
@@ -266,7 +266,7 @@ pub(super) async fn products_are_filtered_by_stock(mut lab: Lab) -> CaseResult {
     let rows = [plenty, empty, held, untracked, backorder, elsewhere, archived, none];
     accepted(lab.commit(rows.map(insert)).await)?;
     let level = |product: &Product, location: &Location, on_hand: i64| -> Option<StockLevel> {
-        product.variants.first().map(|variant| lab.level(product, variant, location, on_hand))
+        product.variants.first().map(|variant| tracked_level(product, variant, location, on_hand))
     };
     let levels = [
         level(plenty, &here, 2).map(|level| StockLevel { reserved: 1, ..level }),

@@ -108,7 +108,6 @@ pub(super) fn next<T: Row>(row: &T, change: impl FnOnce(&mut T)) -> T {
 
 /// What most rows of other domains hang on, as it stands in the store.
 pub(super) struct World {
-    pub(super) user: User,
     /// With two variants.
     pub(super) product: Product,
     /// The default location.
@@ -146,7 +145,7 @@ impl Lab {
         let (cart, order) = self.order(&product);
         let order = Order { customer_id: Some(user.id), ..order };
         accepted(self.commit([insert(&cart), insert(&order)]).await)?;
-        Ok(World { user, product, location, order })
+        Ok(World { product, location, order })
     }
 
     pub(super) fn user(&mut self) -> User {
@@ -411,21 +410,6 @@ impl Lab {
         }
     }
 
-    /// A tracked level without backorders.
-    pub(super) fn level(&self, product: &Product, variant: &Variant, location: &Location, on_hand: i64) -> StockLevel {
-        StockLevel {
-            variant_id: variant.id,
-            product_id: product.id,
-            sku: variant.sku.clone(),
-            location_id: location.id,
-            on_hand,
-            reserved: 0,
-            low_stock_threshold: 0,
-            tracked: true,
-            backorder: false,
-        }
-    }
-
     pub(super) fn movement(&mut self, level: &StockLevel, delta: i64) -> Movement {
         Movement {
             id: self.id(),
@@ -488,6 +472,21 @@ impl Lab {
         let n = self.number();
         let key = AnswerKey { caller: "user:1".to_owned(), operation: "orders.place".to_owned(), key: format!("k{n}") };
         Answer { key, fingerprint: [1; 32], outcome: "{}".to_owned(), created_at: self.now() }
+    }
+}
+
+/// A tracked level without backorders.
+pub(super) fn tracked_level(product: &Product, variant: &Variant, location: &Location, on_hand: i64) -> StockLevel {
+    StockLevel {
+        variant_id: variant.id,
+        product_id: product.id,
+        sku: variant.sku.clone(),
+        location_id: location.id,
+        on_hand,
+        reserved: 0,
+        low_stock_threshold: 0,
+        tracked: true,
+        backorder: false,
     }
 }
 

@@ -44,12 +44,20 @@
 //! that it survives a crash.
 
 mod accounts;
+mod batch;
 mod cart;
 mod catalog;
 mod fixtures;
 mod generic;
+mod inventory;
 mod lab;
+mod orders;
+mod outbox;
+mod paging;
+mod payments;
+mod races;
 mod search;
+mod shipping;
 
 use std::sync::Arc;
 
@@ -140,6 +148,16 @@ impl std::fmt::Debug for Case {
 macro_rules! __conformance_cases {
     ($($then:tt)+) => {
         $($then)+! {
+            batch: [
+                an_empty_store_answers,
+                a_batch_is_applied_whole_or_not_at_all,
+                a_batch_happens_once,
+                a_refused_batch_leaves_no_trace,
+                the_first_failed_guard_is_named,
+                a_requirement_holds_before_the_writes,
+                a_write_sees_those_before_it,
+                a_large_batch_passes,
+            ]
             accounts: [
                 people_live,
                 people_are_found_by_their_keys,
@@ -176,6 +194,79 @@ macro_rules! __conformance_cases {
                 carts_live,
                 a_cart_can_be_emptied,
                 a_customer_has_one_open_cart,
+            ]
+            orders: [
+                orders_live,
+                lines_never_change,
+                a_cart_becomes_one_order,
+                history_is_a_timeline,
+                overdue_orders_come_in_their_order,
+                orders_are_filtered,
+                orders_are_paged,
+            ]
+            payments: [
+                payments_live,
+                an_order_has_one_live_payment,
+                refunds_have_ids_of_their_own,
+                payments_are_found_by_order,
+                payments_are_filtered,
+                payments_are_paged,
+            ]
+            shipping: [
+                addresses_live,
+                a_person_has_one_default_address,
+                address_books_are_paged,
+                zones_live,
+                methods_live,
+                a_method_needs_its_zone,
+                the_tariff_is_read_whole,
+                zones_and_methods_are_paged,
+                parcels_live,
+                parcels_are_found,
+                parcels_are_paged,
+            ]
+            inventory: [
+                locations_live,
+                a_location_has_a_code_of_its_own,
+                exactly_one_location_is_the_default,
+                a_location_with_stock_stays,
+                locations_are_listed,
+                levels_are_added_once,
+                a_delta_is_judged_where_it_is_written,
+                a_delta_needs_its_level,
+                settings_keep_the_counts,
+                an_untracked_level_can_be_required,
+                stock_comes_by_priority,
+                stock_is_listed,
+                the_ledger_is_listed,
+                reservations_live,
+                reservations_are_listed,
+            ]
+            outbox: [
+                events_wait_until_they_are_relayed,
+                deliveries_live,
+                every_mail_comes_back,
+                deliveries_of_one_thing_wait_in_line,
+                answers_are_kept_under_their_key,
+                what_is_done_is_forgotten,
+            ]
+            paging: [
+                an_empty_list_has_one_empty_page,
+                a_cursor_stands_between_results,
+                nothing_lies_beyond_the_end,
+                a_made_up_cursor_does_no_harm,
+            ]
+            races: [
+                the_last_unit_is_sold_once,
+                a_cart_becomes_one_order,
+                a_key_has_one_answer,
+                one_submission_happens_once,
+                a_name_is_taken_once,
+                opposite_orders_do_not_deadlock,
+                no_more_is_refunded_than_was_captured,
+                a_delivery_is_claimed_once,
+                a_code_is_tried_as_often_as_allowed,
+                a_read_sees_a_batch_whole,
             ]
         }
     };

@@ -96,8 +96,8 @@ pub(super) async fn a_changed_product_is_found_by_its_new_words(mut lab: Lab) ->
     let tea = lab.product("Tea");
     accepted(lab.commit([insert(&tea)]).await)?;
     let coffee = next(&tea, |product| {
-        product.name = "Coffee".to_owned();
-        product.description = "black".to_owned();
+        product.name = "Coffee".into();
+        product.description = "black".into();
         product.status = ProductStatus::Draft;
     });
     accepted(lab.commit([update(&coffee)]).await)?;

@@ -1,0 +1,249 @@
+//! What holds for every batch: all or nothing, once, in order, refused by name.
+
+use crate::accounts::AccountsWrite;
+use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
+use crate::cart::Cart;
+use crate::catalog::{CatalogWrite, CategoryTree, ProductFilter};
+use crate::inventory::{InventoryWrite, Location, MovementFilter, StockDelta, StockLevel};
+use crate::orders::OrdersWrite;
+use crate::outbox::OutboxWrite;
+use crate::shipping::SavedAddress;
+
+use super::fixtures::{World, delete, insert, next, tracked_level, update};
+use super::generic::everything;
+use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+
+pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
+    let store = &lab.store;
+    store.ping().await?;
+    same(&store.category_tree().await?, &CategoryTree::default())?;
+    same(&store.locations().await?, &vec![])?;
+    let page = store.list_products(&ProductFilter::default(), &everything()).await?;
+    same(&(page.items, page.total, page.next, page.previous), &(vec![], Some(0), None, None))?;
+    same(&store.unrelayed_events(1).await?, &vec![])
+}
+
+/// One write of every kind, each of which passes, and what becomes visible by them.
+struct Everything {
+    writes: Vec<Write>,
+    seen: Vec<Seen>,
+}
+
+type Seen = Box<dyn for<'a> Fn(&'a Lab) -> futures_util::future::LocalBoxFuture<'a, CaseResult<bool>>>;
+
+fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everything {
+    let (user, product) = (lab.user(), lab.product("Pot"));
+    let (session, otp) = (lab.session(&user), lab.otp(&user));
+    let (category, cart) = (lab.category("Drinks", None), lab.cart(&product));
+    let ordered = next(&world.order, |order| order.note = "changed".into());
+    let (bought, order) = lab.order(&product);
+    let (history, payment) = (lab.history(&world.order), lab.payment(&world.order));
+    let (address, zone) = (SavedAddress { is_default: true, ..lab.address(&user) }, lab.zone());
+    let (method, shipment) = (lab.method(&zone), lab.shipment(&world.order));
+    let level = tracked_level(&world.product, &world.variant(), &world.location, 5);
+    let second = world.product.variants.last().cloned().unwrap_or_else(|| world.variant());
+    let added = tracked_level(&world.product, &second, &world.location, 1);
+    let (movement, reservation) = (lab.movement(&level, 1), lab.reservation(&world.order, &level));
+    let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.answer());
+    let (variant_id, location_id) = (level.variant_id, level.location_id);
+    let writes = vec![
+        insert(&user),
+        insert(&session),
+        AccountsWrite::PutOtp(otp).into(),
+        CatalogWrite::ReshapeTree { from: 0 }.into(),
+        insert(&category),
+        insert(&product),
+        insert(&cart),
+        update(&ordered),
+        insert(&bought),
+        insert(&order),
+        OrdersWrite::History(history).into(),
+        insert(&payment),
+        insert(&address),
+        insert(&zone),
+        insert(&method),
+        insert(&shipment),
+        delete(spare),
+        InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand: 1, reserved: 1 }).into(),
+        InventoryWrite::InsertLevel(added).into(),
+        InventoryWrite::Movement(movement).into(),
+        insert(&reservation),
+        OutboxWrite::Event(event).into(),
+        insert(&delivery),
+        answer.clone().into(),
+    ];
+    macro_rules! seen {
+        ($($(let $name:ident = $value:expr;)* |$store:ident| $seen:expr,)+) => {
+            vec![$({
+                $(let $name = $value;)*
+                let seen: Seen = Box::new(move |lab| {
+                    let $store = &lab.store;
+                    $(let $name = $name.clone();)*
+                    Box::pin(async move { Ok($seen) })
+                });
+                seen
+            },)+]
+        };
+    }
+    let order_id = world.order.id;
+    let seen = seen! {
+        let id = user.id; |store| store.user(id).await?.is_some(),
+        let key = user.email_key; |store| store.user_by_email(&key).await?.is_some(),
+        let id = session.id; |store| store.session(id).await?.is_some(),
+        let id = user.id; |store| store.otp(id).await?.is_some(),
+        |store| store.category_tree().await?.version == 1,
+        let id = category.id; |store| store.category(id).await?.is_some(),
+        let id = product.id; |store| store.product(id).await?.is_some(),
+        let sku = product.variants.first().map(|row| row.sku.clone()).unwrap_or_default();
+            |store| store.product_by_sku(&sku).await?.is_some(),
+        |store| store.list_products(
+            &ProductFilter { search: vec!["pot".to_owned()], ..ProductFilter::default() }, &everything(),
+        ).await?.total == Some(1),
+        let id = cart.id; |store| store.cart(id).await?.is_some(),
+        let id = order_id; |store| store.order(id).await?.is_some_and(|order| order.version == 2),
+        let id = bought.id; |store| store.order_of_cart(id).await?.is_some(),
+        let id = order_id; |store| !store.history(id).await?.is_empty(),
+        let id = payment.id; |store| store.payment(id).await?.is_some(),
+        let id = user.id; |store| store.default_address(id).await?.is_some(),
+        let id = zone.id; |store| store.zone(id).await?.is_some(),
+        let id = method.id; |store| store.method(id).await?.is_some(),
+        let id = shipment.id; |store| store.shipment(id).await?.is_some(),
+        let id = spare.id; |store| store.location(id).await?.is_none(),
+        let id = variant_id; |store| store.stock_of(&[id]).await?.iter().any(|level| level.on_hand == 6),
+        let id = second.id; |store| !store.stock_of(&[id]).await?.is_empty(),
+        |store| store.list_movements(&MovementFilter::default(), &everything()).await?.total == Some(1),
+        let id = order_id; |store| !store.reservations_of(id).await?.is_empty(),
+        |store| !store.unrelayed_events(1).await?.is_empty(),
+        let id = delivery.id; |store| store.delivery(id).await?.is_some(),
+        let key = answer.key; |store| store.answer(&key).await?.is_some(),
+    };
+    Everything { writes, seen }
+}
+
+pub(super) async fn a_batch_is_applied_whole_or_not_at_all(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let spare = lab.location();
+    let level = tracked_level(&world.product, &world.variant(), &world.location, 5);
+    accepted(lab.commit([insert(&spare), InventoryWrite::InsertLevel(level.clone()).into()]).await)?;
+    let Everything { writes, seen } = everything_at_once(&mut lab, &world, &spare);
+
+    // Whatever the last write is that fails.
+    let stranger = lab.user();
+    let twin = Location { code: world.location.code.clone(), ..lab.location() };
+    let second_default = Location { is_default: true, ..lab.location() };
+    let too_much =
+        StockDelta { variant_id: level.variant_id, location_id: level.location_id, on_hand: 0, reserved: 99 };
+    let failing = [
+        (update(&next(&stranger, |_| ())), Conflict::Stale(Entity::User, stranger.id.0)),
+        (insert(&twin), Conflict::Exists(Unique::LocationCode)),
+        (insert(&second_default), Conflict::Exists(Unique::DefaultLocation)),
+        (InventoryWrite::Delta(too_much).into(), Conflict::Stock(level.variant_id, Some(level.location_id))),
+        (insert(&world.order), Conflict::Exists(Unique::Id(Entity::Order))),
+    ];
+    for (last, conflict) in failing {
+        let all = writes.iter().cloned().chain([last]);
+        refused(lab.commit(all.collect::<Vec<_>>()).await, conflict)?;
+        for (number, seen) in seen.iter().enumerate() {
+            check(!seen(&lab).await?, format_args!("check {number} saw a write of a batch refused by {conflict:?}"))?;
+        }
+    }
+    accepted(lab.commit(writes).await)?;
+    for (number, seen) in seen.iter().enumerate() {
+        check(seen(&lab).await?, format_args!("check {number} does not see its write"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn a_batch_happens_once(mut lab: Lab) -> CaseResult {
+    let user = lab.user();
+    let batch = lab.batch([insert(&user)]);
+    accepted(lab.submit(batch.clone()).await)?;
+    // Before anything else is judged.
+    refused(lab.submit(batch.clone()).await, Conflict::Exists(Unique::Operation))?;
+    let require = vec![Require::Version(Entity::User, user.id.0, 9)];
+    let stale = Batch { requires: require, ..batch.clone() };
+    refused(lab.submit(stale).await, Conflict::Exists(Unique::Operation))?;
+    let other = Batch { writes: vec![insert(&lab.user())], ..batch };
+    refused(lab.submit(other).await, Conflict::Exists(Unique::Operation))?;
+    same(&lab.store.user(user.id).await?, &Some(user))
+}
+
+pub(super) async fn a_refused_batch_leaves_no_trace(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    let early = lab.batch([update(&next(&user, |_| ())), insert(&other)]);
+    refused(lab.submit(early.clone()).await, Conflict::Stale(Entity::User, user.id.0))?;
+    accepted(lab.commit([insert(&user)]).await)?;
+    // Its operation was not taken, nor any key.
+    accepted(lab.submit(early.clone()).await)?;
+    refused(lab.submit(early).await, Conflict::Exists(Unique::Operation))
+}
+
+pub(super) async fn the_first_failed_guard_is_named(mut lab: Lab) -> CaseResult {
+    let (user, absent, missing) = (lab.user(), lab.user(), lab.user());
+    let session = lab.session(&user);
+    accepted(lab.commit([insert(&user)]).await)?;
+    let taken = Conflict::Exists(Unique::Id(Entity::User));
+    let stale = |user: &crate::accounts::User| Conflict::Stale(Entity::User, user.id.0);
+    let version = |user: &crate::accounts::User| Require::Version(Entity::User, user.id.0, user.version);
+    let live = Require::LiveSession(session.id, user.id);
+
+    let both = [insert(&user), update(&next(&absent, |_| ()))];
+    refused(lab.commit(both.clone()).await, taken)?;
+    let [first, second] = both.clone();
+    refused(lab.commit([second, first]).await, stale(&absent))?;
+    refused(lab.commit_if([version(&missing), live], both.clone()).await, stale(&missing))?;
+    refused(
+        lab.commit_if([version(&user), live, version(&missing)], both.clone()).await,
+        Conflict::Revoked(session.id),
+    )?;
+    refused(lab.commit_if([version(&user)], both).await, taken)?;
+    // What is judged on the whole batch comes last.
+    let nowhere = lab.location();
+    refused(lab.commit([insert(&nowhere), insert(&user)]).await, taken)?;
+    refused(lab.commit([insert(&nowhere)]).await, Conflict::Exists(Unique::DefaultLocation))
+}
+
+pub(super) async fn a_requirement_holds_before_the_writes(mut lab: Lab) -> CaseResult {
+    let user = lab.user();
+    accepted(lab.commit([insert(&user)]).await)?;
+    let second = next(&user, |user| user.first_name = "Ada".into());
+    let require = |version| [Require::Version(Entity::User, user.id.0, version)];
+    refused(lab.commit_if(require(2), [update(&second)]).await, Conflict::Stale(Entity::User, user.id.0))?;
+    accepted(lab.commit_if(require(1), [update(&second)]).await)
+}
+
+pub(super) async fn a_write_sees_those_before_it(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let user = lab.user();
+    let cart = Cart { customer_id: Some(user.id), ..lab.cart(&world.product) };
+    let renamed = next(&user, |user| user.first_name = "Ada".into());
+    let changed = next(&renamed, |user| user.last_name = "Lovelace".into());
+    accepted(lab.commit([insert(&user), update(&renamed), insert(&cart), update(&changed)]).await)?;
+    same(&lab.store.user(user.id).await?, &Some(changed))?;
+
+    let zone = lab.zone();
+    let method = lab.method(&zone);
+    accepted(lab.commit([insert(&zone), insert(&method), delete(&method), delete(&zone)]).await)?;
+    same(&lab.store.tariff().await?, &(vec![], vec![]))?;
+
+    let location = lab.location();
+    let level = tracked_level(&world.product, &world.variant(), &location, 0);
+    let by = |on_hand, reserved| {
+        let (variant_id, location_id) = (level.variant_id, level.location_id);
+        Write::from(InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand, reserved }))
+    };
+    let writes = [insert(&location), InventoryWrite::InsertLevel(level.clone()).into(), by(3, 0), by(0, 2), by(-1, 0)];
+    accepted(lab.commit(writes).await)?;
+    let wanted = StockLevel { on_hand: 2, reserved: 2, ..level };
+    same(&lab.store.stock_of(&[wanted.variant_id]).await?, &vec![wanted])
+}
+
+pub(super) async fn a_large_batch_passes(mut lab: Lab) -> CaseResult {
+    let mut people: Vec<_> = (0..1_000).map(|_| lab.user()).collect();
+    let taken = people.first().cloned();
+    let writes: Vec<_> = people.iter().chain(&taken).map(insert).collect();
+    refused(lab.commit(writes).await, Conflict::Exists(Unique::Id(Entity::User)))?;
+    accepted(lab.commit(people.iter().map(insert)).await)?;
+    let last = people.pop().ok_or_else(|| Failure::new("nobody"))?;
+    same(&lab.store.user(last.id).await?, &Some(last))
+}

@@ -1,0 +1,216 @@
+//! Orders and their history.
+
+use crate::batch::{Conflict, Unique};
+use crate::id::{CartId, OrderId};
+use crate::money::{Amount, Currency};
+use crate::orders::{
+    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
+    ShippingMethodSnapshot,
+};
+
+use super::fixtures::{WILD, address, far_away, insert, long_ago, next, update, wild, wild_address};
+use super::generic::{Ends, check_list, everything, life, same_set};
+use super::lab::{CaseResult, Lab, accepted, refused, same};
+
+/// The order with every field at its wildest, at the version after it, its lines left alone.
+fn changed(lab: &mut Lab, order: &Order) -> Order {
+    next(order, |order| {
+        order.number = wild();
+        order.email = wild();
+        order.email_key = wild();
+        order.currency = "JPY".parse().unwrap_or(Currency::USD);
+        order.subtotal = Amount::MAX;
+        order.discount_total = Amount(1);
+        order.shipping_total = Amount(2);
+        order.shipping_tax = Amount(3);
+        order.tax_total = Amount(4);
+        order.total = Amount(i64::MAX);
+        order.amount_paid = Amount(5);
+        order.amount_refunded = Amount(6);
+        order.shipping_address = wild_address();
+        order.billing_address.city = wild();
+        order.shipping_method =
+            ShippingMethodSnapshot { id: lab.id(), name: wild(), price: Amount::MAX, carrier: Some(wild()) };
+        order.status = OrderStatus::Canceled;
+        order.payment_status = PaymentStatus::PartiallyRefunded;
+        order.fulfillment_status = FulfillmentStatus::PartiallyDelivered;
+        order.note = WILD.repeat(50);
+        order.placed_at = long_ago();
+        order.canceled_at = Some(far_away());
+        order.hold_until = Some(long_ago());
+    })
+}
+
+pub(super) async fn orders_live(mut lab: Lab) -> CaseResult {
+    let (user, product) = (lab.user(), lab.product("Tea"));
+    let (cart, first) = lab.order(&product);
+    accepted(lab.commit([insert(&user), insert(&product), insert(&cart)]).await)?;
+    let mut first = Order { customer_id: Some(user.id), ..first };
+    for item in &mut first.items {
+        item.sku = wild();
+        item.name = wild();
+        item.options = [("Size".to_owned(), wild()), (wild(), String::new())].into();
+        item.unit_price = Amount::MAX;
+        item.quantity = 10_000;
+        item.discount = Amount(i64::MAX);
+        item.tax = Amount(1);
+        item.line_total = Amount(i64::MAX);
+    }
+    let second = changed(&mut lab, &first);
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Never, async |store| store.order(id).await).await
+}
+
+pub(super) async fn lines_never_change(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let (_, other) = lab.order(&world.product);
+    let tampered = next(&world.order, |order| {
+        order.note = "changed".into();
+        order.items = other.items;
+    });
+    accepted(lab.commit([update(&tampered)]).await)?;
+    let wanted = Order { items: world.order.items, ..tampered };
+    same(&lab.store.order(wanted.id).await?, &Some(wanted))
+}
+
+pub(super) async fn a_cart_becomes_one_order(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let (cart, order) = lab.order(&world.product);
+    accepted(lab.commit([insert(&cart)]).await)?;
+    same(&lab.store.order_of_cart(cart.id).await?, &None)?;
+    let twice = Order { cart_id: world.order.cart_id, ..order.clone() };
+    refused(lab.commit([insert(&twice)]).await, Conflict::Exists(Unique::OrderOfCart))?;
+    let number = Order { number: world.order.number.clone(), ..order.clone() };
+    refused(lab.commit([insert(&number)]).await, Conflict::Exists(Unique::OrderNumber))?;
+    accepted(lab.commit([insert(&order)]).await)?;
+    same(&lab.store.order_of_cart(cart.id).await?, &Some(order))?;
+    same(&lab.store.order_of_cart(world.order.cart_id).await?, &Some(world.order))?;
+    let nothing = lab.id::<CartId>();
+    same(&lab.store.order_of_cart(nothing).await?, &None)
+}
+
+pub(super) async fn history_is_a_timeline(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let (cart, other) = lab.order(&world.product);
+    let mut entries = Vec::new();
+    for _ in 0..3 {
+        lab.tick();
+        entries.push(HistoryEntry { event: wild(), actor: wild(), detail: wild(), ..lab.history(&world.order) });
+    }
+    let elsewhere = lab.history(&other);
+    accepted(lab.commit([insert(&cart), insert(&other), OrdersWrite::History(elsewhere.clone()).into()]).await)?;
+    let writes: Vec<_> = entries.iter().rev().map(|entry| OrdersWrite::History(entry.clone()).into()).collect();
+    accepted(lab.commit(writes).await)?;
+    same(&lab.store.history(world.order.id).await?, &entries)?;
+    same(&lab.store.history(other.id).await?, &vec![elsewhere.clone()])?;
+    let nothing = lab.id::<OrderId>();
+    same(&lab.store.history(nothing).await?, &vec![])?;
+    let twin = HistoryEntry { order_id: world.order.id, ..elsewhere };
+    refused(lab.commit([OrdersWrite::History(twin).into()]).await, Conflict::Exists(Unique::OtherId))
+}
+
+pub(super) async fn overdue_orders_come_in_their_order(mut lab: Lab) -> CaseResult {
+    let product = lab.product("Tea");
+    accepted(lab.commit([insert(&product)]).await)?;
+    let mut place = async |seconds: Option<i64>, status| {
+        let (cart, order) = lab.order(&product);
+        let hold_until = seconds.map(|seconds| lab.after(seconds));
+        let order = Order { status, hold_until, ..order };
+        accepted(lab.commit([insert(&cart), insert(&order)]).await)?;
+        CaseResult::Ok(order)
+    };
+    let third = place(Some(30), OrderStatus::Placed).await?;
+    let first = place(Some(10), OrderStatus::Placed).await?;
+    let second = place(Some(20), OrderStatus::Placed).await?;
+    let same_time = place(Some(20), OrderStatus::Placed).await?;
+    place(None, OrderStatus::Placed).await?;
+    place(Some(1), OrderStatus::Canceled).await?;
+    place(Some(1), OrderStatus::Completed).await?;
+
+    let overdue = async |seconds, limit| lab.store.overdue_orders(lab.after(seconds), limit).await;
+    same(&overdue(9, 10).await?, &vec![])?;
+    same(&overdue(10, 10).await?, &vec![first.id])?;
+    same(&overdue(20, 10).await?, &vec![first.id, second.id, same_time.id])?;
+    same(&overdue(99, 10).await?, &vec![first.id, second.id, same_time.id, third.id])?;
+    same(&overdue(99, 2).await?, &vec![first.id, second.id])?;
+    same(&overdue(99, 0).await?, &vec![])?;
+    let paid = next(&first, |order| order.hold_until = None);
+    accepted(lab.commit([update(&paid)]).await)?;
+    same(&lab.store.overdue_orders(lab.after(19), 10).await?, &vec![])
+}
+
+pub(super) async fn orders_are_filtered(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let a = world.order;
+    let mut place = async |change: fn(&mut Order)| {
+        lab.tick();
+        let (cart, mut order) = lab.order(&world.product);
+        change(&mut order);
+        accepted(lab.commit([insert(&cart), insert(&order)]).await)?;
+        CaseResult::Ok(order)
+    };
+    let b = place(|order| {
+        order.status = OrderStatus::Completed;
+        order.payment_status = PaymentStatus::Paid;
+        order.fulfillment_status = FulfillmentStatus::Delivered;
+    })
+    .await?;
+    let c = place(|order| {
+        order.email_key = "ada@example.com".into();
+        order.payment_status = PaymentStatus::Paid;
+    })
+    .await?;
+
+    let all = OrderFilter::default;
+    let status = |status| OrderFilter { status: Some(status), ..all() };
+    let payment = |status| OrderFilter { payment_status: Some(status), ..all() };
+    let fulfillment = |status| OrderFilter { fulfillment_status: Some(status), ..all() };
+    let between = |after, before| OrderFilter { placed_after: after, placed_before: before, ..all() };
+    let email = |key: &str| OrderFilter { email_key: Some(key.to_owned()), ..all() };
+    let cases: Vec<(OrderFilter, Vec<&Order>)> = vec![
+        (all(), vec![&a, &b, &c]),
+        (OrderFilter { customer_id: a.customer_id, ..all() }, vec![&a]),
+        (OrderFilter { customer_id: Some(lab.id()), ..all() }, vec![]),
+        (status(OrderStatus::Placed), vec![&a, &c]),
+        (status(OrderStatus::Completed), vec![&b]),
+        (status(OrderStatus::Canceled), vec![]),
+        (payment(PaymentStatus::Paid), vec![&b, &c]),
+        (payment(PaymentStatus::NotPaid), vec![&a]),
+        (payment(PaymentStatus::Voided), vec![]),
+        (fulfillment(FulfillmentStatus::Delivered), vec![&b]),
+        (fulfillment(FulfillmentStatus::Unfulfilled), vec![&a, &c]),
+        (email("ada@example.com"), vec![&c]),
+        (email("ADA@example.com"), vec![]),
+        (email("ada"), vec![]),
+        // Both ends count.
+        (between(Some(b.placed_at), None), vec![&b, &c]),
+        (between(None, Some(b.placed_at)), vec![&a, &b]),
+        (between(Some(b.placed_at), Some(b.placed_at)), vec![&b]),
+        (between(Some(c.placed_at), Some(a.placed_at)), vec![]),
+        (OrderFilter { payment_status: Some(PaymentStatus::Paid), ..status(OrderStatus::Placed) }, vec![&c]),
+    ];
+    for (filter, wanted) in cases {
+        same_set(lab.store.list_orders(&filter, &everything()), &wanted, &filter).await?;
+    }
+    let moved = next(&a, |order| order.payment_status = PaymentStatus::Paid);
+    accepted(lab.commit([update(&moved)]).await)?;
+    let filter = payment(PaymentStatus::Paid);
+    same_set(lab.store.list_orders(&filter, &everything()), &[&moved, &b, &c], &filter).await
+}
+
+pub(super) async fn orders_are_paged(mut lab: Lab) -> CaseResult {
+    let product = lab.product("Tea");
+    accepted(lab.commit([insert(&product)]).await)?;
+    let mut orders = Vec::new();
+    for total in [5, 3, 5, 0, i64::MAX, 3, 4] {
+        if orders.len() % 2 == 0 {
+            lab.tick();
+        }
+        let (cart, order) = lab.order(&product);
+        let order = Order { total: Amount(total), billing_address: address(), ..order };
+        accepted(lab.commit([insert(&cart), insert(&order)]).await)?;
+        orders.push(order);
+    }
+    let filter = OrderFilter::default();
+    check_list(&orders, async |request| lab.store.list_orders(&filter, request).await).await
+}

@@ -1,0 +1,220 @@
+//! Events, deliveries, kept answers, and what is forgotten.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use crate::accounts::MailJob;
+use crate::batch::{Conflict, Entity, Require, Unique, Write};
+use crate::id::{DeliveryId, EventId};
+use crate::idempotency::{Answer, AnswerKey};
+use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
+
+use super::fixtures::{far_away, insert, long_ago, next, update, wild};
+use super::generic::{Ends, life};
+use super::lab::{CaseResult, Lab, accepted, check, refused, same};
+
+fn tell(event: &Event) -> Write {
+    OutboxWrite::Event(event.clone()).into()
+}
+
+fn relayed(event: &Event) -> Write {
+    OutboxWrite::Relayed(event.id).into()
+}
+
+pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResult {
+    let kinds = [
+        EventKind::CustomerRegistered,
+        EventKind::ProductCreated,
+        EventKind::ProductUpdated,
+        EventKind::ProductDeleted,
+        EventKind::OrderPlaced,
+        EventKind::OrderPaid,
+        EventKind::OrderCanceled,
+        EventKind::OrderCompleted,
+        EventKind::PaymentCaptured,
+        EventKind::PaymentFailed,
+        EventKind::PaymentRefunded,
+        EventKind::ShipmentCreated,
+        EventKind::ShipmentUpdated,
+        EventKind::StockLow,
+    ];
+    let mut events = Vec::new();
+    for kind in kinds {
+        lab.tick();
+        let data = serde_json::json!({ "b": [wild(), null, 0.1, i64::MIN], "a": {} });
+        events.push(Event { kind, data, ..lab.event() });
+    }
+    for event in events.iter_mut().take(1) {
+        event.at = far_away();
+        event.data = serde_json::Value::Null;
+    }
+    same(&lab.store.unrelayed_events(10).await?, &vec![])?;
+    accepted(lab.commit(events.iter().rev().map(tell)).await)?;
+    same(&lab.store.unrelayed_events(100).await?, &events)?;
+    same(&lab.store.unrelayed_events(2).await?.as_slice(), &events.get(..2).unwrap_or_default())?;
+    same(&lab.store.unrelayed_events(0).await?, &vec![])?;
+
+    let (unknown, first) = (lab.event(), events.remove(0));
+    let second = events.remove(0);
+    refused(lab.commit([tell(&first)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
+    let stale = |event: &Event| Conflict::Stale(Entity::Event, event.id.0);
+    refused(lab.commit([relayed(&unknown)]).await, stale(&unknown))?;
+    accepted(lab.commit([relayed(&second)]).await)?;
+    refused(lab.commit([relayed(&second)]).await, stale(&second))?;
+    refused(lab.commit([relayed(&first), relayed(&first)]).await, stale(&first))?;
+    refused(lab.commit([tell(&second)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
+    let wanted: Vec<_> = [first.clone()].into_iter().chain(events.clone()).collect();
+    same(&lab.store.unrelayed_events(100).await?, &wanted)?;
+    accepted(lab.commit([relayed(&first)]).await)?;
+    same(&lab.store.unrelayed_events(100).await?, &events)?;
+    // An event counts no versions.
+    let require = [Require::Version(Entity::Event, second.id.0, 1)];
+    let harmless = lab.answer();
+    refused(lab.commit_if(require, [harmless.into()]).await, stale(&second))
+}
+
+pub(super) async fn deliveries_live(mut lab: Lab) -> CaseResult {
+    let thing = lab.id::<Uuid>();
+    let (user_id, otp_id) = (lab.id(), lab.id());
+    let first =
+        Delivery { content: Content::Mail(MailJob::VerifyEmail { user_id, otp_id }), ..lab.delivery("mail", thing) };
+    let event = Event { data: serde_json::json!([wild()]), at: long_ago(), ..lab.event() };
+    let second = next(&first, |delivery| {
+        delivery.content = Content::Event(event);
+        delivery.status = DeliveryStatus::Dead;
+        delivery.attempts = i64::MAX;
+        delivery.due_at = far_away();
+        delivery.last_error = Some(wild());
+        delivery.created_at = long_ago();
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Deleted, async |store| store.delivery(id).await).await
+}
+
+pub(super) async fn every_mail_comes_back(mut lab: Lab) -> CaseResult {
+    let (user_id, otp_id) = (lab.id(), lab.id());
+    for job in [
+        MailJob::VerifyEmail { user_id, otp_id },
+        MailJob::AlreadyRegistered { user_id },
+        MailJob::ResendOtpRequested { email_key: wild() },
+        MailJob::PasswordResetRequested { email_key: String::new() },
+        MailJob::PasswordChanged { user_id },
+    ] {
+        let mail = Delivery::mail(lab.id(), user_id.0, job, lab.now());
+        accepted(lab.commit([insert(&mail)]).await)?;
+        same(&lab.store.delivery(mail.id).await?, &Some(mail))?;
+    }
+    let nothing = lab.id::<DeliveryId>();
+    same(&lab.store.delivery(nothing).await?, &None)
+}
+
+pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseResult {
+    let (order, user) = (lab.id::<Uuid>(), lab.id::<Uuid>());
+    let store = lab.store.clone();
+    same(&store.next_due("shop").await?, &None)?;
+    same(&store.due_deliveries("shop", far_away(), 10).await?, &vec![])?;
+    // The first in its line comes late; what waits behind it would be due before.
+    let slow = Delivery { due_at: lab.after(60), ..lab.delivery("shop", order) };
+    let behind = Delivery { due_at: lab.after(1), ..lab.delivery("shop", order) };
+    let other_receiver = Delivery { due_at: lab.after(20), ..lab.delivery("mail", order) };
+    let other_thing = Delivery { due_at: lab.after(10), ..lab.delivery("shop", user) };
+    let done = Delivery { status: DeliveryStatus::Done, ..lab.delivery("done", order) };
+    let dead = Delivery { status: DeliveryStatus::Dead, ..lab.delivery("dead", order) };
+    accepted(lab.commit([&dead, &done, &other_thing, &other_receiver, &behind, &slow].map(insert)).await)?;
+
+    let due = async |receiver: &'static str, seconds| store.due_deliveries(receiver, lab.after(seconds), 10).await;
+    same(&store.next_due("shop").await?, &Some(other_thing.due_at))?;
+    same(&store.next_due("mail").await?, &Some(other_receiver.due_at))?;
+    for idle in ["done", "dead", "SHOP", "sho", ""] {
+        same(&store.next_due(idle).await?, &None)?;
+        same(&due(idle, 99).await?, &vec![])?;
+    }
+    same(&due("shop", 9).await?, &vec![])?;
+    same(&due("shop", 10).await?, &vec![other_thing.clone()])?;
+    same(&due("mail", 19).await?, &vec![])?;
+    same(&due("mail", 20).await?, &vec![other_receiver.clone()])?;
+    same(&due("shop", 60).await?, &vec![slow.clone(), other_thing.clone()])?;
+    same(&store.due_deliveries("shop", far_away(), 1).await?, &vec![slow.clone()])?;
+    same(&store.due_deliveries("shop", far_away(), 0).await?, &vec![])?;
+
+    // Done or given up, it lets the next one through.
+    let finish = |delivery: &Delivery, status| next(delivery, |delivery| delivery.status = status);
+    let given_up = finish(&slow, DeliveryStatus::Dead);
+    let delivered = finish(&other_thing, DeliveryStatus::Done);
+    accepted(lab.commit([update(&given_up), update(&delivered)]).await)?;
+    same(&store.next_due("shop").await?, &Some(behind.due_at))?;
+    same(&store.due_deliveries("shop", far_away(), 10).await?, &vec![behind.clone()])?;
+    accepted(lab.commit([update(&finish(&behind, DeliveryStatus::Done))]).await)?;
+    same(&store.next_due("shop").await?, &None)?;
+    same(&store.next_due("mail").await?, &Some(other_receiver.due_at))
+}
+
+pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult {
+    let answer = lab.answer();
+    let answer = Answer { fingerprint: [255; 32], outcome: wild().repeat(500), created_at: far_away(), ..answer };
+    accepted(lab.commit([answer.clone().into()]).await)?;
+    let store = lab.store.clone();
+    same(&store.answer(&answer.key).await?, &Some(answer.clone()))?;
+    let twin = Answer { outcome: "other".to_owned(), fingerprint: [2; 32], ..answer.clone() };
+    refused(lab.commit([twin.into()]).await, Conflict::Exists(Unique::Answer))?;
+    same(&store.answer(&answer.key).await?, &Some(answer.clone()))?;
+    // Each part of the key counts, byte by byte.
+    let key = answer.key.clone();
+    let others = [
+        AnswerKey { caller: "user:2".to_owned(), ..key.clone() },
+        AnswerKey { operation: "orders.cancel".to_owned(), ..key.clone() },
+        AnswerKey { key: key.key.to_uppercase(), ..key.clone() },
+        AnswerKey { key: "~!\"#$%&'()*+,-./:;<=>?@[]^_`{|}".repeat(8), ..key },
+    ];
+    for key in others {
+        same(&store.answer(&key).await?, &None)?;
+        let other = Answer { key, ..answer.clone() };
+        accepted(lab.commit([other.clone().into()]).await)?;
+        same(&store.answer(&other.key).await?, &Some(other))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
+    let store = lab.store.clone();
+    let thing = lab.id::<Uuid>();
+    let mut old = Vec::new();
+    for status in [DeliveryStatus::Done, DeliveryStatus::Dead, DeliveryStatus::Pending] {
+        old.push(Delivery { status, ..lab.delivery("shop", thing) });
+    }
+    let (old_answer, old_event, waiting) = (lab.answer(), lab.event(), lab.event());
+    let writes = old.iter().map(insert).chain([old_answer.clone().into(), tell(&old_event), tell(&waiting)]);
+    let old_batch = lab.batch(writes.chain([relayed(&old_event)]));
+    accepted(lab.submit(old_batch.clone()).await)?;
+    lab.tick();
+    let limit = lab.now();
+    let new = Delivery { status: DeliveryStatus::Done, ..lab.delivery("shop", thing) };
+    let (new_answer, new_event) = (lab.answer(), lab.event());
+    let new_batch = lab.batch([insert(&new), new_answer.clone().into(), tell(&new_event), relayed(&new_event)]);
+    accepted(lab.submit(new_batch.clone()).await)?;
+
+    // Just too early: the old ones are exactly as old as the limit.
+    let before = limit - TimeDelta::seconds(1);
+    accepted(lab.commit([Write::Forget { before }]).await)?;
+    same(&store.answer(&old_answer.key).await?, &Some(old_answer.clone()))?;
+    refused(lab.submit(old_batch.clone()).await, Conflict::Exists(Unique::Operation))?;
+
+    accepted(lab.commit([Write::Forget { before: limit }]).await)?;
+    same(&store.answer(&old_answer.key).await?, &None)?;
+    same(&store.answer(&new_answer.key).await?, &Some(new_answer))?;
+    for delivery in old {
+        let wanted = (delivery.status != DeliveryStatus::Done).then(|| delivery.clone());
+        same(&store.delivery(delivery.id).await?, &wanted)?;
+    }
+    same(&store.delivery(new.id).await?, &Some(new))?;
+    same(&store.unrelayed_events(10).await?, &vec![waiting.clone()])?;
+    // The event is forgotten whole: its id is free. So is the old batch's, and its other writes are not.
+    accepted(lab.commit([tell(&old_event)]).await)?;
+    check(store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id), "the event is told again")?;
+    refused(lab.commit([tell(&new_event)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;
+    let again = lab.answer();
+    let reused = crate::batch::Batch { writes: vec![again.into()], ..old_batch };
+    accepted(lab.submit(reused).await)?;
+    refused(lab.submit(new_batch).await, Conflict::Exists(Unique::Operation))?;
+    refused(lab.commit([OutboxWrite::Relayed(EventId(thing)).into()]).await, Conflict::Stale(Entity::Event, thing))
+}
