@@ -5,6 +5,7 @@ pub mod actor;
 pub mod batch;
 pub mod cart;
 pub mod catalog;
+mod check;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,14 +1,25 @@
 //! What was agreed: placement, snapshots, history, cancel.
+//!
+//! Placing turns a cart into an order in one batch, and freezes everything the buyer agreed to. Money and parcels live
+//! in [`payments`](crate::payments) and [`shipping`](crate::shipping); whatever changes them settles the order in the
+//! same batch ([`operations::settle`]), so that its sums and derived statuses are always those of its payments and
+//! parcels.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod input;
 mod model;
 pub mod operations;
 mod repository;
 mod service;
+#[cfg(test)]
+mod service_tests;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
 
+pub use input::{OrderQuery, PlaceOrder};
 pub use model::{
     FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, PaymentStatus,
     ShippingMethodSnapshot,
@@ -16,4 +27,4 @@ pub use model::{
 pub use repository::{OrdersRepository, OrdersWrite};
 pub use service::Orders;
 pub(crate) use state::OrderState;
-pub use view::OrderView;
+pub use view::{OrderView, PlacedOrder};

@@ -1,11 +1,24 @@
 //! The calls of this domain: each loads, decides and commits.
 
-use super::operations::{identified, may_see};
-use super::view::OrderView;
+use std::collections::HashMap;
+
+use super::input::{OrderQuery, PlaceOrder, ShipTo, Wishes};
+use super::model::{HistoryEntry, Order, OrderSort, OrderStatus};
+use super::operations::{self, Placement, Reason, identified, may_see};
+use super::state::OrderState;
+use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
-use crate::error::{Error, Result};
-use crate::id::OrderId;
+use crate::cart::{Cart, Goods, operations as carts};
+use crate::clock::Moment;
+use crate::error::{Error, Invalid, Result};
+use crate::execute::Decision;
+use crate::id::{MethodId, OrderId};
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::page::{Page, PageRequest};
+use crate::shipping::Address;
+use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
+use crate::validate::{Email, email_key};
 
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
@@ -18,16 +31,227 @@ impl<'a> Orders<'a> {
         Self { shop }
     }
 
+    /// Turns the caller's cart into an order and closes it, in one batch with the reservations, the payment and the
+    /// kept answer. A guest gets the token that opens the order.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] naming every wrong field;
+    /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
+    pub async fn place(
+        &self,
+        actor: &Actor,
+        input: PlaceOrder,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<PlacedOrder>> {
+        let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
+        let wishes = &input.check(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
+        let Replayable { value: view, replayed } = self
+            .shop
+            .execute_once(actor, "orders.place", key, |mut moment| async move {
+                let placement = self.prepare(actor, wishes, &mut moment).await?;
+                operations::place(placement, &mut moment)
+            })
+            .await?;
+        let is_guests = view.order.customer_id.is_none();
+        let access_token = is_guests.then(|| self.shop.keys().order_token(view.order.id));
+        Ok(Replayable { value: PlacedOrder { view, access_token }, replayed })
+    }
+
+    /// The orders of a list: a customer's own, for staff everybody's.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`] for a guest.
+    pub async fn list(
+        &self,
+        actor: &Actor,
+        query: OrderQuery,
+        page: &PageRequest<OrderSort>,
+    ) -> Result<Page<OrderView>> {
+        let only_own = query.mine || !actor.is_staff();
+        let mut filter = query.filter();
+        if only_own {
+            filter.customer_id = Some(actor.require_user()?.user_id);
+        }
+        let page = self.shop.store().list_orders(&filter, page).await?;
+        let ids: Vec<_> = page.items.iter().map(|order| order.id).collect();
+        let (mut payments, mut shipments) = (HashMap::new(), HashMap::new());
+        if !ids.is_empty() {
+            for payment in self.shop.store().payments_of_orders(&ids).await? {
+                payments.entry(payment.order_id).or_insert_with(Vec::new).push(payment);
+            }
+            for shipment in self.shop.store().shipments_of_orders(&ids).await? {
+                shipments.entry(shipment.order_id).or_insert_with(Vec::new).push(shipment);
+            }
+        }
+        Ok(page.map(|order| OrderView {
+            payments: payments.remove(&order.id).unwrap_or_default(),
+            shipments: shipments.remove(&order.id).unwrap_or_default(),
+            order,
+        }))
+    }
+
     /// An order with its payments and parcels, for its owner, staff, or the holder of a guest's order token.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] for a stranger, [`Error::NotFound`] when it is absent or somebody else's.
     pub async fn view(&self, actor: &Actor, id: OrderId) -> Result<OrderView> {
+        let order = self.visible(actor, id).await?;
+        let ids = [id];
+        let store = self.shop.store();
+        let (payments, shipments) =
+            futures_util::future::try_join(store.payments_of_orders(&ids), store.shipments_of_orders(&ids)).await?;
+        Ok(OrderView { order, payments, shipments })
+    }
+
+    /// The timeline of an order, oldest first, for those who may see the order.
+    ///
+    /// # Errors
+    /// As [`Orders::view`].
+    pub async fn history(&self, actor: &Actor, id: OrderId) -> Result<Vec<HistoryEntry>> {
+        self.visible(actor, id).await?;
+        Ok(self.shop.store().history(id).await?)
+    }
+
+    /// Calls an order off: its stock is given back, its payments are voided or refunded.
+    ///
+    /// # Errors
+    /// As [`Orders::view`]; [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it
+    /// has been shipped; [`Error::IdempotencyMismatch`].
+    pub async fn cancel(
+        &self,
+        actor: &Actor,
+        id: OrderId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<OrderView>> {
+        identified(actor)?;
+        self.shop
+            .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
+                let OrderState { order, payments, shipments, reservations } = self.state(id).await?;
+                may_see(actor, &order)?;
+                let view = OrderView { order, payments, shipments };
+                operations::cancel(view, &reservations, Reason::Asked(actor.role()), &mut moment)
+            })
+            .await
+    }
+
+    /// Cancels up to `limit` orders whose payment did not come in time, and gives back what they held; the longest
+    /// overdue first. Says how many it canceled. Meant to be called again and again by a worker; any number of them
+    /// may, and each order is canceled once. An order that cannot be canceled now does not keep the others from it.
+    ///
+    /// # Errors
+    /// When the overdue orders cannot be listed.
+    pub async fn cancel_overdue(&self, limit: u32) -> Result<u32> {
+        let mut canceled = 0;
+        for id in self.shop.store().overdue_orders(self.shop.moment().now(), limit).await? {
+            match self.cancel_if_overdue(id).await {
+                Ok(true) => canceled += 1,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, order = %id, "an overdue order could not be canceled"),
+            }
+        }
+        Ok(canceled)
+    }
+
+    async fn cancel_if_overdue(&self, id: OrderId) -> Result<bool> {
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                let OrderState { order, payments, shipments, reservations } = self.state(id).await?;
+                let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
+                // Paid, canceled or given more time since it was listed.
+                if order.status != OrderStatus::Placed || !overdue {
+                    return Ok(Decision::unchanged(&mut moment, false));
+                }
+                let view = OrderView { order, payments, shipments };
+                let decision = operations::cancel(view, &reservations, Reason::Overdue, &mut moment)?;
+                Ok(decision.map(|_| true))
+            })
+            .await
+    }
+
+    async fn visible(&self, actor: &Actor, id: OrderId) -> Result<Order> {
         identified(actor)?;
         let order = self.shop.store().order(id).await?.ok_or(Error::NotFound)?;
         may_see(actor, &order)?;
-        let payments = self.shop.store().payments_of_orders(&[id]).await?;
-        let shipments = self.shop.store().shipments_of_orders(&[id]).await?;
-        Ok(OrderView { order, payments, shipments })
+        Ok(order)
+    }
+
+    /// Reads what an order is made of, and judges what could not be judged without.
+    async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Placement<'a>> {
+        let store = self.shop.store();
+        let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
+            (Some(cart), _) => cart,
+            // A customer always has a cart, if only an empty one.
+            (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, moment),
+            (None, None) => return Err(Error::NotFound),
+        };
+        let mut invalid = wishes.invalid.clone();
+        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
+        let goods = Goods::load(store, &variants).await?;
+        let address = self.shipping_address(actor, wishes, &mut invalid).await?;
+        let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
+        let email = match (&wishes.email, actor.signed_in()) {
+            (Some(email), _) => Some(email.clone()),
+            (None, Some(person)) => {
+                let user = store.user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
+                Some(Email { key: email_key(&user.email), address: user.email })
+            }
+            (None, None) => None,
+        };
+        let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
+        match (address, quote, email, gateway) {
+            (Some(address), Some(quote), Some(email), Some(gateway)) if invalid.is_empty() => Ok(Placement {
+                billing_address: wishes.billing_address.clone().unwrap_or_else(|| address.clone()),
+                shipping_address: address,
+                hold_until: moment.now() + self.shop.settings().reservation_ttl,
+                gateway: gateway.as_ref(),
+                role: actor.role(),
+                expected_total: wishes.expected_total,
+                note: wishes.note.clone(),
+                cart,
+                goods,
+                quote,
+                email,
+            }),
+            _ => Err(Error::Invalid(invalid)),
+        }
+    }
+
+    async fn shipping_address(&self, actor: &Actor, wishes: &Wishes, invalid: &mut Invalid) -> Result<Option<Address>> {
+        let id = match &wishes.shipping_address {
+            None => return Ok(None),
+            Some(ShipTo::Address(address)) => return Ok(Some(address.as_ref().clone())),
+            Some(ShipTo::Saved(id)) => *id,
+        };
+        let own = |owner| actor.signed_in().is_some_and(|person| person.user_id == owner);
+        let saved = self.shop.store().address(id).await?.filter(|saved| own(saved.user_id));
+        if saved.is_none() {
+            invalid.add("shipping_address_id", "There is no such address in your address book.");
+        }
+        Ok(saved.map(|saved| saved.address))
+    }
+
+    async fn quote(
+        &self,
+        method: Option<MethodId>,
+        address: Option<&Address>,
+        cart: &Cart,
+        goods: &Goods,
+        invalid: &mut Invalid,
+    ) -> Result<Option<Quote>> {
+        let store = self.shop.store();
+        let Some(id) = method else { return Ok(None) };
+        let Some((method, zone)) = store.method(id).await? else {
+            invalid.add("shipping_method_id", "There is no such shipping method.");
+            return Ok(None);
+        };
+        let Some(Address { country, .. }) = address else { return Ok(None) };
+        // A zone that names the country serves it, whatever others do: only for the rest of the world are all read.
+        let zones = if zone.countries.contains(country) { vec![zone] } else { store.tariff().await?.0 };
+        let (weight, subtotal) = carts::load(cart, goods);
+        let quote = quote(&zones, &[method], country, weight, subtotal, cart.currency).pop();
+        if quote.is_none() {
+            invalid.add("shipping_method_id", "This method does not ship this cart to this address.");
+        }
+        Ok(quote)
     }
 }

@@ -1,7 +1,13 @@
 //! The pure decisions about orders: the same input always gives the same batch.
 
 mod access;
+mod cancel;
+mod number;
+mod place;
 mod status;
 
 pub use access::{identified, may_see};
+pub use cancel::{Reason, cancel};
+pub use number::draw_number;
+pub use place::{Placement, place};
 pub use status::{event_data, fulfillment_status, payment_status, record, settle};

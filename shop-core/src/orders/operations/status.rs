@@ -203,8 +203,9 @@ mod tests {
     fn the_fulfillment_status_follows_the_parcels() {
         use FulfillmentStatus as F;
         use ShipmentStatus as S;
+        type Parcel<'a> = (S, &'a [i64]);
         let order = order(&[(1000, 2), (500, 1)], 0);
-        let table: &[(&[(S, &[i64])], F)] = &[
+        let table: &[(&[Parcel<'_>], F)] = &[
             (&[], F::Unfulfilled),
             (&[(S::Pending, &[2, 1])], F::Unfulfilled),
             (&[(S::Canceled, &[2, 1])], F::Unfulfilled),

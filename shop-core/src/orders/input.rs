@@ -1,0 +1,203 @@
+//! What callers ask of orders, not yet checked.
+
+use serde::Deserialize;
+
+use super::model::{FulfillmentStatus, OrderFilter, OrderStatus, PaymentStatus};
+use crate::clock::Timestamp;
+use crate::error::{Error, Invalid};
+use crate::field::{Checks, Field};
+use crate::id::{AddressId, MethodId};
+use crate::money::{Amount, Currency};
+use crate::shipping::{Address, AddressInput};
+use crate::validate::{self, Email, email_key};
+
+/// What turns a cart into an order.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PlaceOrder {
+    /// Where it goes.
+    pub shipping_address: Field<AddressInput>,
+    /// Or which entry of the buyer's own address book.
+    pub shipping_address_id: Field<AddressId>,
+    /// Who pays; the shipping address when nothing is said.
+    pub billing_address: Field<AddressInput>,
+    /// How it goes.
+    pub shipping_method_id: Field<MethodId>,
+    /// How it is paid.
+    pub payment_gateway: Field<String>,
+    /// Where news go: a guest must say it, a customer's own when nothing is said.
+    pub email: Field<String>,
+    /// What the buyer believes to pay in all; the order is refused when it is not the total.
+    pub expected_total: Field<String>,
+    /// The buyer's words.
+    pub note: Field<String>,
+}
+
+/// Which orders a caller wants to see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderQuery {
+    /// Only with this status.
+    pub status: Option<OrderStatus>,
+    /// Only with this payment status.
+    pub payment_status: Option<PaymentStatus>,
+    /// Only with this fulfillment status.
+    pub fulfillment_status: Option<FulfillmentStatus>,
+    /// Only with this address, however it is spelled.
+    pub email: Option<String>,
+    /// Placed at or after.
+    pub placed_after: Option<Timestamp>,
+    /// Placed before or at.
+    pub placed_before: Option<Timestamp>,
+    /// Staff: only their own. A customer never sees others.
+    pub mine: bool,
+}
+
+impl OrderQuery {
+    pub(super) fn filter(self) -> OrderFilter {
+        OrderFilter {
+            customer_id: None,
+            status: self.status,
+            payment_status: self.payment_status,
+            fulfillment_status: self.fulfillment_status,
+            email_key: self.email.map(|email| email_key(&email)),
+            placed_after: self.placed_after,
+            placed_before: self.placed_before,
+        }
+    }
+}
+
+/// A checked [`PlaceOrder`], and what was wrong with it: some of it can only be judged with what is stored, and the
+/// buyer is told everything at once.
+#[derive(Debug, Clone)]
+pub(super) struct Wishes {
+    pub(super) shipping_address: Option<ShipTo>,
+    pub(super) billing_address: Option<Address>,
+    pub(super) method: Option<MethodId>,
+    pub(super) gateway: Option<String>,
+    pub(super) email: Option<Email>,
+    pub(super) expected_total: Option<Amount>,
+    pub(super) note: String,
+    pub(super) invalid: Invalid,
+}
+
+/// Where an order goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ShipTo {
+    Address(Box<Address>),
+    Saved(AddressId),
+}
+
+impl PlaceOrder {
+    /// `gateways` are the ids of those there are.
+    pub(super) fn check(self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
+        let mut checks = Checks::new();
+        let shipping_address = ship_to(self.shipping_address, self.shipping_address_id, is_guest, &mut checks);
+        let billing_address = checks
+            .optional("billing_address", self.billing_address, Ok)
+            .and_then(|address: AddressInput| address.check(&mut checks, "billing_address"));
+        let method = checks.required("shipping_method_id", self.shipping_method_id, Ok);
+        let gateway = checks.required("payment_gateway", self.payment_gateway, |id: String| {
+            if gateways.contains(&id.as_str()) {
+                Ok(id)
+            } else {
+                Err(format!("Must be one of: {}.", gateways.join(", ")))
+            }
+        });
+        let email = if is_guest {
+            checks.required("email", self.email, validate::email)
+        } else {
+            checks.optional("email", self.email, validate::or_blank(validate::email)).flatten()
+        };
+        let expected_total =
+            checks.optional("expected_total", self.expected_total, |text| currency.parse_amount(&text));
+        let note = checks.optional("note", self.note, validate::note).unwrap_or_default();
+        let invalid = match checks.finish() {
+            Err(Error::Invalid(invalid)) => invalid,
+            _ => Invalid::default(),
+        };
+        Wishes { shipping_address, billing_address, method, gateway, email, expected_total, note, invalid }
+    }
+}
+
+fn ship_to(
+    address: Field<AddressInput>,
+    saved: Field<AddressId>,
+    is_guest: bool,
+    checks: &mut Checks,
+) -> Option<ShipTo> {
+    if matches!(saved, Field::Missing | Field::Null) {
+        let address = checks.required("shipping_address", address, Ok)?;
+        return address.check(checks, "shipping_address").map(Box::new).map(ShipTo::Address);
+    }
+    if !matches!(address, Field::Missing | Field::Null) {
+        checks.refuse::<()>("shipping_address_id", "Give shipping_address or shipping_address_id, not both.");
+    }
+    let id = checks.required("shipping_address_id", saved, Ok)?;
+    if is_guest {
+        return checks.refuse("shipping_address_id", "Guests have no address book: give shipping_address.");
+    }
+    Some(ShipTo::Saved(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(body: Value, is_guest: bool) -> Wishes {
+        serde_json::from_value::<PlaceOrder>(body).unwrap().check(is_guest, &["manual"], Currency::USD)
+    }
+
+    fn address() -> Value {
+        json!({"first_name": "Ada", "last_name": "L", "line1": "1 Way", "city": "London", "country": "GB"})
+    }
+
+    fn wrong(wishes: &Wishes) -> Vec<&str> {
+        wishes.invalid.fields.keys().map(String::as_str).collect()
+    }
+
+    const ID: &str = "01890000-0000-7000-8000-000000000001";
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let wishes = check(json!({}), true);
+        assert_eq!(wrong(&wishes), ["email", "payment_gateway", "shipping_address", "shipping_method_id"]);
+        let body = json!({
+            "shipping_address": {"country": "XX"}, "billing_address": {"first_name": "A"}, "shipping_method_id": "x",
+            "payment_gateway": "magic", "email": "nobody", "expected_total": 19.99, "note": "x".repeat(2_001),
+        });
+        let wishes = check(body, true);
+        let fields = wrong(&wishes);
+        let expected = ["shipping_method_id", "payment_gateway", "email", "expected_total", "note"];
+        for field in expected.into_iter().chain(["shipping_address.country", "billing_address.city"]) {
+            assert!(fields.contains(&field), "{field} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_given_or_chosen() {
+        let base = |extra: Value| {
+            let mut body = json!({"shipping_method_id": ID, "payment_gateway": "manual", "email": "a@example.com"});
+            for (key, value) in extra.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            body
+        };
+        let given = check(base(json!({"shipping_address": address()})), true);
+        assert!(wrong(&given).is_empty() && matches!(given.shipping_address, Some(ShipTo::Address(_))));
+        let chosen = check(base(json!({"shipping_address_id": ID, "shipping_address": null})), false);
+        assert!(wrong(&chosen).is_empty() && matches!(chosen.shipping_address, Some(ShipTo::Saved(_))));
+        assert_eq!(wrong(&check(base(json!({"shipping_address_id": ID})), true)), ["shipping_address_id"]);
+        let both = base(json!({"shipping_address_id": ID, "shipping_address": address()}));
+        assert_eq!(wrong(&check(both, false)), ["shipping_address_id"]);
+    }
+
+    #[test]
+    fn a_customer_need_not_say_their_address() {
+        let body = json!({"shipping_address": address(), "shipping_method_id": ID, "payment_gateway": "manual"});
+        let wishes = check(body.clone(), false);
+        assert!(wrong(&wishes).is_empty() && wishes.email.is_none());
+        assert_eq!(wrong(&check(body, true)), ["email"]);
+    }
+}

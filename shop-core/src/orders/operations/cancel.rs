@@ -1,0 +1,114 @@
+//! An order is called off.
+
+use super::status::{event_data, record, settle};
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::inventory::operations::end_reservations;
+use crate::inventory::{Reservation, ReservationStatus};
+use crate::orders::{Order, OrderStatus, OrderView};
+use crate::outbox::EventKind;
+use crate::payments::operations::{event_data as payment_data, undo};
+use crate::payments::{Payment, PaymentState, PaymentsWrite};
+use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
+
+/// Why an order is called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason<'a> {
+    /// Somebody wants it; their [`Actor::role`](crate::Actor::role).
+    Asked(&'a str),
+    /// Its payment did not come in time.
+    Overdue,
+}
+
+/// Calls an order off: gives its stock back, unpacks its parcels, voids what was not paid and refunds what was.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it has left the house.
+pub fn cancel(
+    view: OrderView,
+    reservations: &[Reservation],
+    reason: Reason<'_>,
+    moment: &mut Moment,
+) -> Result<Decision<OrderView>> {
+    let OrderView { order, payments, shipments } = view;
+    let left = |shipment: &Shipment| matches!(shipment.status, ShipmentStatus::Shipped | ShipmentStatus::Delivered);
+    match order.status {
+        OrderStatus::Placed if shipments.iter().any(left) => {
+            return Err(Error::transition("The order has been shipped and cannot be canceled."));
+        }
+        OrderStatus::Placed => {}
+        OrderStatus::Canceled => return Err(Error::transition("The order is canceled already.")),
+        OrderStatus::Completed => return Err(Error::transition("A completed order cannot be canceled.")),
+    }
+    let (role, ending, detail) = match reason {
+        Reason::Asked(role) => (role, ReservationStatus::Released, "The order was canceled."),
+        Reason::Overdue => ("system", ReservationStatus::Expired, "The payment did not come in time."),
+    };
+    let mut batch = Batch::new(moment);
+    let shipments: Vec<_> = shipments.into_iter().map(|shipment| unpack(shipment, role, moment, &mut batch)).collect();
+    end_reservations(&mut batch, reservations, ending);
+    let payments = undo_all(&order, payments, role, moment, &mut batch)?;
+    let canceled = Order { status: OrderStatus::Canceled, canceled_at: Some(moment.now()), hold_until: None, ..order };
+    let order = settle(canceled, &payments, &shipments, moment, &mut batch);
+    record(&mut batch, moment, order.id, "canceled", role, detail);
+    batch.event(moment, EventKind::OrderCanceled, order.id, event_data(&order));
+    Ok(Decision { batch, reply: OrderView { order, payments, shipments } })
+}
+
+/// A parcel that was only being packed will not leave.
+fn unpack(shipment: Shipment, role: &str, moment: &mut Moment, batch: &mut Batch) -> Shipment {
+    if shipment.status != ShipmentStatus::Pending {
+        return shipment;
+    }
+    let mut shipment = Shipment { status: ShipmentStatus::Canceled, version: shipment.version + 1, ..shipment };
+    shipment.events.push(TrackingEvent {
+        status: TrackingStatus::Canceled,
+        description: "The order was canceled.".to_owned(),
+        location: None,
+        occurred_at: moment.now(),
+    });
+    batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
+    record(batch, moment, shipment.order_id, "shipment_canceled", role, "A parcel was unpacked.");
+    batch.event(moment, EventKind::ShipmentUpdated, shipment.id, shipment_data(&shipment));
+    shipment
+}
+
+fn shipment_data(shipment: &Shipment) -> serde_json::Value {
+    serde_json::json!({
+        "id": shipment.id,
+        "order_id": shipment.order_id,
+        "status": shipment.status,
+        "carrier": shipment.carrier,
+        "tracking_number": shipment.tracking_number,
+    })
+}
+
+/// Undoes every payment; gives all of them as they are then.
+fn undo_all(
+    order: &Order,
+    payments: Vec<Payment>,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Vec<Payment>> {
+    let undone = undo(&payments, moment)?;
+    for payment in &undone {
+        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+        if payment.state == PaymentState::Voided {
+            record(batch, moment, order.id, "payment_voided", role, "The payment was voided.");
+        } else {
+            let amount = payment.refunds.last().map(|refund| payment.currency.format_amount(refund.amount));
+            let amount = amount.unwrap_or_default();
+            let detail = format!("{amount} {} are given back.", payment.currency);
+            record(batch, moment, order.id, "refund_created", role, detail);
+            batch.event(moment, EventKind::PaymentRefunded, payment.id, payment_data(payment));
+        }
+    }
+    let after = |payment: Payment| undone.iter().find(|undone| undone.id == payment.id).cloned().unwrap_or(payment);
+    Ok(payments.into_iter().map(after).collect())
+}
+
+#[cfg(test)]
+mod tests;

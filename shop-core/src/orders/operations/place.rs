@@ -1,0 +1,208 @@
+//! A cart becomes an order.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use serde_json::json;
+
+use super::number::draw_number;
+use super::status::{event_data, payment_status, record};
+use crate::batch::{Batch, Change};
+use crate::cart::{Cart, CartStatus, Goods, operations as carts};
+use crate::clock::{Moment, Timestamp};
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::{OrderId, VariantId};
+use crate::inventory::operations::{Allocation, StockLine, allocate, reserve};
+use crate::inventory::{ReservationStatus, StockLevel};
+use crate::money::Amount;
+use crate::orders::{
+    FulfillmentStatus, Order, OrderItem, OrderStatus, OrderView, OrdersWrite, PaymentStatus, ShippingMethodSnapshot,
+};
+use crate::outbox::EventKind;
+use crate::payments::operations::begin;
+use crate::payments::{PaymentGateway, PaymentsWrite};
+use crate::shipping::Address;
+use crate::shipping::operations::Quote;
+use crate::validate::Email;
+
+/// Everything that an order is made of.
+pub struct Placement<'a> {
+    /// The cart, open and not empty.
+    pub cart: Cart,
+    /// What its lines are about.
+    pub goods: Goods,
+    /// How it goes, at what price.
+    pub quote: Quote,
+    /// Where it goes.
+    pub shipping_address: Address,
+    /// Who pays.
+    pub billing_address: Address,
+    /// Where news go.
+    pub email: Email,
+    /// How it is paid.
+    pub gateway: &'a dyn PaymentGateway,
+    /// Until when stock is held for an order that waits for its payment.
+    pub hold_until: Timestamp,
+    /// What the buyer believes to pay.
+    pub expected_total: Option<Amount>,
+    /// The buyer's words.
+    pub note: String,
+    /// Who places it: [`Actor::role`](crate::Actor::role).
+    pub role: &'static str,
+}
+
+/// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history
+/// and the events. Products, method and zone must still be as they were read when the batch is written, and stock is
+/// judged again where it is taken.
+///
+/// # Errors
+/// [`Error::CartEmpty`]; [`Error::OutOfStock`] naming the first line that cannot be served (what is not on sale any
+/// more counts as none); [`Error::TotalChanged`] when the buyer expected another total; [`Error::Invalid`] when the
+/// total is beyond all bounds.
+pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
+    let Placement { cart, goods, quote, shipping_address, billing_address, email, gateway, .. } = placement;
+    let Placement { hold_until, expected_total, note, role, .. } = placement;
+    if cart.items.is_empty() {
+        return Err(Error::CartEmpty);
+    }
+    let mut batch = Batch::new(moment);
+    let order_id: OrderId = moment.id();
+    let items = lines(&cart, &goods, moment)?;
+    let allocations = serve(&items, &goods)?;
+    let subtotal = Amount::sum(items.iter().map(|item| item.line_total))?;
+    let total = subtotal.plus(quote.price)?;
+    if total > Amount::MAX {
+        return Err(Error::invalid("cart", "The total is too large."));
+    }
+    if expected_total.is_some_and(|expected| expected != total) {
+        return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });
+    }
+
+    let waits = gateway.prepaid() && total > Amount::ZERO;
+    let payment = begin(gateway, order_id, total, cart.currency, moment);
+    let mut order = Order {
+        id: order_id,
+        number: draw_number(moment),
+        cart_id: cart.id,
+        customer_id: cart.customer_id,
+        email: email.address,
+        email_key: email.key,
+        currency: cart.currency,
+        items,
+        subtotal,
+        discount_total: Amount::ZERO,
+        shipping_total: quote.price,
+        shipping_tax: Amount::ZERO,
+        tax_total: Amount::ZERO,
+        total,
+        amount_paid: Amount::ZERO,
+        amount_refunded: Amount::ZERO,
+        shipping_address,
+        billing_address,
+        shipping_method: ShippingMethodSnapshot {
+            id: quote.method.id,
+            name: quote.method.name.clone(),
+            price: quote.price,
+            carrier: quote.method.carrier.clone(),
+        },
+        status: OrderStatus::Placed,
+        payment_status: PaymentStatus::NotPaid,
+        fulfillment_status: FulfillmentStatus::Unfulfilled,
+        note,
+        placed_at: moment.now(),
+        canceled_at: None,
+        hold_until: waits.then_some(hold_until),
+        version: 1,
+    };
+    order.payment_status = payment_status(&order, std::slice::from_ref(&payment));
+
+    for product in &goods.products {
+        batch.require_unchanged(product);
+    }
+    batch.require_unchanged(&quote.zone);
+    batch.require_unchanged(&quote.method);
+    // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
+    carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
+    batch.write(OrdersWrite::Order(Change::Insert(order.clone())));
+    let status = if waits { ReservationStatus::Held } else { ReservationStatus::Committed };
+    for (item, allocation) in order.items.iter().zip(&allocations) {
+        let line = StockLine { order_id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
+        reserve(&mut batch, moment, line, allocation, status);
+    }
+    batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
+    record(&mut batch, moment, order_id, "placed", role, format!("Order {} was placed.", order.number));
+    batch.event(moment, EventKind::OrderPlaced, order_id, placed_data(&order));
+    if order.payment_status == PaymentStatus::Paid {
+        batch.event(moment, EventKind::OrderPaid, order_id, event_data(&order));
+    }
+    Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
+}
+
+/// The lines of the order, at the prices of now.
+fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderItem>> {
+    let line = |item: &crate::cart::CartItem, moment: &mut Moment| {
+        let Some((product, variant)) = goods.on_sale(item.variant_id, cart.currency) else {
+            let sku = goods.find(item.variant_id).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
+            return Err(Error::OutOfStock { sku, available: 0 });
+        };
+        Ok(OrderItem {
+            id: moment.id(),
+            product_id: product.id,
+            variant_id: variant.id,
+            sku: variant.sku.clone(),
+            name: product.name.clone(),
+            options: variant.options.clone(),
+            unit_price: variant.price,
+            quantity: item.quantity,
+            discount: Amount::ZERO,
+            tax: Amount::ZERO,
+            line_total: variant.price.times(item.quantity)?,
+        })
+    };
+    cart.items.iter().map(|item| line(item, moment)).collect()
+}
+
+/// From where each line is served. What one line takes is gone for the next, should two be of the same variant.
+fn serve(items: &[OrderItem], goods: &Goods) -> Result<Vec<Allocation>> {
+    let mut levels: BTreeMap<VariantId, Vec<StockLevel>> = BTreeMap::new();
+    let mut allocations = Vec::with_capacity(items.len());
+    for item in items {
+        let levels = match levels.entry(item.variant_id) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let of_variant = goods.stock.iter().filter(|level| level.variant_id == item.variant_id);
+                entry.insert(of_variant.cloned().collect())
+            }
+        };
+        let allocation = allocate(levels, &item.sku, item.quantity)?;
+        for (location, quantity) in &allocation.parts {
+            for level in levels.iter_mut().filter(|level| level.location_id == *location) {
+                level.reserved = level.reserved.saturating_add(*quantity);
+            }
+        }
+        allocations.push(allocation);
+    }
+    Ok(allocations)
+}
+
+fn placed_data(order: &Order) -> serde_json::Value {
+    let mut data = event_data(order);
+    let item = |item: &OrderItem| {
+        json!({
+            "product_id": item.product_id,
+            "variant_id": item.variant_id,
+            "sku": item.sku,
+            "quantity": item.quantity,
+            "unit_price": order.currency.format_amount(item.unit_price),
+            "line_total": order.currency.format_amount(item.line_total),
+        })
+    };
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("items".to_owned(), order.items.iter().map(item).collect());
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests;

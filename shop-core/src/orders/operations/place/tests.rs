@@ -1,0 +1,190 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::batch::{Require, Write};
+use crate::cart::CartItem;
+use crate::cart::operations::fixtures::{cart, goods};
+use crate::inventory::InventoryWrite;
+use crate::orders::tests::{address, moment};
+use crate::outbox::{Event, OutboxWrite};
+use crate::payments::ManualGateway;
+use crate::shipping::{Method, Rate, Zone};
+use crate::validate;
+
+static ON_TRUST: std::sync::LazyLock<ManualGateway> = std::sync::LazyLock::new(ManualGateway::default);
+static PREPAID: std::sync::LazyLock<ManualGateway> =
+    std::sync::LazyLock::new(|| ManualGateway::new("bank", "Bank").prepaid());
+
+/// A cart of (price, on hand, wanted), shipped for `shipping`.
+fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
+    let mut moment = crate::cart::operations::fixtures::moment();
+    let things: Vec<_> = lines.iter().map(|(price, on_hand, _)| (*price, *on_hand)).collect();
+    let goods = goods(&things);
+    let mut cart = cart();
+    for (product, (.., quantity)) in goods.products.iter().zip(lines) {
+        cart.items.push(CartItem { id: moment.id(), variant_id: product.variants[0].id, quantity: *quantity });
+    }
+    let zone = Zone {
+        id: moment.id(),
+        name: "World".into(),
+        countries: vec!["*".into()],
+        created_at: moment.now(),
+        version: 3,
+    };
+    let method = Method {
+        id: moment.id(),
+        name: "Post".into(),
+        zone_id: zone.id,
+        carrier: Some("Royal Mail".into()),
+        currency: cart.currency,
+        rate: Rate::Flat { price: Amount(shipping) },
+        free_over: None,
+        min_days: None,
+        max_days: None,
+        active: true,
+        created_at: moment.now(),
+        version: 4,
+    };
+    Placement {
+        cart,
+        goods,
+        quote: Quote { method, zone, price: Amount(shipping) },
+        shipping_address: address(),
+        billing_address: address(),
+        email: validate::email("Ada@Example.com".into()).unwrap(),
+        gateway: &*ON_TRUST,
+        hold_until: moment.now() + chrono::TimeDelta::minutes(30),
+        expected_total: None,
+        note: "Ring twice".into(),
+        role: "guest",
+    }
+}
+
+fn reservations(batch: &Batch) -> Vec<(ReservationStatus, i64)> {
+    let reservation = |write: &Write| match write {
+        Write::Inventory(InventoryWrite::Reservation(Change::Insert(r))) => Some((r.status, r.quantity)),
+        _ => None,
+    };
+    batch.writes.iter().filter_map(reservation).collect()
+}
+
+fn events(batch: &Batch) -> Vec<&Event> {
+    let event = |write: &'_ Write| matches!(write, Write::Outbox(OutboxWrite::Event(_)));
+    let events = batch.writes.iter().filter(|write| event(write));
+    events
+        .filter_map(|write| if let Write::Outbox(OutboxWrite::Event(event)) = write { Some(event) } else { None })
+        .collect()
+}
+
+#[test]
+fn an_order_freezes_what_was_agreed() {
+    let placement = placement(&[(1999, 5, 2), (500, 5, 1)], 450);
+    let (cart, goods) = (placement.cart.clone(), placement.goods.clone());
+    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    let order = &reply.order;
+    assert_eq!((order.subtotal, order.shipping_total, order.total), (Amount(4498), Amount(450), Amount(4948)));
+    assert_eq!((order.items[0].line_total, order.items[1].line_total), (Amount(3998), Amount(500)));
+    assert_eq!(
+        (order.cart_id, order.email.as_str(), order.email_key.as_str()),
+        (cart.id, "Ada@Example.com", "ada@example.com")
+    );
+    assert_eq!((order.items[0].name.as_str(), order.items[0].sku.as_str()), ("Thing 0", "SKU-0"));
+    assert_eq!(
+        (order.payment_status, order.fulfillment_status),
+        (PaymentStatus::NotPaid, FulfillmentStatus::Unfulfilled)
+    );
+    assert_eq!((order.shipping_method.name.as_str(), order.shipping_method.price), ("Post", Amount(450)));
+    assert_eq!((reply.payments[0].amount, reply.payments[0].order_id), (Amount(4948), order.id));
+
+    // What it relied on must still be so; what it takes is guarded where it is written.
+    for product in &goods.products {
+        assert!(batch.requires.contains(&Require::Version(crate::batch::Entity::Product, product.id.0, 1)));
+    }
+    assert_eq!(batch.requires.len(), goods.products.len() + 2);
+    let closed = batch.writes.iter().find_map(|write| match write {
+        Write::Cart(crate::cart::CartWrite::Cart(Change::Update(cart))) => Some(cart),
+        _ => None,
+    });
+    let closed = closed.unwrap();
+    assert_eq!((closed.id, closed.status, closed.version), (cart.id, CartStatus::Ordered, cart.version + 1));
+    assert_eq!(reservations(&batch), [(ReservationStatus::Committed, 2), (ReservationStatus::Committed, 1)]);
+    let told = events(&batch);
+    assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::OrderPlaced]);
+    let data = told[0].data.to_string();
+    assert!(!data.contains("Ada") && !data.contains("example.com") && data.contains("\"49.48\""), "{data}");
+}
+
+#[test]
+fn a_prepaid_order_holds_its_stock_for_a_while() {
+    let placement = Placement { gateway: &*PREPAID, ..placement(&[(1999, 5, 2)], 450) };
+    let until = placement.hold_until;
+    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    assert_eq!(reply.order.hold_until, Some(until));
+    assert_eq!(reservations(&batch), [(ReservationStatus::Held, 2)]);
+}
+
+#[test]
+fn an_order_that_costs_nothing_waits_for_nothing() {
+    let placement = Placement { gateway: &*PREPAID, ..placement(&[(0, 5, 2)], 0) };
+    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    assert_eq!((reply.order.payment_status, reply.order.hold_until), (PaymentStatus::Paid, None));
+    assert_eq!(reservations(&batch), [(ReservationStatus::Committed, 2)]);
+    let kinds: Vec<_> = events(&batch).iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::OrderPlaced, EventKind::OrderPaid]);
+}
+
+#[test]
+fn what_cannot_be_served_is_named() {
+    let refused = place(placement(&[(1999, 5, 2), (500, 3, 4)], 0), &mut moment()).unwrap_err();
+    assert!(matches!(refused, Error::OutOfStock { sku, available: 3 } if sku == "SKU-1"));
+
+    let mut gone = placement(&[(1999, 5, 2)], 0);
+    gone.goods.products[0].variants[0].archived = true;
+    let refused = place(gone, &mut moment()).unwrap_err();
+    assert!(matches!(refused, Error::OutOfStock { sku, available: 0 } if sku == "SKU-0"));
+
+    let refused = place(placement(&[], 0), &mut moment()).unwrap_err();
+    assert!(matches!(refused, Error::CartEmpty));
+}
+
+#[test]
+fn two_lines_of_one_variant_share_its_stock() {
+    let mut twice = placement(&[(100, 5, 3)], 0);
+    let second = CartItem { id: moment().id(), quantity: 3, ..twice.cart.items[0].clone() };
+    twice.cart.items.push(second);
+    let refused = place(twice, &mut moment()).unwrap_err();
+    assert!(matches!(refused, Error::OutOfStock { available: 2, .. }));
+}
+
+#[test]
+fn the_buyer_agrees_to_a_total() {
+    let with = |total| Placement { expected_total: Some(Amount(total)), ..placement(&[(1999, 5, 1)], 450) };
+    assert!(place(with(2449), &mut moment()).is_ok());
+    for other in [2448, 2450, 0] {
+        let refused = place(with(other), &mut moment()).unwrap_err();
+        assert!(matches!(refused, Error::TotalChanged { total } if total == "24.49"));
+    }
+}
+
+#[test]
+fn a_total_beyond_all_bounds_is_refused_in_words() {
+    for lines in [[(Amount::MAX.0, 9_999, 9_999)], [(Amount::MAX.0, 9, 1)]] {
+        assert_eq!(place(placement(&lines, 1), &mut moment()).unwrap_err().code(), "invalid");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_order_always_adds_up(
+        lines in proptest::collection::vec((0_i64..1_000_000_000, 1_i64..10_000), 1..20), shipping in 0_i64..100_000,
+    ) {
+        let lines: Vec<_> = lines.into_iter().map(|(price, quantity)| (price, quantity, quantity)).collect();
+        let order = place(placement(&lines, shipping), &mut moment()).unwrap().reply.order;
+        for item in &order.items {
+            prop_assert_eq!(item.line_total.0, item.unit_price.0 * item.quantity);
+        }
+        let sum = Amount::sum(order.items.iter().map(|item| item.line_total)).unwrap();
+        prop_assert_eq!(sum, order.subtotal);
+        prop_assert_eq!(order.total.0, order.subtotal.0 + order.shipping_total.0 + order.tax_total.0 - order.discount_total.0);
+    }
+}

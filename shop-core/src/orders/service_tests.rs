@@ -1,0 +1,316 @@
+//! The calls of carts and orders against a store, races included.
+
+use std::sync::{Arc, Barrier};
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::fixtures::{Offer, offer};
+use super::{OrderQuery, OrderStatus, PaymentStatus, PlaceOrder, PlacedOrder};
+use crate::actor::Actor;
+use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
+use crate::error::{Error, Result};
+use crate::id::VariantId;
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::inventory::{ReservationStatus, StockLevel};
+use crate::money::Amount;
+use crate::page::PageRequest;
+use crate::payments::{ManualGateway, PaymentState};
+use crate::shipping::AddressInput;
+use crate::shop::{Shop, Tokens};
+use crate::testing::{World, block_on, world, world_with};
+
+fn add(shop: &Shop, actor: &Actor, variant: VariantId, quantity: i64) -> Result<CartView> {
+    let input = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
+    block_on(shop.carts().add_item(actor, input))
+}
+
+/// A guest who holds a cart of one variant.
+fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
+    let cart = add(&world.shop, &Actor::anonymous(), variant, quantity).unwrap();
+    let token = cart.token.unwrap();
+    block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
+}
+
+fn input(offer: &Offer) -> PlaceOrder {
+    PlaceOrder {
+        shipping_address: AddressInput {
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            line1: "12 St James's Square".into(),
+            city: "London".into(),
+            country: "GB".into(),
+            ..AddressInput::default()
+        }
+        .into(),
+        shipping_method_id: offer.method.id.into(),
+        payment_gateway: "manual".into(),
+        email: "ada@example.com".into(),
+        ..PlaceOrder::default()
+    }
+}
+
+fn place(shop: &Shop, actor: &Actor, input: PlaceOrder) -> Result<PlacedOrder> {
+    block_on(shop.orders().place(actor, input, None)).map(|placed| placed.value)
+}
+
+fn stock(world: &World, variant: VariantId) -> StockLevel {
+    block_on(world.shop.store().stock_of(&[variant])).unwrap().remove(0)
+}
+
+fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text, &json!({"body": 1})).unwrap()
+}
+
+fn code<T>(result: Result<T>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "ok")
+}
+
+/// Runs the same thing on many threads that begin together.
+fn race<T: Send>(runners: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let barrier = Barrier::new(runners);
+    std::thread::scope(|scope| {
+        let (run, barrier) = (&run, &barrier);
+        let threads: Vec<_> = (0..runners)
+            .map(|index| {
+                scope.spawn(move || {
+                    barrier.wait();
+                    run(index)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn a_guest_fills_a_cart_and_orders_it() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5), (500, 5)]);
+    let ada = guest(&world, offer.variant(0), 2);
+    add(&world.shop, &ada, offer.variant(1), 1).unwrap();
+    let placed = place(&world.shop, &ada, input(&offer)).unwrap();
+    let order = &placed.view.order;
+    assert_eq!(
+        (order.total, order.status, order.payment_status),
+        (Amount(4998), OrderStatus::Placed, PaymentStatus::NotPaid)
+    );
+    assert_eq!((stock(&world, offer.variant(0)).reserved, stock(&world, offer.variant(0)).on_hand), (2, 5));
+
+    // The cart is gone, the token opens the order, and nobody else sees it.
+    assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
+    assert_eq!(code(place(&world.shop, &ada, input(&offer))), "not_found");
+    let token = placed.access_token.unwrap();
+    let holder = Tokens { order: Some(token.expose()), ..Tokens::default() };
+    let holder = block_on(world.shop.identify(holder)).unwrap();
+    assert_eq!(block_on(world.shop.orders().view(&holder, order.id)).unwrap(), placed.view);
+    let history = block_on(world.shop.orders().history(&holder, order.id)).unwrap();
+    assert_eq!((history[0].event.as_str(), history[0].actor.as_str()), ("placed", "guest"));
+    assert_eq!(code(block_on(world.shop.orders().view(&world.customer("eve"), order.id))), "not_found");
+    assert_eq!(code(block_on(world.shop.orders().view(&ada, order.id))), "not_authenticated");
+    assert_eq!(code(block_on(world.shop.orders().cancel(&world.customer("eve2"), order.id, None))), "not_found");
+}
+
+#[test]
+fn a_customer_has_one_cart_and_orders_with_their_own_address_of_mail() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let bob = world.customer("bob");
+    let first = block_on(world.shop.carts().get(&bob)).unwrap();
+    assert!(first.items.is_empty() && first.token.is_none());
+    assert_eq!(block_on(world.shop.carts().create(&bob)).unwrap().id, first.id);
+    assert_eq!(code(place(&world.shop, &bob, input(&offer))), "cart_empty");
+    add(&world.shop, &bob, offer.variant(0), 1).unwrap();
+    let order = place(&world.shop, &bob, PlaceOrder { email: crate::field::Field::Missing, ..input(&offer) }).unwrap();
+    assert_eq!((order.view.order.email.as_str(), order.access_token.is_none()), ("bob@example.com", true));
+    let next = block_on(world.shop.carts().get(&bob)).unwrap();
+    assert!(next.id != first.id && next.items.is_empty());
+    assert_eq!(code(place(&world.shop, &bob, input(&offer))), "cart_empty");
+
+    let own = block_on(world.shop.orders().list(&bob, OrderQuery::default(), &PageRequest::default())).unwrap();
+    assert_eq!(own.items, [order.view]);
+    let eve = world.customer("eve");
+    let none = block_on(world.shop.orders().list(&eve, OrderQuery::default(), &PageRequest::default())).unwrap();
+    assert!(none.items.is_empty());
+    let staff = world.staff("sam");
+    let count = |query| block_on(world.shop.orders().list(&staff, query, &PageRequest::default())).unwrap().total;
+    assert_eq!(count(OrderQuery::default()), Some(1));
+    assert_eq!(count(OrderQuery { mine: true, ..OrderQuery::default() }), Some(0));
+    assert_eq!(count(OrderQuery { email: Some("BOB@example.com".into()), ..OrderQuery::default() }), Some(1));
+    let anonymous =
+        block_on(world.shop.orders().list(&Actor::anonymous(), OrderQuery::default(), &PageRequest::default()));
+    assert_eq!(code(anonymous), "not_authenticated");
+}
+
+#[test]
+fn everything_wrong_with_an_order_is_said_at_once() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let bob = world.customer("bob");
+    add(&world.shop, &bob, offer.variant(0), 1).unwrap();
+    let wrong = PlaceOrder {
+        shipping_address: crate::field::Field::Missing,
+        shipping_address_id: crate::id::AddressId(uuid::Uuid::from_u128(9)).into(),
+        shipping_method_id: crate::id::MethodId(uuid::Uuid::from_u128(9)).into(),
+        payment_gateway: "magic".into(),
+        email: "nobody".into(),
+        ..input(&offer)
+    };
+    let Err(Error::Invalid(invalid)) = place(&world.shop, &bob, wrong) else { panic!("it must be refused") };
+    let fields: Vec<_> = invalid.fields.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["email", "payment_gateway", "shipping_address_id", "shipping_method_id"]);
+}
+
+#[test]
+fn a_cart_is_changed_under_its_version_and_bounded_by_stock() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let carts = world.shop.carts();
+    let ada = guest(&world, offer.variant(0), 2);
+    let cart = block_on(carts.get(&ada)).unwrap();
+    let set = |quantity: i64, expected| {
+        let input = SetQuantity { quantity: quantity.into() };
+        block_on(carts.set_quantity(&ada, cart.items[0].id, input, expected))
+    };
+    assert!(matches!(set(6, None), Err(Error::OutOfStock { available: 5, .. })));
+    assert!(matches!(set(3, Some(cart.version + 1)), Err(Error::VersionMismatch)));
+    assert_eq!(set(3, Some(cart.version)).unwrap().version, cart.version + 1);
+    assert!(matches!(add(&world.shop, &ada, offer.variant(0), 3), Err(Error::OutOfStock { available: 5, .. })));
+    assert_eq!(block_on(carts.get(&ada)).unwrap().items[0].quantity, 3);
+    let to = ShippingOptions { country: "GB".into(), ..ShippingOptions::default() };
+    assert_eq!(block_on(carts.shipping_options(&ada, to)).unwrap()[0].price, Amount(500));
+    assert!(set(0, None).unwrap().items.is_empty());
+    assert!(block_on(carts.empty(&ada, None)).unwrap().items.is_empty());
+}
+
+#[test]
+fn a_guests_cart_becomes_the_customers_once() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let ada = guest(&world, offer.variant(0), 4);
+    let bob = world.customer("bob");
+    let user = bob.signed_in().unwrap().user_id;
+    add(&world.shop, &bob, offer.variant(0), 3).unwrap();
+    let cart = ada.cart().unwrap();
+    let merged = race(8, |_| block_on(world.shop.carts().merge_guest_cart(user, cart)));
+    assert!(merged.iter().all(Result::is_ok));
+    assert_eq!(block_on(world.shop.carts().get(&bob)).unwrap().items[0].quantity, 5);
+    assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
+    // A customer's cart is not opened by a token, not even by one that was made for it.
+    let own = block_on(world.shop.carts().get(&bob)).unwrap().id;
+    assert_eq!(code(block_on(world.shop.carts().get(&Actor::anonymous().with_cart(Some(own))))), "not_found");
+}
+
+#[test]
+fn the_last_units_are_sold_once() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let guests: Vec<_> = (0..20).map(|_| guest(&world, offer.variant(0), 1)).collect();
+    let codes = race(20, |index| code(place(&world.shop, &guests[index], input(&offer))));
+    assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 5, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == "out_of_stock").count(), 15, "{codes:?}");
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 5);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_cart_becomes_one_order_however_often_it_is_placed_at_once() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 50)]);
+    let ada = guest(&world, offer.variant(0), 1);
+    let bob = world.customer("bob");
+    add(&world.shop, &bob, offer.variant(0), 1).unwrap();
+    let codes = race(16, |_| code(place(&world.shop, &ada, input(&offer))));
+    assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|code| ["ok", "not_found"].contains(code)), "{codes:?}");
+    let codes = race(16, |_| code(place(&world.shop, &bob, input(&offer))));
+    assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|code| ["ok", "cart_empty"].contains(code)), "{codes:?}");
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_key_has_one_effect_and_one_answer() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 50)]);
+    let ada = guest(&world, offer.variant(0), 1);
+    let key = key("once");
+    let answers = race(16, |_| block_on(world.shop.orders().place(&ada, input(&offer), Some(&key))).unwrap());
+    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    let first = &answers[0].value;
+    for Replayable { value, .. } in &answers {
+        assert_eq!(value.view, first.view);
+        let (token, other) = (first.access_token.as_ref().unwrap(), value.access_token.as_ref().unwrap());
+        assert!(token.matches(other.expose()));
+    }
+    // Long after the cart is spent the key still answers; with another request it is refused.
+    assert!(block_on(world.shop.orders().place(&ada, input(&offer), Some(&key))).unwrap().replayed);
+    let other = IdempotencyKey::new("once", &json!({"body": 2})).unwrap();
+    assert_eq!(code(block_on(world.shop.orders().place(&ada, input(&offer), Some(&other)))), "idempotency_mismatch");
+    let answer = block_on(world.shop.store().answer(&key.scoped(ada.caller().unwrap(), "orders.place"))).unwrap();
+    let outcome = answer.unwrap().outcome;
+    assert!(!outcome.contains(first.access_token.as_ref().unwrap().expose()), "{outcome}");
+}
+
+#[test]
+fn an_order_is_canceled_once() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let bob = world.customer("bob");
+    add(&world.shop, &bob, offer.variant(0), 3).unwrap();
+    let id = place(&world.shop, &bob, input(&offer)).unwrap().view.order.id;
+    world.clock.advance(TimeDelta::seconds(1));
+    let codes = race(8, |_| code(block_on(world.shop.orders().cancel(&bob, id, None))));
+    assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|code| ["ok", "invalid_transition"].contains(code)), "{codes:?}");
+    let view = block_on(world.shop.orders().view(&bob, id)).unwrap();
+    assert_eq!((view.order.status, view.payments[0].state), (OrderStatus::Canceled, PaymentState::Voided));
+    assert_eq!((stock(&world, offer.variant(0)).reserved, stock(&world, offer.variant(0)).on_hand), (0, 5));
+    let history = block_on(world.shop.orders().history(&bob, id)).unwrap();
+    let words: Vec<_> = history.iter().map(|entry| entry.event.as_str()).collect();
+    assert_eq!(words, ["placed", "payment_voided", "canceled"]);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn canceling_with_a_key_answers_alike() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let bob = world.customer("bob");
+    add(&world.shop, &bob, offer.variant(0), 3).unwrap();
+    let id = place(&world.shop, &bob, input(&offer)).unwrap().view.order.id;
+    let first = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
+    let second = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
+    assert_eq!((first.replayed, second.replayed, first.value == second.value), (false, true, true));
+}
+
+#[test]
+fn orders_whose_payment_never_came_are_canceled_by_one_of_many_workers() {
+    let world = world_with(|builder| {
+        let bank = ManualGateway::new("bank", "Bank transfer").prepaid();
+        builder.gateway(Arc::new(ManualGateway::default())).gateway(Arc::new(bank))
+    });
+    let offer = offer(&world, &[(1999, 50)]);
+    let buy = |gateway: &str| {
+        let ada = guest(&world, offer.variant(0), 2);
+        place(&world.shop, &ada, PlaceOrder { payment_gateway: gateway.into(), ..input(&offer) }).unwrap().view.order
+    };
+    let waiting: Vec<_> = (0..5).map(|_| buy("bank").id).collect();
+    let on_trust = buy("manual");
+    assert_eq!((on_trust.hold_until, stock(&world, offer.variant(0)).reserved), (None, 12));
+    world.clock.advance(TimeDelta::seconds(1_799));
+    assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
+    world.clock.advance(TimeDelta::seconds(1));
+    let canceled = race(4, |_| block_on(world.shop.orders().cancel_overdue(100)).unwrap());
+    assert_eq!(canceled.iter().sum::<u32>(), 5);
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
+    for id in waiting {
+        let view = block_on(world.shop.orders().view(&Actor::system(), id)).unwrap();
+        assert_eq!((view.order.status, view.order.payment_status), (OrderStatus::Canceled, PaymentStatus::Voided));
+        let ended = block_on(world.shop.store().reservations_of(id)).unwrap();
+        assert!(ended.iter().all(|reservation| reservation.status == ReservationStatus::Expired));
+    }
+    assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
