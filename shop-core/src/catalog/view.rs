@@ -45,6 +45,12 @@ impl ProductView {
         self.product.live_variants().zip(self.availability.iter().copied())
     }
 
+    /// The product, and what of each offered variant can be sold, in the order of [`Product::live_variants`].
+    #[must_use]
+    pub fn into_parts(self) -> (Product, Vec<Availability>) {
+        (self.product, self.availability)
+    }
+
     /// The sku of a product that has one variant.
     #[must_use]
     pub fn sku(&self) -> Option<&str> {

@@ -1,0 +1,339 @@
+//! What is sent to the catalog, and what comes back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::Any;
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use serde_json::Value;
+use shop_core::catalog::{self, CategoryInput, ImageInput, ProductInput, ProductView, VariantInput};
+use shop_core::field::Field;
+use uuid::Uuid;
+
+use crate::field::{Money, Nullable, Optional, Required};
+
+/// Whether a product is offered: `draft` is being prepared, `archived` was taken out of the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// Being prepared; staff see it.
+    Draft,
+    /// Offered to everyone.
+    Active,
+    /// Taken out of the catalog.
+    Archived,
+}
+
+impl From<catalog::ProductStatus> for ProductStatus {
+    fn from(status: catalog::ProductStatus) -> Self {
+        match status {
+            catalog::ProductStatus::Draft => Self::Draft,
+            catalog::ProductStatus::Active => Self::Active,
+            catalog::ProductStatus::Archived => Self::Archived,
+        }
+    }
+}
+
+impl From<ProductStatus> for catalog::ProductStatus {
+    fn from(status: ProductStatus) -> Self {
+        match status {
+            ProductStatus::Draft => Self::Draft,
+            ProductStatus::Active => Self::Active,
+            ProductStatus::Archived => Self::Archived,
+        }
+    }
+}
+
+/// Free facts: any JSON object.
+type Attributes = BTreeMap<String, Any<Value>>;
+
+macro_rules! product_request {
+    ($(#[$doc:meta])* $name:ident, $product_name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Object)]
+        pub(super) struct $name {
+            /// 1 to 255 characters.
+            name: $product_name<String>,
+            /// The name in addresses; derived from the name when absent.
+            slug: Optional<String>,
+            /// At most 20,000 characters.
+            description: Optional<String>,
+            /// `active` when absent.
+            status: Optional<ProductStatus>,
+            category_id: Nullable<Uuid>,
+            /// The names of the options that tell the variants apart, at most 5.
+            options: Optional<Vec<String>>,
+            /// All variants, at most 200; stored ones are found by `id`, then `sku`, and those not named are archived.
+            variants: Optional<Vec<VariantRequest>>,
+            /// At most 50.
+            images: Optional<Vec<ImageRequest>>,
+            /// Free facts: at most 100 names and 32 KiB.
+            attributes: Optional<Attributes>,
+            /// What the one variant costs; with several it is the lowest of theirs and changes nothing.
+            price: Optional<Money>,
+            /// The sku of the one variant.
+            sku: Nullable<String>,
+            /// How many of the one variant there are; only for a new product.
+            stock: Optional<i64>,
+            /// A higher price to show beside that of the one variant.
+            compare_at_price: Nullable<Money>,
+            /// What the one variant weighs.
+            weight_grams: Optional<i64>,
+            /// EAN, UPC or the like of the one variant.
+            barcode: Nullable<String>,
+            /// Which tax rates apply to the one variant; `standard` when absent.
+            tax_class: Optional<String>,
+        }
+
+        impl From<$name> for ProductInput {
+            fn from(request: $name) -> Self {
+                Self {
+                    name: request.name.into(),
+                    slug: request.slug.into(),
+                    description: request.description.into(),
+                    status: request.status.into_field(),
+                    category_id: request.category_id.into_field(),
+                    options: request.options.into(),
+                    variants: request.variants.into_list(),
+                    images: request.images.into_list(),
+                    attributes: object(request.attributes.into()),
+                    price: request.price.into_field(),
+                    sku: request.sku.into(),
+                    stock: request.stock.into(),
+                    compare_at_price: request.compare_at_price.into_field(),
+                    weight_grams: request.weight_grams.into(),
+                    barcode: request.barcode.into(),
+                    tax_class: request.tax_class.into(),
+                }
+            }
+        }
+    };
+}
+
+product_request! {
+    /// A product: `name` and either `price`, or `options` and `variants`.
+    ProductRequest, Required
+}
+
+product_request! {
+    /// What changes of a product.
+    ProductPatch, Optional
+}
+
+fn object(attributes: Field<Attributes>) -> Field<Value> {
+    attributes.map(|map| Value::Object(map.into_iter().map(|(name, value)| (name, value.0)).collect()))
+}
+
+/// One variant of a product.
+#[derive(Debug, Object)]
+pub(super) struct VariantRequest {
+    /// Which of the stored ones.
+    id: Optional<Uuid>,
+    /// Made up for a new variant when absent.
+    sku: Optional<String>,
+    price: Optional<Money>,
+    /// A higher price to show beside it.
+    compare_at_price: Nullable<Money>,
+    /// Its value of each of the product's options.
+    options: Optional<BTreeMap<String, String>>,
+    weight_grams: Optional<i64>,
+    /// EAN, UPC or the like.
+    barcode: Nullable<String>,
+    /// Which tax rates apply; `standard` when absent.
+    tax_class: Optional<String>,
+    /// How many there are; only for a new product.
+    stock: Optional<i64>,
+}
+
+impl From<VariantRequest> for VariantInput {
+    fn from(request: VariantRequest) -> Self {
+        Self {
+            id: request.id.into_field(),
+            sku: request.sku.into(),
+            price: request.price.into_field(),
+            compare_at_price: request.compare_at_price.into_field(),
+            options: request.options.into(),
+            weight_grams: request.weight_grams.into(),
+            barcode: request.barcode.into(),
+            tax_class: request.tax_class.into(),
+            stock: request.stock.into(),
+        }
+    }
+}
+
+/// A picture somewhere else.
+#[derive(Debug, Object)]
+pub(super) struct ImageRequest {
+    /// An http(s) address.
+    url: Required<String>,
+    /// What it shows, for those who cannot see it.
+    alt: Optional<String>,
+}
+
+impl From<ImageRequest> for ImageInput {
+    fn from(request: ImageRequest) -> Self {
+        Self { url: request.url.into(), alt: request.alt.into() }
+    }
+}
+
+/// A product with its variants.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Product")]
+pub struct ProductBody {
+    id: Uuid,
+    slug: String,
+    name: String,
+    description: String,
+    status: ProductStatus,
+    category_id: Option<Uuid>,
+    /// The lowest price of its variants.
+    price: Money,
+    /// ISO 4217.
+    currency: String,
+    /// Null when there are several variants.
+    sku: Option<String>,
+    options: Vec<String>,
+    variants: Vec<VariantBody>,
+    images: Vec<ImageBody>,
+    attributes: Attributes,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// A variant of a product, and what of it can be sold.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Variant")]
+pub struct VariantBody {
+    id: Uuid,
+    sku: String,
+    price: Money,
+    compare_at_price: Option<Money>,
+    options: BTreeMap<String, String>,
+    weight_grams: i64,
+    barcode: Option<String>,
+    tax_class: String,
+    /// How many lie free; null when they are not counted.
+    available: Option<i64>,
+    /// At least one can be sold now.
+    in_stock: bool,
+}
+
+/// A picture somewhere else.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Image")]
+pub struct ImageBody {
+    url: String,
+    alt: String,
+}
+
+impl From<ProductView> for ProductBody {
+    fn from(view: ProductView) -> Self {
+        let sku = view.sku().map(str::to_owned);
+        let (product, availability) = view.into_parts();
+        let currency = product.currency;
+        let price = Money::new(product.lowest_price(), currency);
+        let offered = product.variants.into_iter().filter(|variant| !variant.archived);
+        let variants = offered.zip(availability).map(|(variant, availability)| VariantBody {
+            id: variant.id.0,
+            sku: variant.sku,
+            price: Money::new(variant.price, currency),
+            compare_at_price: variant.compare_at_price.map(|price| Money::new(price, currency)),
+            options: variant.options,
+            weight_grams: variant.weight_grams,
+            barcode: variant.barcode,
+            tax_class: variant.tax_class,
+            available: availability.available,
+            in_stock: availability.in_stock,
+        });
+        let images = product.images.into_iter().map(|image| ImageBody { url: image.url, alt: image.alt });
+        Self {
+            id: product.id.0,
+            slug: product.slug,
+            name: product.name,
+            description: product.description,
+            status: product.status.into(),
+            category_id: product.category_id.map(|id| id.0),
+            price,
+            currency: currency.code().to_owned(),
+            sku,
+            options: product.options,
+            variants: variants.collect(),
+            images: images.collect(),
+            attributes: product.attributes.into_iter().map(|(name, value)| (name, Any(value))).collect(),
+            version: product.version,
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+        }
+    }
+}
+
+macro_rules! category_request {
+    ($(#[$doc:meta])* $name:ident, $category_name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Object)]
+        pub(super) struct $name {
+            /// 1 to 255 characters.
+            name: $category_name<String>,
+            /// The name in addresses; derived from the name when absent.
+            slug: Optional<String>,
+            /// At most 20,000 characters.
+            description: Optional<String>,
+            /// The category above it; null for the top.
+            parent_id: Nullable<Uuid>,
+            /// Its place among its siblings.
+            position: Optional<i64>,
+        }
+
+        impl From<$name> for CategoryInput {
+            fn from(request: $name) -> Self {
+                Self {
+                    name: request.name.into(),
+                    slug: request.slug.into(),
+                    description: request.description.into(),
+                    parent_id: request.parent_id.into_field(),
+                    position: request.position.into(),
+                }
+            }
+        }
+    };
+}
+
+category_request! {
+    /// A category.
+    CategoryRequest, Required
+}
+
+category_request! {
+    /// What changes of a category.
+    CategoryPatch, Optional
+}
+
+/// A node of the category tree.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Category")]
+pub struct CategoryBody {
+    id: Uuid,
+    slug: String,
+    name: String,
+    description: String,
+    parent_id: Option<Uuid>,
+    position: i64,
+    version: i64,
+}
+
+impl From<catalog::Category> for CategoryBody {
+    fn from(category: catalog::Category) -> Self {
+        Self {
+            id: category.id.0,
+            slug: category.slug,
+            name: category.name,
+            description: category.description,
+            parent_id: category.parent_id.map(|id| id.0),
+            position: category.position,
+            version: category.version,
+        }
+    }
+}

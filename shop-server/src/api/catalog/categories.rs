@@ -1,0 +1,89 @@
+//! The category tree.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::catalog::Category;
+use shop_core::id::CategoryId;
+use uuid::Uuid;
+
+use super::bodies::{CategoryBody, CategoryPatch, CategoryRequest};
+use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use crate::api::Context;
+use crate::api::paging::{page as page_of, text};
+use crate::auth::{Caller, Staff};
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// The category tree.
+pub struct Categories(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Categories {
+    /// The categories.
+    #[oai(path = "/catalog/categories/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        caller: Caller,
+        url: RequestUrl,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `position` or `name`, with `-` for descending.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<CategoryBody>>> {
+        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let categories = self.0.shop.catalog().list_categories(&caller, &request).await?;
+        Ok(Answer(List::new(&url, &request, categories.map(CategoryBody::from))))
+    }
+
+    /// Makes a category.
+    #[oai(path = "/catalog/categories/", method = "post")]
+    async fn create(&self, staff: Staff, body: JsonBody<CategoryRequest>) -> Result<Versioned<CategoryBody, 201>> {
+        Ok(answer(self.0.shop.catalog().create_category(&staff, body.into_inner().into()).await?))
+    }
+
+    /// One category, by id or slug.
+    #[oai(path = "/catalog/categories/:id/", method = "get")]
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<CategoryBody>> {
+        Ok(answer(self.0.shop.catalog().category(&caller, &id).await?))
+    }
+
+    /// Replaces a category.
+    #[oai(path = "/catalog/categories/:id/", method = "put")]
+    async fn replace(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<CategoryRequest>,
+    ) -> Result<Versioned<CategoryBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(answer(catalog.replace_category(&staff, CategoryId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Changes a category.
+    #[oai(path = "/catalog/categories/:id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<CategoryPatch>,
+    ) -> Result<Versioned<CategoryBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(answer(catalog.update_category(&staff, CategoryId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Deletes a category: its children go to its parent, its products into no category.
+    #[oai(path = "/catalog/categories/:id/", method = "delete")]
+    async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
+        self.0.shop.catalog().delete_category(&staff, CategoryId(id.0), if_match.expected()).await?;
+        Ok(NoContent)
+    }
+}
+
+fn answer<const STATUS: u16>(category: Category) -> Versioned<CategoryBody, STATUS> {
+    let version = category.version;
+    Versioned::new(category.into(), version)
+}

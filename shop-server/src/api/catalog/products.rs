@@ -1,0 +1,110 @@
+//! Products.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::catalog::{ProductQuery, ProductView};
+use shop_core::id::ProductId;
+use uuid::Uuid;
+
+use super::bodies::{ProductBody, ProductPatch, ProductRequest, ProductStatus};
+use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use crate::api::Context;
+use crate::api::paging::{page as page_of, text};
+use crate::auth::{Caller, Staff};
+use crate::field::{JsonBody, Money, Optional};
+use crate::problem::Result;
+
+/// Products.
+pub struct Products(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Products {
+    /// The products. Customers see active ones, staff all.
+    #[oai(path = "/catalog/products/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        caller: Caller,
+        url: RequestUrl,
+        /// Beginnings of words, all of which must be found in name, sku or description.
+        search: Query<Optional<String>>,
+        /// Id or slug of a category; those below it are included.
+        category: Query<Optional<String>>,
+        /// For staff.
+        status: Query<Optional<ProductStatus>>,
+        min_price: Query<Optional<Money>>,
+        max_price: Query<Optional<Money>>,
+        /// Whether at least one variant can be sold now.
+        in_stock: Query<Optional<bool>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `name`, `price`, `created_at` or `relevance`, with `-` for descending; by relevance when something is
+        /// searched, else the newest first.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<ProductBody>>> {
+        let query = ProductQuery {
+            search: search.0.into(),
+            category: category.0.into(),
+            status: status.0.into_field(),
+            min_price: min_price.0.into_field(),
+            max_price: max_price.0.into_field(),
+            in_stock: in_stock.0.into(),
+        };
+        let request = page_of(&page, &page_size, &cursor, query.ordering(text(&ordering)))?;
+        let products = self.0.shop.catalog().list_products(&caller, query, &request).await?;
+        Ok(Answer(List::new(&url, &request, products.map(ProductBody::from))))
+    }
+
+    /// Makes a product.
+    #[oai(path = "/catalog/products/", method = "post")]
+    async fn create(&self, staff: Staff, body: JsonBody<ProductRequest>) -> Result<Versioned<ProductBody, 201>> {
+        let view = self.0.shop.catalog().create_product(&staff, body.into_inner().into()).await?;
+        Ok(answer(view))
+    }
+
+    /// One product, by id or slug.
+    #[oai(path = "/catalog/products/:id/", method = "get")]
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<ProductBody>> {
+        Ok(answer(self.0.shop.catalog().product(&caller, &id).await?))
+    }
+
+    /// Replaces a product; its stock stays.
+    #[oai(path = "/catalog/products/:id/", method = "put")]
+    async fn replace(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<ProductRequest>,
+    ) -> Result<Versioned<ProductBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(answer(catalog.replace_product(&staff, ProductId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Changes a product; its stock stays.
+    #[oai(path = "/catalog/products/:id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<ProductPatch>,
+    ) -> Result<Versioned<ProductBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(answer(catalog.update_product(&staff, ProductId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Takes a product out of the catalog; its orders, movements and sku stay.
+    #[oai(path = "/catalog/products/:id/", method = "delete")]
+    async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
+        self.0.shop.catalog().delete_product(&staff, ProductId(id.0), if_match.expected()).await?;
+        Ok(NoContent)
+    }
+}
+
+fn answer<const STATUS: u16>(view: ProductView) -> Versioned<ProductBody, STATUS> {
+    let version = view.product.version;
+    Versioned::new(view.into(), version)
+}
+

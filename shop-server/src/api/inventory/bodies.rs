@@ -1,0 +1,371 @@
+//! What is sent to the inventory, and what comes back.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use shop_core::inventory::{
+    self, AdjustmentInput, LocationInput, StockInput, StockLevel, StockView, TransferInput, TransferView,
+};
+use uuid::Uuid;
+
+use crate::field::{Nullable, Optional, Required};
+
+macro_rules! location_request {
+    ($(#[$doc:meta])* $name:ident, $location_name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Object)]
+        pub(super) struct $name {
+            /// 1 to 100 characters.
+            name: $location_name<String>,
+            /// Its short name; derived from the name when absent.
+            code: Optional<String>,
+            /// ISO 3166-1 alpha-2.
+            country: Nullable<String>,
+            /// Orders are served from the smallest number first.
+            priority: Optional<i64>,
+            /// Makes it the default location, in place of the one that was.
+            is_default: Optional<bool>,
+        }
+
+        impl From<$name> for LocationInput {
+            fn from(request: $name) -> Self {
+                Self {
+                    name: request.name.into(),
+                    code: request.code.into(),
+                    country: request.country.into(),
+                    priority: request.priority.into(),
+                    is_default: request.is_default.into(),
+                }
+            }
+        }
+    };
+}
+
+location_request! {
+    /// A place that holds stock.
+    LocationRequest, Required
+}
+
+location_request! {
+    /// What changes of a location.
+    LocationPatch, Optional
+}
+
+/// A place that holds stock.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Location")]
+pub struct LocationBody {
+    id: Uuid,
+    name: String,
+    code: String,
+    country: Option<String>,
+    priority: i64,
+    is_default: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<inventory::Location> for LocationBody {
+    fn from(location: inventory::Location) -> Self {
+        Self {
+            id: location.id.0,
+            name: location.name,
+            code: location.code,
+            country: location.country,
+            priority: location.priority,
+            is_default: location.is_default,
+            created_at: location.created_at,
+        }
+    }
+}
+
+/// The stock of one variant at one location.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "StockLevel")]
+pub struct LevelBody {
+    variant_id: Uuid,
+    sku: String,
+    location_id: Uuid,
+    on_hand: i64,
+    reserved: i64,
+    /// Negative when more was sold than there is.
+    available: i64,
+    low_stock_threshold: i64,
+    tracked: bool,
+    backorder: bool,
+}
+
+impl From<StockLevel> for LevelBody {
+    fn from(level: StockLevel) -> Self {
+        Self {
+            available: level.available(),
+            variant_id: level.variant_id.0,
+            sku: level.sku,
+            location_id: level.location_id.0,
+            on_hand: level.on_hand,
+            reserved: level.reserved,
+            low_stock_threshold: level.low_stock_threshold,
+            tracked: level.tracked,
+            backorder: level.backorder,
+        }
+    }
+}
+
+/// The stock of one variant: the totals over all locations, or that of one.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Stock")]
+pub struct StockBody {
+    variant_id: Uuid,
+    sku: String,
+    /// Null for the totals.
+    location_id: Option<Uuid>,
+    on_hand: i64,
+    reserved: i64,
+    /// Negative when more was sold than there is.
+    available: i64,
+    /// Of the totals: the highest of all locations.
+    low_stock_threshold: i64,
+    tracked: bool,
+    backorder: bool,
+    /// What the totals sum up; left out for one location.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locations: Option<Vec<LevelBody>>,
+}
+
+impl From<StockView> for StockBody {
+    fn from(view: StockView) -> Self {
+        let locations = view.locations.into_iter().map(LevelBody::from).collect();
+        Self {
+            variant_id: view.variant_id.0,
+            sku: view.sku,
+            location_id: view.location_id.map(|id| id.0),
+            on_hand: view.on_hand,
+            reserved: view.reserved,
+            available: view.available,
+            low_stock_threshold: view.low_stock_threshold,
+            tracked: view.tracked,
+            backorder: view.backorder,
+            locations: view.location_id.is_none().then_some(locations),
+        }
+    }
+}
+
+/// New settings of a variant's stock; what is absent stays.
+#[derive(Debug, Object)]
+pub(super) struct StockPatch {
+    /// From this many available on, it is low.
+    low_stock_threshold: Optional<i64>,
+    /// Whether it is counted.
+    tracked: Optional<bool>,
+    /// Whether more may be sold than is there.
+    backorder: Optional<bool>,
+    /// Where; everywhere when absent.
+    location_id: Optional<Uuid>,
+}
+
+impl From<StockPatch> for StockInput {
+    fn from(request: StockPatch) -> Self {
+        Self {
+            low_stock_threshold: request.low_stock_threshold.into(),
+            tracked: request.tracked.into(),
+            backorder: request.backorder.into(),
+            location_id: request.location_id.into_field(),
+        }
+    }
+}
+
+/// A correction of what lies somewhere: `sku` or `variant_id`.
+#[derive(Debug, Object)]
+pub(super) struct AdjustmentRequest {
+    sku: Optional<String>,
+    variant_id: Optional<Uuid>,
+    /// The default location when absent.
+    location_id: Optional<Uuid>,
+    /// How many more (or fewer).
+    delta: Required<i64>,
+    /// `received`, `returned`, `damaged`, `lost` or `correction`.
+    reason: Required<String>,
+    note: Optional<String>,
+}
+
+impl From<AdjustmentRequest> for AdjustmentInput {
+    fn from(request: AdjustmentRequest) -> Self {
+        Self {
+            sku: request.sku.into(),
+            variant_id: request.variant_id.into_field(),
+            location_id: request.location_id.into_field(),
+            delta: request.delta.into(),
+            reason: request.reason.into(),
+            note: request.note.into(),
+        }
+    }
+}
+
+/// Stock that moves: `sku` or `variant_id`.
+#[derive(Debug, Object)]
+pub(super) struct TransferRequest {
+    sku: Optional<String>,
+    variant_id: Optional<Uuid>,
+    from_location_id: Required<Uuid>,
+    to_location_id: Required<Uuid>,
+    quantity: Required<i64>,
+    note: Optional<String>,
+}
+
+impl From<TransferRequest> for TransferInput {
+    fn from(request: TransferRequest) -> Self {
+        Self {
+            sku: request.sku.into(),
+            variant_id: request.variant_id.into_field(),
+            from_location_id: request.from_location_id.into_field(),
+            to_location_id: request.to_location_id.into_field(),
+            quantity: request.quantity.into(),
+            note: request.note.into(),
+        }
+    }
+}
+
+/// Why stock changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words of the core, which documents them")]
+pub enum MovementReason {
+    Received,
+    Returned,
+    Damaged,
+    Lost,
+    Correction,
+    Shipped,
+    Transfer,
+}
+
+impl From<inventory::MovementReason> for MovementReason {
+    fn from(reason: inventory::MovementReason) -> Self {
+        match reason {
+            inventory::MovementReason::Received => Self::Received,
+            inventory::MovementReason::Returned => Self::Returned,
+            inventory::MovementReason::Damaged => Self::Damaged,
+            inventory::MovementReason::Lost => Self::Lost,
+            inventory::MovementReason::Correction => Self::Correction,
+            inventory::MovementReason::Shipped => Self::Shipped,
+            inventory::MovementReason::Transfer => Self::Transfer,
+        }
+    }
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Movement")]
+pub struct MovementBody {
+    id: Uuid,
+    variant_id: Uuid,
+    sku: String,
+    location_id: Uuid,
+    delta: i64,
+    reason: MovementReason,
+    note: String,
+    order_id: Option<Uuid>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<inventory::Movement> for MovementBody {
+    fn from(movement: inventory::Movement) -> Self {
+        Self {
+            id: movement.id.0,
+            variant_id: movement.variant_id.0,
+            sku: movement.sku,
+            location_id: movement.location_id.0,
+            delta: movement.delta,
+            reason: movement.reason.into(),
+            note: movement.note,
+            order_id: movement.order_id.map(|id| id.0),
+            created_at: movement.created_at,
+        }
+    }
+}
+
+/// A transfer that was made: an entry of the ledger on each side.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Transfer")]
+pub struct TransferBody {
+    variant_id: Uuid,
+    sku: String,
+    from_location_id: Uuid,
+    to_location_id: Uuid,
+    quantity: i64,
+    /// What left, then what arrived.
+    movements: Vec<MovementBody>,
+}
+
+impl From<TransferView> for TransferBody {
+    fn from(view: TransferView) -> Self {
+        Self {
+            variant_id: view.incoming.variant_id.0,
+            sku: view.incoming.sku.clone(),
+            from_location_id: view.outgoing.location_id.0,
+            to_location_id: view.incoming.location_id.0,
+            quantity: view.incoming.delta,
+            movements: vec![view.outgoing.into(), view.incoming.into()],
+        }
+    }
+}
+
+/// Where held stock stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words of the core, which documents them")]
+pub enum ReservationStatus {
+    Held,
+    Committed,
+    Consumed,
+    Released,
+    Expired,
+}
+
+impl From<inventory::ReservationStatus> for ReservationStatus {
+    fn from(status: inventory::ReservationStatus) -> Self {
+        match status {
+            inventory::ReservationStatus::Held => Self::Held,
+            inventory::ReservationStatus::Committed => Self::Committed,
+            inventory::ReservationStatus::Consumed => Self::Consumed,
+            inventory::ReservationStatus::Released => Self::Released,
+            inventory::ReservationStatus::Expired => Self::Expired,
+        }
+    }
+}
+
+/// Stock held at one location for one line of an order.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Reservation")]
+pub struct ReservationBody {
+    id: Uuid,
+    order_id: Uuid,
+    order_item_id: Uuid,
+    variant_id: Uuid,
+    sku: String,
+    location_id: Uuid,
+    /// How many were held at first.
+    quantity: i64,
+    /// How many are still held.
+    remaining: i64,
+    status: ReservationStatus,
+    created_at: DateTime<Utc>,
+}
+
+impl From<inventory::Reservation> for ReservationBody {
+    fn from(reservation: inventory::Reservation) -> Self {
+        Self {
+            id: reservation.id.0,
+            order_id: reservation.order_id.0,
+            order_item_id: reservation.order_item_id.0,
+            variant_id: reservation.variant_id.0,
+            sku: reservation.sku,
+            location_id: reservation.location_id.0,
+            quantity: reservation.quantity,
+            remaining: reservation.remaining,
+            status: reservation.status.into(),
+            created_at: reservation.created_at,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Changes of stock, and the ledger of all of them.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+use shop_core::field::Checks;
+use shop_core::id::{LocationId, OrderId, VariantId};
+use shop_core::inventory::{MovementFilter, ReservationFilter};
+use uuid::Uuid;
+
+use super::bodies::{
+    AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest,
+};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{page as page_of, text};
+use crate::auth::Staff;
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Changes of stock, and the ledger of all of them.
+pub struct Ledger(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Ledger {
+    /// Corrects what lies somewhere.
+    #[oai(path = "/inventory/adjustments/", method = "post")]
+    async fn adjust(
+        &self,
+        staff: Staff,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<AdjustmentRequest>,
+    ) -> Result<Replayable<Created<MovementBody>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let done = self.0.shop.inventory().adjust(&staff, request.into(), key.as_ref()).await?;
+        Ok(Replayable::new(Answer(done.value.into()), done.replayed))
+    }
+
+    /// Moves free stock to another location.
+    #[oai(path = "/inventory/transfers/", method = "post")]
+    async fn transfer(
+        &self,
+        staff: Staff,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<TransferRequest>,
+    ) -> Result<Replayable<Created<TransferBody>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let done = self.0.shop.inventory().transfer(&staff, request.into(), key.as_ref()).await?;
+        Ok(Replayable::new(Answer(done.value.into()), done.replayed))
+    }
+
+    /// The ledger: every change of stock, the newest first.
+    #[oai(path = "/inventory/movements/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn movements(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        sku: Query<Optional<String>>,
+        variant_id: Query<Optional<Uuid>>,
+        location_id: Query<Optional<Uuid>>,
+        order_id: Query<Optional<Uuid>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `created_at`, with `-` for descending.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<MovementBody>>> {
+        let mut checks = Checks::new();
+        let filter = MovementFilter {
+            sku: text(&sku).map(str::to_owned),
+            variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
+            location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
+            order_id: checks.optional("order_id", order_id.0.0, Ok).map(OrderId),
+        };
+        checks.finish()?;
+        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let movements = self.0.shop.inventory().list_movements(&staff, &filter, &request).await?;
+        Ok(Answer(List::new(&url, &request, movements.map(MovementBody::from))))
+    }
+
+    /// What is and was held, and for which order, the newest first.
+    #[oai(path = "/inventory/reservations/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn reservations(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        sku: Query<Optional<String>>,
+        variant_id: Query<Optional<Uuid>>,
+        location_id: Query<Optional<Uuid>>,
+        order_id: Query<Optional<Uuid>>,
+        /// Only what is still held, or only what ended.
+        live: Query<Optional<bool>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `created_at`, with `-` for descending.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<ReservationBody>>> {
+        let mut checks = Checks::new();
+        let filter = ReservationFilter {
+            sku: text(&sku).map(str::to_owned),
+            variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
+            location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
+            order_id: checks.optional("order_id", order_id.0.0, Ok).map(OrderId),
+            live: checks.optional("live", live.0.0, Ok),
+        };
+        checks.finish()?;
+        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let reservations = self.0.shop.inventory().list_reservations(&staff, &filter, &request).await?;
+        Ok(Answer(List::new(&url, &request, reservations.map(ReservationBody::from))))
+    }
+}

@@ -1,0 +1,82 @@
+//! Places that hold stock.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::id::LocationId;
+use uuid::Uuid;
+
+use super::bodies::{LocationBody, LocationPatch, LocationRequest};
+use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{page as page_of, text};
+use crate::auth::Staff;
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Places that hold stock.
+pub struct Locations(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Locations {
+    /// The locations.
+    #[oai(path = "/inventory/locations/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `created_at`, with `-` for descending (the newest first).
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<LocationBody>>> {
+        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let locations = self.0.shop.inventory().list_locations(&staff, &request).await?;
+        Ok(Answer(List::new(&url, &request, locations.map(LocationBody::from))))
+    }
+
+    /// Makes a location.
+    #[oai(path = "/inventory/locations/", method = "post")]
+    async fn create(&self, staff: Staff, body: JsonBody<LocationRequest>) -> Result<Created<LocationBody>> {
+        let location = self.0.shop.inventory().create_location(&staff, body.into_inner().into()).await?;
+        Ok(Answer(location.into()))
+    }
+
+    /// One location.
+    #[oai(path = "/inventory/locations/:id/", method = "get")]
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<LocationBody>> {
+        Ok(Answer(self.0.shop.inventory().location(&staff, LocationId(id.0)).await?.into()))
+    }
+
+    /// Replaces a location.
+    #[oai(path = "/inventory/locations/:id/", method = "put")]
+    async fn replace(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<LocationRequest>,
+    ) -> Result<Answer<LocationBody>> {
+        let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
+        Ok(Answer(inventory.change_location(&staff, LocationId(id.0), input, true).await?.into()))
+    }
+
+    /// Changes a location.
+    #[oai(path = "/inventory/locations/:id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<LocationPatch>,
+    ) -> Result<Answer<LocationBody>> {
+        let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
+        Ok(Answer(inventory.change_location(&staff, LocationId(id.0), input, false).await?.into()))
+    }
+
+    /// Deletes a location that holds no stock.
+    #[oai(path = "/inventory/locations/:id/", method = "delete")]
+    async fn delete(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
+        self.0.shop.inventory().delete_location(&staff, LocationId(id.0)).await?;
+        Ok(NoContent)
+    }
+}

@@ -1,0 +1,81 @@
+//! Stock levels.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::field::Checks;
+use shop_core::id::{LocationId, ProductId, VariantId};
+use shop_core::inventory::StockFilter;
+use uuid::Uuid;
+
+use super::bodies::{LevelBody, StockBody, StockPatch};
+use crate::answer::{Answer, List, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{page as page_of, text};
+use crate::auth::Staff;
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Stock levels.
+pub struct Stock(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Stock {
+    /// The stock levels, one per variant and location.
+    #[oai(path = "/inventory/stock/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        sku: Query<Optional<String>>,
+        variant_id: Query<Optional<Uuid>>,
+        product_id: Query<Optional<Uuid>>,
+        location_id: Query<Optional<Uuid>>,
+        /// Only what is counted and low.
+        low: Query<Optional<bool>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
+        cursor: Query<Optional<String>>,
+        /// `sku`, with `-` for descending.
+        ordering: Query<Optional<String>>,
+    ) -> Result<Answer<List<LevelBody>>> {
+        let mut checks = Checks::new();
+        let filter = StockFilter {
+            sku: text(&sku).map(str::to_owned),
+            variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
+            product_id: checks.optional("product_id", product_id.0.0, Ok).map(ProductId),
+            location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
+            low: checks.optional("low", low.0.0, Ok).unwrap_or_default(),
+        };
+        checks.finish()?;
+        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let levels = self.0.shop.inventory().list_stock(&staff, &filter, &request).await?;
+        Ok(Answer(List::new(&url, &request, levels.map(LevelBody::from))))
+    }
+
+    /// The stock of one variant: the totals over all locations, or that of one location.
+    #[oai(path = "/inventory/stock/:variant_id/", method = "get")]
+    async fn get(
+        &self,
+        staff: Staff,
+        variant_id: Path<Uuid>,
+        location_id: Query<Optional<Uuid>>,
+    ) -> Result<Answer<StockBody>> {
+        let mut checks = Checks::new();
+        let location = checks.optional("location_id", location_id.0.0, Ok).map(LocationId);
+        checks.finish()?;
+        Ok(Answer(self.0.shop.inventory().stock(&staff, VariantId(variant_id.0), location).await?.into()))
+    }
+
+    /// Changes how a variant's stock is counted, at one location or everywhere.
+    #[oai(path = "/inventory/stock/:variant_id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        variant_id: Path<Uuid>,
+        body: JsonBody<StockPatch>,
+    ) -> Result<Answer<StockBody>> {
+        let (inventory, input) = (self.0.shop.inventory(), body.into_inner().into());
+        Ok(Answer(inventory.change_stock(&staff, VariantId(variant_id.0), input).await?.into()))
+    }
+}
