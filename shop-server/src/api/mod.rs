@@ -8,6 +8,9 @@ use crate::cookies::CookieMode;
 use crate::limits::Limits;
 
 mod accounts;
+mod catalog;
+mod inventory;
+mod paging;
 
 /// What every domain's endpoints are made from.
 #[derive(Clone)]
@@ -21,9 +24,26 @@ pub struct Context {
 }
 
 /// The endpoints of all domains: a tuple with one type per domain (poem-openapi takes up to sixteen).
-pub type Api = (accounts::Accounts, accounts::People);
+pub type Api = (
+    accounts::Accounts,
+    accounts::People,
+    catalog::Products,
+    catalog::Categories,
+    inventory::Locations,
+    inventory::Stock,
+    inventory::Ledger,
+);
 
 /// Makes the endpoints of all domains.
 pub fn all(context: &Context) -> Api {
-    (accounts::Accounts(context.clone()), accounts::People(context.clone()))
+    let context = || context.clone();
+    (
+        accounts::Accounts(context()),
+        accounts::People(context()),
+        catalog::Products(context()),
+        catalog::Categories(context()),
+        inventory::Locations(context()),
+        inventory::Stock(context()),
+        inventory::Ledger(context()),
+    )
 }

@@ -17,7 +17,7 @@ use crate::field::{Money, Nullable, Optional, Required};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-pub enum ProductStatus {
+pub(super) enum ProductStatus {
     /// Being prepared; staff see it.
     Draft,
     /// Offered to everyone.
@@ -181,7 +181,7 @@ impl From<ImageRequest> for ImageInput {
 /// A product with its variants.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Product")]
-pub struct ProductBody {
+pub(super) struct ProductBody {
     id: Uuid,
     slug: String,
     name: String,
@@ -206,7 +206,7 @@ pub struct ProductBody {
 /// A variant of a product, and what of it can be sold.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Variant")]
-pub struct VariantBody {
+pub(super) struct VariantBody {
     id: Uuid,
     sku: String,
     price: Money,
@@ -224,7 +224,7 @@ pub struct VariantBody {
 /// A picture somewhere else.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Image")]
-pub struct ImageBody {
+pub(super) struct ImageBody {
     url: String,
     alt: String,
 }
@@ -314,7 +314,7 @@ category_request! {
 /// A node of the category tree.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Category")]
-pub struct CategoryBody {
+pub(super) struct CategoryBody {
     id: Uuid,
     slug: String,
     name: String,

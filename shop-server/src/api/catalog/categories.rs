@@ -21,7 +21,6 @@ pub struct Categories(pub(in crate::api) Context);
 impl Categories {
     /// The categories.
     #[oai(path = "/catalog/categories/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         caller: Caller,

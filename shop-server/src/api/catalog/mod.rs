@@ -4,5 +4,5 @@ mod bodies;
 mod categories;
 mod products;
 
-pub use categories::Categories;
-pub use products::Products;
+pub(super) use categories::Categories;
+pub(super) use products::Products;

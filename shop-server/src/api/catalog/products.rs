@@ -107,4 +107,3 @@ fn answer<const STATUS: u16>(view: ProductView) -> Versioned<ProductBody, STATUS
     let version = view.product.version;
     Versioned::new(view.into(), version)
 }
-

@@ -54,7 +54,7 @@ location_request! {
 /// A place that holds stock.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Location")]
-pub struct LocationBody {
+pub(super) struct LocationBody {
     id: Uuid,
     name: String,
     code: String,
@@ -81,7 +81,7 @@ impl From<inventory::Location> for LocationBody {
 /// The stock of one variant at one location.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "StockLevel")]
-pub struct LevelBody {
+pub(super) struct LevelBody {
     variant_id: Uuid,
     sku: String,
     location_id: Uuid,
@@ -113,7 +113,7 @@ impl From<StockLevel> for LevelBody {
 /// The stock of one variant: the totals over all locations, or that of one.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Stock")]
-pub struct StockBody {
+pub(super) struct StockBody {
     variant_id: Uuid,
     sku: String,
     /// Null for the totals.
@@ -228,8 +228,7 @@ impl From<TransferRequest> for TransferInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words of the core, which documents them")]
-pub enum MovementReason {
+pub(super) enum MovementReason {
     Received,
     Returned,
     Damaged,
@@ -256,7 +255,7 @@ impl From<inventory::MovementReason> for MovementReason {
 /// An entry of the ledger.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Movement")]
-pub struct MovementBody {
+pub(super) struct MovementBody {
     id: Uuid,
     variant_id: Uuid,
     sku: String,
@@ -287,7 +286,7 @@ impl From<inventory::Movement> for MovementBody {
 /// A transfer that was made: an entry of the ledger on each side.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Transfer")]
-pub struct TransferBody {
+pub(super) struct TransferBody {
     variant_id: Uuid,
     sku: String,
     from_location_id: Uuid,
@@ -314,8 +313,7 @@ impl From<TransferView> for TransferBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words of the core, which documents them")]
-pub enum ReservationStatus {
+pub(super) enum ReservationStatus {
     Held,
     Committed,
     Consumed,
@@ -338,7 +336,7 @@ impl From<inventory::ReservationStatus> for ReservationStatus {
 /// Stock held at one location for one line of an order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Reservation")]
-pub struct ReservationBody {
+pub(super) struct ReservationBody {
     id: Uuid,
     order_id: Uuid,
     order_item_id: Uuid,

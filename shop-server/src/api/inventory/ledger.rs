@@ -7,9 +7,7 @@ use shop_core::id::{LocationId, OrderId, VariantId};
 use shop_core::inventory::{MovementFilter, ReservationFilter};
 use uuid::Uuid;
 
-use super::bodies::{
-    AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest,
-};
+use super::bodies::{AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest};
 use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
 use crate::api::Context;
 use crate::api::paging::{page as page_of, text};

@@ -20,7 +20,6 @@ pub struct Locations(pub(in crate::api) Context);
 impl Locations {
     /// The locations.
     #[oai(path = "/inventory/locations/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         staff: Staff,

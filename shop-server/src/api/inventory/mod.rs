@@ -5,6 +5,6 @@ mod ledger;
 mod locations;
 mod stock;
 
-pub use ledger::Ledger;
-pub use locations::Locations;
-pub use stock::Stock;
+pub(super) use ledger::Ledger;
+pub(super) use locations::Locations;
+pub(super) use stock::Stock;
