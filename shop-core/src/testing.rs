@@ -1,8 +1,6 @@
 //! A shop for the tests of this crate: memory for a store, a clock that stands still, seeded chance, and a hasher
 //! that costs nothing.
 
-#![expect(dead_code, reason = "each domain uses some of it")]
-
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 

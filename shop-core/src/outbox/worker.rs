@@ -1,4 +1,4 @@
-//! The worker: relays events to their receivers, delivers mails and events, and forgets.
+//! The worker: relays events to their receivers, delivers mails and events, sweeps and forgets.
 //!
 //! Any number of workers may run beside each other, in one program or in several: what one claims, no other does.
 //! A claim is a lease. Whoever crashes with one loses it when it ends, and the delivery is made again: at least once.
@@ -39,8 +39,12 @@ const MAX_ATTEMPTS: i64 = 15;
 const MAX_ERROR_LENGTH: usize = 500;
 /// How long answers, operations and done deliveries are kept: idempotency keys are promised for a day.
 const MEMORY: TimeDelta = TimeDelta::hours(48);
-/// How often [`Worker::run`] forgets.
-const FORGET_EVERY: Duration = Duration::from_mins(10);
+/// Orders canceled in one round of the sweep.
+const SWEEP_BATCH: u32 = 100;
+/// How often [`Worker::run`] sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Sweeps between two rounds of forgetting: ten minutes.
+const SWEEPS_PER_FORGET: u32 = 60;
 /// The longest pause: another program may have written to the same storage without ringing our bell.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The pause after the storage failed.
@@ -115,6 +119,21 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
+    /// Cancels orders whose payment did not come in time, and so lets go of their stock.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the storage cannot be reached.
+    pub async fn sweep(&self) -> Result<u32> {
+        let mut canceled = 0;
+        loop {
+            let round = self.shop.orders().cancel_overdue(SWEEP_BATCH).await?;
+            canceled += round;
+            if round < SWEEP_BATCH {
+                return Ok(canceled);
+            }
+        }
+    }
+
     /// Forgets what was done two days ago or earlier: kept answers, relayed events, deliveries that were taken.
     ///
     /// # Errors
@@ -129,7 +148,8 @@ impl<'a> Worker<'a> {
             .await
     }
 
-    /// Works for ever: relays and delivers as soon as something is committed or due, and forgets now and then. Drop it to stop it; what was under way is delivered again once its lease has ended.
+    /// Works for ever: relays and delivers as soon as something is committed or due, sweeps every few seconds and
+    /// forgets now and then. Drop it to stop it; what was under way is delivered again once its lease has ended.
     ///
     /// `sleep` is the runtime's timer (`tokio::time::sleep`). One task per shop and program is enough, and only
     /// one hears the bell that makes delivery immediate.
@@ -164,7 +184,12 @@ impl<'a> Worker<'a> {
                 if let Err(error) = self.forget().await {
                     troubled(&error, "forget old answers");
                 }
-                sleep(FORGET_EVERY).await;
+                for _ in 0..SWEEPS_PER_FORGET {
+                    if let Err(error) = self.sweep().await {
+                        troubled(&error, "cancel overdue orders");
+                    }
+                    sleep(SWEEP_EVERY).await;
+                }
             }
         };
         let _: ((), Vec<()>, ()) = join3(relay, deliver, keep_house).await;
@@ -349,8 +374,9 @@ fn settled(claimed: Delivery, failure: Option<String>, now: Timestamp) -> Delive
 
 /// The pause after this many tries: 5 seconds, then twice as long each time, at most an hour.
 fn backoff(attempts: i64) -> TimeDelta {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(10);
-    TimeDelta::seconds((5 << doublings).min(3_600))
+    // Ten doublings are more than an hour.
+    let doublings = (attempts - 1).clamp(0, 10);
+    TimeDelta::seconds((5_i64 << doublings).min(3_600))
 }
 
 fn shortened(error: &BoxError) -> String {
@@ -368,3 +394,6 @@ async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) 
     let (one, other) = (std::pin::pin!(one), std::pin::pin!(other));
     select(one, other).await;
 }
+
+#[cfg(test)]
+mod tests;

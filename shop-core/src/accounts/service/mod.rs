@@ -4,6 +4,8 @@ mod passwords;
 mod people;
 mod registration;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use crate::shop::Shop;
 

@@ -1,0 +1,244 @@
+//! The worker on a shop in memory, with receivers that fail as they are told.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::id::EventId;
+use crate::outbox::EventKind;
+use crate::outbox::OutboxRepository as _;
+use crate::testing::{World, block_on, world, world_with};
+
+/// Remembers what it was told, and refuses while it is told to.
+#[derive(Default)]
+struct Listener {
+    name: &'static str,
+    refuses: AtomicBool,
+    hangs: AtomicBool,
+    heard: Mutex<Vec<(EventId, Uuid)>>,
+}
+
+impl Listener {
+    fn new(name: &'static str) -> Arc<Self> {
+        Arc::new(Self { name, ..Self::default() })
+    }
+
+    fn heard(&self) -> Vec<Uuid> {
+        self.heard.lock().unwrap().iter().map(|(_, thing)| *thing).collect()
+    }
+}
+
+#[async_trait]
+impl Subscriber for Listener {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn receive(&self, event: &Event) -> Result<(), BoxError> {
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        self.heard.lock().unwrap().push((event.id, event.thing));
+        if self.refuses.load(Ordering::Relaxed) { Err("not today".into()) } else { Ok(()) }
+    }
+}
+
+fn listened(listeners: &[&Arc<Listener>]) -> World {
+    world_with(|builder| listeners.iter().fold(builder, |builder, one| builder.subscriber(Arc::clone(*one) as _)))
+}
+
+fn happen(world: &World, thing: u128) {
+    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
+        let mut batch = Batch::new(&mut moment);
+        batch.event(&mut moment, EventKind::ProductUpdated, Uuid::from_u128(thing), json!({}));
+        Ok(Decision { batch, reply: () })
+    }))
+    .unwrap();
+}
+
+fn work(world: &World) -> Progress {
+    block_on(world.shop.worker().run_once()).unwrap()
+}
+
+fn things(numbers: &[u128]) -> Vec<Uuid> {
+    numbers.iter().map(|number| Uuid::from_u128(*number)).collect()
+}
+
+#[test]
+fn events_are_told_once_to_everybody_and_in_order_per_thing() {
+    let (one, other) = (Listener::new("one"), Listener::new("other"));
+    let world = listened(&[&one, &other]);
+    for thing in [1, 2, 1, 1] {
+        happen(&world, thing);
+    }
+    assert_eq!(work(&world), Progress { relayed: 4, delivered: 8, failed: 0 });
+    for listener in [&one, &other] {
+        let heard = listener.heard.lock().unwrap().clone();
+        assert_eq!(heard.len(), 4);
+        let first: Vec<_> = heard.iter().filter(|(_, thing)| thing.as_u128() == 1).map(|(id, _)| *id).collect();
+        assert!(first.is_sorted() && first.len() == 3);
+    }
+    assert_eq!(work(&world), Progress::default());
+}
+
+#[test]
+fn without_subscribers_events_are_only_marked() {
+    let world = world();
+    (0..3).for_each(|thing| happen(&world, thing));
+    assert_eq!(work(&world), Progress { relayed: 3, delivered: 0, failed: 0 });
+    assert!(block_on(world.store.unrelayed_events(10)).unwrap().is_empty());
+}
+
+#[test]
+fn a_refusal_is_tried_again_later_and_holds_up_only_its_own_thing() {
+    let (bad, good) = (Listener::new("bad"), Listener::new("good"));
+    let world = listened(&[&bad, &good]);
+    bad.refuses.store(true, Ordering::Relaxed);
+    for thing in [1, 1, 2] {
+        happen(&world, thing);
+    }
+    assert_eq!(work(&world), Progress { relayed: 3, delivered: 3, failed: 2 });
+    assert_eq!((bad.heard(), good.heard().len()), (things(&[1, 2]), 3));
+    assert_eq!(work(&world), Progress::default(), "not before its pause is over");
+
+    bad.refuses.store(false, Ordering::Relaxed);
+    world.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(work(&world), Progress { relayed: 0, delivered: 3, failed: 0 });
+    assert_eq!(bad.heard(), things(&[1, 2, 1, 2, 1]));
+    let ids: Vec<_> = bad.heard.lock().unwrap().iter().map(|(id, _)| *id).collect();
+    assert_eq!((ids[0], ids[1]), (ids[2], ids[3]), "the same event has the same id");
+}
+
+#[test]
+fn it_is_given_up_after_the_last_try() {
+    let bad = Listener::new("bad");
+    let world = listened(&[&bad]);
+    bad.refuses.store(true, Ordering::Relaxed);
+    happen(&world, 1);
+    for _ in 0..MAX_ATTEMPTS {
+        assert_eq!(work(&world).failed, 1);
+        world.clock.advance(TimeDelta::hours(1));
+    }
+    assert_eq!(work(&world), Progress::default());
+    assert_eq!(block_on(world.store.next_due("bad")).unwrap(), None);
+    // The next event of the thing is told.
+    bad.refuses.store(false, Ordering::Relaxed);
+    happen(&world, 1);
+    assert_eq!(work(&world).delivered, 1);
+}
+
+#[test]
+fn what_a_crashed_worker_had_claimed_is_delivered_when_the_lease_ends() {
+    let slow = Listener::new("slow");
+    let world = listened(&[&slow]);
+    slow.hangs.store(true, Ordering::Relaxed);
+    happen(&world, 1);
+    {
+        let worker = world.shop.worker();
+        let mut crashed = Box::pin(worker.run_once());
+        assert!(crashed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    slow.hangs.store(false, Ordering::Relaxed);
+    assert_eq!(work(&world), Progress::default());
+    world.clock.advance(LEASE);
+    assert_eq!(work(&world).delivered, 1);
+    assert_eq!(slow.heard(), things(&[1]));
+}
+
+#[test]
+fn who_lost_the_lease_records_nothing() {
+    let one = Listener::new("one");
+    let world = listened(&[&one]);
+    happen(&world, 1);
+    let worker = world.shop.worker();
+    block_on(worker.relay()).unwrap();
+    let stale = block_on(worker.claim("one")).unwrap().remove(0);
+    world.clock.advance(LEASE);
+    let fresh = block_on(worker.claim("one")).unwrap().remove(0);
+    block_on(worker.record(stale, Err("too late".into()))).unwrap();
+    let stored = block_on(world.store.delivery(fresh.id)).unwrap().unwrap();
+    assert_eq!((stored.version, stored.last_error), (fresh.version, None));
+    block_on(worker.record(fresh.clone(), Ok(None))).unwrap();
+    let stored = block_on(world.store.delivery(fresh.id)).unwrap().unwrap();
+    assert_eq!((stored.status, stored.attempts), (DeliveryStatus::Done, 2));
+}
+
+#[test]
+fn a_hanging_receiver_fails_when_patience_ends() {
+    let slow = Listener::new("slow");
+    let world = listened(&[&slow]);
+    slow.hangs.store(true, Ordering::Relaxed);
+    happen(&world, 1);
+    let worker = world.shop.worker();
+    block_on(worker.relay()).unwrap();
+    let subscriber: &dyn Subscriber = slow.as_ref();
+    let progress = block_on(worker.deliver(Receiver::Subscriber(subscriber), || std::future::ready(()))).unwrap();
+    assert_eq!(progress.failed, 1);
+}
+
+#[test]
+fn a_running_worker_hears_of_a_commit_at_once() {
+    let one = Listener::new("one");
+    let world = listened(&[&one]);
+    let worker = world.shop.worker();
+    // A timer that never rings: only the bell can wake it.
+    let mut running = Box::pin(worker.run(|_| std::future::pending()));
+    let (waker, woken) = counting_waker();
+    let mut context = Context::from_waker(&waker);
+    assert_eq!(running.as_mut().poll(&mut context), Poll::Pending);
+    let before = woken.load(Ordering::Relaxed);
+    happen(&world, 1);
+    assert!(woken.load(Ordering::Relaxed), "{before}");
+    for _ in 0..3 {
+        assert_eq!(running.as_mut().poll(&mut context), Poll::Pending);
+    }
+    assert_eq!(one.heard(), things(&[1]));
+}
+
+fn counting_waker() -> (Waker, Arc<AtomicBool>) {
+    struct Flag(Arc<AtomicBool>);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let woken = Arc::new(AtomicBool::new(false));
+    (Waker::from(Arc::new(Flag(Arc::clone(&woken)))), woken)
+}
+
+#[test]
+fn done_deliveries_are_forgotten_after_two_days() {
+    let one = Listener::new("one");
+    let world = listened(&[&one]);
+    happen(&world, 1);
+    let worker = world.shop.worker();
+    block_on(worker.relay()).unwrap();
+    let id = block_on(worker.claim("one")).unwrap().remove(0).id;
+    world.clock.advance(LEASE);
+    work(&world);
+    block_on(worker.forget()).unwrap();
+    assert!(block_on(world.store.delivery(id)).unwrap().is_some());
+    world.clock.advance(MEMORY + TimeDelta::seconds(1));
+    block_on(worker.forget()).unwrap();
+    assert!(block_on(world.store.delivery(id)).unwrap().is_none());
+}
+
+#[test]
+fn pauses_double_up_to_an_hour() {
+    let seconds: Vec<_> = (1..=12).map(|attempts| backoff(attempts).num_seconds()).collect();
+    assert_eq!(seconds, [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600]);
+    assert_eq!(backoff(i64::MAX).num_seconds(), 3_600);
+}
+
+#[test]
+fn two_receivers_of_one_name_are_refused() {
+    let store = Arc::new(crate::memory::MemoryStore::new());
+    let builder = Shop::builder(store, &[1; 32]).subscriber(Listener::new(MAIL) as _);
+    assert!(block_on(builder.open()).is_err());
+}
