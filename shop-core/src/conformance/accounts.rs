@@ -5,9 +5,10 @@ use crate::batch::{Conflict, Require, Unique, Write};
 use crate::store::CommitError;
 use crate::text;
 
-use super::fixtures::{WILD, far_away, insert, long_ago, next, update, wild};
+use super::fixtures::{WILD, far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{insert, next, update};
 
 pub(super) async fn people_live(mut lab: Lab) -> CaseResult {
     let first = User { date_joined: long_ago(), ..lab.user() };

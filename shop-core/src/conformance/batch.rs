@@ -9,9 +9,10 @@ use crate::orders::OrdersWrite;
 use crate::outbox::OutboxWrite;
 use crate::shipping::SavedAddress;
 
-use super::fixtures::{World, delete, insert, next, tracked_level, update};
+use super::fixtures::{World, tracked_level};
 use super::generic::everything;
 use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::rows::{delete, insert, next, update};
 
 pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
     let store = &lab.store;

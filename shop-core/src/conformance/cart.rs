@@ -4,9 +4,10 @@ use crate::batch::{Conflict, Unique};
 use crate::cart::{Cart, CartItem, CartStatus};
 use crate::money::Currency;
 
-use super::fixtures::{far_away, insert, long_ago, next, update};
+use super::fixtures::{far_away, long_ago};
 use super::generic::{Ends, life};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{insert, next, update};
 
 pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
     let (user, product) = (lab.user(), lab.product("Tea"));

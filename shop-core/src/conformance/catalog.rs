@@ -6,9 +6,10 @@ use crate::id::{ProductId, VariantId};
 use crate::inventory::{InventoryWrite, Location, StockLevel};
 use crate::money::{Amount, Currency};
 
-use super::fixtures::{WILD, delete, far_away, insert, long_ago, next, tracked_level, update, wild};
+use super::fixtures::{WILD, far_away, long_ago, tracked_level, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{delete, insert, next, update};
 use crate::catalog::FoundProduct;
 use uuid::Uuid;
 

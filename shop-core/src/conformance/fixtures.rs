@@ -1,27 +1,23 @@
-//! Believable rows, and how they become writes.
+//! Believable rows.
 
 use std::collections::BTreeMap;
 
-use crate::accounts::{AccountsWrite, Otp, Session, User};
-use crate::batch::{Change, Versioned, Write};
-use crate::cart::{Cart, CartItem, CartStatus, CartWrite};
-use crate::catalog::{CatalogWrite, Category, Product, ProductStatus, Variant};
+use crate::accounts::{Otp, Session, User};
+use crate::cart::{Cart, CartItem, CartStatus};
+use crate::catalog::{Category, Product, ProductStatus, Variant};
 use crate::clock::Timestamp;
 use crate::idempotency::{Answer, AnswerKey};
-use crate::inventory::{
-    InventoryWrite, Location, Movement, MovementReason, Reservation, ReservationStatus, StockLevel,
-};
+use crate::inventory::{Location, Movement, MovementReason, Reservation, ReservationStatus, StockLevel};
 use crate::money::{Amount, Currency};
 use crate::orders::{
-    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus, ShippingMethodSnapshot,
+    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot,
 };
-use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
-use crate::payments::{Payment, PaymentState, PaymentsWrite, Refund, RefundState};
-use crate::shipping::{
-    Address, Method, Rate, SavedAddress, Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, Zone,
-};
+use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind};
+use crate::payments::{Payment, PaymentState, Refund, RefundState};
+use crate::shipping::{Address, Method, Rate, SavedAddress, Shipment, ShipmentItem, ShipmentStatus, Zone};
 
 use super::lab::{CaseResult, Lab, accepted};
+use super::rows::insert;
 
 /// Text that breaks what is pasted together: quotes, wildcards, escapes, line ends, right-to-left, beyond the BMP.
 pub(super) const WILD: &str =
@@ -39,71 +35,6 @@ pub(super) fn long_ago() -> Timestamp {
 /// The end of the year 9999, to the microsecond.
 pub(super) fn far_away() -> Timestamp {
     Timestamp::from_timestamp_micros(253_402_300_799_999_999).unwrap_or_default()
-}
-
-/// A row that a batch can write.
-pub(super) trait Row: Versioned + Clone {
-    fn change(change: Change<Self>) -> Write;
-    fn version_mut(&mut self) -> &mut i64;
-}
-
-macro_rules! rows {
-    ($($row:ident => $write:ident,)+) => {$(
-        impl Row for $row {
-            fn change(change: Change<Self>) -> Write {
-                $write::$row(change).into()
-            }
-            fn version_mut(&mut self) -> &mut i64 {
-                &mut self.version
-            }
-        }
-    )+};
-}
-
-rows! {
-    User => AccountsWrite,
-    Session => AccountsWrite,
-    Product => CatalogWrite,
-    Category => CatalogWrite,
-    Cart => CartWrite,
-    Order => OrdersWrite,
-    Payment => PaymentsWrite,
-    Zone => ShippingWrite,
-    Method => ShippingWrite,
-    Shipment => ShippingWrite,
-    Location => InventoryWrite,
-    Reservation => InventoryWrite,
-    Delivery => OutboxWrite,
-}
-
-impl Row for SavedAddress {
-    fn change(change: Change<Self>) -> Write {
-        ShippingWrite::Address(change).into()
-    }
-    fn version_mut(&mut self) -> &mut i64 {
-        &mut self.version
-    }
-}
-
-pub(super) fn insert<T: Row>(row: &T) -> Write {
-    T::change(Change::Insert(row.clone()))
-}
-
-/// Writes the row as it stands: its version is the new one.
-pub(super) fn update<T: Row>(row: &T) -> Write {
-    T::change(Change::Update(row.clone()))
-}
-
-pub(super) fn delete<T: Row>(row: &T) -> Write {
-    T::change(Change::Delete { id: row.key(), version: row.version() })
-}
-
-/// The next version of a row.
-pub(super) fn next<T: Row>(row: &T, change: impl FnOnce(&mut T)) -> T {
-    let mut next = row.clone();
-    *next.version_mut() += 1;
-    change(&mut next);
-    next
 }
 
 /// What most rows of other domains hang on, as it stands in the store.

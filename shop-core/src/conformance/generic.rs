@@ -4,8 +4,8 @@ use crate::batch::{Conflict, Require, Unique};
 use crate::page::{Cursor, Listed, Page, PageRequest, Position, Sort, SortKey};
 use crate::store::{Store, StoreResult};
 
-use super::fixtures::{Row, delete, insert, next, update};
 use super::lab::{CaseResult, Failure, Lab, accepted, check, faulted, refused, same};
+use super::rows::{Row, delete, insert, next, update};
 
 /// Whether rows of a kind may be deleted.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -56,8 +56,10 @@ mod outbox;
 mod paging;
 mod payments;
 mod races;
+mod rows;
 mod search;
 mod shipping;
+mod stock;
 
 use std::sync::Arc;
 
@@ -231,16 +233,18 @@ macro_rules! __conformance_cases {
                 exactly_one_location_is_the_default,
                 a_location_with_stock_stays,
                 locations_are_listed,
-                levels_are_added_once,
-                a_delta_is_judged_where_it_is_written,
-                a_delta_needs_its_level,
-                settings_keep_the_counts,
-                an_untracked_level_can_be_required,
                 stock_comes_by_priority,
                 stock_is_listed,
                 the_ledger_is_listed,
                 reservations_live,
                 reservations_are_listed,
+            ]
+            stock: [
+                levels_are_added_once,
+                a_delta_is_judged_where_it_is_written,
+                a_delta_needs_its_level,
+                settings_keep_the_counts,
+                an_untracked_level_can_be_required,
             ]
             outbox: [
                 events_wait_until_they_are_relayed,

@@ -8,9 +8,10 @@ use crate::orders::{
     ShippingMethodSnapshot,
 };
 
-use super::fixtures::{WILD, address, far_away, insert, long_ago, next, update, wild, wild_address};
+use super::fixtures::{WILD, address, far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{insert, next, update};
 
 /// The order with every field at its wildest, at the version after it, its lines left alone.
 fn changed(lab: &mut Lab, order: &Order) -> Order {

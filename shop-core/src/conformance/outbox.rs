@@ -9,9 +9,10 @@ use crate::id::{DeliveryId, EventId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
 
-use super::fixtures::{far_away, insert, long_ago, next, update, wild};
+use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, life};
 use super::lab::{CaseResult, Lab, accepted, check, refused, same};
+use super::rows::{insert, next, update};
 
 fn tell(event: &Event) -> Write {
     OutboxWrite::Event(event.clone()).into()

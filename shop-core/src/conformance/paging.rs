@@ -3,9 +3,9 @@
 use crate::catalog::{Category, CategorySort, FoundProduct, ProductFilter};
 use crate::page::{Cursor, Page, PageRequest, Position, Sort, SortValue};
 
-use super::fixtures::{delete, insert, next, update};
 use super::generic::check_list;
 use super::lab::{CaseResult, Failure, Lab, accepted, check, same};
+use super::rows::{delete, insert, next, update};
 
 fn by_name(position: Position) -> PageRequest<CategorySort> {
     PageRequest { order: vec![Sort { key: CategorySort::Name, descending: false }], size: 2, position }

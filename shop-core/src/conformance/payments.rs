@@ -5,9 +5,10 @@ use crate::id::OrderId;
 use crate::money::{Amount, Currency};
 use crate::payments::{Payment, PaymentFilter, PaymentState, RefundState};
 
-use super::fixtures::{far_away, insert, long_ago, next, update, wild};
+use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{insert, next, update};
 
 pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;

@@ -16,8 +16,9 @@ use crate::orders::{Order, OrdersWrite};
 use crate::payments::{Payment, PaymentState};
 use crate::store::CommitError;
 
-use super::fixtures::{World, insert, next, tracked_level, update};
+use super::fixtures::{World, tracked_level};
 use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::rows::{insert, next, update};
 
 const RACERS: usize = 16;
 

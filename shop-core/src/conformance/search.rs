@@ -4,9 +4,9 @@ use crate::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductS
 use crate::page::{PageRequest, Position, Sort};
 use crate::text;
 
-use super::fixtures::{insert, next, update};
 use super::generic::check_list;
 use super::lab::{CaseResult, Lab, accepted, check, same};
+use super::rows::{insert, next, update};
 
 /// The products that a query finds, the best first.
 async fn search(lab: &Lab, query: &str) -> CaseResult<Vec<Product>> {

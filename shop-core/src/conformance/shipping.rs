@@ -7,9 +7,10 @@ use crate::shipping::{
     Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentStatus, Tier, TrackingEvent, TrackingStatus,
 };
 
-use super::fixtures::{delete, far_away, insert, long_ago, next, update, wild, wild_address};
+use super::fixtures::{far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::rows::{delete, insert, next, update};
 
 pub(super) async fn addresses_live(mut lab: Lab) -> CaseResult {
     let user = lab.user();
