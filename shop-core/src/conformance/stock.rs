@@ -180,6 +180,7 @@ pub(super) async fn settings_keep_the_counts(mut lab: Lab) -> CaseResult {
     // What is promised must be there before a level is strict again; one that is not refuses all.
     accepted(lab.commit([delta(&there, 0, 1)]).await)?;
     let there = StockLevel { reserved: 1, ..there };
+    accepted(lab.commit(set(StockSettings { tracked: Some(true), ..settings_of(&there) })).await)?;
     let strict = StockSettings { backorder: Some(false), ..everywhere };
     refused(lab.commit(set(strict)).await, absent)?;
     let only_there = StockSettings { location_id: Some(there.location_id), ..strict };
