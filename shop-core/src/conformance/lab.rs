@@ -90,7 +90,7 @@ pub(super) fn faulted(committed: Result<(), CommitError>) -> CaseResult {
 pub(super) type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
 /// What a case works with.
-pub struct Lab {
+pub(super) struct Lab {
     pub(super) store: Arc<dyn Store>,
     spawn: Spawn,
     moment: Moment,

@@ -68,7 +68,8 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 
 use crate::store::Store;
 
-pub use lab::{CaseResult, Failure, Lab, block_on};
+use lab::Lab;
+pub use lab::{CaseResult, Failure, block_on};
 
 /// The suite for one kind of store.
 pub struct Suite {
