@@ -22,11 +22,11 @@ pub struct AttemptInput {
     pub gateway: Field<String>,
 }
 
-/// Money received, as staff wrote it.
+/// How much is received or called off, as staff wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct CaptureInput {
-    /// How much, as a decimal string in major units; all that is open when nothing was said.
+pub struct AmountInput {
+    /// How much, as a decimal string in major units; all when nothing was said.
     pub amount: Field<String>,
 }
 
@@ -57,7 +57,7 @@ impl AttemptInput {
     }
 }
 
-impl CaptureInput {
+impl AmountInput {
     pub(super) fn check(self, payment: &Payment) -> Result<Option<Amount>> {
         let mut checks = Checks::new();
         let amount = checks.optional("amount", self.amount, |text| payment.currency.parse_amount(&text));

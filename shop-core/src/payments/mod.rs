@@ -9,7 +9,7 @@ mod service;
 mod view;
 
 pub use gateway::{ManualGateway, PaymentGateway};
-pub use input::{AttemptInput, CaptureInput, RefundInput};
+pub use input::{AmountInput, AttemptInput, RefundInput};
 pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
 pub use repository::{PaymentsRepository, PaymentsWrite};
 pub use service::Payments;

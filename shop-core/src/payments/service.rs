@@ -1,7 +1,7 @@
 //! The calls of this domain: each loads, decides and commits.
 
 use super::gateway::PaymentGateway;
-use super::input::{AttemptInput, CaptureInput, RefundInput};
+use super::input::{AmountInput, AttemptInput, RefundInput};
 use super::model::{Payment, PaymentFilter, PaymentSort};
 use super::operations::{begin_attempt, capture_payment, refund_payment, void_payment};
 use super::view::{GatewayView, RefundView};
@@ -95,7 +95,7 @@ impl<'a> Payments<'a> {
         &self,
         actor: &Actor,
         id: PaymentId,
-        input: CaptureInput,
+        input: AmountInput,
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Payment>> {
         actor.require_staff()?;
@@ -110,20 +110,26 @@ impl<'a> Payments<'a> {
             .await
     }
 
-    /// Calls off a payment that has brought no money.
+    /// Calls off a payment that has brought no money, all of it.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::InvalidTransition`].
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
+    /// `amount` when it is not all, [`Error::InvalidTransition`].
     pub async fn void(
         &self,
         actor: &Actor,
         id: PaymentId,
+        input: AmountInput,
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Payment>> {
         actor.require_staff()?;
+        let input = &input;
         self.shop
             .execute_once(actor, &format!("payments.void:{id}"), key, |mut moment| async move {
-                let (state, _) = self.load(id).await?;
+                let (state, payment) = self.load(id).await?;
+                if input.clone().check(&payment)?.is_some_and(|amount| amount != payment.amount) {
+                    return Err(Error::invalid("amount", "Only all of a payment can be voided."));
+                }
                 void_payment(state, id, actor.role(), &mut moment)
             })
             .await

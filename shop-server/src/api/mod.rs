@@ -11,6 +11,8 @@ mod accounts;
 mod catalog;
 mod inventory;
 mod paging;
+mod payments;
+mod shipping;
 
 /// What every domain's endpoints are made from.
 #[derive(Clone)]
@@ -32,6 +34,10 @@ pub type Api = (
     inventory::Locations,
     inventory::Stock,
     inventory::Ledger,
+    payments::Payments,
+    shipping::Addresses,
+    shipping::Tariff,
+    shipping::Shipments,
 );
 
 /// Makes the endpoints of all domains.
@@ -45,5 +51,9 @@ pub fn all(context: &Context) -> Api {
         inventory::Locations(context()),
         inventory::Stock(context()),
         inventory::Ledger(context()),
+        payments::Payments(context()),
+        shipping::Addresses(context()),
+        shipping::Tariff(context()),
+        shipping::Shipments(context()),
     )
 }

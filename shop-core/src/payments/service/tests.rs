@@ -33,7 +33,7 @@ fn stored(world: &World, id: OrderId) -> Order {
     block_on(world.shop.store().order(id)).unwrap().unwrap()
 }
 
-fn amount(text: &str) -> CaptureInput {
+fn amount(text: &str) -> AmountInput {
     input(json!({"amount": text}))
 }
 
@@ -47,7 +47,7 @@ fn money_comes_in_parts_and_settles_the_order() {
     let (payments, staff, ada) = (world.shop.payments(), world.staff("eve"), world.customer("ada"));
     let order = order(&[(1000, 2)], 500);
     let id = store_placed(&world, &order).id;
-    assert_eq!(code(block_on(payments.capture(&ada, id, CaptureInput::default(), None))), "permission_denied");
+    assert_eq!(code(block_on(payments.capture(&ada, id, AmountInput::default(), None))), "permission_denied");
     assert_eq!(code(block_on(payments.capture(&Actor::anonymous(), id, amount("x"), None))), "not_authenticated");
     for wrong in ["0", "25.01", "1.234", "-1", "x", ""] {
         let refused = block_on(payments.capture(&staff, id, amount(wrong), None));
@@ -56,14 +56,14 @@ fn money_comes_in_parts_and_settles_the_order() {
     }
     block_on(payments.capture(&staff, id, amount("10"), None)).unwrap();
     assert_eq!(stored(&world, order.id).payment_status, PaymentStatus::PartiallyPaid);
-    assert_eq!(code(block_on(payments.void(&staff, id, None))), "invalid_transition");
-    let all = block_on(payments.capture(&staff, id, CaptureInput::default(), None)).unwrap().value;
+    assert_eq!(code(block_on(payments.void(&staff, id, AmountInput::default(), None))), "invalid_transition");
+    let all = block_on(payments.capture(&staff, id, AmountInput::default(), None)).unwrap().value;
     assert_eq!(all.amount_captured, all.amount);
     let paid = stored(&world, order.id);
     assert_eq!((paid.payment_status, paid.amount_paid, paid.version), (PaymentStatus::Paid, paid.total, 3));
-    assert_eq!(code(block_on(payments.capture(&staff, id, CaptureInput::default(), None))), "invalid_transition");
+    assert_eq!(code(block_on(payments.capture(&staff, id, AmountInput::default(), None))), "invalid_transition");
     let nothing = PaymentId(uuid::Uuid::nil());
-    assert_eq!(code(block_on(payments.capture(&staff, nothing, CaptureInput::default(), None))), "not_found");
+    assert_eq!(code(block_on(payments.capture(&staff, nothing, AmountInput::default(), None))), "not_found");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn money_ends_the_wait_and_holds_the_stock_for_good() {
     block_on(payments.capture(&staff, id, amount("1"), None)).unwrap();
     assert_eq!(stored(&world, order.id).hold_until, order.hold_until, "a part is not enough");
     assert_eq!(held(&world, order.id), [ReservationStatus::Held]);
-    block_on(payments.capture(&staff, id, CaptureInput::default(), None)).unwrap();
+    block_on(payments.capture(&staff, id, AmountInput::default(), None)).unwrap();
     assert_eq!(stored(&world, order.id).hold_until, None);
     assert_eq!(held(&world, order.id), [ReservationStatus::Committed]);
 }
@@ -108,14 +108,30 @@ fn another_attempt_takes_the_place_of_the_open_one() {
     block_on(payments.begin(&guest, attempt("transfer"), None)).unwrap();
     assert_eq!(stored(&world, order.id).hold_until, None, "what is held for good stays so");
 
-    assert_eq!(code(block_on(payments.capture(&staff, third.id, CaptureInput::default(), None))), "invalid_transition");
+    assert_eq!(code(block_on(payments.capture(&staff, third.id, AmountInput::default(), None))), "invalid_transition");
     let live = block_on(world.shop.store().payments_of_orders(&[order.id])).unwrap();
     let live: Vec<_> = live.into_iter().filter(|payment| payment.state.is_live()).collect();
     assert_eq!(live.len(), 1);
     block_on(payments.capture(&staff, live[0].id, amount("1"), None)).unwrap();
     assert_eq!(code(block_on(payments.begin(&guest, attempt("manual"), None))), "invalid_transition");
-    block_on(payments.capture(&staff, live[0].id, CaptureInput::default(), None)).unwrap();
+    block_on(payments.capture(&staff, live[0].id, AmountInput::default(), None)).unwrap();
     assert_eq!(code(block_on(payments.begin(&guest, attempt("manual"), None))), "invalid_transition");
+}
+
+#[test]
+fn only_all_of_a_payment_is_called_off() {
+    let world = world();
+    let (payments, staff) = (world.shop.payments(), world.staff("eve"));
+    let order = order(&[(1000, 2)], 0);
+    let id = store_placed(&world, &order).id;
+    assert_eq!(code(block_on(payments.void(&world.customer("ada"), id, amount("x"), None))), "permission_denied");
+    for wrong in ["19.99", "0", "x"] {
+        assert_eq!(code(block_on(payments.void(&staff, id, amount(wrong), None))), "invalid");
+    }
+    let voided = block_on(payments.void(&staff, id, amount("20"), None)).unwrap().value;
+    assert_eq!(voided.state, PaymentState::Voided);
+    assert_eq!(code(block_on(payments.void(&staff, id, AmountInput::default(), None))), "invalid_transition");
+    assert_eq!(stored(&world, order.id).status, OrderStatus::Placed);
 }
 
 #[test]
@@ -146,7 +162,7 @@ fn a_canceled_order_takes_no_money() {
     let (payments, staff) = (world.shop.payments(), world.staff("eve"));
     let order = Order { status: OrderStatus::Canceled, ..order(&[(1000, 2)], 0) };
     let id = store_placed(&world, &order).id;
-    assert_eq!(code(block_on(payments.capture(&staff, id, CaptureInput::default(), None))), "invalid_transition");
+    assert_eq!(code(block_on(payments.capture(&staff, id, AmountInput::default(), None))), "invalid_transition");
     let attempt = input(json!({"order_id": order.id, "gateway": "manual"}));
     assert_eq!(code(block_on(payments.begin(&staff, attempt, None))), "invalid_transition");
 }
@@ -157,7 +173,7 @@ fn a_restock_brings_everything_back_and_calls_off_what_has_not_left() {
     let (payments, shipping, staff) = (world.shop.payments(), world.shop.shipping(), world.staff("eve"));
     let order = order(&[(1000, 4)], 0);
     let id = store_placed(&world, &order).id;
-    block_on(payments.capture(&staff, id, CaptureInput::default(), None)).unwrap();
+    block_on(payments.capture(&staff, id, AmountInput::default(), None)).unwrap();
     let pack = |quantity: i64| {
         let items = json!([{"order_item_id": order.items[0].id, "quantity": quantity}]);
         let input = input(json!({"order_id": order.id, "items": items}));
@@ -184,7 +200,7 @@ fn a_restock_brings_everything_back_and_calls_off_what_has_not_left() {
     assert_eq!(code(refund(json!({"restock": true}))), "invalid_transition");
     let again = block_on(shipping.create_shipment(&staff, input(json!({"order_id": order.id})), None));
     assert_eq!(code(again), "invalid_transition");
-    assert_eq!(code(block_on(payments.capture(&staff, id, CaptureInput::default(), None))), "invalid_transition");
+    assert_eq!(code(block_on(payments.capture(&staff, id, AmountInput::default(), None))), "invalid_transition");
 }
 
 #[test]
@@ -193,7 +209,7 @@ fn parallel_refunds_never_give_back_more_than_came() {
     let (payments, staff) = (world.shop.payments(), world.staff("eve"));
     let order = order(&[(1000, 1)], 0);
     let id = store_placed(&world, &order).id;
-    block_on(payments.capture(&staff, id, CaptureInput::default(), None)).unwrap();
+    block_on(payments.capture(&staff, id, AmountInput::default(), None)).unwrap();
     let done: usize = thread::scope(|scope| {
         let refund = || block_on(world.shop.payments().refund(&staff, id, input(json!({"amount": "3"})), None));
         let threads: Vec<_> = (0..20).map(|_| scope.spawn(refund)).collect();

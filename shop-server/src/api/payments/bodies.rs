@@ -1,0 +1,209 @@
+//! What is sent to payments, and what comes back.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use shop_core::money::Currency;
+use shop_core::payments::{self, AmountInput, AttemptInput, GatewayView, Payment, Refund, RefundInput, RefundView};
+use uuid::Uuid;
+
+use crate::field::{Money, Optional, Required};
+
+/// Another attempt to pay an order.
+#[derive(Debug, Object)]
+pub(crate) struct AttemptRequest {
+    order_id: Required<Uuid>,
+    /// The `id` of one of the gateways.
+    gateway: Required<String>,
+}
+
+impl From<AttemptRequest> for AttemptInput {
+    fn from(request: AttemptRequest) -> Self {
+        Self { order_id: request.order_id.into_field(), gateway: request.gateway.into() }
+    }
+}
+
+/// How much money is received, or called off.
+#[derive(Debug, Object)]
+pub(crate) struct AmountRequest {
+    /// All when it is left out.
+    amount: Optional<Money>,
+}
+
+impl From<AmountRequest> for AmountInput {
+    fn from(request: AmountRequest) -> Self {
+        Self { amount: request.amount.into_field() }
+    }
+}
+
+/// Money to be given back.
+#[derive(Debug, Object)]
+pub(crate) struct RefundRequest {
+    /// All that is left when it is left out.
+    amount: Optional<Money>,
+    /// For the staff's own memory, at most 500 characters.
+    reason: Optional<String>,
+    /// The goods go back to stock; only with a refund of all that is left.
+    restock: Optional<bool>,
+}
+
+impl From<RefundRequest> for RefundInput {
+    fn from(request: RefundRequest) -> Self {
+        Self { amount: request.amount.into_field(), reason: request.reason.into(), restock: request.restock.into() }
+    }
+}
+
+/// A way to pay.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Gateway")]
+pub(crate) struct GatewayBody {
+    id: String,
+    name: String,
+}
+
+impl From<GatewayView> for GatewayBody {
+    fn from(gateway: GatewayView) -> Self {
+        Self { id: gateway.id, name: gateway.name }
+    }
+}
+
+/// Where an attempt to pay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PaymentState {
+    Pending,
+    RequiresAction,
+    Authorized,
+    Captured,
+    Voided,
+    Expired,
+    Failed,
+}
+
+impl From<payments::PaymentState> for PaymentState {
+    fn from(state: payments::PaymentState) -> Self {
+        match state {
+            payments::PaymentState::Pending => Self::Pending,
+            payments::PaymentState::RequiresAction => Self::RequiresAction,
+            payments::PaymentState::Authorized => Self::Authorized,
+            payments::PaymentState::Captured => Self::Captured,
+            payments::PaymentState::Voided => Self::Voided,
+            payments::PaymentState::Expired => Self::Expired,
+            payments::PaymentState::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<PaymentState> for payments::PaymentState {
+    fn from(state: PaymentState) -> Self {
+        match state {
+            PaymentState::Pending => Self::Pending,
+            PaymentState::RequiresAction => Self::RequiresAction,
+            PaymentState::Authorized => Self::Authorized,
+            PaymentState::Captured => Self::Captured,
+            PaymentState::Voided => Self::Voided,
+            PaymentState::Expired => Self::Expired,
+            PaymentState::Failed => Self::Failed,
+        }
+    }
+}
+
+/// Where a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RefundState {
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+impl From<payments::RefundState> for RefundState {
+    fn from(state: payments::RefundState) -> Self {
+        match state {
+            payments::RefundState::Pending => Self::Pending,
+            payments::RefundState::Succeeded => Self::Succeeded,
+            payments::RefundState::Failed => Self::Failed,
+        }
+    }
+}
+
+/// One attempt to pay an order.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Payment")]
+pub(crate) struct PaymentBody {
+    id: Uuid,
+    order_id: Uuid,
+    gateway: String,
+    amount: Money,
+    currency: String,
+    status: PaymentState,
+    amount_authorized: Money,
+    amount_captured: Money,
+    /// Refunds on their way included.
+    amount_refunded: Money,
+    /// The gateway's own name for it.
+    gateway_reference: Option<String>,
+    refunds: Vec<RefundBody>,
+    /// Why the last try was declined.
+    failure: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Payment> for PaymentBody {
+    fn from(payment: Payment) -> Self {
+        let currency = payment.currency;
+        let refund = |refund| RefundBody::new(refund, payment.id.0, currency);
+        Self {
+            id: payment.id.0,
+            order_id: payment.order_id.0,
+            gateway: payment.gateway,
+            amount: Money::new(payment.amount, currency),
+            currency: currency.code().to_owned(),
+            status: payment.state.into(),
+            amount_authorized: Money::new(payment.amount_authorized, currency),
+            amount_captured: Money::new(payment.amount_captured, currency),
+            amount_refunded: Money::new(payment.amount_refunded, currency),
+            gateway_reference: payment.gateway_reference,
+            refunds: payment.refunds.into_iter().map(refund).collect(),
+            failure: payment.failure,
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+        }
+    }
+}
+
+/// Money given back.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Refund")]
+pub(crate) struct RefundBody {
+    id: Uuid,
+    payment_id: Uuid,
+    amount: Money,
+    currency: String,
+    status: RefundState,
+    reason: String,
+    created_at: DateTime<Utc>,
+}
+
+impl RefundBody {
+    fn new(refund: Refund, payment_id: Uuid, currency: Currency) -> Self {
+        Self {
+            id: refund.id.0,
+            payment_id,
+            amount: Money::new(refund.amount, currency),
+            currency: currency.code().to_owned(),
+            status: refund.state.into(),
+            reason: refund.reason,
+            created_at: refund.created_at,
+        }
+    }
+}
+
+impl From<RefundView> for RefundBody {
+    fn from(view: RefundView) -> Self {
+        Self::new(view.refund, view.payment_id.0, view.currency)
+    }
+}

@@ -1,0 +1,80 @@
+//! The address book of a signed-in person.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use shop_core::id::AddressId;
+use uuid::Uuid;
+
+use super::bodies::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
+use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::User;
+use crate::field::JsonBody;
+use crate::problem::Result;
+
+/// The address book of a signed-in person.
+pub struct Addresses(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Addresses {
+    /// One's own addresses, the newest first.
+    #[oai(path = "/shipping/addresses/", method = "get")]
+    async fn list(
+        &self,
+        user: User,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<SavedAddressBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let addresses = self.0.shop.shipping().addresses(&user, &request).await?;
+        Ok(Answer(List::new(&url, &request, addresses.map(SavedAddressBody::from))))
+    }
+
+    /// Adds an address; the first becomes the default.
+    #[oai(path = "/shipping/addresses/", method = "post")]
+    async fn create(&self, user: User, body: JsonBody<SavedAddressRequest>) -> Result<Created<SavedAddressBody>> {
+        Ok(Answer(self.0.shop.shipping().create_address(&user, body.into_inner().into()).await?.into()))
+    }
+
+    /// One of one's own addresses.
+    #[oai(path = "/shipping/addresses/:id/", method = "get")]
+    async fn get(&self, user: User, id: Path<Uuid>) -> Result<Answer<SavedAddressBody>> {
+        Ok(Answer(self.0.shop.shipping().address(&user, AddressId(id.0)).await?.into()))
+    }
+
+    /// Replaces an address whole.
+    #[oai(path = "/shipping/addresses/:id/", method = "put")]
+    async fn replace(
+        &self,
+        user: User,
+        id: Path<Uuid>,
+        body: JsonBody<SavedAddressRequest>,
+    ) -> Result<Answer<SavedAddressBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.replace_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Changes some fields of an address.
+    #[oai(path = "/shipping/addresses/:id/", method = "patch")]
+    async fn update(
+        &self,
+        user: User,
+        id: Path<Uuid>,
+        body: JsonBody<SavedAddressChange>,
+    ) -> Result<Answer<SavedAddressBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.change_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Takes an address out of the book.
+    #[oai(path = "/shipping/addresses/:id/", method = "delete")]
+    async fn delete(&self, user: User, id: Path<Uuid>) -> Result<NoContent> {
+        self.0.shop.shipping().delete_address(&user, AddressId(id.0)).await?;
+        Ok(NoContent)
+    }
+}

@@ -1,0 +1,11 @@
+//! What is sent to shipping, and what comes back.
+
+mod address;
+mod shipment;
+mod tariff;
+
+pub(in crate::api) use address::{AddressBody, AddressRequest};
+pub(super) use address::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
+pub(in crate::api) use shipment::ShipmentBody;
+pub(super) use shipment::{ShipmentChangeRequest, ShipmentRequest, ShipmentStatus, TrackingBody, TrackingRequest};
+pub(super) use tariff::{MethodBody, MethodChange, MethodRequest, ZoneBody, ZoneChange, ZoneRequest};

@@ -1,0 +1,171 @@
+//! Postal addresses.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde::Serialize;
+use shop_core::shipping::{Address, AddressInput, SavedAddress, SavedAddressInput};
+use uuid::Uuid;
+
+use crate::field::{Nullable, Optional, Required};
+
+/// A postal address.
+#[derive(Debug, Object)]
+pub(crate) struct AddressRequest {
+    first_name: Required<String>,
+    last_name: Required<String>,
+    company: Nullable<String>,
+    line1: Required<String>,
+    line2: Nullable<String>,
+    city: Required<String>,
+    region: Nullable<String>,
+    postal_code: Nullable<String>,
+    /// ISO 3166-1 alpha-2.
+    country: Required<String>,
+    phone: Nullable<String>,
+}
+
+/// An entry of an address book.
+#[derive(Debug, Object)]
+pub(crate) struct SavedAddressRequest {
+    first_name: Required<String>,
+    last_name: Required<String>,
+    company: Nullable<String>,
+    line1: Required<String>,
+    line2: Nullable<String>,
+    city: Required<String>,
+    region: Nullable<String>,
+    postal_code: Nullable<String>,
+    /// ISO 3166-1 alpha-2.
+    country: Required<String>,
+    phone: Nullable<String>,
+    /// A new default takes the place of the old one; the first address is it anyway.
+    is_default: Optional<bool>,
+}
+
+/// What changes of an entry of an address book.
+#[derive(Debug, Object)]
+pub(crate) struct SavedAddressChange {
+    first_name: Optional<String>,
+    last_name: Optional<String>,
+    company: Nullable<String>,
+    line1: Optional<String>,
+    line2: Nullable<String>,
+    city: Optional<String>,
+    region: Nullable<String>,
+    postal_code: Nullable<String>,
+    /// ISO 3166-1 alpha-2.
+    country: Optional<String>,
+    phone: Nullable<String>,
+    is_default: Optional<bool>,
+}
+
+macro_rules! address_input {
+    ($request:expr) => {
+        AddressInput {
+            first_name: $request.first_name.into(),
+            last_name: $request.last_name.into(),
+            company: $request.company.into(),
+            line1: $request.line1.into(),
+            line2: $request.line2.into(),
+            city: $request.city.into(),
+            region: $request.region.into(),
+            postal_code: $request.postal_code.into(),
+            country: $request.country.into(),
+            phone: $request.phone.into(),
+        }
+    };
+}
+
+impl From<AddressRequest> for AddressInput {
+    fn from(request: AddressRequest) -> Self {
+        address_input!(request)
+    }
+}
+
+impl From<SavedAddressRequest> for SavedAddressInput {
+    fn from(request: SavedAddressRequest) -> Self {
+        Self { is_default: request.is_default.into(), address: address_input!(request) }
+    }
+}
+
+impl From<SavedAddressChange> for SavedAddressInput {
+    fn from(request: SavedAddressChange) -> Self {
+        Self { is_default: request.is_default.into(), address: address_input!(request) }
+    }
+}
+
+/// A postal address.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Address")]
+pub(crate) struct AddressBody {
+    first_name: String,
+    last_name: String,
+    company: Option<String>,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: Option<String>,
+    country: String,
+    phone: Option<String>,
+}
+
+impl From<Address> for AddressBody {
+    fn from(address: Address) -> Self {
+        Self {
+            first_name: address.first_name,
+            last_name: address.last_name,
+            company: address.company,
+            line1: address.line1,
+            line2: address.line2,
+            city: address.city,
+            region: address.region,
+            postal_code: address.postal_code,
+            country: address.country,
+            phone: address.phone,
+        }
+    }
+}
+
+/// An entry of an address book.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "SavedAddress")]
+pub(crate) struct SavedAddressBody {
+    id: Uuid,
+    first_name: String,
+    last_name: String,
+    company: Option<String>,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: Option<String>,
+    country: String,
+    phone: Option<String>,
+    /// The one taken unless another is named.
+    is_default: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<SavedAddress> for SavedAddressBody {
+    fn from(saved: SavedAddress) -> Self {
+        let SavedAddress { id, address, is_default, created_at, updated_at, .. } = saved;
+        Self {
+            id: id.0,
+            first_name: address.first_name,
+            last_name: address.last_name,
+            company: address.company,
+            line1: address.line1,
+            line2: address.line2,
+            city: address.city,
+            region: address.region,
+            postal_code: address.postal_code,
+            country: address.country,
+            phone: address.phone,
+            is_default,
+            created_at,
+            updated_at,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Parcels and news of them.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use shop_core::shipping::{
+    self, Shipment, ShipmentChange, ShipmentInput, ShipmentItemInput, Tracking, TrackingEvent, TrackingInput,
+};
+use uuid::Uuid;
+
+use crate::field::{Nullable, Optional, Required};
+
+/// A parcel to be packed.
+#[derive(Debug, Object)]
+pub(crate) struct ShipmentRequest {
+    order_id: Required<Uuid>,
+    /// All that is left when it is left out.
+    items: Nullable<Vec<ShipmentItemRequest>>,
+    /// The carrier of the order's shipping method when it is left out.
+    carrier: Nullable<String>,
+    tracking_number: Nullable<String>,
+}
+
+/// How many of a line are in a parcel.
+#[derive(Debug, Object)]
+pub(crate) struct ShipmentItemRequest {
+    order_item_id: Required<Uuid>,
+    quantity: Required<i64>,
+}
+
+impl From<ShipmentItemRequest> for ShipmentItemInput {
+    fn from(request: ShipmentItemRequest) -> Self {
+        Self { order_item_id: request.order_item_id.into_field(), quantity: request.quantity.into() }
+    }
+}
+
+impl From<ShipmentRequest> for ShipmentInput {
+    fn from(request: ShipmentRequest) -> Self {
+        Self {
+            order_id: request.order_id.into_field(),
+            items: request.items.into_list(),
+            carrier: request.carrier.into(),
+            tracking_number: request.tracking_number.into(),
+        }
+    }
+}
+
+/// What changes of a parcel.
+#[derive(Debug, Object)]
+pub(crate) struct ShipmentChangeRequest {
+    carrier: Nullable<String>,
+    tracking_number: Nullable<String>,
+}
+
+impl From<ShipmentChangeRequest> for ShipmentChange {
+    fn from(request: ShipmentChangeRequest) -> Self {
+        Self { carrier: request.carrier.into(), tracking_number: request.tracking_number.into() }
+    }
+}
+
+/// News of a parcel.
+#[derive(Debug, Object)]
+pub(crate) struct TrackingRequest {
+    status: Required<TrackingStatus>,
+    /// At most 500 characters.
+    description: Optional<String>,
+    location: Nullable<String>,
+    /// Now when it is left out.
+    occurred_at: Optional<DateTime<Utc>>,
+}
+
+impl From<TrackingRequest> for TrackingInput {
+    fn from(request: TrackingRequest) -> Self {
+        Self {
+            status: request.status.0.map(|status| shipping::TrackingStatus::from(status).as_str().to_owned()),
+            description: request.description.into(),
+            location: request.location.into(),
+            occurred_at: request.occurred_at.into(),
+        }
+    }
+}
+
+/// Where a parcel stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ShipmentStatus {
+    Pending,
+    Shipped,
+    Delivered,
+    Canceled,
+}
+
+impl From<shipping::ShipmentStatus> for ShipmentStatus {
+    fn from(status: shipping::ShipmentStatus) -> Self {
+        match status {
+            shipping::ShipmentStatus::Pending => Self::Pending,
+            shipping::ShipmentStatus::Shipped => Self::Shipped,
+            shipping::ShipmentStatus::Delivered => Self::Delivered,
+            shipping::ShipmentStatus::Canceled => Self::Canceled,
+        }
+    }
+}
+
+impl From<ShipmentStatus> for shipping::ShipmentStatus {
+    fn from(status: ShipmentStatus) -> Self {
+        match status {
+            ShipmentStatus::Pending => Self::Pending,
+            ShipmentStatus::Shipped => Self::Shipped,
+            ShipmentStatus::Delivered => Self::Delivered,
+            ShipmentStatus::Canceled => Self::Canceled,
+        }
+    }
+}
+
+/// What the carrier says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrackingStatus {
+    Shipped,
+    InTransit,
+    OutForDelivery,
+    Delivered,
+    Exception,
+    Canceled,
+}
+
+impl From<shipping::TrackingStatus> for TrackingStatus {
+    fn from(status: shipping::TrackingStatus) -> Self {
+        match status {
+            shipping::TrackingStatus::Shipped => Self::Shipped,
+            shipping::TrackingStatus::InTransit => Self::InTransit,
+            shipping::TrackingStatus::OutForDelivery => Self::OutForDelivery,
+            shipping::TrackingStatus::Delivered => Self::Delivered,
+            shipping::TrackingStatus::Exception => Self::Exception,
+            shipping::TrackingStatus::Canceled => Self::Canceled,
+        }
+    }
+}
+
+impl From<TrackingStatus> for shipping::TrackingStatus {
+    fn from(status: TrackingStatus) -> Self {
+        match status {
+            TrackingStatus::Shipped => Self::Shipped,
+            TrackingStatus::InTransit => Self::InTransit,
+            TrackingStatus::OutForDelivery => Self::OutForDelivery,
+            TrackingStatus::Delivered => Self::Delivered,
+            TrackingStatus::Exception => Self::Exception,
+            TrackingStatus::Canceled => Self::Canceled,
+        }
+    }
+}
+
+/// A parcel.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Shipment")]
+pub(crate) struct ShipmentBody {
+    id: Uuid,
+    order_id: Uuid,
+    items: Vec<ShipmentItemBody>,
+    carrier: Option<String>,
+    tracking_number: Option<String>,
+    status: ShipmentStatus,
+    /// News, oldest first.
+    events: Vec<TrackingEventBody>,
+    created_at: DateTime<Utc>,
+    shipped_at: Option<DateTime<Utc>>,
+    delivered_at: Option<DateTime<Utc>>,
+}
+
+/// How many of a line are in a parcel.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "ShipmentItem")]
+pub(crate) struct ShipmentItemBody {
+    order_item_id: Uuid,
+    quantity: i64,
+}
+
+/// One piece of news about a parcel.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "TrackingEvent")]
+pub(crate) struct TrackingEventBody {
+    status: TrackingStatus,
+    description: String,
+    location: Option<String>,
+    occurred_at: DateTime<Utc>,
+}
+
+impl From<TrackingEvent> for TrackingEventBody {
+    fn from(event: TrackingEvent) -> Self {
+        Self {
+            status: event.status.into(),
+            description: event.description,
+            location: event.location,
+            occurred_at: event.occurred_at,
+        }
+    }
+}
+
+impl From<Shipment> for ShipmentBody {
+    fn from(shipment: Shipment) -> Self {
+        let item = |item: shipping::ShipmentItem| ShipmentItemBody {
+            order_item_id: item.order_item_id.0,
+            quantity: item.quantity,
+        };
+        Self {
+            id: shipment.id.0,
+            order_id: shipment.order_id.0,
+            items: shipment.items.into_iter().map(item).collect(),
+            carrier: shipment.carrier,
+            tracking_number: shipment.tracking_number,
+            status: shipment.status.into(),
+            events: shipment.events.into_iter().map(TrackingEventBody::from).collect(),
+            created_at: shipment.created_at,
+            shipped_at: shipment.shipped_at,
+            delivered_at: shipment.delivered_at,
+        }
+    }
+}
+
+/// What everybody who knows the number may see of a parcel.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Tracking")]
+pub(crate) struct TrackingBody {
+    tracking_number: String,
+    carrier: Option<String>,
+    status: ShipmentStatus,
+    /// News, oldest first.
+    events: Vec<TrackingEventBody>,
+}
+
+impl From<Tracking> for TrackingBody {
+    fn from(tracking: Tracking) -> Self {
+        Self {
+            tracking_number: tracking.tracking_number,
+            carrier: tracking.carrier,
+            status: tracking.status.into(),
+            events: tracking.events.into_iter().map(TrackingEventBody::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Shipping: address books, the tariff and parcels.
+
+mod addresses;
+mod bodies;
+mod shipments;
+mod tariff;
+
+pub(in crate::api) use addresses::Addresses;
+pub(in crate::api) use bodies::{AddressBody, AddressRequest, ShipmentBody};
+pub(in crate::api) use shipments::Shipments;
+pub(in crate::api) use tariff::Tariff;

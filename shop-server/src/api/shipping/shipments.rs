@@ -1,0 +1,104 @@
+//! Parcels.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::field::Checks;
+use shop_core::id::ShipmentId;
+use shop_core::shipping::ShipmentFilter;
+use uuid::Uuid;
+
+use super::bodies::{
+    ShipmentBody, ShipmentChangeRequest, ShipmentRequest, ShipmentStatus, TrackingBody, TrackingRequest,
+};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::{Caller, Staff};
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Parcels.
+pub struct Shipments(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Shipments {
+    /// All parcels, the newest first.
+    #[oai(path = "/shipping/shipments/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        order_id: Query<Optional<Uuid>>,
+        status: Query<Optional<ShipmentStatus>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<ShipmentBody>>> {
+        let mut checks = Checks::new();
+        let filter = ShipmentFilter {
+            order_id: checks.optional("order_id", order_id.0.into_field(), Ok),
+            status: checks.optional("status", status.0.into_field(), Ok),
+        };
+        checks.finish()?;
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let shipments = self.0.shop.shipping().shipments(&staff, &filter, &request).await?;
+        Ok(Answer(List::new(&url, &request, shipments.map(ShipmentBody::from))))
+    }
+
+    /// Packs a parcel of an order: the given items, or all that is left.
+    #[oai(path = "/shipping/shipments/", method = "post")]
+    async fn create(
+        &self,
+        staff: Staff,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<ShipmentRequest>,
+    ) -> Result<Replayable<Created<ShipmentBody>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let shipment = self.0.shop.shipping().create_shipment(&staff, request.into(), key.as_ref()).await?;
+        Ok(Replayable::from_outcome(shipment, |shipment| Answer(shipment.into())))
+    }
+
+    /// One parcel.
+    #[oai(path = "/shipping/shipments/:id/", method = "get")]
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<ShipmentBody>> {
+        Ok(Answer(self.0.shop.shipping().shipment(&staff, ShipmentId(id.0)).await?.into()))
+    }
+
+    /// Gives a parcel another carrier or number.
+    #[oai(path = "/shipping/shipments/:id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<ShipmentChangeRequest>,
+    ) -> Result<Answer<ShipmentBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.change_shipment(&staff, ShipmentId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Records news of a parcel: it left, moves, arrived, or stays.
+    #[oai(path = "/shipping/shipments/:id/events/", method = "post")]
+    async fn track(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<TrackingRequest>,
+    ) -> Result<Replayable<Created<ShipmentBody>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let shipping = self.0.shop.shipping();
+        let shipment = shipping.track_shipment(&staff, ShipmentId(id.0), request.into(), key.as_ref()).await?;
+        Ok(Replayable::from_outcome(shipment, |shipment| Answer(shipment.into())))
+    }
+
+    /// Where a parcel is: no name, no address.
+    #[oai(path = "/shipping/track/:tracking_number/", method = "get")]
+    async fn tracking(&self, _caller: Caller, tracking_number: Path<String>) -> Result<Answer<TrackingBody>> {
+        Ok(Answer(self.0.shop.shipping().tracking(&tracking_number.0).await?.into()))
+    }
+}

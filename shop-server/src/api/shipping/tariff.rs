@@ -1,0 +1,142 @@
+//! Zones and methods.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::field::Checks;
+use shop_core::id::{MethodId, ZoneId};
+use uuid::Uuid;
+
+use super::bodies::{MethodBody, MethodChange, MethodRequest, ZoneBody, ZoneChange, ZoneRequest};
+use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::{Caller, Staff};
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Zones and methods.
+pub struct Tariff(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Tariff {
+    /// All zones, the newest first.
+    #[oai(path = "/shipping/zones/", method = "get")]
+    async fn zones(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<ZoneBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let zones = self.0.shop.shipping().zones(&staff, &request).await?;
+        Ok(Answer(List::new(&url, &request, zones.map(ZoneBody::from))))
+    }
+
+    /// Adds a zone.
+    #[oai(path = "/shipping/zones/", method = "post")]
+    async fn create_zone(&self, staff: Staff, body: JsonBody<ZoneRequest>) -> Result<Created<ZoneBody>> {
+        Ok(Answer(self.0.shop.shipping().create_zone(&staff, body.into_inner().into()).await?.into()))
+    }
+
+    /// One zone.
+    #[oai(path = "/shipping/zones/:id/", method = "get")]
+    async fn zone(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<ZoneBody>> {
+        Ok(Answer(self.0.shop.shipping().zone(&staff, ZoneId(id.0)).await?.into()))
+    }
+
+    /// Replaces a zone whole.
+    #[oai(path = "/shipping/zones/:id/", method = "put")]
+    async fn replace_zone(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<ZoneRequest>,
+    ) -> Result<Answer<ZoneBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.replace_zone(&staff, ZoneId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Changes some fields of a zone.
+    #[oai(path = "/shipping/zones/:id/", method = "patch")]
+    async fn update_zone(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<ZoneChange>) -> Result<Answer<ZoneBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.change_zone(&staff, ZoneId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Takes a zone out that no method uses.
+    #[oai(path = "/shipping/zones/:id/", method = "delete")]
+    async fn delete_zone(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
+        self.0.shop.shipping().delete_zone(&staff, ZoneId(id.0)).await?;
+        Ok(NoContent)
+    }
+
+    /// The methods, the newest first; inactive ones only for staff.
+    #[oai(path = "/shipping/methods/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn methods(
+        &self,
+        caller: Caller,
+        url: RequestUrl,
+        /// Only those that serve this country (ISO 3166-1 alpha-2).
+        country: Query<Optional<String>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<MethodBody>>> {
+        let mut checks = Checks::new();
+        let country = checks.optional("country", country.0.into(), Ok::<String, String>);
+        checks.finish()?;
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let methods = self.0.shop.shipping().methods(&caller, country.as_deref(), &request).await?;
+        Ok(Answer(List::new(&url, &request, methods.map(MethodBody::from))))
+    }
+
+    /// Adds a method, priced in the shop's currency.
+    #[oai(path = "/shipping/methods/", method = "post")]
+    async fn create_method(&self, staff: Staff, body: JsonBody<MethodRequest>) -> Result<Created<MethodBody>> {
+        Ok(Answer(self.0.shop.shipping().create_method(&staff, body.into_inner().into()).await?.into()))
+    }
+
+    /// One method; an inactive one only for staff.
+    #[oai(path = "/shipping/methods/:id/", method = "get")]
+    async fn method(&self, caller: Caller, id: Path<Uuid>) -> Result<Answer<MethodBody>> {
+        Ok(Answer(self.0.shop.shipping().method(&caller, MethodId(id.0)).await?.into()))
+    }
+
+    /// Replaces a method whole.
+    #[oai(path = "/shipping/methods/:id/", method = "put")]
+    async fn replace_method(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<MethodRequest>,
+    ) -> Result<Answer<MethodBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.replace_method(&staff, MethodId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Changes some fields of a method.
+    #[oai(path = "/shipping/methods/:id/", method = "patch")]
+    async fn update_method(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<MethodChange>,
+    ) -> Result<Answer<MethodBody>> {
+        let shipping = self.0.shop.shipping();
+        Ok(Answer(shipping.change_method(&staff, MethodId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Takes a method out; orders keep its name and price.
+    #[oai(path = "/shipping/methods/:id/", method = "delete")]
+    async fn delete_method(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
+        self.0.shop.shipping().delete_method(&staff, MethodId(id.0)).await?;
+        Ok(NoContent)
+    }
+}
