@@ -7,7 +7,11 @@ mod accounts_cookies;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod infrastructure;
+#[cfg(test)]
+mod inventory;
 #[cfg(test)]
 mod slow_senders;
 #[cfg(test)]

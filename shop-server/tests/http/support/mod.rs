@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use people::{PASSWORD, TestShop};
+pub(crate) use people::{PASSWORD, Person, TestShop};
 
 /// Completes when a test asks its server to stop.
 type Stop = BoxFuture<'static, ()>;
