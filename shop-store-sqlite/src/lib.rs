@@ -1,1 +1,300 @@
 //! The shop's storage in one SQLite file, inside the process.
+//!
+//! [`SqliteStore`] implements [`shop_core::store::Store`]: one thread writes and commits in groups, several
+//! connections read. Nothing to install and nothing to run beside the program; a file to back up.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use shop_core::batch::Batch;
+//! use shop_core::cart::{Cart, CartRepository as _, CartStatus, CartWrite};
+//! use shop_core::batch::Change;
+//! use shop_core::clock::{Clock as _, Moment, SystemClock};
+//! use shop_core::money::Currency;
+//! use shop_core::store::Store as _;
+//! use shop_store_sqlite::SqliteStore;
+//!
+//! # futures_executor_block_on(async {
+//! // A file that goes away with the store; a shop opens `SqliteStore::open("shop.sqlite3")`.
+//! let store = SqliteStore::temporary()?;
+//!
+//! let mut moment = Moment::new(SystemClock.now(), [7; 32]);
+//! let cart = Cart {
+//!     id: moment.id(),
+//!     customer_id: None,
+//!     currency: Currency::USD,
+//!     status: CartStatus::Open,
+//!     items: Vec::new(),
+//!     created_at: moment.now(),
+//!     updated_at: moment.now(),
+//!     version: 1,
+//! };
+//! let mut batch = Batch::new(&mut moment);
+//! batch.write(CartWrite::Cart(Change::Insert(cart.clone())));
+//! store.commit(Arc::new(batch)).await?; // Ok: it is on the disk
+//!
+//! assert_eq!(store.cart(cart.id).await?, Some(cart));
+//! store.close().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! # fn futures_executor_block_on<F: std::future::Future>(future: F) -> F::Output {
+//! #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+//! # }
+//! ```
+//!
+//! # The rooms
+//! - `writer`: the writing thread, group commit, what happens when a disk is full or a commit fails.
+//! - `readers`: the reading connections; reads by key on the caller's thread, lists on a blocking thread.
+//! - `commit`: applies a batch inside the writer's transaction.
+//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows of each domain of the
+//!   core, its writes and its reads, under the core's names.
+//! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages.
+//! - `connection`, `migrate`, `lock`, `backup`: the file. The PRAGMAs and their reasons stand in `connection`.
+//!
+//! # Adding a repository method
+//! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.
+//! 2. Implement it in the file of its domain: [`lookup`](record::lookup), `find` and `select` read rows by key, `List` a page. Use
+//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for what may be large.
+//! 3. Does it filter or order by something new? Add the index, in a new file below `migrations/` that is named in `migrate`. A
+//!    migration that was released is never changed.
+//! 4. Call it in `plans.rs` with every filter: the test there fails when a statement reads a whole table.
+//!
+//! # Adding a column
+//! A migration with `ALTER TABLE … ADD COLUMN`, its name in the table's `Shape`, and one more line each in `write` and
+//! `read`, at the same place in all three.
+//!
+//! # What it costs
+//! A read by key takes a few microseconds on the caller's thread. A commit takes one sync of the disk, shared by all that
+//! came in meanwhile: 64 callers at once get many times the throughput of one. A list inside a tokio runtime pays about
+//! 10 µs for the way to a blocking thread and back, so that a long one delays nobody; a page by number also counts
+//! all results, a page by cursor costs the same wherever it lies. Staff's search for people looks at every person.
+
+mod accounts;
+mod backup;
+mod cart;
+mod catalog;
+mod commit;
+mod connection;
+mod error;
+mod file;
+mod inventory;
+mod lock;
+mod migrate;
+mod orders;
+mod outbox;
+mod paging;
+mod payments;
+#[cfg(test)]
+mod plans;
+mod readers;
+mod record;
+mod rows;
+mod shipping;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use shop_core::batch::Batch;
+use shop_core::store::{CommitError, Store, StoreError, StoreResult};
+
+pub use backup::{BackupError, backup};
+pub use error::OpenError;
+
+use file::TemporaryDirectory;
+use lock::ServerLock;
+use readers::Readers;
+use writer::Writer;
+
+/// The SQLite whose WAL fault is fixed (sqlite.org, release notes of 3.51.3).
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How a file is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    path: PathBuf,
+    busy_timeout: Duration,
+    server: bool,
+    create: bool,
+}
+
+impl Options {
+    /// The file at this path: created when it is not there, shared with whoever else opens it.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), busy_timeout: Duration::from_secs(5), server: false, create: true }
+    }
+
+    /// How long to wait for another process that is writing (5 seconds unless said otherwise); then a commit is
+    /// [`StoreError::Unavailable`].
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Whether this is the server of the file: only one at a time may be, a second is refused with
+    /// [`OpenError::InUse`]. Who is not one (a backup, a tool) works beside it.
+    #[must_use]
+    pub fn server(mut self, server: bool) -> Self {
+        self.server = server;
+        self
+    }
+
+    /// Whether a missing file is created (yes unless said otherwise), or refused with [`OpenError::Missing`].
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Opens the file, brings its schema up to date, and starts the writer.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(self) -> Result<SqliteStore, OpenError> {
+        SqliteStore::start(&self, None)
+    }
+}
+
+/// A shop's storage in one SQLite file. See the [crate's front page](crate).
+///
+/// Dropping it waits until what was submitted is done; [`SqliteStore::close`] does so without blocking.
+pub struct SqliteStore {
+    // In this order: the connections let go of the file before the lock and the directory go.
+    writer: Writer,
+    readers: Readers,
+    path: PathBuf,
+    _lock: Option<ServerLock>,
+    _directory: Option<TemporaryDirectory>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file at this path with the usual [`Options`].
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, OpenError> {
+        Options::new(path).open()
+    }
+
+    /// A store for tests and examples: a fresh file among the system's temporary ones, never synced, removed when the
+    /// store is dropped.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn temporary() -> Result<Self, OpenError> {
+        let system = |source| OpenError::System { path: std::env::temp_dir(), source };
+        let directory = TemporaryDirectory::new().map_err(system)?;
+        let options = Options::new(directory.path().join("shop.sqlite3"));
+        Self::start(&options, Some(directory))
+    }
+
+    fn start(options: &Options, directory: Option<TemporaryDirectory>) -> Result<Self, OpenError> {
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(OpenError::OldSqlite(rusqlite::version()));
+        }
+        let path = &options.path;
+        let system = |source| OpenError::System { path: path.clone(), source };
+        let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        if !path.exists() {
+            if !options.create {
+                return Err(OpenError::Missing(path.clone()));
+            }
+            match file::create(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(system(error)),
+                _ => {}
+            }
+        }
+        let lock = if options.server { Some(ServerLock::take(path)?) } else { None };
+        let connection = open_and_migrate(path, options.busy_timeout, directory.is_none())?;
+        Ok(Self {
+            readers: Readers::open(path, options.busy_timeout).map_err(sqlite)?,
+            writer: Writer::start(connection).map_err(system)?,
+            path: path.clone(),
+            _lock: lock,
+            _directory: directory,
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Copies the database into a new file while it is in use; see [`backup`].
+    ///
+    /// # Errors
+    /// See [`BackupError`].
+    pub fn backup(&self, target: impl AsRef<Path>) -> Result<(), BackupError> {
+        backup(&self.path, target.as_ref())
+    }
+
+    /// Reads the whole file and answers what is damaged in it: nothing, in a sound one. Takes long on a large file.
+    ///
+    /// # Errors
+    /// When the file cannot be read at all.
+    pub async fn integrity_check(&self) -> StoreResult<Vec<String>> {
+        self.readers
+            .list(|connection| {
+                let mut wrong = Vec::new();
+                connection.pragma_query(None, "integrity_check", |row| {
+                    let line: String = row.get(0)?;
+                    wrong.extend((line != "ok").then_some(line));
+                    Ok(())
+                })?;
+                connection.pragma_query(None, "foreign_key_check", |row| {
+                    let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+                    wrong.push(format!("a row of {table} names a row of {parent} that is not there"));
+                    Ok(())
+                })?;
+                Ok(wrong)
+            })
+            .await
+    }
+
+    /// Does what was submitted, refuses what comes later, moves the log into the file and stops the writer. Reads
+    /// still work until the store is dropped.
+    ///
+    /// # Errors
+    /// When the log could not be moved; it is kept beside the file and read at the next start, nothing is lost.
+    pub async fn close(&self) -> StoreResult<()> {
+        self.writer.close().await
+    }
+
+    fn readers(&self) -> &Readers {
+        &self.readers
+    }
+}
+
+fn open_and_migrate(path: &Path, busy_timeout: Duration, durable: bool) -> Result<Connection, OpenError> {
+    let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::NotADatabase(path.to_owned()),
+        _ => OpenError::Sqlite { path: path.to_owned(), source },
+    };
+    let connection = connection::open_writer(path, busy_timeout, durable).map_err(sqlite)?;
+    migrate::migrate(&connection, path)?;
+    Ok(connection)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
+        self.writer.submit(Box::new(move |connection| commit::apply(connection, &batch))).await
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        if !self.writer.is_running() {
+            return Err(StoreError::Unavailable("the writer has stopped".into()));
+        }
+        self.readers.point(|connection| catalog::tree_version(connection).map(|_| ()))
+    }
+}

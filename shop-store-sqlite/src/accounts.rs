@@ -1,0 +1,236 @@
+//! People, sessions and one-time passwords.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use shop_core::accounts::{AccountsRepository, AccountsWrite, Otp, Session, User, UserFilter, UserSort};
+use shop_core::batch::{Conflict, Unique};
+use shop_core::id::{SessionId, UserId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+
+use crate::SqliteStore;
+use crate::commit::Applied;
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
+
+static USERS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "users",
+        columns: &[
+            "id",
+            "email",
+            "email_key",
+            "username",
+            "username_key",
+            "first_name",
+            "last_name",
+            "phone",
+            "password_hash",
+            "email_verified",
+            "is_active",
+            "is_staff",
+            "is_superuser",
+            "session_epoch",
+            "date_joined",
+            "last_login",
+            "version",
+        ],
+        derived: &["search_text"],
+        fixed: &["email_key", "username_key", "date_joined", "is_staff"],
+        uniques: &[
+            (Unique::UserEmail, "old.email_key = new.email_key"),
+            (Unique::UserUsername, "old.username_key = new.username_key"),
+        ],
+        deletable: false,
+    })
+});
+
+impl Record for User {
+    fn table() -> &'static Table {
+        &USERS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.email)?.put(&self.email_key)?.put(&self.username)?;
+        values.put(&self.username_key)?.put(&self.first_name)?.put(&self.last_name)?.put(&self.phone)?;
+        values.put(&self.password_hash)?.put(self.email_verified)?.put(self.is_active)?.put(self.is_staff)?;
+        values.put(self.is_superuser)?.put(self.session_epoch)?.put(at(self.date_joined))?;
+        values.put(optional_at(self.last_login))?.put(self.version)?.put(self.search_text())?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            email: columns.take()?,
+            email_key: columns.take()?,
+            username: columns.take()?,
+            username_key: columns.take()?,
+            first_name: columns.take()?,
+            last_name: columns.take()?,
+            phone: columns.take()?,
+            password_hash: columns.take()?,
+            email_verified: columns.take()?,
+            is_active: columns.take()?,
+            is_staff: columns.take()?,
+            is_superuser: columns.take()?,
+            session_epoch: columns.take()?,
+            date_joined: columns.at()?,
+            last_login: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+static SESSIONS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "sessions",
+        columns: &["id", "user_id", "refresh_hash", "epoch", "created_at", "expires_at", "revoked_at", "version"],
+        derived: &[],
+        fixed: &[],
+        uniques: &[],
+        deletable: true,
+    })
+});
+
+/// A session together with its person, in one statement.
+static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?1",
+        SESSIONS.columns(),
+        USERS.columns()
+    )
+});
+
+impl Record for Session {
+    fn table() -> &'static Table {
+        &SESSIONS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(id(self.user_id))?.put(self.refresh_hash)?.put(self.epoch)?;
+        values.put(at(self.created_at))?.put(at(self.expires_at))?.put(optional_at(self.revoked_at))?;
+        values.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            user_id: columns.id()?,
+            refresh_hash: columns.take()?,
+            epoch: columns.take()?,
+            created_at: columns.at()?,
+            expires_at: columns.at()?,
+            revoked_at: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// Applies a write of accounts.
+pub(crate) fn apply(connection: &Connection, write: &AccountsWrite) -> Applied {
+    match write {
+        AccountsWrite::User(change) => record::change(connection, change),
+        AccountsWrite::Session(change) => record::change(connection, change),
+        AccountsWrite::PutOtp(otp) => put_otp(connection, otp),
+        AccountsWrite::SpendOtpTry { user_id, otp_id } => {
+            let sql = "UPDATE otps SET tries_left = tries_left - 1
+                WHERE user_id = ?1 AND id = ?2 AND used_at IS NULL AND tries_left > 0";
+            match record::execute(connection, sql, &[&id(*user_id), &id(*otp_id)])? {
+                0 => Err(Conflict::Spent(*otp_id).into()),
+                _ => Ok(()),
+            }
+        }
+        AccountsWrite::UseOtp { user_id, otp_id, at: time } => {
+            let sql = "UPDATE otps SET used_at = ?3 WHERE user_id = ?1 AND id = ?2 AND used_at IS NULL";
+            match record::execute(connection, sql, &[&id(*user_id), &id(*otp_id), &at(*time)])? {
+                0 => Err(Conflict::Spent(*otp_id).into()),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn put_otp(connection: &Connection, otp: &Otp) -> Applied {
+    let sql = "INSERT INTO otps (user_id, id, tries_left, expires_at, used_at) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, tries_left = excluded.tries_left,
+            expires_at = excluded.expires_at, used_at = excluded.used_at";
+    let (user, code) = (id(otp.user_id), id(otp.id));
+    record::execute(connection, sql, &[&user, &code, &otp.tries_left, &at(otp.expires_at), &optional_at(otp.used_at)])?;
+    Ok(())
+}
+
+fn users() -> List<UserSort, User> {
+    List {
+        columns: USERS.columns().to_owned(),
+        key: |key| {
+            Some(match key {
+                UserSort::DateJoined => "users.date_joined",
+                UserSort::Email => "users.email_key",
+            })
+        },
+        id: "users.id",
+        read: record::whole,
+    }
+}
+
+#[async_trait]
+impl AccountsRepository for SqliteStore {
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn user_by_email(&self, email_key: &str) -> StoreResult<Option<User>> {
+        self.readers().point(|connection| record::find(connection, "WHERE email_key = ?1", [email_key]))
+    }
+
+    async fn user_by_username(&self, username_key: &str) -> StoreResult<Option<User>> {
+        self.readers().point(|connection| record::find(connection, "WHERE username_key = ?1", [username_key]))
+    }
+
+    async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
+        let mut query = Query::from(USERS.name());
+        query.filter("users.is_active = ?", filter.is_active);
+        match filter.is_staff {
+            // Spelled out: the few among the many have an index of their own.
+            Some(true) => query.is("users.is_staff = 1"),
+            Some(false) => query.is("users.is_staff = 0"),
+            None => {}
+        }
+        query.filter("instr(users.search_text, ?) > 0", filter.search.clone().map(Value::Text));
+        let page = page.clone();
+        self.readers().list(move |connection| users().page(connection, query, &page)).await
+    }
+
+    async fn session(&self, id: SessionId) -> StoreResult<Option<(Session, User)>> {
+        self.readers().point(|connection| {
+            let mut statement = prepare(connection, &SESSION_AND_USER)?;
+            let mut rows = statement.query([Id(id.0)])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let mut columns = Columns::new(row);
+            Ok(Some((Session::read(&mut columns)?, User::read(&mut columns)?)))
+        })
+    }
+
+    async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
+        self.readers().point(|connection| {
+            let sql = "SELECT id, user_id, tries_left, expires_at, used_at FROM otps WHERE user_id = ?1";
+            let mut statement = prepare(connection, sql)?;
+            let mut rows = statement.query([Id(user.0)])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let mut columns = Columns::new(row);
+            Ok(Some(Otp {
+                id: columns.id()?,
+                user_id: columns.id()?,
+                tries_left: columns.take()?,
+                expires_at: columns.at()?,
+                used_at: columns.optional_at()?,
+            }))
+        })
+    }
+}

@@ -1,0 +1,444 @@
+//! Products with their variants and search words, and the category tree.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::catalog::{
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, FoundProduct, Product, ProductFilter,
+    ProductSort, ProductStatus, Variant,
+};
+use shop_core::id::{CategoryId, ProductId, VariantId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::commit::{Applied, Failure};
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_id, prepare, words};
+
+words! {
+    ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
+}
+
+static PRODUCTS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "products",
+        columns: &[
+            "id",
+            "slug",
+            "name",
+            "description",
+            "status",
+            "category_id",
+            "currency",
+            "options",
+            "images",
+            "attributes",
+            "created_at",
+            "updated_at",
+            "version",
+        ],
+        derived: &["name_key", "price"],
+        fixed: &["slug", "status", "category_id", "created_at", "name_key", "price"],
+        uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
+        deletable: false,
+    })
+});
+
+impl Record for Product {
+    fn table() -> &'static Table {
+        &PRODUCTS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.slug)?.put(&self.name)?.put(&self.description)?;
+        values.put(self.status.word())?.put(optional_id(self.category_id))?.put(self.currency.code())?;
+        values.put(Json(&self.options))?.put(Json(&self.images))?.put(Json(&self.attributes))?;
+        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
+        values.put(self.name_key())?.put(self.lowest_price().0)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            slug: columns.take()?,
+            name: columns.take()?,
+            description: columns.take()?,
+            status: columns.word()?,
+            category_id: columns.optional_id()?,
+            currency: columns.currency()?,
+            options: columns.json()?,
+            images: columns.json()?,
+            attributes: columns.json()?,
+            variants: Vec::new(),
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+
+    fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        // Sorted here: a product has a handful of variants, and the range is read in the order of their ids.
+        let sql = "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
+            FROM variants WHERE product_id = ?1";
+        let mut statement = prepare(connection, sql)?;
+        let mut rows = statement.query([Id(self.id.0)])?;
+        let mut variants: Vec<(i64, Variant)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut columns = Columns::new(row);
+            let position = columns.take()?;
+            variants.push((position, read_variant(&mut columns)?));
+        }
+        variants.sort_by_key(|(position, _)| *position);
+        self.variants = variants.into_iter().map(|(_, variant)| variant).collect();
+        Ok(())
+    }
+}
+
+fn read_variant(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Variant> {
+    Ok(Variant {
+        id: columns.id()?,
+        sku: columns.take()?,
+        price: columns.amount()?,
+        compare_at_price: columns.optional_amount()?,
+        options: columns.json()?,
+        weight_grams: columns.take()?,
+        barcode: columns.take()?,
+        tax_class: columns.take()?,
+        archived: columns.take()?,
+    })
+}
+
+static CATEGORIES: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "categories",
+        columns: &["id", "slug", "name", "description", "parent_id", "position", "created_at", "updated_at", "version"],
+        derived: &["name_key"],
+        fixed: &[],
+        uniques: &[(Unique::CategorySlug, "old.slug = new.slug")],
+        deletable: true,
+    })
+});
+
+impl Record for Category {
+    fn table() -> &'static Table {
+        &CATEGORIES
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.slug)?.put(&self.name)?.put(&self.description)?;
+        values.put(optional_id(self.parent_id))?.put(self.position)?.put(at(self.created_at))?;
+        values.put(at(self.updated_at))?.put(self.version)?.put(self.name_key())?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            slug: columns.take()?,
+            name: columns.take()?,
+            description: columns.take()?,
+            parent_id: columns.optional_id()?,
+            position: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// How often the tree changed its shape.
+pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
+    prepare(connection, "SELECT version FROM category_tree WHERE one = 1")?.query_row([], |row| row.get(0))
+}
+
+/// Applies a write of the catalog.
+pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
+    match write {
+        CatalogWrite::Product(change) => apply_product(connection, change),
+        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, *id, *version),
+        CatalogWrite::Category(change) => record::change(connection, change),
+        CatalogWrite::ReshapeTree { from } => {
+            let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
+            match record::execute(connection, sql, &[from])? {
+                0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn apply_product(connection: &Connection, change: &Change<Product>) -> Applied {
+    let (done, product) = match change {
+        Change::Insert(product) => (record::insert(connection, product), product),
+        Change::Update(product) => (record::update(connection, product), product),
+        Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
+    };
+    match done.and_then(|()| put_variants(connection, product)) {
+        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
+            if others_variant(connection, product)? =>
+        {
+            // Judged before: see the order of the unique keys in `CatalogWrite`.
+            return Err(Conflict::Exists(Unique::OtherId).into());
+        }
+        done => done?,
+    }
+    put_search_words(connection, product)
+}
+
+/// True when one of the variants belongs to another product.
+fn others_variant(connection: &Connection, product: &Product) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM variants WHERE id = ?1 AND product_id <> ?2";
+    for variant in &product.variants {
+        if record::exists(connection, sql, [id(variant.id), id(product.id)])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn put_variants(connection: &Connection, product: &Product) -> Applied {
+    let mut known: BTreeMap<Uuid, String> = BTreeMap::new();
+    {
+        let mut statement = prepare(connection, "SELECT id, sku FROM variants WHERE product_id = ?1")?;
+        let mut rows = statement.query([id(product.id)])?;
+        while let Some(row) = rows.next()? {
+            known.insert(row.get::<_, Id>(0)?.0, row.get(1)?);
+        }
+    }
+    // Two variants may swap their skus: those that change step aside first, to a sku that nobody can have.
+    for variant in &product.variants {
+        if known.get(&variant.id.0).is_some_and(|sku| *sku != variant.sku) {
+            let sql = "UPDATE variants SET sku = char(1) || hex(id) WHERE product_id = ?1 AND id = ?2";
+            record::execute(connection, sql, &[&id(product.id), &id(variant.id)])?;
+        }
+    }
+    for (position, variant) in (0_i64..).zip(&product.variants) {
+        let sql = if known.contains_key(&variant.id.0) {
+            "UPDATE variants SET position = ?3, sku = ?4, price = ?5, compare_at_price = ?6, options = ?7,
+                weight_grams = ?8, barcode = ?9, tax_class = ?10, archived = ?11 WHERE product_id = ?1 AND id = ?2"
+        } else {
+            "INSERT INTO variants (product_id, id, position, sku, price, compare_at_price, options, weight_grams,
+                barcode, tax_class, archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+        };
+        let done = record::execute(
+            connection,
+            sql,
+            &[
+                &id(product.id),
+                &id(variant.id),
+                &position,
+                &variant.sku,
+                &variant.price.0,
+                &variant.compare_at_price.map(|price| price.0),
+                &Json(&variant.options),
+                &variant.weight_grams,
+                &variant.barcode,
+                &variant.tax_class,
+                &variant.archived,
+            ],
+        );
+        if let Err(error) = done {
+            return Err(taken_variant(connection, variant, known.contains_key(&variant.id.0), error));
+        }
+    }
+    Ok(())
+}
+
+fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error: rusqlite::Error) -> Failure {
+    if !record::is_taken(&error) {
+        return error.into();
+    }
+    let unique = match record::exists(connection, "SELECT 1 FROM variants WHERE id = ?1", [id(variant.id)]) {
+        Ok(true) if !known => Unique::OtherId,
+        Ok(_) => Unique::VariantSku,
+        Err(error) => return error.into(),
+    };
+    Conflict::Exists(unique).into()
+}
+
+fn put_search_words(connection: &Connection, product: &Product) -> Applied {
+    let words = product.search_document();
+    let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
+        VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
+    let (name, sku, description) = (words.name.join(" "), words.sku.join(" "), words.description.join(" "));
+    record::execute(connection, sql, &[&id(product.id), &name, &sku, &description])?;
+    Ok(())
+}
+
+fn delete_category(connection: &Connection, category: Uuid, version: i64) -> Applied {
+    let parent = record::lookup::<Category>(connection, category)?.and_then(|category| category.parent_id);
+    record::delete::<Category>(connection, category, version)?;
+    let children = "UPDATE categories SET parent_id = ?2, version = version + 1 WHERE parent_id = ?1";
+    record::execute(connection, children, &[&Id(category), &optional_id(parent)])?;
+    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = ?1";
+    record::execute(connection, products, &[&Id(category)])?;
+    Ok(())
+}
+
+fn categories() -> List<CategorySort, Category> {
+    List {
+        columns: CATEGORIES.columns().to_owned(),
+        key: |key| {
+            Some(match key {
+                CategorySort::Position => "categories.position",
+                CategorySort::Name => "categories.name_key",
+            })
+        },
+        id: "categories.id",
+        read: record::whole,
+    }
+}
+
+/// The list of products; without a search the rank is 0 everywhere.
+fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
+    List {
+        columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, PRODUCTS.columns()),
+        key: if ranked { |key| product_key(key).or(Some("found.rank")) } else { product_key },
+        id: "products.id",
+        read: |connection, columns| {
+            Ok(FoundProduct { rank: columns.take()?, product: record::whole(connection, columns)? })
+        },
+    }
+}
+
+fn product_key(key: ProductSort) -> Option<&'static str> {
+    match key {
+        ProductSort::Name => Some("products.name_key"),
+        ProductSort::Price => Some("products.price"),
+        ProductSort::CreatedAt => Some("products.created_at"),
+        ProductSort::Relevance => None,
+    }
+}
+
+/// The query of a search over some columns: every word begins a word in one of them. The words come folded, without
+/// punctuation; they are quoted all the same, for in this language much has a meaning.
+fn matching(columns: &str, words: &[String]) -> Value {
+    let words: Vec<_> = words.iter().map(|word| format!("\"{}\" *", word.replace('"', ""))).collect();
+    Value::Text(format!("{{{columns}}} : ({})", words.join(" AND ")))
+}
+
+fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
+    let mut query = if filter.search.is_empty() {
+        Query::from("products")
+    } else {
+        // What was found leads (CROSS JOIN keeps the order): the cost goes with the number of matches.
+        let mut query = Query::from("found CROSS JOIN products ON products.row = found.row");
+        let all = matching("name sku description", &filter.search);
+        if ranked {
+            let expression = "found (row, rank) AS (SELECT rowid, CASE
+                WHEN rowid IN (SELECT rowid FROM product_search WHERE product_search MATCH ?) THEN 0
+                WHEN rowid IN (SELECT rowid FROM product_search WHERE product_search MATCH ?) THEN 1
+                ELSE 2 END FROM product_search WHERE product_search MATCH ?)";
+            let name = matching("name", &filter.search);
+            query.with(expression, [name, matching("name sku", &filter.search), all]);
+        } else {
+            query.with("found (row) AS (SELECT rowid FROM product_search WHERE product_search MATCH ?)", [all]);
+        }
+        query
+    };
+    query.filter("products.status = ?", filter.status.map(|status| status.word().to_owned()));
+    query.filter(
+        "products.category_id IN (WITH RECURSIVE below (id) AS (
+            SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+        ) SELECT id FROM below)",
+        filter.category.map(|category| category.0.as_bytes().to_vec()),
+    );
+    query.filter("products.price >= ?", filter.min_price.map(|price| price.0));
+    query.filter("products.price <= ?", filter.max_price.map(|price| price.0));
+    if let Some(in_stock) = filter.in_stock {
+        let not = if in_stock { "" } else { "NOT " };
+        query.is(&format!(
+            "{not}EXISTS (SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
+                WHERE variants.product_id = products.id AND variants.archived = 0 AND (stock_levels.tracked = 0
+                    OR stock_levels.backorder = 1 OR stock_levels.on_hand > stock_levels.reserved))"
+        ));
+    }
+    query
+}
+
+#[async_trait]
+impl CatalogRepository for SqliteStore {
+    async fn product(&self, id: ProductId) -> StoreResult<Option<Product>> {
+        self.readers().snapshot(|connection| record::lookup(connection, id))
+    }
+
+    async fn product_by_slug(&self, slug: &str) -> StoreResult<Option<Product>> {
+        self.readers().snapshot(|connection| record::find(connection, "WHERE slug = ?1", [slug]))
+    }
+
+    async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>> {
+        self.readers().snapshot(|connection| products_by_id(connection, ids.to_vec()))
+    }
+
+    async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>> {
+        self.readers().snapshot(|connection| {
+            let mut products = Vec::new();
+            for variant in ids {
+                let mut statement = prepare(connection, "SELECT product_id FROM variants WHERE id = ?1")?;
+                let mut rows = statement.query([Id(variant.0)])?;
+                if let Some(row) = rows.next()? {
+                    products.push(ProductId(row.get::<_, Id>(0)?.0));
+                }
+            }
+            products_by_id(connection, products)
+        })
+    }
+
+    async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>> {
+        self.readers().snapshot(|connection| {
+            record::find(connection, "WHERE id = (SELECT product_id FROM variants WHERE sku = ?1)", [sku])
+        })
+    }
+
+    async fn list_products(
+        &self,
+        filter: &ProductFilter,
+        page: &PageRequest<ProductSort>,
+    ) -> StoreResult<Page<Product>> {
+        let ranked = !filter.search.is_empty() && page.order.iter().any(|sort| sort.key == ProductSort::Relevance);
+        let query = product_query(filter, ranked);
+        let page = page.clone();
+        let found =
+            self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
+        Ok(found.map(|found| found.product))
+    }
+
+    async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>> {
+        self.readers().point(|connection| record::find(connection, "WHERE slug = ?1", [slug]))
+    }
+
+    async fn category_tree(&self) -> StoreResult<CategoryTree> {
+        self.readers()
+            .list(|connection| {
+                Ok(CategoryTree {
+                    version: tree_version(connection)?,
+                    categories: record::select(connection, "", [])?,
+                })
+            })
+            .await
+    }
+
+    async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
+        let page = page.clone();
+        self.readers().list(move |connection| categories().page(connection, Query::from("categories"), &page)).await
+    }
+}
+
+fn products_by_id(connection: &Connection, mut ids: Vec<ProductId>) -> rusqlite::Result<Vec<Product>> {
+    ids.sort_unstable();
+    ids.dedup();
+    // One look-up each, all in one snapshot: a few microseconds, whatever their number.
+    ids.into_iter().filter_map(|id| record::lookup(connection, id).transpose()).collect()
+}

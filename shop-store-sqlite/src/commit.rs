@@ -1,0 +1,185 @@
+//! Applies a batch inside the writer's transaction: the operation, what it requires, its writes in their order, and
+//! what is judged when the whole batch was written.
+//!
+//! Nobody else writes while the transaction is open, so a guard may be a WHERE, a constraint or a look beforehand:
+//! all are judged atomically with the write. The hot ones are fused into one statement because that is cheaper.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, params};
+use shop_core::accounts::{Session, User};
+use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
+use shop_core::cart::Cart;
+use shop_core::catalog::{Category, Product};
+use shop_core::clock::Timestamp;
+use shop_core::error::BoxError;
+use shop_core::id::UserId;
+use shop_core::inventory::{InventoryWrite, Location, Reservation};
+use shop_core::orders::Order;
+use shop_core::outbox::Delivery;
+use shop_core::payments::Payment;
+use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
+use uuid::Uuid;
+
+use crate::record::{exists, execute, is_taken, version_of};
+use crate::rows::{at, id};
+use crate::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+
+/// Why a batch is not applied.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A guard failed.
+    Conflict(Conflict),
+    /// SQLite failed.
+    Sql(rusqlite::Error),
+    /// The batch makes no sense.
+    Fault(BoxError),
+}
+
+impl From<Conflict> for Failure {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// What applying a write answers.
+pub(crate) type Applied = Result<(), Failure>;
+
+/// Turns the refusal of a unique key into its conflict.
+pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Result<usize, Failure> {
+    done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
+}
+
+/// Applies a whole batch. On a failure the caller rolls back to where it was before.
+pub(crate) fn apply(connection: &Connection, batch: &Batch) -> Applied {
+    let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
+    let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
+    unless_taken(done, Unique::Operation)?;
+    for require in &batch.requires {
+        judge(connection, require)?;
+    }
+    for write in &batch.writes {
+        match write {
+            Write::Accounts(write) => accounts::apply(connection, write)?,
+            Write::Catalog(write) => catalog::apply(connection, write)?,
+            Write::Cart(write) => cart::apply(connection, write)?,
+            Write::Orders(write) => orders::apply(connection, write)?,
+            Write::Payments(write) => payments::apply(connection, write)?,
+            Write::Shipping(write) => shipping::apply(connection, write)?,
+            Write::Inventory(write) => inventory::apply(connection, write)?,
+            Write::Outbox(write) => outbox::apply(connection, write)?,
+            Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
+            Write::Forget { before } => forget(connection, *before)?,
+        }
+    }
+    judge_whole(connection, batch)
+}
+
+fn judge(connection: &Connection, require: &Require) -> Applied {
+    match *require {
+        Require::Version(entity, key, version) => {
+            if current_version(connection, entity, key)? == Some(version) {
+                Ok(())
+            } else {
+                Err(Conflict::Stale(entity, key).into())
+            }
+        }
+        Require::LiveSession(session, user) => {
+            let live = "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id
+                WHERE sessions.id = ?1 AND users.id = ?2 AND sessions.revoked_at IS NULL AND users.is_active = 1
+                    AND sessions.epoch = users.session_epoch";
+            if exists(connection, live, params![id(session), id(user)])? {
+                Ok(())
+            } else {
+                Err(Conflict::Revoked(session).into())
+            }
+        }
+        Require::Untracked(variant, location) => {
+            let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = ?1 AND location_id = ?2 AND tracked = 0";
+            if exists(connection, untracked, params![id(variant), id(location)])? {
+                Ok(())
+            } else {
+                Err(Conflict::Stock(variant, Some(location)).into())
+            }
+        }
+    }
+}
+
+fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
+    match entity {
+        Entity::User => version_of::<User>(connection, key),
+        Entity::Session => version_of::<Session>(connection, key),
+        Entity::Category => version_of::<Category>(connection, key),
+        Entity::CategoryTree => catalog::tree_version(connection).map(|version| key.is_nil().then_some(version)),
+        Entity::Product => version_of::<Product>(connection, key),
+        Entity::Cart => version_of::<Cart>(connection, key),
+        Entity::Order => version_of::<Order>(connection, key),
+        Entity::Payment => version_of::<Payment>(connection, key),
+        Entity::Address => version_of::<SavedAddress>(connection, key),
+        Entity::Zone => version_of::<Zone>(connection, key),
+        Entity::Method => version_of::<Method>(connection, key),
+        Entity::Shipment => version_of::<Shipment>(connection, key),
+        Entity::Location => version_of::<Location>(connection, key),
+        Entity::Reservation => version_of::<Reservation>(connection, key),
+        Entity::Delivery => version_of::<Delivery>(connection, key),
+        // An event counts no versions.
+        Entity::Event => Ok(None),
+    }
+}
+
+/// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
+/// another in two writes.
+fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
+    for write in &batch.writes {
+        match write {
+            Write::Shipping(ShippingWrite::Address(_)) => return judge_defaults(connection, batch),
+            Write::Inventory(InventoryWrite::Location(_)) => return judge_defaults(connection, batch),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// In the order of the writes, so that the first that is wrong names the conflict.
+fn judge_defaults(connection: &Connection, batch: &Batch) -> Applied {
+    let mut people: BTreeSet<UserId> = BTreeSet::new();
+    let mut locations = false;
+    for write in &batch.writes {
+        match write {
+            Write::Shipping(ShippingWrite::Address(change)) => {
+                if let Some(user) = shipping::owner(change)
+                    && people.insert(user)
+                    && shipping::default_addresses(connection, user)? > 1
+                {
+                    return Err(Conflict::Exists(Unique::DefaultAddress).into());
+                }
+            }
+            Write::Inventory(InventoryWrite::Location(_)) if !locations => {
+                locations = true;
+                if inventory::default_locations(connection)? != 1 {
+                    return Err(Conflict::Exists(Unique::DefaultLocation).into());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn forget(connection: &Connection, before: Timestamp) -> Applied {
+    for sql in [
+        "DELETE FROM operations WHERE at < ?1",
+        "DELETE FROM answers WHERE created_at < ?1",
+        "DELETE FROM events WHERE relayed = 1 AND at < ?1",
+        "DELETE FROM deliveries WHERE status = 'done' AND created_at < ?1",
+    ] {
+        execute(connection, sql, &[&at(before)])?;
+    }
+    Ok(())
+}

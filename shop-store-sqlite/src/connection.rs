@@ -1,0 +1,56 @@
+//! Opening connections: the PRAGMAs of the writer and of the readers, and why.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// How many statements a connection keeps prepared: every write and the usual lists of this crate.
+const STATEMENTS: usize = 192;
+
+/// The writer's connection. The file must be there.
+///
+/// - `journal_mode = WAL`: readers and the writer do not wait for each other, and a commit is one append and one sync.
+/// - `synchronous = FULL`: the append is synced before a commit answers, so what was acknowledged survives a loss of
+///   power. (`NORMAL` would not sync it.) `fullfsync` makes macOS really do it; elsewhere it does nothing.
+/// - `wal_autocheckpoint = 4000` pages (16 MB): the log is copied into the file that often; more often costs syncs, more
+///   seldom makes readers search a longer log. `journal_size_limit` gives the space back after a burst.
+/// - `cache_size` 16 MiB: the pages of the hot indexes stay in memory.
+/// - `temp_store = MEMORY`: savepoints and sorts make no temporary files.
+/// - `trusted_schema = OFF`: a schema in a foreign file can call no function with side effects.
+pub(crate) fn open_writer(path: &Path, busy_timeout: Duration, durable: bool) -> rusqlite::Result<Connection> {
+    let connection = open(path, busy_timeout)?;
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = {synchronous};
+        PRAGMA fullfsync = ON;
+        PRAGMA checkpoint_fullfsync = ON;
+        PRAGMA wal_autocheckpoint = 4000;
+        PRAGMA journal_size_limit = 67108864;
+        PRAGMA cache_size = -16384;"
+    ))?;
+    Ok(connection)
+}
+
+/// A reader's connection.
+///
+/// - `query_only = ON`: a mistake here cannot write. (The file itself is opened for writing: a log that a crash left
+///   behind is recovered by whoever comes first.)
+/// - `cache_size` 2 MiB each: what is read often stays, and the whole pool stays small beside the operating system's
+///   own cache of the file. No `mmap_size`: mapped pages would count as this process's memory, once per connection.
+pub(crate) fn open_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let connection = open(path, busy_timeout)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    // Without SQLITE_OPEN_URI: a path is a path, whatever characters it has. Without CREATE: who creates the file
+    // decides its mode. Without SQLite's own mutex: a connection is used by one thread at a time.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;")?;
+    Ok(connection)
+}

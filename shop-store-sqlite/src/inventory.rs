@@ -1,0 +1,408 @@
+//! Locations, stock levels, the ledger and reservations.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::id::{LocationId, OrderId, VariantId};
+use shop_core::inventory::{
+    InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, MovementReason,
+    Reservation, ReservationFilter, ReservationStatus, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
+};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+use uuid::Uuid;
+
+use crate::SqliteStore;
+use crate::commit::{Applied, unless_taken};
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Values, Word, at, id, optional_id, prepare, words};
+
+words! {
+    MovementReason {
+        Received => "received", Returned => "returned", Damaged => "damaged", Lost => "lost",
+        Correction => "correction", Shipped => "shipped", Transfer => "transfer",
+    }
+    ReservationStatus {
+        Held => "held", Committed => "committed", Consumed => "consumed", Released => "released",
+        Expired => "expired",
+    }
+}
+
+static LOCATIONS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "locations",
+        columns: &["id", "name", "code", "country", "priority", "is_default", "created_at", "version"],
+        derived: &[],
+        fixed: &[],
+        uniques: &[(Unique::LocationCode, "old.code = new.code")],
+        deletable: true,
+    })
+});
+
+impl Record for Location {
+    fn table() -> &'static Table {
+        &LOCATIONS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.name)?.put(&self.code)?.put(&self.country)?.put(self.priority)?;
+        values.put(self.is_default)?.put(at(self.created_at))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            code: columns.take()?,
+            country: columns.take()?,
+            priority: columns.take()?,
+            is_default: columns.take()?,
+            created_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+static RESERVATIONS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "reservations",
+        columns: &[
+            "id",
+            "order_id",
+            "order_item_id",
+            "variant_id",
+            "sku",
+            "location_id",
+            "quantity",
+            "remaining",
+            "status",
+            "created_at",
+            "version",
+        ],
+        derived: &[],
+        fixed: &["order_id", "variant_id", "sku", "created_at"],
+        uniques: &[],
+        deletable: false,
+    })
+});
+
+impl Record for Reservation {
+    fn table() -> &'static Table {
+        &RESERVATIONS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(id(self.order_id))?.put(id(self.order_item_id))?.put(id(self.variant_id))?;
+        values.put(&self.sku)?.put(id(self.location_id))?.put(self.quantity)?.put(self.remaining)?;
+        values.put(self.status.word())?.put(at(self.created_at))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            order_id: columns.id()?,
+            order_item_id: columns.id()?,
+            variant_id: columns.id()?,
+            sku: columns.take()?,
+            location_id: columns.id()?,
+            quantity: columns.take()?,
+            remaining: columns.take()?,
+            status: columns.word()?,
+            created_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+const LEVEL: &str = "stock_levels.variant_id, stock_levels.product_id, stock_levels.sku, stock_levels.location_id,
+    stock_levels.on_hand, stock_levels.reserved, stock_levels.low_stock_threshold, stock_levels.tracked,
+    stock_levels.backorder";
+
+fn read_level(columns: &mut Columns<'_, '_>) -> rusqlite::Result<StockLevel> {
+    Ok(StockLevel {
+        variant_id: columns.id()?,
+        product_id: columns.id()?,
+        sku: columns.take()?,
+        location_id: columns.id()?,
+        on_hand: columns.take()?,
+        reserved: columns.take()?,
+        low_stock_threshold: columns.take()?,
+        tracked: columns.take()?,
+        backorder: columns.take()?,
+    })
+}
+
+const MOVEMENT: &str = "movements.id, movements.variant_id, movements.sku, movements.location_id, movements.delta,
+    movements.reason, movements.note, movements.order_id, movements.created_at";
+
+fn read_movement(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Movement> {
+    Ok(Movement {
+        id: columns.id()?,
+        variant_id: columns.id()?,
+        sku: columns.take()?,
+        location_id: columns.id()?,
+        delta: columns.take()?,
+        reason: columns.word()?,
+        note: columns.take()?,
+        order_id: columns.optional_id()?,
+        created_at: columns.at()?,
+    })
+}
+
+/// Applies a write of inventory.
+pub(crate) fn apply(connection: &Connection, write: &InventoryWrite) -> Applied {
+    match write {
+        InventoryWrite::Location(Change::Delete { id, version }) => delete_location(connection, *id, *version),
+        InventoryWrite::Location(change) => record::change(connection, change),
+        InventoryWrite::InsertLevel(level) => insert_level(connection, level),
+        InventoryWrite::Delta(delta) => apply_delta(connection, delta),
+        InventoryWrite::Settings(settings) => apply_settings(connection, settings),
+        InventoryWrite::Movement(movement) => insert_movement(connection, movement),
+        InventoryWrite::Reservation(change) => record::change(connection, change),
+    }
+}
+
+fn delete_location(connection: &Connection, location: Uuid, version: i64) -> Applied {
+    if record::version_of::<Location>(connection, location)? != Some(version) {
+        return Err(Conflict::Stale(Entity::Location, location).into());
+    }
+    let filled = "SELECT 1 FROM stock_levels WHERE location_id = ?1 AND (on_hand <> 0 OR reserved <> 0)";
+    if record::exists(connection, filled, [Id(location)])? {
+        return Err(Conflict::InUse(Entity::Location, location).into());
+    }
+    record::execute(connection, "DELETE FROM stock_levels WHERE location_id = ?1", &[&Id(location)])?;
+    record::delete::<Location>(connection, location, version)
+}
+
+/// How many locations are the default one.
+pub(crate) fn default_locations(connection: &Connection) -> rusqlite::Result<i64> {
+    prepare(connection, "SELECT count(*) FROM locations WHERE is_default = 1")?.query_row([], |row| row.get(0))
+}
+
+fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
+    let sql = "INSERT INTO stock_levels (variant_id, product_id, sku, location_id, on_hand, reserved,
+        low_stock_threshold, tracked, backorder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let done = record::execute(
+        connection,
+        sql,
+        &[
+            &id(level.variant_id),
+            &id(level.product_id),
+            &level.sku,
+            &id(level.location_id),
+            &level.on_hand,
+            &level.reserved,
+            &level.low_stock_threshold,
+            &level.tracked,
+            &level.backorder,
+        ],
+    );
+    match done {
+        Err(error) if record::is_dangling(&error) => {
+            Err(Conflict::Stale(Entity::Location, level.location_id.0).into())
+        }
+        done => unless_taken(done, Unique::StockLevel).map(|_| ()),
+    }
+}
+
+/// The rule of [`StockDelta`], fused into the one statement that changes the counts. A sum that leaves the range of
+/// an integer turns into a float here, and is refused.
+fn apply_delta(connection: &Connection, delta: &StockDelta) -> Applied {
+    let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4
+        WHERE variant_id = ?1 AND location_id = ?2
+            AND typeof(on_hand + ?3) = 'integer' AND typeof(reserved + ?4) = 'integer'
+            AND reserved + ?4 >= 0
+            AND (reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0))
+            AND (?4 <= 0 OR tracked = 1)";
+    let (variant, location) = (id(delta.variant_id), id(delta.location_id));
+    match record::execute(connection, sql, &[&variant, &location, &delta.on_hand, &delta.reserved])? {
+        0 => Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()),
+        _ => Ok(()),
+    }
+}
+
+fn apply_settings(connection: &Connection, settings: &StockSettings) -> Applied {
+    let sql = "UPDATE stock_levels SET low_stock_threshold = coalesce(?3, low_stock_threshold),
+            tracked = coalesce(?4, tracked), backorder = coalesce(?5, backorder)
+        WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)";
+    let (variant, location) = (id(settings.variant_id), optional_id(settings.location_id));
+    let changed = record::execute(
+        connection,
+        sql,
+        &[&variant, &location, &settings.low_stock_threshold, &settings.tracked, &settings.backorder],
+    )?;
+    let oversold = "SELECT 1 FROM stock_levels WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)
+        AND tracked = 1 AND backorder = 0 AND reserved > on_hand";
+    if changed == 0 || record::exists(connection, oversold, params![variant, location])? {
+        return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
+    }
+    Ok(())
+}
+
+fn insert_movement(connection: &Connection, movement: &Movement) -> Applied {
+    let sql = "INSERT INTO movements (id, variant_id, sku, location_id, delta, reason, note, order_id, created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let done = record::execute(
+        connection,
+        sql,
+        &[
+            &id(movement.id),
+            &id(movement.variant_id),
+            &movement.sku,
+            &id(movement.location_id),
+            &movement.delta,
+            &movement.reason.word(),
+            &movement.note,
+            &optional_id(movement.order_id),
+            &at(movement.created_at),
+        ],
+    );
+    unless_taken(done, Unique::OtherId)?;
+    Ok(())
+}
+
+fn locations() -> List<InventorySort, Location> {
+    List {
+        columns: LOCATIONS.columns().to_owned(),
+        key: |key| match key {
+            InventorySort::CreatedAt => Some("locations.created_at"),
+        },
+        id: "locations.id",
+        read: record::whole,
+    }
+}
+
+fn levels() -> List<StockSort, StockLevel> {
+    List {
+        columns: LEVEL.to_owned(),
+        key: |key| match key {
+            StockSort::Sku => Some("stock_levels.sku"),
+        },
+        id: "stock_levels.location_id",
+        read: |_, columns| read_level(columns),
+    }
+}
+
+fn movements() -> List<InventorySort, Movement> {
+    List {
+        columns: MOVEMENT.to_owned(),
+        key: |key| match key {
+            InventorySort::CreatedAt => Some("movements.created_at"),
+        },
+        id: "movements.id",
+        read: |_, columns| read_movement(columns),
+    }
+}
+
+fn reservations() -> List<InventorySort, Reservation> {
+    List {
+        columns: RESERVATIONS.columns().to_owned(),
+        key: |key| match key {
+            InventorySort::CreatedAt => Some("reservations.created_at"),
+        },
+        id: "reservations.id",
+        read: record::whole,
+    }
+}
+
+fn bytes(id: Option<impl Into<Uuid>>) -> Option<Vec<u8>> {
+    id.map(|id| id.into().as_bytes().to_vec())
+}
+
+#[async_trait]
+impl InventoryRepository for SqliteStore {
+    async fn location(&self, id: LocationId) -> StoreResult<Option<Location>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn locations(&self) -> StoreResult<Vec<Location>> {
+        self.readers().point(|connection| record::select(connection, "ORDER BY priority, id", []))
+    }
+
+    async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>> {
+        let page = page.clone();
+        self.readers().list(move |connection| locations().page(connection, Query::from("locations"), &page)).await
+    }
+
+    async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>> {
+        self.readers().snapshot(|connection| {
+            let sql = format!(
+                "SELECT locations.priority, {LEVEL} FROM stock_levels
+                    JOIN locations ON locations.id = stock_levels.location_id WHERE stock_levels.variant_id = ?1"
+            );
+            let mut found: Vec<(i64, StockLevel)> = Vec::new();
+            for variant in variants {
+                let mut statement = prepare(connection, &sql)?;
+                let mut rows = statement.query([Id(variant.0)])?;
+                while let Some(row) = rows.next()? {
+                    let mut columns = Columns::new(row);
+                    found.push((columns.take()?, read_level(&mut columns)?));
+                }
+            }
+            found.sort_by_key(|(priority, level)| (*priority, level.location_id, level.variant_id));
+            found.dedup();
+            Ok(found.into_iter().map(|(_, level)| level).collect())
+        })
+    }
+
+    async fn list_stock(&self, filter: &StockFilter, page: &PageRequest<StockSort>) -> StoreResult<Page<StockLevel>> {
+        let mut query = Query::from("stock_levels");
+        query.filter("stock_levels.sku = ?", filter.sku.clone().map(Value::Text));
+        query.filter("stock_levels.variant_id = ?", bytes(filter.variant_id));
+        query.filter("stock_levels.product_id = ?", bytes(filter.product_id));
+        query.filter("stock_levels.location_id = ?", bytes(filter.location_id));
+        if filter.low {
+            query.is(
+                "stock_levels.tracked = 1
+                    AND stock_levels.on_hand - stock_levels.reserved <= stock_levels.low_stock_threshold",
+            );
+        }
+        let page = page.clone();
+        self.readers().list(move |connection| levels().page(connection, query, &page)).await
+    }
+
+    async fn list_movements(
+        &self,
+        filter: &MovementFilter,
+        page: &PageRequest<InventorySort>,
+    ) -> StoreResult<Page<Movement>> {
+        let mut query = Query::from("movements");
+        query.filter("movements.sku = ?", filter.sku.clone().map(Value::Text));
+        query.filter("movements.variant_id = ?", bytes(filter.variant_id));
+        query.filter("movements.location_id = ?", bytes(filter.location_id));
+        query.filter("movements.order_id = ?", bytes(filter.order_id));
+        let page = page.clone();
+        self.readers().list(move |connection| movements().page(connection, query, &page)).await
+    }
+
+    async fn list_reservations(
+        &self,
+        filter: &ReservationFilter,
+        page: &PageRequest<InventorySort>,
+    ) -> StoreResult<Page<Reservation>> {
+        let mut query = Query::from("reservations");
+        query.filter("reservations.sku = ?", filter.sku.clone().map(Value::Text));
+        query.filter("reservations.variant_id = ?", bytes(filter.variant_id));
+        query.filter("reservations.location_id = ?", bytes(filter.location_id));
+        query.filter("reservations.order_id = ?", bytes(filter.order_id));
+        match filter.live {
+            // Spelled as the partial index spells it.
+            Some(true) => query.is("reservations.status IN ('held', 'committed')"),
+            Some(false) => query.is("reservations.status NOT IN ('held', 'committed')"),
+            None => {}
+        }
+        let page = page.clone();
+        self.readers().list(move |connection| reservations().page(connection, query, &page)).await
+    }
+
+    async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {
+        self.readers()
+            .point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
+    }
+}

@@ -1,0 +1,282 @@
+//! The schema: numbered migrations, each applied once, in a transaction of its own, with a checksum.
+//!
+//! A file is refused, in words, when it is somebody else's, when a newer release wrote it, or when its schema is not
+//! what the migrations make. Tables and indexes that an embedding program adds beside the shop's are left alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::error::OpenError;
+
+/// One step of the schema. A released one is never changed: the next change is a step of its own.
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Every step in its order; the version is the place, from 1.
+const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") }];
+
+/// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
+const APPLICATION: i64 = 0x5348_4f50;
+
+const LEDGER: &str = "CREATE TABLE schema_migrations (
+    version INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    checksum BLOB NOT NULL,
+    applied_at INTEGER NOT NULL
+) STRICT";
+
+/// What stops a migration.
+enum Stop {
+    Sqlite(rusqlite::Error),
+    Open(OpenError),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<OpenError> for Stop {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+/// Brings the file's schema up to date. Safe when several processes do it at once: each step looks again under the
+/// write lock.
+pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    steps(connection, path, MIGRATIONS).map_err(|stop| match stop {
+        Stop::Open(error) => error,
+        Stop::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            OpenError::NotADatabase(path.to_owned())
+        }
+        Stop::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+    })
+}
+
+fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+    recognise(connection, path)?;
+    use_wal(connection)?;
+    while applied(connection, path, migrations)? < migrations.len() {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let done = step(connection, path, migrations);
+        connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        done?;
+    }
+    compare(connection, path, migrations)
+}
+
+/// Refuses a file with other contents before anything in it is touched.
+fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application == APPLICATION || (application == 0 && tables == 0) {
+        Ok(())
+    } else {
+        Err(OpenError::NotAShop(path.to_owned()).into())
+    }
+}
+
+/// Turns the log on. Two processes may do it at once, and then SQLite does not wait by itself.
+fn use_wal(connection: &Connection) -> Result<(), Stop> {
+    let mut tries = 0;
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Ok(mode) if mode != "wal" => {
+                // A file system without shared memory.
+                return Err(rusqlite::Error::InvalidColumnName(format!("journal_mode is {mode}, not wal")).into());
+            }
+            done => return Ok(done.map(|_| ())?),
+        }
+    }
+}
+
+/// How many steps are applied. Refuses a file with steps that are not ours.
+fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<usize, Stop> {
+    let ledger = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'";
+    if connection.query_row(ledger, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let mut statement = connection.prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let (version, name, checksum): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+        if version > known {
+            return Err(OpenError::Newer { path: path.to_owned(), found: version, known }.into());
+        }
+        let ours = migrations.get(count).filter(|ours| number(count) == version && checksum == digest(ours.sql));
+        if ours.is_none() {
+            let what = format!("migration {version} ({name}) is not the one this program knows");
+            return Err(OpenError::Tampered { path: path.to_owned(), what }.into());
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Applies the next step, under the write lock.
+fn step(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+    let count = applied(connection, path, migrations)?;
+    let Some(migration) = migrations.get(count) else { return Ok(()) };
+    if count == 0 {
+        connection.execute_batch(LEDGER)?;
+        connection.execute_batch(&format!("PRAGMA application_id = {APPLICATION}"))?;
+    }
+    connection.execute_batch(migration.sql)?;
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, checksum, applied_at)
+            VALUES (?1, ?2, ?3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))",
+        params![number(count), migration.name, digest(migration.sql)],
+    )?;
+    tracing::info!(migration = migration.name, "schema migrated");
+    Ok(())
+}
+
+fn number(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// SHA-256 of a step; line ends do not count, a checkout may change them.
+fn digest(sql: &str) -> Vec<u8> {
+    Sha256::digest(sql.replace("\r\n", "\n").as_bytes()).to_vec()
+}
+
+/// Compares the schema with what the migrations make in an empty database.
+fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+    let fresh = Connection::open_in_memory()?;
+    fresh.execute_batch(LEDGER)?;
+    for migration in migrations {
+        fresh.execute_batch(migration.sql)?;
+    }
+    let found = objects(connection)?;
+    for (name, wanted) in objects(&fresh)? {
+        let what = match found.get(&name) {
+            None => format!("{name} is missing"),
+            Some(sql) if *sql != wanted => format!("{name} is different"),
+            Some(_) => continue,
+        };
+        return Err(OpenError::Tampered { path: path.to_owned(), what }.into());
+    }
+    Ok(())
+}
+
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut statement =
+        connection.prepare("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[Migration] = &[
+        Migration { name: "0001_one", sql: "CREATE TABLE one (a INTEGER) STRICT;" },
+        Migration { name: "0002_two", sql: "CREATE TABLE two (b INTEGER) STRICT; CREATE INDEX two_b ON two (b);" },
+    ];
+
+    fn file() -> (crate::file::TemporaryDirectory, std::path::PathBuf) {
+        let directory = crate::file::TemporaryDirectory::new().unwrap();
+        let path = directory.path().join("shop.sqlite3");
+        (directory, path)
+    }
+
+    fn run(path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
+        let connection = Connection::open(path).unwrap();
+        connection.busy_timeout(Duration::from_secs(10)).unwrap();
+        steps(&connection, path, migrations).map_err(|stop| match stop {
+            Stop::Open(error) => error,
+            Stop::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
+        })
+    }
+
+    #[test]
+    fn steps_are_applied_once_and_in_order() {
+        let (_directory, path) = file();
+        run(&path, &TWO[..1]).unwrap();
+        run(&path, TWO).unwrap();
+        run(&path, TWO).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let count: i64 = connection.query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
+        assert_eq!(count, 2);
+        connection.execute_batch("INSERT INTO two (b) VALUES (1)").unwrap();
+    }
+
+    #[test]
+    fn a_failing_step_leaves_nothing() {
+        let (_directory, path) = file();
+        let broken = [Migration { name: "0001_one", sql: "CREATE TABLE one (a INTEGER) STRICT; CREATE TABLE;" }];
+        assert!(run(&path, &broken).is_err());
+        run(&path, TWO).unwrap();
+    }
+
+    #[test]
+    fn a_newer_file_is_refused() {
+        let (_directory, path) = file();
+        run(&path, TWO).unwrap();
+        let error = run(&path, &TWO[..1]).unwrap_err();
+        assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(error.to_string().contains("use a newer release"), "{error}");
+    }
+
+    #[test]
+    fn a_changed_step_is_refused() {
+        let (_directory, path) = file();
+        run(&path, TWO).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute("UPDATE schema_migrations SET checksum = x'00' WHERE version = 1", []).unwrap();
+        assert!(matches!(run(&path, TWO), Err(OpenError::Tampered { .. })));
+    }
+
+    #[test]
+    fn a_changed_schema_is_refused_and_additions_are_not() {
+        let (_directory, path) = file();
+        run(&path, TWO).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE mine (a); CREATE INDEX mine_too ON one (a);").unwrap();
+        run(&path, TWO).unwrap();
+        connection.execute_batch("DROP INDEX two_b").unwrap();
+        let error = run(&path, TWO).unwrap_err();
+        assert!(error.to_string().contains("index two_b is missing"), "{error}");
+        connection.execute_batch("CREATE INDEX two_b ON two (b, b + 1)").unwrap();
+        let error = run(&path, TWO).unwrap_err();
+        assert!(error.to_string().contains("index two_b is different"), "{error}");
+    }
+
+    #[test]
+    fn a_foreign_file_is_refused_and_stays_as_it_was() {
+        let (_directory, path) = file();
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (a)").unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(run(&path, TWO), Err(OpenError::NotAShop(_))));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn many_may_start_at_once() {
+        for _ in 0..5 {
+            let (_directory, path) = file();
+            std::thread::scope(|scope| {
+                let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&path, TWO))).collect();
+                for start in starts {
+                    start.join().unwrap().unwrap();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Orders with their lines, and their timeline.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+use shop_core::batch::{Change, Entity, Unique};
+use shop_core::clock::Timestamp;
+use shop_core::id::{CartId, OrderId};
+use shop_core::orders::{
+    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, OrdersRepository,
+    OrdersWrite, PaymentStatus,
+};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+
+use crate::SqliteStore;
+use crate::commit::{Applied, unless_taken};
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_at, optional_id, prepare, words};
+
+words! {
+    OrderStatus { Placed => "placed", Completed => "completed", Canceled => "canceled" }
+    PaymentStatus {
+        NotPaid => "not_paid", Authorized => "authorized", PartiallyPaid => "partially_paid", Paid => "paid",
+        PartiallyRefunded => "partially_refunded", Refunded => "refunded", Voided => "voided",
+    }
+    FulfillmentStatus {
+        Unfulfilled => "unfulfilled", PartiallyFulfilled => "partially_fulfilled", Fulfilled => "fulfilled",
+        PartiallyDelivered => "partially_delivered", Delivered => "delivered",
+    }
+}
+
+static ORDERS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "orders",
+        columns: &[
+            "id",
+            "number",
+            "cart_id",
+            "customer_id",
+            "email",
+            "email_key",
+            "currency",
+            "subtotal",
+            "discount_total",
+            "shipping_total",
+            "shipping_tax",
+            "tax_total",
+            "total",
+            "amount_paid",
+            "amount_refunded",
+            "shipping_address",
+            "billing_address",
+            "shipping_method",
+            "status",
+            "payment_status",
+            "fulfillment_status",
+            "note",
+            "placed_at",
+            "canceled_at",
+            "hold_until",
+            "version",
+        ],
+        derived: &[],
+        fixed: &["number", "cart_id", "customer_id", "email_key", "total", "placed_at"],
+        uniques: &[
+            (Unique::OrderNumber, "old.number = new.number"),
+            (Unique::OrderOfCart, "old.cart_id = new.cart_id"),
+        ],
+        deletable: false,
+    })
+});
+
+impl Record for Order {
+    fn table() -> &'static Table {
+        &ORDERS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
+        values.put(&self.email)?.put(&self.email_key)?.put(self.currency.code())?.put(self.subtotal.0)?;
+        values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
+        values.put(self.tax_total.0)?.put(self.total.0)?.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
+        values.put(Json(&self.shipping_address))?.put(Json(&self.billing_address))?;
+        values.put(Json(&self.shipping_method))?.put(self.status.word())?.put(self.payment_status.word())?;
+        values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
+        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            number: columns.take()?,
+            cart_id: columns.id()?,
+            customer_id: columns.optional_id()?,
+            email: columns.take()?,
+            email_key: columns.take()?,
+            currency: columns.currency()?,
+            items: Vec::new(),
+            subtotal: columns.amount()?,
+            discount_total: columns.amount()?,
+            shipping_total: columns.amount()?,
+            shipping_tax: columns.amount()?,
+            tax_total: columns.amount()?,
+            total: columns.amount()?,
+            amount_paid: columns.amount()?,
+            amount_refunded: columns.amount()?,
+            shipping_address: columns.json()?,
+            billing_address: columns.json()?,
+            shipping_method: columns.json()?,
+            status: columns.word()?,
+            payment_status: columns.word()?,
+            fulfillment_status: columns.word()?,
+            note: columns.take()?,
+            placed_at: columns.at()?,
+            canceled_at: columns.optional_at()?,
+            hold_until: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+
+    fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let sql = "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
+            FROM order_items WHERE order_id = ?1 ORDER BY position";
+        let mut statement = prepare(connection, sql)?;
+        let mut rows = statement.query([Id(self.id.0)])?;
+        while let Some(row) = rows.next()? {
+            let mut columns = Columns::new(row);
+            self.items.push(OrderItem {
+                id: columns.id()?,
+                product_id: columns.id()?,
+                variant_id: columns.id()?,
+                sku: columns.take()?,
+                name: columns.take()?,
+                options: columns.json()?,
+                unit_price: columns.amount()?,
+                quantity: columns.take()?,
+                discount: columns.amount()?,
+                tax: columns.amount()?,
+                line_total: columns.amount()?,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Applies a write of orders.
+pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
+    match write {
+        OrdersWrite::Order(Change::Insert(order)) => {
+            record::insert(connection, order)?;
+            insert_items(connection, order)
+        }
+        OrdersWrite::Order(Change::Update(order)) => record::update(connection, order),
+        OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
+        OrdersWrite::History(entry) => {
+            let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let done = record::execute(
+                connection,
+                sql,
+                &[&id(entry.id), &id(entry.order_id), &at(entry.at), &entry.event, &entry.actor, &entry.detail],
+            );
+            unless_taken(done, Unique::OtherId)?;
+            Ok(())
+        }
+    }
+}
+
+fn insert_items(connection: &Connection, order: &Order) -> Applied {
+    let sql = "INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price,
+        quantity, discount, tax, line_total) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let mut statement = prepare(connection, sql)?;
+    for (position, item) in (0_i64..).zip(&order.items) {
+        statement.execute(params![
+            id(order.id),
+            position,
+            id(item.id),
+            id(item.product_id),
+            id(item.variant_id),
+            item.sku,
+            item.name,
+            Json(&item.options),
+            item.unit_price.0,
+            item.quantity,
+            item.discount.0,
+            item.tax.0,
+            item.line_total.0,
+        ])?;
+    }
+    Ok(())
+}
+
+fn orders() -> List<OrderSort, Order> {
+    List {
+        columns: ORDERS.columns().to_owned(),
+        key: |key| {
+            Some(match key {
+                OrderSort::PlacedAt => "orders.placed_at",
+                OrderSort::Total => "orders.total",
+            })
+        },
+        id: "orders.id",
+        read: record::whole,
+    }
+}
+
+#[async_trait]
+impl OrdersRepository for SqliteStore {
+    async fn order(&self, id: OrderId) -> StoreResult<Option<Order>> {
+        self.readers().snapshot(|connection| record::lookup(connection, id))
+    }
+
+    async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
+        self.readers().snapshot(|connection| record::find(connection, "WHERE cart_id = ?1", [Id(cart.0)]))
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
+        let mut query = Query::from("orders");
+        query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
+        query.filter("orders.status = ?", filter.status.map(|status| status.word().to_owned()));
+        query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.word().to_owned()));
+        query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.word().to_owned()));
+        query.filter("orders.email_key = ?", filter.email_key.clone());
+        query.filter("orders.placed_at >= ?", filter.placed_after.map(at));
+        query.filter("orders.placed_at <= ?", filter.placed_before.map(at));
+        let page = page.clone();
+        self.readers().list(move |connection| orders().page(connection, query, &page)).await
+    }
+
+    async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
+        self.readers().point(|connection| {
+            let sql = "SELECT id, order_id, at, event, actor, detail FROM order_history WHERE order_id = ?1 ORDER BY id";
+            let mut statement = prepare(connection, sql)?;
+            let mut rows = statement.query([Id(order.0)])?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                let mut columns = Columns::new(row);
+                entries.push(HistoryEntry {
+                    id: columns.id()?,
+                    order_id: columns.id()?,
+                    at: columns.at()?,
+                    event: columns.take()?,
+                    actor: columns.take()?,
+                    detail: columns.take()?,
+                });
+            }
+            Ok(entries)
+        })
+    }
+
+    async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>> {
+        self.readers().point(|connection| {
+            let sql = "SELECT id FROM orders WHERE status = 'placed' AND hold_until IS NOT NULL AND hold_until <= ?1
+                ORDER BY hold_until, id LIMIT ?2";
+            let mut statement = prepare(connection, sql)?;
+            let ids = statement.query_map(params![at(now), limit], |row| Ok(OrderId(row.get::<_, Id>(0)?.0)))?;
+            ids.collect()
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Pages of a list: by number with a count, and by cursor, where the index is entered right behind the cursor so that
+//! page 10,000 costs what page 1 does.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use shop_core::page::{Cursor, Listed, Page, PageRequest, Position, SortValue};
+
+use crate::rows::{Columns, prepare};
+
+/// A query that is built piece by piece. Pieces must be added in the order in which they stand in the text.
+#[derive(Default)]
+pub(crate) struct Query {
+    with: String,
+    from: String,
+    filter: String,
+    values: Vec<Value>,
+}
+
+impl Query {
+    /// From a table, or several joined.
+    pub(crate) fn from(from: impl Into<String>) -> Self {
+        Self { from: from.into(), ..Self::default() }
+    }
+
+    /// A common table expression (`found (row) AS (…)`), with its values; only one, and before every filter.
+    pub(crate) fn with(&mut self, expression: &str, values: impl IntoIterator<Item = Value>) {
+        self.with = format!("WITH RECURSIVE {expression} ");
+        self.values.extend(values);
+    }
+
+    /// A condition without values.
+    pub(crate) fn is(&mut self, condition: &str) {
+        self.filter.push_str(if self.filter.is_empty() { " WHERE " } else { " AND " });
+        self.filter.push_str(condition);
+    }
+
+    /// A condition with one value, when there is one.
+    pub(crate) fn filter(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.is(condition);
+            self.values.push(value.into());
+        }
+    }
+}
+
+/// How a list is read: its columns, its order, its rows.
+pub(crate) struct List<K, T> {
+    /// The columns of a row.
+    pub(crate) columns: String,
+    /// The column of a sort key; `None` for one that is the same in every row.
+    pub(crate) key: fn(K) -> Option<&'static str>,
+    /// The column of the last tie-breaker.
+    pub(crate) id: &'static str,
+    /// Reads a row.
+    pub(crate) read: fn(&Connection, &mut Columns<'_, '_>) -> rusqlite::Result<T>,
+}
+
+impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
+    /// The page that is asked for.
+    pub(crate) fn page(
+        &self,
+        connection: &Connection,
+        query: Query,
+        request: &PageRequest<K>,
+    ) -> rusqlite::Result<Page<T>> {
+        let size = i64::from(request.size);
+        match &request.position {
+            Position::Number(number) => {
+                let skipped = i64::from(number.saturating_sub(1)) * size;
+                let count = format!("{}SELECT count(*) FROM {}{}", query.with, query.from, query.filter);
+                let values = query.values.clone();
+                let items = self.rows(connection, query, request, None, size, skipped)?;
+                let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
+                // A last page that is not full says how many there are.
+                let total = if seen < size && (seen > 0 || skipped == 0) {
+                    skipped + seen
+                } else {
+                    prepare(connection, &count)?.query_row(params_from_iter(values), |row| row.get(0))?
+                };
+                Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+            }
+            Position::Start => {
+                Ok(request.page_by_cursor(self.rows(connection, query, request, None, size + 1, 0)?))
+            }
+            Position::Cursor(cursor) => {
+                Ok(request.page_by_cursor(self.rows(connection, query, request, Some(cursor), size + 1, 0)?))
+            }
+        }
+    }
+
+    fn rows(
+        &self,
+        connection: &Connection,
+        mut query: Query,
+        request: &PageRequest<K>,
+        cursor: Option<&Cursor>,
+        limit: i64,
+        skipped: i64,
+    ) -> rusqlite::Result<Vec<T>> {
+        let backward = cursor.is_some_and(|cursor| cursor.backward);
+        let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
+        // The constant keys say nothing; the id goes the way of the last key.
+        let mut order: Vec<_> = keys.filter_map(|(key, descending)| Some((key?, descending))).collect();
+        order.push((self.id, request.id_descends() != backward));
+        if let Some(cursor) = cursor {
+            let keys = request.order.iter().zip(&cursor.keys).filter(|(sort, _)| (self.key)(sort.key).is_some());
+            let mut place: Vec<_> = keys.map(|(_, value)| value_of(value)).collect();
+            place.push(Value::Blob(cursor.id.as_bytes().to_vec()));
+            beyond(&mut query, &order, &place);
+        }
+        let order: Vec<_> =
+            order.iter().map(|(key, descending)| format!("{key}{}", if *descending { " DESC" } else { "" })).collect();
+        let Query { with, from, filter, mut values } = query;
+        let sql = format!(
+            "{with}SELECT {} FROM {from}{filter} ORDER BY {} LIMIT ? OFFSET ?",
+            self.columns,
+            order.join(", ")
+        );
+        values.extend([Value::Integer(limit), Value::Integer(skipped)]);
+        let mut statement = prepare(connection, &sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next()? {
+            items.push((self.read)(connection, &mut Columns::new(row))?);
+        }
+        Ok(items)
+    }
+}
+
+fn value_of(value: &SortValue) -> Value {
+    match value {
+        SortValue::Number(number) => Value::Integer(*number),
+        SortValue::Text(text) => Value::Text(text.clone()),
+    }
+}
+
+/// Adds the condition that a row lies beyond a place in an order.
+fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value]) {
+    let sign = |descending: bool| if descending { '<' } else { '>' };
+    let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
+    if one_way {
+        // A comparison of row values enters an index of just these columns at just this place.
+        let keys: Vec<_> = order.iter().map(|(key, _)| *key).collect();
+        let marks = vec!["?"; place.len()].join(", ");
+        let sign = order.first().map_or('>', |(_, descending)| sign(*descending));
+        query.is(&format!("({}) {sign} ({marks})", keys.join(", ")));
+        query.values.extend_from_slice(place);
+        return;
+    }
+    // k1 > a AND …, spelled out from the inside: the first key's own bound lets the index be entered near the place.
+    let mut condition = String::new();
+    let mut values: Vec<Value> = Vec::new();
+    for ((key, descending), value) in order.iter().zip(place).rev() {
+        let sign = sign(*descending);
+        if condition.is_empty() {
+            condition = format!("{key} {sign} ?");
+            values.insert(0, value.clone());
+        } else {
+            condition = format!("{key} {sign}= ? AND ({key} {sign} ? OR {condition})");
+            values.splice(0..0, [value.clone(), value.clone()]);
+        }
+    }
+    query.is(&format!("({condition})"));
+    query.values.extend(values);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(order: &[(&str, bool)]) -> (String, usize) {
+        let mut query = Query::from("t");
+        let place: Vec<_> = (0_i64..).take(order.len()).map(Value::Integer).collect();
+        beyond(&mut query, order, &place);
+        (query.filter, query.values.len())
+    }
+
+    #[test]
+    fn one_direction_compares_row_values() {
+        assert_eq!(condition(&[("a", true), ("id", true)]), (" WHERE (a, id) < (?, ?)".to_owned(), 2));
+        assert_eq!(condition(&[("a", false), ("id", false)]), (" WHERE (a, id) > (?, ?)".to_owned(), 2));
+    }
+
+    #[test]
+    fn mixed_directions_are_spelled_out() {
+        let (text, values) = condition(&[("a", true), ("b", false), ("id", false)]);
+        assert_eq!(text, " WHERE (a <= ? AND (a < ? OR b >= ? AND (b > ? OR id > ?)))");
+        assert_eq!(values, 5);
+    }
+}

@@ -1,0 +1,205 @@
+//! Payments and their refunds.
+
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::id::{OrderId, PaymentId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::payments::{
+    Payment, PaymentFilter, PaymentSort, PaymentState, PaymentsRepository, PaymentsWrite, Refund, RefundState,
+};
+use shop_core::store::StoreResult;
+
+use crate::SqliteStore;
+use crate::commit::{Applied, Failure, unless_taken};
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Values, Word, at, id, prepare, words};
+
+words! {
+    PaymentState {
+        Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
+        Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
+    }
+    RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
+}
+
+static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "payments",
+        columns: &[
+            "id",
+            "order_id",
+            "gateway",
+            "amount",
+            "currency",
+            "state",
+            "amount_authorized",
+            "amount_captured",
+            "amount_refunded",
+            "gateway_reference",
+            "failure",
+            "created_at",
+            "updated_at",
+            "version",
+        ],
+        derived: &[],
+        fixed: &["order_id", "gateway", "created_at"],
+        uniques: &[(
+            Unique::LivePayment,
+            "old.order_id = new.order_id
+                AND old.state IN ('pending', 'requires_action', 'authorized', 'captured')
+                AND new.state IN ('pending', 'requires_action', 'authorized', 'captured')",
+        )],
+        deletable: false,
+    })
+});
+
+impl Record for Payment {
+    fn table() -> &'static Table {
+        &PAYMENTS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(id(self.order_id))?.put(&self.gateway)?.put(self.amount.0)?;
+        values.put(self.currency.code())?.put(self.state.word())?.put(self.amount_authorized.0)?;
+        values.put(self.amount_captured.0)?.put(self.amount_refunded.0)?.put(&self.gateway_reference)?;
+        values.put(&self.failure)?.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            order_id: columns.id()?,
+            gateway: columns.take()?,
+            amount: columns.amount()?,
+            currency: columns.currency()?,
+            state: columns.word()?,
+            amount_authorized: columns.amount()?,
+            amount_captured: columns.amount()?,
+            amount_refunded: columns.amount()?,
+            gateway_reference: columns.take()?,
+            failure: columns.take()?,
+            refunds: Vec::new(),
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+
+    fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let sql = "SELECT id, amount, state, reason, created_at FROM refunds WHERE payment_id = ?1 ORDER BY id";
+        let mut statement = prepare(connection, sql)?;
+        let mut rows = statement.query([Id(self.id.0)])?;
+        while let Some(row) = rows.next()? {
+            let mut columns = Columns::new(row);
+            self.refunds.push(Refund {
+                id: columns.id()?,
+                amount: columns.amount()?,
+                state: columns.word()?,
+                reason: columns.take()?,
+                created_at: columns.at()?,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Applies a write of payments.
+pub(crate) fn apply(connection: &Connection, write: &PaymentsWrite) -> Applied {
+    let PaymentsWrite::Payment(change) = write;
+    let (done, payment) = match change {
+        Change::Insert(payment) => (record::insert(connection, payment), payment),
+        Change::Update(payment) => (record::update(connection, payment), payment),
+        Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
+    };
+    if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
+        && others_refund(connection, payment)?
+    {
+        // Judged before: see the order of the unique keys in `PaymentsWrite`.
+        return Err(Conflict::Exists(Unique::OtherId).into());
+    }
+    done?;
+    put_refunds(connection, payment)
+}
+
+/// True when one of the refunds belongs to another payment.
+fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM refunds WHERE id = ?1 AND payment_id <> ?2";
+    for refund in &payment.refunds {
+        if record::exists(connection, sql, [id(refund.id), id(payment.id)])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
+    // The id of a refund is unique over all payments: one of another payment is not taken over.
+    let sql = "INSERT INTO refunds (payment_id, id, amount, state, reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        ON CONFLICT (payment_id, id) DO UPDATE SET amount = excluded.amount, state = excluded.state,
+            reason = excluded.reason, created_at = excluded.created_at";
+    for refund in &payment.refunds {
+        let done = record::execute(
+            connection,
+            sql,
+            &[
+                &id(payment.id),
+                &id(refund.id),
+                &refund.amount.0,
+                &refund.state.word(),
+                &refund.reason,
+                &at(refund.created_at),
+            ],
+        );
+        unless_taken(done, Unique::OtherId)?;
+    }
+    Ok(())
+}
+
+fn payments() -> List<PaymentSort, Payment> {
+    List {
+        columns: PAYMENTS.columns().to_owned(),
+        key: |key| match key {
+            PaymentSort::CreatedAt => Some("payments.created_at"),
+        },
+        id: "payments.id",
+        read: record::whole,
+    }
+}
+
+#[async_trait]
+impl PaymentsRepository for SqliteStore {
+    async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
+        self.readers().snapshot(|connection| record::lookup(connection, id))
+    }
+
+    async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>> {
+        self.readers().snapshot(|connection| {
+            let mut found: Vec<Payment> = Vec::new();
+            for order in orders {
+                found.extend(record::select::<Payment>(connection, "WHERE order_id = ?1", [Id(order.0)])?);
+            }
+            found.sort_by_key(|payment| payment.id);
+            found.dedup_by_key(|payment| payment.id);
+            Ok(found)
+        })
+    }
+
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        page: &PageRequest<PaymentSort>,
+    ) -> StoreResult<Page<Payment>> {
+        let mut query = Query::from(PAYMENTS.name());
+        query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
+        query.filter("payments.state = ?", filter.state.map(|state| state.word().to_owned()));
+        query.filter("payments.gateway = ?", filter.gateway.clone().map(Value::Text));
+        let page = page.clone();
+        self.readers().list(move |connection| payments().page(connection, query, &page)).await
+    }
+}

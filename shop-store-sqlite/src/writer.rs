@@ -1,0 +1,268 @@
+//! The one thread that writes, and commits in groups.
+//!
+//! A sync to disk costs the same for one batch as for two hundred. So the writer takes all work that has come in while it
+//! was busy, applies each piece inside a savepoint of one transaction, commits once, and answers only then. Nobody
+//! waits for company: a lone caller's work is begun at once.
+//!
+//! What can go wrong, and what the callers hear:
+//! - a guard fails, or a piece of work panics: its savepoint is rolled back, the others go on;
+//! - SQLite rolls the whole transaction back in the midst (a full disk, an I/O error; `is_autocommit` tells): nobody is
+//!   answered, and every piece is applied again in a transaction of its own, so that only the culprit is refused;
+//! - COMMIT fails and nothing was written: the same;
+//! - COMMIT fails with an I/O error: it cannot be told what reached the disk, and everybody hears
+//!   [`CommitError::OutcomeUnknown`]. Submitting the same batch again gives the answer.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, ErrorCode};
+use shop_core::error::BoxError;
+use shop_core::store::{CommitError, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::commit::{Applied, Failure};
+use crate::error::store_error;
+use crate::rows::prepare;
+
+/// At most so many pieces of work share a commit: the first of them waits for the last.
+const GROUP: usize = 256;
+/// So many pieces of work wait in the queue; who comes later waits before it. Bounds the memory.
+const QUEUE: usize = 1024;
+
+/// Something to be done inside the writer's transaction, whole or not at all. It may be called again when the
+/// transaction that it ran in was lost, and must then do the same.
+pub(crate) type Work = Box<dyn FnMut(&Connection) -> Applied + Send>;
+
+type Outcome = Result<(), CommitError>;
+
+enum Message {
+    Work(Work, oneshot::Sender<Outcome>),
+    Close(oneshot::Sender<rusqlite::Result<()>>),
+}
+
+/// The way to the writing thread.
+pub(crate) struct Writer {
+    queue: Option<mpsc::Sender<Message>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let run = move || run(&connection, inbox);
+        let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
+        Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has a piece of work done; answers when it is durable, or refused. Dropped before it is in the queue, it is not
+    /// done; dropped afterwards, it is done or refused all the same.
+    pub(crate) async fn submit(&self, work: Work) -> Outcome {
+        let Some(queue) = &self.queue else { return Err(stopped().into()) };
+        let (reply, answer) = oneshot::channel();
+        queue.send(Message::Work(work, reply)).await.map_err(|_| stopped())?;
+        // No answer: the thread died with the work in its hands.
+        answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into())))
+    }
+
+    /// Finishes what is in the queue, moves the log into the file, and stops.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        let Some(queue) = &self.queue else { return Ok(()) };
+        let (reply, answer) = oneshot::channel();
+        if queue.send(Message::Close(reply)).await.is_err() {
+            return Ok(());
+        }
+        answer.await.unwrap_or(Ok(())).map_err(store_error)
+    }
+
+    /// True while work is taken.
+    pub(crate) fn is_running(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until the thread has done what is in the queue and has let go of the file.
+    fn drop(&mut self) {
+        self.queue = None;
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+fn run(connection: &Connection, mut inbox: mpsc::Receiver<Message>) {
+    let mut messages = Vec::with_capacity(GROUP);
+    let mut closing = Vec::new();
+    while inbox.blocking_recv_many(&mut messages, GROUP) > 0 {
+        let mut group = Vec::with_capacity(messages.len());
+        for message in messages.drain(..) {
+            match message {
+                Message::Work(work, reply) => group.push(Job { work, reply, outcome: Ok(()) }),
+                Message::Close(reply) => {
+                    // What is in the queue already is still done; nothing more comes in.
+                    inbox.close();
+                    closing.push(reply);
+                }
+            }
+        }
+        commit(connection, group);
+    }
+    let done = finish(connection);
+    if let Err(error) = &done {
+        tracing::warn!(%error, "the log was not moved into the database file; the next start does it");
+    }
+    if let Some(reply) = closing.pop() {
+        let _ = reply.send(done);
+    }
+}
+
+/// Moves the log into the file. (No ANALYZE, nor `PRAGMA optimize`, which runs it: the plans stay those that the tests
+/// read, not those of a day on which a table was small.)
+fn finish(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+struct Job {
+    work: Work,
+    reply: oneshot::Sender<Outcome>,
+    outcome: Outcome,
+}
+
+impl Job {
+    fn answer(self) {
+        // Whoever waited may have gone; the work is done all the same.
+        let _ = self.reply.send(self.outcome);
+    }
+}
+
+/// Why a group as a whole was not committed.
+enum Lost {
+    /// The transaction could not begin: the same will happen to each of its pieces.
+    NotBegun(rusqlite::Error),
+    /// It was rolled back; nothing was written.
+    RolledBack(rusqlite::Error),
+    /// It may have been written.
+    Unknown(rusqlite::Error),
+}
+
+/// Applies and commits a group, and answers each of it.
+fn commit(connection: &Connection, mut group: Vec<Job>) {
+    if group.is_empty() {
+        return;
+    }
+    match attempt(connection, &mut group) {
+        Ok(()) => group.into_iter().for_each(Job::answer),
+        Err(Lost::RolledBack(error)) if group.len() > 1 => {
+            tracing::warn!(%error, batches = group.len(), "a group of batches was rolled back; trying one by one");
+            for job in group {
+                commit(connection, vec![job]);
+            }
+        }
+        Err(Lost::NotBegun(error) | Lost::RolledBack(error)) => {
+            let error = SharedError::new(error, "nothing was written");
+            for mut job in group {
+                job.outcome = Err(error.store_error().into());
+                job.answer();
+            }
+        }
+        Err(Lost::Unknown(error)) => {
+            let error = SharedError::new(error, "the outcome of a commit is unknown");
+            for mut job in group {
+                job.outcome = Err(match job.outcome {
+                    // What was refused was written in no case; but it was judged on what may not be there.
+                    Err(_) => error.store_error().into(),
+                    Ok(()) => CommitError::OutcomeUnknown(error.message()),
+                });
+                job.answer();
+            }
+        }
+    }
+}
+
+/// One failure that is told to a whole group.
+struct SharedError {
+    text: String,
+    passes: bool,
+}
+
+impl SharedError {
+    fn new(error: rusqlite::Error, what: &str) -> Self {
+        tracing::error!(%error, "{what}");
+        let text = error.to_string();
+        Self { text, passes: matches!(store_error(error), StoreError::Unavailable(_)) }
+    }
+
+    fn message(&self) -> BoxError {
+        self.text.clone().into()
+    }
+
+    fn store_error(&self) -> StoreError {
+        if self.passes { StoreError::Unavailable(self.message()) } else { StoreError::Fault(self.message()) }
+    }
+}
+
+fn attempt(connection: &Connection, group: &mut [Job]) -> Result<(), Lost> {
+    let run = |sql: &str| prepare(connection, sql).and_then(|mut statement| statement.execute([]));
+    run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
+    for job in group.iter_mut() {
+        let done = run("SAVEPOINT job").map(|_| catch_unwind(AssertUnwindSafe(|| (job.work)(connection))));
+        let failure = match done {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(failure))) => Some(failure),
+            Ok(Err(_)) => Some(Failure::Fault("applying a batch panicked".into())),
+            Err(error) => return Err(roll_back(connection, error)),
+        };
+        if connection.is_autocommit() {
+            return Err(Lost::RolledBack(match failure {
+                Some(Failure::Sql(error)) => error,
+                _ => rusqlite::Error::InvalidQuery,
+            }));
+        }
+        if failure.is_some() {
+            run("ROLLBACK TO job").map_err(|error| roll_back(connection, error))?;
+        }
+        run("RELEASE job").map_err(|error| roll_back(connection, error))?;
+        job.outcome = failure.map_or(Ok(()), |failure| Err(refusal(failure)));
+    }
+    match run("COMMIT") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match roll_back(connection, error) {
+            Lost::RolledBack(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                Lost::Unknown(error)
+            }
+            lost => lost,
+        }),
+    }
+}
+
+/// Makes sure that no transaction is open.
+fn roll_back(connection: &Connection, error: rusqlite::Error) -> Lost {
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "a transaction was not rolled back");
+    }
+    Lost::RolledBack(error)
+}
+
+fn refusal(failure: Failure) -> CommitError {
+    match failure {
+        Failure::Conflict(conflict) => conflict.into(),
+        Failure::Sql(error) => {
+            tracing::error!(%error, "a batch was not applied");
+            store_error(error).into()
+        }
+        Failure::Fault(source) => {
+            tracing::error!(%source, "a batch was not applied");
+            StoreError::Fault(source).into()
+        }
+    }
+}
