@@ -47,7 +47,7 @@ CREATE TABLE deliveries (
     version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_queue ON deliveries (receiver, thing, id) WHERE status = 'pending';
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE status = 'pending';
+CREATE INDEX deliveries_due ON deliveries (receiver, due_at) WHERE status = 'pending';
 CREATE INDEX deliveries_done ON deliveries (created_at) WHERE status = 'done';
 
 -- Accounts ---------------------------------------------------------------------------------------------------------

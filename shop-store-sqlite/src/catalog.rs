@@ -86,7 +86,8 @@ impl Record for Product {
 
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         // Sorted here: a product has a handful of variants, and the range is read in the order of their ids.
-        let sql = "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
+        let sql =
+            "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
             FROM variants WHERE product_id = ?1";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
@@ -406,8 +407,7 @@ impl CatalogRepository for SqliteStore {
         let ranked = !filter.search.is_empty() && page.order.iter().any(|sort| sort.key == ProductSort::Relevance);
         let query = product_query(filter, ranked);
         let page = page.clone();
-        let found =
-            self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
+        let found = self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
         Ok(found.map(|found| found.product))
     }
 
@@ -422,10 +422,7 @@ impl CatalogRepository for SqliteStore {
     async fn category_tree(&self) -> StoreResult<CategoryTree> {
         self.readers()
             .list(|connection| {
-                Ok(CategoryTree {
-                    version: tree_version(connection)?,
-                    categories: record::select(connection, "", [])?,
-                })
+                Ok(CategoryTree { version: tree_version(connection)?, categories: record::select(connection, "", [])? })
             })
             .await
     }

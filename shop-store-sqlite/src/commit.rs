@@ -4,8 +4,6 @@
 //! Nobody else writes while the transaction is open, so a guard may be a WHERE, a constraint or a look beforehand:
 //! all are judged atomically with the write. The hot ones are fused into one statement because that is cheaper.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, params};
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
@@ -13,7 +11,6 @@ use shop_core::cart::Cart;
 use shop_core::catalog::{Category, Product};
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::id::UserId;
 use shop_core::inventory::{InventoryWrite, Location, Reservation};
 use shop_core::orders::Order;
 use shop_core::outbox::Delivery;
@@ -21,7 +18,7 @@ use shop_core::payments::Payment;
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
 use uuid::Uuid;
 
-use crate::record::{exists, execute, is_taken, version_of};
+use crate::record::{execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
 use crate::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
 
@@ -116,7 +113,7 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
         Entity::User => version_of::<User>(connection, key),
         Entity::Session => version_of::<Session>(connection, key),
         Entity::Category => version_of::<Category>(connection, key),
-        Entity::CategoryTree => catalog::tree_version(connection).map(|version| key.is_nil().then_some(version)),
+        Entity::CategoryTree => catalog::tree_version(connection).map(Some),
         Entity::Product => version_of::<Product>(connection, key),
         Entity::Cart => version_of::<Cart>(connection, key),
         Entity::Order => version_of::<Order>(connection, key),
@@ -136,38 +133,18 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
 /// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
 /// another in two writes.
 fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
-    for write in &batch.writes {
-        match write {
-            Write::Shipping(ShippingWrite::Address(_)) => return judge_defaults(connection, batch),
-            Write::Inventory(InventoryWrite::Location(_)) => return judge_defaults(connection, batch),
-            _ => {}
+    let owner = |write: &Write| match write {
+        Write::Shipping(ShippingWrite::Address(change)) => shipping::owner(change),
+        _ => None,
+    };
+    for user in batch.writes.iter().filter_map(owner) {
+        if shipping::default_addresses(connection, user)? > 1 {
+            return Err(Conflict::Exists(Unique::DefaultAddress).into());
         }
     }
-    Ok(())
-}
-
-/// In the order of the writes, so that the first that is wrong names the conflict.
-fn judge_defaults(connection: &Connection, batch: &Batch) -> Applied {
-    let mut people: BTreeSet<UserId> = BTreeSet::new();
-    let mut locations = false;
-    for write in &batch.writes {
-        match write {
-            Write::Shipping(ShippingWrite::Address(change)) => {
-                if let Some(user) = shipping::owner(change)
-                    && people.insert(user)
-                    && shipping::default_addresses(connection, user)? > 1
-                {
-                    return Err(Conflict::Exists(Unique::DefaultAddress).into());
-                }
-            }
-            Write::Inventory(InventoryWrite::Location(_)) if !locations => {
-                locations = true;
-                if inventory::default_locations(connection)? != 1 {
-                    return Err(Conflict::Exists(Unique::DefaultLocation).into());
-                }
-            }
-            _ => {}
-        }
+    let locations = batch.writes.iter().any(|write| matches!(write, Write::Inventory(InventoryWrite::Location(_))));
+    if locations && inventory::default_locations(connection)? != 1 {
+        return Err(Conflict::Exists(Unique::DefaultLocation).into());
     }
     Ok(())
 }

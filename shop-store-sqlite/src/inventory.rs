@@ -204,9 +204,7 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
         ],
     );
     match done {
-        Err(error) if record::is_dangling(&error) => {
-            Err(Conflict::Stale(Entity::Location, level.location_id.0).into())
-        }
+        Err(error) if record::is_dangling(&error) => Err(Conflict::Stale(Entity::Location, level.location_id.0).into()),
         done => unless_taken(done, Unique::StockLevel).map(|_| ()),
     }
 }
@@ -358,10 +356,8 @@ impl InventoryRepository for SqliteStore {
         query.filter("stock_levels.product_id = ?", bytes(filter.product_id));
         query.filter("stock_levels.location_id = ?", bytes(filter.location_id));
         if filter.low {
-            query.is(
-                "stock_levels.tracked = 1
-                    AND stock_levels.on_hand - stock_levels.reserved <= stock_levels.low_stock_threshold",
-            );
+            query.is("stock_levels.tracked = 1
+                    AND stock_levels.on_hand - stock_levels.reserved <= stock_levels.low_stock_threshold");
         }
         let page = page.clone();
         self.readers().list(move |connection| levels().page(connection, query, &page)).await
@@ -402,7 +398,6 @@ impl InventoryRepository for SqliteStore {
     }
 
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {
-        self.readers()
-            .point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
+        self.readers().point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
     }
 }

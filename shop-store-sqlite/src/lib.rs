@@ -90,6 +90,8 @@ mod readers;
 mod record;
 mod rows;
 mod shipping;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};

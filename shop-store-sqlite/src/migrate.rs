@@ -19,8 +19,7 @@ struct Migration {
 }
 
 /// Every step in its order; the version is the place, from 1.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") }];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
 const APPLICATION: i64 = 0x5348_4f50;
@@ -76,8 +75,11 @@ fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resu
 
 /// Refuses a file with other contents before anything in it is touched.
 fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
-    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    // In one look: another process may be making the schema just now.
+    let snapshot = connection.unchecked_transaction()?;
+    let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application: i64 = snapshot.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    snapshot.finish()?;
     if application == APPLICATION || (application == 0 && tables == 0) {
         Ok(())
     } else {
@@ -175,8 +177,7 @@ fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Re
 }
 
 fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
-    let mut statement =
-        connection.prepare("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema")?;
+    let mut statement = connection.prepare("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }

@@ -123,7 +123,8 @@ impl Record for Order {
     }
 
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql = "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
+        let sql =
+            "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
             FROM order_items WHERE order_id = ?1 ORDER BY position";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
@@ -233,7 +234,8 @@ impl OrdersRepository for SqliteStore {
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
         self.readers().point(|connection| {
-            let sql = "SELECT id, order_id, at, event, actor, detail FROM order_history WHERE order_id = ?1 ORDER BY id";
+            let sql =
+                "SELECT id, order_id, at, event, actor, detail FROM order_history WHERE order_id = ?1 ORDER BY id";
             let mut statement = prepare(connection, sql)?;
             let mut rows = statement.query([Id(order.0)])?;
             let mut entries = Vec::new();

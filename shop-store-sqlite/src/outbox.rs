@@ -146,21 +146,25 @@ impl OutboxRepository for SqliteStore {
             .await
     }
 
-    async fn due_deliveries(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
+        let receiver = receiver.to_owned();
         self.readers()
             .list(move |connection| {
-                let end = format!("WHERE due_at <= ?1 AND {FIRST_IN_LINE} ORDER BY id LIMIT ?2");
-                record::select(connection, &end, params![at(now), limit])
+                let end = format!("WHERE receiver = ?1 AND due_at <= ?2 AND {FIRST_IN_LINE} ORDER BY id LIMIT ?3");
+                record::select(connection, &end, params![receiver, at(now), limit])
             })
             .await
     }
 
-    async fn next_due(&self) -> StoreResult<Option<Timestamp>> {
+    async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>> {
+        let receiver = receiver.to_owned();
         self.readers()
             .list(move |connection| {
-                let sql = format!("SELECT due_at FROM deliveries WHERE {FIRST_IN_LINE} ORDER BY due_at LIMIT 1");
+                let sql = format!(
+                    "SELECT due_at FROM deliveries WHERE receiver = ?1 AND {FIRST_IN_LINE} ORDER BY due_at LIMIT 1"
+                );
                 let mut statement = prepare(connection, &sql)?;
-                let mut rows = statement.query([])?;
+                let mut rows = statement.query([receiver])?;
                 rows.next()?.map(|row| Columns::new(row).at()).transpose()
             })
             .await

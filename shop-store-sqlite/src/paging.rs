@@ -79,9 +79,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
                 };
                 Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
             }
-            Position::Start => {
-                Ok(request.page_by_cursor(self.rows(connection, query, request, None, size + 1, 0)?))
-            }
+            Position::Start => Ok(request.page_by_cursor(self.rows(connection, query, request, None, size + 1, 0)?)),
             Position::Cursor(cursor) => {
                 Ok(request.page_by_cursor(self.rows(connection, query, request, Some(cursor), size + 1, 0)?))
             }
@@ -111,11 +109,8 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         let order: Vec<_> =
             order.iter().map(|(key, descending)| format!("{key}{}", if *descending { " DESC" } else { "" })).collect();
         let Query { with, from, filter, mut values } = query;
-        let sql = format!(
-            "{with}SELECT {} FROM {from}{filter} ORDER BY {} LIMIT ? OFFSET ?",
-            self.columns,
-            order.join(", ")
-        );
+        let sql =
+            format!("{with}SELECT {} FROM {from}{filter} ORDER BY {} LIMIT ? OFFSET ?", self.columns, order.join(", "));
         values.extend([Value::Integer(limit), Value::Integer(skipped)]);
         let mut statement = prepare(connection, &sql)?;
         let mut rows = statement.query(params_from_iter(values))?;

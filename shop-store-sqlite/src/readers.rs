@@ -69,10 +69,7 @@ impl Readers {
     }
 }
 
-fn snapshot<T>(
-    connection: &Connection,
-    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
+fn snapshot<T>(connection: &Connection, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     prepare(connection, "BEGIN")?.execute([])?;
     let answer = read(connection);
     // Nothing was written: both ends are the same, and this one always ends it.

@@ -1,6 +1,8 @@
 //! Rows that count versions: found by id, inserted, updated under the guard of their version, deleted.
 
-use rusqlite::ffi::{SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::ffi::{
+    SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Params};
 use shop_core::batch::{Change, Conflict, Entity, Unique, Versioned};

@@ -1,0 +1,271 @@
+//! What this crate adds to the conformance suite: the writer's bad days, the file, the copy.
+
+use std::sync::Arc;
+
+use shop_core::batch::{Batch, Change, Conflict, Unique};
+use shop_core::cart::{Cart, CartRepository as _, CartStatus, CartWrite};
+use shop_core::clock::{Moment, Timestamp};
+use shop_core::money::Currency;
+use shop_core::store::{CommitError, Store as _, StoreError};
+
+use crate::commit::Failure;
+use crate::{BackupError, OpenError, Options, SqliteStore};
+
+pub(crate) fn moment(seed: u8) -> Moment {
+    Moment::new(Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap(), [seed; 32])
+}
+
+pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
+    let now = moment.now();
+    CartWrite::Cart(Change::Insert(Cart {
+        id: moment.id(),
+        customer_id: None,
+        currency: Currency::USD,
+        status: CartStatus::Open,
+        items: Vec::new(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }))
+}
+
+fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) {
+    let mut batch = Batch::new(moment);
+    let write = cart(moment);
+    let CartWrite::Cart(Change::Insert(row)) = &write else { unreachable!() };
+    let id = row.id;
+    batch.write(write);
+    (id, Arc::new(batch))
+}
+
+/// A batch that needs much room.
+fn large_batch(moment: &mut Moment) -> (shop_core::id::OperationId, Arc<Batch>) {
+    let mut batch = Batch::new(moment);
+    for _ in 0..200 {
+        batch.event(moment, shop_core::outbox::EventKind::StockLow, uuid::Uuid::nil(), "x".repeat(2_000).into());
+    }
+    (batch.operation, Arc::new(batch))
+}
+
+fn count(store: &SqliteStore, table: &str) -> i64 {
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn the_same_batch_happens_once() {
+    let store = SqliteStore::temporary().unwrap();
+    let (id, batch) = batch(&mut moment(1));
+    store.commit(Arc::clone(&batch)).await.unwrap();
+    let again = store.commit(batch).await;
+    assert!(matches!(again, Err(CommitError::Conflict(Conflict::Exists(Unique::Operation)))));
+    assert!(store.cart(id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_refuses_only_the_culprit() {
+    let store = Arc::new(SqliteStore::temporary().unwrap());
+    let mut moment = moment(2);
+    let (_, first) = batch(&mut moment);
+    store.commit(Arc::clone(&first)).await.unwrap();
+    let batches: Vec<_> = (0..300)
+        .map(|place| {
+            if place % 10 == 0 {
+                (None, Arc::clone(&first))
+            } else {
+                let (id, batch) = batch(&mut moment);
+                (Some(id), batch)
+            }
+        })
+        .collect();
+    let tasks: Vec<_> = batches
+        .into_iter()
+        .map(|(id, batch)| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { (id, store.commit(batch).await) })
+        })
+        .collect();
+    for task in tasks {
+        let (id, done) = task.await.unwrap();
+        match id {
+            Some(id) => {
+                done.unwrap();
+                assert!(store.cart(id).await.unwrap().is_some());
+            }
+            None => assert!(matches!(done, Err(CommitError::Conflict(_)))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
+    let store = SqliteStore::temporary().unwrap();
+    let (id, lost) = batch(&mut moment(3));
+    let done = store
+        .writer
+        .submit(Box::new(move |connection| {
+            crate::commit::apply(connection, &lost)?;
+            panic!("in the midst of a batch")
+        }))
+        .await;
+    assert!(matches!(done, Err(CommitError::Store(StoreError::Fault(_)))), "{done:?}");
+    assert_eq!(store.cart(id).await.unwrap(), None);
+    let (id, batch) = batch(&mut moment(4));
+    store.commit(batch).await.unwrap();
+    assert!(store.cart(id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_transaction_is_replayed_without_the_culprit() {
+    let store = SqliteStore::temporary().unwrap();
+    let mut moment = moment(5);
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    // Holds the writer until the others are in the queue, so that they share its next group.
+    let hold = store.writer.submit(Box::new(move |_| {
+        let _ = wait.recv();
+        Ok(())
+    }));
+    let (first, first_batch) = batch(&mut moment);
+    let (second, second_batch) = batch(&mut moment);
+    // What SQLite does by itself when a disk fails: the whole transaction is gone.
+    let culprit = store.writer.submit(Box::new(|connection| {
+        connection.execute_batch("ROLLBACK")?;
+        Err(Failure::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)))
+    }));
+    let open = async move { gate.send(()).unwrap() };
+    let (held, a, lost, b, ()) =
+        tokio::join!(hold, store.commit(first_batch), culprit, store.commit(second_batch), open);
+    held.unwrap();
+    a.unwrap();
+    b.unwrap();
+    assert!(matches!(lost, Err(CommitError::Store(StoreError::Unavailable(_)))), "{lost:?}");
+    assert!(store.cart(first).await.unwrap().is_some());
+    assert!(store.cart(second).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
+    let store = SqliteStore::temporary().unwrap();
+    let mut moment = moment(6);
+    let limit = |pages: i64| {
+        Box::new(move |connection: &rusqlite::Connection| {
+            let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            connection.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |_| Ok(()))?;
+            Ok(())
+        })
+    };
+    store.writer.submit(limit(20)).await.unwrap();
+    let mut done = 0;
+    let refused = loop {
+        let (_, batch) = large_batch(&mut moment);
+        match store.commit(batch).await {
+            Ok(()) => done += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, CommitError::Store(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(count(&store, "events"), done * 200);
+    assert_eq!(count(&store, "operations"), done);
+    store.writer.submit(limit(1_000_000)).await.unwrap();
+    let (_, batch) = large_batch(&mut moment);
+    store.commit(batch).await.unwrap();
+    assert_eq!(count(&store, "events"), (done + 1) * 200);
+    assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn closing_finishes_what_was_submitted_and_refuses_the_rest() {
+    let store = SqliteStore::temporary().unwrap();
+    let mut moment = moment(7);
+    let (first, first_batch) = batch(&mut moment);
+    let (done, closed) = tokio::join!(store.commit(first_batch), store.close());
+    done.unwrap();
+    closed.unwrap();
+    assert!(store.cart(first).await.unwrap().is_some());
+    assert!(matches!(store.commit(batch(&mut moment).1).await, Err(CommitError::Store(StoreError::Unavailable(_)))));
+    assert!(store.ping().await.is_err());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_restart() {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("a shop?mode=memory.sqlite3");
+    let (id, batch) = batch(&mut moment(8));
+    let store = SqliteStore::open(&path).unwrap();
+    store.commit(batch).await.unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(store.cart(id).await.unwrap().is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let store = SqliteStore::temporary().unwrap();
+    assert_eq!(std::fs::metadata(store.path()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn two_stores_share_a_file_but_only_one_serves_it() {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("shop.sqlite3");
+    let server = Options::new(&path).server(true).open().unwrap();
+    assert!(matches!(Options::new(&path).server(true).open(), Err(OpenError::InUse(_))));
+    let tool = SqliteStore::open(&path).unwrap();
+    let mut moment = moment(9);
+    let (first, first_batch) = batch(&mut moment);
+    let (second, second_batch) = batch(&mut moment);
+    tool.commit(first_batch).await.unwrap();
+    server.commit(second_batch).await.unwrap();
+    assert!(server.cart(first).await.unwrap().is_some());
+    assert!(tool.cart(second).await.unwrap().is_some());
+    drop(server);
+    Options::new(&path).server(true).open().unwrap();
+}
+
+#[test]
+fn a_wrong_file_is_refused_in_words() {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("shop.sqlite3");
+    assert!(matches!(Options::new(&path).create(false).open(), Err(OpenError::Missing(_))));
+    std::fs::write(&path, "a letter to grandmother, longer than the header of a database file is: 100 bytes or so")
+        .unwrap();
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(4096).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(error.to_string().ends_with("is not an SQLite database"), "{error:?}");
+    let error = SqliteStore::open(directory.path().join("missing/shop.sqlite3")).unwrap_err();
+    assert!(matches!(error, OpenError::System { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_beside_writers_is_whole() {
+    let store = Arc::new(SqliteStore::temporary().unwrap());
+    let mut moment = moment(10);
+    for _ in 0..5 {
+        store.commit(large_batch(&mut moment).1).await.unwrap();
+    }
+    let target = store.path().with_file_name("copy.sqlite3");
+    let writing = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for _ in 0..50 {
+                store.commit(large_batch(&mut moment).1).await.unwrap();
+            }
+        })
+    };
+    let copying = {
+        let (store, target) = (Arc::clone(&store), target.clone());
+        tokio::task::spawn_blocking(move || store.backup(target))
+    };
+    copying.await.unwrap().unwrap();
+    writing.await.unwrap();
+    assert!(matches!(store.backup(&target), Err(BackupError::Exists(_))));
+    assert!(!store.path().with_file_name("copy.sqlite3.partial").exists());
+    let copy = SqliteStore::open(&target).unwrap();
+    assert_eq!(copy.integrity_check().await.unwrap(), Vec::<String>::new());
+    let (events, operations) = (count(&copy, "events"), count(&copy, "operations"));
+    assert!(operations >= 5);
+    assert_eq!(events, operations * 200);
+}
