@@ -53,7 +53,7 @@ impl Table {
             columns.map(|column| format!("{column} = ?{}", place(column))).collect::<Vec<_>>().join(", ")
         };
         let guard = format!("id = ?{} AND version = ?{} - 1", place("id"), place("version"));
-        let same: String = fixed.iter().map(|column| format!(" AND {column} IS ?{}", place(column))).collect();
+        let same: Vec<_> = fixed.iter().map(|column| format!(" AND {column} IS ?{}", place(column))).collect();
         let qualified: Vec<_> = columns.iter().map(|column| format!("{name}.{column}")).collect();
         let qualified = qualified.join(", ");
         let select = format!("SELECT {qualified} FROM {name}");
@@ -63,7 +63,7 @@ impl Table {
             insert: format!("INSERT INTO {name} ({}) VALUES ({})", written.join(", "), places.join(", ")),
             update: format!("UPDATE {name} SET {} WHERE {guard}", assign(&[])),
             update_unfixed: (!fixed.is_empty())
-                .then(|| format!("UPDATE {name} SET {} WHERE {guard}{same}", assign(fixed))),
+                .then(|| format!("UPDATE {name} SET {} WHERE {guard}{}", assign(fixed), same.concat())),
             delete: format!("DELETE FROM {name} WHERE id = ?1 AND version = ?2"),
             columns: qualified,
             select,

@@ -133,11 +133,11 @@ async fn a_lost_transaction_is_replayed_without_the_culprit() {
         Err(Failure::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)))
     }));
     let open = async move { gate.send(()).unwrap() };
-    let (held, a, lost, b, ()) =
+    let (holding, one, lost, other, ()) =
         tokio::join!(hold, store.commit(first_batch), culprit, store.commit(second_batch), open);
-    held.unwrap();
-    a.unwrap();
-    b.unwrap();
+    holding.unwrap();
+    one.unwrap();
+    other.unwrap();
     assert!(matches!(lost, Err(CommitError::Store(StoreError::Unavailable(_)))), "{lost:?}");
     assert!(store.cart(first).await.unwrap().is_some());
     assert!(store.cart(second).await.unwrap().is_some());
