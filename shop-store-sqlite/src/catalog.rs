@@ -319,16 +319,26 @@ fn product_key(key: ProductSort) -> Option<&'static str> {
     }
 }
 
-/// The query of a search over some columns: every word begins a word in one of them. The words come folded, without
-/// punctuation; they are quoted all the same, for in this language much has a meaning.
+/// True for a word that begins no word of any product: words of the core have no ASCII punctuation, and the tokenizer
+/// would drop it, or part the word at it.
+fn is_no_word(word: &str) -> bool {
+    word.is_empty() || word.bytes().any(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric())
+}
+
+/// The query of a search over some columns: every word begins a word in one of them. Quoted, so that a word is a word
+/// even where it is an operator of this language.
 fn matching(columns: &str, words: &[String]) -> Value {
-    let words: Vec<_> = words.iter().map(|word| format!("\"{}\" *", word.replace('"', ""))).collect();
+    let words: Vec<_> = words.iter().map(|word| format!("\"{word}\" *")).collect();
     Value::Text(format!("{{{columns}}} : ({})", words.join(" AND ")))
 }
 
 fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
     let mut query = if filter.search.is_empty() {
         Query::from("products")
+    } else if filter.search.iter().any(|word| is_no_word(word)) {
+        let mut nothing = Query::from("products");
+        nothing.is("FALSE");
+        nothing
     } else {
         // What was found leads (CROSS JOIN keeps the order): the cost goes with the number of matches.
         let mut query = Query::from("found CROSS JOIN products ON products.row = found.row");
@@ -404,7 +414,9 @@ impl CatalogRepository for SqliteStore {
         filter: &ProductFilter,
         page: &PageRequest<ProductSort>,
     ) -> StoreResult<Page<Product>> {
-        let ranked = !filter.search.is_empty() && page.order.iter().any(|sort| sort.key == ProductSort::Relevance);
+        let ranked = page.order.iter().any(|sort| sort.key == ProductSort::Relevance)
+            && !filter.search.is_empty()
+            && !filter.search.iter().any(|word| is_no_word(word));
         let query = product_query(filter, ranked);
         let page = page.clone();
         let found = self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
