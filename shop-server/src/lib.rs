@@ -69,6 +69,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod cookies;
+pub mod demo;
 pub mod edge;
 pub mod field;
 pub mod health;
