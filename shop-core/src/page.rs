@@ -130,6 +130,19 @@ pub trait Listed {
 }
 
 impl<T> Page<T> {
+    /// The wanted page of a short list that is at hand whole and in order. Such a list is paged by number only.
+    #[must_use]
+    pub fn of<K>(rows: Vec<T>, request: &PageRequest<K>) -> Self {
+        let size = request.size as usize;
+        let number = match request.position {
+            Position::Number(number) => number,
+            Position::Start | Position::Cursor(_) => 1,
+        };
+        let skipped = (number.saturating_sub(1) as usize).saturating_mul(size);
+        let total = Some(rows.len() as u64);
+        Self { items: rows.into_iter().skip(skipped).take(size).collect(), total, next: None, previous: None }
+    }
+
     /// The same page with every result changed.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         let Self { items, total, next, previous } = self;

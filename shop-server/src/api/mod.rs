@@ -8,8 +8,10 @@ use crate::cookies::CookieMode;
 use crate::limits::Limits;
 
 mod accounts;
+mod cart;
 mod catalog;
 mod inventory;
+mod orders;
 mod paging;
 mod payments;
 mod shipping;
@@ -34,6 +36,8 @@ pub type Api = (
     inventory::Locations,
     inventory::Stock,
     inventory::Ledger,
+    cart::Cart,
+    orders::Orders,
     payments::Payments,
     shipping::Addresses,
     shipping::Tariff,
@@ -51,6 +55,8 @@ pub fn all(context: &Context) -> Api {
         inventory::Locations(context()),
         inventory::Stock(context()),
         inventory::Ledger(context()),
+        cart::Cart(context()),
+        orders::Orders(context()),
         payments::Payments(context()),
         shipping::Addresses(context()),
         shipping::Tariff(context()),

@@ -7,11 +7,15 @@ mod accounts_cookies;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod cart;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod infrastructure;
 #[cfg(test)]
 mod inventory;
+#[cfg(test)]
+mod orders;
 #[cfg(test)]
 mod slow_senders;
 #[cfg(test)]

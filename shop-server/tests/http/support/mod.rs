@@ -1,5 +1,6 @@
 //! A server in this process on a port of its own, and a client that says exactly what a test wants said.
 
+mod goods;
 mod people;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use goods::{Goods, order};
 pub(crate) use people::{PASSWORD, Person, TestShop};
 
 /// Completes when a test asks its server to stop.

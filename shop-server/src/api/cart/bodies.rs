@@ -1,0 +1,155 @@
+//! What is sent to carts, and what comes back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde::Serialize;
+use shop_core::cart::{AddItem, CartItemView, CartView, SetQuantity};
+use shop_core::money::Currency;
+use shop_core::shipping::operations::Quote;
+use uuid::Uuid;
+
+use crate::field::{Money, Optional, Required};
+
+/// Something to be put into a cart, named by exactly one of `variant_id`, `sku` and `product_id`.
+#[derive(Debug, Object)]
+pub(super) struct AddItemRequest {
+    variant_id: Optional<Uuid>,
+    sku: Optional<String>,
+    /// Of a product with one variant only.
+    product_id: Optional<Uuid>,
+    /// 1 to 10,000; 1 when it is left out.
+    quantity: Optional<i64>,
+}
+
+impl From<AddItemRequest> for AddItem {
+    fn from(request: AddItemRequest) -> Self {
+        Self {
+            variant_id: request.variant_id.into_field(),
+            sku: request.sku.into(),
+            product_id: request.product_id.into_field(),
+            quantity: request.quantity.into(),
+        }
+    }
+}
+
+/// A new quantity.
+#[derive(Debug, Object)]
+pub(super) struct QuantityRequest {
+    /// 0 to 10,000; 0 removes the item.
+    quantity: Required<i64>,
+}
+
+impl From<QuantityRequest> for SetQuantity {
+    fn from(request: QuantityRequest) -> Self {
+        Self { quantity: request.quantity.into() }
+    }
+}
+
+/// A cart at the prices of today.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Cart")]
+pub(super) struct CartBody {
+    id: Uuid,
+    /// What opens a guest's cart, sent in `X-Cart-Token`; only in the answer to the call that made the cart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    currency: String,
+    items: Vec<CartItemBody>,
+    coupons: Vec<CouponBody>,
+    subtotal: Money,
+    discount_total: Money,
+    total: Money,
+    version: i64,
+    updated_at: DateTime<Utc>,
+}
+
+/// One item of a cart.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "CartItem")]
+pub(super) struct CartItemBody {
+    id: Uuid,
+    variant_id: Uuid,
+    product_id: Uuid,
+    sku: String,
+    name: String,
+    options: BTreeMap<String, String>,
+    quantity: i64,
+    unit_price: Money,
+    line_total: Money,
+    /// How many can be sold now; null when they are not counted.
+    available: Option<i64>,
+}
+
+/// A coupon that is used.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "CartCoupon")]
+pub(super) struct CouponBody {
+    code: String,
+    discount: Money,
+}
+
+impl From<CartView> for CartBody {
+    fn from(cart: CartView) -> Self {
+        let currency = cart.currency;
+        Self {
+            id: cart.id.0,
+            token: cart.token.map(|token| token.expose().to_owned()),
+            currency: currency.code().to_owned(),
+            items: cart.items.into_iter().map(|item| CartItemBody::new(item, currency)).collect(),
+            coupons: Vec::new(),
+            subtotal: Money::new(cart.subtotal, currency),
+            discount_total: Money::new(cart.discount_total, currency),
+            total: Money::new(cart.total, currency),
+            version: cart.version,
+            updated_at: cart.updated_at,
+        }
+    }
+}
+
+impl CartItemBody {
+    fn new(item: CartItemView, currency: Currency) -> Self {
+        Self {
+            id: item.id.0,
+            variant_id: item.variant_id.0,
+            product_id: item.product_id.0,
+            sku: item.sku,
+            name: item.name,
+            options: item.options,
+            quantity: item.quantity,
+            unit_price: Money::new(item.unit_price, currency),
+            line_total: Money::new(item.line_total, currency),
+            available: item.available,
+        }
+    }
+}
+
+/// A way to ship a cart, with its price.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "ShippingOption")]
+pub(super) struct ShippingOptionBody {
+    /// The `shipping_method_id` of an order.
+    id: Uuid,
+    name: String,
+    carrier: Option<String>,
+    price: Money,
+    currency: String,
+    min_days: Option<i64>,
+    max_days: Option<i64>,
+}
+
+impl From<Quote> for ShippingOptionBody {
+    fn from(quote: Quote) -> Self {
+        let currency = quote.method.currency;
+        Self {
+            id: quote.method.id.0,
+            name: quote.method.name,
+            carrier: quote.method.carrier,
+            price: Money::new(quote.price, currency),
+            currency: currency.code().to_owned(),
+            min_days: quote.method.min_days,
+            max_days: quote.method.max_days,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What is sent to orders, and what comes back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use shop_core::money::Currency;
+use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder, PlacedOrder};
+use uuid::Uuid;
+
+use crate::api::payments::PaymentBody;
+use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
+use crate::field::{Money, Nullable, Optional, Required};
+
+/// What turns the cart into an order.
+#[derive(Debug, Object)]
+pub(super) struct OrderRequest {
+    /// Where it goes; or `shipping_address_id`.
+    shipping_address: Optional<AddressRequest>,
+    /// Where it goes: an entry of one's own address book.
+    shipping_address_id: Optional<Uuid>,
+    /// The shipping address when it is left out.
+    billing_address: Nullable<AddressRequest>,
+    /// One of the cart's shipping options.
+    shipping_method_id: Required<Uuid>,
+    /// The `id` of one of the gateways.
+    payment_gateway: Required<String>,
+    /// Where news go; a guest must say it, a customer's own when it is left out.
+    email: Optional<String>,
+    /// What the buyer believes to pay in all: another total is refused.
+    expected_total: Optional<Money>,
+    /// At most 2,000 characters.
+    note: Optional<String>,
+}
+
+impl From<OrderRequest> for PlaceOrder {
+    fn from(request: OrderRequest) -> Self {
+        Self {
+            shipping_address: request.shipping_address.into_field(),
+            shipping_address_id: request.shipping_address_id.into_field(),
+            billing_address: request.billing_address.into_field(),
+            shipping_method_id: request.shipping_method_id.into_field(),
+            payment_gateway: request.payment_gateway.into(),
+            email: request.email.into(),
+            expected_total: request.expected_total.into_field(),
+            note: request.note.into(),
+        }
+    }
+}
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+        #[oai(rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
+        pub(super) enum $name {
+            $($variant,)+
+        }
+
+        impl From<orders::$name> for $name {
+            fn from(status: orders::$name) -> Self {
+                match status {
+                    $(orders::$name::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$name> for orders::$name {
+            fn from(status: $name) -> Self {
+                match status {
+                    $($name::$variant => Self::$variant,)+
+                }
+            }
+        }
+    )+};
+}
+
+statuses! {
+    /// What became of an order.
+    OrderStatus { Placed, Completed, Canceled }
+    /// Where the money of an order stands.
+    PaymentStatus { NotPaid, Authorized, PartiallyPaid, Paid, PartiallyRefunded, Refunded, Voided }
+    /// Where the parcels of an order stand.
+    FulfillmentStatus { Unfulfilled, PartiallyFulfilled, Fulfilled, PartiallyDelivered, Delivered }
+}
+
+/// An order: lines, names, prices and addresses as they were when it was placed.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Order")]
+pub(super) struct OrderBody {
+    id: Uuid,
+    /// Short and speakable, for people.
+    number: String,
+    /// What opens a guest's order, sent in `X-Order-Token`; only in the answer to the call that placed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<String>,
+    email: String,
+    customer_id: Option<Uuid>,
+    currency: String,
+    items: Vec<OrderItemBody>,
+    subtotal: Money,
+    discount_total: Money,
+    shipping_total: Money,
+    tax_total: Money,
+    total: Money,
+    amount_paid: Money,
+    amount_refunded: Money,
+    shipping_address: AddressBody,
+    billing_address: AddressBody,
+    shipping_method: ShippingMethodBody,
+    status: OrderStatus,
+    payment_status: PaymentStatus,
+    fulfillment_status: FulfillmentStatus,
+    payments: Vec<PaymentBody>,
+    shipments: Vec<ShipmentBody>,
+    note: String,
+    placed_at: DateTime<Utc>,
+    canceled_at: Option<DateTime<Utc>>,
+    version: i64,
+}
+
+/// One line of an order.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderItem")]
+pub(super) struct OrderItemBody {
+    id: Uuid,
+    product_id: Uuid,
+    variant_id: Uuid,
+    sku: String,
+    name: String,
+    options: BTreeMap<String, String>,
+    unit_price: Money,
+    quantity: i64,
+    discount: Money,
+    tax: Money,
+    line_total: Money,
+}
+
+/// How an order is shipped.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderShippingMethod")]
+pub(super) struct ShippingMethodBody {
+    id: Uuid,
+    name: String,
+    price: Money,
+}
+
+impl From<OrderView> for OrderBody {
+    fn from(view: OrderView) -> Self {
+        let OrderView { order, payments, shipments } = view;
+        let currency = order.currency;
+        let money = |amount| Money::new(amount, currency);
+        Self {
+            id: order.id.0,
+            number: order.number,
+            access_token: None,
+            email: order.email,
+            customer_id: order.customer_id.map(|id| id.0),
+            currency: currency.code().to_owned(),
+            items: order.items.into_iter().map(|item| OrderItemBody::new(item, currency)).collect(),
+            subtotal: money(order.subtotal),
+            discount_total: money(order.discount_total),
+            shipping_total: money(order.shipping_total),
+            tax_total: money(order.tax_total),
+            total: money(order.total),
+            amount_paid: money(order.amount_paid),
+            amount_refunded: money(order.amount_refunded),
+            shipping_address: order.shipping_address.into(),
+            billing_address: order.billing_address.into(),
+            shipping_method: ShippingMethodBody {
+                id: order.shipping_method.id.0,
+                name: order.shipping_method.name,
+                price: money(order.shipping_method.price),
+            },
+            status: order.status.into(),
+            payment_status: order.payment_status.into(),
+            fulfillment_status: order.fulfillment_status.into(),
+            payments: payments.into_iter().map(PaymentBody::from).collect(),
+            shipments: shipments.into_iter().map(ShipmentBody::from).collect(),
+            note: order.note,
+            placed_at: order.placed_at,
+            canceled_at: order.canceled_at,
+            version: order.version,
+        }
+    }
+}
+
+impl From<PlacedOrder> for OrderBody {
+    fn from(placed: PlacedOrder) -> Self {
+        let access_token = placed.access_token.map(|token| token.expose().to_owned());
+        Self { access_token, ..placed.view.into() }
+    }
+}
+
+impl OrderItemBody {
+    fn new(item: OrderItem, currency: Currency) -> Self {
+        Self {
+            id: item.id.0,
+            product_id: item.product_id.0,
+            variant_id: item.variant_id.0,
+            sku: item.sku,
+            name: item.name,
+            options: item.options,
+            unit_price: Money::new(item.unit_price, currency),
+            quantity: item.quantity,
+            discount: Money::new(item.discount, currency),
+            tax: Money::new(item.tax, currency),
+            line_total: Money::new(item.line_total, currency),
+        }
+    }
+}
+
+/// An entry of an order's timeline.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderHistoryEntry")]
+pub(super) struct HistoryBody {
+    at: DateTime<Utc>,
+    /// What happened, in a machine's word.
+    event: String,
+    /// Who did it: `customer`, `guest`, `staff`, `system` or `gateway`.
+    actor: String,
+    /// What happened, in a sentence.
+    detail: String,
+}
+
+impl From<HistoryEntry> for HistoryBody {
+    fn from(entry: HistoryEntry) -> Self {
+        Self { at: entry.at, event: entry.event, actor: entry.actor, detail: entry.detail }
+    }
+}

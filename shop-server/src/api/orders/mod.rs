@@ -1,0 +1,121 @@
+//! `/orders/`: what was agreed.
+
+mod bodies;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::field::Checks;
+use shop_core::id::OrderId;
+use shop_core::orders::OrderQuery;
+use uuid::Uuid;
+
+use super::Context;
+use super::paging::{self, Text};
+use crate::answer::{Answer, IdempotencyKey, List, Replayable, RequestUrl, Versioned};
+use crate::auth::{Caller, User};
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+use bodies::{FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
+
+/// What was agreed.
+pub struct Orders(pub(super) Context);
+
+/// A body with nothing in it: what is sent plays no role.
+#[derive(Debug, poem_openapi::Object)]
+#[oai(rename = "CancelOrderRequest")]
+struct CancelRequest {}
+
+#[OpenApi]
+impl Orders {
+    /// Turns the caller's cart into an order and closes the cart.
+    ///
+    /// Stock is reserved and the payment begun with it. A guest's order comes with the `access_token` that opens it.
+    #[oai(path = "/orders/", method = "post")]
+    async fn place(
+        &self,
+        caller: Caller,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<OrderRequest>,
+    ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
+        Ok(Replayable::from_outcome(placed, |placed| {
+            let version = placed.view.order.version;
+            Versioned::new(placed.into(), version)
+        }))
+    }
+
+    /// One's own orders, for staff everybody's; the newest first.
+    #[oai(path = "/orders/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        user: User,
+        url: RequestUrl,
+        status: Query<Optional<OrderStatus>>,
+        payment_status: Query<Optional<PaymentStatus>>,
+        fulfillment_status: Query<Optional<FulfillmentStatus>>,
+        /// The address of the order, whole; its case does not matter.
+        email: Text,
+        placed_after: Query<Optional<DateTime<Utc>>>,
+        placed_before: Query<Optional<DateTime<Utc>>>,
+        /// For staff: only their own.
+        mine: Query<Optional<bool>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `placed_at` or `total`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<OrderBody>>> {
+        let mut checks = Checks::new();
+        let query = OrderQuery {
+            status: checks.optional("status", status.0.into_field(), Ok),
+            payment_status: checks.optional("payment_status", payment_status.0.into_field(), Ok),
+            fulfillment_status: checks.optional("fulfillment_status", fulfillment_status.0.into_field(), Ok),
+            email: checks.optional("email", email.0.into(), Ok),
+            placed_after: checks.optional("placed_after", placed_after.0.into(), Ok),
+            placed_before: checks.optional("placed_before", placed_before.0.into(), Ok),
+            mine: checks.optional("mine", mine.0.into(), Ok).unwrap_or_default(),
+        };
+        checks.finish()?;
+        let request = paging::page(&page, &page_size, &cursor, paging::text(&ordering))?;
+        let orders = self.0.shop.orders().list(&user, query, &request).await?;
+        Ok(Answer(List::new(&url, &request, orders.map(OrderBody::from))))
+    }
+
+    /// One order, for its owner, staff, or the holder of a guest's `X-Order-Token`.
+    #[oai(path = "/orders/:id/", method = "get")]
+    async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Versioned<OrderBody>> {
+        let view = self.0.shop.orders().view(&caller, OrderId(id.0)).await?;
+        let version = view.order.version;
+        Ok(Versioned::new(view.into(), version))
+    }
+
+    /// The timeline of an order, oldest first.
+    #[oai(path = "/orders/:id/history/", method = "get")]
+    async fn history(&self, caller: Caller, id: Path<Uuid>) -> Result<Answer<Vec<HistoryBody>>> {
+        let history = self.0.shop.orders().history(&caller, OrderId(id.0)).await?;
+        Ok(Answer(history.into_iter().map(HistoryBody::from).collect()))
+    }
+
+    /// Calls an order off: releases its stock, voids or refunds what was taken.
+    #[oai(path = "/orders/:id/cancel/", method = "post")]
+    async fn cancel(
+        &self,
+        caller: Caller,
+        id: Path<Uuid>,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<CancelRequest>,
+    ) -> Result<Replayable<Versioned<OrderBody>>> {
+        let (_, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
+        Ok(Replayable::from_outcome(canceled, |view| {
+            let version = view.order.version;
+            Versioned::new(view.into(), version)
+        }))
+    }
+}
