@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::{Either, join_all, join3, select};
+use futures_util::future::{Either, join_all, join4, select};
 use futures_util::{StreamExt as _, stream};
 
 use super::model::{Content, Delivery, DeliveryStatus, Event, MAIL};
@@ -47,6 +47,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const SWEEPS_PER_FORGET: u32 = 60;
 /// The longest pause: another program may have written to the same storage without ringing our bell.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The shortest pause between two rounds: a busy shop rings with every order, and one look finds many.
+const BREATH: Duration = Duration::from_millis(20);
 /// The pause after the storage failed.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
@@ -160,14 +162,30 @@ impl<'a> Worker<'a> {
     {
         let sleep = &sleep;
         let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
+        let ring_all = || receivers.iter().for_each(|(_, bell)| bell.ring());
+        let relay_bell = Wake::default();
+        let pass_on = async {
+            loop {
+                self.shop.wake().wait().await;
+                relay_bell.ring();
+                ring_all();
+            }
+        };
+        // Nobody waits for what has no receiver.
+        let relay_breath = if self.shop.subscribers().is_empty() { MAX_PAUSE } else { BREATH };
         let relay = async {
             loop {
-                let relayed = self.relay().await;
-                for (_, bell) in &receivers {
-                    bell.ring();
-                }
-                let pause = relayed.map_or_else(|error| troubled(&error, "relay events"), |_| MAX_PAUSE);
-                either(self.shop.wake().wait(), sleep(pause)).await;
+                let pause = match self.relay().await {
+                    Ok(relayed) => {
+                        if relayed > 0 {
+                            ring_all();
+                        }
+                        MAX_PAUSE
+                    }
+                    Err(error) => troubled(&error, "relay events"),
+                };
+                sleep(relay_breath).await;
+                either(relay_bell.wait(), sleep(pause)).await;
             }
         };
         let deliver = join_all(receivers.iter().map(|(receiver, bell)| async move {
@@ -176,6 +194,7 @@ impl<'a> Worker<'a> {
                     Ok(pause) => pause,
                     Err(error) => troubled(&error, "deliver"),
                 };
+                sleep(BREATH).await;
                 either(bell.wait(), sleep(pause)).await;
             }
         }));
@@ -192,7 +211,7 @@ impl<'a> Worker<'a> {
                 }
             }
         };
-        let _: ((), Vec<()>, ()) = join3(relay, deliver, keep_house).await;
+        let _: ((), (), Vec<()>, ()) = join4(pass_on, relay, deliver, keep_house).await;
     }
 
     fn receivers(self) -> Vec<Receiver<'a>> {
@@ -238,8 +257,7 @@ impl<'a> Worker<'a> {
             return Ok(MAX_PAUSE);
         };
         let pause = (due_at - self.shop.moment().now()).to_std().unwrap_or_default();
-        // Never at once: something that is due and was not claimed is in somebody else's hands.
-        Ok(pause.clamp(Duration::from_millis(50), MAX_PAUSE))
+        Ok(pause.min(MAX_PAUSE))
     }
 
     /// Claims some of what is due to a receiver and delivers it; `patience` ends when a delivery has failed.

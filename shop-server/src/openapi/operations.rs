@@ -31,7 +31,7 @@ pub(super) fn process(root: &mut Value) {
             headers(operation);
             media_types(operation);
             let staff = security(operation);
-            errors(operation, staff);
+            errors(operation, staff, refusals(method, path));
             name(operation, method, path, collections.contains(path), &mut taken);
         }
     }
@@ -117,7 +117,17 @@ fn security(operation: &mut Map<String, Value>) -> bool {
     staff
 }
 
-fn errors(operation: &mut Map<String, Value>, staff: bool) {
+/// What no rule can see: routes that judge by what is in the body who somebody is.
+fn refusals(method: &str, path: &str) -> &'static [u16] {
+    match (method, path) {
+        ("post", "/accounts/login/" | "/accounts/token/") => &[401, 403],
+        ("post", "/accounts/token/refresh/" | "/accounts/token/verify/" | "/accounts/logout/") => &[401],
+        ("patch", "/accounts/users/{id}/") => &[409],
+        _ => &[],
+    }
+}
+
+fn errors(operation: &mut Map<String, Value>, staff: bool, refusals: &[u16]) {
     let parameters: Vec<(String, String)> = operation
         .get("parameters")
         .and_then(Value::as_array)
@@ -132,6 +142,7 @@ fn errors(operation: &mut Map<String, Value>, staff: bool) {
     let body = operation.contains_key("requestBody");
     let secured = operation.get("security").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     let mut statuses = BTreeSet::from([429, 503]);
+    statuses.extend(refusals);
     if secured {
         statuses.insert(401);
     }

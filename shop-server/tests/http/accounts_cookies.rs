@@ -131,6 +131,9 @@ async fn outside_cookie_mode_cookies_are_nothing() {
     let person = shop.customer("ada").await;
     let answer = shop.post("/accounts/login/", None, &json!({"email": person.email, "password": PASSWORD})).await;
     assert_eq!(answer.header("set-cookie"), None);
+    let listed = shop.call_with("GET", "/accounts/user/", &[ORIGIN], &Value::Null).await;
+    assert_eq!(listed.header("access-control-allow-origin"), Some(ORIGIN.1));
+    assert_eq!(listed.header("access-control-allow-credentials"), None);
     let jar = Jar(vec![("access".to_owned(), person.access), ("refresh".to_owned(), person.refresh)]);
     refused(&send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await, 401, "not_authenticated");
     let refresh = send(&shop, "POST", "/accounts/token/refresh/", &jar, &[], &Value::Null).await;

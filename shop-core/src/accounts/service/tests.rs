@@ -93,7 +93,7 @@ fn from_registration_to_a_session_that_identifies() {
 }
 
 #[test]
-fn a_known_and_an_unknown_address_cost_the_same_hashes_and_commits() {
+fn a_known_and_an_unknown_address_cost_the_same_hashes() {
     let world = world();
     world.customer("ada");
     let cost = |call: &dyn Fn()| {
