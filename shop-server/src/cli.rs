@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use shop_core::error::BoxError;
 
 use crate::api::Api;
+use crate::config::Config;
 use crate::openapi::Document;
+use crate::superuser::Answers;
+use crate::{commands, logging};
 
 /// The shop as one binary: configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -55,22 +59,56 @@ pub enum Command {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Openapi { yaml } => openapi(yaml),
-        _ => Err("this build has no storage yet".to_owned()),
+        command => run(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             // Nobody is left to tell when even this cannot be written.
-            let _ = writeln!(std::io::stderr(), "shop-server: {why}");
+            let _ = writeln!(std::io::stderr(), "shop-server: {}", chain(&*why));
             ExitCode::FAILURE
         }
     }
 }
 
-fn openapi(yaml: bool) -> Result<(), String> {
+/// Everything that needs the configuration.
+fn run(command: Command) -> Result<(), BoxError> {
+    let config = Config::load()?;
+    logging::start(config.debug);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match command {
+        Command::Serve => runtime.block_on(commands::serve(&config)),
+        Command::Migrate => runtime.block_on(commands::migrate(&config)),
+        Command::Createsuperuser { email, noinput } => {
+            let answers = Answers::gather(email, !noinput)?;
+            runtime.block_on(commands::create_superuser(&config, answers))
+        }
+        Command::Backup { file } => commands::backup(&config, &file),
+        Command::Check => runtime.block_on(commands::check(&config)),
+        Command::Openapi { yaml } => openapi(yaml),
+        Command::Demo => Err("this build has no sample shop yet".into()),
+    }
+}
+
+/// An error with its causes, each once.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn openapi(yaml: bool) -> Result<(), BoxError> {
     let document = Document::of::<Api>();
     let text = if yaml { document.yaml() } else { document.json() };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|why| why.to_string())
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 #[cfg(test)]

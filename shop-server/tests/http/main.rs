@@ -11,6 +11,8 @@ mod cart;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod infrastructure;
 #[cfg(test)]
 mod inventory;

@@ -5,12 +5,12 @@ use poem_openapi::param::{Path, Query};
 use shop_core::accounts::{UserFilter, UserSort};
 use shop_core::field::Checks;
 use shop_core::id::UserId;
-use shop_core::page::PageRequest;
 use uuid::Uuid;
 
 use super::bodies::{ProfileRequest, StandingRequest, UserBody};
 use crate::answer::{Answer, List, RequestUrl};
 use crate::api::Context;
+use crate::api::paging::{self, Text};
 use crate::auth::{Staff, User};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
@@ -41,30 +41,23 @@ impl People {
         staff: Staff,
         url: RequestUrl,
         /// Text that the address, the username or a name contains.
-        search: Query<Optional<String>>,
+        search: Text,
         is_active: Query<Optional<bool>>,
         is_staff: Query<Optional<bool>>,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
         /// `date_joined` or `email`, with `-` for descending.
-        ordering: Query<Optional<String>>,
+        ordering: Text,
     ) -> Result<Answer<List<UserBody>>> {
         let mut checks = Checks::new();
         let filter = UserFilter {
-            search: search.0.0.given().cloned(),
+            search: paging::text(&search).map(str::to_owned),
             is_active: checks.optional("is_active", is_active.0.0, Ok),
             is_staff: checks.optional("is_staff", is_staff.0.0, Ok),
         };
         checks.finish()?;
-        let text = |parameter: &'_ Query<Optional<String>>| parameter.0.0.given().cloned();
-        let (page, page_size, cursor, ordering) = (text(&page), text(&page_size), text(&cursor), text(&ordering));
-        let request = PageRequest::<UserSort>::parse(
-            page.as_deref(),
-            page_size.as_deref(),
-            cursor.as_deref(),
-            ordering.as_deref(),
-        )?;
+        let request = paging::page::<UserSort>(&page, &page_size, &cursor, paging::text(&ordering))?;
         let users = self.0.shop.accounts().list(&staff, filter, &request).await?;
         Ok(Answer(List::new(&url, &request, users.map(UserBody::from))))
     }

@@ -124,14 +124,12 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Connection {
-        Connection { stream: TcpStream::connect(self.address).await.unwrap(), read: Vec::new() }
+        Connection::open(self.address).await
     }
 
     /// One request on a connection of its own.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut connection = self.connect().await;
-        connection.request(method, path, headers, body).await;
-        connection.answer(method == "HEAD").await
+        send_to(self.address, method, path, headers, body).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -148,6 +146,19 @@ impl Server {
     }
 }
 
+/// One request to any server on a connection of its own.
+pub(crate) async fn send_to(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
+    let mut connection = Connection::open(address).await;
+    connection.request(method, path, headers, body).await;
+    connection.answer(method == "HEAD").await
+}
+
 /// One connection, byte for byte.
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
@@ -155,6 +166,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    async fn open(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+    }
+
     pub(crate) async fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
         let mut text = format!("{method} {path} HTTP/1.1\r\nHost: shop.test\r\n");
         for &(name, value) in headers {
