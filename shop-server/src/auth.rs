@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | [`Caller`] | anybody | 401 for a token that is not valid |
 //! | [`Guest`] | anybody, and nobody is known but the holder of a cart's token | |
+//! | [`Buyer`] | signed-in people, and guests who hold an order's token | 401 |
 //! | [`User`] | signed-in people | 401 |
 //! | [`Staff`] | staff | 401, 403 |
 //!
@@ -21,6 +22,7 @@ use poem::http::{HeaderMap, header};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use shop_core::orders::operations::identified;
 use shop_core::shop::Tokens;
 use shop_core::{Actor, Error, Shop};
 
@@ -36,6 +38,10 @@ pub struct Caller(pub Actor);
 /// `Authorization` header nor a cookie is looked at.
 #[derive(Debug, Clone)]
 pub struct Guest(pub Actor);
+
+/// Somebody who may have an order: a signed-in person, or a guest who holds the token of one.
+#[derive(Debug, Clone)]
+pub struct Buyer(pub Actor);
 
 /// A signed-in person.
 #[derive(Debug, Clone)]
@@ -91,6 +97,7 @@ macro_rules! extractors {
 extractors! {
     Caller, schemes: [BEARER, CART_TOKEN, ORDER_TOKEN], public: true, identify: anybody, judge: |_| Ok(());
     Guest, schemes: [CART_TOKEN], public: true, identify: guest, judge: |_| Ok(());
+    Buyer, schemes: [BEARER, ORDER_TOKEN], public: false, identify: anybody, judge: identified;
     User, schemes: [BEARER], public: false, identify: somebody, judge: |actor| actor.require_user().map(drop);
     Staff, schemes: [STAFF], public: false, identify: somebody, judge: Actor::require_staff;
 }

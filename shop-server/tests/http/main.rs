@@ -17,7 +17,13 @@ mod infrastructure;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod payments;
+#[cfg(test)]
+mod shipping;
 #[cfg(test)]
 mod slow_senders;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
 use crate::api::Context;
 use crate::api::paging::{self, Text, text};
-use crate::auth::{Caller, Staff};
+use crate::auth::{Buyer, Caller, Staff};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
@@ -63,20 +63,20 @@ impl Payments {
     #[oai(path = "/payments/", method = "post")]
     async fn begin(
         &self,
-        caller: Caller,
+        buyer: Buyer,
         idempotency_key: IdempotencyKey,
         body: JsonBody<AttemptRequest>,
     ) -> Result<Replayable<Created<PaymentBody>>> {
         let (request, raw) = body.into_parts();
         let key = idempotency_key.of(&raw)?;
-        let payment = self.0.shop.payments().begin(&caller, request.into(), key.as_ref()).await?;
+        let payment = self.0.shop.payments().begin(&buyer, request.into(), key.as_ref()).await?;
         Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
     }
 
     /// One payment, for the owner of its order and staff.
     #[oai(path = "/payments/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
-        Ok(Answer(self.0.shop.payments().get(&caller, PaymentId(id.0)).await?.into()))
+    async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
+        Ok(Answer(self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?.into()))
     }
 
     /// Takes the money; for `manual` payments, records that it was received.

@@ -1,0 +1,210 @@
+//! Every operation of the served document, tried by nobody, by another customer and by staff on the things of one
+//! customer. An operation that the table does not know fails the test, and so does a row that no operation has.
+//!
+//! The bodies are empty objects: who may not call is refused whatever they send, and who may gets at most as far as
+//! a refusal of the body. So the table says who passes, and the tests of the domains say what happens then.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{TestShop, order};
+
+/// Method, path, and the status for nobody, for another customer, and for staff.
+type Row = (&'static str, &'static str, u16, u16, u16);
+
+const TABLE: &[Row] = &[
+    // accounts
+    ("POST", "/accounts/register/", 400, 400, 400),
+    ("POST", "/accounts/verify-otp/", 400, 400, 400),
+    ("POST", "/accounts/resend-otp/", 400, 400, 400),
+    ("POST", "/accounts/login/", 400, 400, 400),
+    ("POST", "/accounts/token/", 400, 400, 400),
+    ("POST", "/accounts/token/refresh/", 400, 400, 400),
+    ("POST", "/accounts/token/verify/", 400, 400, 400),
+    ("POST", "/accounts/logout/", 400, 400, 400),
+    ("POST", "/accounts/change-password/", 401, 400, 400),
+    ("POST", "/accounts/request-reset-email/", 400, 400, 400),
+    ("POST", "/accounts/password-reset-confirm/{uidb64}/{token}/", 400, 400, 400),
+    ("GET", "/accounts/user/", 401, 200, 200),
+    ("PATCH", "/accounts/user/", 401, 200, 200),
+    ("GET", "/accounts/users/", 401, 403, 200),
+    ("GET", "/accounts/users/{id}/", 401, 403, 200),
+    ("PATCH", "/accounts/users/{id}/", 401, 403, 200),
+    // catalog
+    ("GET", "/catalog/products/", 200, 200, 200),
+    ("POST", "/catalog/products/", 401, 403, 400),
+    ("GET", "/catalog/products/{id}/", 200, 200, 200),
+    ("PUT", "/catalog/products/{id}/", 401, 403, 400),
+    ("PATCH", "/catalog/products/{id}/", 401, 403, 200),
+    ("DELETE", "/catalog/products/{id}/", 401, 403, 204),
+    ("GET", "/catalog/categories/", 200, 200, 200),
+    ("POST", "/catalog/categories/", 401, 403, 400),
+    ("GET", "/catalog/categories/{id}/", 200, 200, 200),
+    ("PUT", "/catalog/categories/{id}/", 401, 403, 400),
+    ("PATCH", "/catalog/categories/{id}/", 401, 403, 200),
+    ("DELETE", "/catalog/categories/{id}/", 401, 403, 204),
+    // inventory
+    ("GET", "/inventory/locations/", 401, 403, 200),
+    ("POST", "/inventory/locations/", 401, 403, 400),
+    ("GET", "/inventory/locations/{id}/", 401, 403, 200),
+    ("PUT", "/inventory/locations/{id}/", 401, 403, 400),
+    ("PATCH", "/inventory/locations/{id}/", 401, 403, 200),
+    ("DELETE", "/inventory/locations/{id}/", 401, 403, 409),
+    ("GET", "/inventory/stock/", 401, 403, 200),
+    ("GET", "/inventory/stock/{variant_id}/", 401, 403, 200),
+    ("PATCH", "/inventory/stock/{variant_id}/", 401, 403, 200),
+    ("POST", "/inventory/adjustments/", 401, 403, 400),
+    ("POST", "/inventory/transfers/", 401, 403, 400),
+    ("GET", "/inventory/movements/", 401, 403, 200),
+    ("GET", "/inventory/reservations/", 401, 403, 200),
+    // cart: nobody without a token has none, and everybody else their own
+    ("POST", "/cart/", 201, 200, 200),
+    ("GET", "/cart/", 404, 200, 200),
+    ("DELETE", "/cart/", 404, 200, 200),
+    ("POST", "/cart/items/", 400, 400, 400),
+    ("PATCH", "/cart/items/{id}/", 400, 400, 400),
+    ("DELETE", "/cart/items/{id}/", 404, 404, 404),
+    ("GET", "/cart/shipping-options/", 404, 400, 400),
+    // orders
+    ("POST", "/orders/", 404, 400, 400),
+    ("GET", "/orders/", 401, 200, 200),
+    ("GET", "/orders/{id}/", 401, 404, 200),
+    ("GET", "/orders/{id}/history/", 401, 404, 200),
+    ("POST", "/orders/{id}/cancel/", 401, 404, 200),
+    // payments
+    ("GET", "/payments/gateways/", 200, 200, 200),
+    ("GET", "/payments/", 401, 403, 200),
+    ("POST", "/payments/", 401, 400, 400),
+    ("GET", "/payments/{id}/", 401, 404, 200),
+    ("POST", "/payments/{id}/capture/", 401, 403, 200),
+    ("POST", "/payments/{id}/void/", 401, 403, 409),
+    ("POST", "/payments/{id}/refunds/", 401, 403, 201),
+    // shipping
+    ("GET", "/shipping/addresses/", 401, 200, 200),
+    ("POST", "/shipping/addresses/", 401, 400, 400),
+    ("GET", "/shipping/addresses/{id}/", 401, 404, 404),
+    ("PUT", "/shipping/addresses/{id}/", 401, 404, 404),
+    ("PATCH", "/shipping/addresses/{id}/", 401, 404, 404),
+    ("DELETE", "/shipping/addresses/{id}/", 401, 404, 404),
+    ("GET", "/shipping/zones/", 401, 403, 200),
+    ("POST", "/shipping/zones/", 401, 403, 400),
+    ("GET", "/shipping/zones/{id}/", 401, 403, 200),
+    ("PUT", "/shipping/zones/{id}/", 401, 403, 400),
+    ("PATCH", "/shipping/zones/{id}/", 401, 403, 200),
+    ("DELETE", "/shipping/zones/{id}/", 401, 403, 409),
+    ("GET", "/shipping/methods/", 200, 200, 200),
+    ("POST", "/shipping/methods/", 401, 403, 400),
+    ("GET", "/shipping/methods/{id}/", 200, 200, 200),
+    ("PUT", "/shipping/methods/{id}/", 401, 403, 400),
+    ("PATCH", "/shipping/methods/{id}/", 401, 403, 200),
+    ("DELETE", "/shipping/methods/{id}/", 401, 403, 204),
+    ("GET", "/shipping/shipments/", 401, 403, 200),
+    ("POST", "/shipping/shipments/", 401, 403, 400),
+    ("GET", "/shipping/shipments/{id}/", 401, 403, 200),
+    ("PATCH", "/shipping/shipments/{id}/", 401, 403, 200),
+    ("POST", "/shipping/shipments/{id}/events/", 401, 403, 400),
+    ("GET", "/shipping/track/{tracking_number}/", 200, 200, 200),
+];
+
+/// The things of one customer, and of the shop, by the beginning of their paths.
+type Things = Vec<(&'static str, String)>;
+
+/// Everything that a path of the document can name, each there once.
+async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
+    let id = |value: &Value| value["id"].as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
+    let goods = shop.product("SHIRT", "10.00", 5).await;
+    let method = shop.shipping_method(&["GB"], "0").await;
+    let zone = shop.get("/shipping/zones/", Some(staff)).await.json()["results"][0].clone();
+    let location = shop.get("/inventory/locations/", Some(staff)).await.json()["results"][0].clone();
+    let category = shop.post("/catalog/categories/", Some(staff), &json!({"name": "Clothes"})).await.json();
+    let mut address = order(&method)["shipping_address"].clone();
+    address["is_default"] = true.into();
+    let address = shop.post("/shipping/addresses/", Some(ada), &address).await.json();
+    let line = json!({"sku": goods.sku});
+    shop.post("/cart/items/", Some(ada), &line).await;
+    let placed = shop.post("/orders/", Some(ada), &order(&method)).await.json();
+    let cart = shop.post("/cart/items/", Some(ada), &line).await.json();
+    let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
+    let parcel = shop.post("/shipping/shipments/", Some(staff), &parcel).await.json();
+    let me = shop.get("/accounts/user/", Some(ada)).await.json();
+    vec![
+        ("/accounts/users/", id(&me)),
+        ("/catalog/products/", goods.product_id),
+        ("/catalog/categories/", id(&category)),
+        ("/inventory/locations/", id(&location)),
+        ("/inventory/stock/", goods.variant_id),
+        ("/cart/items/", id(&cart["items"][0])),
+        ("/orders/", id(&placed)),
+        ("/payments/", id(&placed["payments"][0])),
+        ("/shipping/addresses/", id(&address)),
+        ("/shipping/zones/", id(&zone)),
+        ("/shipping/methods/", method),
+        ("/shipping/shipments/", id(&parcel)),
+        ("/shipping/track/", "RM-1".to_owned()),
+    ]
+}
+
+/// The path with something real in each of its parameters.
+fn fill(path: &str, things: &Things) -> String {
+    if path.starts_with("/accounts/password-reset-confirm/") {
+        return "/accounts/password-reset-confirm/MQ/token/".to_owned();
+    }
+    let Some((before, rest)) = path.split_once('{') else { return path.to_owned() };
+    let (_, after) = rest.split_once('}').unwrap();
+    let (_, thing) =
+        things.iter().find(|(prefix, _)| *prefix == before).unwrap_or_else(|| panic!("no thing for {path}"));
+    format!("{before}{thing}{after}")
+}
+
+#[tokio::test]
+async fn the_table_knows_every_operation_and_no_other() {
+    let shop = TestShop::start().await;
+    let document = shop.get("/openapi.json", None).await.json();
+    let mut served = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys().filter(|method| *method != "parameters") {
+            served.insert((method.to_ascii_uppercase(), path.clone()));
+        }
+    }
+    let known: BTreeSet<_> =
+        TABLE.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(known.len(), TABLE.len(), "a row stands twice");
+    let unknown: Vec<_> = served.difference(&known).collect();
+    assert!(unknown.is_empty(), "operations that the table does not know: {unknown:#?}");
+    let gone: Vec<_> = known.difference(&served).collect();
+    assert!(gone.is_empty(), "rows that no operation has: {gone:#?}");
+}
+
+#[tokio::test]
+async fn who_may_not_is_refused_and_who_may_is_not() {
+    let shop = TestShop::start().await;
+    let (ada, bob) = (shop.customer("ada").await.access, shop.customer("bob").await.access);
+    let staff = shop.staff("eve").await.access;
+    let things = things(&shop, &ada, &staff).await;
+    let mut wrong = Vec::new();
+    let mut attempt = async |row: &Row, who: &str, access: Option<&str>, expected: u16| {
+        let (method, path, ..) = row;
+        let body = if matches!(*method, "GET" | "DELETE") { Value::Null } else { json!({}) };
+        let answer = shop.call(method, &fill(path, &things), access, &body).await;
+        if answer.status != expected {
+            wrong.push(format!("{method} {path} by {who}: {} instead of {expected}: {}", answer.status, answer.body));
+        }
+        if answer.status >= 400 {
+            // Every refusal is a whole problem.
+            answer.code();
+        }
+    };
+    for row in TABLE {
+        attempt(row, "nobody", None, row.2).await;
+        attempt(row, "another customer", Some(&bob), row.3).await;
+    }
+    // Staff come last, since what they may do is done; and what ends a thing after all else.
+    let ends = |(method, path, ..): &&Row| *method == "DELETE" || path.ends_with("/cancel/");
+    let (ends, others): (Vec<_>, Vec<_>) = TABLE.iter().partition(ends);
+    for row in others.into_iter().chain(ends) {
+        attempt(row, "staff", Some(&staff), row.4).await;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+}
