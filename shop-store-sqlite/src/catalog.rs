@@ -249,6 +249,11 @@ fn put_variants(connection: &Connection, product: &Product) -> Applied {
         if let Err(error) = done {
             return Err(taken_variant(connection, variant, known.contains_key(&variant.id.0), error));
         }
+        if known.get(&variant.id.0).is_some_and(|sku| *sku != variant.sku) {
+            // Its levels are found by the new sku from now on.
+            let sql = "UPDATE stock_levels SET sku = ?2 WHERE variant_id = ?1";
+            record::execute(connection, sql, &[&id(variant.id), &variant.sku])?;
+        }
     }
     Ok(())
 }

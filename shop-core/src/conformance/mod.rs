@@ -242,6 +242,7 @@ macro_rules! __conformance_cases {
             ]
             stock: [
                 levels_are_added_once,
+                levels_follow_a_new_sku,
                 a_delta_is_judged_where_it_is_written,
                 a_delta_needs_its_level,
                 settings_keep_the_counts,

@@ -2,11 +2,12 @@
 
 use crate::batch::{Conflict, Entity, Require, Unique, Write};
 use crate::id::LocationId;
-use crate::inventory::{InventoryWrite, StockDelta, StockLevel, StockSettings};
+use crate::inventory::{InventoryWrite, StockDelta, StockFilter, StockLevel, StockSettings};
+use crate::page::PageRequest;
 
 use super::fixtures::tracked_level;
 use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
-use super::rows::insert;
+use super::rows::{insert, next, update};
 
 pub(super) fn add(level: &StockLevel) -> Write {
     InventoryWrite::InsertLevel(level.clone()).into()
@@ -50,6 +51,23 @@ pub(super) async fn levels_are_added_once(mut lab: Lab) -> CaseResult {
     let lost = StockLevel { location_id: nowhere, ..plain };
     refused(lab.commit([add(&lost)]).await, Conflict::Stale(Entity::Location, nowhere.0))?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![level])
+}
+
+pub(super) async fn levels_follow_a_new_sku(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let level = tracked_level(&world.product, &world.variant(), &world.location, 3);
+    accepted(lab.commit([add(&level)]).await)?;
+    let renamed = next(&world.product, |product| {
+        for variant in &mut product.variants {
+            variant.sku.push_str("-new");
+        }
+    });
+    accepted(lab.commit([update(&renamed)]).await)?;
+    let sku = format!("{}-new", level.sku);
+    let level = StockLevel { sku: sku.clone(), ..level };
+    same(&level_of(&lab, &level).await?, &Some(level.clone()))?;
+    let filter = StockFilter { sku: Some(sku), ..StockFilter::default() };
+    same(&lab.store.list_stock(&filter, &PageRequest::default()).await?.items, &vec![level])
 }
 
 /// The rule of [`StockDelta`], row by row: the counts and flags before, the delta, and whether it passes.

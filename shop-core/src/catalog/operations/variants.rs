@@ -37,16 +37,14 @@ pub(super) fn merge(
     }
     check_stored_combinations(&mut checks, options, &merged);
     checks.finish()?;
-    for (variant, found) in merged.iter().zip(&matched) {
-        // A sku of this product that another of its variants has is not free either, archived or not.
-        let taken = |other: &&Variant| other.sku == variant.sku && found.is_none_or(|found| found.id != other.id);
-        if stored.iter().any(|other| taken(&other)) {
-            return Err(Error::AlreadyExists { field: "sku" });
-        }
-    }
     let kept: HashSet<_> = merged.iter().map(|variant| variant.id).collect();
     let archived = stored.iter().filter(|variant| !kept.contains(&variant.id));
     merged.extend(archived.map(|variant| Variant { archived: true, ..variant.clone() }));
+    // Two may swap their skus; but no sku is free while another variant keeps it, archived or not.
+    let mut skus = HashSet::new();
+    if !merged.iter().all(|variant| skus.insert(variant.sku.as_str())) {
+        return Err(Error::AlreadyExists { field: "sku" });
+    }
     Ok(merged)
 }
 

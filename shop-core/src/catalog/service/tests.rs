@@ -185,6 +185,23 @@ fn a_list_of_variants_is_matched_by_id_then_sku_and_the_rest_is_archived() {
 }
 
 #[test]
+fn skus_within_a_product_are_swapped_but_not_shared() {
+    let world = world();
+    let with = |size: &str, sku: &str| VariantInput { sku: sku.into(), ..sized(size, "10") };
+    let view = create(&world, shirt(vec![with("S", "A"), with("M", "B")])).unwrap();
+    let ids: Vec<_> = view.product.variants.iter().map(|variant| variant.id).collect();
+    let renamed =
+        |index: usize, sku: &str| VariantInput { id: ids[index].into(), sku: sku.into(), ..Default::default() };
+    let change = |variants: Vec<VariantInput>| {
+        update(&world, &view, ProductInput { variants: variants.into(), ..ProductInput::default() })
+    };
+    let swapped = change(vec![renamed(0, "B"), renamed(1, "A")]).unwrap();
+    assert_eq!(swapped.variants().map(|(variant, _)| variant.sku.as_str()).collect::<Vec<_>>(), ["B", "A"]);
+    let shared = change(vec![renamed(0, "A")]);
+    assert!(matches!(shared, Err(Error::AlreadyExists { field: "sku" })), "the archived one keeps its own");
+}
+
+#[test]
 fn the_fields_of_the_product_speak_of_its_one_variant() {
     let world = world();
     let view = create(&world, ProductInput { sku: "TEA".into(), stock: 2.into(), ..tea("4.50") }).unwrap();
