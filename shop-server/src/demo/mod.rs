@@ -220,6 +220,7 @@ mod tests {
         let staff = shop.accounts().list(&system, UserFilter::default(), &PageRequest::default()).await.unwrap();
         assert_eq!(staff.total, Some(1));
         assert!(fill(&shop, &SystemRandom).await.unwrap().is_none(), "it fills an empty shop only");
+        assert_eq!(shop.check().await.unwrap().len(), 0, "the books are right");
     }
 
     #[tokio::test]
