@@ -77,7 +77,7 @@ fn run(command: Command) -> Result<(), BoxError> {
     logging::start(config.debug);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match command {
-        Command::Serve => runtime.block_on(commands::serve(&config)),
+        Command::Serve => runtime.block_on(commands::serve(&config, false)),
         Command::Migrate => runtime.block_on(commands::migrate(&config)),
         Command::Createsuperuser { email, noinput } => {
             let answers = Answers::gather(email, !noinput)?;
@@ -86,7 +86,7 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Backup { file } => commands::backup(&config, &file),
         Command::Check => runtime.block_on(commands::check(&config)),
         Command::Openapi { yaml } => openapi(yaml),
-        Command::Demo => Err("this build has no sample shop yet".into()),
+        Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }
 }
 

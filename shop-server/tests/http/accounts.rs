@@ -386,11 +386,10 @@ async fn tries_are_limited_by_account() {
 }
 
 #[tokio::test]
-async fn a_guests_cart_comes_along_at_sign_in() {
+async fn a_cart_token_that_opens_nothing_keeps_nobody_out() {
     let shop = TestShop::start().await;
     let ada = shop.customer("ada").await;
     let body = json!({"email": ada.email, "password": PASSWORD});
-    // A token that opens nothing is as good as none.
     let answer = shop.call_with("POST", "/accounts/login/", &[("X-Cart-Token", "nonsense")], &body).await;
     assert_eq!(answer.status, 200);
 }

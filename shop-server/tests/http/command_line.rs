@@ -51,7 +51,11 @@ struct Running {
 
 impl Running {
     fn start(folder: &Folder) -> Self {
-        let mut child = folder.command(&[]).spawn().unwrap();
+        Self::start_as(folder, &[])
+    }
+
+    fn start_as(folder: &Folder, arguments: &[&str]) -> Self {
+        let mut child = folder.command(arguments).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = loop {
             let line = lines.next().expect("the server ended").unwrap();
@@ -126,6 +130,28 @@ async fn a_server_keeps_what_it_acknowledged_and_ends_well() {
     let checked = folder.run(&["check"], None);
     assert!(checked.status.success(), "{checked:?}");
     assert!(Path::new(&folder.0).join("copy.sqlite3").exists());
+}
+
+#[tokio::test]
+async fn a_demo_is_filled_once_and_prints_who_runs_it() {
+    let folder = Folder::new();
+    let mut server = Running::start_as(&folder, &["demo"]);
+    let count = async |server: &Running| {
+        send_to(server.address, "GET", "/catalog/products/?page_size=1", &[], "").await.json()["count"].clone()
+    };
+    assert_eq!(count(&server).await, 50);
+    let mut said = String::new();
+    BufReader::new(server.child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let password = said.trim().rsplit(' ').next().unwrap();
+    let body = json!({"email": "staff@example.com", "password": password}).to_string();
+    let headers = [("Content-Type", "application/json")];
+    let login = send_to(server.address, "POST", "/accounts/login/", &headers, &body).await;
+    assert_eq!((login.status, &login.json()["user"]["is_staff"]), (200, &json!(true)), "{said}");
+    assert!(server.stop());
+
+    let server = Running::start_as(&folder, &["demo"]);
+    assert_eq!(count(&server).await, 50);
+    assert!(server.stop());
 }
 
 #[test]
