@@ -29,10 +29,13 @@ const PASSWORD: &str = "correct horse battery staple";
 const TRACKING_NUMBER: &str = "RM123456789GB";
 
 fn main() -> Result<()> {
-    let given = std::env::args_os().nth(1).map(PathBuf::from);
+    run(std::env::args_os().nth(1).map(PathBuf::from).as_deref())
+}
+
+fn run(given: Option<&Path>) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("embedded_shop-{}", std::process::id()));
-    let file = if let Some(file) = &given {
-        file.clone()
+    let file = if let Some(file) = given {
+        file.to_owned()
     } else {
         std::fs::create_dir_all(&folder)?;
         folder.join("shop.sqlite3")
@@ -227,4 +230,12 @@ async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: Order
 #[expect(clippy::print_stdout, reason = "this program tells a story")]
 fn tell(what: &str) {
     println!("{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_story_goes_as_told() {
+        super::run(None).unwrap();
+    }
 }

@@ -21,6 +21,8 @@ mod operations;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod orders_races;
+#[cfg(test)]
 mod payments;
 #[cfg(test)]
 mod shipping;
