@@ -71,26 +71,24 @@ pub fn settle(
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Order {
-    let was_unpaid = matches!(
-        order.payment_status,
-        PaymentStatus::NotPaid | PaymentStatus::Authorized | PaymentStatus::PartiallyPaid | PaymentStatus::Voided
-    );
+    // Whether the whole price came, whatever of it went back since.
+    let was_paid = order.amount_paid >= order.total;
     order.amount_paid = sum(payments.iter().map(|payment| payment.amount_captured));
     order.amount_refunded = sum(payments.iter().map(|payment| payment.amount_refunded));
     order.payment_status = payment_status(&order, payments);
     order.fulfillment_status = fulfillment_status(&order, shipments);
-    if matches!(order.payment_status, PaymentStatus::Paid | PaymentStatus::Authorized) {
+    let paid = order.amount_paid >= order.total;
+    if paid || order.payment_status == PaymentStatus::Authorized {
         order.hold_until = None;
     }
-    let completes = order.status == OrderStatus::Placed
-        && order.payment_status == PaymentStatus::Paid
-        && order.fulfillment_status == FulfillmentStatus::Delivered;
+    let completes =
+        order.status == OrderStatus::Placed && paid && order.fulfillment_status == FulfillmentStatus::Delivered;
     if completes {
         order.status = OrderStatus::Completed;
     }
     order.version += 1;
     batch.write(OrdersWrite::Order(Change::Update(order.clone())));
-    if was_unpaid && order.payment_status == PaymentStatus::Paid {
+    if paid && !was_paid {
         batch.event(moment, EventKind::OrderPaid, order.id, event_data(&order));
     }
     if completes {
@@ -238,8 +236,17 @@ mod tests {
 
         let mut batch = Batch::new(&mut moment);
         let parcels = [shipment(&placed, ShipmentStatus::Delivered, &[2])];
-        let done = settle(after, &paid, &parcels, &mut moment, &mut batch);
+        let done = settle(after.clone(), &paid, &parcels, &mut moment, &mut batch);
         assert_eq!((done.status, kinds(&batch)), (OrderStatus::Completed, vec![EventKind::OrderCompleted]));
+
+        // Some of the price went back on the way: it was paid all the same.
+        let mut batch = Batch::new(&mut moment);
+        let kindly = [payment(&placed, PaymentState::Captured, 2500, 2500, 100)];
+        let settled = settle(after.clone(), &kindly, &parcels, &mut moment, &mut batch);
+        assert_eq!(
+            (settled.status, settled.payment_status),
+            (OrderStatus::Completed, PaymentStatus::PartiallyRefunded)
+        );
 
         // What comes after completion changes the sums, not the status, and tells nothing twice.
         let mut batch = Batch::new(&mut moment);
