@@ -51,12 +51,12 @@ fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxErro
 /// One body. As it stands where the wire allows (RFC 5322, 2.1.1: ASCII, lines of at most 998), so that whoever reads
 /// the raw mail finds links and codes unbroken; else in the encoding that fits.
 fn part(kind: ContentType, text: &str) -> SinglePart {
-    let text = text.replace('\n', "\r\n");
-    let plain = text.is_ascii() && text.lines().all(|line| line.len() <= 998);
-    let body = if plain {
-        Body::new_with_encoding(text, ContentTransferEncoding::SevenBit).unwrap_or_else(Body::new)
+    let sendable = text.is_ascii() && !text.contains(['\0', '\r']) && text.lines().all(|line| line.len() <= 998);
+    let body = if sendable {
+        let text = text.replace('\n', "\r\n");
+        Body::dangerous_pre_encoded(text.into_bytes(), ContentTransferEncoding::SevenBit)
     } else {
-        Body::new(text)
+        Body::new(text.to_owned())
     };
     SinglePart::builder().header(kind).body(body)
 }
