@@ -53,7 +53,7 @@
 //!
 //! # Adding a repository method
 //! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.
-//! 2. Implement it in the file of its domain: [`lookup`](record::lookup), `find` and `select` read rows by key, `List` a page. Use
+//! 2. Implement it in the file of its domain: `lookup`, `find` and `select` read rows by key, `List` a page. Use
 //!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for what may be large.
 //! 3. Does it filter or order by something new? Add the index, in a new file below `migrations/` that is named in `migrate`. A
 //!    migration that was released is never changed.

@@ -1,5 +1,7 @@
 //! The suite of the core, once without a runtime around it and once inside one.
 
+#![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
+
 use std::sync::{Arc, LazyLock};
 
 use shop_core::conformance::Suite;
