@@ -153,6 +153,15 @@ impl Checks {
         }
     }
 
+    /// Notes a field that could not be read, of two of which one is enough: what is there must make sense, even where
+    /// it plays no role. True when it was noted.
+    pub fn unreadable<T>(&mut self, name: &str, field: &Field<T>) -> bool {
+        if let Field::Wrong(why) = field {
+            self.invalid.add(name, why.clone());
+        }
+        matches!(field, Field::Wrong(_))
+    }
+
     /// Notes a reason against a field.
     pub fn refuse<U>(&mut self, name: &str, why: impl Into<String>) -> Option<U> {
         self.invalid.add(name, why);

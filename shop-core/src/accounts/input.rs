@@ -175,7 +175,10 @@ impl SignInInput {
         let (name, given) = match (self.email, self.username) {
             (Field::Missing | Field::Null, Field::Missing | Field::Null) => (field, Field::Missing),
             (Field::Missing | Field::Null, username) => ("username", username),
-            (email, _) => ("email", email),
+            (email, unused) => {
+                checks.unreadable("username", &unused);
+                ("email", email)
+            }
         };
         let login = checks.required(name, given, |text| match text.trim() {
             "" => Err("This field may not be blank.".to_owned()),
@@ -187,7 +190,7 @@ impl SignInInput {
         });
         let password = checks.required("password", self.password, given_password);
         match (login, password) {
-            (Some(login), Some(password)) => Ok((login, password)),
+            (Some(login), Some(password)) if checks.is_clean() => Ok((login, password)),
             _ => Err(checks.into_error()),
         }
     }
@@ -302,6 +305,8 @@ mod tests {
         assert_eq!(fields(check(Field::Missing, Field::Null, "username").unwrap_err()), ["username"]);
         assert_eq!(fields(check(Field::Missing, "  ".into(), "email").unwrap_err()), ["username"]);
         assert_eq!(fields(SignInInput::default().check("email").unwrap_err()), ["email", "password"]);
+        let unreadable = Field::Wrong("Must be a string.".to_owned());
+        assert_eq!(fields(check("a@b.cd".into(), unreadable, "email").unwrap_err()), ["username"]);
     }
 
     #[test]

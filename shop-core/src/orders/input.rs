@@ -129,7 +129,7 @@ fn ship_to(
         let address = checks.required("shipping_address", address, Ok)?;
         return address.check(checks, "shipping_address").map(Box::new).map(ShipTo::Address);
     }
-    if !matches!(address, Field::Missing | Field::Null) {
+    if !checks.unreadable("shipping_address", &address) && !matches!(address, Field::Missing | Field::Null) {
         checks.refuse::<()>("shipping_address_id", "Give shipping_address or shipping_address_id, not both.");
     }
     let id = checks.required("shipping_address_id", saved, Ok)?;
@@ -189,6 +189,8 @@ mod tests {
         let chosen = check(base(json!({"shipping_address_id": ID, "shipping_address": null})), false);
         assert!(wrong(&chosen).is_empty() && matches!(chosen.shipping_address, Some(ShipTo::Saved(_))));
         assert_eq!(wrong(&check(base(json!({"shipping_address_id": ID})), true)), ["shipping_address_id"]);
+        let unreadable = base(json!({"shipping_address_id": 1, "shipping_address": 2}));
+        assert_eq!(wrong(&check(unreadable, false)), ["shipping_address", "shipping_address_id"]);
         let both = base(json!({"shipping_address_id": ID, "shipping_address": address()}));
         assert_eq!(wrong(&check(both, false)), ["shipping_address_id"]);
     }

@@ -105,7 +105,13 @@ fn variant_name(checks: &mut Checks, sku: Field<String>, variant_id: Field<Varia
     let absent = |missing: bool, null: bool| missing || null;
     match (absent(sku.is_missing(), sku == Field::Null), absent(variant_id.is_missing(), variant_id == Field::Null)) {
         (true, true) => checks.refuse("sku", "Give either sku or variant_id."),
-        (false, false) => checks.refuse("sku", "Give either sku or variant_id, not both."),
+        (false, false) => {
+            let unreadable = [checks.unreadable("sku", &sku), checks.unreadable("variant_id", &variant_id)];
+            if unreadable.contains(&true) {
+                return None;
+            }
+            checks.refuse("sku", "Give either sku or variant_id, not both.")
+        }
         (false, true) => checks.required("sku", sku, validate::sku).map(VariantName::Sku),
         (true, false) => checks.required("variant_id", variant_id, Ok).map(VariantName::Id),
     }
@@ -156,6 +162,12 @@ mod tests {
             location_id: Field::Wrong("Must be a UUID.".into()),
         };
         assert_eq!(named(adjustment(input)), ["delta", "location_id", "note", "reason", "sku"]);
+        let unreadable = AdjustmentInput {
+            sku: Field::Wrong("Must be a string.".into()),
+            variant_id: Field::Wrong("Must be a UUID.".into()),
+            ..AdjustmentInput::default()
+        };
+        assert_eq!(named(adjustment(unreadable)), ["delta", "reason", "sku", "variant_id"]);
         let place = LocationId(uuid::Uuid::nil());
         let input = TransferInput {
             sku: "A".into(),
