@@ -1,0 +1,175 @@
+//! A shop with one of everything, and the operations of its document with real ids in their paths.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{Answer, Client, TestShop, address, order, text};
+
+/// One operation of the document.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    pub(super) method: String,
+    /// As the document names it.
+    pub(super) template: String,
+    /// With ids that exist.
+    pub(super) path: String,
+    /// The fields of its body by name, with their schemas; none when it takes no body.
+    pub(super) fields: Option<Map<String, Value>>,
+    /// Its query parameters by name, with their schemas.
+    pub(super) query: Map<String, Value>,
+}
+
+/// The shop, and what the document says of it.
+pub(super) struct World {
+    pub(super) shop: TestShop,
+    pub(super) document: Value,
+    pub(super) operations: Vec<Operation>,
+    /// Ids of every kind of thing.
+    pub(super) ids: Vec<String>,
+    authorization: String,
+}
+
+impl World {
+    /// A shop in which staff has done everything once.
+    pub(super) fn open() -> Self {
+        let shop = TestShop::open();
+        let goods = shop.product("SHIRT", 100_000);
+        let second = shop.product("MUG", 100_000);
+        let (zone, method) = shop.shipping();
+        let id = |value: &Value| text(&value["id"]);
+        let category = id(&shop.staff("POST", "/catalog/categories/", &json!({"name": "Clothes"}), 201));
+        let location = id(&shop.staff("POST", "/inventory/locations/", &json!({"name": "Attic"}), 201));
+        let saved = id(&shop.staff("POST", "/shipping/addresses/", &address(), 201));
+        let email = "victim@example.com";
+        let victim = shop.customer(email);
+        let victim = id(&shop.call("GET", "/accounts/user/", Some(&victim), &Value::Null).expect(200));
+        shop.call("POST", "/accounts/request-reset-email/", None, &json!({"email": email})).expect(200);
+        let link = shop.link(email, "/reset-password/");
+        shop.staff("POST", "/cart/items/", &json!({"sku": "SHIRT", "quantity": 3}), 201);
+        let placed = shop.staff("POST", "/orders/", &order(&method), 201);
+        let (order, payment) = (id(&placed), id(&placed["payments"][0]));
+        let parcel = json!({"order_id": order, "tracking_number": "TRACK-1",
+            "items": [{"order_item_id": placed["items"][0]["id"], "quantity": 1}]});
+        let shipment = id(&shop.staff("POST", "/shipping/shipments/", &parcel, 201));
+        let cart = shop.staff("POST", "/cart/items/", &json!({"sku": "MUG"}), 201);
+        let item = id(&cart["items"][0]);
+        let document = shop.client().ask("GET", "/openapi.json", &[], &Value::Null).expect(200);
+
+        let things = [
+            ("/accounts/users/{id}/", &victim),
+            ("/cart/items/{id}/", &item),
+            ("/catalog/categories/{id}/", &category),
+            ("/catalog/products/{id}/", &goods.product_id),
+            ("/inventory/locations/{id}/", &location),
+            ("/inventory/stock/{variant_id}/", &goods.variant_id),
+            ("/orders/{id}/", &order),
+            ("/payments/{id}/", &payment),
+            ("/shipping/addresses/{id}/", &saved),
+            ("/shipping/methods/{id}/", &method),
+            ("/shipping/shipments/{id}/", &shipment),
+            ("/shipping/zones/{id}/", &zone),
+        ];
+        let path = |template: &str| {
+            let whole = match template {
+                "/accounts/password-reset-confirm/{uidb64}/{token}/" => {
+                    format!("/accounts/password-reset-confirm/{link}/")
+                }
+                "/shipping/track/{tracking_number}/" => "/shipping/track/TRACK-1/".to_owned(),
+                _ => {
+                    let thing = things.iter().find(|(beginning, _)| template.starts_with(beginning));
+                    thing.map_or_else(
+                        || template.to_owned(),
+                        |(beginning, id)| {
+                            let (folder, _) = beginning.split_once('{').unwrap();
+                            format!("{folder}{id}/{}", &template[beginning.len()..])
+                        },
+                    )
+                }
+            };
+            assert!(!whole.contains('{'), "{template} is new: give it something real here");
+            whole
+        };
+        let operations = operations(&document, path);
+        let mut ids: Vec<_> = things.iter().map(|(_, id)| (*id).clone()).collect();
+        ids.extend([second.product_id, second.variant_id]);
+        let authorization = format!("Bearer {}", shop.staff);
+        Self { shop, document, operations, ids, authorization }
+    }
+
+    /// The operations that take a body.
+    pub(super) fn writes(&self) -> impl Iterator<Item = (&Operation, &Map<String, Value>)> {
+        self.operations.iter().filter_map(|operation| Some((operation, operation.fields.as_ref()?)))
+    }
+
+    /// One request of staff with any bytes as its body. Whatever it is, it must be answered, and not with a 5xx.
+    #[track_caller]
+    pub(super) fn send(
+        &self,
+        client: &mut Client,
+        method: &str,
+        path: &str,
+        media_type: Option<&str>,
+        body: &[u8],
+    ) -> Answer {
+        let mut headers = vec![("Authorization", self.authorization.as_str())];
+        headers.extend(media_type.map(|media_type| ("Content-Type", media_type)));
+        let answer = client.send(method, path, &headers, body);
+        let shown = || String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
+        let answer = answer.unwrap_or_else(|why| panic!("{method} {path} was not answered: {why}: {}", shown()));
+        assert!(answer.status < 500, "{method} {path}: {answer:?}: {}", shown());
+        if answer.status >= 400 {
+            answer.code();
+        }
+        answer
+    }
+
+    /// JSON as the body.
+    #[track_caller]
+    pub(super) fn json(&self, client: &mut Client, operation: &Operation, body: &str) -> Answer {
+        self.send(client, &operation.method, &operation.path, Some("application/json"), body.as_bytes())
+    }
+
+    /// What a reference in the document stands for.
+    pub(super) fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        let inner = schema["allOf"].get(0).unwrap_or(schema);
+        match inner["$ref"].as_str() {
+            Some(reference) => self.document.pointer(&reference[1..]).unwrap(),
+            None => inner,
+        }
+    }
+
+    /// The server is well, its log is clean, and its books add up.
+    #[track_caller]
+    pub(super) fn is_unharmed(&self) {
+        assert_eq!(self.shop.client().ask("GET", "/readyz", &[], &Value::Null).status, 200);
+        let (status, log) = self.shop.process.stop();
+        assert!(status.success());
+        let bad = |line: &&String| line.contains("panic") || line.contains("\"ERROR\"") || line.contains("internal");
+        assert_eq!(log.iter().filter(bad).collect::<Vec<_>>(), Vec::<&String>::new());
+        self.shop.folder.is_sound();
+    }
+}
+
+fn operations(document: &Value, path: impl Fn(&str) -> String) -> Vec<Operation> {
+    let mut all = Vec::new();
+    for (template, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let fields = schema["$ref"].as_str().map(|reference| {
+                let schema = document.pointer(&reference[1..]).unwrap();
+                schema["properties"].as_object().cloned().unwrap_or_default()
+            });
+            assert_eq!(fields.is_some(), operation.get("requestBody").is_some(), "{method} {template}");
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let query = parameters.filter(|parameter| parameter["in"] == "query");
+            all.push(Operation {
+                method: method.to_uppercase(),
+                template: template.clone(),
+                path: path(template),
+                fields,
+                query: query.map(|parameter| (text(&parameter["name"]), parameter["schema"].clone())).collect(),
+            });
+        }
+    }
+    assert!(all.len() > 50, "the document was not understood");
+    all
+}

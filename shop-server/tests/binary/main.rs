@@ -1,0 +1,16 @@
+//! Black-box tests of the binary as its own process on a file of its own: bad days, bad input, and its subcommands.
+//!
+//! Nothing here knows the insides of the server: it is started, spoken to over HTTP, killed, and its log is read.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod secrets;
+#[cfg(test)]
+mod support;

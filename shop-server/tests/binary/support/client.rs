@@ -1,0 +1,208 @@
+//! HTTP by hand: what a test wants said is said byte for byte, and a server that dies is an answer too.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long an answer may take. Nothing waits so long by design; a test that gets here has found a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer, taken apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
+    }
+
+    /// The code of a problem, which must be a whole one.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert!(self.header("x-request-id").is_some(), "{self:?}");
+        let body = self.json();
+        assert_eq!(body["status"], self.status, "{self:?}");
+        assert!(body["title"].is_string() && body["detail"].is_string() && body["type"].is_string(), "{self:?}");
+        body["code"].as_str().unwrap().to_owned()
+    }
+
+    /// The JSON of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    pub(crate) fn is_replayed(&self) -> bool {
+        self.header("idempotency-replayed") == Some("true")
+    }
+}
+
+/// Somebody who calls a server over a kept connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    address: SocketAddr,
+    connection: Option<Raw>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, connection: None }
+    }
+
+    /// One request with JSON in it (null: without a body).
+    ///
+    /// # Errors
+    /// When the connection ends before the answer is whole: the server may or may not have done what was asked.
+    pub(crate) fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> io::Result<Answer> {
+        let mut headers = headers.to_vec();
+        if body.is_null() {
+            return self.send(method, path, &headers, b"");
+        }
+        headers.push(("Content-Type", "application/json"));
+        self.send(method, path, &headers, body.to_string().as_bytes())
+    }
+
+    /// One request with any bytes as its body.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Answer> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: shop.test\r\n");
+        for &(name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        if !body.is_empty() || method != "GET" {
+            request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
+        }
+        request.push_str("\r\n");
+        let mut bytes = request.into_bytes();
+        bytes.extend_from_slice(body);
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Raw::open(self.address)?,
+        };
+        // A server that has seen enough answers and closes before everything is written.
+        let written = connection.write(&bytes);
+        let answer = connection.answer(method == "HEAD");
+        let answer = match (written, answer) {
+            (_, Ok(answer)) => answer,
+            (Err(why), Err(_)) | (Ok(()), Err(why)) => return Err(why),
+        };
+        if answer.header("connection") != Some("close") {
+            self.connection = Some(connection);
+        }
+        Ok(answer)
+    }
+
+    /// As [`Client::call`] with a server that must answer.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        self.call(method, path, headers, body).unwrap_or_else(|why| panic!("{method} {path}: {why}"))
+    }
+}
+
+/// One connection, byte for byte.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Raw {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, read: Vec::new() })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Says that nothing more is coming.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.stream.shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Reads one answer: head, then a body by length.
+    pub(crate) fn answer(&mut self, head_only: bool) -> io::Result<Answer> {
+        let end = loop {
+            if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.more()?;
+        };
+        let head: Vec<u8> = self.read.drain(..end).collect();
+        let mut answer = read_answer(&head)?;
+        let length = answer.header("content-length").map_or(0, |value| value.parse::<usize>().unwrap());
+        let length = if head_only || matches!(answer.status, 204 | 304) { 0 } else { length };
+        while self.read.len() < length {
+            self.more()?;
+        }
+        answer.body = String::from_utf8(self.read.drain(..length).collect()).map_err(io::Error::other)?;
+        Ok(answer)
+    }
+
+    /// Reads until the server closes; true when it does so in time.
+    pub(crate) fn closes(&mut self) -> bool {
+        loop {
+            match self.more() {
+                Ok(()) => self.read.clear(),
+                Err(why) => return !matches!(why.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+            }
+        }
+    }
+
+    fn more(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    self.read.extend_from_slice(&buffer[..count]);
+                    return Ok(());
+                }
+                // A signal to the test is nothing that the server did.
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why),
+            }
+        }
+    }
+}
+
+/// The status and the headers of an answer.
+fn read_answer(head: &[u8]) -> io::Result<Answer> {
+    let head = std::str::from_utf8(head).map_err(io::Error::other)?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| io::Error::other("no status line"))?;
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    Ok(Answer { status, headers, body: String::new() })
+}

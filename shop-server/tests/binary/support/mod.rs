@@ -1,0 +1,11 @@
+//! The binary, a folder for it, a client that may meet a dead server, and a small shop to trouble.
+
+mod client;
+mod process;
+mod random;
+mod shop;
+
+pub(crate) use client::{Answer, Client, Raw};
+pub(crate) use process::{BINARY, Folder, Process};
+pub(crate) use random::Rolls;
+pub(crate) use shop::{Goods, PASSWORD, TestShop, address, order, text};
