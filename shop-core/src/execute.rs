@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::batch::{Batch, Change, Conflict, Require, Unique, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::idempotency::{Answer, IdempotencyKey, Replayable};
+use crate::idempotency::{Answer, AnswerKey, IdempotencyKey, Replayable};
 use crate::outbox::OutboxWrite;
 use crate::shop::Shop;
 use crate::store::CommitError;
@@ -107,14 +107,17 @@ impl Shop {
             let attempt = &attempt;
             let mut unchanged = moment.clone();
             async move {
-                if let Some(answer) = self.store().answer(scope).await? {
-                    if answer.fingerprint != key.fingerprint() {
-                        return Err(Error::IdempotencyMismatch);
-                    }
-                    let value = serde_json::from_str(&answer.outcome).map_err(|error| Error::Fault(error.into()))?;
-                    return Ok(Decision::unchanged(&mut unchanged, Replayable { value, replayed: true }));
+                if let Some(kept) = self.kept_answer(scope, key).await? {
+                    return Ok(Decision::unchanged(&mut unchanged, kept));
                 }
-                let mut decision = attempt(moment).await?;
+                let mut decision = match attempt(moment).await {
+                    Ok(decision) => decision,
+                    // A twin may have been answered since the look above, and its effect is what refused this one.
+                    Err(refusal) => {
+                        let kept = self.kept_answer(scope, key).await?.ok_or(refusal)?;
+                        return Ok(Decision::unchanged(&mut unchanged, kept));
+                    }
+                };
                 let outcome = serde_json::to_string(&decision.reply).map_err(|error| Error::Fault(error.into()))?;
                 let answer = Answer { key: scope.clone(), fingerprint: key.fingerprint(), outcome, created_at: at };
                 decision.batch.write(answer);
@@ -122,6 +125,20 @@ impl Shop {
             }
         })
         .await
+    }
+
+    /// The answer that was given under this key before.
+    async fn kept_answer<T: DeserializeOwned>(
+        &self,
+        scope: &AnswerKey,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Replayable<T>>> {
+        let Some(answer) = self.store().answer(scope).await? else { return Ok(None) };
+        if answer.fingerprint != key.fingerprint() {
+            return Err(Error::IdempotencyMismatch);
+        }
+        let value = serde_json::from_str(&answer.outcome).map_err(|error| Error::Fault(error.into()))?;
+        Ok(Some(Replayable { value, replayed: true }))
     }
 
     /// Submits one batch; the inner result is the store's own verdict.
@@ -152,4 +169,47 @@ impl Shop {
 /// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
 fn is_news(write: &Write) -> bool {
     matches!(write, Write::Outbox(OutboxWrite::Event(_) | OutboxWrite::Delivery(Change::Insert(_))))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::batch::Write;
+    use crate::clock::Timestamp;
+    use crate::testing::{block_on, world};
+
+    /// Something to commit that changes nothing a test looks at.
+    fn done(mut moment: Moment, reply: &str) -> Decision<String> {
+        let mut batch = Batch::new(&mut moment);
+        batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH });
+        Decision { batch, reply: reply.to_owned() }
+    }
+
+    #[test]
+    fn who_is_refused_because_the_twin_was_faster_gets_the_twins_answer() {
+        let shop = world().shop;
+        let key = IdempotencyKey::new("once", &json!({})).unwrap();
+        let once = |refuse: bool| {
+            let (shop, key) = (&shop, &key);
+            async move {
+                let actor = &Actor::system();
+                shop.execute_once(actor, "test", Some(key), |moment| async move {
+                    if !refuse {
+                        return Ok(done(moment, "first"));
+                    }
+                    // Between the look for a kept answer and the reads of the attempt, the twin gets through.
+                    let twin =
+                        shop.execute_once(actor, "test", Some(key), |moment| async { Ok(done(moment, "first")) });
+                    twin.await?;
+                    Err(Error::CartEmpty)
+                })
+                .await
+            }
+        };
+        let answer = block_on(once(true)).unwrap();
+        assert_eq!((answer.value.as_str(), answer.replayed), ("first", true));
+        assert!(block_on(once(false)).unwrap().replayed);
+    }
 }

@@ -48,8 +48,19 @@ impl<'a> Orders<'a> {
         let Replayable { value: view, replayed } = self
             .shop
             .execute_once(actor, "orders.place", key, |mut moment| async move {
-                let placement = self.prepare(actor, wishes, &mut moment).await?;
-                operations::place(placement, &mut moment)
+                loop {
+                    let placement = self.prepare(actor, wishes, &mut moment).await?;
+                    let cart = (placement.cart.id, placement.cart.version);
+                    let refusal = match operations::place(placement, &mut moment) {
+                        Err(refusal @ Error::OutOfStock { .. }) => refusal,
+                        decided => return decided,
+                    };
+                    // The stock was read after the cart: it may be this very cart's order that took it.
+                    let now = self.shop.carts().stored(actor).await?;
+                    if now.is_some_and(|now| (now.id, now.version) == cart) {
+                        return Err(refusal);
+                    }
+                }
             })
             .await?;
         let is_guests = view.order.customer_id.is_none();

@@ -27,7 +27,7 @@ fn reservation(order: &Order, status: ReservationStatus, remaining: i64) -> Rese
 
 /// An order of 2 × 10.00, its payment in this state, and its parcels.
 fn view(state: PaymentState, captured: i64, parcels: &[ShipmentStatus]) -> OrderView {
-    let order = order(&[(1000, 2)], 0);
+    let order = Order { amount_paid: Amount(captured), ..order(&[(1000, 2)], 0) };
     let payments = vec![payment(&order, state, captured, captured, 0)];
     let shipments = parcels.iter().map(|status| shipment(&order, *status, &[1])).collect();
     OrderView { order, payments, shipments }
