@@ -1,4 +1,46 @@
-//! The whole business of a shop as a library.
+//! The whole business of a shop as a library: accounts with sign-in, catalog, cart, orders, payments, shipping and
+//! inventory, over any storage that implements one port.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use shop_core::{Actor, Shop, cart::AddItem, memory::MemoryStore};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> { futures_executor::block_on(async {
+//! let store = Arc::new(MemoryStore::new());
+//! let shop = Shop::builder(store, b"32 bytes from a good source, kept").open().await?;
+//!
+//! // Every call takes the acting person; the program that embeds the shop may do everything.
+//! let lamp = serde_json::json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
+//! shop.catalog().create_product(&Actor::system(), serde_json::from_value(lamp)?).await?;
+//!
+//! // A guest fills a cart, and cannot want more than there is.
+//! let wish = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
+//! let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
+//! assert_eq!(cart.currency.format_amount(cart.total), "39.98");
+//! let greed = AddItem { sku: "LAMP".into(), quantity: 6.into(), ..AddItem::default() };
+//! assert_eq!(shop.carts().add_item(&Actor::anonymous(), greed).await.unwrap_err().code(), "out_of_stock");
+//! # Ok(()) }) }
+//! ```
+//!
+//! # The map
+//! - [`Shop`] is the front door: [`Shop::builder`] puts one together, and each domain has its calls behind it
+//!   ([`Shop::accounts`], [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`],
+//!   [`Shop::inventory`]). [`Shop::worker`] delivers what was left in the [`outbox`], and [`Shop::check`] verifies the
+//!   books.
+//! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
+//!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
+//! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
+//!   [`memory::MemoryStore`] is the reference; `conformance` (a feature) is the suite that every store runs.
+//! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
+//!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].
+//!
+//! # The next change
+//! 1. A rule goes into `<domain>/operations`, as a plain function from what was read, the caller's wish and a
+//!    [`clock::Moment`] to an error or a [`Decision`], with a test beside it.
+//! 2. The call goes into `<domain>/service`: judge the actor, check the input, then [`Shop::execute`] (or
+//!    [`Shop::execute_once`] where money or stock moves) with a closure that loads and decides.
+//! 3. What it reads goes into the trait in `<domain>/repository.rs`; what it writes, into the enum beside it, with its
+//!    guard. The memory store and a case of the conformance suite come with it, then the other stores.
 
 pub mod accounts;
 pub mod actor;

@@ -300,3 +300,8 @@ impl Store for SqliteStore {
         self.readers.point(|connection| catalog::tree_version(connection).map(|_| ()))
     }
 }
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
