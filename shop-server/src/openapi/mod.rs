@@ -7,6 +7,7 @@
 //! | an operation with | answers also |
 //! | --- | --- |
 //! | a security requirement | 401 |
+//! | the same, and another method than GET | 403, 409 |
 //! | the virtual security scheme `staff` | 403 |
 //! | a path parameter | 404 |
 //! | parameters or a body | 400 |

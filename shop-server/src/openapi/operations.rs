@@ -31,7 +31,8 @@ pub(super) fn process(root: &mut Value) {
             headers(operation);
             media_types(operation);
             let staff = security(operation);
-            errors(operation, staff, refusals(method, path));
+            errors(operation, staff, method, path);
+            tag(operation, path);
             name(operation, method, path, collections.contains(path), &mut taken);
         }
     }
@@ -117,17 +118,19 @@ fn security(operation: &mut Map<String, Value>) -> bool {
     staff
 }
 
-/// What no rule can see: routes that judge by what is in the body who somebody is.
+/// What no rule can see: routes that judge by what is in the body, and things that no path names.
 fn refusals(method: &str, path: &str) -> &'static [u16] {
     match (method, path) {
         ("post", "/accounts/login/" | "/accounts/token/") => &[401, 403],
         ("post", "/accounts/token/refresh/" | "/accounts/token/verify/" | "/accounts/logout/") => &[401],
-        ("patch", "/accounts/users/{id}/") => &[409],
+        // A guest without a valid token has no cart, an order that a body names may be somebody else's.
+        ("get" | "delete", "/cart/") | ("get", "/cart/shipping-options/") => &[404],
+        ("post", "/cart/items/" | "/orders/" | "/payments/" | "/shipping/shipments/") => &[404],
         _ => &[],
     }
 }
 
-fn errors(operation: &mut Map<String, Value>, staff: bool, refusals: &[u16]) {
+fn errors(operation: &mut Map<String, Value>, staff: bool, method: &str, path: &str) {
     let parameters: Vec<(String, String)> = operation
         .get("parameters")
         .and_then(Value::as_array)
@@ -141,10 +144,15 @@ fn errors(operation: &mut Map<String, Value>, staff: bool, refusals: &[u16]) {
     let has = |name: &str| parameters.iter().any(|(_, parameter)| parameter == name);
     let body = operation.contains_key("requestBody");
     let secured = operation.get("security").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let writes = method != "get";
     let mut statuses = BTreeSet::from([429, 503]);
-    statuses.extend(refusals);
+    statuses.extend(refusals(method, path));
     if secured {
         statuses.insert(401);
+    }
+    if secured && writes {
+        // The state forbids it; or a browser's cookie came without its CSRF token.
+        statuses.extend([403, 409]);
     }
     if staff {
         statuses.insert(403);
@@ -173,6 +181,13 @@ fn errors(operation: &mut Map<String, Value>, staff: bool, refusals: &[u16]) {
         if let Some(responses) = responses.as_object_mut() {
             responses.entry(status.to_string()).or_insert(answer);
         }
+    }
+}
+
+/// Documentation and generated clients are in parts, one for each domain: the first word of the path.
+fn tag(operation: &mut Map<String, Value>, path: &str) {
+    if let Some(domain) = path.split('/').find(|segment| !segment.is_empty()) {
+        operation.entry("tags").or_insert_with(|| json!([domain]));
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn process(root: &mut Value) {
                 schema.remove("title");
             }
             if !requested.contains(name) {
-                absent_or_null(schema);
+                present_or_null(name, schema);
             }
         }
         schemas.insert("Problem".to_owned(), problem());
@@ -73,9 +73,15 @@ fn names(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// In an answer a field without a value is null, or left out: both are allowed for where it is not required.
-fn absent_or_null(schema: &mut Value) {
-    let required: BTreeSet<String> = schema
+/// The fields of answers that are left out when there is nothing to say (`skip_serializing_if`): secrets that are
+/// shown once, and what only some kinds of a thing have.
+const LEFT_OUT: [(&str, &str); 5] =
+    [("Cart", "token"), ("Order", "access_token"), ("Rate", "price"), ("Rate", "tiers"), ("Stock", "locations")];
+
+/// In an answer a field without a value is null; it is there all the same, but for those of [`LEFT_OUT`].
+fn present_or_null(name: &str, schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    let mut required: BTreeSet<String> = schema
         .get("required")
         .and_then(Value::as_array)
         .into_iter()
@@ -83,8 +89,8 @@ fn absent_or_null(schema: &mut Value) {
         .filter_map(|name| name.as_str().map(str::to_owned))
         .collect();
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    for (name, property) in properties.into_iter().flatten() {
-        if required.contains(name) {
+    for (field, property) in properties.into_iter().flatten() {
+        if LEFT_OUT.contains(&(name, field)) || !required.insert(field.clone()) {
             continue;
         }
         if property.get("$ref").is_some() {
@@ -92,6 +98,9 @@ fn absent_or_null(schema: &mut Value) {
         } else if let Some(property) = property.as_object_mut() {
             property.insert("nullable".to_owned(), true.into());
         }
+    }
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), required.into_iter().collect());
     }
 }
 

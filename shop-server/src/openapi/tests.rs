@@ -99,6 +99,7 @@ fn error_answers_follow_from_what_an_operation_takes() {
     let post = ["201", "400", "401", "403", "409", "413", "415", "422", "429", "503"];
     assert_eq!(statuses(&document, "/paths/~1things~1/post"), post);
     assert_eq!(statuses(&document, "/paths/~1things~1{id}~1/get"), ["200", "404", "429", "503"]);
+    assert_eq!(document.root().pointer("/paths/~1things~1/get/tags"), Some(&json!(["things"])));
     let delete = ["204", "400", "401", "403", "404", "409", "412", "429", "503"];
     assert_eq!(statuses(&document, "/paths/~1things~1{id}~1/delete"), delete);
 }
@@ -129,7 +130,7 @@ fn nullable_references_have_the_form_generators_read() {
     let part = &schemas["Thing"]["properties"]["part"];
     assert_eq!(part["allOf"], json!([{"$ref": "#/components/schemas/Part"}]));
     assert_eq!((&part["nullable"], &part["description"]), (&json!(true), &json!("The part.")));
-    assert_eq!(schemas["Thing"]["required"], json!(["id"]));
+    assert_eq!(schemas["Thing"]["required"], json!(["id", "note", "part"]));
     assert_eq!(schemas["PartRequest"]["properties"]["size"].get("nullable"), None);
     assert!(schemas["ThingList"]["properties"]["results"].is_object() && schemas["Problem"].is_object());
 }

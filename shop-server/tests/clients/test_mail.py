@@ -1,0 +1,115 @@
+"""Mail over real SMTP: what arrives, what is never sent in the clear, and what happens while the mail server is away."""
+
+import socket
+import ssl
+import threading
+
+import pytest
+import requests
+import trustme
+from aiosmtpd.controller import Controller
+from conftest import DEADLINE, code_in, read_mail
+
+PASSWORD = "analytical-engine-1842"
+
+
+class Inbox:
+    """A mail server's handler that keeps what it gets, and knows whether anybody came."""
+
+    def __init__(self):
+        self.mails = []
+        self.recipients = []
+        self.arrived = threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append(read_mail(envelope.content))
+        self.recipients.append(envelope.rcpt_tos)
+        self.arrived.set()
+        return "250 kept"
+
+
+@pytest.fixture
+def mail_server():
+    """Starts mail servers on loopback, and stops them at the end."""
+    running = []
+
+    def start(inbox, port=0, **options):
+        running.append(Controller(inbox, hostname="127.0.0.1", port=port or free_port(), **options))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for controller in running:
+        controller.stop()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def smtp(port, **more):
+    return {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "localhost", "EMAIL_PORT": str(port)} | more
+
+
+def register(server, address):
+    answer = requests.post(f"{server.url}/accounts/register/", json={"email": address, "password": PASSWORD}, timeout=DEADLINE)
+    assert answer.status_code == 201, answer.text
+
+
+def verify(server, address, code):
+    body = {"email": address, "otp": code}
+    return requests.post(f"{server.url}/accounts/verify-otp/", json=body, timeout=DEADLINE).status_code
+
+
+def test_a_stranger_is_mailed_a_code_that_works(start_server, mail_server):
+    inbox = Inbox()
+    sender = {"DEFAULT_FROM_EMAIL": "Ada's Shop <shop@example.org>"}
+    server = start_server(**smtp(mail_server(inbox).port, **sender))
+    register(server, "ada@example.com")
+    assert inbox.arrived.wait(DEADLINE)
+
+    mail = inbox.mails[0]
+    assert inbox.recipients[0] == ["ada@example.com"]
+    assert (mail["To"], mail["From"].addresses[0].addr_spec) == ("ada@example.com", "shop@example.org")
+    assert mail["Subject"] and mail["Date"].datetime and mail["Message-ID"].endswith("@example.org>")
+    assert mail.get_content_type() == "multipart/alternative"
+    code = code_in(mail)
+    html = mail.get_body(["html"]).get_content()
+    assert code in html and "<html" in html.lower()
+    assert code not in "".join(server.lines), "a code is in the log"
+    assert verify(server, "ada@example.com", code) == 200
+
+
+def test_mail_waits_while_the_server_is_away(start_server, mail_server):
+    port = free_port()
+    server = start_server(**smtp(port))
+    register(server, "ada@example.com")
+    failure = server.logged("delivery failed")
+    inbox = Inbox()
+    mail_server(inbox, port)
+    assert inbox.arrived.wait(DEADLINE)
+    assert len(inbox.mails) == 1
+    code = code_in(inbox.mails[0])
+    assert code not in str(failure)
+    assert verify(server, "ada@example.com", code) == 200
+
+
+def test_nothing_is_sent_in_the_clear_when_tls_is_asked_for(start_server, mail_server):
+    inbox = Inbox()
+    server = start_server(**smtp(mail_server(inbox).port, EMAIL_USE_TLS="True"))
+    register(server, "ada@example.com")
+    server.logged("delivery failed")
+    assert not inbox.mails
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(start_server, mail_server):
+    certificate = trustme.CA().issue_cert("localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    inbox = Inbox()
+    controller = mail_server(inbox, tls_context=context)
+    server = start_server(**smtp(controller.port, EMAIL_USE_TLS="True"))
+    register(server, "ada@example.com")
+    server.logged("delivery failed")
+    assert not inbox.mails
