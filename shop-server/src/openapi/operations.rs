@@ -31,6 +31,7 @@ pub(super) fn process(root: &mut Value) {
             headers(operation);
             media_types(operation);
             let staff = security(operation);
+            also_created(operation, method, path);
             errors(operation, staff, method, path);
             tag(operation, path);
             name(operation, method, path, collections.contains(path), &mut taken);
@@ -116,6 +117,17 @@ fn security(operation: &mut Map<String, Value>) -> bool {
         }
     }
     staff
+}
+
+/// A guest's `POST /cart/` makes a cart (201), a customer's finds the one they have (200): the same body.
+fn also_created(operation: &mut Map<String, Value>, method: &str, path: &str) {
+    if (method, path) == ("post", "/cart/")
+        && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
+        && let Some(mut answer) = responses.get("200").and_then(Value::as_object).cloned()
+    {
+        answer.insert("description".to_owned(), phrase("201").into());
+        responses.insert("201".to_owned(), answer.into());
+    }
 }
 
 /// What no rule can see: routes that judge by what is in the body, and things that no path names.

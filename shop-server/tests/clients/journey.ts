@@ -31,7 +31,7 @@ export async function journey(code: string): Promise<Schemas["Order"]> {
 
   const options = await call("/cart/shipping-options/", "get");
   const order = await call("/orders/", "post", {
-    shipping_method_id: options[0].id,
+    shipping_method_id: options.results[0].id,
     payment_gateway: "manual",
     shipping_address: {
       first_name: "Ada", last_name: "Lovelace", line1: "12 St James's Square", city: "New York",

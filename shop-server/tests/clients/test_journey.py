@@ -101,10 +101,10 @@ def test_a_customer_registers_orders_and_receives(shop):
     too_many = cart_items_create.sync(client=ada, body=AddItemRequest(sku="MUG", quantity=2))
     assert (too_many.code, too_many.sku, too_many.available) == ("out_of_stock", "MUG", 3)
     options = cart_shipping_options_list.sync(client=ada, country="US")
-    assert [(option.id, option.price) for option in options] == [(method.id, "4.90")]
+    assert [(option.id, option.price) for option in options.results] == [(method.id, "4.90")]
 
     body = OrderRequest(
-        shipping_method_id=options[0].id, payment_gateway="manual", shipping_address=ADDRESS, expected_total="29.90"
+        shipping_method_id=options.results[0].id, payment_gateway="manual", shipping_address=ADDRESS, expected_total="29.90"
     )
     answer = orders_create.sync_detailed(client=ada, body=body, idempotency_key="journey-1")
     order = answer.parsed
