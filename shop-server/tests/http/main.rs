@@ -13,6 +13,8 @@ mod catalog;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod infrastructure;
 #[cfg(test)]
 mod inventory;
