@@ -43,7 +43,7 @@ def code_in(mail):
 class Server:
     """A running shop-server and what it writes to its log."""
 
-    def __init__(self, folder, variables):
+    def __init__(self, folder, variables, command=()):
         self.folder = folder
         self.mails = folder / "mails"
         self.variables = {
@@ -58,7 +58,7 @@ class Server:
         self.lines = []
         self.unread = queue.Queue()
         self.process = subprocess.Popen(
-            [BINARY], cwd=folder, env=self.variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [BINARY, *command], cwd=folder, env=self.variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         threading.Thread(target=self._read, daemon=True).start()
         self.url = f"http://{self.logged('listening')['address']}"
@@ -113,8 +113,8 @@ def start_server(tmp_path_factory):
     """Starts servers, and stops them at the end."""
     running = []
 
-    def start(**variables):
-        running.append(Server(tmp_path_factory.mktemp("shop"), variables))
+    def start(*command, **variables):
+        running.append(Server(tmp_path_factory.mktemp("shop"), variables, command))
         return running[-1]
 
     yield start
