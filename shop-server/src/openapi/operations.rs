@@ -136,8 +136,9 @@ fn refusals(method: &str, path: &str) -> &'static [u16] {
         ("post", "/accounts/login/" | "/accounts/token/") => &[401, 403],
         ("post", "/accounts/token/refresh/" | "/accounts/token/verify/" | "/accounts/logout/") => &[401],
         // A guest without a valid token has no cart, an order that a body names may be somebody else's.
-        ("get" | "delete", "/cart/") | ("get", "/cart/shipping-options/") => &[404],
-        ("post", "/cart/items/" | "/orders/" | "/payments/" | "/shipping/shipments/") => &[404],
+        ("get" | "delete", "/cart/")
+        | ("get", "/cart/shipping-options/")
+        | ("post", "/cart/items/" | "/orders/" | "/payments/" | "/shipping/shipments/") => &[404],
         _ => &[],
     }
 }
