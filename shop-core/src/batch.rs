@@ -107,8 +107,8 @@ pub enum Write {
     Outbox(OutboxWrite),
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
-    /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`) and done deliveries
-    /// (`created_at`) that are older than this time (no guard). Dead deliveries stay.
+    /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
+    /// (`created_at`) and sessions (`expires_at`) that are older than this time (no guard). Dead deliveries stay.
     Forget {
         /// Up to when.
         before: Timestamp,

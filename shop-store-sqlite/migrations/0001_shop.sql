@@ -86,6 +86,7 @@ CREATE TABLE sessions (
     revoked_at INTEGER,
     version INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
 CREATE TABLE otps (
     user_id BLOB NOT NULL PRIMARY KEY CHECK (length(user_id) = 16),

@@ -155,6 +155,7 @@ fn forget(connection: &Connection, before: Timestamp) -> Applied {
         "DELETE FROM answers WHERE created_at < ?1",
         "DELETE FROM events WHERE relayed = 1 AND at < ?1",
         "DELETE FROM deliveries WHERE status = 'done' AND created_at < ?1",
+        "DELETE FROM sessions WHERE expires_at < ?1",
     ] {
         execute(connection, sql, &[&at(before)])?;
     }

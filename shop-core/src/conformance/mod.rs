@@ -255,6 +255,7 @@ macro_rules! __conformance_cases {
                 deliveries_of_one_thing_wait_in_line,
                 answers_are_kept_under_their_key,
                 what_is_done_is_forgotten,
+                sessions_that_are_over_are_forgotten,
             ]
             paging: [
                 an_empty_list_has_one_empty_page,

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::accounts::MailJob;
+use crate::accounts::{MailJob, Session};
 use crate::batch::{Conflict, Entity, Require, Unique, Write};
 use crate::id::{DeliveryId, EventId};
 use crate::idempotency::{Answer, AnswerKey};
@@ -218,4 +218,16 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     accepted(lab.submit(reused).await)?;
     refused(lab.submit(new_batch).await, Conflict::Exists(Unique::Operation))?;
     refused(lab.commit([OutboxWrite::Relayed(EventId(thing)).into()]).await, Conflict::Stale(Entity::Event, thing))
+}
+
+pub(super) async fn sessions_that_are_over_are_forgotten(mut lab: Lab) -> CaseResult {
+    let store = lab.store.clone();
+    let user = lab.user();
+    let limit = lab.now();
+    let over = Session { expires_at: limit - TimeDelta::microseconds(1), ..lab.session(&user) };
+    let ending = Session { expires_at: limit, revoked_at: Some(limit), ..lab.session(&user) };
+    accepted(lab.commit([insert(&user), insert(&over), insert(&ending)]).await)?;
+    accepted(lab.commit([Write::Forget { before: limit }]).await)?;
+    same(&store.session(over.id).await?, &None)?;
+    same(&store.session(ending.id).await?, &Some((ending, user)))
 }

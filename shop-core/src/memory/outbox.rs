@@ -55,6 +55,9 @@ impl State {
         for key in self.deliveries.keys_where(done) {
             self.deliveries.remove(&key);
         }
+        for key in self.sessions.keys_where(|session| session.expires_at < before) {
+            self.sessions.remove(&key);
+        }
     }
 
     /// The oldest pending delivery to a receiver per thing, oldest first.
