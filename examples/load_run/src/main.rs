@@ -1,0 +1,228 @@
+//! The load run: measures the shop against bare limits, both in the same run, and prints one table of ratios.
+//!
+//! ```sh
+//! cargo build --release && target/release/load_run --large
+//! ```
+//!
+//! It starts everything itself, on loopback and in a temporary folder: the release binary `shop-server` beside it, a
+//! bare poem server, and a shop inside this process. Both sides of a ratio are measured in alternating short rounds, and the
+//! middle one of each counts: what else the machine does meanwhile hits both. The load generator shares the cores with what
+//! it measures, so absolute rates are lower than a server alone would reach.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+#[path = "../../../shop-store-sqlite/benches/support/mod.rs"]
+mod support;
+
+mod bare_server;
+mod catalog;
+mod checkout;
+mod client;
+mod orders;
+mod process;
+mod sign_ins;
+mod table;
+
+use process::Server;
+use support::world::World;
+use support::{CALLERS, Result};
+use table::{Figure, Target};
+
+/// Signs the tokens of the run's shops.
+const SECRET_KEY: &str = "the-load-run-signs-with-this-key-and-no-other-does";
+
+/// Measures the shop against bare limits.
+#[derive(Parser)]
+struct Options {
+    /// Also with 100,000 products and 1,000,000 orders in the file: takes some minutes and 5 GB in the temporary folder.
+    #[arg(long)]
+    large: bool,
+    /// Everything once and tiny, to see that it runs; the figures mean nothing.
+    #[arg(long)]
+    smoke: bool,
+    /// Only these parts: orders, catalog, checkout, sign-ins, process, large.
+    #[arg(long)]
+    only: Vec<String>,
+    /// Be the bare server: the file and the address.
+    #[arg(long, hide = true, num_args = 2)]
+    bare_server: Option<Vec<String>>,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    rounds: usize,
+    /// Orders of a round, in groups of [`CALLERS`].
+    groups: usize,
+    /// Of a round that is measured by time.
+    length: Duration,
+    products: usize,
+    orders: usize,
+    large_products: usize,
+    large_orders: usize,
+}
+
+const FULL: Scale = Scale {
+    rounds: 7,
+    groups: 32,
+    length: Duration::from_millis(1_500),
+    products: 1_000,
+    orders: 1_000,
+    large_products: 100_000,
+    large_orders: 1_000_000,
+};
+
+const SMOKE: Scale = Scale {
+    rounds: 1,
+    groups: 1,
+    length: Duration::from_millis(100),
+    products: 100,
+    orders: 10,
+    large_products: 400,
+    large_orders: 100,
+};
+
+/// A folder that goes away with the run.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().build()?;
+    if let Some([file, address]) = options.bare_server.as_deref() {
+        return runtime.block_on(bare_server::serve(Path::new(file), address));
+    }
+    let folder = Folder(std::env::temp_dir().join(format!("shop-load-run-{}", std::process::id())));
+    std::fs::create_dir_all(&folder.0)?;
+    let figures = runtime.block_on(async { tokio::spawn(run(options, folder.0.clone())).await? })?;
+    say(&table::table(&figures));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people at a terminal")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
+    let scale = if options.smoke { SMOKE } else { FULL };
+    let wanted = |part: &str| {
+        if part == "large" && !options.large {
+            return false;
+        }
+        options.only.is_empty() || options.only.iter().any(|only| only == part)
+    };
+    let file = folder.join("shop.sqlite3");
+    let world = fill(&file, scale, scale.products, scale.orders).await?;
+    let mut figures = Vec::new();
+    let mut capacity = 1_000.0;
+    if wanted("orders") {
+        say("orders in process …");
+        let rates = orders::measure(&file, &world, scale.rounds, scale.groups).await?;
+        figures.push(figure("orders of two lines, in process", rates.bare, rates.spread, "/s", Target::AtLeast(0.5)));
+        figures.push(figure(
+            "the same, all of one hot pair, to spread over 1,000",
+            rates.spread,
+            rates.hot,
+            "/s",
+            Target::AtLeast(1.0),
+        ));
+    }
+    if wanted("catalog") {
+        say("catalog over HTTP …");
+        let rates = catalog::measure(&file, &world, scale.rounds, scale.length).await?;
+        let (bare, ours) = rates.product;
+        capacity = ours;
+        figures.push(figure("`GET /catalog/products/{id}/`", bare, ours, "/s", Target::AtLeast(0.75)));
+        let (bare, ours) = rates.list;
+        figures.push(figure("`GET /catalog/products/`, 20 of them", bare, ours, "/s", Target::AtLeast(0.5)));
+    }
+    if wanted("checkout") {
+        say("carts and orders over HTTP …");
+        let rates = checkout::measure(&file, &world, scale.rounds, scale.groups / 2 + 1).await?;
+        let (bare, ours) = rates.items;
+        figures.push(figure("`POST /cart/items/`, to in process", bare, ours, "/s", Target::AtLeast(0.4)));
+        let (bare, ours) = rates.orders;
+        figures.push(figure("`POST /orders/`, to in process", bare, ours, "/s", Target::AtLeast(0.4)));
+        figures.push(alone("resident memory under that load, at most", rates.memory, "MiB", 200.0));
+    }
+    if wanted("sign-ins") {
+        say("sign-ins …");
+        let measured = sign_ins::measure(&file, &world, capacity, scale.rounds, scale.length).await?;
+        let (bare, ours) = measured.rates;
+        figures.push(figure("sign-ins, to bare argon2 on as many threads", bare, ours, "/s", Target::AtLeast(0.8)));
+        let (quiet, storm) = measured.catalog;
+        let what = "p99 of a product at a fifth of capacity, quiet and while people sign in";
+        figures.push(figure(what, quiet, storm, "ms", Target::AtMost(3.0)));
+    }
+    if wanted("process") {
+        say("the process …");
+        figures.extend(process_figures(&file, scale).await?);
+    }
+    if wanted("large") {
+        figures.extend(large_figures(&folder, &file, &world, scale).await?);
+    }
+    Ok(figures)
+}
+
+async fn process_figures(file: &Path, scale: Scale) -> Result<Vec<Figure>> {
+    let (mut times, mut memory) = (Vec::new(), Vec::new());
+    for _ in 0..scale.rounds {
+        let started = Instant::now();
+        let server = Server::shop(file).await?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        memory.push(server.memory()?);
+    }
+    Ok(vec![
+        alone("resident memory after start", table::median(memory), "MiB", 40.0),
+        alone("start to first answer, on an existing file", table::median(times), "ms", 200.0),
+        alone("stripped release binary", process::program_size()?, "MiB", 30.0),
+    ])
+}
+
+async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) -> Result<Vec<Figure>> {
+    say("filling the large shop …");
+    let path = folder.join("large.sqlite3");
+    let large = fill(&path, scale, scale.large_products, scale.large_orders).await?;
+    say("orders in the large shop …");
+    let (small_rate, large_rate) = orders::compare((file, world), (&path, &large), scale.rounds, scale.groups).await?;
+    let (_store, shop) = orders::open(&path).await?;
+    let far = scale.large_products / 20;
+    let (first, last) = catalog::pages(&shop, far, scale.rounds * 30).await?;
+    Ok(vec![
+        figure(
+            "orders with 1,000,000 of them and 100,000 products in the file, to 1,000",
+            small_rate,
+            large_rate,
+            "/s",
+            Target::AtLeast(0.75),
+        ),
+        figure("page 5,000 by cursor, to page 1, with 100,000 products", first, last, "ms", Target::AtMost(1.25)),
+    ])
+}
+
+async fn fill(path: &Path, scale: Scale, products: usize, orders: usize) -> Result<World> {
+    let (store, _shop) = orders::open(path).await?;
+    let hash = sign_ins::password_hash().await?;
+    let world = World::fill(store.as_ref(), products, scale.groups * CALLERS, &hash).await?;
+    world.fill_orders(store.as_ref(), orders).await?;
+    store.close().await?;
+    Ok(world)
+}
+
+fn figure(what: &str, bare: f64, ours: f64, unit: &'static str, target: Target) -> Figure {
+    Figure { what: what.to_owned(), bare: Some(bare), ours, unit, target }
+}
+
+fn alone(what: &str, ours: f64, unit: &'static str, limit: f64) -> Figure {
+    Figure { what: what.to_owned(), bare: None, ours, unit, target: Target::Below(limit) }
+}

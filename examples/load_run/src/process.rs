@@ -1,0 +1,122 @@
+//! Servers as processes of their own, and what the system says about them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::SECRET_KEY;
+use crate::client::{Connection, request};
+use crate::support::Result;
+
+/// A server that ends with this value.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// The shop's server over a file, as an operator runs it, but without rate limits.
+    ///
+    /// # Errors
+    /// When `shop-server` was not built beside this program, or does not answer.
+    pub(crate) async fn shop(file: &Path) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("shop-server");
+        if !program.exists() {
+            return Err(format!("there is no {}: build the workspace first", program.display()).into());
+        }
+        let address = free_address()?;
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("DB_NAME", file)
+            .env("BIND", address.to_string())
+            .env("SECRET_KEY", SECRET_KEY)
+            .env("RATE_LIMIT", "off")
+            .env("EMAIL_BACKEND", "console");
+        Self::start(&mut command, file, address, "/healthz").await
+    }
+
+    /// The bare server over the same file.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn bare(file: &Path) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--bare-server").arg(file).arg(address.to_string());
+        Self::start(&mut command, file, address, "/catalog/products").await
+    }
+
+    async fn start(command: &mut Command, file: &Path, address: SocketAddr, path: &str) -> Result<Self> {
+        // No `.env` of whoever runs this.
+        let folder = file.parent().unwrap_or(file);
+        let child =
+            command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut server = Self { child, address };
+        let started = Instant::now();
+        let probe = request("GET", path, None, "");
+        while started.elapsed() < Duration::from_secs(20) {
+            if let Ok(mut connection) = Connection::open(address).await {
+                let (status, body) = connection.call(&probe).await?;
+                if status == 200 {
+                    return Ok(server);
+                }
+                return Err(format!("{status}: {}", String::from_utf8_lossy(body)).into());
+            }
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("a server ended with {status}").into());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        Err("a server did not answer".into())
+    }
+
+    /// Its resident memory now, in MiB.
+    ///
+    /// # Errors
+    /// Where there is no `/proc`.
+    pub(crate) fn memory(&self) -> Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most it ever had, in MiB.
+    ///
+    /// # Errors
+    /// Where there is no `/proc`.
+    pub(crate) fn peak_memory(&self) -> Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> Result<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+/// An address on loopback that nobody listens on now.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// The size of the server's program, in MiB.
+///
+/// # Errors
+/// When it was not built.
+#[expect(clippy::cast_precision_loss, reason = "programs are smaller than that")]
+pub(crate) fn program_size() -> Result<f64> {
+    let length = std::fs::metadata(std::env::current_exe()?.with_file_name("shop-server"))?.len();
+    Ok(length as f64 / (1024.0 * 1024.0))
+}

@@ -1,0 +1,36 @@
+//! Orders placed by many callers at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use shop_core::Shop;
+use shop_core::orders::PlaceOrder;
+
+use super::world::Customer;
+use super::{CALLERS, Result};
+
+/// Every customer orders what is in their cart; [`CALLERS`] of them at a time. Answers how long it took.
+///
+/// # Errors
+/// The first order that was refused.
+pub(crate) async fn place(shop: &Shop, wishes: &PlaceOrder, customers: &Arc<[Customer]>) -> Result<Duration> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let started = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (shop, wishes) = (shop.clone(), wishes.clone());
+            let (customers, next) = (Arc::clone(customers), Arc::clone(&next));
+            tokio::spawn(async move {
+                while let Some(customer) = customers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    shop.orders().place(&customer.actor(), wishes.clone(), None).await?;
+                }
+                Ok::<_, shop_core::Error>(())
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await??;
+    }
+    Ok(started.elapsed())
+}

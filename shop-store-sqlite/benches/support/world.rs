@@ -1,0 +1,468 @@
+//! A shop full of goods, customers, carts and old orders, written through the store's own `commit` in large batches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shop_core::accounts::{AccountsWrite, Session, User};
+use shop_core::batch::{Batch, Change, Write};
+use shop_core::cart::{Cart, CartItem, CartStatus, CartWrite};
+use shop_core::catalog::{CatalogWrite, Image, Product, ProductStatus, Variant};
+use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
+use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
+use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
+use shop_core::money::{Amount, Currency};
+use shop_core::orders::{
+    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus, PlaceOrder,
+    ShippingMethodSnapshot,
+};
+use shop_core::payments::{Payment, PaymentState, PaymentsWrite};
+use shop_core::shipping::{Address, AddressInput, Method, Rate, ShippingWrite, Zone};
+use shop_core::store::Store;
+use shop_core::{Actor, actor::SignedIn};
+
+use super::Result;
+
+/// How many writes go into one batch while the shop is filled.
+const WRITES_PER_BATCH: usize = 4_000;
+/// Nobody buys a shop empty here.
+const PLENTY: i64 = 1_000_000_000;
+
+/// Something that can be bought.
+#[derive(Debug, Clone)]
+pub(crate) struct Good {
+    /// Its product.
+    pub(crate) product: ProductId,
+    /// Which variant of it.
+    pub(crate) variant: VariantId,
+    /// Its sku.
+    pub(crate) sku: String,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Customer {
+    /// Who.
+    pub(crate) user: UserId,
+    /// In which session.
+    pub(crate) session: SessionId,
+}
+
+impl Customer {
+    /// As the calls of the shop want it.
+    pub(crate) fn actor(self) -> Actor {
+        Actor::user(SignedIn {
+            user_id: self.user,
+            session_id: Some(self.session),
+            is_staff: false,
+            is_superuser: false,
+        })
+    }
+
+    /// Their address.
+    pub(crate) fn email(number: usize) -> String {
+        format!("customer{number}@example.com")
+    }
+}
+
+/// What customers put into their carts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Everybody the same two variants.
+    Hot,
+    /// Two of the first thousand variants.
+    Spread,
+}
+
+/// The ids of what is in the shop.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    /// Where everything lies.
+    pub(crate) location: LocationId,
+    /// The one way to ship.
+    pub(crate) method: MethodId,
+    /// One per product: its first variant.
+    pub(crate) goods: Vec<Good>,
+    /// The signed-in people.
+    pub(crate) customers: Vec<Customer>,
+    base: Timestamp,
+}
+
+impl World {
+    /// Fills an empty shop (its default location is there) with products of two variants each, and customers whose
+    /// password has this hash.
+    pub(crate) async fn fill(
+        store: &dyn Store,
+        products: usize,
+        customers: usize,
+        password_hash: &str,
+    ) -> Result<Self> {
+        let location = store.locations().await?.first().ok_or("the shop has no location")?.id;
+        let base = SystemClock.now();
+        let mut filler = Filler::new(store, base);
+        let mut moment = filler.moment();
+        let (zone, method): (ZoneId, MethodId) = (moment.id(), moment.id());
+        filler
+            .add([
+                ShippingWrite::Zone(Change::Insert(Zone {
+                    id: zone,
+                    name: "Home".to_owned(),
+                    countries: vec!["US".to_owned()],
+                    created_at: base,
+                    version: 1,
+                })),
+                ShippingWrite::Method(Change::Insert(Method {
+                    id: method,
+                    name: "Standard".to_owned(),
+                    zone_id: zone,
+                    carrier: Some("UPS".to_owned()),
+                    currency: Currency::USD,
+                    rate: Rate::Flat { price: Amount(499) },
+                    free_over: None,
+                    min_days: Some(2),
+                    max_days: Some(5),
+                    active: true,
+                    created_at: base,
+                    version: 1,
+                })),
+            ])
+            .await?;
+        let mut goods = Vec::with_capacity(products);
+        for number in 0..products {
+            let product = product(number, &mut filler.moment());
+            let levels = product.variants.iter().map(|variant| level(&product, variant, location));
+            let levels: Vec<_> = levels.map(InventoryWrite::InsertLevel).map(Write::from).collect();
+            if let Some(variant) = product.variants.first() {
+                goods.push(Good { product: product.id, variant: variant.id, sku: variant.sku.clone() });
+            }
+            filler.add([CatalogWrite::Product(Change::Insert(product))]).await?;
+            filler.add(levels).await?;
+        }
+        let mut people = Vec::with_capacity(customers);
+        for number in 0..customers {
+            let mut moment = filler.moment();
+            let customer = Customer { user: moment.id(), session: moment.id() };
+            filler
+                .add([
+                    AccountsWrite::User(Change::Insert(user(customer, number, password_hash, base))),
+                    AccountsWrite::Session(Change::Insert(session(customer, base))),
+                ])
+                .await?;
+            people.push(customer);
+        }
+        filler.finish().await?;
+        Ok(Self { location, method, goods, customers: people, base })
+    }
+
+    /// Gives each of these customers, who have none, an open cart with two lines.
+    pub(crate) async fn fill_carts(
+        &self,
+        store: &dyn Store,
+        customers: &[Customer],
+        demand: Demand,
+    ) -> Result<Vec<Cart>> {
+        let mut filler = Filler::new(store, SystemClock.now());
+        let mut carts = Vec::with_capacity(customers.len());
+        for (number, customer) in customers.iter().enumerate() {
+            let cart = self.cart(*customer, number, demand, &mut filler.moment());
+            filler.add([CartWrite::Cart(Change::Insert(cart.clone()))]).await?;
+            carts.push(cart);
+        }
+        filler.finish().await?;
+        Ok(carts)
+    }
+
+    fn cart(&self, customer: Customer, number: usize, demand: Demand, moment: &mut Moment) -> Cart {
+        let lines = match demand {
+            Demand::Hot => [0, 1],
+            // Two different ones; the step has no divisor in common with 1,000.
+            Demand::Spread => [number * 37 % 1_000, (number * 37 + 501) % 1_000],
+        };
+        let goods = lines.iter().filter_map(|line| self.goods.get(line % self.goods.len()));
+        let items = goods.map(|good| CartItem { id: moment.id(), variant_id: good.variant, quantity: 1 }).collect();
+        Cart {
+            id: moment.id(),
+            customer_id: Some(customer.user),
+            currency: Currency::USD,
+            status: CartStatus::Open,
+            items,
+            created_at: moment.now(),
+            updated_at: moment.now(),
+            version: 1,
+        }
+    }
+
+    /// Writes orders that were delivered long ago. Their events were relayed and forgotten, their operations too.
+    pub(crate) async fn fill_orders(&self, store: &dyn Store, orders: usize) -> Result<()> {
+        let mut filler = Filler::new(store, self.base - chrono::TimeDelta::days(365));
+        for number in 0..orders {
+            let mut moment = filler.moment();
+            let order = self.order(number, &mut moment).ok_or("there are too few goods for an order")?;
+            let reservations = order.items.iter().map(|item| Reservation {
+                id: moment.id(),
+                order_id: order.id,
+                order_item_id: item.id,
+                variant_id: item.variant_id,
+                sku: item.sku.clone(),
+                location_id: self.location,
+                quantity: item.quantity,
+                remaining: 0,
+                status: ReservationStatus::Consumed,
+                created_at: order.placed_at,
+                version: 2,
+            });
+            let reservations: Vec<_> = reservations.collect();
+            let payment = Payment {
+                id: moment.id(),
+                order_id: order.id,
+                gateway: "manual".to_owned(),
+                amount: order.total,
+                currency: order.currency,
+                state: PaymentState::Captured,
+                amount_authorized: order.total,
+                amount_captured: order.total,
+                amount_refunded: Amount::ZERO,
+                gateway_reference: None,
+                failure: None,
+                refunds: Vec::new(),
+                created_at: order.placed_at,
+                updated_at: order.placed_at,
+                version: 2,
+            };
+            let placed = HistoryEntry {
+                id: moment.id(),
+                order_id: order.id,
+                at: order.placed_at,
+                event: "placed".to_owned(),
+                actor: "customer".to_owned(),
+                detail: format!("Order {} was placed.", order.number),
+            };
+            filler.add([OrdersWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
+            filler.add([PaymentsWrite::Payment(Change::Insert(payment))]).await?;
+            filler.add(reservations.into_iter().map(|row| InventoryWrite::Reservation(Change::Insert(row)))).await?;
+        }
+        filler.finish().await
+    }
+
+    fn order(&self, number: usize, moment: &mut Moment) -> Option<Order> {
+        let customer = self.customers.get(number % self.customers.len())?;
+        let goods = [number * 37, number * 37 + 501].map(|place| self.goods.get(place % self.goods.len()));
+        let items = goods.into_iter().map(|good| {
+            let good = good?;
+            Some(OrderItem {
+                id: moment.id(),
+                product_id: good.product,
+                variant_id: good.variant,
+                sku: good.sku.clone(),
+                name: "A thing of the past".to_owned(),
+                options: BTreeMap::from([("size".to_owned(), "M".to_owned())]),
+                unit_price: Amount(1_999),
+                quantity: 1,
+                discount: Amount::ZERO,
+                tax: Amount::ZERO,
+                line_total: Amount(1_999),
+            })
+        });
+        let items: Vec<_> = items.collect::<Option<_>>()?;
+        let email = Customer::email(number % self.customers.len());
+        Some(Order {
+            id: moment.id(),
+            number: order_number(moment),
+            cart_id: moment.id(),
+            customer_id: Some(customer.user),
+            email: email.clone(),
+            email_key: email,
+            currency: Currency::USD,
+            items,
+            subtotal: Amount(3_998),
+            discount_total: Amount::ZERO,
+            shipping_total: Amount(499),
+            shipping_tax: Amount::ZERO,
+            tax_total: Amount::ZERO,
+            total: Amount(4_497 + i64::from(moment.below(5_000))),
+            amount_paid: Amount(4_497),
+            amount_refunded: Amount::ZERO,
+            shipping_address: address(),
+            billing_address: address(),
+            shipping_method: ShippingMethodSnapshot {
+                id: self.method,
+                name: "Standard".to_owned(),
+                price: Amount(499),
+                carrier: Some("UPS".to_owned()),
+            },
+            status: OrderStatus::Completed,
+            payment_status: PaymentStatus::Paid,
+            fulfillment_status: FulfillmentStatus::Delivered,
+            note: String::new(),
+            placed_at: moment.now(),
+            canceled_at: None,
+            hold_until: None,
+            version: 3,
+        })
+    }
+
+    /// What a customer says to turn a cart into an order.
+    pub(crate) fn wishes(&self) -> PlaceOrder {
+        PlaceOrder {
+            shipping_address: AddressInput {
+                first_name: "Ada".into(),
+                last_name: "Lovelace".into(),
+                line1: "12 St James's Square".into(),
+                city: "New York".into(),
+                region: "NY".into(),
+                postal_code: "10001".into(),
+                country: "US".into(),
+                ..AddressInput::default()
+            }
+            .into(),
+            shipping_method_id: self.method.into(),
+            payment_gateway: "manual".into(),
+            ..PlaceOrder::default()
+        }
+    }
+}
+
+/// Draws a number as unpredictable as the shop's own.
+pub(crate) fn order_number(moment: &mut Moment) -> String {
+    let number = moment.secret().iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:012X}")
+}
+
+/// Where everything goes.
+pub(crate) fn address() -> Address {
+    Address {
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        company: None,
+        line1: "12 St James's Square".to_owned(),
+        line2: None,
+        city: "New York".to_owned(),
+        region: Some("NY".to_owned()),
+        postal_code: Some("10001".to_owned()),
+        country: "US".to_owned(),
+        phone: None,
+    }
+}
+
+fn product(number: usize, moment: &mut Moment) -> Product {
+    let variant = |size: &str, moment: &mut Moment| Variant {
+        id: moment.id(),
+        sku: format!("SKU-{number:06}-{size}"),
+        price: Amount(1_000 + i64::try_from(number % 5_000).unwrap_or(0)),
+        compare_at_price: Some(Amount(7_999)),
+        options: BTreeMap::from([("size".to_owned(), size.to_owned()), ("color".to_owned(), "black".to_owned())]),
+        weight_grams: 250,
+        barcode: Some(format!("40000{number:08}")),
+        tax_class: "standard".to_owned(),
+        archived: false,
+    };
+    let attributes = serde_json::json!({"material": "cotton", "origin": "PT", "organic": true, "pieces": 1});
+    Product {
+        id: moment.id(),
+        slug: format!("product-{number}"),
+        name: format!("Shirt number {number} for every day"),
+        description: "Made of heavy cotton, washed before it is cut, so that it keeps its shape. ".repeat(4),
+        status: ProductStatus::Active,
+        category_id: None,
+        currency: Currency::USD,
+        options: vec!["size".to_owned(), "color".to_owned()],
+        images: ["front", "back"]
+            .map(|side| Image {
+                url: format!("https://images.example.com/{number}/{side}.webp"),
+                alt: format!("The {side} of the shirt"),
+            })
+            .into(),
+        attributes: attributes.as_object().cloned().unwrap_or_default(),
+        variants: vec![variant("M", moment), variant("L", moment)],
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    }
+}
+
+fn level(product: &Product, variant: &Variant, location: LocationId) -> StockLevel {
+    StockLevel {
+        variant_id: variant.id,
+        product_id: product.id,
+        sku: variant.sku.clone(),
+        location_id: location,
+        on_hand: PLENTY,
+        reserved: 0,
+        low_stock_threshold: 0,
+        tracked: true,
+        backorder: false,
+    }
+}
+
+fn user(customer: Customer, number: usize, password_hash: &str, now: Timestamp) -> User {
+    let email = Customer::email(number);
+    User {
+        id: customer.user,
+        email: email.clone(),
+        email_key: email,
+        username: None,
+        username_key: None,
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        phone: String::new(),
+        password_hash: password_hash.to_owned(),
+        email_verified: true,
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        session_epoch: 0,
+        date_joined: now,
+        last_login: None,
+        version: 1,
+    }
+}
+
+fn session(customer: Customer, now: Timestamp) -> Session {
+    Session {
+        id: customer.session,
+        user_id: customer.user,
+        refresh_hash: [0; 32],
+        epoch: 0,
+        created_at: now,
+        expires_at: now + chrono::TimeDelta::days(1),
+        revoked_at: None,
+        version: 1,
+    }
+}
+
+/// Collects writes into large batches. Every row gets a moment of its own, a millisecond after the last, so that ids
+/// grow as those of a real shop do.
+struct Filler<'a> {
+    store: &'a dyn Store,
+    writes: Vec<Write>,
+    now: Timestamp,
+    seed: u64,
+}
+
+impl<'a> Filler<'a> {
+    fn new(store: &'a dyn Store, now: Timestamp) -> Self {
+        Self { store, writes: Vec::new(), now, seed: 0 }
+    }
+
+    fn moment(&mut self) -> Moment {
+        self.seed += 1;
+        self.now += chrono::TimeDelta::milliseconds(1);
+        let mut seed = [7; 32];
+        seed.iter_mut().zip(self.seed.to_le_bytes()).for_each(|(to, from)| *to = from);
+        Moment::new(self.now, seed)
+    }
+
+    async fn add(&mut self, writes: impl IntoIterator<Item = impl Into<Write>>) -> Result<()> {
+        self.writes.extend(writes.into_iter().map(Into::into));
+        if self.writes.len() >= WRITES_PER_BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let mut batch = Batch::new(&mut self.moment());
+        batch.writes = std::mem::take(&mut self.writes);
+        Ok(self.store.commit(Arc::new(batch)).await?)
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        if self.writes.is_empty() { Ok(()) } else { self.flush().await }
+    }
+}
