@@ -178,7 +178,7 @@ async fn adjustments_are_booked_and_bounded() {
         (json!({"sku": "TEA", "delta": 1_000_000_001, "reason": "lost"}), vec!["delta"]),
         (
             json!({"sku": 1, "variant_id": 2, "location_id": 3, "delta": "4", "reason": 5, "note": 6}),
-            vec!["delta", "location_id", "note", "reason", "sku"],
+            vec!["delta", "location_id", "note", "reason", "sku", "variant_id"],
         ),
         (json!({"sku": "TEA", "delta": 1, "reason": "lost", "note": "x".repeat(2001)}), vec!["note"]),
     ] {
