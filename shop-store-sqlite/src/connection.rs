@@ -36,11 +36,13 @@ pub(crate) fn open_writer(path: &Path, busy_timeout: Duration, durable: bool) ->
 ///
 /// - `query_only = ON`: a mistake here cannot write. (The file itself is opened for writing: a log that a crash left
 ///   behind is recovered by whoever comes first.)
-/// - `cache_size` 2 MiB each: what is read often stays, and the whole pool stays small beside the operating system's
-///   own cache of the file. No `mmap_size`: mapped pages would count as this process's memory, once per connection.
+/// - `mmap_size` 32 MiB: SQLite drops a reader's page cache whenever somebody else has committed, and then reads every
+///   page anew; from a mapping that is no system call (a tenth more orders per second). Mapped pages count as this
+///   process's memory, once per connection, which is why it is no more.
+/// - `cache_size` 2 MiB each: for what is in the log and not in the file yet.
 pub(crate) fn open_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let connection = open(path, busy_timeout)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048;")?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA mmap_size = 33554432;")?;
     Ok(connection)
 }
 
