@@ -14,7 +14,7 @@ pub const OTP_TRIES: i64 = 5;
 
 /// A person with an account.
 #[derive(Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each a field of the HTTP contract")]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each shown to clients by itself")]
 pub struct User {
     /// Identity.
     pub id: UserId,

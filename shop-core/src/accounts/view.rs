@@ -8,7 +8,7 @@ use super::model::User;
 
 /// A person as they and staff see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, each a field of the HTTP contract")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each shown to clients by itself")]
 pub struct Profile {
     /// Identity.
     pub id: UserId,

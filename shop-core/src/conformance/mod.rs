@@ -32,7 +32,7 @@
 //! 6. **If your store needs a runtime**, say where racing calls run ([`Suite::spawning`]) and how a test waits, as the
 //!    second argument of the macro:
 //!
-//!    ```ignore
+//!    ```text
 //!    fn suite() -> Suite {
 //!        Suite::new(|| async { Arc::new(MyStore::connect().await) })
 //!            .spawning(|racer| drop(RUNTIME.spawn(racer)))

@@ -153,7 +153,7 @@ impl<'a> Worker<'a> {
     /// Works for ever: relays and delivers as soon as something is committed or due, sweeps every few seconds and
     /// forgets now and then. Drop it to stop it; what was under way is delivered again once its lease has ended.
     ///
-    /// `sleep` is the runtime's timer (`tokio::time::sleep`). One task per shop and program is enough, and only
+    /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only
     /// one hears the bell that makes delivery immediate.
     pub async fn run<S, F>(&self, sleep: S)
     where
