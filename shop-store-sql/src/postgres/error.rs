@@ -1,0 +1,98 @@
+//! What went wrong, in the core's terms and when the store is connected.
+
+use shop_core::error::BoxError;
+use shop_core::store::StoreError;
+use sqlx_core::error::Error;
+
+/// Why the store cannot be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address cannot be read.
+    #[error("the address of the database is not valid: {0}")]
+    Address(#[source] Error),
+    /// Nobody answers there, or the way in is refused.
+    #[error("cannot connect to the database: {0}")]
+    Unreachable(#[source] BoxError),
+    /// The server is older than the SQL of this crate.
+    #[error("Postgres {0} is too old; 13 or later is needed")]
+    OldPostgres(String),
+    /// Text of all languages does not fit.
+    #[error("the encoding of the database is {0}; the shop needs UTF8")]
+    Encoding(String),
+    /// The role has no schema to create tables in.
+    #[error("no schema of the role's search_path exists")]
+    NoSchema,
+    /// The schema holds somebody else's tables of the same names.
+    #[error(
+        "there is a table {0} already that is not a shop's: it will not be touched; give the shop a schema of its own"
+    )]
+    NotAShop(String),
+    /// The schema was made by a newer release.
+    #[error("the database has schema version {found}, this program knows up to {known}: use a newer release")]
+    Newer {
+        /// Its version.
+        found: i64,
+        /// The highest version known here.
+        known: i64,
+    },
+    /// The schema is not the one that the migrations made.
+    #[error("the schema of the database was changed by hand: {0}")]
+    Tampered(String),
+    /// Postgres refused.
+    #[error("cannot prepare the database: {0}")]
+    Postgres(#[source] Error),
+}
+
+/// What a failed statement says about what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Two transactions got in each other's way: the same one may succeed at once.
+    Clash,
+    /// The connection is gone, or must go; another one may work at once.
+    Lost,
+    /// The database is too busy or cannot write now: later, perhaps.
+    Busy,
+    /// It never works.
+    Fault,
+}
+
+/// Judges a failure by its SQLSTATE (PostgreSQL's documentation, appendix A).
+pub(crate) fn trouble(error: &Error) -> Trouble {
+    match error {
+        Error::Database(error) => {
+            let code = error.code();
+            let code = code.as_deref().unwrap_or_default();
+            match code {
+                // serialization_failure, deadlock_detected, lock_not_available.
+                "40001" | "40P01" | "55P03" => Trouble::Clash,
+                // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped, idle_session_timeout,
+                // idle_in_transaction_session_timeout.
+                "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" => Trouble::Lost,
+                // "cached plan must not change result type": another server migrated the schema.
+                "0A000" if error.message().contains("cached plan") => Trouble::Lost,
+                // query_canceled (by the time-out), read_only_sql_transaction (a standby), io_error, too many.
+                "57014" | "25006" | "58030" => Trouble::Busy,
+                _ if code.starts_with("08") => Trouble::Lost,
+                // insufficient_resources: disk full, out of memory, too many connections.
+                _ if code.starts_with("53") => Trouble::Busy,
+                _ => Trouble::Fault,
+            }
+        }
+        Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed | Error::BeginFailed => Trouble::Lost,
+        Error::PoolTimedOut | Error::PoolClosed | Error::Tls(_) => Trouble::Busy,
+        _ => Trouble::Fault,
+    }
+}
+
+/// What a failure means to a caller: later it may work, or it never will.
+pub(crate) fn store_error(error: Error) -> StoreError {
+    match trouble(&error) {
+        Trouble::Fault => StoreError::Fault(error.into()),
+        Trouble::Clash | Trouble::Lost | Trouble::Busy => StoreError::Unavailable(error.into()),
+    }
+}
+
+/// The name of the unique key, foreign key or check that refused a row.
+pub(crate) fn constraint(error: &Error) -> Option<&str> {
+    error.as_database_error().and_then(|error| error.constraint())
+}

@@ -1,0 +1,195 @@
+//! The schema: numbered migrations, each applied once, in a transaction of its own, with a checksum.
+//!
+//! Any number of servers may start at once: each step looks again under an advisory lock of the transaction (which holds
+//! behind pgbouncer too). A database is refused, in words, when the tables are somebody else's, when a newer release made
+//! them, or when a table, key or index of the migrations is missing. What an embedding program adds beside is left alone.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use sqlx::Row as _;
+use sqlx::postgres::PgArguments;
+use sqlx_core::arguments::Arguments as _;
+use sqlx_core::error::Error;
+
+use super::error::{OpenError, Trouble, trouble};
+use super::pool::{Lease, Pool, Session};
+
+/// One step of the schema. A released one is never changed: the next change is a step of its own.
+struct Migration {
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Every step in its order; the version is the place, from 1.
+const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") }];
+
+/// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(6001514165394165584)";
+
+const LEDGER: &str = r#"CREATE TABLE shop_migrations (
+    version bigint NOT NULL CONSTRAINT shop_migrations_version PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
+    checksum bytea NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)"#;
+
+/// What stops a migration.
+enum Stop {
+    Sql(Error),
+    Open(OpenError),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<OpenError> for Stop {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+/// Brings the schema up to date.
+pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
+    let mut lease = pool.acquire().await.map_err(|error| OpenError::Unreachable(error.into()))?;
+    // In a task: a caller that goes away leaves no transaction open.
+    let work = pool.runtime().spawn(async move {
+        let done = steps(&mut lease, MIGRATIONS).await;
+        if done.is_ok() {
+            lease.release();
+        }
+        done
+    });
+    let done = work.await.map_err(|error| OpenError::Unreachable(error.into()))?;
+    done.map_err(|stop| match stop {
+        Stop::Open(error) => error,
+        Stop::Sql(error) if trouble(&error) == Trouble::Lost => OpenError::Unreachable(error.into()),
+        Stop::Sql(error) => OpenError::Postgres(error),
+    })
+}
+
+async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> {
+    let mut session = lease.session();
+    recognise(&mut session).await?;
+    while applied(&mut session, migrations).await? < migrations.len() {
+        // An index of a large table takes its time, and so may another server's step.
+        session.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0").await?;
+        match step(&mut session, migrations).await {
+            Ok(()) => session.simple("COMMIT").await?,
+            Err(stop) => {
+                session.simple("ROLLBACK").await?;
+                return Err(stop);
+            }
+        }
+    }
+    compare(&mut session, migrations).await
+}
+
+/// Refuses a server or a database that cannot hold a shop, before anything in it is touched.
+async fn recognise(session: &mut Session<'_>) -> Result<(), Stop> {
+    let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
+        current_setting('server_encoding'), current_schema()::text";
+    for row in session.rows(sql, PgArguments::default()).await? {
+        if row.try_get::<i64, _>(0)? < 130_000 {
+            return Err(OpenError::OldPostgres(row.try_get(1)?).into());
+        }
+        let encoding: String = row.try_get(2)?;
+        if encoding != "UTF8" {
+            return Err(OpenError::Encoding(encoding).into());
+        }
+        if row.try_get::<Option<String>, _>(3)?.is_none() {
+            return Err(OpenError::NoSchema.into());
+        }
+    }
+    Ok(())
+}
+
+/// Which of these tables and indexes are there, in the schema into which the shop's go.
+async fn present(session: &mut Session<'_>, names: &[&str]) -> Result<Vec<String>, Error> {
+    let sql = "SELECT relname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace AS spaces ON spaces.oid = relnamespace
+            WHERE nspname = current_schema() AND relname::text = ANY($1)
+        UNION ALL
+        SELECT conname::text FROM pg_catalog.pg_constraint JOIN pg_catalog.pg_namespace AS spaces ON spaces.oid = connamespace
+            WHERE nspname = current_schema() AND conname::text = ANY($1)";
+    let mut arguments = PgArguments::default();
+    arguments.add(names).map_err(Error::Encode)?;
+    session.rows(sql, arguments).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// How many steps are applied. Refuses a database with steps that are not ours.
+async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<usize, Stop> {
+    if present(session, &["shop_migrations"]).await?.is_empty() {
+        return Ok(0);
+    }
+    let sql = "SELECT version, name, checksum FROM shop_migrations ORDER BY version";
+    let mut count = 0;
+    for row in session.rows(sql, PgArguments::default()).await? {
+        let (version, name, checksum): (i64, String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+        if version > known {
+            return Err(OpenError::Newer { found: version, known }.into());
+        }
+        let ours = migrations.get(count).filter(|ours| number(count) == version && checksum == digest(ours.sql));
+        if ours.is_none() {
+            let what = format!("migration {version} ({name}) is not the one this program knows");
+            return Err(OpenError::Tampered(what).into());
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Applies the next step, under the lock.
+async fn step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
+    session.rows(LOCK, PgArguments::default()).await?;
+    let count = applied(session, migrations).await?;
+    let Some(migration) = migrations.get(count) else { return Ok(()) };
+    if count == 0 {
+        if let Some(name) = present(session, &objects(migration.sql)).await?.into_iter().next() {
+            return Err(OpenError::NotAShop(name).into());
+        }
+        session.simple(LEDGER).await?;
+    }
+    session.simple(migration.sql).await?;
+    let mut arguments = PgArguments::default();
+    arguments.add(number(count)).map_err(Error::Encode)?;
+    arguments.add(migration.name).map_err(Error::Encode)?;
+    arguments.add(digest(migration.sql)).map_err(Error::Encode)?;
+    session.execute("INSERT INTO shop_migrations (version, name, checksum) VALUES ($1, $2, $3)", arguments).await?;
+    tracing::info!(migration = migration.name, "schema migrated");
+    Ok(())
+}
+
+fn number(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// SHA-256 of a step; line ends do not count, a checkout may change them.
+fn digest(sql: &str) -> Vec<u8> {
+    Sha256::digest(sql.replace("\r\n", "\n").as_bytes()).to_vec()
+}
+
+/// The names of the tables, indexes and constraints that a step makes: every one has a name there.
+fn objects(sql: &str) -> Vec<&str> {
+    let words: Vec<&str> =
+        sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace).collect();
+    let named = words.windows(2).filter_map(|pair| match pair {
+        ["TABLE" | "INDEX" | "CONSTRAINT", name] => Some(*name),
+        _ => None,
+    });
+    named.collect()
+}
+
+/// Looks whether everything that the migrations made is still there.
+async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
+    let wanted: Vec<&str> = migrations.iter().flat_map(|migration| objects(migration.sql)).collect();
+    let found = present(session, &wanted).await?;
+    match wanted.iter().find(|name| !found.iter().any(|found| found == *name)) {
+        Some(missing) => Err(OpenError::Tampered(format!("{missing} is missing")).into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,200 @@
+//! How the database is reached.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx_core::connection::ConnectOptions as _;
+
+use super::error::OpenError;
+
+/// How the database is reached, and how patient the store is.
+#[derive(Clone)]
+pub struct Options {
+    connect: PgConnectOptions,
+    max_connections: u32,
+    acquire_timeout: Duration,
+    statement_timeout: Duration,
+    idle_in_transaction_timeout: Duration,
+    idle_timeout: Duration,
+    max_lifetime: Duration,
+    pgbouncer: bool,
+}
+
+impl std::fmt::Debug for Options {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("host", &self.connect.get_host())
+            .field("port", &self.connect.get_port())
+            .field("user", &self.connect.get_username())
+            .field("database", &self.connect.get_database())
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("pgbouncer", &self.pgbouncer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// The database at this address: `postgres://user:password@host:port/database?sslmode=verify-full`. What the address
+    /// leaves out is taken from libpq's environment variables (`PGHOST`, `PGPASSWORD`, …).
+    ///
+    /// # Errors
+    /// [`OpenError::Address`] when it cannot be read.
+    pub fn parse(url: &str) -> Result<Self, OpenError> {
+        PgConnectOptions::from_str(url).map(Self::new).map_err(OpenError::Address)
+    }
+
+    /// The database of these connect options, for what no address can say.
+    #[must_use]
+    pub fn new(connect: PgConnectOptions) -> Self {
+        Self {
+            connect,
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(10),
+            idle_in_transaction_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(600),
+            max_lifetime: Duration::from_secs(1800),
+            pgbouncer: false,
+        }
+    }
+
+    /// The most connections of this store (16 unless said otherwise, at least 2). Reads and commits share them.
+    ///
+    /// More than two or three for each core of the database seldom make it faster. Watch that all servers together stay
+    /// below its `max_connections`.
+    #[must_use]
+    pub fn max_connections(mut self, most: u32) -> Self {
+        self.max_connections = most.max(2);
+        self
+    }
+
+    /// How long a call waits for a connection (2 seconds unless said otherwise); then it is answered with
+    /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
+    #[must_use]
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
+        self
+    }
+
+    /// How long one statement may take (10 seconds unless said otherwise); then the database cancels it, and the call is
+    /// answered with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
+    #[must_use]
+    pub fn statement_timeout(mut self, timeout: Duration) -> Self {
+        self.statement_timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long the database keeps the locks of a transaction that says nothing (30 seconds unless said otherwise). The
+    /// store's own never pause; this frees what a server held that was cut off or stopped in the midst.
+    #[must_use]
+    pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_in_transaction_timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a connection may idle before it is closed (10 minutes unless said otherwise).
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// How old a connection becomes (30 minutes unless said otherwise): behind a balancer, new ones find new servers.
+    #[must_use]
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = lifetime;
+        self
+    }
+
+    /// Whether the address is that of a pgbouncer in transaction mode (no unless said otherwise).
+    ///
+    /// Then no statement is kept prepared and no parameter sent at start-up, which costs planning time at each
+    /// statement. The time-outs are set in each transaction; a single reading statement is given up on this side, so set
+    /// the role's own too (`ALTER ROLE … SET statement_timeout`), which ends it in the database.
+    #[must_use]
+    pub fn pgbouncer(mut self, pgbouncer: bool) -> Self {
+        self.pgbouncer = pgbouncer;
+        self
+    }
+
+    pub(crate) fn most(&self) -> u32 {
+        self.max_connections
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.acquire_timeout
+    }
+
+    pub(crate) fn longest_statement(&self) -> Duration {
+        self.statement_timeout
+    }
+
+    pub(crate) fn longest_idle_in_transaction(&self) -> Duration {
+        self.idle_in_transaction_timeout
+    }
+
+    pub(crate) fn longest_idle(&self) -> Duration {
+        self.idle_timeout
+    }
+
+    pub(crate) fn longest_life(&self) -> Duration {
+        self.max_lifetime
+    }
+
+    pub(crate) fn is_pgbouncer(&self) -> bool {
+        self.pgbouncer
+    }
+
+    /// What is sent when a connection begins.
+    pub(crate) fn to_connect(&self) -> PgConnectOptions {
+        // This crate tells slow statements by its time-out; a log line per statement would double its cost.
+        let connect = self.connect.clone().disable_statement_logging();
+        if self.pgbouncer {
+            return connect.statement_cache_capacity(0).extra_float_digits(None);
+        }
+        let connect = if connect.get_application_name().is_none() { connect.application_name("shop") } else { connect };
+        let statement = self.statement_timeout.as_millis().to_string();
+        let idle = self.idle_in_transaction_timeout.as_millis().to_string();
+        // Lists are made of pieces: some hundred different statements, most of them rare.
+        connect.statement_cache_capacity(512).options([
+            ("statement_timeout", statement.as_str()),
+            ("idle_in_transaction_session_timeout", idle.as_str()),
+            // The guards are written for it, whatever the server's default is.
+            ("default_transaction_isolation", "read committed"),
+            // Worth its while for reports, never here.
+            ("jit", "off"),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_not_told() {
+        let options = Options::parse("postgres://shop:very-secret@db.example:5433/shop").unwrap();
+        let told = format!("{options:?}");
+        assert!(told.contains("db.example") && told.contains("5433"), "{told}");
+        assert!(!told.contains("very-secret"), "{told}");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused_without_repeating_it() {
+        let error = Options::parse("mysql://shop:very-secret@db.example:x/shop").unwrap_err();
+        assert!(matches!(error, OpenError::Address(_)));
+        assert!(!format!("{error} {error:?}").contains("very-secret"), "{error:?}");
+    }
+
+    #[test]
+    fn behind_pgbouncer_nothing_is_sent_at_the_start() {
+        let options = Options::parse("postgres://shop@db.example/shop").unwrap();
+        let told = options.to_connect().get_options().unwrap_or_default().to_owned();
+        assert!(told.contains("statement_timeout=10000"), "{told}");
+        assert_eq!(options.pgbouncer(true).to_connect().get_options(), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! The connections, and how statements run on them.
+//!
+//! sqlx's own pool makes a round trip whenever a connection comes back to it; where a read by key is one round trip, that
+//! doubles it. This one hands a connection out as it is, and takes it back only from somebody who says that it is clean
+//! ([`Lease::release`]): whoever fails or is cancelled in the midst loses it, and with it whatever was open. When one
+//! connection turns out to be lost, all that idle are dropped with it, for the server is likely to be another.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shop_core::store::{StoreError, StoreResult};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx_core::connection::{ConnectOptions as _, Connection as _};
+use sqlx_core::error::Error;
+use sqlx_core::sql_str::{SqlSafeStr, SqlStr};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::error::{Trouble, store_error, trouble};
+use super::options::Options;
+
+/// The connections of a store.
+pub(crate) struct Pool {
+    options: Options,
+    runtime: Handle,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Idle>>,
+    counter: Arc<Counter>,
+}
+
+/// A connection that nobody uses.
+struct Idle {
+    connection: PgConnection,
+    made: Instant,
+    since: Instant,
+}
+
+/// Counts statements, and knows how they are sent.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    statements: AtomicU64,
+    persistent: bool,
+}
+
+impl Counter {
+    /// How many were sent.
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection on which statements are counted. Also for a connection that is a host's.
+pub(crate) struct Session<'c> {
+    connection: &'c mut PgConnection,
+    counter: &'c Counter,
+}
+
+impl<'c> Session<'c> {
+    /// On this connection.
+    pub(crate) fn new(connection: &'c mut PgConnection, counter: &'c Counter) -> Self {
+        Self { connection, counter }
+    }
+
+    /// The rows of a statement: one round trip, two the first time on a connection.
+    pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
+        self.counter.statements.fetch_add(1, Ordering::Relaxed);
+        let query = sqlx::query_with(sql, arguments).persistent(self.counter.persistent);
+        query.fetch_all(&mut *self.connection).await
+    }
+
+    /// Runs a statement; answers how many rows it changed.
+    pub(crate) async fn execute(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<u64, Error> {
+        self.counter.statements.fetch_add(1, Ordering::Relaxed);
+        let query = sqlx::query_with(sql, arguments).persistent(self.counter.persistent);
+        Ok(query.execute(&mut *self.connection).await?.rows_affected())
+    }
+
+    /// Runs one or several statements that take no arguments, by the simple protocol (`BEGIN; SET LOCAL …`).
+    pub(crate) async fn simple(&mut self, sql: impl SqlSafeStr) -> Result<(), Error> {
+        self.counter.statements.fetch_add(1, Ordering::Relaxed);
+        sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
+    }
+}
+
+/// A connection that is in use. Dropped, it is closed; see [`Lease::release`].
+pub(crate) struct Lease {
+    connection: PgConnection,
+    made: Instant,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    /// Statements on it, counted.
+    pub(crate) fn session(&mut self) -> Session<'_> {
+        Session::new(&mut self.connection, &self.pool.counter)
+    }
+
+    /// Gives it back: no statement is under way on it and no transaction open.
+    pub(crate) fn release(self) {
+        let Self { connection, made, pool, _permit } = self;
+        let now = Instant::now();
+        if pool.permits.is_closed() || now.duration_since(made) > pool.options.longest_life() {
+            return;
+        }
+        let mut idle = pool.idle();
+        idle.push(Idle { connection, made, since: now });
+        // The least used one stands first.
+        if idle.first().is_some_and(|first| now.duration_since(first.since) > pool.options.longest_idle()) {
+            idle.remove(0);
+        }
+        drop(idle);
+    }
+
+    /// Closes it after a failure that a server's restart may have caused; the idle ones with it.
+    pub(crate) fn discard(self) {
+        self.pool.idle().clear();
+    }
+}
+
+impl Deref for Lease {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+impl Pool {
+    /// No connection is made yet.
+    pub(crate) fn new(options: Options, runtime: Handle) -> Self {
+        let counter = Counter { statements: AtomicU64::new(0), persistent: !options.is_pgbouncer() };
+        Self {
+            permits: Arc::new(Semaphore::new(options.most() as usize)),
+            idle: Mutex::new(Vec::new()),
+            counter: Arc::new(counter),
+            runtime,
+            options,
+        }
+    }
+
+    /// How the database is reached.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Where tasks of the store run.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// What counts the statements, for a session on a connection that is not from here.
+    pub(crate) fn counter(&self) -> &Arc<Counter> {
+        &self.counter
+    }
+
+    /// How many statements were sent.
+    pub(crate) fn statements(&self) -> u64 {
+        self.counter.statements()
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection: one that idles, or a new one; within the options' patience.
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, Error> {
+        let deadline = Instant::now() + self.options.patience();
+        let permit = timeout(self.options.patience(), Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Error::PoolTimedOut)?.map_err(|_| Error::PoolClosed)?;
+        let now = Instant::now();
+        let found = loop {
+            match self.idle().pop() {
+                Some(idle) if now.duration_since(idle.made) > self.options.longest_life() => {}
+                found => break found,
+            }
+        };
+        let (connection, made) = match found {
+            Some(idle) => (idle.connection, idle.made),
+            None => (self.connect(deadline).await?, now),
+        };
+        Ok(Lease { connection, made, pool: Arc::clone(self), _permit: permit })
+    }
+
+    /// A new connection. While the server restarts it is asked again.
+    async fn connect(&self, deadline: Instant) -> Result<PgConnection, Error> {
+        let connect = self.options.to_connect();
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let error = match timeout(left, connect.connect()).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(Error::PoolTimedOut),
+            };
+            if trouble(&error) == Trouble::Fault || Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+    }
+
+    /// Runs one reading statement, in a task of its own.
+    pub(crate) async fn read(
+        self: &Arc<Self>,
+        sql: impl SqlSafeStr,
+        arguments: PgArguments,
+    ) -> StoreResult<Vec<PgRow>> {
+        let (pool, sql) = (Arc::clone(self), sql.into_sql_str());
+        self.run(async move { pool.read_here(sql, arguments).await }).await
+    }
+
+    /// Runs a future as a task of the store: to its end, whatever becomes of the caller.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = StoreResult<T>> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.runtime.spawn(work).await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.into())))
+    }
+
+    /// Runs one reading statement in this task, which must not be dropped before its end. Again, when the connection was
+    /// lost, within the options' patience.
+    pub(crate) async fn read_here(self: &Arc<Self>, sql: SqlStr, arguments: PgArguments) -> StoreResult<Vec<PgRow>> {
+        let deadline = Instant::now() + self.options.patience();
+        loop {
+            let mut lease = self.acquire().await.map_err(store_error)?;
+            let error = match self.read_on(&mut lease, sql.clone(), arguments.clone()).await {
+                Ok(rows) => {
+                    lease.release();
+                    return Ok(rows);
+                }
+                Err(error) => error,
+            };
+            match trouble(&error) {
+                Trouble::Lost if Instant::now() < deadline => lease.discard(),
+                Trouble::Lost => {
+                    lease.discard();
+                    return Err(store_error(error));
+                }
+                Trouble::Clash if Instant::now() < deadline => lease.release(),
+                Trouble::Clash | Trouble::Fault => {
+                    lease.release();
+                    return Err(store_error(error));
+                }
+                // Perhaps given up on this side: an answer may still come on it.
+                Trouble::Busy => return Err(store_error(error)),
+            }
+        }
+    }
+
+    async fn read_on(&self, lease: &mut Lease, sql: SqlStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
+        let mut session = lease.session();
+        let rows = session.rows(sql, arguments);
+        // The database keeps the time itself, unless a pgbouncer kept it from learning it; here it is kept for the case
+        // that the database went away without a word.
+        let grace = if self.options.is_pgbouncer() { Duration::ZERO } else { self.options.patience() };
+        timeout(self.options.longest_statement() + grace, rows).await.unwrap_or(Err(Error::PoolTimedOut))
+    }
+
+    /// Lets nobody in any more, waits for those that are in, and closes all connections.
+    pub(crate) async fn close(&self) {
+        let everybody_is_out = self.permits.acquire_many(self.options.most()).await;
+        self.permits.close();
+        drop(everybody_is_out);
+        let idle = std::mem::take(&mut *self.idle());
+        for Idle { connection, .. } in idle {
+            // The server notices either way.
+            let _ = connection.close().await;
+        }
+    }
+}
