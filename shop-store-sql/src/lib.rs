@@ -18,5 +18,7 @@
 //! ```
 
 mod postgres;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use postgres::{OpenError, Options, PostgresStore};

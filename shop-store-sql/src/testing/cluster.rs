@@ -1,0 +1,347 @@
+//! A Postgres server of one's own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::guarded::Guarded;
+use super::{Result, TestingError, execute, programs, wait_until};
+
+/// The variable that names another server for [`Cluster::shared`].
+const ELSEWHERE: &str = "TEST_DATABASE_URL";
+
+/// Below what systems hand out by themselves, so that a port stays free while its server restarts.
+const PORTS: std::ops::Range<u16> = 15_000..30_000;
+
+/// Ports that are tried before a start is given up.
+const TRIES: usize = 8;
+
+/// How a cluster is made.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterOptions {
+    durable: bool,
+    settings: Vec<(String, String)>,
+}
+
+impl ClusterOptions {
+    /// Fast and careless: what is committed may be lost with the machine, though not with the process.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a commit is on the disk when it is answered (`fsync`): no unless said otherwise. For benchmarks.
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
+
+    /// One more line of `postgresql.conf`; of several of a name the last counts.
+    #[must_use]
+    pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes the cluster and starts it; some seconds.
+    ///
+    /// # Errors
+    /// That a program is missing, or what it said.
+    pub fn start(self) -> Result<Cluster> {
+        let initdb = programs::find("initdb")?;
+        let home = Home::new()?;
+        let password = random();
+        let password_file = home.guarded.write("password", &password)?;
+        let data = home.data();
+        let arguments = [
+            "--pgdata",
+            &text(&data)?,
+            "--username=postgres",
+            // The folder of the socket is closed to others; a password over TCP costs nothing in the clear.
+            "--auth-local=trust",
+            "--auth-host=password",
+            &format!("--pwfile={}", text(&password_file)?),
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ];
+        home.guarded.run(&initdb, &arguments)?;
+        let lines = self.lines(&home)?;
+        home.start_somewhere(&password, &lines)
+    }
+
+    fn lines(&self, home: &Home) -> Result<String> {
+        let durable = if self.durable { "on" } else { "off" };
+        let socket = text(home.guarded.folder())?;
+        let mut lines = format!(
+            "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
+             fsync = {durable}\nfull_page_writes = {durable}\njit = off\n\
+             log_line_prefix = '%m [%p] %d %a: '\nlog_lock_waits = on\ndeadlock_timeout = '200ms'\n\
+             log_checkpoints = off\n"
+        );
+        for (name, value) in &self.settings {
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "{name} = '{}'", value.replace('\'', "''"));
+        }
+        Ok(lines)
+    }
+}
+
+/// A Postgres server: one of our own, or the one that `TEST_DATABASE_URL` names.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Of the database that is always there.
+    url: String,
+    password: String,
+    home: Option<Home>,
+    next: AtomicU64,
+}
+
+impl Cluster {
+    /// A server of one's own with the usual [`ClusterOptions`]; some seconds.
+    ///
+    /// # Errors
+    /// That a program is missing, or what it said.
+    pub fn start() -> Result<Self> {
+        ClusterOptions::new().start()
+    }
+
+    /// The one server of this process: started at the first call, gone with the process. `TEST_DATABASE_URL` names
+    /// another one.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`], at every call.
+    pub fn shared() -> Result<&'static Self> {
+        static SHARED: OnceLock<Result<Cluster>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| match std::env::var(ELSEWHERE) {
+            Ok(url) if !url.is_empty() => Ok(Self { url, password: String::new(), home: None, next: 0.into() }),
+            _ => Self::start(),
+        });
+        shared.as_ref().map_err(Clone::clone)
+    }
+
+    /// The URL of a new database with nothing in it.
+    ///
+    /// # Errors
+    /// What Postgres says.
+    pub fn database(&self) -> Result<String> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = match &self.home {
+            Some(_) => format!("shop_{number}"),
+            None => format!("shop_test_{}_{number}", random()),
+        };
+        // Nobody is ever connected to `template0`, and a copy of it does not wait for anybody.
+        execute(&self.url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))?;
+        Ok(self.url_of(&name))
+    }
+
+    /// The URL of a database of this server, over TCP.
+    pub fn url_of(&self, database: &str) -> String {
+        let after_scheme = self.url.find("://").map_or(0, |at| at + 3);
+        let (scheme, rest) = self.url.split_at(after_scheme);
+        let (rest, query) =
+            rest.split_once('?').map_or((rest, String::new()), |(rest, query)| (rest, format!("?{query}")));
+        let server = rest.split_once('/').map_or(rest, |(server, _)| server);
+        format!("{scheme}{server}/{database}{query}")
+    }
+
+    /// The URL of the database of its superuser that is always there.
+    pub fn admin_url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its port on 127.0.0.1.
+    ///
+    /// # Errors
+    /// For a server that is not our own.
+    pub fn port(&self) -> Result<u16> {
+        Ok(self.own()?.port)
+    }
+
+    /// The folder of its unix socket.
+    ///
+    /// # Errors
+    /// For a server that is not our own.
+    pub fn socket_folder(&self) -> Result<&std::path::Path> {
+        Ok(self.own()?.guarded.folder())
+    }
+
+    /// The name and the password of its superuser.
+    pub fn superuser(&self) -> (&str, &str) {
+        ("postgres", &self.password)
+    }
+
+    /// Everything it has logged since it was made: errors, waits for locks, deadlocks.
+    ///
+    /// # Errors
+    /// For a server that is not our own.
+    pub fn log(&self) -> Result<String> {
+        self.own()?.log()
+    }
+
+    /// Stops it (clients are cut off, what is under way is rolled back) and starts it again at the same address.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what `pg_ctl` says.
+    pub fn restart(&self) -> Result {
+        self.own()?.control(&["restart", "-m", "fast"])
+    }
+
+    /// Stops it in order: clients are cut off, what is under way is rolled back.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what `pg_ctl` says.
+    pub fn stop(&self) -> Result {
+        self.own()?.control(&["stop", "-m", "fast"])
+    }
+
+    /// Stops it as a crash does: without a goodbye, the next start recovers from the log.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what `pg_ctl` says.
+    pub fn stop_hard(&self) -> Result {
+        self.own()?.control(&["stop", "-m", "immediate"])
+    }
+
+    /// Starts it again after a stop.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what `pg_ctl` says.
+    pub fn start_again(&self) -> Result {
+        self.own()?.control(&["start"])
+    }
+
+    /// Changes a setting that needs no restart, and waits until new connections have it.
+    ///
+    /// # Errors
+    /// What Postgres says.
+    pub fn set(&self, name: &str, value: &str) -> Result {
+        let value = value.replace('\'', "''");
+        execute(&self.url, &format!("ALTER SYSTEM SET {name} = '{value}'"))?;
+        execute(&self.url, "SELECT pg_reload_conf()")?;
+        wait_until(&self.url, &format!("SELECT (current_setting('{name}') = '{value}')::text"))
+    }
+
+    /// A standby of its own, at another port, that follows this server by streaming and answers reads.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what `pg_basebackup` says.
+    pub fn standby(&self) -> Result<Self> {
+        let own = self.own()?;
+        let home = Home::new()?;
+        let backup = own.program("pg_basebackup")?;
+        let primary =
+            format!("host={} port={} user=postgres application_name=standby", text(own.guarded.folder())?, own.port);
+        let data = text(&home.data())?;
+        home.guarded.run(
+            &backup,
+            &[
+                "--pgdata",
+                &data,
+                "--dbname",
+                &primary,
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                "--no-sync",
+                "--write-recovery-conf",
+            ],
+        )?;
+        let socket = text(home.guarded.folder())?;
+        home.start_somewhere(&self.password, &format!("unix_socket_directories = '{socket}'\n"))
+    }
+
+    /// Makes a standby a server that takes writes.
+    ///
+    /// # Errors
+    /// For a server that is not a standby of our own; what `pg_ctl` says.
+    pub fn promote(&self) -> Result {
+        self.own()?.control(&["promote"])
+    }
+
+    fn own(&self) -> Result<&Home> {
+        self.home.as_ref().ok_or_else(|| TestingError::new("this needs a server of its own: Cluster::start"))
+    }
+}
+
+/// The folder of a server.
+#[derive(Debug)]
+struct Home {
+    guarded: Guarded,
+    pg_ctl: PathBuf,
+    port: u16,
+}
+
+impl Home {
+    fn new() -> Result<Self> {
+        let pg_ctl = programs::find("initdb")?.with_file_name("pg_ctl");
+        // SIGQUIT: nobody will read what is thrown away.
+        Ok(Self { guarded: Guarded::new("postgres", "data/postmaster.pid", "QUIT")?, pg_ctl, port: 0 })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.guarded.folder().join("data")
+    }
+
+    fn program(&self, name: &str) -> Result<PathBuf> {
+        let program = self.pg_ctl.with_file_name(name);
+        if program.is_file() { Ok(program) } else { programs::find(name) }
+    }
+
+    fn log(&self) -> Result<String> {
+        let path = self.guarded.folder().join("log");
+        let log = fs::read(&path).map_err(|why| TestingError::because(path.display(), why))?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
+    /// Starts the server at a port that is free.
+    fn start_somewhere(mut self, password: &str, lines: &str) -> Result<Cluster> {
+        let path = self.data().join("postgresql.conf");
+        let before = fs::read_to_string(&path).map_err(|why| TestingError::because(path.display(), why))?;
+        let mut refused = TestingError::new("no port was free");
+        for _ in 0..TRIES {
+            self.port = free_port()?;
+            self.guarded.write("data/postgresql.conf", &format!("{before}\n{lines}port = {}\n", self.port))?;
+            match self.control(&["start"]) {
+                Ok(()) => {
+                    let url = format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", self.port);
+                    return Ok(Cluster { url, password: password.to_owned(), home: Some(self), next: 0.into() });
+                }
+                // Somebody was faster at this port.
+                Err(why) => refused = why,
+            }
+        }
+        Err(refused)
+    }
+
+    fn control(&self, arguments: &[&str]) -> Result {
+        let (data, log) = (text(&self.data())?, text(&self.guarded.folder().join("log"))?);
+        let always = ["--pgdata", &data, "--log", &log, "--wait", "--timeout=120", "--silent"];
+        let done = self.guarded.run(&self.pg_ctl, &[arguments, &always].concat());
+        done.map(drop).map_err(|why| TestingError::because(why, self.log().unwrap_or_default()))
+    }
+}
+
+/// A port that nobody listens at, at the moment.
+pub(super) fn free_port() -> Result<u16> {
+    let count = u64::from(PORTS.end - PORTS.start);
+    let start = RandomState::new().hash_one(0) % count;
+    let ports = (0..count).map(|step| (start + step) % count).filter_map(|offset| u16::try_from(offset).ok());
+    ports
+        .map(|offset| PORTS.start + offset)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| TestingError::new("no port is free"))
+}
+
+/// Letters nobody guesses: the standard library draws the keys of its hashes from the system.
+fn random() -> String {
+    format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
+}
+
+fn text(path: &std::path::Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| TestingError::because(path.display(), "is not UTF-8"))
+}

@@ -1,0 +1,77 @@
+//! SQL from tests that have no runtime, or must not hold up the one they have.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+use super::{Result, TestingError};
+
+/// How long [`wait_until`] waits: nothing that it waits for takes so long by design.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs one or more statements, on a connection of its own.
+///
+/// # Errors
+/// What Postgres says.
+pub fn execute(url: &str, sql: &str) -> Result {
+    on_a_connection(url, async |connection| {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+        Ok(())
+    })
+}
+
+/// The first column, which must be text, of every row of a statement, on a connection of its own; null is left out.
+///
+/// # Errors
+/// What Postgres says.
+pub fn texts(url: &str, sql: &str) -> Result<Vec<String>> {
+    on_a_connection(url, async |connection| {
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?;
+        let texts: std::result::Result<Vec<Option<String>>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        Ok(texts?.into_iter().flatten().collect())
+    })
+}
+
+/// Waits until a statement's first column is the text `true` in its first row.
+///
+/// # Errors
+/// What Postgres says, or that it did not become true within a minute.
+pub fn wait_until(url: &str, sql: &str) -> Result {
+    let started = Instant::now();
+    loop {
+        let last = texts(url, sql)?;
+        if last.first().is_some_and(|text| text == "true") {
+            return Ok(());
+        }
+        if started.elapsed() > PATIENCE {
+            return Err(TestingError::because(sql, format!("did not become true: {last:?}")));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Connects on a thread with a runtime of its own: the caller may be inside of another.
+fn on_a_connection<T: Send>(
+    url: &str,
+    work: impl AsyncFnOnce(&mut PgConnection) -> std::result::Result<T, sqlx::Error> + Send,
+) -> Result<T> {
+    let failed = |why: &dyn std::fmt::Display| TestingError::because("a statement of the test", why);
+    let options: PgConnectOptions = url.parse().map_err(|why: sqlx::Error| failed(&why))?;
+    thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(sqlx::Error::Io)?.block_on(async {
+                let mut connection = PgConnection::connect_with(&options).await?;
+                let done = work(&mut connection).await;
+                connection.close().await?;
+                done
+            })
+        });
+        match worker.join() {
+            Ok(done) => done.map_err(|why| failed(&why)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
