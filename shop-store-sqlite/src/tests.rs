@@ -269,3 +269,16 @@ async fn a_backup_beside_writers_is_whole() {
     assert!(operations >= 5);
     assert_eq!(events, operations * 200);
 }
+
+#[test]
+fn no_statement_is_planned_anew_for_another_value() {
+    let store = SqliteStore::temporary().unwrap();
+    let planned_anew = store.readers().point(|connection| {
+        let mut statement = connection.prepare("SELECT 1 FROM carts WHERE customer_id = ?1 AND status = ?2")?;
+        for status in ["open", "ordered", "open"] {
+            assert!(!statement.exists((vec![7_u8; 16], status))?);
+        }
+        Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+    });
+    assert_eq!(planned_anew.unwrap(), 0);
+}

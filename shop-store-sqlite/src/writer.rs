@@ -1,8 +1,8 @@
 //! The one thread that writes, and commits in groups.
 //!
-//! A sync to disk costs the same for one batch as for two hundred. So the writer takes all work that has come in while it
-//! was busy, applies each piece in one transaction, commits once, and answers only then. Nobody
-//! waits for company: a lone caller's work is begun at once.
+//! A sync to disk costs the same for one batch as for two hundred. So the writer applies all work that has come in, also
+//! what comes while it does so, in one transaction, commits once, and answers only then. Nobody
+//! waits for company: a lone caller's work is begun at once, and committed when nothing else is there.
 //!
 //! Savepoints cost a fifth of the writer's time (measured: SQLite copies every page before its first change in each), and
 //! mostly nothing fails. So a group is tried without them first; when something in it fails, it is done again with
@@ -105,30 +105,58 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-fn run(connection: &Connection, mut inbox: mpsc::Receiver<Message>) {
-    let mut messages = Vec::with_capacity(GROUP);
-    let mut closing = Vec::new();
+fn run(connection: &Connection, inbox: mpsc::Receiver<Message>) {
+    let mut inbox = Inbox { inbox, closing: Vec::new() };
     let mut careful = 0;
-    while inbox.blocking_recv_many(&mut messages, GROUP) > 0 {
-        let mut group = Vec::with_capacity(messages.len());
-        for message in messages.drain(..) {
-            match message {
-                Message::Work(work, reply) => group.push(Job { work, reply, outcome: Ok(()) }),
-                Message::Close(reply) => {
-                    // What is in the queue already is still done; nothing more comes in.
-                    inbox.close();
-                    closing.push(reply);
-                }
-            }
-        }
-        commit(connection, group, &mut careful);
+    while let Some(job) = inbox.wait() {
+        commit(connection, vec![job], &mut careful, &mut || inbox.more());
     }
     let done = finish(connection);
     if let Err(error) = &done {
         tracing::warn!(%error, "the log was not moved into the database file; the next start does it");
     }
-    if let Some(reply) = closing.pop() {
+    if let Some(reply) = inbox.closing.pop() {
         let _ = reply.send(done);
+    }
+}
+
+/// What comes in, and who asked for the end.
+struct Inbox {
+    inbox: mpsc::Receiver<Message>,
+    closing: Vec<oneshot::Sender<rusqlite::Result<()>>>,
+}
+
+impl Inbox {
+    /// The next piece of work, when it comes; `None` when there will be none.
+    fn wait(&mut self) -> Option<Job> {
+        loop {
+            let message = self.inbox.blocking_recv()?;
+            if let Some(job) = self.job(message) {
+                return Some(job);
+            }
+        }
+    }
+
+    /// The next piece of work, if it is there already.
+    fn more(&mut self) -> Option<Job> {
+        loop {
+            let message = self.inbox.try_recv().ok()?;
+            if let Some(job) = self.job(message) {
+                return Some(job);
+            }
+        }
+    }
+
+    fn job(&mut self, message: Message) -> Option<Job> {
+        match message {
+            Message::Work(work, reply) => Some(Job { work, reply, outcome: Ok(()) }),
+            Message::Close(reply) => {
+                // What is in the queue already is still done; nothing more comes in.
+                self.inbox.close();
+                self.closing.push(reply);
+                None
+            }
+        }
     }
 }
 
@@ -151,6 +179,9 @@ impl Job {
     }
 }
 
+/// Who may still join a group.
+type More<'a> = &'a mut dyn FnMut() -> Option<Job>;
+
 /// Why a group as a whole was not committed.
 enum Lost {
     /// The transaction could not begin: the same will happen to each of its pieces.
@@ -163,18 +194,15 @@ enum Lost {
     Unknown(rusqlite::Error),
 }
 
-/// Applies and commits a group, and answers each of it.
-fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32) {
-    if group.is_empty() {
-        return;
-    }
-    let mut done = attempt(connection, &mut group, *careful > 0);
+/// Applies and commits a group, with whatever comes in while it is applied, and answers each of it.
+fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
+    let mut done = attempt(connection, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
     if let Err(Lost::Refused(_)) = done
         && group.len() > 1
     {
         *careful = CAREFUL;
-        done = attempt(connection, &mut group, true);
+        done = attempt(connection, &mut group, true, &mut || None);
     }
     match done {
         Ok(()) => group.into_iter().for_each(Job::answer),
@@ -188,7 +216,7 @@ fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32) {
         Err(Lost::RolledBack(error)) if group.len() > 1 => {
             tracing::warn!(%error, batches = group.len(), "a group of batches was rolled back; trying one by one");
             for job in group {
-                commit(connection, vec![job], careful);
+                commit(connection, vec![job], careful, &mut || None);
             }
         }
         Err(Lost::NotBegun(error) | Lost::RolledBack(error)) => {
@@ -234,10 +262,16 @@ impl SharedError {
     }
 }
 
-fn attempt(connection: &Connection, group: &mut [Job], savepoints: bool) -> Result<(), Lost> {
+fn attempt(connection: &Connection, group: &mut Vec<Job>, savepoints: bool, more: More<'_>) -> Result<(), Lost> {
     let run = |sql: &str| prepare(connection, sql).and_then(|mut statement| statement.execute([]));
     run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
-    for job in group.iter_mut() {
+    let mut applied_jobs = 0;
+    loop {
+        if applied_jobs == group.len() && group.len() < GROUP {
+            group.extend(more());
+        }
+        let Some(job) = group.get_mut(applied_jobs) else { break };
+        applied_jobs += 1;
         if savepoints {
             run("SAVEPOINT job").map_err(|error| roll_back(connection, error))?;
         }

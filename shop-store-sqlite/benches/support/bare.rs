@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use shop_core::cart::Cart;
 use shop_core::clock::Moment;
@@ -74,6 +75,7 @@ impl Loop {
     pub(crate) fn open(path: &Path, world: &World) -> Result<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384;
             PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;",
