@@ -16,7 +16,7 @@
 //!
 //! # What is needed
 //! `initdb`, `pg_ctl` and `postgres`, on the `PATH` or where Debian and the usual builds put them (Debian:
-//! `apt-get install postgresql`). Postgres refuses to run as root: started by root, the
+//! `apt-get install postgresql`); `pgbouncer` for [`Bouncer`]. Postgres refuses to run as root: started by root, the
 //! cluster runs as the system's user `postgres`, or else `nobody`.
 //!
 //! With `TEST_DATABASE_URL` set, [`Cluster::shared`] uses that server instead, whose user must be allowed to create
@@ -31,14 +31,18 @@
 //! Everything here blocks the calling thread, for milliseconds (a database) to seconds (a cluster), inside a runtime
 //! or outside of one.
 
+mod bouncer;
 mod cluster;
 mod guarded;
 mod programs;
+mod proxy;
 mod sql;
 #[cfg(test)]
 mod tests;
 
+pub use bouncer::Bouncer;
 pub use cluster::{Cluster, ClusterOptions};
+pub use proxy::{Direction, Message, Proxy, Verdict};
 pub use sql::{execute, texts, wait_until};
 
 /// Why something of this module could not be done.

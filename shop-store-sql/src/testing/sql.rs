@@ -75,3 +75,20 @@ fn on_a_connection<T: Send>(
         }
     })
 }
+
+/// The same URL with another server in it.
+pub(super) fn redirected(url: &str, to: std::net::SocketAddr) -> String {
+    let start = url.find('@').or_else(|| url.find("://").map(|at| at + 2)).map_or(0, |at| at + 1);
+    let (before, rest) = url.split_at(start);
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    format!("{before}{to}{}", rest.get(end..).unwrap_or_default())
+}
+
+/// Where the server of a URL listens.
+pub(super) fn address(url: &str) -> Result<std::net::SocketAddr> {
+    let failed = |why: &dyn std::fmt::Display| TestingError::because("the server of the test", why);
+    let options: PgConnectOptions = url.parse().map_err(|why: sqlx::Error| failed(&why))?;
+    let found = std::net::ToSocketAddrs::to_socket_addrs(&(options.get_host(), options.get_port()));
+    let mut found = found.map_err(|why| failed(&why))?;
+    found.next().ok_or_else(|| failed(&"it has no address"))
+}

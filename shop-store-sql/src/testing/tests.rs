@@ -68,6 +68,45 @@ fn a_cluster_goes_with_its_owner() {
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
+#[test]
+fn the_proxy_cuts_where_it_is_told() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    execute(&url, "CREATE TABLE notes (text text)").unwrap();
+    let proxy = Proxy::start(&url).unwrap();
+    let through = proxy.url(&url);
+    let note = |text: &str| execute(&through, &format!("INSERT INTO notes VALUES ('{text}')"));
+    let is_insert = |message: &Message<'_>| message.sql.is_some_and(|sql| sql.starts_with("INSERT"));
+    note("passed").unwrap();
+    for (verdict, text) in
+        [(Verdict::CutBefore, "cut before"), (Verdict::CutWithin, "cut within"), (Verdict::CutAfter, "cut after")]
+    {
+        proxy.judge(move |message| if is_insert(message) { verdict } else { Verdict::Pass });
+        note(text).unwrap_err();
+    }
+    proxy.judge(|message| if message.kind == 'C' { Verdict::CutBefore } else { Verdict::Pass });
+    note("answer lost").unwrap_err();
+    proxy.close();
+    note("nobody there").unwrap_err();
+    proxy.pass();
+    proxy.switch_to(&url).unwrap();
+    note("passed again").unwrap();
+    // What was sent before the cut is done in its own time.
+    wait_until(&url, "SELECT (count(*) = 4)::text FROM notes").unwrap();
+    let notes = texts(&url, "SELECT text FROM notes ORDER BY text").unwrap();
+    assert_eq!(notes, ["answer lost", "cut after", "passed", "passed again"]);
+}
+
+#[test]
+fn a_bouncer_is_as_strict_as_untold() {
+    let cluster = Cluster::shared().unwrap();
+    let url = cluster.database().unwrap();
+    let bouncer = Bouncer::start(cluster, 1).unwrap();
+    // sqlx sends a start-up parameter that a pgbouncer refuses, unless it is told not to.
+    let refused = execute(&bouncer.url(&url), "SELECT 1").unwrap_err().to_string();
+    assert!(refused.contains("extra_float_digits"), "{refused}");
+}
+
 /// This test's own program again, as the one that is killed with a cluster running.
 const VICTIM: &str = "SHOP_TESTING_VICTIM";
 

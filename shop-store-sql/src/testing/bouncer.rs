@@ -1,0 +1,58 @@
+//! pgbouncer in transaction mode between a store and its server.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::guarded::Guarded;
+use super::{Cluster, Result, TestingError, cluster, programs, sql};
+
+/// How long it may take to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A pgbouncer of its own in transaction mode: a connection of the server belongs to a client for one transaction only.
+#[derive(Debug)]
+pub struct Bouncer {
+    address: SocketAddr,
+    _guarded: Guarded,
+}
+
+impl Bouncer {
+    /// Starts one in front of a cluster, with so many connections to each database. It refuses every start-up parameter
+    /// that it cannot keep apart, as it does when nobody has told it otherwise.
+    ///
+    /// # Errors
+    /// That the program is missing, or what it said.
+    pub fn start(cluster: &Cluster, pool_size: u32) -> Result<Self> {
+        let program = programs::find("pgbouncer")?;
+        let guarded = Guarded::new("bouncer", "pid", "KILL")?;
+        let folder = guarded.folder().display();
+        let (user, password) = cluster.superuser();
+        let (server, port) = (cluster.port()?, cluster::free_port()?);
+        let settings = guarded.write(
+            "bouncer.ini",
+            &format!(
+                "[databases]\n* = host=127.0.0.1 port={server} user={user} password={password}\n\
+                 [pgbouncer]\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 500\n\
+                 auth_type = any\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir = {folder}\n\
+                 pidfile = {folder}/pid\nlogfile = {folder}/log\n"
+            ),
+        )?;
+        guarded.run(&program, &["-q", "-d", &settings.display().to_string()])?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let started = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if started.elapsed() > PATIENCE {
+                let log = std::fs::read_to_string(guarded.folder().join("log")).unwrap_or_default();
+                return Err(TestingError::because("pgbouncer does not listen", log));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(Self { address, _guarded: guarded })
+    }
+
+    /// The same database through this pgbouncer.
+    pub fn url(&self, url: &str) -> String {
+        sql::redirected(url, self.address)
+    }
+}
