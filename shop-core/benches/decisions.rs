@@ -1,0 +1,166 @@
+//! `cargo bench -p shop-core`: what the pure decisions cost that every buyer waits for. They read nothing, so the figures
+//! are those of the rules alone.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use chrono::DateTime;
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use shop_core::cart::{Cart, CartItem, CartView, Goods, operations as carts};
+use shop_core::catalog::{Product, ProductStatus, Variant};
+use shop_core::clock::Moment;
+use shop_core::inventory::StockLevel;
+use shop_core::inventory::operations::allocate;
+use shop_core::money::{Amount, Currency};
+use shop_core::orders::operations::{Placement, place};
+use shop_core::payments::ManualGateway;
+use shop_core::shipping::operations::quote;
+use shop_core::shipping::{Address, Method, Rate, Zone};
+use shop_core::validate::Email;
+
+/// How many lines a cart has.
+const SIZES: [usize; 2] = [2, 50];
+
+fn moment() -> Moment {
+    Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(), [3; 32])
+}
+
+/// A cart of so many lines, and what they are about, in three locations.
+fn cart(lines: usize) -> (Cart, Goods) {
+    let mut moment = moment();
+    let mut cart = carts::open(None, Currency::USD, &mut moment);
+    cart.version = 1;
+    let locations = [moment.id(), moment.id(), moment.id()];
+    let mut goods = Goods::default();
+    for number in 0..lines {
+        let variant = Variant {
+            id: moment.id(),
+            sku: format!("SHIRT-{number}-M"),
+            price: Amount(1_999),
+            compare_at_price: None,
+            options: BTreeMap::from([("size".to_owned(), "M".to_owned())]),
+            weight_grams: 250,
+            barcode: None,
+            tax_class: "standard".to_owned(),
+            archived: false,
+        };
+        let product = Product {
+            id: moment.id(),
+            slug: format!("shirt-{number}"),
+            name: format!("Shirt number {number} for every day"),
+            description: "Made of heavy cotton, washed before it is cut.".to_owned(),
+            status: ProductStatus::Active,
+            category_id: None,
+            currency: Currency::USD,
+            options: vec!["size".to_owned()],
+            images: Vec::new(),
+            attributes: serde_json::Map::new(),
+            variants: vec![variant.clone()],
+            created_at: moment.now(),
+            updated_at: moment.now(),
+            version: 1,
+        };
+        cart.items.push(CartItem { id: moment.id(), variant_id: variant.id, quantity: 2 });
+        goods.stock.extend(locations.map(|location_id| StockLevel {
+            variant_id: variant.id,
+            product_id: product.id,
+            sku: variant.sku.clone(),
+            location_id,
+            on_hand: 100,
+            reserved: 10,
+            low_stock_threshold: 5,
+            tracked: true,
+            backorder: false,
+        }));
+        goods.products.push(product);
+    }
+    (cart, goods)
+}
+
+/// The whole world, by weight.
+fn tariff() -> (Vec<Zone>, Vec<Method>) {
+    let mut moment = moment();
+    let zone = Zone {
+        id: moment.id(),
+        name: "World".to_owned(),
+        countries: vec!["*".to_owned()],
+        created_at: moment.now(),
+        version: 1,
+    };
+    let method = Method {
+        id: moment.id(),
+        name: "Post".to_owned(),
+        zone_id: zone.id,
+        carrier: Some("UPS".to_owned()),
+        currency: Currency::USD,
+        rate: Rate::Flat { price: Amount(499) },
+        free_over: Some(Amount(50_000)),
+        min_days: Some(2),
+        max_days: Some(5),
+        active: true,
+        created_at: moment.now(),
+        version: 1,
+    };
+    (vec![zone], vec![method])
+}
+
+fn address() -> Address {
+    Address {
+        first_name: "Ada".to_owned(),
+        last_name: "Lovelace".to_owned(),
+        company: None,
+        line1: "12 St James's Square".to_owned(),
+        line2: None,
+        city: "New York".to_owned(),
+        region: Some("NY".to_owned()),
+        postal_code: Some("10001".to_owned()),
+        country: "US".to_owned(),
+        phone: None,
+    }
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let gateway = ManualGateway::default();
+    let (zones, methods) = tariff();
+    for lines in SIZES {
+        let (cart, goods) = cart(lines);
+        let (weight, subtotal) = carts::load(&cart, &goods);
+        let Some(quote) = quote(&zones, &methods, "US", weight, subtotal, cart.currency).pop() else { return };
+        let placement = || Placement {
+            cart: cart.clone(),
+            goods: goods.clone(),
+            quote: quote.clone(),
+            shipping_address: address(),
+            billing_address: address(),
+            email: Email { address: "Ada@example.com".to_owned(), key: "ada@example.com".to_owned() },
+            gateway: &gateway,
+            hold_until: moment().now(),
+            expected_total: None,
+            note: String::new(),
+            role: "customer",
+        };
+        criterion.bench_with_input(BenchmarkId::new("place an order of lines", lines), &lines, |bench, _| {
+            bench.iter_batched(placement, |placement| place(placement, &mut moment()), BatchSize::SmallInput);
+        });
+        criterion.bench_with_input(BenchmarkId::new("show a cart of lines", lines), &lines, |bench, _| {
+            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods)));
+        });
+    }
+    let (cart, goods) = cart(1);
+    let levels = goods.stock;
+    criterion.bench_function("serve a line from three locations", |bench| {
+        bench.iter(|| allocate(black_box(&levels), "SHIRT-0-M", 200));
+    });
+    criterion.bench_function("quote the tariff", |bench| {
+        bench.iter(|| quote(black_box(&zones), black_box(&methods), "US", 500, Amount(3_998), cart.currency));
+    });
+    if let Some(product) = goods.products.first() {
+        let document = product.search_document();
+        let words = ["shi".to_owned(), "cotton".to_owned()];
+        criterion.bench_function("the words of a product", |bench| bench.iter(|| product.search_document()));
+        criterion.bench_function("rank a product", |bench| bench.iter(|| document.rank(black_box(&words))));
+    }
+}
+
+criterion_group!(benches, decisions);
+criterion_main!(benches);
