@@ -22,8 +22,10 @@ struct Migration {
 }
 
 /// Every step in its order; the version is the place, from 1.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") },
+    Migration { name: "0002_limits", sql: include_str!("../../migrations/postgres/0002_limits.sql") },
+];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6001514165394165584)";

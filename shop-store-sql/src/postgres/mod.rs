@@ -5,8 +5,10 @@
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
 //!   the core, under the core's names.
 //! - `commit`: the writes.
+//! - `limits`: what servers count together.
 
 mod error;
+mod limits;
 mod migrate;
 mod options;
 mod pool;

@@ -1,0 +1,106 @@
+//! Limits that all servers of a database count together. Not part of the shop's storage port: a server's own matter.
+
+use std::time::Duration;
+
+use shop_core::store::{StoreError, StoreResult};
+use sqlx::Row as _;
+use sqlx::postgres::PgArguments;
+use sqlx_core::arguments::Arguments as _;
+use sqlx_core::error::BoxDynError;
+
+use super::PostgresStore;
+
+/// The generic cell rate algorithm (ITU-T I.371) in one statement, by the database's own clock: a try uses up
+/// `$2` seconds, and passes while what is used up lies at most `$3` seconds ahead. The last column sees the row as it was
+/// before.
+const TRY: &str = "WITH passed AS (
+        INSERT INTO limits AS kept (key, used_until) VALUES ($1, now() + $2 * interval '1 second')
+        ON CONFLICT (key) DO UPDATE SET used_until = greatest(kept.used_until, now()) + $2 * interval '1 second'
+            WHERE greatest(kept.used_until, now()) + $2 * interval '1 second' <= now() + $3 * interval '1 second'
+        RETURNING true
+    )
+    SELECT EXISTS (SELECT FROM passed),
+        (SELECT extract(epoch FROM used_until - now())::float8 + $2 - $3 FROM limits WHERE key = $1)";
+
+/// Those who may try a full burst again.
+const FORGET: &str = "DELETE FROM limits WHERE used_until < now()";
+
+impl PostgresStore {
+    /// Counts one try of something that is allowed `burst` times in `period` (at once, or spread over it), whichever
+    /// server of this database it comes to. `None`: it is allowed; else how long to wait.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn try_limited(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<Option<Duration>> {
+        let cost = period.as_secs_f64() / f64::from(burst.max(1));
+        let mut arguments = PgArguments::default();
+        let added = arguments
+            .add(key)
+            .and_then(|()| arguments.add(cost))
+            // Rounding must not cost the last try of a burst.
+            .and_then(|()| arguments.add(period.as_secs_f64() + cost / 1000.0));
+        added.map_err(fault)?;
+        let rows = self.pool.read(TRY, arguments).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let passed: bool = row.try_get(0).map_err(|error| fault(error.into()))?;
+        let wait: Option<f64> = row.try_get(1).map_err(|error| fault(error.into()))?;
+        let wait = Duration::try_from_secs_f64(wait.unwrap_or_default()).unwrap_or_default();
+        Ok((!passed).then_some(wait))
+    }
+
+    /// Forgets whoever may try a full burst again; to be called every minute or so, by any server.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn forget_limits(&self) -> StoreResult<()> {
+        self.pool.read(FORGET, PgArguments::default()).await.map(drop)
+    }
+}
+
+fn fault(error: BoxDynError) -> StoreError {
+    StoreError::Fault(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use crate::testing::{Cluster, texts};
+
+    const PERIOD: Duration = Duration::from_mins(5);
+
+    #[test]
+    fn servers_count_together() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let url = Cluster::shared().unwrap().database().unwrap();
+            let one = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+            let other = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+            for _ in 0..5 {
+                assert_eq!(one.try_limited(b"ann", 10, PERIOD).await.unwrap(), None);
+                assert_eq!(other.try_limited(b"ann", 10, PERIOD).await.unwrap(), None);
+            }
+            for server in [&one, &other] {
+                let wait = server.try_limited(b"ann", 10, PERIOD).await.unwrap().unwrap();
+                assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(30), "{wait:?}");
+            }
+            assert_eq!(one.try_limited(b"bob", 10, PERIOD).await.unwrap(), None);
+            assert_eq!(one.try_limited(b"eve", 1, Duration::from_micros(1)).await.unwrap(), None);
+            other.forget_limits().await.unwrap();
+            let kept = texts(&url, "SELECT convert_from(key, 'UTF8') FROM limits ORDER BY key").unwrap();
+            assert_eq!(kept, ["ann", "bob"]);
+        });
+    }
+
+    #[test]
+    fn a_race_lets_no_try_too_many_through() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let url = Cluster::shared().unwrap().database().unwrap();
+            let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+            let tries = (0..40).map(|_| store.try_limited(b"ann", 10, PERIOD));
+            let passed = futures_util::future::join_all(tries).await;
+            assert_eq!(passed.into_iter().filter(|wait| matches!(wait, Ok(None))).count(), 10);
+        });
+    }
+}
