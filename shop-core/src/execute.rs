@@ -7,20 +7,12 @@ use crate::actor::Actor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::{Batch, Change, Conflict, Require, Unique, Write};
+use crate::batch::{Batch, Require};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, AnswerKey, IdempotencyKey, Replayable};
-use crate::outbox::OutboxWrite;
+use crate::prepare::{Next, Retries};
 use crate::shop::Shop;
-use crate::store::CommitError;
-
-/// How often a call loads and decides before it gives up. A lost race costs one attempt and somebody else has won
-/// it; a hundred callers that change one row at once all get through.
-const ATTEMPTS: u32 = 100;
-
-/// How often one batch is submitted while its outcome is unknown.
-const SUBMISSIONS: u32 = 5;
 
 /// What a decision gives: what to write, and what to answer once it is written.
 #[derive(Debug)]
@@ -58,8 +50,8 @@ impl Shop {
         Attempt: Future<Output = Result<Decision<T>>>,
     {
         let session = actor.signed_in().and_then(|person| Some((person.session_id?, person.user_id)));
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
+        let mut retries = Retries::default();
+        loop {
             let Decision { mut batch, reply } = attempt(self.moment()).await?;
             if batch.is_empty() {
                 return Ok(reply);
@@ -67,14 +59,10 @@ impl Shop {
             if let Some((session, user)) = session {
                 batch.requires.insert(0, Require::LiveSession(session, user));
             }
-            match self.submit(batch).await? {
-                Ok(()) => return Ok(reply),
-                Err(Conflict::Revoked(_)) => return Err(Error::TokenNotValid),
-                Err(conflict) => last = Some(conflict),
+            if self.submit(Arc::new(batch), &mut retries).await? {
+                return Ok(reply);
             }
         }
-        tracing::warn!(conflict = ?last, "gave up after {ATTEMPTS} lost races");
-        Err(Error::Unavailable { retry_after: 1, source: last.map(Into::into) })
     }
 
     /// As [`Shop::execute`], at most once per idempotency key of this caller: the answer is kept in the effect's own
@@ -141,34 +129,22 @@ impl Shop {
         Ok(Some(Replayable { value, replayed: true }))
     }
 
-    /// Submits one batch; the inner result is the store's own verdict.
-    async fn submit(&self, batch: Batch) -> Result<std::result::Result<(), Conflict>> {
-        let tells = batch.writes.iter().any(is_news);
-        let batch = Arc::new(batch);
-        for submission in 0..SUBMISSIONS {
-            match self.store().commit(Arc::clone(&batch)).await {
-                Ok(()) => {}
-                // Only this very batch carries this id: it went in before its outcome was lost.
-                Err(CommitError::Conflict(Conflict::Exists(Unique::Operation))) if submission > 0 => {}
-                Err(CommitError::Conflict(conflict)) => return Ok(Err(conflict)),
-                Err(CommitError::Store(error)) => return Err(error.into()),
-                Err(CommitError::OutcomeUnknown(error)) => {
-                    tracing::warn!(%error, operation = %batch.operation, "outcome unknown, submitting again");
-                    continue;
-                }
-            }
-            if tells {
-                self.wake().ring();
-            }
-            return Ok(Ok(()));
+    /// Submits one batch until it is in, or refused; `false` when a race is lost and it is to be decided again.
+    async fn submit(&self, batch: Arc<Batch>, retries: &mut Retries) -> Result<bool> {
+        if let Some(capture) = self.capture() {
+            capture.keep(batch)?;
+            return Ok(true);
         }
-        Err(Error::Unavailable { retry_after: 5, source: Some("the outcome of a commit stayed unknown".into()) })
+        while let Err(error) = self.store().commit(Arc::clone(&batch)).await {
+            match retries.after(error)? {
+                Next::Prepare => return Ok(false),
+                Next::Submit => {}
+                Next::Done => break,
+            }
+        }
+        self.committed(&batch);
+        Ok(true)
     }
-}
-
-/// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
-fn is_news(write: &Write) -> bool {
-    matches!(write, Write::Outbox(OutboxWrite::Event(_) | OutboxWrite::Delivery(Change::Insert(_))))
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
 //!   [`memory::MemoryStore`] is the reference; `conformance` (a feature) is the suite that every store runs.
+//! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].
 //!
@@ -64,6 +65,7 @@ pub mod orders;
 pub mod outbox;
 pub mod page;
 pub mod payments;
+pub mod prepare;
 pub mod secret;
 pub mod shipping;
 pub mod shop;

@@ -17,6 +17,7 @@ use crate::money::Currency;
 use crate::orders::Orders;
 use crate::outbox::{MAIL, Subscriber, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
+use crate::prepare::Capture;
 use crate::secret::{Keys, Secret};
 use crate::shipping::Shipping;
 use crate::store::Store;
@@ -53,6 +54,8 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Shop {
     parts: Arc<Parts>,
+    /// Where the batch of a call goes that is only prepared.
+    capture: Option<Arc<Capture>>,
 }
 
 struct Parts {
@@ -156,7 +159,8 @@ impl Shop {
         &self.parts.settings
     }
 
-    /// The storage, for reads that have no call of their own. Changes go through the calls.
+    /// The storage, for reads that have no call of their own. Changes go through the calls (what is committed to it
+    /// directly is written, even by a call that is only [prepared](Shop::prepare)).
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         self.parts.store.as_ref()
@@ -205,6 +209,15 @@ impl Shop {
 
     pub(crate) fn wake(&self) -> &Wake {
         &self.parts.wake
+    }
+
+    /// The same shop, whose next commit goes there instead of into the store.
+    pub(crate) fn capturing(&self, capture: Arc<Capture>) -> Self {
+        Self { parts: Arc::clone(&self.parts), capture: Some(capture) }
+    }
+
+    pub(crate) fn capture(&self) -> Option<&Capture> {
+        self.capture.as_deref()
     }
 
     /// Finds out who acts, from the tokens a caller holds.
@@ -342,6 +355,7 @@ impl ShopBuilder {
         };
         let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
         let shop = Shop {
+            capture: None,
             parts: Arc::new(Parts {
                 store: self.store,
                 settings: self.settings,

@@ -288,6 +288,10 @@ impl<'a> Worker<'a> {
 
     /// Takes a lease on the oldest of what is due. A try counts from here on, whatever becomes of us.
     async fn claim(&self, receiver: &str) -> Result<Vec<Delivery>> {
+        // What is claimed is handed over, and that cannot be taken back: the claim must be durable before.
+        if self.shop.capture().is_some() {
+            return Err(Error::fault("deliveries cannot be prepared: let the worker of the shop itself run"));
+        }
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let now = moment.now();
