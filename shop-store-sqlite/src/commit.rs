@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Sql(rusqlite::Error),
     /// The batch makes no sense.
     Fault(BoxError),
+    /// The host's part of the work refused; it keeps the reason.
+    Host,
 }
 
 impl From<Conflict> for Failure {

@@ -46,6 +46,7 @@
 //! - `writer`: the writing thread, group commit, what happens when a disk is full or a commit fails.
 //! - `readers`: the reading connections; reads by key on the caller's thread, lists on a blocking thread.
 //! - `commit`: applies a batch inside the writer's transaction.
+//! - `host`, `guest`: what an embedding program writes in the same file and the same transaction, and what it may not.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows of each domain of the
 //!   core, its writes and its reads, under the core's names.
 //! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages.
@@ -77,6 +78,8 @@ mod commit;
 mod connection;
 mod error;
 mod file;
+mod guest;
+mod host;
 mod inventory;
 mod lock;
 mod migrate;
@@ -105,8 +108,13 @@ use shop_core::store::{CommitError, Store, StoreError, StoreResult};
 
 pub use backup::{BackupError, backup};
 pub use error::OpenError;
+pub use host::{CommitWithError, HostResult};
+/// The very rusqlite that [`SqliteStore::commit_with`] hands a connection of: a host that names it so needs no version
+/// of its own.
+pub use rusqlite;
 
 use file::TemporaryDirectory;
+use guest::Tables;
 use lock::ServerLock;
 use readers::Readers;
 use writer::Writer;
@@ -217,10 +225,10 @@ impl SqliteStore {
             }
         }
         let lock = if options.server { Some(ServerLock::take(path)?) } else { None };
-        let connection = open_and_migrate(path, options.busy_timeout, directory.is_none())?;
+        let (connection, tables) = open_and_migrate(path, options.busy_timeout, directory.is_none())?;
         Ok(Self {
             readers: Readers::open(path, options.busy_timeout).map_err(sqlite)?,
-            writer: Writer::start(connection).map_err(system)?,
+            writer: Writer::start(connection, tables).map_err(system)?,
             path: path.clone(),
             _lock: lock,
             _directory: directory,
@@ -277,14 +285,14 @@ impl SqliteStore {
     }
 }
 
-fn open_and_migrate(path: &Path, busy_timeout: Duration, durable: bool) -> Result<Connection, OpenError> {
+fn open_and_migrate(path: &Path, busy_timeout: Duration, durable: bool) -> Result<(Connection, Tables), OpenError> {
     let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => OpenError::NotADatabase(path.to_owned()),
         _ => OpenError::Sqlite { path: path.to_owned(), source },
     };
     let connection = connection::open_writer(path, busy_timeout, durable).map_err(sqlite)?;
-    migrate::migrate(&connection, path)?;
-    Ok(connection)
+    let tables = migrate::migrate(&connection, path)?;
+    Ok((connection, tables))
 }
 
 #[async_trait]

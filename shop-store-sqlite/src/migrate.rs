@@ -1,7 +1,8 @@
 //! The schema: numbered migrations, each applied once, in a transaction of its own, with a checksum.
 //!
 //! A file is refused, in words, when it is somebody else's, when a newer release wrote it, or when its schema is not
-//! what the migrations make. Tables and indexes that an embedding program adds beside the shop's are left alone.
+//! what the migrations make. Tables, indexes and views that an embedding program adds beside the shop's are left alone;
+//! no migration ever makes one whose name begins with `app_`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::error::OpenError;
+use crate::guest::Tables;
 
 /// One step of the schema. A released one is never changed: the next change is a step of its own.
 struct Migration {
@@ -50,8 +52,8 @@ impl From<OpenError> for Stop {
 }
 
 /// Brings the file's schema up to date. Safe when several processes do it at once: each step looks again under the
-/// write lock.
-pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+/// write lock. Answers the names of the shop's tables and indexes.
+pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Tables, OpenError> {
     steps(connection, path, MIGRATIONS).map_err(|stop| match stop {
         Stop::Open(error) => error,
         Stop::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
@@ -61,7 +63,7 @@ pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
     })
 }
 
-fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
     recognise(connection, path)?;
     use_wal(connection)?;
     while applied(connection, path, migrations)? < migrations.len() {
@@ -157,23 +159,24 @@ fn digest(sql: &str) -> Vec<u8> {
     Sha256::digest(sql.replace("\r\n", "\n").as_bytes()).to_vec()
 }
 
-/// Compares the schema with what the migrations make in an empty database.
-fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<(), Stop> {
+/// Compares the schema with what the migrations make in an empty database. Answers the names in it.
+fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
     let fresh = Connection::open_in_memory()?;
     fresh.execute_batch(LEDGER)?;
     for migration in migrations {
         fresh.execute_batch(migration.sql)?;
     }
     let found = objects(connection)?;
-    for (name, wanted) in objects(&fresh)? {
-        let what = match found.get(&name) {
+    let ours = objects(&fresh)?;
+    for (name, wanted) in &ours {
+        let what = match found.get(name) {
             None => format!("{name} is missing"),
-            Some(sql) if *sql != wanted => format!("{name} is different"),
+            Some(sql) if sql != wanted => format!("{name} is different"),
             Some(_) => continue,
         };
         return Err(OpenError::Tampered { path: path.to_owned(), what }.into());
     }
-    Ok(())
+    Ok(ours.into_keys().filter_map(|key| Some(key.split_once(' ')?.1.to_owned())).collect())
 }
 
 fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
@@ -197,7 +200,7 @@ mod tests {
         (directory, path)
     }
 
-    fn run(path: &Path, migrations: &[Migration]) -> Result<(), OpenError> {
+    fn run(path: &Path, migrations: &[Migration]) -> Result<Tables, OpenError> {
         let connection = Connection::open(path).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         steps(&connection, path, migrations).map_err(|stop| match stop {
@@ -257,6 +260,19 @@ mod tests {
         connection.execute_batch("CREATE INDEX two_b ON two (b, b + 1)").unwrap();
         let error = run(&path, TWO).unwrap_err();
         assert!(error.to_string().contains("index two_b is different"), "{error}");
+    }
+
+    #[test]
+    fn the_hosts_names_are_the_hosts() {
+        let (_directory, path) = file();
+        let ours = run(&path, MIGRATIONS).unwrap();
+        assert!(ours.contains("orders") && ours.contains("schema_migrations"));
+        let theirs: Vec<_> = ours.iter().filter(|name| name.to_ascii_lowercase().starts_with("app_")).collect();
+        assert!(theirs.is_empty(), "{theirs:?}");
+        // The host keeps its own version there.
+        let connection = Connection::open(&path).unwrap();
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, 0);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
     }))
 }
 
-fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) {
+pub(crate) fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) {
     let mut batch = Batch::new(moment);
     let write = cart(moment);
     let CartWrite::Cart(Change::Insert(row)) = &write else { unreachable!() };

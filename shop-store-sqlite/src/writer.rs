@@ -9,7 +9,8 @@
 //! them, and so are the next groups, for a refusal seldom comes alone (something is sold out).
 //!
 //! What can go wrong, and what the callers hear:
-//! - a guard fails, or a piece of work panics: it alone is taken back and refused, the others are committed;
+//! - a guard fails, a host refuses, or a piece of work panics: it alone is taken back and refused, the others are
+//!   committed;
 //! - SQLite rolls the whole transaction back in the midst (a full disk, an I/O error; `is_autocommit` tells): nobody is
 //!   answered, and every piece is applied again in a transaction of its own, so that only the culprit is refused;
 //! - COMMIT fails and nothing was written: the same;
@@ -28,12 +29,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::commit::{Applied, Failure};
 use crate::error::store_error;
+use crate::guest::{Guests, Tables};
 use crate::rows::prepare;
 
 /// At most so many pieces of work share a commit: the first of them waits for the last.
 const GROUP: usize = 256;
 /// So many pieces of work wait in the queue; who comes later waits before it. Bounds the memory.
 const QUEUE: usize = 1024;
+
+/// The savepoint of one piece of work. The name is the writer's own; see [`Guests`].
+const SAVEPOINT: &str = "SAVEPOINT shop_job";
+const ROLLBACK_TO: &str = "ROLLBACK TO shop_job";
+const RELEASE: &str = "RELEASE shop_job";
 
 /// So many groups after a refusal are applied with savepoints from the start.
 const CAREFUL: u32 = 32;
@@ -42,10 +49,31 @@ const CAREFUL: u32 = 32;
 /// transaction that it ran in was lost, and must then do the same.
 pub(crate) type Work = Box<dyn FnMut(&Connection) -> Applied + Send>;
 
-type Outcome = Result<(), CommitError>;
+/// Why a piece of work was not done.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// As the store says it.
+    Commit(CommitError),
+    /// The host's own part of it refused; nothing was written.
+    Host,
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+type Outcome = Result<(), Refusal>;
 
 enum Message {
-    Work(Work, oneshot::Sender<Outcome>),
+    Work(Job),
     Close(oneshot::Sender<rusqlite::Result<()>>),
 }
 
@@ -56,22 +84,35 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(crate) fn start(connection: Connection) -> io::Result<Self> {
+    /// Starts the thread. `tables` are those that only the shop's own work may write.
+    pub(crate) fn start(mut connection: Connection, tables: Tables) -> io::Result<Self> {
+        let guests = Guests::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let run = move || run(&connection, inbox);
+        let run = move || run(&connection, &guests, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
     }
 
     /// Has a piece of work done; answers when it is durable, or refused. Dropped before it is in the queue, it is not
     /// done; dropped afterwards, it is done or refused all the same.
-    pub(crate) async fn submit(&self, work: Work) -> Outcome {
+    pub(crate) async fn submit(&self, work: Work) -> Result<(), CommitError> {
+        self.submit_job(work, None).await.map_err(|refusal| match refusal {
+            Refusal::Commit(error) => error,
+            Refusal::Host => StoreError::Fault("a host refused that was not asked".into()).into(),
+        })
+    }
+
+    /// The same, and then what the host does, as one piece of work.
+    pub(crate) async fn submit_with(&self, work: Work, host: Work) -> Outcome {
+        self.submit_job(work, Some(host)).await
+    }
+
+    async fn submit_job(&self, work: Work, host: Option<Work>) -> Outcome {
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         let (reply, answer) = oneshot::channel();
-        queue.send(Message::Work(work, reply)).await.map_err(|_| stopped())?;
+        queue.send(Message::Work(Job { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
         // No answer: the thread died with the work in its hands.
-        answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into())))
+        answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into()).into()))
     }
 
     /// Finishes what is in the queue, moves the log into the file, and stops.
@@ -105,11 +146,11 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-fn run(connection: &Connection, inbox: mpsc::Receiver<Message>) {
+fn run(connection: &Connection, guests: &Guests, inbox: mpsc::Receiver<Message>) {
     let mut inbox = Inbox { inbox, closing: Vec::new() };
     let mut careful = 0;
     while let Some(job) = inbox.wait() {
-        commit(connection, vec![job], &mut careful, &mut || inbox.more());
+        commit(connection, guests, vec![job], &mut careful, &mut || inbox.more());
     }
     let done = finish(connection);
     if let Err(error) = &done {
@@ -149,7 +190,7 @@ impl Inbox {
 
     fn job(&mut self, message: Message) -> Option<Job> {
         match message {
-            Message::Work(work, reply) => Some(Job { work, reply, outcome: Ok(()) }),
+            Message::Work(job) => Some(job),
             Message::Close(reply) => {
                 // What is in the queue already is still done; nothing more comes in.
                 self.inbox.close();
@@ -168,11 +209,26 @@ fn finish(connection: &Connection) -> rusqlite::Result<()> {
 
 struct Job {
     work: Work,
+    /// What a host does in the same transaction, when the work is done. It always gets a savepoint with the work, so
+    /// that it cannot take back what is not its own, and its refusal costs the others nothing.
+    host: Option<Work>,
     reply: oneshot::Sender<Outcome>,
     outcome: Outcome,
 }
 
 impl Job {
+    fn run(&mut self, connection: &Connection, guests: &Guests) -> Applied {
+        let panicked = |_| Err(Failure::Fault("applying a batch panicked".into()));
+        catch_unwind(AssertUnwindSafe(|| (self.work)(connection))).unwrap_or_else(panicked)?;
+        match &mut self.host {
+            None => Ok(()),
+            Some(host) => {
+                let _visit = guests.let_in();
+                catch_unwind(AssertUnwindSafe(|| host(connection))).unwrap_or_else(panicked)
+            }
+        }
+    }
+
     fn answer(self) {
         // Whoever waited may have gone; the work is done all the same.
         let _ = self.reply.send(self.outcome);
@@ -195,14 +251,14 @@ enum Lost {
 }
 
 /// Applies and commits a group, with whatever comes in while it is applied, and answers each of it.
-fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
-    let mut done = attempt(connection, &mut group, *careful > 0, more);
+fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
+    let mut done = attempt(connection, guests, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
     if let Err(Lost::Refused(_)) = done
         && group.len() > 1
     {
         *careful = CAREFUL;
-        done = attempt(connection, &mut group, true, &mut || None);
+        done = attempt(connection, guests, &mut group, true, &mut || None);
     }
     match done {
         Ok(()) => group.into_iter().for_each(Job::answer),
@@ -216,7 +272,7 @@ fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32, more:
         Err(Lost::RolledBack(error)) if group.len() > 1 => {
             tracing::warn!(%error, batches = group.len(), "a group of batches was rolled back; trying one by one");
             for job in group {
-                commit(connection, vec![job], careful, &mut || None);
+                commit(connection, guests, vec![job], careful, &mut || None);
             }
         }
         Err(Lost::NotBegun(error) | Lost::RolledBack(error)) => {
@@ -232,7 +288,7 @@ fn commit(connection: &Connection, mut group: Vec<Job>, careful: &mut u32, more:
                 job.outcome = Err(match job.outcome {
                     // What was refused was written in no case; but it was judged on what may not be there.
                     Err(_) => error.store_error().into(),
-                    Ok(()) => CommitError::OutcomeUnknown(error.message()),
+                    Ok(()) => CommitError::OutcomeUnknown(error.message()).into(),
                 });
                 job.answer();
             }
@@ -262,7 +318,13 @@ impl SharedError {
     }
 }
 
-fn attempt(connection: &Connection, group: &mut Vec<Job>, savepoints: bool, more: More<'_>) -> Result<(), Lost> {
+fn attempt(
+    connection: &Connection,
+    guests: &Guests,
+    group: &mut Vec<Job>,
+    careful: bool,
+    more: More<'_>,
+) -> Result<(), Lost> {
     let run = |sql: &str| prepare(connection, sql).and_then(|mut statement| statement.execute([]));
     run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
     let mut applied_jobs = 0;
@@ -270,23 +332,25 @@ fn attempt(connection: &Connection, group: &mut Vec<Job>, savepoints: bool, more
         if applied_jobs == group.len() && group.len() < GROUP {
             group.extend(more());
         }
+        let alone = group.len() == 1;
         let Some(job) = group.get_mut(applied_jobs) else { break };
         applied_jobs += 1;
-        if savepoints {
-            run("SAVEPOINT job").map_err(|error| roll_back(connection, error))?;
+        let savepoint = careful || job.host.is_some();
+        if savepoint {
+            run(SAVEPOINT).map_err(|error| roll_back(connection, error))?;
         }
-        let applied = catch_unwind(AssertUnwindSafe(|| (job.work)(connection)));
-        let applied = applied.unwrap_or_else(|_| Err(Failure::Fault("applying a batch panicked".into())));
+        let applied = job.run(connection, guests);
         if connection.is_autocommit() {
-            return Err(Lost::RolledBack(match applied {
-                Err(Failure::Sql(error)) => error,
-                _ => rusqlite::Error::InvalidQuery,
-            }));
+            return Err(match applied {
+                Err(failure) if alone => Lost::Refused(failure),
+                Err(Failure::Sql(error)) => Lost::RolledBack(error),
+                _ => Lost::RolledBack(ended_from_inside()),
+            });
         }
         job.outcome = match applied {
             Ok(()) => Ok(()),
-            Err(failure) if savepoints => {
-                run("ROLLBACK TO job").map_err(|error| roll_back(connection, error))?;
+            Err(failure) if savepoint => {
+                run(ROLLBACK_TO).map_err(|error| roll_back(connection, error))?;
                 Err(refusal(failure))
             }
             Err(failure) => {
@@ -296,8 +360,8 @@ fn attempt(connection: &Connection, group: &mut Vec<Job>, savepoints: bool, more
                 });
             }
         };
-        if savepoints {
-            run("RELEASE job").map_err(|error| roll_back(connection, error))?;
+        if savepoint {
+            run(RELEASE).map_err(|error| roll_back(connection, error))?;
         }
     }
     match run("COMMIT") {
@@ -321,9 +385,16 @@ fn roll_back(connection: &Connection, error: rusqlite::Error) -> Lost {
     Lost::RolledBack(error)
 }
 
-fn refusal(failure: Failure) -> CommitError {
+/// SQLite tells no reason when it rolled back and said so to somebody who kept it for themselves.
+fn ended_from_inside() -> rusqlite::Error {
+    let aborted = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+    rusqlite::Error::SqliteFailure(aborted, Some("the transaction was ended from inside".to_owned()))
+}
+
+fn refusal(failure: Failure) -> Refusal {
     match failure {
-        Failure::Conflict(conflict) => conflict.into(),
+        Failure::Conflict(conflict) => CommitError::from(conflict).into(),
+        Failure::Host => Refusal::Host,
         Failure::Sql(error) => {
             tracing::error!(%error, "a batch was not applied");
             store_error(error).into()

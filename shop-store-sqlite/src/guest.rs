@@ -1,0 +1,93 @@
+//! What a host may do on the writer's connection: everything but ending the transaction that it shares with others,
+//! writing to the shop's own tables, and leaving something behind on the connection. It guards against mistakes: the
+//! host is trusted with the file itself.
+//!
+//! SQLite asks an authorizer about each step of a statement while it is prepared. The shop's own statements are
+//! prepared once per connection, so the question costs them nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+/// The names of the shop's tables and indexes.
+pub(crate) type Tables = HashSet<String>;
+
+/// PRAGMAs that only say something (`ALTER TABLE` and full-text tables ask the last three), and the one number in the
+/// file that is the host's own.
+const HARMLESS: [&str; 12] = [
+    "user_version",
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "foreign_key_check",
+    "integrity_check",
+    "quick_check",
+    "data_version",
+];
+
+/// Whether a host is at work on the connection just now.
+#[derive(Debug)]
+pub(crate) struct Guests {
+    inside: Arc<AtomicBool>,
+}
+
+impl Guests {
+    /// Begins to watch over a connection.
+    pub(crate) fn watch(connection: &mut Connection, tables: Tables) -> rusqlite::Result<Self> {
+        let inside = Arc::new(AtomicBool::new(false));
+        let watched = Arc::clone(&inside);
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            if watched.load(Ordering::Relaxed) && is_forbidden(&context.action, &tables) {
+                Authorization::Deny
+            } else {
+                Authorization::Allow
+            }
+        }))?;
+        Ok(Self { inside })
+    }
+
+    /// From now on it is the host who prepares statements, until the visit is dropped.
+    pub(crate) fn let_in(&self) -> Visit<'_> {
+        self.inside.store(true, Ordering::Relaxed);
+        Visit(self)
+    }
+}
+
+/// As long as a host is at work.
+pub(crate) struct Visit<'a>(&'a Guests);
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.0.inside.store(false, Ordering::Relaxed);
+    }
+}
+
+fn is_forbidden(action: &AuthAction<'_>, tables: &Tables) -> bool {
+    match action {
+        AuthAction::Transaction { .. } | AuthAction::Attach { .. } | AuthAction::Detach { .. } => true,
+        // A temporary table would hide the shop's of the same name for as long as the connection lives.
+        AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempView { .. }
+        | AuthAction::CreateTempTrigger { .. } => true,
+        // Whose names begin so is the writer's own business.
+        AuthAction::Savepoint { savepoint_name, .. } => savepoint_name.to_ascii_lowercase().starts_with("shop_"),
+        AuthAction::Pragma { pragma_name, .. } => {
+            !HARMLESS.iter().any(|harmless| pragma_name.eq_ignore_ascii_case(harmless))
+        }
+        AuthAction::Insert { table_name }
+        | AuthAction::Update { table_name, .. }
+        | AuthAction::Delete { table_name }
+        | AuthAction::DropTable { table_name }
+        | AuthAction::AlterTable { table_name, .. }
+        | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::DropIndex { table_name, .. } => tables.contains(*table_name),
+        _ => false,
+    }
+}

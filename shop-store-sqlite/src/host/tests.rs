@@ -1,0 +1,258 @@
+//! The host's rows and the shop's in one transaction: both or none, whatever goes wrong, and nobody else suffers.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use shop_core::batch::{Conflict, Unique};
+use shop_core::cart::CartRepository as _;
+use shop_core::clock::Moment;
+use shop_core::id::CartId;
+use shop_core::store::Store as _;
+
+use super::*;
+use crate::tests::{batch, moment};
+use crate::{OpenError, Options};
+
+type Sql<T = ()> = rusqlite::Result<T>;
+
+/// A store in which the host has a table of its own.
+async fn store() -> SqliteStore {
+    let store = SqliteStore::temporary().unwrap();
+    store
+        .transaction(|tables| tables.execute_batch("CREATE TABLE app_points (n INTEGER UNIQUE) STRICT"))
+        .await
+        .unwrap();
+    store
+}
+
+/// One number, read.
+async fn number(store: &SqliteStore, query: &'static str) -> i64 {
+    store.read(move |tables| tables.query_row(query, [], |row| row.get(0))).await.unwrap()
+}
+
+async fn points(store: &SqliteStore) -> i64 {
+    number(store, "SELECT count(*) FROM app_points").await
+}
+
+async fn is_there(store: &SqliteStore, cart: CartId) -> bool {
+    store.cart(cart).await.unwrap().is_some()
+}
+
+/// What writes one row of the host's.
+fn point(n: i64) -> impl FnMut(&Connection) -> Sql<i64> + Send + 'static {
+    move |tables| tables.execute("INSERT INTO app_points VALUES (?1)", [n]).map(|_| n)
+}
+
+#[tokio::test]
+async fn both_are_written_or_none() {
+    let store = store().await;
+    let mut moment = moment(20);
+    let (cart, first) = batch(&mut moment);
+    assert_eq!(store.commit_with(Arc::clone(&first), point(7)).await.unwrap(), 7);
+    assert!(is_there(&store, cart).await);
+    assert_eq!(points(&store).await, 1);
+
+    // A guard of the batch refuses: the host's closure does not run.
+    let again = store.commit_with(first, |_| -> Sql { panic!("it must not run") }).await;
+    let in_already = |error: &_| matches!(error, CommitError::Conflict(Conflict::Exists(Unique::Operation)));
+    assert!(matches!(&again, Err(CommitWithError::Commit(error)) if in_already(error)), "{again:?}");
+
+    // The host refuses, in its own words: after having written, too.
+    let (cart, second) = batch(&mut moment);
+    let refused = store.commit_with(second, |tables| {
+        point(8)(tables).map_err(|error| error.to_string())?;
+        Err::<(), _>("no points today".to_owned())
+    });
+    assert!(matches!(refused.await, Err(CommitWithError::Host(words)) if words == "no points today"));
+    assert!(!is_there(&store, cart).await);
+
+    // A constraint of the host's.
+    let (cart, third) = batch(&mut moment);
+    assert!(matches!(store.commit_with(third, point(7)).await, Err(CommitWithError::Host(_))));
+    assert!(!is_there(&store, cart).await);
+    assert_eq!(points(&store).await, 1);
+}
+
+#[tokio::test]
+async fn the_host_sees_what_the_batch_wrote() {
+    let store = store().await;
+    let (cart, batch) = batch(&mut moment(21));
+    let seen = store.commit_with(batch, move |tables| {
+        tables.query_row("SELECT count(*) FROM carts WHERE id = ?1", [cart.0.as_bytes()], |row| row.get::<_, i64>(0))
+    });
+    assert_eq!(seen.await.unwrap(), 1);
+}
+
+/// Submits a host's work among the batches of others, all of them in one group of the writer's, and says what became
+/// of it. The others must all get through.
+async fn amid<T: fmt::Debug + Send + 'static>(
+    store: &SqliteStore,
+    moment: &mut Moment,
+    host: impl FnMut(&Connection) -> Sql<T> + Send + 'static,
+) -> (CartId, HostResult<T, rusqlite::Error>) {
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    // Holds the writer until the others are in the queue.
+    let hold = store.writer.submit(Box::new(move |_| {
+        let _ = wait.recv();
+        Ok(())
+    }));
+    let (before, before_batch) = batch(moment);
+    let (cart, host_batch) = batch(moment);
+    let (after, after_batch) = batch(moment);
+    let free = i64::from(moment.below(1_000_000_000)) + 1_000;
+    let open = async move { gate.send(()).unwrap() };
+    let (holding, one, done, other, neighbour, ()) = tokio::join!(
+        hold,
+        store.commit(before_batch),
+        store.commit_with(host_batch, host),
+        store.commit(after_batch),
+        store.transaction(point(free)),
+        open
+    );
+    holding.unwrap();
+    one.unwrap();
+    other.unwrap();
+    neighbour.unwrap();
+    assert!(is_there(store, before).await && is_there(store, after).await);
+    assert_eq!(is_there(store, cart).await, done.is_ok(), "{done:?}");
+    (cart, done)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_fails_harms_nobody_else() {
+    let store = store().await;
+    let mut moment = moment(22);
+    let refused = amid(&store, &mut moment, |_| Err::<(), _>(rusqlite::Error::InvalidQuery)).await.1;
+    assert!(matches!(refused, Err(CommitWithError::Host(rusqlite::Error::InvalidQuery))), "{refused:?}");
+
+    let panicked = amid(&store, &mut moment, |_| -> Sql { panic!("in the midst of the host's work") }).await.1;
+    let is_fault = |error: &_| matches!(error, CommitError::Store(StoreError::Fault(_)));
+    assert!(matches!(&panicked, Err(CommitWithError::Commit(error)) if is_fault(error)), "{panicked:?}");
+
+    // SQLite itself takes the whole transaction back.
+    let lost = amid(&store, &mut moment, |tables| {
+        tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)")
+    });
+    assert!(matches!(lost.await.1, Err(CommitWithError::Host(_))));
+    // The same, and the host keeps it for itself.
+    let lost = amid(&store, &mut moment, |tables| {
+        let _ =
+            tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)");
+        Ok(())
+    });
+    assert!(matches!(lost.await.1, Err(CommitWithError::Commit(CommitError::Store(_)))));
+
+    // What is judged only at the COMMIT, which all of them share.
+    let tables = "CREATE TABLE app_parents (n INTEGER PRIMARY KEY);
+        CREATE TABLE app_children (n INTEGER REFERENCES app_parents DEFERRABLE INITIALLY DEFERRED)";
+    store.transaction(move |host| host.execute_batch(tables)).await.unwrap();
+    let orphan = |tables: &Connection| tables.execute_batch("INSERT INTO app_children VALUES (1)");
+    let deferred = amid(&store, &mut moment, orphan).await.1;
+    assert!(matches!(deferred, Err(CommitWithError::Commit(CommitError::Store(_)))), "{deferred:?}");
+
+    // Savepoints of the host's own, one of them left open.
+    let own = "SAVEPOINT mine; INSERT INTO app_points VALUES (2); ROLLBACK TO mine; SAVEPOINT again;
+        INSERT INTO app_points VALUES (3)";
+    amid(&store, &mut moment, move |tables| tables.execute_batch(own)).await.1.unwrap();
+    let left = amid(&store, &mut moment, |tables| tables.execute_batch("ROLLBACK TO again")).await.1;
+    assert!(matches!(left, Err(CommitWithError::Host(_))), "{left:?}");
+    assert_eq!(number(&store, "SELECT sum(n) FROM app_points WHERE n < 10").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_the_hosts_is_refused() {
+    let store = store().await;
+    let mut moment = moment(23);
+    for statement in [
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "ROLLBACK; BEGIN",
+        "RELEASE shop_job",
+        "ROLLBACK TO SHOP_JOB",
+        "UPDATE stock_levels SET on_hand = 1000",
+        "DELETE FROM orders",
+        "INSERT INTO category_tree VALUES (1)",
+        "DROP TABLE carts",
+        "ALTER TABLE carts ADD COLUMN mine",
+        "DROP INDEX orders_customer",
+        "CREATE TRIGGER app_spy AFTER INSERT ON carts BEGIN DELETE FROM app_points; END",
+        "CREATE TEMP TABLE carts (id)",
+        "PRAGMA query_only = ON",
+        "PRAGMA writable_schema = ON",
+        "ATTACH ':memory:' AS other",
+    ] {
+        let (_, refused) = amid(&store, &mut moment, move |tables| tables.execute_batch(statement)).await;
+        let Err(CommitWithError::Host(error)) = refused else { panic!("{statement}: {refused:?}") };
+        assert!(error.to_string().contains("not authorized"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_hosts_schema_is_the_hosts() {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("shop.sqlite3");
+    let store = SqliteStore::open(&path).unwrap();
+    let schema = "CREATE TABLE app_points (user BLOB NOT NULL REFERENCES users, n INTEGER NOT NULL) STRICT;
+        ALTER TABLE app_points ADD COLUMN note TEXT;
+        CREATE INDEX app_points_of ON app_points (user);
+        CREATE VIEW app_sums AS SELECT user, sum(n) FROM app_points GROUP BY user;
+        CREATE TABLE app_log (n INTEGER) STRICT;
+        CREATE TRIGGER app_points_log AFTER INSERT ON app_points BEGIN INSERT INTO app_log VALUES (new.n); END;
+        CREATE VIRTUAL TABLE app_notes USING fts5 (note);
+        CREATE TABLE app_old (n INTEGER); DROP TABLE app_old;
+        PRAGMA user_version = 3";
+    store.transaction(move |tables| tables.execute_batch(schema)).await.unwrap();
+    // The shop goes on beside it, and a row of nobody is refused.
+    let (cart, batch) = batch(&mut moment(24));
+    store.commit(batch).await.unwrap();
+    let orphan = "INSERT INTO app_points (user, n) VALUES (x'00', 1)";
+    assert!(store.transaction(move |tables| tables.execute(orphan, [])).await.is_err());
+    drop(store);
+    let store = Options::new(&path).server(true).open().unwrap();
+    assert!(is_there(&store, cart).await);
+    assert_eq!(number(&store, "PRAGMA user_version").await, 3);
+    assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn the_shop_comes_first() {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("shop.sqlite3");
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE app_points (n INTEGER)").unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::NotAShop(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_again_counts_once() {
+    let store = store().await;
+    let mut moment = moment(25);
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let host = move |tables: &Connection| {
+        let run = counted.fetch_add(1, Ordering::Relaxed);
+        tables.execute("INSERT INTO app_points VALUES (-1)", [])?;
+        if run == 0 {
+            // The first time the transaction is lost, and its neighbours with it.
+            let _ = tables.execute("INSERT OR ROLLBACK INTO app_points VALUES (-1)", []);
+        }
+        Ok(run)
+    };
+    assert_eq!(amid(&store, &mut moment, host).await.1.unwrap(), 1);
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(number(&store, "SELECT count(*) FROM app_points WHERE n = -1").await, 1);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_done_whole() {
+    let store = store().await;
+    let (cart, batch) = batch(&mut moment(26));
+    let mut waiting = Box::pin(store.commit_with(batch, point(1)));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    // Once it is in the queue.
+    let _ = waiting.as_mut().poll(&mut context);
+    drop(waiting);
+    store.transaction(|_| Sql::Ok(())).await.unwrap();
+    assert!(is_there(&store, cart).await);
+    assert_eq!(points(&store).await, 1);
+}
