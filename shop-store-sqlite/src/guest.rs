@@ -71,9 +71,11 @@ impl Drop for Visit<'_> {
 
 fn is_forbidden(action: &AuthAction<'_>, tables: &Tables) -> bool {
     match action {
-        AuthAction::Transaction { .. } | AuthAction::Attach { .. } | AuthAction::Detach { .. } => true,
         // A temporary table would hide the shop's of the same name for as long as the connection lives.
-        AuthAction::CreateTempTable { .. }
+        AuthAction::Transaction { .. }
+        | AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::CreateTempTable { .. }
         | AuthAction::CreateTempView { .. }
         | AuthAction::CreateTempTrigger { .. } => true,
         // Whose names begin so is the writer's own business.

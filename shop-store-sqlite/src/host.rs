@@ -37,8 +37,9 @@ pub type HostResult<T, E> = Result<T, CommitWithError<E>>;
 /// - `PRAGMA user_version` is the host's, for the version of its own schema; the shop does not use it.
 /// - The shop's tables may be read, and may change with any release. They are not written: a statement that would is
 ///   refused by SQLite ("not authorized").
-/// - A foreign key to the shop's `orders`, `products`, `variants` or `users` is fine, these rows stay for ever;
-///   to anything else only with `ON DELETE CASCADE` or `SET NULL`, or it would keep the shop from deleting.
+/// - A foreign key to the shop's `orders`, `products`, `variants` or `users` is fine (`REFERENCES orders (id)`), these
+///   rows stay for ever; to anything else only with `ON DELETE CASCADE` or `SET NULL`, or it would keep the shop from
+///   deleting. Ids are BLOBs of 16 bytes.
 ///
 /// # The host's closure
 /// It runs on the writer's thread, in the transaction of the batch, after the batch was applied. So it sees what the

@@ -193,7 +193,7 @@ async fn the_hosts_schema_is_the_hosts() {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("shop.sqlite3");
     let store = SqliteStore::open(&path).unwrap();
-    let schema = "CREATE TABLE app_points (user BLOB NOT NULL REFERENCES users, n INTEGER NOT NULL) STRICT;
+    let schema = "CREATE TABLE app_points (user BLOB NOT NULL REFERENCES users (id), n INTEGER NOT NULL) STRICT;
         ALTER TABLE app_points ADD COLUMN note TEXT;
         CREATE INDEX app_points_of ON app_points (user);
         CREATE VIEW app_sums AS SELECT user, sum(n) FROM app_points GROUP BY user;
@@ -207,7 +207,8 @@ async fn the_hosts_schema_is_the_hosts() {
     let (cart, batch) = batch(&mut moment(24));
     store.commit(batch).await.unwrap();
     let orphan = "INSERT INTO app_points (user, n) VALUES (x'00', 1)";
-    assert!(store.transaction(move |tables| tables.execute(orphan, [])).await.is_err());
+    let refused = store.transaction(move |tables| tables.execute(orphan, [])).await.unwrap_err();
+    assert!(refused.to_string().contains("FOREIGN KEY constraint failed"), "{refused}");
     drop(store);
     let store = Options::new(&path).server(true).open().unwrap();
     assert!(is_there(&store, cart).await);
