@@ -47,6 +47,7 @@ mod accounts;
 mod batch;
 mod cart;
 mod catalog;
+mod differential;
 mod fixtures;
 mod generic;
 mod inventory;
@@ -68,6 +69,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 
 use crate::store::Store;
 
+pub use differential::Differential;
 use lab::Lab;
 pub use lab::{CaseResult, Failure, block_on};
 

@@ -1,0 +1,206 @@
+//! What the answers told so far, and chance: together they draw the next call.
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::actor::{Actor, SignedIn};
+use crate::id::{
+    AddressId, CartId, CartItemId, CategoryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId, ProductId,
+    ShipmentId, UserId, VariantId, ZoneId,
+};
+use crate::idempotency::IdempotencyKey;
+
+/// What an answer tells.
+#[derive(Debug, Clone)]
+pub(super) enum News {
+    Address(AddressId),
+    Cart(CartId),
+    CartItem(CartItemId),
+    Category(CategoryId),
+    /// A code that was mailed.
+    Code(String, String),
+    Location(LocationId),
+    Method(MethodId),
+    Order(OrderId),
+    OrderItem(OrderItemId),
+    Payment(PaymentId),
+    /// Somebody signed in.
+    Person(SignedIn),
+    Product(ProductId, String),
+    /// A refresh token.
+    Refresh(String),
+    Shipment(ShipmentId, Option<String>),
+    User(UserId),
+    Variant(VariantId, String),
+    Zone(ZoneId),
+}
+
+/// All of it.
+#[derive(Debug)]
+pub(super) struct Known {
+    chance: StdRng,
+    drawn: u32,
+    news: Vec<News>,
+}
+
+impl Known {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { chance: StdRng::seed_from_u64(seed), drawn: 0, news: Vec::new() }
+    }
+
+    pub(super) fn learn(&mut self, news: Vec<News>) {
+        self.news.extend(news);
+    }
+
+    /// A number below a bound.
+    pub(super) fn below(&mut self, bound: u32) -> u32 {
+        self.chance.random_range(0..bound.max(1))
+    }
+
+    /// True once in so many.
+    pub(super) fn once_in(&mut self, many: u32) -> bool {
+        self.below(many) == 0
+    }
+
+    /// One of these.
+    pub(super) fn one_of<T: Copy>(&mut self, things: &[T]) -> Option<T> {
+        let index = self.chance.random_range(0..things.len().max(1));
+        things.get(index).copied()
+    }
+
+    /// A word of a few, so that names meet.
+    pub(super) fn word(&mut self) -> &'static str {
+        self.one_of(&["shirt", "Shirt", "mug", "Straße", "blue", "ŁÓDŹ", "cafe\u{301}", "a_b%c", "x"])
+            .unwrap_or("shirt")
+    }
+
+    /// A fresh number.
+    pub(super) fn number(&mut self) -> u32 {
+        self.drawn += 1;
+        self.drawn
+    }
+
+    /// An amount with two decimals; now and then one that is refused.
+    pub(super) fn amount(&mut self) -> String {
+        match self.below(40) {
+            0 => "0".to_owned(),
+            1 => "1.999".to_owned(),
+            2 => "-1".to_owned(),
+            _ => format!("{}.{:02}", self.below(40), self.below(100)),
+        }
+    }
+
+    /// Something known that `pick` wants, the newer the likelier; else, or now and then, something unknown.
+    pub(super) fn any<T: From<Uuid>>(&mut self, pick: impl Fn(&News) -> Option<T>) -> T {
+        self.known(pick).unwrap_or_else(|| Uuid::from_u128(self.chance.random()).into())
+    }
+
+    /// Something known that `pick` wants, the newer the likelier.
+    pub(super) fn known<T>(&mut self, pick: impl Fn(&News) -> Option<T>) -> Option<T> {
+        let mut fitting: Vec<T> = self.news.iter().filter_map(pick).collect();
+        if fitting.is_empty() || self.once_in(40) {
+            return None;
+        }
+        let newest = fitting.len().min(if self.once_in(3) { 12 } else { 3 });
+        let back = self.chance.random_range(0..newest);
+        Some(fitting.swap_remove(fitting.len() - 1 - back))
+    }
+
+    pub(super) fn product(&mut self) -> ProductId {
+        self.any(|news| if let News::Product(id, _) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn variant(&mut self) -> VariantId {
+        self.any(|news| if let News::Variant(id, _) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn sku(&mut self) -> String {
+        let known = self.known(|news| if let News::Variant(_, sku) = news { Some(sku.clone()) } else { None });
+        known.unwrap_or_else(|| "NO-SUCH-SKU".to_owned())
+    }
+
+    pub(super) fn category(&mut self) -> CategoryId {
+        self.any(|news| if let News::Category(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn location(&mut self) -> LocationId {
+        self.any(|news| if let News::Location(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn zone(&mut self) -> ZoneId {
+        self.any(|news| if let News::Zone(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn method(&mut self) -> MethodId {
+        self.any(|news| if let News::Method(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn order(&mut self) -> OrderId {
+        self.any(|news| if let News::Order(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn order_item(&mut self) -> OrderItemId {
+        self.any(|news| if let News::OrderItem(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn payment(&mut self) -> PaymentId {
+        self.any(|news| if let News::Payment(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn shipment(&mut self) -> ShipmentId {
+        self.any(|news| if let News::Shipment(id, _) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn address(&mut self) -> AddressId {
+        self.any(|news| if let News::Address(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn cart_item(&mut self) -> CartItemId {
+        self.any(|news| if let News::CartItem(id) = news { Some(*id) } else { None })
+    }
+
+    pub(super) fn user(&mut self) -> UserId {
+        self.any(|news| if let News::User(id) = news { Some(*id) } else { None })
+    }
+
+    /// Somebody: mostly a customer or a guest with a cart, now and then nobody.
+    pub(super) fn buyer(&mut self) -> Actor {
+        let order = self.once_in(2).then(|| self.order());
+        let cart = self.known(|news| if let News::Cart(id) = news { Some(*id) } else { None });
+        let person = self.known(|news| if let News::Person(person) = news { Some(*person) } else { None });
+        match person {
+            Some(person) if !self.once_in(3) => Actor::user(person),
+            _ => Actor::anonymous().with_cart(cart).with_order(order),
+        }
+    }
+
+    /// Staff, but now and then anybody.
+    pub(super) fn staff(&mut self) -> Actor {
+        if self.once_in(10) {
+            return self.buyer();
+        }
+        let person =
+            self.known(|news| if let News::Person(person) = news { person.is_staff.then_some(*person) } else { None });
+        person.map_or_else(Actor::system, Actor::user)
+    }
+
+    /// Now and then a key, of a few, so that some come twice.
+    pub(super) fn key(&mut self) -> Option<IdempotencyKey> {
+        let number = self.once_in(3).then(|| self.below(30))?;
+        IdempotencyKey::new(&format!("key-{number}"), &json!({"request": number % 7})).ok()
+    }
+
+    /// The version that a caller believes in: mostly none.
+    pub(super) fn expected(&mut self) -> Option<i64> {
+        self.once_in(5).then(|| i64::from(self.below(4)))
+    }
+
+    /// An address, in a country that may be served.
+    pub(super) fn place(&mut self) -> Value {
+        let country = self.one_of(&["US", "US", "US", "US", "GB", "GB", "PL", "XX"]).unwrap_or("US");
+        json!({"first_name": "Ada", "last_name": self.word(), "line1": "12 St James's Square", "city": "London",
+            "postal_code": "10001", "country": country})
+    }
+}

@@ -1,0 +1,193 @@
+//! Calls of carts, orders, payments and parcels.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Run, call, input};
+use super::known::{Known, News};
+use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
+use crate::idempotency::Replayable;
+use crate::orders::{OrderView, PlaceOrder, PlacedOrder};
+use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
+use crate::shipping::{Shipment, ShipmentInput, TrackingInput};
+
+fn cart(view: &CartView) -> Vec<News> {
+    let guest = view.token.is_some().then_some(News::Cart(view.id));
+    guest.into_iter().chain(view.items.iter().map(|item| News::CartItem(item.id))).collect()
+}
+
+fn order(view: &OrderView) -> Vec<News> {
+    let OrderView { order, payments, .. } = view;
+    let items = order.items.iter().map(|item| News::OrderItem(item.id));
+    let payments = payments.iter().map(|payment| News::Payment(payment.id));
+    [News::Order(order.id)].into_iter().chain(items).chain(payments).collect()
+}
+
+fn placed(placed: &Replayable<PlacedOrder>) -> Vec<News> {
+    order(&placed.value.view)
+}
+
+fn payment(payment: &Replayable<Payment>) -> Vec<News> {
+    vec![News::Payment(payment.value.id)]
+}
+
+fn shipment(shipment: &Replayable<Shipment>) -> Vec<News> {
+    vec![News::Shipment(shipment.value.id, shipment.value.tracking_number.clone())]
+}
+
+fn place(known: &mut Known) -> Value {
+    let mut fields = Map::new();
+    if known.once_in(8) {
+        fields.insert("shipping_address_id".to_owned(), json!(known.address()));
+    } else {
+        fields.insert("shipping_address".to_owned(), known.place());
+    }
+    fields.insert("shipping_method_id".to_owned(), json!(known.method()));
+    let gateway = known.one_of(&["manual", "manual", "manual", "manual", "bank", "bank", "bank", "none"]);
+    fields.insert("payment_gateway".to_owned(), json!(gateway));
+    fields.insert("email".to_owned(), json!("guest@example.com"));
+    if known.once_in(8) {
+        fields.insert("expected_total".to_owned(), json!(known.amount()));
+    }
+    fields.into()
+}
+
+fn buying(known: &mut Known) -> (String, Run) {
+    let (buyer, expected, key) = (known.buyer(), known.expected(), known.key());
+    match known.below(24) {
+        0 => call!("create_cart", [buyer], |shop| shop.carts().create(&buyer), cart),
+        1 => {
+            let (item, fields) = (known.cart_item(), json!({"quantity": known.below(6)}));
+            call!(
+                "set_quantity",
+                [buyer, item, fields, expected],
+                |shop| shop.carts().set_quantity(&buyer, item, input::<SetQuantity>(fields), expected),
+                cart
+            )
+        }
+        2 if known.once_in(2) => {
+            let item = known.cart_item();
+            call!("remove_item", [buyer, item, expected], |shop| shop.carts().remove_item(&buyer, item, expected), cart)
+        }
+        2 if known.once_in(3) => {
+            call!("empty_cart", [buyer, expected], |shop| shop.carts().empty(&buyer, expected), cart)
+        }
+        2 | 3 => {
+            let fields = json!({"country": known.one_of(&["US", "PL", "zz"])});
+            call!("shipping_options", [buyer, fields], |shop| shop
+                .carts()
+                .shipping_options(&buyer, input::<ShippingOptions>(fields)))
+        }
+        4..=15 => {
+            let quantity = known.below(4) + u32::from(!known.once_in(9));
+            let mut fields = json!({"quantity": quantity});
+            if let Some(fields) = fields.as_object_mut() {
+                match known.below(5) {
+                    0..=2 => fields.insert("variant_id".to_owned(), json!(known.variant())),
+                    3 => fields.insert("sku".to_owned(), json!(known.sku())),
+                    _ => fields.insert("product_id".to_owned(), json!(known.product())),
+                };
+            }
+            call!("add_item", [buyer, fields], |shop| shop.carts().add_item(&buyer, input::<AddItem>(fields)), cart)
+        }
+        _ => {
+            let fields = place(known);
+            call!(
+                "place",
+                [buyer, fields, key],
+                |shop| shop.orders().place(&buyer, input::<PlaceOrder>(fields), key.as_ref()),
+                placed
+            )
+        }
+    }
+}
+
+fn paying(known: &mut Known) -> (String, Run) {
+    let (staff, id, key) = (known.staff(), known.payment(), known.key());
+    let amount = if !known.once_in(4) { json!({}) } else { json!({"amount": known.amount()}) };
+    match known.below(6) {
+        0 => call!(
+            "void",
+            [staff, id, key],
+            |shop| shop.payments().void(&staff, id, AmountInput::default(), key.as_ref()),
+            payment
+        ),
+        1 => {
+            let mut fields = amount;
+            if let Some(fields) = fields.as_object_mut() {
+                fields.insert("restock".to_owned(), json!(known.once_in(2)));
+            }
+            call!("refund", [staff, id, fields, key], |shop| shop.payments().refund(
+                &staff,
+                id,
+                input::<RefundInput>(fields),
+                key.as_ref()
+            ))
+        }
+        2 => {
+            let fields = json!({"order_id": known.order(), "gateway": known.one_of(&["manual", "bank"])});
+            call!(
+                "begin_payment",
+                [staff, fields, key],
+                |shop| shop.payments().begin(&staff, input::<AttemptInput>(fields), key.as_ref()),
+                payment
+            )
+        }
+        _ => call!(
+            "capture",
+            [staff, id, amount, key],
+            |shop| shop.payments().capture(&staff, id, input::<AmountInput>(amount), key.as_ref()),
+            payment
+        ),
+    }
+}
+
+fn sending(known: &mut Known) -> (String, Run) {
+    let (staff, id, key) = (known.staff(), known.shipment(), known.key());
+    if known.once_in(2) {
+        let status = known.one_of(&[
+            "shipped",
+            "shipped",
+            "shipped",
+            "in_transit",
+            "delivered",
+            "delivered",
+            "canceled",
+            "lost",
+        ]);
+        let fields = json!({"status": status, "description": known.word()});
+        return call!(
+            "track_shipment",
+            [staff, id, fields, key],
+            |shop| shop.shipping().track_shipment(&staff, id, input::<TrackingInput>(fields), key.as_ref()),
+            shipment
+        );
+    }
+    let mut fields = json!({"order_id": known.order(), "tracking_number": format!("T{}", known.below(20))});
+    if known.once_in(3)
+        && let Some(fields) = fields.as_object_mut()
+    {
+        let items = json!([{"order_item_id": known.order_item(), "quantity": known.below(3)}]);
+        fields.insert("items".to_owned(), items);
+    }
+    call!(
+        "create_shipment",
+        [staff, fields, key],
+        |shop| shop.shipping().create_shipment(&staff, input::<ShipmentInput>(fields), key.as_ref()),
+        shipment
+    )
+}
+
+pub(super) fn draw(known: &mut Known) -> (String, Run) {
+    match known.below(16) {
+        0..=9 => buying(known),
+        10..=12 => paying(known),
+        13 | 14 => sending(known),
+        _ => {
+            let actor = if known.once_in(2) { known.buyer() } else { known.staff() };
+            let (id, key) = (known.order(), known.key());
+            call!("cancel", [actor, id, key], |shop| shop.orders().cancel(&actor, id, key.as_ref()), |canceled| order(
+                &canceled.value
+            ))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A shop per store: the same clock, chance, keys and passwords, so that equal stores give equal answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use rand::rngs::StdRng;
+use rand::{RngCore as _, SeedableRng as _};
+
+use super::call::{Answer, Call};
+use super::known::News;
+use crate::accounts::{MemoryMailer, PasswordHasher, Verified};
+use crate::clock::{Clock, Random, Timestamp};
+use crate::conformance::lab::{CaseResult, Failure};
+use crate::error::{Error, Result};
+use crate::outbox::Progress;
+use crate::payments::ManualGateway;
+use crate::secret::Secret;
+use crate::shop::Shop;
+use crate::store::Store;
+
+/// A clock that stands still until a call lets it run on.
+#[derive(Debug)]
+struct StillClock(Mutex<Timestamp>);
+
+impl Clock for StillClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct SeededRandom(Mutex<StdRng>);
+
+impl Random for SeededRandom {
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut seed);
+        seed
+    }
+}
+
+/// Keeps passwords as they are: what a password costs is not what is compared here.
+#[derive(Debug)]
+struct NoHasher;
+
+#[async_trait]
+impl PasswordHasher for NoHasher {
+    async fn hash(&self, password: Secret) -> Result<String> {
+        Ok(password.expose().to_owned())
+    }
+
+    async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified> {
+        let right = stored.is_some_and(|stored| stored == password.expose());
+        Ok(if right { Verified::Right } else { Verified::Wrong })
+    }
+}
+
+/// A shop over one of the stores.
+pub(super) struct World {
+    name: &'static str,
+    shop: Shop,
+    clock: Arc<StillClock>,
+    mailer: Arc<MemoryMailer>,
+}
+
+impl World {
+    pub(super) async fn open(name: &'static str, store: Arc<dyn Store>, seed: u64) -> CaseResult<Self> {
+        let start = Timestamp::from_timestamp_micros(1_790_000_000_123_456).unwrap_or_default();
+        let clock = Arc::new(StillClock(Mutex::new(start)));
+        let mailer = Arc::new(MemoryMailer::new());
+        let shop = Shop::builder(store, &[42; 32])
+            .clock(Arc::clone(&clock) as _)
+            .random(Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed)))))
+            .password_hasher(Arc::new(NoHasher))
+            .mailer(Arc::clone(&mailer) as _)
+            .gateway(Arc::new(ManualGateway::default()))
+            .gateway(Arc::new(ManualGateway::new("bank", "Bank transfer").prepaid()))
+            .open()
+            .await
+            .map_err(|error| Failure::new(format!("{name}: {error:?}")))?;
+        Ok(Self { name, shop, clock, mailer })
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Makes a call, and delivers what it left in the outbox if it says so.
+    pub(super) async fn ask(&self, call: &Call) -> CaseResult<Answer> {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
+        let mut answer = (call.run)(self.shop.clone()).await;
+        if call.delivers {
+            self.deliver(&mut answer).await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))?;
+        }
+        Ok(answer)
+    }
+
+    /// Delivers until nothing is due; the mails become part of the answer, in the order of their ids.
+    async fn deliver(&self, answer: &mut Answer) -> Result<(), Error> {
+        let worker = self.shop.worker();
+        for _ in 0..100 {
+            let progress = worker.run_once().await?;
+            if progress == Progress::default() {
+                break;
+            }
+        }
+        let canceled = worker.sweep().await?;
+        let mut mails = self.mailer.sent();
+        mails.sort_by_key(|mail| mail.id);
+        self.mailer.clear();
+        answer.text = format!("{}\ncanceled {canceled}; mails {mails:?}", answer.text);
+        for mail in mails {
+            let code = mail.text.split_whitespace().find(|word| word.len() == 6 && word.parse::<u32>().is_ok());
+            answer.news.extend(code.map(|code| News::Code(mail.to.clone(), code.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the books.
+    pub(super) async fn check(&self) -> CaseResult<Vec<String>> {
+        self.shop.check().await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))
+    }
+}
