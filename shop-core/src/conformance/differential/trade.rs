@@ -103,7 +103,7 @@ fn buying(known: &mut Known) -> (String, Run) {
 
 fn paying(known: &mut Known) -> (String, Run) {
     let (staff, id, key) = (known.staff(), known.payment(), known.key());
-    let amount = if !known.once_in(4) { json!({}) } else { json!({"amount": known.amount()}) };
+    let amount = if known.once_in(4) { json!({"amount": known.amount()}) } else { json!({}) };
     match known.below(6) {
         0 => call!(
             "void",
