@@ -1,5 +1,7 @@
 //! What went wrong, in the core's terms and when the store is connected.
 
+use std::sync::Arc;
+
 use shop_core::error::BoxError;
 use shop_core::store::StoreError;
 use sqlx_core::error::Error;
@@ -95,4 +97,27 @@ pub(crate) fn store_error(error: Error) -> StoreError {
 /// The name of the unique key, foreign key or check that refused a row.
 pub(crate) fn constraint(error: &Error) -> Option<&str> {
     error.as_database_error().and_then(|error| error.constraint())
+}
+
+/// A failure that several callers are told about.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub(crate) struct Shared(Arc<StoreError>);
+
+impl From<StoreError> for Shared {
+    fn from(error: StoreError) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl From<Shared> for StoreError {
+    fn from(shared: Shared) -> Self {
+        match Arc::try_unwrap(shared.0) {
+            Ok(error) => error,
+            Err(shared) => match &*shared {
+                Self::Unavailable(_) => Self::Unavailable(Box::new(Shared(shared))),
+                Self::Fault(_) => Self::Fault(Box::new(Shared(shared))),
+            },
+        }
+    }
 }

@@ -1,17 +1,30 @@
 //! Postgres, through sqlx.
 //!
 //! - `options`, `pool`, `migrate`, `error`: the way to the database, and what can go wrong on it.
-//! - `rows`, `paging`, `coalesce`: what all reads share: values in columns, pages, and flights of many keys.
+//! - `read`, `rows`, `paging`, `coalesce`: what all reads share: statements, values in columns, pages, and flights of many
+//!   keys.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
 //!   the core, under the core's names.
 //! - `commit`: the writes.
 //! - `limits`: what servers count together.
 
+mod accounts;
+mod cart;
+mod catalog;
+mod coalesce;
 mod error;
+mod inventory;
 mod limits;
 mod migrate;
 mod options;
+mod orders;
+mod outbox;
+mod paging;
+mod payments;
 mod pool;
+mod read;
+mod rows;
+mod shipping;
 
 use std::sync::Arc;
 
@@ -19,6 +32,7 @@ pub use error::OpenError;
 pub use options::Options;
 
 use pool::Pool;
+use read::Loaders;
 
 /// A shop's storage in Postgres. See the [crate's front page](crate).
 ///
@@ -26,6 +40,7 @@ use pool::Pool;
 /// caller that goes away leaves no transaction open, and callers may run on any other executor.
 pub struct PostgresStore {
     pool: Arc<Pool>,
+    loaders: Loaders,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -46,7 +61,7 @@ impl PostgresStore {
     pub async fn connect(options: Options) -> Result<Self, OpenError> {
         let pool = Arc::new(Pool::new(options, tokio::runtime::Handle::current()));
         migrate::migrate(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { loaders: Loaders::new(&pool), pool })
     }
 
     /// How many statements the store has sent so far. Each is one round trip.

@@ -56,8 +56,8 @@ impl Options {
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(600),
-            max_lifetime: Duration::from_secs(1800),
+            idle_timeout: Duration::from_mins(10),
+            max_lifetime: Duration::from_mins(30),
             pgbouncer: false,
         }
     }

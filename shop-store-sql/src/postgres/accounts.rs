@@ -1,0 +1,153 @@
+//! People, sessions and one-time passwords. Every read is one statement; a page by number that needs a count is two.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shop_core::accounts::{AccountsRepository, Otp, Session, User, UserFilter, UserSort};
+use shop_core::id::{SessionId, UserId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::paging::{Key, List, Query};
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, ids};
+
+impl Record for User {
+    const TABLE: &'static str = "users";
+    const COLUMNS: &'static str = "users.id, users.email, users.email_key, users.username, users.username_key,
+        users.first_name, users.last_name, users.phone, users.password_hash, users.email_verified, users.is_active,
+        users.is_staff, users.is_superuser, users.session_epoch, users.date_joined, users.last_login, users.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            email: columns.take()?,
+            email_key: columns.take()?,
+            username: columns.take()?,
+            username_key: columns.take()?,
+            first_name: columns.take()?,
+            last_name: columns.take()?,
+            phone: columns.take()?,
+            password_hash: columns.take()?,
+            email_verified: columns.take()?,
+            is_active: columns.take()?,
+            is_staff: columns.take()?,
+            is_superuser: columns.take()?,
+            session_epoch: columns.take()?,
+            date_joined: columns.at()?,
+            last_login: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Session {
+    const TABLE: &'static str = "sessions";
+    const COLUMNS: &'static str = "sessions.id, sessions.user_id, sessions.refresh_hash, sessions.epoch,
+        sessions.created_at, sessions.expires_at, sessions.revoked_at, sessions.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            user_id: columns.id()?,
+            refresh_hash: columns.hash()?,
+            epoch: columns.take()?,
+            created_at: columns.at()?,
+            expires_at: columns.at()?,
+            revoked_at: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Otp {
+    const TABLE: &'static str = "otps";
+    const COLUMNS: &'static str = "otps.id, otps.user_id, otps.tries_left, otps.expires_at, otps.used_at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            user_id: columns.id()?,
+            tries_left: columns.take()?,
+            expires_at: columns.at()?,
+            used_at: columns.optional_at()?,
+        })
+    }
+}
+
+/// A session and its person.
+pub(crate) type SignedIn = (Session, User);
+
+/// Sessions, each together with its person: read at every call of a signed-in person.
+pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
+    let sql = format!(
+        "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ANY($1)",
+        Session::COLUMNS,
+        User::COLUMNS
+    );
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let read = |row| {
+                let mut columns = Columns::new(row);
+                let session = Session::read(&mut columns)?;
+                Ok((session.id, Arc::new((session, User::read(&mut columns)?))))
+            };
+            rows.iter().map(read).collect()
+        },
+    )
+}
+
+fn users() -> List<UserSort, User> {
+    List {
+        columns: User::COLUMNS.to_owned(),
+        key: |key| {
+            Some(match key {
+                UserSort::DateJoined => Key::Time("users.date_joined"),
+                UserSort::Email => Key::Text("users.email_key"),
+            })
+        },
+        id: "users.id",
+        read: User::read,
+    }
+}
+
+#[async_trait]
+impl AccountsRepository for PostgresStore {
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
+        self.pool.first("WHERE users.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn user_by_email(&self, email_key: &str) -> StoreResult<Option<User>> {
+        self.pool.first_by_text("WHERE users.email_key = $1", email_key).await
+    }
+
+    async fn user_by_username(&self, username_key: &str) -> StoreResult<Option<User>> {
+        self.pool.first_by_text("WHERE users.username_key = $1", username_key).await
+    }
+
+    async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
+        let mut query = Query::from(User::TABLE);
+        query.filter("users.is_active = ?", filter.is_active);
+        match filter.is_staff {
+            // Spelled out: the few among the many have an index of their own.
+            Some(true) => query.is("users.is_staff"),
+            Some(false) => query.is("NOT users.is_staff"),
+            None => {}
+        }
+        query.filter("strpos(users.search_text, ?) > 0", filter.search.clone());
+        users().page(&self.pool, query, page).await
+    }
+
+    async fn session(&self, id: SessionId) -> StoreResult<Option<(Session, User)>> {
+        Ok(self.loaders.sessions.one(id).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
+        self.pool.first("WHERE otps.user_id = $1", Values::new().put(user.0)).await
+    }
+}

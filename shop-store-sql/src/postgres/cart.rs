@@ -1,0 +1,62 @@
+//! Carts, their lines in a column: a cart is read and written as one. Every read is one statement.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+pub(crate) use shop_core::cart::Cart;
+use shop_core::cart::{CartRepository, CartStatus};
+use shop_core::id::{CartId, UserId};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, ids, records, select, words};
+
+words! {
+    CartStatus { Open => "open", Ordered => "ordered", Merged => "merged" }
+}
+
+impl Record for Cart {
+    const TABLE: &'static str = "carts";
+    const COLUMNS: &'static str = "carts.id, carts.customer_id, carts.currency, carts.status, carts.items,
+        carts.created_at, carts.updated_at, carts.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            customer_id: columns.optional_id()?,
+            currency: columns.currency()?,
+            status: columns.word()?,
+            items: columns.json()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// Carts by their ids.
+pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {
+    let sql = select::<Cart>("WHERE carts.id = ANY($1)");
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let carts: Vec<Cart> = records(rows)?;
+            Ok(carts.into_iter().map(|cart| (cart.id, Arc::new(cart))).collect())
+        },
+    )
+}
+
+#[async_trait]
+impl CartRepository for PostgresStore {
+    async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>> {
+        Ok(self.loaders.carts.one(id).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {
+        self.pool.first("WHERE carts.customer_id = $1 AND carts.status = 'open'", Values::new().put(customer.0)).await
+    }
+}

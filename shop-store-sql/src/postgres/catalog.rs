@@ -1,0 +1,309 @@
+//! Products with their variants and search words, and the category tree. Every read is one statement; a page by number
+//! that needs a count is two.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+pub(crate) use shop_core::catalog::Product;
+use shop_core::catalog::{
+    CatalogRepository, Category, CategorySort, CategoryTree, FoundProduct, ProductFilter, ProductSort, ProductStatus,
+    SearchDocument,
+};
+use shop_core::id::{CategoryId, ProductId, VariantId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::error::store_error;
+use super::paging::{Key, List, Query, Value};
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
+
+words! {
+    ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
+}
+
+impl Record for Product {
+    const TABLE: &'static str = "products";
+    const COLUMNS: &'static str = "products.id, products.slug, products.name, products.description, products.status,
+        products.category_id, products.currency, products.options, products.images, products.attributes,
+        products.created_at, products.updated_at, products.version,
+        (SELECT json_agg(variant ORDER BY variant.position) FROM (
+            SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
+            FROM variants WHERE variants.product_id = products.id
+        ) AS variant)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let mut product = Self {
+            id: columns.id()?,
+            slug: columns.take()?,
+            name: columns.take()?,
+            description: columns.take()?,
+            status: columns.word()?,
+            category_id: columns.optional_id()?,
+            currency: columns.currency()?,
+            options: columns.json()?,
+            images: columns.json()?,
+            attributes: columns.json()?,
+            variants: Vec::new(),
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        };
+        // The names of its columns are those of `Variant`.
+        product.variants = columns.children()?;
+        Ok(product)
+    }
+}
+
+impl Record for Category {
+    const TABLE: &'static str = "categories";
+    const COLUMNS: &'static str = "categories.id, categories.slug, categories.name, categories.description,
+        categories.parent_id, categories.position, categories.created_at, categories.updated_at, categories.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            slug: columns.take()?,
+            name: columns.take()?,
+            description: columns.take()?,
+            parent_id: columns.optional_id()?,
+            position: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// Products by their ids.
+pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {
+    let sql = select::<Product>("WHERE products.id = ANY($1)");
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let products: Vec<Product> = records(rows)?;
+            Ok(products.into_iter().map(|product| (product.id, Arc::new(product))).collect())
+        },
+    )
+}
+
+/// Products by any of their variants.
+pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Product>> {
+    let sql = select::<Product>("WHERE products.id IN (SELECT product_id FROM variants WHERE id = ANY($1))");
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, asked| {
+            let asked: HashSet<&VariantId> = asked.iter().collect();
+            let mut found = Vec::new();
+            for product in records::<Product>(rows)? {
+                let product = Arc::new(product);
+                let variants = product.variants.iter().map(|variant| variant.id).filter(|id| asked.contains(id));
+                found.extend(variants.map(|id| (id, Arc::clone(&product))));
+            }
+            Ok(found)
+        },
+    )
+}
+
+/// What the column `search` holds, as text: the core's words as they are, with a weight per field. (A word needs a place
+/// to carry a weight; the places mean nothing else.)
+pub(crate) fn search_vector(words: &SearchDocument) -> String {
+    let fields = [(&words.name, ":1A "), (&words.sku, ":2B "), (&words.description, ":3C ")];
+    let mut text = String::new();
+    for (words, place) in fields {
+        for word in words {
+            quote(&mut text, word);
+            text.push_str(place);
+        }
+    }
+    text
+}
+
+/// A query of words: each begins a word in one of the fields of these weights.
+fn search_query(words: &[String], weights: &str) -> Value {
+    let mut text = String::new();
+    for word in words {
+        text.push_str(if text.is_empty() { "" } else { " & " });
+        quote(&mut text, word);
+        text.push_str(":*");
+        text.push_str(weights);
+    }
+    Value::Text(text)
+}
+
+/// A word in the language of `tsvector` and `tsquery`.
+fn quote(text: &mut String, word: &str) {
+    text.push('\'');
+    for letter in word.chars() {
+        if matches!(letter, '\'' | '\\') {
+            text.push(letter);
+        }
+        text.push(letter);
+    }
+    text.push('\'');
+}
+
+/// True for a word that begins no word of any product: the core's words are never empty, and have no NUL character.
+fn is_no_word(word: &str) -> bool {
+    word.is_empty() || word.contains('\0')
+}
+
+fn categories() -> List<CategorySort, Category> {
+    List {
+        columns: Category::COLUMNS.to_owned(),
+        key: |key| {
+            Some(match key {
+                CategorySort::Position => Key::Number("categories.position"),
+                CategorySort::Name => Key::Text("categories.name_key"),
+            })
+        },
+        id: "categories.id",
+        read: Category::read,
+    }
+}
+
+/// The list of products; without a search the rank is 0 everywhere.
+fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
+    List {
+        columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::COLUMNS),
+        key: if ranked { |key| product_key(key).or(Some(Key::Number("found.rank"))) } else { product_key },
+        id: "products.id",
+        read: |columns| Ok(FoundProduct { rank: columns.take()?, product: Product::read(columns)? }),
+    }
+}
+
+fn product_key(key: ProductSort) -> Option<Key> {
+    match key {
+        ProductSort::Name => Some(Key::Text("products.name_key")),
+        ProductSort::Price => Some(Key::Number("products.price")),
+        ProductSort::CreatedAt => Some(Key::Time("products.created_at")),
+        ProductSort::Relevance => None,
+    }
+}
+
+fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
+    let mut query = Query::from("products");
+    if filter.search.iter().any(|word| is_no_word(word)) {
+        query.is("FALSE");
+        return query;
+    }
+    if ranked {
+        let rank = "CROSS JOIN LATERAL (SELECT CASE WHEN products.search @@ ?::text::tsquery THEN 0::bigint
+            WHEN products.search @@ ?::text::tsquery THEN 1 ELSE 2 END AS rank) AS found";
+        query.join(rank, [search_query(&filter.search, "A"), search_query(&filter.search, "AB")]);
+    }
+    if !filter.search.is_empty() {
+        query.filter("products.search @@ ?::text::tsquery", Some(search_query(&filter.search, "")));
+    }
+    query.filter("products.status = ?", filter.status.map(Word::word));
+    query.filter(
+        "products.category_id IN (WITH RECURSIVE below (id) AS (
+            SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+        ) SELECT id FROM below)",
+        filter.category.map(Uuid::from),
+    );
+    query.filter("products.price >= ?", filter.min_price.map(|price| price.0));
+    query.filter("products.price <= ?", filter.max_price.map(|price| price.0));
+    if let Some(in_stock) = filter.in_stock {
+        let not = if in_stock { "" } else { "NOT " };
+        query.is(&format!(
+            "{not}EXISTS (SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
+                WHERE variants.product_id = products.id AND NOT variants.archived AND (NOT stock_levels.tracked
+                    OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved))"
+        ));
+    }
+    query
+}
+
+#[async_trait]
+impl CatalogRepository for PostgresStore {
+    async fn product(&self, id: ProductId) -> StoreResult<Option<Product>> {
+        Ok(self.loaders.products.one(id).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn product_by_slug(&self, slug: &str) -> StoreResult<Option<Product>> {
+        self.pool.first_by_text("WHERE products.slug = $1", slug).await
+    }
+
+    async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>> {
+        let found = self.loaders.products.many(ids.to_vec()).await?;
+        Ok(found.into_iter().map(|(_, product)| Arc::unwrap_or_clone(product)).collect())
+    }
+
+    async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>> {
+        let found = self.loaders.products_of_variants.many(ids.to_vec()).await?;
+        let mut products: Vec<Arc<Product>> = found.into_iter().map(|(_, product)| product).collect();
+        products.sort_unstable_by_key(|product| product.id);
+        products.dedup_by_key(|product| product.id);
+        Ok(products.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+
+    async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>> {
+        let end = "WHERE products.id = (SELECT product_id FROM variants WHERE sku = $1)";
+        self.pool.first_by_text(end, sku).await
+    }
+
+    async fn list_products(
+        &self,
+        filter: &ProductFilter,
+        page: &PageRequest<ProductSort>,
+    ) -> StoreResult<Page<Product>> {
+        let ranked = page.order.iter().any(|sort| sort.key == ProductSort::Relevance)
+            && !filter.search.is_empty()
+            && !filter.search.iter().any(|word| is_no_word(word));
+        let found = products(ranked).page(&self.pool, product_query(filter, ranked), page).await?;
+        Ok(found.map(|found| found.product))
+    }
+
+    async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {
+        self.pool.first("WHERE categories.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>> {
+        self.pool.first_by_text("WHERE categories.slug = $1", slug).await
+    }
+
+    async fn category_tree(&self) -> StoreResult<CategoryTree> {
+        // In one statement, so from one snapshot; an empty tree has a version too.
+        let columns = Category::COLUMNS;
+        let sql = format!(
+            "SELECT category_tree.version, categories.id IS NOT NULL, {columns} FROM category_tree LEFT JOIN categories ON true"
+        );
+        let rows = self.pool.rows(sql, Values::new()).await?;
+        let mut tree = CategoryTree::default();
+        for row in &rows {
+            let mut columns = Columns::new(row);
+            tree.version = columns.take().map_err(store_error)?;
+            if columns.take().map_err(store_error)? {
+                tree.categories.push(Category::read(&mut columns).map_err(store_error)?);
+            }
+        }
+        Ok(tree)
+    }
+
+    async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
+        categories().page(&self.pool, Query::from("categories"), page).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let document =
+            SearchDocument { name: words(&["tea", "it's"]), sku: words(&["tea"]), description: words(&["a\\b"]) };
+        assert_eq!(search_vector(&document), r"'tea':1A 'it''s':1A 'tea':2B 'a\\b':3C ");
+        let query = search_query(&words(&["te", "x'y"]), "AB");
+        assert_eq!(query, Value::Text("'te':*AB & 'x''y':*AB".to_owned()));
+    }
+}

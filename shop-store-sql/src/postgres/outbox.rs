@@ -1,0 +1,145 @@
+//! Events, deliveries, and the answers kept under idempotency keys. Every read is one statement.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shop_core::clock::Timestamp;
+use shop_core::id::DeliveryId;
+pub(crate) use shop_core::idempotency::{Answer, AnswerKey};
+use shop_core::outbox::{Delivery, DeliveryStatus, Event, EventKind, OutboxRepository};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, at, is_storable, records, words};
+
+words! {
+    DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
+    EventKind {
+        CustomerRegistered => "customer.registered", ProductCreated => "product.created",
+        ProductUpdated => "product.updated", ProductDeleted => "product.deleted", OrderPlaced => "order.placed",
+        OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
+        PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
+        PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
+        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
+    }
+}
+
+impl Record for Event {
+    const TABLE: &'static str = "events";
+    const COLUMNS: &'static str = "events.id, events.kind, events.thing, events.data, events.at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            kind: columns.word()?,
+            thing: columns.id()?,
+            data: columns.json()?,
+            at: columns.at()?,
+        })
+    }
+}
+
+impl Record for Delivery {
+    const TABLE: &'static str = "deliveries";
+    const COLUMNS: &'static str = "deliveries.id, deliveries.receiver, deliveries.thing, deliveries.content,
+        deliveries.status, deliveries.attempts, deliveries.due_at, deliveries.last_error, deliveries.created_at,
+        deliveries.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            receiver: columns.take()?,
+            thing: columns.id()?,
+            content: columns.json()?,
+            status: columns.word()?,
+            attempts: columns.take()?,
+            due_at: columns.at()?,
+            last_error: columns.take()?,
+            created_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Answer {
+    const TABLE: &'static str = "answers";
+    const COLUMNS: &'static str = "answers.caller, answers.operation, answers.key, answers.fingerprint,
+        answers.outcome, answers.created_at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            key: AnswerKey { caller: columns.take()?, operation: columns.take()?, key: columns.take()? },
+            fingerprint: columns.hash()?,
+            outcome: columns.take()?,
+            created_at: columns.at()?,
+        })
+    }
+}
+
+/// Answers by their keys.
+pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
+    let sql = format!(
+        "SELECT {} FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (caller, operation, key)
+            JOIN answers ON answers.caller = asked.caller AND answers.operation = asked.operation
+                AND answers.key = asked.key",
+        Answer::COLUMNS
+    );
+    let bind = |asked: &[AnswerKey]| {
+        let column = |part: fn(&AnswerKey) -> &String| asked.iter().map(part).collect::<Vec<_>>();
+        let (callers, operations) = (column(|key| &key.caller), column(|key| &key.operation));
+        Values::new().put(callers).put(operations).put(column(|key| &key.key))
+    };
+    pool.loader(sql, bind, |rows, _| {
+        let answers: Vec<Answer> = records(rows)?;
+        Ok(answers.into_iter().map(|answer| (answer.key.clone(), answer)).collect())
+    })
+}
+
+/// The oldest pending delivery per receiver and thing; the others wait their turn.
+const FIRST_IN_LINE: &str = "deliveries.status = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries AS older
+    WHERE older.status = 'pending' AND older.receiver = deliveries.receiver AND older.thing = deliveries.thing
+        AND older.id < deliveries.id)";
+
+#[async_trait]
+impl OutboxRepository for PostgresStore {
+    async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>> {
+        let end = "WHERE NOT events.relayed ORDER BY events.id LIMIT $1";
+        self.pool.all(end, Values::new().put(i64::from(limit))).await
+    }
+
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
+        if !is_storable(receiver) {
+            return Ok(Vec::new());
+        }
+        let end = format!(
+            "WHERE deliveries.receiver = $1 AND deliveries.due_at <= $2 AND {FIRST_IN_LINE} ORDER BY deliveries.id LIMIT $3"
+        );
+        self.pool.all(&end, Values::new().put(receiver).put(at(now)).put(i64::from(limit))).await
+    }
+
+    async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>> {
+        if !is_storable(receiver) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT deliveries.due_at FROM deliveries WHERE deliveries.receiver = $1 AND {FIRST_IN_LINE}
+                ORDER BY deliveries.due_at LIMIT 1"
+        );
+        Ok(self.pool.times(sql, Values::new().put(receiver)).await?.pop())
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
+        self.pool.first("WHERE deliveries.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {
+        let AnswerKey { caller, operation, key: own } = key;
+        if ![caller, operation, own].iter().all(|text| is_storable(text)) {
+            return Ok(None);
+        }
+        self.loaders.answers.one(key.clone()).await
+    }
+}

@@ -1,0 +1,117 @@
+//! Payments and their refunds. Every read is one statement; a page by number that needs a count is two.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shop_core::id::{OrderId, PaymentId};
+use shop_core::page::{Page, PageRequest};
+pub(crate) use shop_core::payments::Payment;
+use shop_core::payments::{PaymentFilter, PaymentSort, PaymentState, PaymentsRepository, Refund, RefundState};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::paging::{Key, List, Query};
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
+
+words! {
+    PaymentState {
+        Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
+        Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
+    }
+    RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
+}
+
+impl Record for Payment {
+    const TABLE: &'static str = "payments";
+    const COLUMNS: &'static str =
+        "payments.id, payments.order_id, payments.gateway, payments.amount, payments.currency,
+        payments.state, payments.amount_authorized, payments.amount_captured, payments.amount_refunded,
+        payments.gateway_reference, payments.failure, payments.created_at, payments.updated_at, payments.version,
+        (SELECT json_agg(json_build_array(refunds.id, refunds.amount, refunds.state, refunds.reason,
+            (extract(epoch FROM refunds.created_at) * 1000000)::bigint) ORDER BY refunds.id)
+            FROM refunds WHERE refunds.payment_id = payments.id)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let mut payment = Self {
+            id: columns.id()?,
+            order_id: columns.id()?,
+            gateway: columns.take()?,
+            amount: columns.amount()?,
+            currency: columns.currency()?,
+            state: columns.word()?,
+            amount_authorized: columns.amount()?,
+            amount_captured: columns.amount()?,
+            amount_refunded: columns.amount()?,
+            gateway_reference: columns.take()?,
+            failure: columns.take()?,
+            refunds: Vec::new(),
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        };
+        for (id, amount, state, reason, micros) in columns.children::<(Uuid, i64, String, String, i64)>()? {
+            let state = columns.word_of(&state)?;
+            let (id, amount, created_at) = (id.into(), shop_core::money::Amount(amount), columns.time(micros)?);
+            payment.refunds.push(Refund { id, amount, state, reason, created_at });
+        }
+        Ok(payment)
+    }
+}
+
+/// Payments by their orders.
+pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {
+    let sql = select::<Payment>("WHERE payments.order_id = ANY($1)");
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let mut found: HashMap<OrderId, Vec<Payment>> = HashMap::new();
+            for payment in records::<Payment>(rows)? {
+                found.entry(payment.order_id).or_default().push(payment);
+            }
+            Ok(found.into_iter().collect())
+        },
+    )
+}
+
+fn payments() -> List<PaymentSort, Payment> {
+    List {
+        columns: Payment::COLUMNS.to_owned(),
+        key: |key| match key {
+            PaymentSort::CreatedAt => Some(Key::Time("payments.created_at")),
+        },
+        id: "payments.id",
+        read: Payment::read,
+    }
+}
+
+#[async_trait]
+impl PaymentsRepository for PostgresStore {
+    async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
+        self.pool.first("WHERE payments.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>> {
+        let found = self.loaders.payments.many(orders.to_vec()).await?;
+        let mut payments: Vec<Payment> = found.into_iter().flat_map(|(_, payments)| payments).collect();
+        payments.sort_by_key(|payment| payment.id);
+        Ok(payments)
+    }
+
+    async fn list_payments(
+        &self,
+        filter: &PaymentFilter,
+        page: &PageRequest<PaymentSort>,
+    ) -> StoreResult<Page<Payment>> {
+        let mut query = Query::from(Payment::TABLE);
+        query.filter("payments.order_id = ?", filter.order_id.map(Uuid::from));
+        query.filter("payments.state = ?", filter.state.map(Word::word));
+        query.filter("payments.gateway = ?", filter.gateway.clone());
+        payments().page(&self.pool, query, page).await
+    }
+}

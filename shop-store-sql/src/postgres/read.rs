@@ -1,0 +1,105 @@
+//! How statements are read: the first row, all rows, or, for what many ask at once, by a loader.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use shop_core::clock::Timestamp;
+use shop_core::id::{CartId, OrderId, ProductId, SessionId, VariantId};
+use shop_core::store::StoreResult;
+use sqlx::postgres::PgRow;
+use sqlx_core::error::Error;
+use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _};
+
+use super::coalesce::Loader;
+use super::error::store_error;
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, is_storable, records, select};
+use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+
+/// How many statements of one kind are under way at a time: the second one keeps a caller from waiting for most of a
+/// flight that has just begun; with more, the flights would be emptier and cost more together.
+const FLIGHTS: usize = 2;
+
+/// The reads that share flights.
+pub(crate) struct Loaders {
+    pub(crate) sessions: Loader<SessionId, Arc<accounts::SignedIn>>,
+    pub(crate) products: Loader<ProductId, Arc<catalog::Product>>,
+    pub(crate) products_of_variants: Loader<VariantId, Arc<catalog::Product>>,
+    pub(crate) carts: Loader<CartId, Arc<cart::Cart>>,
+    pub(crate) orders: Loader<OrderId, Arc<orders::Order>>,
+    pub(crate) payments: Loader<OrderId, Vec<payments::Payment>>,
+    pub(crate) shipments: Loader<OrderId, Vec<shipping::Shipment>>,
+    pub(crate) tariff: Loader<(), Arc<shipping::Tariff>>,
+    pub(crate) stock: Loader<VariantId, Vec<inventory::Placed>>,
+    pub(crate) answers: Loader<outbox::AnswerKey, outbox::Answer>,
+}
+
+impl Loaders {
+    /// None under way.
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        Self {
+            sessions: accounts::sessions(pool),
+            products: catalog::products_by_id(pool),
+            products_of_variants: catalog::products_by_variant(pool),
+            carts: cart::carts(pool),
+            orders: orders::orders_by_id(pool),
+            payments: payments::payments_by_order(pool),
+            shipments: shipping::shipments_by_order(pool),
+            tariff: shipping::tariff(pool),
+            stock: inventory::stock_by_variant(pool),
+            answers: outbox::answers(pool),
+        }
+    }
+}
+
+/// Turns the rows of a statement into values of the keys that were asked for.
+type Read<K, V> = fn(&[PgRow], &[K]) -> Result<Vec<(K, V)>, Error>;
+
+impl Pool {
+    /// A loader by a statement: `bind` gives its arguments, `read` turns its rows into values of the keys asked for.
+    pub(crate) fn loader<K, V>(
+        self: &Arc<Self>,
+        sql: String,
+        bind: fn(&[K]) -> Values,
+        read: Read<K, V>,
+    ) -> Loader<K, V>
+    where
+        K: Clone + Eq + Hash + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let (pool, sql) = (Arc::clone(self), AssertSqlSafe(sql).into_sql_str());
+        Loader::new(self.runtime().clone(), FLIGHTS, move |keys: Vec<K>| {
+            let (pool, sql) = (Arc::clone(&pool), sql.clone());
+            async move {
+                let rows = pool.read_here(sql, bind(&keys).finish().map_err(store_error)?).await?;
+                read(&rows, &keys).map_err(store_error)
+            }
+        })
+    }
+
+    /// The rows of a statement.
+    pub(crate) async fn rows(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<PgRow>> {
+        self.read(AssertSqlSafe(sql), values.finish().map_err(store_error)?).await
+    }
+
+    /// Every record of a statement's end (`WHERE … ORDER BY …`).
+    pub(crate) async fn all<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Vec<T>> {
+        records(&self.rows(select::<T>(end), values).await?).map_err(store_error)
+    }
+
+    /// The first record of a statement's end.
+    pub(crate) async fn first<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Option<T>> {
+        Ok(self.all(end, values).await?.into_iter().next())
+    }
+
+    /// The first record of a statement's end that names one text.
+    pub(crate) async fn first_by_text<T: Record>(self: &Arc<Self>, end: &str, text: &str) -> StoreResult<Option<T>> {
+        if is_storable(text) { self.first(end, Values::new().put(text)).await } else { Ok(None) }
+    }
+
+    /// The first column of every row, a time.
+    pub(crate) async fn times(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<Timestamp>> {
+        let rows = self.rows(sql, values).await?;
+        rows.iter().map(|row| Columns::new(row).at()).collect::<Result<_, _>>().map_err(store_error)
+    }
+}

@@ -1,0 +1,241 @@
+//! Address books, the tariff and parcels. Every read is one statement; a page by number that needs a count is two.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
+use shop_core::page::{Page, PageRequest};
+pub(crate) use shop_core::shipping::Shipment;
+use shop_core::shipping::{
+    Method, SavedAddress, ShipmentFilter, ShipmentStatus, ShippingRepository, ShippingSort, Zone,
+};
+use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::coalesce::Loader;
+use super::error::store_error;
+use super::paging::{Key, List, Query};
+use super::pool::Pool;
+use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
+
+words! {
+    ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }
+}
+
+impl Record for SavedAddress {
+    const TABLE: &'static str = "addresses";
+    const COLUMNS: &'static str = "addresses.id, addresses.user_id, addresses.address, addresses.is_default,
+        addresses.created_at, addresses.updated_at, addresses.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            user_id: columns.id()?,
+            address: columns.json()?,
+            is_default: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Zone {
+    const TABLE: &'static str = "zones";
+    const COLUMNS: &'static str = "zones.id, zones.name, zones.countries, zones.created_at, zones.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            countries: columns.json()?,
+            created_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Method {
+    const TABLE: &'static str = "methods";
+    const COLUMNS: &'static str = "methods.id, methods.name, methods.zone_id, methods.carrier, methods.currency,
+        methods.rate, methods.free_over, methods.min_days, methods.max_days, methods.active, methods.created_at,
+        methods.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            zone_id: columns.id()?,
+            carrier: columns.take()?,
+            currency: columns.currency()?,
+            rate: columns.json()?,
+            free_over: columns.optional_amount()?,
+            min_days: columns.take()?,
+            max_days: columns.take()?,
+            active: columns.take()?,
+            created_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+impl Record for Shipment {
+    const TABLE: &'static str = "shipments";
+    const COLUMNS: &'static str = "shipments.id, shipments.order_id, shipments.items, shipments.carrier,
+        shipments.tracking_number, shipments.status, shipments.events, shipments.created_at, shipments.shipped_at,
+        shipments.delivered_at, shipments.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            order_id: columns.id()?,
+            items: columns.json()?,
+            carrier: columns.take()?,
+            tracking_number: columns.take()?,
+            status: columns.word()?,
+            events: columns.json()?,
+            created_at: columns.at()?,
+            shipped_at: columns.optional_at()?,
+            delivered_at: columns.optional_at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// Parcels by their orders.
+pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {
+    let sql = select::<Shipment>("WHERE shipments.order_id = ANY($1)");
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let mut found: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
+            for shipment in records::<Shipment>(rows)? {
+                found.entry(shipment.order_id).or_default().push(shipment);
+            }
+            Ok(found.into_iter().collect())
+        },
+    )
+}
+
+/// Every zone and every method, each oldest first.
+pub(crate) type Tariff = (Vec<Zone>, Vec<Method>);
+
+/// The tariff, which has no key: whoever asks meanwhile shares the next look at it.
+pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
+    // In one statement, so from one snapshot. A zone comes once with each of its methods; every method has a zone.
+    let sql = format!(
+        "SELECT {}, methods.id IS NOT NULL, {} FROM zones LEFT JOIN methods ON methods.zone_id = zones.id",
+        Zone::COLUMNS,
+        Method::COLUMNS
+    );
+    pool.loader(
+        sql,
+        |_| Values::new(),
+        |rows, _| {
+            let (mut zones, mut methods) = (BTreeMap::new(), BTreeMap::new());
+            for row in rows {
+                let mut columns = Columns::new(row);
+                let zone = Zone::read(&mut columns)?;
+                zones.insert(zone.id, zone);
+                if columns.take()? {
+                    let method = Method::read(&mut columns)?;
+                    methods.insert(method.id, method);
+                }
+            }
+            Ok(vec![((), Arc::new((zones.into_values().collect(), methods.into_values().collect())))])
+        },
+    )
+}
+
+macro_rules! list {
+    ($record:ident, $table:literal) => {
+        List {
+            columns: $record::COLUMNS.to_owned(),
+            key: |key| match key {
+                ShippingSort::CreatedAt => Some(Key::Time(concat!($table, ".created_at"))),
+            },
+            id: concat!($table, ".id"),
+            read: $record::read,
+        }
+    };
+}
+
+#[async_trait]
+impl ShippingRepository for PostgresStore {
+    async fn address(&self, id: AddressId) -> StoreResult<Option<SavedAddress>> {
+        self.pool.first("WHERE addresses.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn default_address(&self, user: UserId) -> StoreResult<Option<SavedAddress>> {
+        self.pool.first("WHERE addresses.user_id = $1 AND addresses.is_default", Values::new().put(user.0)).await
+    }
+
+    async fn list_addresses(&self, user: UserId, page: &PageRequest<ShippingSort>) -> StoreResult<Page<SavedAddress>> {
+        let mut query = Query::from("addresses");
+        query.filter("addresses.user_id = ?", Some(user.0));
+        list!(SavedAddress, "addresses").page(&self.pool, query, page).await
+    }
+
+    async fn zone(&self, id: ZoneId) -> StoreResult<Option<Zone>> {
+        self.pool.first("WHERE zones.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn list_zones(&self, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Zone>> {
+        list!(Zone, "zones").page(&self.pool, Query::from("zones"), page).await
+    }
+
+    async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
+        Ok(self.loaders.tariff.one(()).await?.map(Arc::unwrap_or_clone).unwrap_or_default())
+    }
+
+    async fn method(&self, id: MethodId) -> StoreResult<Option<(Method, Zone)>> {
+        let sql = format!(
+            "SELECT {}, {} FROM methods JOIN zones ON zones.id = methods.zone_id WHERE methods.id = $1",
+            Method::COLUMNS,
+            Zone::COLUMNS
+        );
+        let rows = self.pool.rows(sql, Values::new().put(id.0)).await?;
+        let read = |row| {
+            let mut columns = Columns::new(row);
+            Ok((Method::read(&mut columns)?, Zone::read(&mut columns)?))
+        };
+        rows.first().map(read).transpose().map_err(store_error)
+    }
+
+    async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>> {
+        let mut query = Query::from("methods");
+        query.filter("methods.active = ?", active);
+        list!(Method, "methods").page(&self.pool, query, page).await
+    }
+
+    async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>> {
+        self.pool.first("WHERE shipments.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>> {
+        let end = "WHERE shipments.tracking_number = $1 ORDER BY shipments.id DESC LIMIT 1";
+        self.pool.first_by_text(end, number).await
+    }
+
+    async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>> {
+        let found = self.loaders.shipments.many(orders.to_vec()).await?;
+        let mut shipments: Vec<Shipment> = found.into_iter().flat_map(|(_, shipments)| shipments).collect();
+        shipments.sort_by_key(|shipment| shipment.id);
+        Ok(shipments)
+    }
+
+    async fn list_shipments(
+        &self,
+        filter: &ShipmentFilter,
+        page: &PageRequest<ShippingSort>,
+    ) -> StoreResult<Page<Shipment>> {
+        let mut query = Query::from("shipments");
+        query.filter("shipments.order_id = ?", filter.order_id.map(Uuid::from));
+        query.filter("shipments.status = ?", filter.status.map(Word::word));
+        list!(Shipment, "shipments").page(&self.pool, query, page).await
+    }
+}
