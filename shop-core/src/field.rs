@@ -139,6 +139,16 @@ impl Checks {
         }
     }
 
+    /// A field of a partial change that can be replaced but not cleared: `None` keeps what is there (or was refused).
+    pub fn replace<T, U>(
+        &mut self,
+        name: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> std::result::Result<U, String>,
+    ) -> Option<U> {
+        if field.is_missing() { None } else { self.required(name, field, parse) }
+    }
+
     /// A field of a partial change: `None` keeps what is there, `Some(None)` clears it.
     pub fn change<T, U>(
         &mut self,

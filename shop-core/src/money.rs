@@ -27,21 +27,26 @@ impl Currency {
         u32::from(self.0.exponent().unwrap_or(0))
     }
 
-    /// Reads an amount in major units: ASCII `[0-9]+(\.[0-9]+)?`, with at most this currency's decimals.
+    /// Reads an amount in major units: ASCII `[0-9]+(\.[0-9]+)?` without padding (neither spaces nor leading zeros),
+    /// with at most this currency's decimals.
     ///
     /// # Errors
-    /// A sentence for the caller: not a decimal, too many decimals, or above [`Amount::MAX`].
+    /// A sentence for the caller: not a decimal, padded, too many decimals, or above [`Amount::MAX`].
     ///
     /// ```
     /// use shop_core::money::{Amount, Currency};
     /// assert_eq!(Currency::USD.parse_amount("19.9"), Ok(Amount(1990)));
     /// assert!(Currency::USD.parse_amount("19.999").is_err());
+    /// assert!(Currency::USD.parse_amount("019.9").is_err());
     /// ```
     pub fn parse_amount(self, text: &str) -> Result<Amount, String> {
         let (whole, fraction) = text.split_once('.').map_or((text, None), |(a, b)| (a, Some(b)));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(whole) || fraction.is_some_and(|part| !digits(part)) || text.len() > 40 {
             return Err("Must be a decimal string such as \"19.99\".".into());
+        }
+        if whole.len() > 1 && whole.starts_with('0') {
+            return Err("May not begin with zeros: write \"1.50\", not \"01.50\".".into());
         }
         let fraction = fraction.unwrap_or("");
         let decimals = self.decimals() as usize;

@@ -64,11 +64,11 @@ pub struct ChangePasswordInput {
 pub struct ProfileInput {
     /// Null or blank takes it away.
     pub username: Field<String>,
-    /// Null clears it.
+    /// Blank clears it.
     pub first_name: Field<String>,
-    /// Null clears it.
+    /// Blank clears it.
     pub last_name: Field<String>,
-    /// Null or blank clears it.
+    /// Blank clears it.
     pub phone: Field<String>,
 }
 
@@ -214,17 +214,17 @@ impl ProfileInput {
     /// Checks all but whether the username is taken, into `checks`.
     pub(super) fn check(self, checks: &mut Checks) -> ProfileChange {
         let username = checks.change("username", self.username, validate::or_blank(validate::username));
-        let first_name = checks.change("first_name", self.first_name, validate::person_name);
-        let last_name = checks.change("last_name", self.last_name, validate::person_name);
-        let phone = checks.change("phone", self.phone, validate::or_blank(validate::phone));
+        let first_name = checks.replace("first_name", self.first_name, validate::person_name);
+        let last_name = checks.replace("last_name", self.last_name, validate::person_name);
+        let phone = checks.replace("phone", self.phone, validate::or_blank(validate::phone));
         ProfileChange {
             username: match username {
                 None => Field::Missing,
                 Some(username) => username.flatten().map_or(Field::Null, Field::Given),
             },
-            first_name: first_name.map(Option::unwrap_or_default),
-            last_name: last_name.map(Option::unwrap_or_default),
-            phone: phone.map(|phone| phone.flatten().unwrap_or_default()),
+            first_name,
+            last_name,
+            phone: phone.map(Option::unwrap_or_default),
         }
     }
 }
@@ -239,11 +239,10 @@ pub(super) struct StandingChange {
 impl StandingInput {
     pub(super) fn check(self) -> Result<StandingChange> {
         let mut checks = Checks::new();
-        let mut flag = |name, field: Field<bool>| {
-            if field.is_missing() { None } else { checks.required(name, field, Ok) }
+        let change = StandingChange {
+            is_active: checks.replace("is_active", self.is_active, Ok),
+            is_staff: checks.replace("is_staff", self.is_staff, Ok),
         };
-        let change =
-            StandingChange { is_active: flag("is_active", self.is_active), is_staff: flag("is_staff", self.is_staff) };
         checks.finish()?;
         Ok(change)
     }
@@ -319,12 +318,21 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_keeps_what_is_not_named_and_clears_what_is_null() {
+    fn a_profile_keeps_what_is_not_named_and_clears_what_may_be_empty() {
         let mut checks = Checks::new();
         let input = ProfileInput { username: Field::Null, phone: "".into(), ..ProfileInput::default() };
         let change = input.check(&mut checks);
         assert!(checks.is_clean());
         let cleared = ProfileChange { username: Field::Null, phone: Some(String::new()), ..ProfileChange::default() };
         assert_eq!(change, cleared);
+        let input = ProfileInput {
+            first_name: Field::Null,
+            last_name: Field::Null,
+            phone: Field::Null,
+            ..ProfileInput::default()
+        };
+        let mut checks = Checks::new();
+        input.check(&mut checks);
+        assert_eq!(fields(checks.into_error()), ["first_name", "last_name", "phone"]);
     }
 }

@@ -100,7 +100,11 @@ impl<'a> Carts<'a> {
     ) -> Result<CartView> {
         let mut checks = Checks::new();
         let (Some(quantity), true) = (input.check(&mut checks), checks.is_clean()) else {
-            return Err(checks.into_error());
+            // What does not exist, or has changed, is answered before what is wrong with the input.
+            let cart = self.stored(actor).await?.filter(|cart| cart.items.iter().any(|line| line.id == item));
+            let cart = cart.ok_or(Error::NotFound)?;
+            let changed = expected.is_some_and(|expected| expected != cart.version);
+            return Err(if changed { Error::VersionMismatch } else { checks.into_error() });
         };
         self.change(actor, expected, |cart, goods, _| operations::set_quantity(cart, goods, item, quantity)).await
     }

@@ -201,8 +201,9 @@ impl<'a> Orders<'a> {
         let address = self.shipping_address(actor, wishes, &mut invalid).await?;
         let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
         let email = match (&wishes.email, actor.signed_in()) {
-            (Some(email), _) => Some(email.clone()),
-            (None, Some(person)) => {
+            (Some(email), None) => Some(email.clone()),
+            // A customer's own, as it is now.
+            (_, Some(person)) => {
                 let user = store.user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
                 Some(Email { key: email_key(&user.email), address: user.email })
             }

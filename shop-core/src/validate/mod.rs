@@ -22,7 +22,7 @@ mod things;
 
 pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
 pub use people::{Email, Username, country, currency, email, email_key, person_name, phone, username, username_key};
-pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, http_url, quantity, sku, slug, slugify};
+pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
 
 /// The longest note or comment, in characters.
 pub const MAX_NOTE_LENGTH: usize = 2_000;

@@ -84,6 +84,23 @@ pub fn sku(given: String) -> Result<String, String> {
     }
 }
 
+/// The name of a place among staff: 1 to 100 letters, digits, hyphens, underscores and dots of ASCII (`WH-EAST.2`).
+/// Capitals count.
+pub fn code(given: String) -> Result<String, String> {
+    let code = given.trim();
+    if code.is_empty() {
+        return Err(BLANK.into());
+    }
+    if code.chars().nth(MAX_SLUG_LENGTH).is_some() {
+        return Err(too_long(MAX_SLUG_LENGTH));
+    }
+    if code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        Ok(code.to_owned())
+    } else {
+        Err("Enter a valid code consisting of letters, numbers, hyphens, underscores and dots.".into())
+    }
+}
+
 /// How many of something: 1 to [`MAX_QUANTITY`].
 pub fn quantity(given: i64) -> Result<i64, String> {
     match given {
@@ -174,6 +191,16 @@ mod tests {
         }
         for wrong in ["", " ", "a b", "é", "a\tb", "a\u{7f}b", &"x".repeat(65)] {
             assert!(sku(wrong.into()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn codes() {
+        for good in ["main", "WH-EAST.2", "a_b", &"x".repeat(100)] {
+            assert_eq!(code(format!(" {good} ")), Ok(good.into()));
+        }
+        for wrong in ["", " ", "a b", "é", "a/b", &"x".repeat(101)] {
+            assert!(code(wrong.into()).is_err(), "{wrong:?}");
         }
     }
 

@@ -11,7 +11,7 @@ use shop_core::money::{Amount, Currency};
 /// The schema's `format`.
 pub(super) const FORMAT: &str = "decimal";
 /// The schema's `pattern`: for readers of the document; the core judges an amount by its currency.
-const PATTERN: &str = r"^[0-9]+(\.[0-9]+)?$";
+const PATTERN: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
 /// What is wrong with a number, or anything else.
 pub(super) const REASON: &str = "Must be a decimal string such as \"19.99\".";
 

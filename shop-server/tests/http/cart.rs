@@ -72,6 +72,11 @@ async fn a_guest_without_a_valid_token_has_no_cart_until_they_add_something() {
     refused(&shop.get("/cart/", None).await, 404, "not_found");
     refused(&shop.call("DELETE", "/cart/", None, &NOTHING).await, 404, "not_found");
     refused(&shop.as_guest("GET", "/cart/", "made-up", &NOTHING).await, 404, "not_found");
+    let good = shop.guest_cart(&shirt, 1).await;
+    let two = [("X-Cart-Token", good.as_str()), ("X-Cart-Token", "made-up")];
+    refused(&shop.call_with("GET", "/cart/", &two, &NOTHING).await, 404, "not_found");
+    let two = [("X-Cart-Token", good.as_str()), ("X-Cart-Token", good.as_str())];
+    refused(&shop.call_with("GET", "/cart/", &two, &NOTHING).await, 404, "not_found");
     refused(&shop.get("/cart/shipping-options/?country=GB", None).await, 404, "not_found");
     let body = json!({"sku": shirt.sku});
     let first = shop.post("/cart/items/", None, &body).await.json();
@@ -131,6 +136,15 @@ async fn what_is_wrong_with_an_item_is_named() {
         assert_eq!(fields(&shop.as_guest("PATCH", &path, &token, &quantity).await), ["quantity"]);
     }
     assert_eq!(shop.as_guest("PATCH", "/cart/items/nonsense/", &token, &json!({"quantity": 1})).await.status, 404);
+    // What is not there, or not the caller's, is answered first.
+    let wrong = json!({"quantity": -1});
+    refused(&shop.call("PATCH", &path, None, &wrong).await, 404, "not_found");
+    refused(&shop.as_guest("PATCH", &path, "made-up", &wrong).await, 404, "not_found");
+    refused(&shop.as_guest("PATCH", &format!("/cart/items/{unknown}/"), &token, &wrong).await, 404, "not_found");
+    let stale = [("X-Cart-Token", token.as_str()), ("If-Match", "\"1000\"")];
+    refused(&shop.call_with("PATCH", &path, &stale, &wrong).await, 412, "version_mismatch");
+    let ada = shop.customer("ada").await;
+    refused(&shop.call("PATCH", &path, Some(&ada.access), &wrong).await, 404, "not_found");
     let cart = shop.as_guest("PATCH", &path, &token, &json!({"quantity": 0})).await.json();
     assert_eq!(cart["items"], json!([]));
 }

@@ -179,6 +179,9 @@ async fn every_wrong_field_is_named_at_once() {
         (json!({"name": "x", "price": "1", "slug": "A B"}), "slug"),
         (json!({"name": "x", "price": "1", "slug": NOBODY}), "slug"),
         (json!({"name": "x", "price": "1", "description": "x".repeat(20_001)}), "description"),
+        (json!({"name": "x", "price": "01"}), "price"),
+        (json!({"name": "x", "price": "00.50"}), "price"),
+        (json!({"name": "x", "price": " 1"}), "price"),
         (json!({"name": "x", "price": "1", "category_id": NOBODY}), "category_id"),
         (json!({"name": "x", "price": "1", "images": [{"url": "javascript:alert(1)"}]}), "images.0.url"),
         (json!({"name": "x", "price": "1", "attributes": {"a": "\0"}}), "attributes"),
@@ -203,10 +206,33 @@ async fn every_wrong_field_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn a_part_cannot_take_away_what_a_product_needs() {
+    let catalog = Catalog::start().await;
+    let one = path(&catalog.made(json!({"name": "Tea", "price": "0.50", "sku": "TEA"})).await, "products");
+    let sizes = json!([{"price": "1", "sku": "S", "options": {"Size": "S"}}, {"price": "2", "sku": "M", "options": {"Size": "M"}}]);
+    let several = catalog.made(json!({"name": "Shirt", "options": ["Size"], "variants": sizes})).await;
+    let id = several["variants"][0]["id"].clone();
+    let patch = async |path: &str, body: Value| wrong(&catalog.staff("PATCH", path, &body).await);
+    for field in ["name", "slug", "sku"] {
+        assert_eq!(patch(&one, json!({ field: "" })).await, [field]);
+    }
+    for field in ["sku", "price", "options", "weight_grams", "tax_class"] {
+        let body = json!({"variants": [{"id": id, field: null}, {"sku": "M"}]});
+        assert_eq!(patch(&path(&several, "products"), body).await, [format!("variants.0.{field}")]);
+    }
+    // What an answer shows can be sent back.
+    let echo = json!({"sku": null, "price": several["price"], "variants": several["variants"], "category_id": null});
+    let answer = catalog.staff("PATCH", &path(&several, "products"), &echo).await;
+    assert_eq!((answer.status, &answer.json()["version"]), (200, &several["version"]), "{answer:?}");
+}
+
+#[tokio::test]
 async fn bodies_must_be_json_objects() {
     let catalog = Catalog::start().await;
     let bearer = format!("Bearer {}", catalog.staff.access);
     let json_headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let answer = catalog.shop.server.send("PATCH", "/accounts/user/", &json_headers, "null").await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "parse_error"));
     for body in ["{", "[]", "null", "{\"name\": \"\\ud800\"}"] {
         let answer = catalog.shop.server.send("POST", "/catalog/products/", &json_headers, body).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "parse_error"), "{body}");

@@ -296,3 +296,13 @@ async fn levels_are_listed_and_counted_as_staff_say() {
     }
     assert_eq!(inventory.get("/inventory/reservations/?live=true").await["count"], 0);
 }
+
+#[tokio::test]
+async fn a_code_is_as_staff_write_it() {
+    let inventory = Inventory::start().await;
+    let made = inventory.post("/inventory/locations/", json!({"name": "East", "code": "WH-EAST.2"})).await;
+    assert_eq!((made.status, &made.json()["code"]), (201, &json!("WH-EAST.2")), "{made:?}");
+    let again = inventory.post("/inventory/locations/", json!({"name": "Other", "code": "WH-EAST.2"})).await;
+    assert_eq!((again.status, again.code().as_str()), (409, "already_exists"));
+    assert_eq!(wrong(&inventory.post("/inventory/locations/", json!({"name": "x", "code": "a b"})).await), ["code"]);
+}

@@ -63,7 +63,7 @@ const TABLE: &[Row] = &[
     ("GET", "/cart/", 404, 200, 200),
     ("DELETE", "/cart/", 404, 200, 200),
     ("POST", "/cart/items/", 400, 400, 400),
-    ("PATCH", "/cart/items/{id}/", 400, 400, 400),
+    ("PATCH", "/cart/items/{id}/", 404, 404, 404),
     ("DELETE", "/cart/items/{id}/", 404, 404, 404),
     ("GET", "/cart/shipping-options/", 404, 400, 400),
     // orders
@@ -207,4 +207,36 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn null_clears_what_the_document_calls_nullable_and_is_refused_elsewhere() {
+    let shop = TestShop::start().await;
+    let ada = shop.customer("ada").await.access;
+    let staff = shop.staff("eve").await.access;
+    let things = things(&shop, &ada, &staff).await;
+    let document = shop.get("/openapi.json", None).await.json();
+    let mut wrong = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let reference = &operations["patch"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(name) = reference.as_str().and_then(|reference| reference.rsplit('/').next()) else { continue };
+        let own = ["/accounts/user/", "/shipping/addresses/{id}/", "/cart/items/{id}/"].contains(&path.as_str());
+        for (field, schema) in document["components"]["schemas"][name]["properties"].as_object().unwrap() {
+            let expected = match (path.as_str(), field.as_str()) {
+                // Whatever it says, a part does not touch stock.
+                ("/catalog/products/{id}/", "stock") => 200,
+                // Null is what answers show of several variants; this product has one.
+                ("/catalog/products/{id}/", "sku") => 400,
+                _ if schema["nullable"] == true => 200,
+                _ => 400,
+            };
+            let access = if own { &ada } else { &staff };
+            let answer = shop.call("PATCH", &fill(path, &things), Some(access), &json!({ field: null })).await;
+            let named = expected == 200 || answer.json()["errors"][field].is_array();
+            if answer.status != expected || !named {
+                wrong.push(format!("{path} {field}: {} instead of {expected}: {}", answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -224,7 +224,7 @@ async fn a_customer_orders_to_an_address_of_their_own() {
     let body = |id: &str| {
         with(
             &store.order,
-            json!({"shipping_address": null, "shipping_address_id": id, "email": null,
+            json!({"shipping_address": null, "shipping_address_id": id, "email": "eve@example.com",
             "billing_address": store.order["shipping_address"]}),
         )
     };
@@ -318,7 +318,11 @@ async fn a_list_shows_ones_own_and_staff_everything() {
     assert_eq!(count(&staff.access, "?payment_status=voided").await, 1);
     assert_eq!(count(&staff.access, "?fulfillment_status=unfulfilled").await, 4);
     assert_eq!(count(&staff.access, "?fulfillment_status=delivered").await, 0);
-    assert_eq!(count(&staff.access, "?email=ADA%40example.com").await, 4, "the form says ada@example.com");
+    assert_eq!(
+        count(&staff.access, "?email=ADA%40example.com").await,
+        3,
+        "though the forms of both say ada@example.com"
+    );
     assert_eq!(count(&staff.access, "?placed_after=2020-01-01T00:00:00Z").await, 4);
     assert_eq!(count(&staff.access, "?placed_before=2020-01-01T00:00:00Z").await, 0);
 

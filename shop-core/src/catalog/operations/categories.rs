@@ -33,10 +33,11 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
     } else {
         None
     };
-    let slug = checks.optional("slug", input.slug, validate::or_blank(validate::slug)).flatten();
-    let description = checks.change("description", input.description, validate::multiline(0, MAX_DESCRIPTION));
+    let slug = mode.slug(&mut checks, input.slug);
+    let description =
+        mode.field(&mut checks, "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
     let parent_id = checks.change("parent_id", input.parent_id, Ok);
-    let position = checks.change("position", input.position, |position| match position {
+    let position = mode.field(&mut checks, "position", input.position, |position| match position {
         0..=MAX_POSITION => Ok(position),
         _ => Err(format!("Must be a whole number from 0 to {MAX_POSITION}.")),
     });
@@ -45,9 +46,9 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
     Ok(CategoryFields {
         name,
         slug,
-        description: description.map(Option::unwrap_or_default).or(whole.then(String::new)),
+        description: description.or(whole.then(String::new)),
         parent_id: parent_id.or(whole.then_some(None)),
-        position: position.map(Option::unwrap_or_default).or(whole.then_some(0)),
+        position: position.or(whole.then_some(0)),
     })
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct ProductFields {
     pub(super) attributes: Option<Map<String, Value>>,
     /// What was said of the one variant beside the list.
     pub(super) single: VariantFields,
+    /// A part says null (or blank) for the sku: true of several variants, and impossible of one.
+    pub(super) clears_sku: bool,
     /// The whole list.
     pub(super) variants: Option<Vec<VariantFields>>,
 }
@@ -65,22 +67,24 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     } else {
         None
     };
-    let slug = checks.optional("slug", input.slug, validate::or_blank(validate::slug)).flatten();
-    let description = checks.change("description", input.description, validate::multiline(0, MAX_DESCRIPTION));
+    let slug = mode.slug(&mut checks, input.slug);
+    let description =
+        mode.field(&mut checks, "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
     let status = if input.status == Field::Null {
         checks.refuse("status", "This field may not be null.")
     } else {
         checks.optional("status", input.status, Ok)
     };
     let category_id = checks.change("category_id", input.category_id, Ok);
-    let options = checks.change("options", input.options, Ok).map(Option::unwrap_or_default);
+    let options = mode.field(&mut checks, "options", input.options, Ok);
     let options = options.map(|options| check_options(&mut checks, options));
-    let images = checks.change("images", input.images, Ok).map(Option::unwrap_or_default);
+    let images = mode.field(&mut checks, "images", input.images, Ok);
     let images = images.map(|images| check_images(&mut checks, images));
-    let attributes = checks.change("attributes", input.attributes, attributes);
-    let variants = checks.optional("variants", input.variants, Ok);
+    let attributes = mode.field(&mut checks, "attributes", input.attributes, attributes);
+    let variants = mode.field(&mut checks, "variants", input.variants, Ok);
     let variants = variants.map(|variants| check_variants(&mut checks, variants, mode, currency));
     let priceless = matches!(input.price, Field::Missing | Field::Null);
+    let clears_sku = !mode.is_whole() && is_nothing(&input.sku);
     let single = VariantInput {
         id: Field::Missing,
         sku: input.sku,
@@ -92,7 +96,7 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
         tax_class: input.tax_class,
         stock: input.stock,
     };
-    let single = check_variant(&mut checks, "", single, currency);
+    let single = check_variant(&mut checks, "", single, mode, currency);
     match &variants {
         None if mode.is_whole() => {
             if priceless {
@@ -110,8 +114,6 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     }
     checks.finish()?;
     let whole = mode.is_whole();
-    let description = description.map(Option::unwrap_or_default);
-    let attributes = attributes.map(Option::unwrap_or_default);
     Ok(ProductFields {
         name,
         slug,
@@ -122,6 +124,7 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
         images: images.or(whole.then(Vec::new)),
         attributes: attributes.or(whole.then(Map::new)),
         single,
+        clears_sku,
         variants,
     })
 }
@@ -179,7 +182,10 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
         if needs_price {
             checks.refuse::<()>(&format!("{prefix}price"), "This field is required.");
         }
-        let fields = check_variant(checks, &prefix, variant, currency);
+        if mode == Mode::Merge && variant.id.given().is_some() && is_nothing(&variant.sku) {
+            checks.refuse::<()>(&format!("{prefix}sku"), "This field may not be null or blank.");
+        }
+        let fields = check_variant(checks, &prefix, variant, mode, currency);
         if fields.sku.as_ref().is_some_and(|sku| !skus.insert(sku.clone())) {
             checks.refuse::<()>(&format!("{prefix}sku"), "Another variant has this sku.");
         }
@@ -191,24 +197,39 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
     variants
 }
 
-fn check_variant(checks: &mut Checks, prefix: &str, input: VariantInput, currency: Currency) -> VariantFields {
+/// Said, and nothing.
+fn is_nothing(sku: &Field<String>) -> bool {
+    match sku {
+        Field::Null => true,
+        Field::Given(text) => text.trim().is_empty(),
+        Field::Missing | Field::Wrong(_) => false,
+    }
+}
+
+fn check_variant(
+    checks: &mut Checks,
+    prefix: &str,
+    input: VariantInput,
+    mode: Mode,
+    currency: Currency,
+) -> VariantFields {
     let named = |field: &str| format!("{prefix}{field}");
     let amount = |text: String| currency.parse_amount(&text);
     let count = |max: i64| move |value: i64| in_range(value, max);
     let compare_at_price = checks.change(&named("compare_at_price"), input.compare_at_price, amount);
     let barcode = checks.change(&named("barcode"), input.barcode, validate::or_blank(validate::text(1, 64)));
-    let weight = checks.change(&named("weight_grams"), input.weight_grams, count(MAX_WEIGHT));
-    let tax_class = checks.change(&named("tax_class"), input.tax_class, validate::or_blank(validate::slug));
-    let options = checks.change(&named("options"), input.options, Ok).map(Option::unwrap_or_default);
+    let weight_grams = mode.field(checks, &named("weight_grams"), input.weight_grams, count(MAX_WEIGHT));
+    let tax_class = mode.field(checks, &named("tax_class"), input.tax_class, validate::or_blank(validate::slug));
+    let options = mode.field(checks, &named("options"), input.options, Ok);
     VariantFields {
         id: checks.optional(&named("id"), input.id, Ok),
         sku: checks.optional(&named("sku"), input.sku, validate::or_blank(validate::sku)).flatten(),
-        price: checks.optional(&named("price"), input.price, amount),
+        price: mode.field(checks, &named("price"), input.price, amount),
         compare_at_price,
         options: options.map(|options| check_values(checks, &named("options"), options)),
-        weight_grams: weight.map(Option::unwrap_or_default),
+        weight_grams,
         barcode: barcode.map(Option::flatten),
-        tax_class: tax_class.map(|class| class.flatten().unwrap_or_else(standard_tax_class)),
+        tax_class: tax_class.map(|class| class.unwrap_or_else(standard_tax_class)),
         stock: checks.optional(&named("stock"), input.stock, count(MAX_STOCK)),
     }
 }

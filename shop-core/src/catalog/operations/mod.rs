@@ -12,6 +12,10 @@ pub(crate) use categories::{category_fields, change_category, create_category, d
 pub(crate) use check::{ProductFields, product_fields};
 pub(crate) use products::{archive, build, write_changed, write_new};
 
+use crate::error::Result;
+use crate::field::{Checks, Field};
+use crate::validate;
+
 /// How a call says what it does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -27,5 +31,26 @@ impl Mode {
     /// True when what is absent takes its default.
     pub(crate) fn is_whole(self) -> bool {
         self != Self::Merge
+    }
+
+    /// A field that cannot be empty: null is as good as absent in a whole, and refused in a part, where it would be
+    /// taken for a wish to clear it.
+    fn field<T, U>(
+        self,
+        checks: &mut Checks,
+        name: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> Result<U, String>,
+    ) -> Option<U> {
+        if self.is_whole() { checks.optional(name, field, parse) } else { checks.replace(name, field, parse) }
+    }
+
+    /// The name in addresses. In a whole, blank is as good as absent.
+    fn slug(self, checks: &mut Checks, slug: Field<String>) -> Option<String> {
+        if self.is_whole() {
+            checks.optional("slug", slug, validate::or_blank(validate::slug)).flatten()
+        } else {
+            checks.replace("slug", slug, validate::slug)
+        }
     }
 }

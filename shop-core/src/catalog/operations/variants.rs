@@ -24,6 +24,9 @@ pub(super) fn merge(
     let none = Vec::new();
     let stored = stored.map_or(&none, |product| &product.variants);
     let wanted = wanted(stored, fields, mode)?;
+    if fields.clears_sku && wanted.len() == 1 {
+        return Err(Error::invalid("sku", "This field may not be null or blank."));
+    }
     let mut checks = Checks::new();
     let matched = matched(&mut checks, stored, &wanted);
     let mut merged = Vec::with_capacity(wanted.len().max(stored.len()));

@@ -251,7 +251,10 @@ fn a_whole_replaces_and_a_part_keeps() {
     assert_eq!((variant.weight_grams, variant.barcode.as_deref()), (0, None));
     assert_eq!((variant.id, &variant.sku), (view.product.variants[0].id, &view.product.variants[0].sku));
     assert!(after.product.attributes.is_empty());
-    let cleared = update(&world, &view, ProductInput { description: Field::Null, ..ProductInput::default() }).unwrap();
+    update(&world, &view, ProductInput { description: "Old".into(), ..ProductInput::default() }).unwrap();
+    let null = ProductInput { description: Field::Null, attributes: Field::Null, ..ProductInput::default() };
+    assert_eq!(named(update(&world, &view, null)), ["attributes", "description"], "null is no text and no object");
+    let cleared = update(&world, &view, ProductInput { description: "".into(), ..ProductInput::default() }).unwrap();
     assert_eq!(cleared.product.description, "");
 }
 

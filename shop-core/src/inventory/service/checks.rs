@@ -36,13 +36,21 @@ pub(super) fn location(input: LocationInput, whole: bool) -> Result<ChangedLocat
     } else {
         None
     };
-    let code = checks.optional("code", input.code, validate::slug);
+    let code = if whole {
+        checks.optional("code", input.code, validate::code)
+    } else {
+        checks.replace("code", input.code, validate::code)
+    };
     let country = checks.change("country", input.country, validate::or_blank(validate::country));
-    let priority = checks.change("priority", input.priority, between(0, MAX_PRIORITY));
-    let is_default = checks.optional("is_default", input.is_default, Ok);
+    let (priority, is_default) = if whole {
+        let priority = checks.optional("priority", input.priority, between(0, MAX_PRIORITY));
+        (priority, checks.optional("is_default", input.is_default, Ok))
+    } else {
+        let priority = checks.replace("priority", input.priority, between(0, MAX_PRIORITY));
+        (priority, checks.replace("is_default", input.is_default, Ok))
+    };
     checks.finish()?;
     let country = country.map(Option::flatten);
-    let priority = priority.map(Option::unwrap_or_default);
     Ok(ChangedLocation {
         name,
         code,
@@ -58,9 +66,9 @@ pub(super) fn settings(variant_id: VariantId, input: StockInput) -> Result<Stock
     let settings = StockSettings {
         variant_id,
         location_id: checks.optional("location_id", input.location_id, Ok),
-        low_stock_threshold: checks.optional("low_stock_threshold", threshold, between(0, MAX_COUNT)),
-        tracked: checks.optional("tracked", input.tracked, Ok),
-        backorder: checks.optional("backorder", input.backorder, Ok),
+        low_stock_threshold: checks.replace("low_stock_threshold", threshold, between(0, MAX_COUNT)),
+        tracked: checks.replace("tracked", input.tracked, Ok),
+        backorder: checks.replace("backorder", input.backorder, Ok),
     };
     checks.finish()?;
     Ok(settings)
@@ -186,6 +194,25 @@ mod tests {
             is_default: Field::Wrong("Must be true or false.".into()),
         };
         assert_eq!(named(location(input, false)), ["code", "country", "is_default", "name", "priority"]);
+        let nothing = || LocationInput {
+            name: "Main".into(),
+            code: Field::Null,
+            country: Field::Null,
+            priority: Field::Null,
+            is_default: Field::Null,
+        };
+        assert!(location(nothing(), true).is_ok());
+        assert_eq!(named(location(nothing(), false)), ["code", "is_default", "priority"]);
+        let nothing = StockInput {
+            low_stock_threshold: Field::Null,
+            tracked: Field::Null,
+            backorder: Field::Null,
+            location_id: Field::Null,
+        };
+        assert_eq!(
+            named(settings(VariantId(uuid::Uuid::nil()), nothing)),
+            ["backorder", "low_stock_threshold", "tracked"]
+        );
     }
 
     #[test]

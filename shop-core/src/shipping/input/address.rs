@@ -99,11 +99,15 @@ pub struct SavedAddressInput {
 }
 
 impl SavedAddressInput {
-    /// The address and whether it is to be the default, if that was said.
-    pub(in crate::shipping) fn check(self) -> Result<(Address, Option<bool>)> {
+    /// The address and whether it is to be the default, if that was said; what was not mentioned is taken from
+    /// `base`, for a partial change.
+    pub(in crate::shipping) fn check(self, base: Option<&Address>) -> Result<(Address, Option<bool>)> {
         let mut checks = Checks::new();
-        let address = self.address.check(&mut checks, "");
-        let is_default = checks.optional("is_default", self.is_default, Ok);
+        let (address, is_default) = match base {
+            Some(base) => (self.address.over(base), checks.replace("is_default", self.is_default, Ok)),
+            None => (self.address, checks.optional("is_default", self.is_default, Ok)),
+        };
+        let address = address.check(&mut checks, "");
         match address {
             Some(address) if checks.is_clean() => Ok((address, is_default)),
             _ => Err(checks.into_error()),

@@ -33,7 +33,7 @@ impl Shipping<'_> {
     /// [`Error::NotAuthenticated`], [`Error::Invalid`].
     pub async fn create_address(&self, actor: &Actor, input: SavedAddressInput) -> Result<SavedAddress> {
         let person = actor.require_user()?;
-        let (address, is_default) = &input.check()?;
+        let (address, is_default) = &input.check(None)?;
         self.shop
             .execute(actor, |mut moment| async move {
                 let default = self.shop.store().default_address(person.user_id).await?;
@@ -52,7 +52,7 @@ impl Shipping<'_> {
         id: AddressId,
         input: SavedAddressInput,
     ) -> Result<SavedAddress> {
-        self.write_address(actor, id, |_| input.clone().check()).await
+        self.write_address(actor, id, |_| input.clone().check(None)).await
     }
 
     /// Changes the fields of an address that the input mentions.
@@ -60,11 +60,7 @@ impl Shipping<'_> {
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`].
     pub async fn change_address(&self, actor: &Actor, id: AddressId, input: SavedAddressInput) -> Result<SavedAddress> {
-        self.write_address(actor, id, |before| {
-            let SavedAddressInput { address, is_default } = input.clone();
-            SavedAddressInput { address: address.over(&before.address), is_default }.check()
-        })
-        .await
+        self.write_address(actor, id, |before| input.clone().check(Some(&before.address))).await
     }
 
     /// Takes an address out of the book. Orders keep their own copies.

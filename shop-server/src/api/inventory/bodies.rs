@@ -17,7 +17,7 @@ macro_rules! location_request {
         pub(super) struct $name {
             /// 1 to 100 characters.
             name: $location_name<String>,
-            /// Its short name; derived from the name when absent.
+            /// Its short name: 1 to 100 letters, digits, hyphens, underscores and dots; derived from the name when absent.
             code: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: Nullable<String>,
@@ -159,7 +159,7 @@ pub(super) struct StockPatch {
     /// Whether more may be sold than is there.
     backorder: Optional<bool>,
     /// Where; everywhere when absent.
-    location_id: Optional<Uuid>,
+    location_id: Nullable<Uuid>,
 }
 
 impl From<StockPatch> for StockInput {

@@ -26,7 +26,7 @@ pub(super) struct OrderRequest {
     shipping_method_id: Required<Uuid>,
     /// The `id` of one of the gateways.
     payment_gateway: Required<String>,
-    /// Where news go; a guest must say it, a customer's own when it is left out.
+    /// A guest's: where news go. A customer's own address is used, whatever stands here.
     email: Optional<String>,
     /// What the buyer believes to pay in all: another total is refused.
     expected_total: Optional<Money>,
