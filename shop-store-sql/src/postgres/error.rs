@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shop_core::error::BoxError;
 use shop_core::store::StoreError;
-use sqlx_core::error::Error;
+use sqlx_core::error::{DatabaseError, Error};
 
 /// Why the store cannot be connected.
 #[derive(Debug, thiserror::Error)]
@@ -94,9 +94,9 @@ pub(crate) fn store_error(error: Error) -> StoreError {
     }
 }
 
-/// The name of the unique key, foreign key or check that refused a row.
-pub(crate) fn constraint(error: &Error) -> Option<&str> {
-    error.as_database_error().and_then(|error| error.constraint())
+/// True when the database reported this SQLSTATE.
+pub(crate) fn is_state(error: &Error, state: &str) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == state)
 }
 
 /// A failure that several callers are told about.

@@ -12,6 +12,7 @@ mod accounts;
 mod cart;
 mod catalog;
 mod coalesce;
+mod commit;
 mod error;
 mod inventory;
 mod limits;
@@ -28,9 +29,15 @@ mod shipping;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use shop_core::batch::Batch;
+use shop_core::store::{CommitError, Store, StoreResult};
+use sqlx::postgres::{PgArguments, PgConnection};
+
 pub use error::OpenError;
 pub use options::Options;
 
+use commit::Queue;
 use pool::Pool;
 use read::Loaders;
 
@@ -41,6 +48,7 @@ use read::Loaders;
 pub struct PostgresStore {
     pool: Arc<Pool>,
     loaders: Loaders,
+    queue: Queue,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -61,7 +69,7 @@ impl PostgresStore {
     pub async fn connect(options: Options) -> Result<Self, OpenError> {
         let pool = Arc::new(Pool::new(options, tokio::runtime::Handle::current()));
         migrate::migrate(&pool).await?;
-        Ok(Self { loaders: Loaders::new(&pool), pool })
+        Ok(Self { loaders: Loaders::new(&pool), queue: Queue::start(&pool), pool })
     }
 
     /// How many statements the store has sent so far. Each is one round trip.
@@ -72,6 +80,41 @@ impl PostgresStore {
     /// Refuses every later call with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable), waits
     /// for those under way, and closes the connections.
     pub async fn close(&self) {
+        self.queue.close().await;
         self.pool.close().await;
+    }
+
+    /// How many transactions were begun so far, and for how many batches.
+    pub fn transactions(&self) -> (u64, u64) {
+        self.queue.transactions()
+    }
+
+    /// Applies a batch inside the caller's own open transaction: it becomes durable with it, together with whatever else
+    /// the transaction writes, or not at all.
+    ///
+    /// The batch is applied in a savepoint: on an error nothing of it is left, and the transaction can go on. After a
+    /// [`Conflict`](shop_core::batch::Conflict) decide anew, from reads made after it. After
+    /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable) roll back and begin anew: what Postgres
+    /// reports as a deadlock or a lost connection comes back as that.
+    ///
+    /// The batch locks what it writes and relies on until the transaction ends, in the store's own order. To keep clear of
+    /// deadlocks lock own rows before it or after it, and always the same way; to keep the shop fast, end soon.
+    ///
+    /// # Errors
+    /// As [`Store::commit`], but never [`CommitError::OutcomeUnknown`]: whether the transaction was committed is the
+    /// caller's to know.
+    pub async fn commit_in(&self, connection: &mut PgConnection, batch: &Batch) -> Result<(), CommitError> {
+        commit::commit_in(connection, self.pool.counter(), batch).await
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
+        self.queue.commit(batch).await
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        self.pool.read("SELECT 1", PgArguments::default()).await.map(drop)
     }
 }

@@ -1,0 +1,226 @@
+//! Products with their variants and search words, and the category tree.
+
+use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::catalog::{CatalogWrite, Category, Product};
+use uuid::Uuid;
+
+use super::part::Part;
+use super::plain::{Applied, Failure, Plain};
+use super::table::{Record, Table};
+use super::value::{Kind, Row};
+use crate::postgres::catalog::search_vector;
+use crate::postgres::rows::Word as _;
+
+pub(super) static CATEGORIES: Table = Table {
+    name: "categories",
+    columns: &[
+        ("id", Kind::Id),
+        ("slug", Kind::Text),
+        ("name", Kind::Text),
+        ("description", Kind::Text),
+        ("parent_id", Kind::Id),
+        ("position", Kind::Int),
+        ("created_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("version", Kind::Int),
+        ("name_key", Kind::Text),
+    ],
+    key: 1,
+    uniques: &[(Unique::CategorySlug, "old.slug = new.slug")],
+};
+
+impl Record for Category {
+    const TABLE: &'static Table = &CATEGORIES;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).text(&self.slug).text(&self.name).text(&self.description).optional_id(self.parent_id);
+        row.int(self.position).time(self.created_at).time(self.updated_at).int(self.version).text(self.name_key());
+    }
+}
+
+pub(super) static PRODUCTS: Table = Table {
+    name: "products",
+    columns: &[
+        ("id", Kind::Id),
+        ("slug", Kind::Text),
+        ("name", Kind::Text),
+        ("description", Kind::Text),
+        ("status", Kind::Text),
+        ("category_id", Kind::Id),
+        ("currency", Kind::Text),
+        ("options", Kind::Json),
+        ("images", Kind::Json),
+        ("attributes", Kind::Json),
+        ("created_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("version", Kind::Int),
+        ("name_key", Kind::Text),
+        ("price", Kind::Int),
+        ("search", Kind::Search),
+    ],
+    key: 1,
+    uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
+};
+
+impl Record for Product {
+    const TABLE: &'static Table = &PRODUCTS;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).text(&self.slug).text(&self.name).text(&self.description).text(self.status.word());
+        row.optional_id(self.category_id).text(self.currency.code()).json(&self.options).json(&self.images);
+        row.json(&self.attributes).time(self.created_at).time(self.updated_at).int(self.version);
+        row.text(self.name_key()).int(self.lowest_price().0).text(search_words(self));
+    }
+}
+
+pub(super) static VARIANTS: Table = Table {
+    name: "variants",
+    columns: &[
+        ("id", Kind::Id),
+        ("product_id", Kind::Id),
+        ("position", Kind::Int),
+        ("sku", Kind::Text),
+        ("price", Kind::Int),
+        ("compare_at_price", Kind::Int),
+        ("options", Kind::Json),
+        ("weight_grams", Kind::Int),
+        ("barcode", Kind::Text),
+        ("tax_class", Kind::Text),
+        ("archived", Kind::Flag),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+/// The rows of a product's variants.
+pub(super) fn variants(product: &Product) -> impl Iterator<Item = Row> {
+    (0_i64..).zip(&product.variants).map(|(position, variant)| {
+        let mut row = Row::default();
+        row.id(variant.id).id(product.id).int(position).text(&variant.sku).int(variant.price.0);
+        row.optional_int(variant.compare_at_price.map(|price| price.0)).json(&variant.options);
+        row.int(variant.weight_grams).optional_text(variant.barcode.as_deref()).text(&variant.tax_class);
+        row.flag(variant.archived);
+        row
+    })
+}
+
+/// Longer words do not fit into a `tsvector`; a search for more than their beginning does not find them.
+const LONGEST_WORD: usize = 2_046;
+
+/// The words that a search looks into.
+fn search_words(product: &Product) -> String {
+    let mut words = product.search_document();
+    for word in [&mut words.name, &mut words.sku, &mut words.description].into_iter().flatten() {
+        word.truncate(word.floor_char_boundary(LONGEST_WORD));
+    }
+    search_vector(&words)
+}
+
+/// Applies a write of the catalog.
+pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
+    match write {
+        CatalogWrite::Product(Change::Insert(product)) => insert_product(plain, product).await,
+        CatalogWrite::Product(change @ Change::Update(product)) => update_product(plain, change, product).await,
+        CatalogWrite::Product(change) => plain.change(change, false).await,
+        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
+        CatalogWrite::Category(change) => plain.change(change, true).await,
+        CatalogWrite::ReshapeTree { from } => {
+            let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
+            match plain.execute(sql, (*from,)).await? {
+                0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+/// The ids and skus of a product's variants.
+fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
+    product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone())).unzip()
+}
+
+async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
+    let change = Change::Insert(product.clone());
+    match plain.change(&change, false).await {
+        // Judged before: see the order of the unique keys in `CatalogWrite`.
+        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
+            return Err(Conflict::Exists(Unique::OtherId).into());
+        }
+        done => done?,
+    }
+    judge_variants(plain, product).await?;
+    match plain.run(Part::InsertVariants, variants(product).collect()).await? {
+        0 => Ok(()),
+        // Taken since they were looked at, or twice in this product.
+        _ => Err(named_twice(product).unwrap_or(Failure::Again)),
+    }
+}
+
+async fn update_product(plain: &mut Plain<'_>, change: &Change<Product>, product: &Product) -> Applied {
+    match plain.judge(change).await {
+        Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
+            return Err(Conflict::Exists(Unique::OtherId).into());
+        }
+        done => done?,
+    }
+    judge_variants(plain, product).await?;
+    if let Some(twice) = named_twice(product) {
+        return Err(twice);
+    }
+    plain.change(change, false).await?;
+    let (ids, skus) = ids_and_skus(product);
+    // Two variants may swap their skus: those that change step aside first, to a sku that nobody can have.
+    let aside =
+        "UPDATE variants SET sku = chr(1) || variants.id::text FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
+        WHERE variants.id = new.id AND variants.sku <> new.sku";
+    plain.execute(aside, (ids.clone(), skus.clone())).await?;
+    plain.put_variants(variants(product).collect()).await?;
+    // Their levels are found by the new sku from now on.
+    let levels = "UPDATE stock_levels SET sku = new.sku FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
+        WHERE stock_levels.variant_id = new.id AND stock_levels.sku <> new.sku";
+    plain.execute(levels, (ids, skus)).await?;
+    Ok(())
+}
+
+/// True when one of the variants belongs to another product.
+async fn others_variant(plain: &mut Plain<'_>, product: &Product) -> Result<bool, Failure> {
+    let (ids, _) = ids_and_skus(product);
+    plain.exists("SELECT 1 FROM variants WHERE id = ANY ($1) AND product_id <> $2", (ids, product.id.0)).await
+}
+
+/// No variant is another product's, nor has another variant's sku.
+async fn judge_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
+    if others_variant(plain, product).await? {
+        return Err(Conflict::Exists(Unique::OtherId).into());
+    }
+    let (ids, skus) = ids_and_skus(product);
+    let taken = "SELECT 1 FROM variants WHERE sku = ANY ($1) AND NOT (product_id = $2 AND id = ANY ($3))";
+    if plain.exists(taken, (skus, product.id.0, ids)).await? {
+        return Err(Conflict::Exists(Unique::VariantSku).into());
+    }
+    Ok(())
+}
+
+/// A product that names an id or a sku twice.
+fn named_twice(product: &Product) -> Option<Failure> {
+    let mut ids = std::collections::BTreeSet::new();
+    let mut skus = std::collections::BTreeSet::new();
+    product.variants.iter().find_map(|variant| {
+        let unique = match (ids.insert(variant.id), skus.insert(&variant.sku)) {
+            (false, _) => Unique::OtherId,
+            (true, false) => Unique::VariantSku,
+            (true, true) => return None,
+        };
+        Some(Conflict::Exists(unique).into())
+    })
+}
+
+async fn delete_category(plain: &mut Plain<'_>, category: Uuid, version: i64) -> Applied {
+    let sql = "UPDATE categories SET parent_id = gone.parent_id, version = categories.version + 1
+        FROM categories AS gone WHERE gone.id = $1 AND gone.version = $2 AND categories.parent_id = $1";
+    plain.execute(sql, (category, version)).await?;
+    plain.change(&Change::<Category>::Delete { id: category, version }, true).await?;
+    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = $1";
+    plain.execute(products, (category,)).await?;
+    Ok(())
+}

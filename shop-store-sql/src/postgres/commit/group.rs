@@ -1,0 +1,218 @@
+//! Several batches in one transaction, set-wise: a statement that locks, and one that writes.
+//!
+//! The SQL of a statement must not depend on what happens to be in a group, for each text is planned anew on each
+//! connection. So there are a few [`Profile`]s, each the parts of things that often come together; a group takes the
+//! first that has all it needs, and the arrays of the other parts are empty, which costs next to nothing.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use sqlx::Row as _;
+use sqlx::postgres::PgArguments;
+use sqlx_core::error::Error;
+
+use super::merge::{Line, Mergeable, Parts, merge};
+use super::part::{Part, statement};
+use super::value::bind;
+use crate::postgres::pool::Session;
+
+/// Statements for groups of one kind.
+struct Profile {
+    parts: Parts,
+    lock: Statement,
+    write: Statement,
+}
+
+struct Statement {
+    parts: Vec<Part>,
+    sql: String,
+}
+
+impl Statement {
+    fn new(parts: Vec<Part>) -> Self {
+        let sql = if parts.is_empty() { String::new() } else { statement(&parts) };
+        Self { parts, sql }
+    }
+}
+
+impl Profile {
+    fn new(parts: impl IntoIterator<Item = Part>) -> Self {
+        let mut parts: Vec<_> = parts.into_iter().collect();
+        parts.sort_unstable();
+        let (lock, write) = parts.iter().partition(|part| part.locks());
+        Self { parts: Parts::of(parts), lock: Statement::new(lock), write: Statement::new(write) }
+    }
+}
+
+/// What every batch may come with.
+const ALWAYS: [Part; 5] =
+    [Part::LiveUsers, Part::LiveSessions, Part::InsertEvents, Part::InsertAnswers, Part::InsertOperations];
+
+/// From small to large; the last has everything.
+static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
+    let with = |parts: &[Part]| Profile::new(ALWAYS.iter().chain(parts).copied());
+    [
+        // A cart changes.
+        with(&[Part::OwnCarts, Part::UpdateCarts, Part::InsertCarts]),
+        // The worker passes events on, and claims deliveries.
+        with(&[
+            Part::OwnEvents,
+            Part::RelayEvents,
+            Part::OwnDeliveries,
+            Part::UpdateDeliveries,
+            Part::InsertDeliveries,
+        ]),
+        // People register, sign in with a cart of their own, and out.
+        with(&[
+            Part::OwnUsers,
+            Part::UpdateUsers,
+            Part::InsertUsers,
+            Part::OwnSessions,
+            Part::UpdateSessions,
+            Part::InsertSessions,
+            Part::OwnOtps,
+            Part::PutOtps,
+            Part::OwnCarts,
+            Part::UpdateCarts,
+            Part::InsertCarts,
+            Part::InsertDeliveries,
+        ]),
+        // An order is placed; meanwhile carts change.
+        with(&[
+            Part::ShareProducts,
+            Part::OwnCarts,
+            Part::ShareZones,
+            Part::ShareMethods,
+            Part::OwnLevels,
+            Part::UntrackedLevels,
+            Part::UpdateCarts,
+            Part::ChangeLevels,
+            Part::InsertCarts,
+            Part::InsertOrders,
+            Part::InsertItems,
+            Part::InsertHistory,
+            Part::InsertPayments,
+            Part::InsertReservations,
+        ]),
+        // An order is paid, sent, canceled; stock comes and goes.
+        with(&[
+            Part::OwnOrders,
+            Part::OwnPayments,
+            Part::OwnShipments,
+            Part::OwnReservations,
+            Part::OwnLevels,
+            Part::UpdateOrders,
+            Part::UpdatePayments,
+            Part::UpdateShipments,
+            Part::UpdateReservations,
+            Part::ChangeLevels,
+            Part::InsertHistory,
+            Part::InsertPayments,
+            Part::PutRefunds,
+            Part::InsertShipments,
+            Part::InsertMovements,
+        ]),
+        Profile::new(Part::ALL),
+    ]
+});
+
+/// The rows of a group.
+pub(crate) struct Group<'a> {
+    parts: BTreeMap<Part, Vec<Line<'a>>>,
+    profile: &'static Profile,
+}
+
+/// The batches, by number in the group, that a guard refused. Nothing of the group may be committed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Those that would be refused by themselves, too, as far as can be seen.
+    pub(crate) certain: Vec<usize>,
+    /// Those that together ask for too much.
+    pub(crate) together: Vec<usize>,
+}
+
+impl<'a> Group<'a> {
+    /// Puts batches together.
+    pub(crate) fn of(batches: &[&'a Mergeable]) -> Self {
+        let parts = merge(batches);
+        let needed = Parts::of(parts.keys().copied());
+        let [.., last] = &*PROFILES;
+        let profile = PROFILES.iter().find(|profile| profile.parts.covers(needed)).unwrap_or(last);
+        Self { parts, profile }
+    }
+
+    /// Locks and writes all in the open transaction. On an error, or when anything was refused, the caller rolls back.
+    pub(crate) async fn apply(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
+        for statement in [&self.profile.lock, &self.profile.write] {
+            if !self.needs(statement) {
+                continue;
+            }
+            let mut arguments = PgArguments::default();
+            for part in &statement.parts {
+                let rows = self.lines(*part).iter().map(|line| &*line.row);
+                bind(&mut arguments, &part.kinds(), &rows)?;
+            }
+            let rows = session.rows(statement.sql.as_str(), arguments).await?;
+            if !rows.is_empty() {
+                let refused = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+                return Ok(Some(self.refused(refused.collect::<Result<_, Error>>()?)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn lines(&self, part: Part) -> &[Line<'a>] {
+        self.parts.get(&part).map_or(&[], Vec::as_slice)
+    }
+
+    /// Locks are taken ahead because two of them need an order. A single row is locked where it is changed.
+    fn needs(&self, statement: &Statement) -> bool {
+        let of_this = self.parts.iter().filter(|(part, _)| statement.parts.contains(part));
+        let rows: usize = of_this.clone().map(|(_, lines)| lines.len()).sum();
+        let locks_only = statement.parts.first().is_some_and(|part| part.locks());
+        if locks_only && rows == 1 {
+            // Who only relies on a row locks it nowhere else.
+            return of_this.clone().any(|(part, _)| part.is_shared() && *part != Part::OwnLevels);
+        }
+        rows > 0
+    }
+
+    fn refused(&self, places: Vec<(i64, i64)>) -> Refused {
+        let mut refused = Refused::default();
+        for (part, place) in places {
+            let part = Part::ALL.iter().find(|known| i64::from(**known as u8) == part);
+            let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+            let line = part.zip(place).and_then(|(part, place)| Some((part, self.lines(*part).get(place)?)));
+            match line {
+                // Some of them may have been served.
+                Some((Part::ChangeLevels, line)) if line.batches.len() > 1 => refused.together.extend(&line.batches),
+                Some((_, line)) => refused.certain.extend(&line.batches),
+                None => {}
+            }
+        }
+        for batches in [&mut refused.certain, &mut refused.together] {
+            batches.sort_unstable();
+            batches.dedup();
+        }
+        refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_profile_has_everything_and_each_has_what_comes_always() {
+        let [.., last] = &*PROFILES;
+        assert!(last.parts.covers(Parts::of(Part::ALL)));
+        assert!(PROFILES.iter().all(|profile| profile.parts.covers(Parts::of(ALWAYS))));
+    }
+
+    #[test]
+    fn a_sessions_person_is_locked_wherever_the_session_is() {
+        for Profile { lock, .. } in &*PROFILES {
+            assert_eq!(lock.parts.contains(&Part::LiveUsers), lock.parts.contains(&Part::LiveSessions));
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What one batch locks, before it writes anything: every row that is there already, in the global order (that of
+//! [`Part`](super::part::Part): table by table, by key, for writing before for reading).
+//!
+//! Locks on what is no row come before all: "exactly one default" is a matter of several rows, so whoever changes it for
+//! the shop, or for a person, holds an advisory lock until the end of the transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use shop_core::accounts::AccountsWrite;
+use shop_core::batch::{Batch, Change, Entity, Require, Versioned, Write};
+use shop_core::cart::CartWrite;
+use shop_core::catalog::CatalogWrite;
+use shop_core::inventory::InventoryWrite;
+use shop_core::orders::OrdersWrite;
+use shop_core::outbox::OutboxWrite;
+use shop_core::payments::PaymentsWrite;
+use shop_core::shipping::ShippingWrite;
+use uuid::Uuid;
+
+use super::plain::{Applied, Plain};
+use super::table::Table;
+use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+
+/// The tables whose key is `id`, in the global order.
+pub(super) static TABLES: [&Table; 15] = [
+    &accounts::USERS,
+    &accounts::SESSIONS,
+    &catalog::CATEGORIES,
+    &catalog::PRODUCTS,
+    &cart::CARTS,
+    &orders::ORDERS,
+    &payments::PAYMENTS,
+    &shipping::ADDRESSES,
+    &shipping::ZONES,
+    &shipping::METHODS,
+    &shipping::SHIPMENTS,
+    &inventory::LOCATIONS,
+    &inventory::RESERVATIONS,
+    &outbox::EVENTS,
+    &outbox::DELIVERIES,
+];
+
+/// The table of a kind of row that counts versions.
+pub(super) fn table_of(entity: Entity) -> Option<&'static Table> {
+    let place = place_of(entity)?;
+    TABLES.get(place).copied().filter(|table| table.columns.iter().any(|(name, _)| *name == "version"))
+}
+
+/// Where a kind of row stands in the order.
+fn place_of(entity: Entity) -> Option<usize> {
+    let table = match entity {
+        Entity::User => &accounts::USERS,
+        Entity::Session => &accounts::SESSIONS,
+        Entity::Category => &catalog::CATEGORIES,
+        Entity::CategoryTree => return None,
+        Entity::Product => &catalog::PRODUCTS,
+        Entity::Cart => &cart::CARTS,
+        Entity::Order => &orders::ORDERS,
+        Entity::Payment => &payments::PAYMENTS,
+        Entity::Address => &shipping::ADDRESSES,
+        Entity::Zone => &shipping::ZONES,
+        Entity::Method => &shipping::METHODS,
+        Entity::Shipment => &shipping::SHIPMENTS,
+        Entity::Location => &inventory::LOCATIONS,
+        Entity::Reservation => &inventory::RESERVATIONS,
+        Entity::Event => &outbox::EVENTS,
+        Entity::Delivery => &outbox::DELIVERIES,
+    };
+    TABLES.iter().position(|listed| listed.name == table.name)
+}
+
+struct Statements {
+    own: String,
+    share: String,
+}
+
+static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| {
+    let lock =
+        |table: &Table, mode: &str| format!("SELECT 1 FROM {} WHERE id = ANY ($1) ORDER BY id FOR {mode}", table.name);
+    let statements = |table: &&Table| Statements { own: lock(table, "UPDATE"), share: lock(table, "SHARE") };
+    TABLES.iter().map(statements).collect()
+});
+
+/// What a batch locks.
+#[derive(Debug, Default)]
+struct Locks {
+    /// Advisory ones.
+    advisory: BTreeSet<i64>,
+    own: BTreeMap<usize, BTreeSet<Uuid>>,
+    share: BTreeMap<usize, BTreeSet<Uuid>>,
+    otps: BTreeSet<Uuid>,
+    tree_changes: bool,
+    tree_stays: bool,
+    /// Categories that go: their children and products change with them.
+    emptied: BTreeSet<Uuid>,
+    levels: BTreeSet<(Uuid, Uuid)>,
+    untracked: BTreeSet<(Uuid, Uuid)>,
+    /// All levels of these variants.
+    variants: BTreeSet<Uuid>,
+    /// All levels of these locations.
+    locations: BTreeSet<Uuid>,
+    /// The levels of these variants that have another sku.
+    renamed: BTreeMap<Uuid, String>,
+}
+
+/// The one who changes locations, so that exactly one stays the default. Any number that no other program uses.
+const LOCATIONS: i64 = 0x5348_4f50_4c4f_4341;
+
+/// The one who changes a person's address book. Two persons may share it, at no harm.
+fn address_book(user: Uuid) -> i64 {
+    let (high, low) = user.as_u64_pair();
+    (high ^ low).cast_signed()
+}
+
+impl Locks {
+    fn of(batch: &Batch) -> Self {
+        let mut locks = Self::default();
+        batch.requires.iter().for_each(|require| locks.require(require));
+        batch.writes.iter().for_each(|write| locks.write(write));
+        locks
+    }
+
+    fn own(&mut self, entity: Entity, id: Uuid) {
+        if let Some(place) = place_of(entity) {
+            self.own.entry(place).or_default().insert(id);
+        }
+    }
+
+    fn share(&mut self, entity: Entity, id: Uuid) {
+        match place_of(entity) {
+            Some(place) => drop(self.share.entry(place).or_default().insert(id)),
+            None => self.tree_stays = true,
+        }
+    }
+
+    fn require(&mut self, require: &Require) {
+        match *require {
+            Require::Version(entity, id, _) => self.share(entity, id),
+            Require::LiveSession(session, user) => {
+                self.share(Entity::User, user.0);
+                self.share(Entity::Session, session.0);
+            }
+            Require::Untracked(variant, location) => drop(self.untracked.insert((variant.0, location.0))),
+        }
+    }
+
+    fn change<T: Versioned>(&mut self, change: &Change<T>) {
+        match change {
+            // There is nothing to lock yet.
+            Change::Insert(_) => {}
+            Change::Update(row) => self.own(T::ENTITY, row.key()),
+            Change::Delete { id, .. } => self.own(T::ENTITY, *id),
+        }
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::Accounts(AccountsWrite::User(change)) => self.change(change),
+            Write::Accounts(AccountsWrite::Session(change)) => self.change(change),
+            Write::Accounts(AccountsWrite::PutOtp(otp)) => drop(self.otps.insert(otp.user_id.0)),
+            Write::Accounts(AccountsWrite::SpendOtpTry { user_id, .. } | AccountsWrite::UseOtp { user_id, .. }) => {
+                self.otps.insert(user_id.0);
+            }
+            Write::Catalog(CatalogWrite::Product(change)) => {
+                self.change(change);
+                if let Change::Update(product) = change {
+                    let skus = product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone()));
+                    self.renamed.extend(skus);
+                }
+            }
+            Write::Catalog(CatalogWrite::Category(change)) => {
+                self.change(change);
+                if let Change::Delete { id, .. } = change {
+                    self.emptied.insert(*id);
+                }
+            }
+            Write::Catalog(CatalogWrite::ReshapeTree { .. }) => self.tree_changes = true,
+            Write::Cart(CartWrite::Cart(change)) => self.change(change),
+            Write::Orders(OrdersWrite::Order(change)) => self.change(change),
+            Write::Payments(PaymentsWrite::Payment(change)) => self.change(change),
+            Write::Shipping(ShippingWrite::Address(change)) => {
+                self.change(change);
+                if let Change::Insert(address) | Change::Update(address) = change {
+                    self.advisory.insert(address_book(address.user_id.0));
+                }
+            }
+            Write::Shipping(ShippingWrite::Zone(change)) => self.change(change),
+            Write::Shipping(ShippingWrite::Method(change)) => {
+                self.change(change);
+                if let Change::Insert(method) | Change::Update(method) = change {
+                    self.share(Entity::Zone, method.zone_id.0);
+                }
+            }
+            Write::Shipping(ShippingWrite::Shipment(change)) => self.change(change),
+            Write::Inventory(write) => self.inventory(write),
+            Write::Outbox(OutboxWrite::Relayed(event)) => self.own(Entity::Event, event.0),
+            Write::Outbox(OutboxWrite::Delivery(change)) => self.change(change),
+            Write::Orders(OrdersWrite::History(_))
+            | Write::Outbox(OutboxWrite::Event(_))
+            | Write::Answer(_)
+            | Write::Forget { .. } => {}
+        }
+    }
+
+    fn inventory(&mut self, write: &InventoryWrite) {
+        match write {
+            InventoryWrite::Location(change) => {
+                self.advisory.insert(LOCATIONS);
+                self.change(change);
+                if let Change::Delete { id, .. } = change {
+                    self.locations.insert(*id);
+                }
+            }
+            InventoryWrite::InsertLevel(level) => {
+                self.share(Entity::Location, level.location_id.0);
+                self.levels.insert((level.variant_id.0, level.location_id.0));
+            }
+            InventoryWrite::Delta(delta) => drop(self.levels.insert((delta.variant_id.0, delta.location_id.0))),
+            InventoryWrite::Settings(settings) => match settings.location_id {
+                Some(location) => drop(self.levels.insert((settings.variant_id.0, location.0))),
+                None => drop(self.variants.insert(settings.variant_id.0)),
+            },
+            InventoryWrite::Reservation(change) => self.change(change),
+            InventoryWrite::Movement(_) => {}
+        }
+    }
+}
+
+/// Locks all that the batch will, in the global order.
+pub(super) async fn lock(plain: &mut Plain<'_>, batch: &Batch) -> Applied {
+    let locks = Locks::of(batch);
+    if !locks.advisory.is_empty() {
+        let sql = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::int8[]) AS wanted (key)";
+        plain.exists(sql, (locks.advisory.iter().copied().collect::<Vec<_>>(),)).await?;
+    }
+    let ids = |ids: &BTreeSet<Uuid>| ids.iter().copied().collect::<Vec<_>>();
+    for (place, statements) in STATEMENTS.iter().enumerate() {
+        if Some(place) == place_of(Entity::Category) {
+            lock_otps_and_tree(plain, &locks).await?;
+        }
+        if let Some(own) = locks.own.get(&place) {
+            plain.exists(&statements.own, (ids(own),)).await?;
+        }
+        if !locks.emptied.is_empty() && Some(place) == place_of(Entity::Category) {
+            let sql = "SELECT 1 FROM categories WHERE parent_id = ANY ($1) ORDER BY id FOR UPDATE";
+            plain.exists(sql, (ids(&locks.emptied),)).await?;
+        }
+        if !locks.emptied.is_empty() && Some(place) == place_of(Entity::Product) {
+            let sql = "SELECT 1 FROM products WHERE category_id = ANY ($1) ORDER BY id FOR UPDATE";
+            plain.exists(sql, (ids(&locks.emptied),)).await?;
+        }
+        if let Some(share) = locks.share.get(&place) {
+            plain.exists(&statements.share, (ids(share),)).await?;
+        }
+    }
+    lock_levels(plain, &locks).await
+}
+
+async fn lock_otps_and_tree(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
+    if !locks.otps.is_empty() {
+        let sql = "SELECT 1 FROM otps WHERE user_id = ANY ($1) ORDER BY user_id FOR UPDATE";
+        plain.exists(sql, (locks.otps.iter().copied().collect::<Vec<_>>(),)).await?;
+    }
+    // The one row.
+    if locks.tree_changes {
+        plain.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR UPDATE", (true,)).await?;
+    } else if locks.tree_stays {
+        plain.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR SHARE", (true,)).await?;
+    }
+    Ok(())
+}
+
+async fn lock_levels(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
+    let changed = [locks.levels.is_empty(), locks.variants.is_empty(), locks.locations.is_empty()];
+    if changed.contains(&false) || !locks.renamed.is_empty() {
+        // All of them in one statement, for they are in one order.
+        let sql = "SELECT 1 FROM stock_levels WHERE (variant_id, location_id) IN (
+                SELECT * FROM unnest($1::uuid[], $2::uuid[])
+                UNION SELECT variant_id, location_id FROM stock_levels WHERE variant_id = ANY ($3)
+                UNION SELECT variant_id, location_id FROM stock_levels WHERE location_id = ANY ($4)
+                UNION SELECT variant_id, location_id FROM stock_levels
+                    JOIN unnest($5::uuid[], $6::text[]) AS new (id, sku)
+                        ON new.id = stock_levels.variant_id AND new.sku <> stock_levels.sku)
+            ORDER BY variant_id, location_id FOR UPDATE";
+        let (variants, places): (Vec<_>, Vec<_>) = locks.levels.iter().copied().unzip();
+        let (renamed, skus): (Vec<_>, Vec<_>) = locks.renamed.iter().map(|(id, sku)| (*id, sku.clone())).unzip();
+        let all_of: Vec<_> = locks.variants.iter().copied().collect();
+        let all_at: Vec<_> = locks.locations.iter().copied().collect();
+        plain.exists(sql, (variants, places, all_of, all_at, renamed, skus)).await?;
+    }
+    if !locks.untracked.is_empty() {
+        let sql = "SELECT 1 FROM stock_levels WHERE (variant_id, location_id) IN
+                (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+            ORDER BY variant_id, location_id FOR SHARE";
+        let (variants, places): (Vec<_>, Vec<_>) = locks.untracked.iter().copied().unzip();
+        plain.exists(sql, (variants, places)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_row_has_its_place() {
+        assert_eq!(place_of(Entity::CategoryTree), None);
+        assert!(table_of(Entity::Event).is_none());
+        for entity in [Entity::User, Entity::Cart, Entity::Address, Entity::Delivery, Entity::Reservation] {
+            assert!(table_of(entity).is_some(), "{entity:?}");
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! Many batches as one: what each would write, as rows per part, and which of them may share a transaction.
+//!
+//! Batches that share a transaction must have come out of some order of them, one after the other. That is so when none
+//! writes a row, or takes a unique key, that another one writes, takes or relies on: then every order gives the same.
+//! Changes of one stock level are the exception that pays: they add up (see [`Sum`]).
+
+use std::borrow::Cow;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher as _};
+
+use shop_core::accounts::AccountsWrite;
+use shop_core::batch::{Batch, Change, Entity, Require, Unique, Write};
+use shop_core::cart::{CartStatus, CartWrite};
+use shop_core::catalog::CatalogWrite;
+use shop_core::inventory::{InventoryWrite, StockDelta};
+use shop_core::orders::OrdersWrite;
+use shop_core::outbox::OutboxWrite;
+use shop_core::payments::PaymentsWrite;
+use shop_core::shipping::ShippingWrite;
+use uuid::Uuid;
+
+use super::part::Part;
+use super::table::{Record, row_of};
+use super::value::Row;
+use super::{accounts, catalog, inventory, orders, outbox, payments};
+
+/// Counts beyond this are not added up, so that no sum leaves the range of an integer.
+const LARGE: i64 = 1 << 40;
+
+/// The sum of changes of one stock level.
+///
+/// Changes that only give (`on_hand ≥ 0`, `reserved ≤ 0`), those that ship (`on_hand = reserved < 0`) and those that only
+/// take (`on_hand ≤ 0`, `reserved ≥ 0`) of any number of batches are judged at once as if they had come in that order:
+/// what is available rises, stays, and falls, so if it suffices at the end it did all along; and what is held is lowest
+/// before the takers come, which `released` tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sum {
+    on_hand: i64,
+    reserved: i64,
+    /// The negative ones among `reserved`.
+    released: i64,
+    takes: bool,
+    reserves: bool,
+}
+
+impl Sum {
+    /// One change.
+    pub(crate) fn of(delta: &StockDelta) -> Self {
+        Self {
+            on_hand: delta.on_hand,
+            reserved: delta.reserved,
+            released: delta.reserved.min(0),
+            takes: delta.on_hand < 0 || delta.reserved > 0,
+            reserves: delta.reserved > 0,
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.on_hand += other.on_hand;
+        self.reserved += other.reserved;
+        self.released += other.released;
+        self.takes |= other.takes;
+        self.reserves |= other.reserves;
+    }
+
+    /// As a row of [`Part::ChangeLevels`].
+    pub(crate) fn row(self, variant: Uuid, location: Uuid) -> Row {
+        let mut row = Row::default();
+        row.id(variant).id(location).int(self.on_hand).int(self.reserved).int(self.released);
+        row.flag(self.takes).flag(self.reserves);
+        row
+    }
+}
+
+/// In which order changes of stock add up. All of a batch must be of one kind, so that the batches have an order, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Gives,
+    Ships,
+    Takes,
+}
+
+fn direction(delta: &StockDelta) -> Option<Direction> {
+    let StockDelta { on_hand, reserved, .. } = *delta;
+    if on_hand.unsigned_abs() > LARGE.unsigned_abs() || reserved.unsigned_abs() > LARGE.unsigned_abs() {
+        None
+    } else if on_hand >= 0 && reserved <= 0 {
+        Some(Direction::Gives)
+    } else if on_hand == reserved {
+        // Both are negative here, else the one above or the one below.
+        (on_hand < 0).then_some(Direction::Ships)
+    } else if on_hand <= 0 && reserved >= 0 {
+        Some(Direction::Takes)
+    } else {
+        None
+    }
+}
+
+/// A set of parts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Parts(u64);
+
+impl Parts {
+    /// These parts.
+    pub(crate) fn of(parts: impl IntoIterator<Item = Part>) -> Self {
+        let mut set = Self::default();
+        parts.into_iter().for_each(|part| set.add(part));
+        set
+    }
+
+    fn add(&mut self, part: Part) {
+        self.0 |= 1 << (part as u8);
+    }
+
+    /// True when all of `other` are in it.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// What a batch writes, as rows, and what it touches. Made by the caller's own task, so that the one that commits only
+/// has to put them together.
+#[derive(Debug, Default)]
+pub(crate) struct Mergeable {
+    lines: Vec<(Part, Row)>,
+    levels: BTreeMap<(Uuid, Uuid), Sum>,
+    direction: Option<Direction>,
+    /// Rows that are written and unique keys that are taken, and the version that each row must have.
+    writes: HashMap<u64, Option<i64>>,
+    /// Rows that are relied on.
+    reads: HashSet<u64>,
+}
+
+/// A row or a unique key, as a number. Two of them falling together only keeps two batches apart.
+fn touch(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn row_touch(entity: Entity, id: Uuid) -> u64 {
+    touch((0_u8, entity, id))
+}
+
+fn key_touch(unique: Unique, key: impl Hash) -> u64 {
+    touch((1_u8, unique, key))
+}
+
+fn level_touch(variant: Uuid, location: Uuid) -> u64 {
+    key_touch(Unique::StockLevel, (variant, location))
+}
+
+fn ids(ids: &[Uuid]) -> Row {
+    let mut row = Row::default();
+    for id in ids {
+        row.id(*id);
+    }
+    row
+}
+
+/// The batch needs the plain path: it does what is seldom done, or writes one row twice.
+#[derive(Debug)]
+struct Alone;
+
+type Merged = Result<(), Alone>;
+
+impl Mergeable {
+    /// The rows of a batch, unless it must be committed alone.
+    pub(crate) fn of(batch: &Batch) -> Option<Self> {
+        let mut merged = Self::default();
+        merged.batch(batch).ok()?;
+        Some(merged)
+    }
+
+    /// How many rows it writes and locks.
+    pub(crate) fn rows(&self) -> usize {
+        self.lines.len() + self.levels.len()
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Merged {
+        self.take(key_touch(Unique::Operation, batch.operation))?;
+        self.line(Part::InsertOperations, outbox::operation(batch));
+        batch.writes.iter().try_for_each(|write| self.write(write))?;
+        batch.requires.iter().try_for_each(|require| self.require(require))?;
+        let added = |level: &(Uuid, Uuid)| self.writes.contains_key(&level_touch(level.0, level.1));
+        if self.levels.keys().any(added) { Err(Alone) } else { Ok(()) }
+    }
+
+    fn line(&mut self, part: Part, row: Row) {
+        self.lines.push((part, row));
+    }
+
+    /// Writes what no other write of the batch does.
+    fn take(&mut self, touched: u64) -> Merged {
+        self.own(touched, None)
+    }
+
+    fn own(&mut self, touched: u64, version: Option<i64>) -> Merged {
+        if self.writes.insert(touched, version).is_some() { Err(Alone) } else { Ok(()) }
+    }
+
+    /// A new row, or the next version of one. Deleting is rare.
+    fn change<T: Record>(&mut self, change: &Change<T>, insert: Part, update: Option<(Part, Part)>) -> Merged {
+        match (change, update) {
+            (Change::Insert(row), _) => {
+                self.take(row_touch(T::ENTITY, row.key()))?;
+                self.line(insert, row_of(row));
+            }
+            (Change::Update(row), Some((own, update))) => {
+                let before = row.version().checked_sub(1);
+                self.own(row_touch(T::ENTITY, row.key()), before)?;
+                let mut guard = Row::default();
+                guard.id(row.key()).optional_int(before);
+                self.line(own, guard);
+                self.line(update, row_of(row));
+            }
+            _ => return Err(Alone),
+        }
+        Ok(())
+    }
+
+    fn require(&mut self, require: &Require) -> Merged {
+        match *require {
+            Require::Version(entity, id, version) => {
+                let touched = row_touch(entity, id);
+                match (self.writes.get(&touched), entity) {
+                    // Written by the batch itself, under the same guard.
+                    (Some(before), _) if *before == Some(version) => return Ok(()),
+                    (None, Entity::Category | Entity::Product | Entity::Zone | Entity::Method) => {}
+                    _ => return Err(Alone),
+                }
+                let part = match entity {
+                    Entity::Category => Part::ShareCategories,
+                    Entity::Product => Part::ShareProducts,
+                    Entity::Zone => Part::ShareZones,
+                    _ => Part::ShareMethods,
+                };
+                let mut row = Row::default();
+                row.id(id).int(version);
+                self.line(part, row);
+                self.reads.insert(touched);
+            }
+            Require::LiveSession(session, user) => {
+                self.line(Part::LiveUsers, ids(&[user.0]));
+                self.line(Part::LiveSessions, ids(&[session.0, user.0]));
+                self.reads.insert(row_touch(Entity::User, user.0));
+                self.reads.insert(row_touch(Entity::Session, session.0));
+            }
+            Require::Untracked(variant, location) => {
+                self.line(Part::UntrackedLevels, ids(&[variant.0, location.0]));
+                self.reads.insert(level_touch(variant.0, location.0));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write) -> Merged {
+        match write {
+            Write::Accounts(write) => self.accounts(write),
+            Write::Catalog(CatalogWrite::Product(Change::Insert(product))) => {
+                self.take(key_touch(Unique::ProductSlug, &product.slug))?;
+                for variant in &product.variants {
+                    self.take(key_touch(Unique::OtherId, variant.id))?;
+                    self.take(key_touch(Unique::VariantSku, &variant.sku))?;
+                }
+                catalog::variants(product).for_each(|row| self.line(Part::InsertVariants, row));
+                self.change(&Change::Insert(product.clone()), Part::InsertProducts, None)
+            }
+            Write::Cart(CartWrite::Cart(change)) => {
+                if let Change::Insert(cart) | Change::Update(cart) = change
+                    && let (CartStatus::Open, Some(customer)) = (cart.status, cart.customer_id)
+                {
+                    self.take(key_touch(Unique::OpenCart, customer))?;
+                }
+                self.change(change, Part::InsertCarts, Some((Part::OwnCarts, Part::UpdateCarts)))
+            }
+            Write::Orders(OrdersWrite::Order(change)) => {
+                if let Change::Insert(order) | Change::Update(order) = change {
+                    self.take(key_touch(Unique::OrderNumber, &order.number))?;
+                    self.take(key_touch(Unique::OrderOfCart, order.cart_id))?;
+                }
+                if let Change::Insert(order) = change {
+                    orders::items(order).for_each(|row| self.line(Part::InsertItems, row));
+                }
+                self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
+            }
+            Write::Orders(OrdersWrite::History(entry)) => {
+                self.take(key_touch(Unique::OtherId, entry.id))?;
+                self.line(Part::InsertHistory, orders::history(entry));
+                Ok(())
+            }
+            Write::Payments(PaymentsWrite::Payment(change)) => {
+                if let Change::Insert(payment) | Change::Update(payment) = change {
+                    if payment.state.is_live() {
+                        self.take(key_touch(Unique::LivePayment, payment.order_id))?;
+                    }
+                    for refund in &payment.refunds {
+                        self.take(key_touch(Unique::OtherId, refund.id))?;
+                    }
+                    payments::refunds(payment).for_each(|row| self.line(Part::PutRefunds, row));
+                }
+                self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
+            }
+            Write::Shipping(ShippingWrite::Shipment(change)) => {
+                self.change(change, Part::InsertShipments, Some((Part::OwnShipments, Part::UpdateShipments)))
+            }
+            Write::Inventory(write) => self.inventory(write),
+            Write::Outbox(write) => self.outbox(write),
+            Write::Answer(answer) => {
+                self.take(key_touch(Unique::Answer, &answer.key))?;
+                self.line(Part::InsertAnswers, outbox::answer(answer));
+                Ok(())
+            }
+            Write::Catalog(_) | Write::Shipping(_) | Write::Forget { .. } => Err(Alone),
+        }
+    }
+
+    fn accounts(&mut self, write: &AccountsWrite) -> Merged {
+        match write {
+            AccountsWrite::User(change) => {
+                if let Change::Insert(user) | Change::Update(user) = change {
+                    self.take(key_touch(Unique::UserEmail, &user.email_key))?;
+                    if let Some(username) = &user.username_key {
+                        self.take(key_touch(Unique::UserUsername, username))?;
+                    }
+                }
+                self.change(change, Part::InsertUsers, Some((Part::OwnUsers, Part::UpdateUsers)))
+            }
+            AccountsWrite::Session(change) => {
+                self.change(change, Part::InsertSessions, Some((Part::OwnSessions, Part::UpdateSessions)))
+            }
+            AccountsWrite::PutOtp(otp) => {
+                self.take(touch((2_u8, otp.user_id)))?;
+                self.line(Part::OwnOtps, ids(&[otp.user_id.0]));
+                self.line(Part::PutOtps, accounts::otp(otp));
+                Ok(())
+            }
+            AccountsWrite::SpendOtpTry { .. } | AccountsWrite::UseOtp { .. } => Err(Alone),
+        }
+    }
+
+    fn inventory(&mut self, write: &InventoryWrite) -> Merged {
+        match write {
+            InventoryWrite::InsertLevel(level) => {
+                self.take(level_touch(level.variant_id.0, level.location_id.0))?;
+                self.line(Part::ShareLocations, ids(&[level.location_id.0]));
+                self.line(Part::InsertLevels, inventory::level(level));
+                Ok(())
+            }
+            InventoryWrite::Delta(delta) => {
+                let direction = direction(delta).ok_or(Alone)?;
+                if self.direction.replace(direction).is_some_and(|before| before != direction) {
+                    return Err(Alone);
+                }
+                self.levels.entry((delta.variant_id.0, delta.location_id.0)).or_default().add(Sum::of(delta));
+                Ok(())
+            }
+            InventoryWrite::Movement(movement) => {
+                self.take(key_touch(Unique::OtherId, movement.id))?;
+                self.line(Part::InsertMovements, inventory::movement(movement));
+                Ok(())
+            }
+            InventoryWrite::Reservation(change) => {
+                self.change(change, Part::InsertReservations, Some((Part::OwnReservations, Part::UpdateReservations)))
+            }
+            InventoryWrite::Location(_) | InventoryWrite::Settings(_) => Err(Alone),
+        }
+    }
+
+    fn outbox(&mut self, write: &OutboxWrite) -> Merged {
+        match write {
+            OutboxWrite::Event(event) => {
+                self.take(row_touch(Entity::Event, event.id.0))?;
+                self.line(Part::InsertEvents, outbox::event(event));
+                Ok(())
+            }
+            OutboxWrite::Relayed(event) => {
+                self.take(row_touch(Entity::Event, event.0))?;
+                self.line(Part::OwnEvents, ids(&[event.0]));
+                self.line(Part::RelayEvents, ids(&[event.0]));
+                Ok(())
+            }
+            OutboxWrite::Delivery(change) => {
+                self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
+            }
+        }
+    }
+}
+
+/// What the batches of a group touch.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    writes: HashSet<u64>,
+    reads: HashSet<u64>,
+    levels: HashSet<(Uuid, Uuid)>,
+}
+
+impl Touched {
+    /// True when the batch can join the group.
+    pub(crate) fn has_room_for(&self, batch: &Mergeable) -> bool {
+        let level = |level: &(Uuid, Uuid)| level_touch(level.0, level.1);
+        let written = |touched: &u64| self.writes.contains(touched);
+        !batch.writes.keys().any(|touched| self.writes.contains(touched) || self.reads.contains(touched))
+            && !batch.reads.iter().any(written)
+            && !batch.levels.keys().map(level).any(|touched| written(&touched))
+            && !self.levels.iter().map(level).any(|touched| batch.writes.contains_key(&touched))
+    }
+
+    /// The batch joins.
+    pub(crate) fn add(&mut self, batch: &Mergeable) {
+        self.writes.extend(batch.writes.keys());
+        self.reads.extend(&batch.reads);
+        self.levels.extend(batch.levels.keys());
+    }
+}
+
+/// A row of a group, and the batches that it is of.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    /// The row.
+    pub(crate) row: Cow<'a, Row>,
+    /// By number in the group.
+    pub(crate) batches: Vec<usize>,
+}
+
+/// The rows of several batches, part by part, sorted by key.
+pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<Part, Vec<Line<'a>>> {
+    let mut parts: BTreeMap<Part, Vec<Line<'a>>> = BTreeMap::new();
+    let mut levels: BTreeMap<(Uuid, Uuid), (Sum, Vec<usize>)> = BTreeMap::new();
+    for (number, batch) in batches.iter().enumerate() {
+        for (part, row) in &batch.lines {
+            let line = Line { row: Cow::Borrowed(row), batches: vec![number] };
+            parts.entry(*part).or_default().push(line);
+        }
+        for (level, sum) in &batch.levels {
+            let (total, takers) = levels.entry(*level).or_default();
+            total.add(*sum);
+            takers.push(number);
+        }
+    }
+    for ((variant, location), (sum, batches)) in levels {
+        let own = Line { row: Cow::Owned(ids(&[variant, location])), batches: batches.clone() };
+        parts.entry(Part::OwnLevels).or_default().push(own);
+        let change = Line { row: Cow::Owned(sum.row(variant, location)), batches };
+        parts.entry(Part::ChangeLevels).or_default().push(change);
+    }
+    for (part, lines) in &mut parts {
+        lines.sort_by(|left, right| left.row.cmp(&right.row));
+        if part.is_shared() {
+            lines.dedup_by(|next, kept| {
+                let same = next.row == kept.row;
+                if same {
+                    kept.batches.append(&mut next.batches);
+                }
+                same
+            });
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! Orders with their lines, and their timeline.
+
+use shop_core::batch::{Change, Unique};
+use shop_core::orders::{HistoryEntry, Order, OrdersWrite};
+
+use super::part::Part;
+use super::plain::{Applied, Plain};
+use super::table::{Record, Table};
+use super::value::{Kind, Row};
+use crate::postgres::rows::Word as _;
+
+pub(super) static ORDERS: Table = Table {
+    name: "orders",
+    columns: &[
+        ("id", Kind::Id),
+        ("number", Kind::Text),
+        ("cart_id", Kind::Id),
+        ("customer_id", Kind::Id),
+        ("email", Kind::Text),
+        ("email_key", Kind::Text),
+        ("currency", Kind::Text),
+        ("subtotal", Kind::Int),
+        ("discount_total", Kind::Int),
+        ("shipping_total", Kind::Int),
+        ("shipping_tax", Kind::Int),
+        ("tax_total", Kind::Int),
+        ("total", Kind::Int),
+        ("amount_paid", Kind::Int),
+        ("amount_refunded", Kind::Int),
+        ("shipping_address", Kind::Json),
+        ("billing_address", Kind::Json),
+        ("shipping_method", Kind::Json),
+        ("status", Kind::Text),
+        ("payment_status", Kind::Text),
+        ("fulfillment_status", Kind::Text),
+        ("note", Kind::Text),
+        ("placed_at", Kind::Time),
+        ("canceled_at", Kind::Time),
+        ("hold_until", Kind::Time),
+        ("version", Kind::Int),
+    ],
+    key: 1,
+    uniques: &[(Unique::OrderNumber, "old.number = new.number"), (Unique::OrderOfCart, "old.cart_id = new.cart_id")],
+};
+
+impl Record for Order {
+    const TABLE: &'static Table = &ORDERS;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).text(&self.number).id(self.cart_id).optional_id(self.customer_id).text(&self.email);
+        row.text(&self.email_key).text(self.currency.code()).int(self.subtotal.0).int(self.discount_total.0);
+        row.int(self.shipping_total.0).int(self.shipping_tax.0).int(self.tax_total.0).int(self.total.0);
+        row.int(self.amount_paid.0).int(self.amount_refunded.0).json(&self.shipping_address);
+        row.json(&self.billing_address).json(&self.shipping_method).text(self.status.word());
+        row.text(self.payment_status.word()).text(self.fulfillment_status.word()).text(&self.note);
+        row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until).int(self.version);
+    }
+}
+
+pub(super) static ITEMS: Table = Table {
+    name: "order_items",
+    columns: &[
+        ("order_id", Kind::Id),
+        ("position", Kind::Int),
+        ("id", Kind::Id),
+        ("product_id", Kind::Id),
+        ("variant_id", Kind::Id),
+        ("sku", Kind::Text),
+        ("name", Kind::Text),
+        ("options", Kind::Json),
+        ("unit_price", Kind::Int),
+        ("quantity", Kind::Int),
+        ("discount", Kind::Int),
+        ("tax", Kind::Int),
+        ("line_total", Kind::Int),
+    ],
+    key: 2,
+    uniques: &[],
+};
+
+/// The rows of an order's lines.
+pub(super) fn items(order: &Order) -> impl Iterator<Item = Row> {
+    (0_i64..).zip(&order.items).map(|(position, item)| {
+        let mut row = Row::default();
+        row.id(order.id).int(position).id(item.id).id(item.product_id).id(item.variant_id).text(&item.sku);
+        row.text(&item.name).json(&item.options).int(item.unit_price.0).int(item.quantity).int(item.discount.0);
+        row.int(item.tax.0).int(item.line_total.0);
+        row
+    })
+}
+
+pub(super) static HISTORY: Table = Table {
+    name: "order_history",
+    columns: &[
+        ("id", Kind::Id),
+        ("order_id", Kind::Id),
+        ("at", Kind::Time),
+        ("event", Kind::Text),
+        ("actor", Kind::Text),
+        ("detail", Kind::Text),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+/// The row of an entry of a timeline.
+pub(super) fn history(entry: &HistoryEntry) -> Row {
+    let mut row = Row::default();
+    row.id(entry.id).id(entry.order_id).time(entry.at).text(&entry.event).text(&entry.actor).text(&entry.detail);
+    row
+}
+
+/// Applies a write of orders.
+pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied {
+    match write {
+        OrdersWrite::Order(change) => {
+            plain.change(change, false).await?;
+            match change {
+                Change::Insert(order) => plain.run(Part::InsertItems, items(order).collect()).await.map(drop),
+                Change::Update(_) | Change::Delete { .. } => Ok(()),
+            }
+        }
+        OrdersWrite::History(entry) => plain.insert_unless(Part::InsertHistory, history(entry), Unique::OtherId).await,
+    }
+}

@@ -1,0 +1,123 @@
+//! Events, deliveries, operations, and the answers kept under idempotency keys.
+
+use shop_core::batch::{Batch, Conflict, Entity, Unique};
+use shop_core::clock::Timestamp;
+use shop_core::idempotency::Answer;
+use shop_core::outbox::{Delivery, Event, OutboxWrite};
+
+use super::part::Part;
+use super::plain::{Applied, Plain};
+use super::table::{Record, Table};
+use super::value::{Kind, Row};
+use crate::postgres::rows::Word as _;
+
+pub(super) static OPERATIONS: Table =
+    Table { name: "operations", columns: &[("id", Kind::Id), ("at", Kind::Time)], key: 1, uniques: &[] };
+
+/// The row of a submission.
+pub(super) fn operation(batch: &Batch) -> Row {
+    let mut row = Row::default();
+    row.id(batch.operation).time(batch.at);
+    row
+}
+
+pub(super) static ANSWERS: Table = Table {
+    name: "answers",
+    columns: &[
+        ("caller", Kind::Text),
+        ("operation", Kind::Text),
+        ("key", Kind::Text),
+        ("fingerprint", Kind::Bytes),
+        ("outcome", Kind::Text),
+        ("created_at", Kind::Time),
+    ],
+    key: 3,
+    uniques: &[],
+};
+
+/// The row of a kept answer.
+pub(super) fn answer(answer: &Answer) -> Row {
+    let mut row = Row::default();
+    row.text(&answer.key.caller).text(&answer.key.operation).text(&answer.key.key).bytes(answer.fingerprint);
+    row.text(&answer.outcome).time(answer.created_at);
+    row
+}
+
+pub(super) static EVENTS: Table = Table {
+    name: "events",
+    columns: &[("id", Kind::Id), ("kind", Kind::Text), ("thing", Kind::Id), ("data", Kind::Json), ("at", Kind::Time)],
+    key: 1,
+    uniques: &[],
+};
+
+/// The row of an event.
+pub(super) fn event(event: &Event) -> Row {
+    let mut row = Row::default();
+    row.id(event.id).text(event.kind.word()).id(event.thing).json(&event.data).time(event.at);
+    row
+}
+
+pub(super) static DELIVERIES: Table = Table {
+    name: "deliveries",
+    columns: &[
+        ("id", Kind::Id),
+        ("receiver", Kind::Text),
+        ("thing", Kind::Id),
+        ("content", Kind::Json),
+        ("status", Kind::Text),
+        ("attempts", Kind::Int),
+        ("due_at", Kind::Time),
+        ("last_error", Kind::Text),
+        ("created_at", Kind::Time),
+        ("version", Kind::Int),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+impl Record for Delivery {
+    const TABLE: &'static Table = &DELIVERIES;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).text(&self.receiver).id(self.thing).json(&self.content).text(self.status.word());
+        row.int(self.attempts).time(self.due_at).optional_text(self.last_error.as_deref()).time(self.created_at);
+        row.int(self.version);
+    }
+}
+
+/// Applies a write of the outbox.
+pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
+    match write {
+        OutboxWrite::Event(told) => {
+            plain.insert_unless(Part::InsertEvents, event(told), Unique::Id(Entity::Event)).await
+        }
+        OutboxWrite::Relayed(event) => {
+            let sql = "UPDATE events SET relayed = true WHERE id = $1 AND NOT relayed";
+            match plain.execute(sql, (event.0,)).await? {
+                0 => Err(Conflict::Stale(Entity::Event, event.0).into()),
+                _ => Ok(()),
+            }
+        }
+        OutboxWrite::Delivery(change) => plain.change(change, true).await,
+    }
+}
+
+/// Forgets what is older than this time. Rows that somebody else has locked are left for the next time, so that it waits
+/// for nobody.
+pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp) -> Applied {
+    for sql in [
+        "DELETE FROM operations WHERE id IN
+            (SELECT id FROM operations WHERE at < $1 FOR UPDATE SKIP LOCKED)",
+        "DELETE FROM answers WHERE (caller, operation, key) IN
+            (SELECT caller, operation, key FROM answers WHERE created_at < $1 FOR UPDATE SKIP LOCKED)",
+        "DELETE FROM events WHERE id IN
+            (SELECT id FROM events WHERE relayed AND at < $1 FOR UPDATE SKIP LOCKED)",
+        "DELETE FROM deliveries WHERE id IN
+            (SELECT id FROM deliveries WHERE status = 'done' AND created_at < $1 FOR UPDATE SKIP LOCKED)",
+        "DELETE FROM sessions WHERE id IN
+            (SELECT id FROM sessions WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
+    ] {
+        plain.execute(sql, (before,)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,334 @@
+//! One batch, write by write: slower than a group, and it names the guard that fails.
+//!
+//! Every row that the batch locks is locked first ([`super::lock`]), so what is looked at afterwards stays as it was seen.
+//! Only keys that are new can still be taken meanwhile: an INSERT says so without ending the transaction
+//! (`ON CONFLICT DO NOTHING`), and then its keys are looked at one by one. What gets past a look all the same (another
+//! transaction committed in between) is [`Failure::Again`]: the next attempt sees it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use shop_core::batch::{Batch, Change, Conflict, Entity, Require, Unique, Write};
+use shop_core::error::BoxError;
+use shop_core::inventory::InventoryWrite;
+use shop_core::shipping::ShippingWrite;
+use sqlx::postgres::PgArguments;
+use sqlx_core::encode::Encode;
+use sqlx_core::error::Error;
+use sqlx_core::types::Type;
+use sqlx_postgres::Postgres;
+use uuid::Uuid;
+
+use super::part::{Part, statement};
+use super::table::{Record, Table, row_of};
+use super::value::{Row, bind};
+use super::{accounts, cart, catalog, inventory, lock, orders, outbox, payments, shipping};
+use crate::postgres::error::is_state;
+use crate::postgres::pool::Session;
+use crate::postgres::rows::Values;
+
+/// Why a batch is not applied.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A guard failed.
+    Conflict(Conflict),
+    /// Postgres failed.
+    Sql(Error),
+    /// The batch makes no sense.
+    Fault(BoxError),
+    /// Somebody else came in between: the next attempt will tell.
+    Again,
+}
+
+impl From<Conflict> for Failure {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        // A unique key that was free when it was looked at.
+        if is_state(&error, "23505") { Self::Again } else { Self::Sql(error) }
+    }
+}
+
+/// What applying a write answers.
+pub(crate) type Applied = Result<(), Failure>;
+
+/// Applies a whole batch in the open transaction. On a failure the caller rolls back to where it was before.
+pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
+    let mut plain = Plain { session };
+    lock::lock(&mut plain, batch).await?;
+    plain.insert_unless(Part::InsertOperations, outbox::operation(batch), Unique::Operation).await?;
+    for require in &batch.requires {
+        plain.require(require).await?;
+    }
+    for write in &batch.writes {
+        match write {
+            Write::Accounts(write) => accounts::apply(&mut plain, write).await?,
+            Write::Catalog(write) => catalog::apply(&mut plain, write).await?,
+            Write::Cart(write) => cart::apply(&mut plain, write).await?,
+            Write::Orders(write) => orders::apply(&mut plain, write).await?,
+            Write::Payments(write) => payments::apply(&mut plain, write).await?,
+            Write::Shipping(write) => shipping::apply(&mut plain, write).await?,
+            Write::Inventory(write) => inventory::apply(&mut plain, write).await?,
+            Write::Outbox(write) => outbox::apply(&mut plain, write).await?,
+            Write::Answer(answer) => {
+                plain.insert_unless(Part::InsertAnswers, outbox::answer(answer), Unique::Answer).await?;
+            }
+            Write::Forget { before } => outbox::forget(&mut plain, *before).await?,
+        }
+    }
+    plain.judge_whole(batch).await
+}
+
+/// Arguments of a statement.
+pub(crate) trait Bind {
+    /// Binds them.
+    fn bind(self) -> Result<PgArguments, Error>;
+}
+
+macro_rules! bind_tuples {
+    ($(($($name:ident: $place:tt),+))+) => {$(
+        impl<$($name: Encode<'static, Postgres> + Type<Postgres>),+> Bind for ($($name,)+) {
+            fn bind(self) -> Result<PgArguments, Error> {
+                Values::new()$(.put(self.$place))+.finish()
+            }
+        }
+    )+};
+}
+
+bind_tuples! {
+    (A: 0)
+    (A: 0, B: 1)
+    (A: 0, B: 1, C: 2)
+    (A: 0, B: 1, C: 2, D: 3, E: 4)
+    (A: 0, B: 1, C: 2, D: 3, E: 4, F: 5)
+}
+
+/// The statements of a table whose key is `id`, for one row at a time.
+struct Statements {
+    insert: String,
+    update: String,
+    delete: String,
+    version: String,
+    clash: Vec<(Unique, String)>,
+    same_id: String,
+}
+
+static STATEMENTS: LazyLock<BTreeMap<&'static str, Statements>> =
+    LazyLock::new(|| lock::TABLES.iter().map(|table| (table.name, Statements::new(table))).collect());
+
+/// The statement of each part by itself.
+static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| Part::ALL.iter().map(|part| statement(&[*part])).collect());
+
+impl Statements {
+    fn new(table: &Table) -> Self {
+        let Table { name, columns, uniques, .. } = table;
+        let arrays: Vec<_> =
+            (1..).zip(*columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array())).collect();
+        let names = table.names("");
+        let new = format!("unnest({}) AS new ({names})", arrays.join(", "));
+        let clash = uniques.iter().map(|(unique, clash)| {
+            (*unique, format!("SELECT 1 FROM {new} JOIN {name} AS old ON {clash} WHERE old.id <> new.id"))
+        });
+        Self {
+            insert: format!("INSERT INTO {name} ({names}) SELECT {} FROM {new} ON CONFLICT DO NOTHING", table.stored()),
+            update: format!(
+                "UPDATE {name} AS old SET {} FROM {new} WHERE old.id = new.id AND old.version = new.version - 1",
+                table.assignments("new")
+            ),
+            delete: format!("DELETE FROM {name} WHERE id = $1 AND version = $2"),
+            version: format!("SELECT 1 FROM {name} WHERE id = $1 AND version = $2"),
+            clash: clash.collect(),
+            same_id: format!("SELECT 1 FROM {name} WHERE id = $1"),
+        }
+    }
+
+    fn of<T: Record>() -> Result<&'static Self, Failure> {
+        // Every record's table is in the list; a test looks.
+        STATEMENTS.get(T::TABLE.name).ok_or_else(|| Failure::Fault(format!("no table {}", T::TABLE.name).into()))
+    }
+}
+
+/// Applies writes one after the other.
+pub(crate) struct Plain<'c> {
+    session: Session<'c>,
+}
+
+impl Plain<'_> {
+    /// Runs a statement; answers how many rows it changed.
+    pub(super) async fn execute(&mut self, sql: &'static str, values: impl Bind) -> Result<u64, Failure> {
+        Ok(self.session.execute(sql, values.bind()?).await?)
+    }
+
+    /// True when the statement finds anything.
+    pub(super) async fn exists(&mut self, sql: &'static str, values: impl Bind) -> Result<bool, Failure> {
+        Ok(!self.session.rows(sql, values.bind()?).await?.is_empty())
+    }
+
+    /// Does a part with these rows; answers how many were refused.
+    pub(super) async fn run(&mut self, part: Part, rows: Vec<Row>) -> Result<usize, Failure> {
+        let sql = PARTS.get(part as usize).map_or("", String::as_str);
+        let mut arguments = PgArguments::default();
+        bind(&mut arguments, &part.kinds(), &rows.iter())?;
+        Ok(self.session.rows(sql, arguments).await?.len())
+    }
+
+    /// Inserts a row with only one key.
+    pub(super) async fn insert_unless(&mut self, part: Part, row: Row, unique: Unique) -> Applied {
+        match self.run(part, vec![row]).await? {
+            0 => Ok(()),
+            _ => Err(Conflict::Exists(unique).into()),
+        }
+    }
+
+    async fn write<T: Record>(&mut self, sql: &'static str, row: &T) -> Result<u64, Failure> {
+        let mut arguments = PgArguments::default();
+        bind(&mut arguments, &T::TABLE.kinds(), &std::iter::once(&row_of(row)))?;
+        Ok(self.session.execute(sql, arguments).await?)
+    }
+
+    /// Applies a change of a row that counts versions.
+    pub(super) async fn change<T: Record>(&mut self, change: &Change<T>, deletable: bool) -> Applied {
+        let statements = Statements::of::<T>()?;
+        match change {
+            Change::Insert(row) => match self.write(&statements.insert, row).await? {
+                // Taken by somebody who is gone again by now, unless it is found.
+                0 => self.judge(change).await.and(Err(Failure::Again)),
+                _ => Ok(()),
+            },
+            Change::Update(row) => {
+                if !statements.clash.is_empty() {
+                    self.judge(change).await?;
+                }
+                match self.write(&statements.update, row).await? {
+                    0 => Err(Conflict::Stale(T::ENTITY, row.key()).into()),
+                    _ => Ok(()),
+                }
+            }
+            Change::Delete { .. } if !deletable => {
+                Err(Failure::Fault(format!("a {:?} is never deleted", T::ENTITY).into()))
+            }
+            Change::Delete { id, version } => match self.execute(&statements.delete, (*id, *version)).await? {
+                0 => Err(Conflict::Stale(T::ENTITY, *id).into()),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Judges a change without making it: the id or the version, then the unique keys in their order.
+    pub(super) async fn judge<T: Record>(&mut self, change: &Change<T>) -> Applied {
+        let statements = Statements::of::<T>()?;
+        let row = match change {
+            Change::Insert(row) => {
+                if self.exists(&statements.same_id, (row.key(),)).await? {
+                    return Err(Conflict::Exists(Unique::Id(T::ENTITY)).into());
+                }
+                row
+            }
+            Change::Update(row) => {
+                if !self.exists(&statements.version, (row.key(), row.version().checked_sub(1))).await? {
+                    return Err(Conflict::Stale(T::ENTITY, row.key()).into());
+                }
+                row
+            }
+            Change::Delete { id, version } => {
+                let there = self.exists(&statements.version, (*id, *version)).await?;
+                return if there { Ok(()) } else { Err(Conflict::Stale(T::ENTITY, *id).into()) };
+            }
+        };
+        let values = row_of(row);
+        for (unique, sql) in &statements.clash {
+            let mut arguments = PgArguments::default();
+            bind(&mut arguments, &T::TABLE.kinds(), &std::iter::once(&values))?;
+            if !self.session.rows(sql.as_str(), arguments).await?.is_empty() {
+                return Err(Conflict::Exists(*unique).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// True when the row is there at this version.
+    pub(super) async fn has_version<T: Record>(&mut self, id: Uuid, version: i64) -> Result<bool, Failure> {
+        self.exists(&Statements::of::<T>()?.version, (id, version)).await
+    }
+
+    /// Adds variants and changes those that are there.
+    pub(super) async fn put_variants(&mut self, rows: Vec<Row>) -> Applied {
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let table = &catalog::VARIANTS;
+            let arrays: Vec<_> =
+                (1..).zip(table.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array())).collect();
+            format!(
+                "INSERT INTO variants ({names}) SELECT {} FROM unnest({}) AS new ({names})
+                ON CONFLICT (id) DO UPDATE SET {}",
+                table.stored(),
+                arrays.join(", "),
+                table.assignments("excluded"),
+                names = table.names("")
+            )
+        });
+        let mut arguments = PgArguments::default();
+        bind(&mut arguments, &catalog::VARIANTS.kinds(), &rows.iter())?;
+        self.session.execute(SQL.as_str(), arguments).await?;
+        Ok(())
+    }
+
+    async fn require(&mut self, require: &Require) -> Applied {
+        let (holds, conflict) = match *require {
+            Require::Version(entity, id, version) => {
+                (self.is_at(entity, id, version).await?, Conflict::Stale(entity, id))
+            }
+            Require::LiveSession(session, user) => {
+                let live = "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id
+                    WHERE sessions.id = $1 AND users.id = $2 AND sessions.revoked_at IS NULL AND users.is_active
+                        AND sessions.epoch = users.session_epoch";
+                (self.exists(live, (session.0, user.0)).await?, Conflict::Revoked(session))
+            }
+            Require::Untracked(variant, location) => {
+                let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2 AND NOT tracked";
+                let holds = self.exists(untracked, (variant.0, location.0)).await?;
+                (holds, Conflict::Stock(variant, Some(location)))
+            }
+        };
+        if holds { Ok(()) } else { Err(conflict.into()) }
+    }
+
+    async fn is_at(&mut self, entity: Entity, id: Uuid, version: i64) -> Result<bool, Failure> {
+        match lock::table_of(entity).and_then(|table| STATEMENTS.get(table.name)) {
+            Some(statements) => self.exists(&statements.version, (id, version)).await,
+            None if entity == Entity::CategoryTree => {
+                self.exists("SELECT 1 FROM category_tree WHERE one AND version = $1", (version,)).await
+            }
+            // An event counts no versions.
+            None => Ok(false),
+        }
+    }
+
+    /// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
+    /// another in two writes. Whoever judges it is the only one to (see [`super::lock`]).
+    async fn judge_whole(&mut self, batch: &Batch) -> Applied {
+        let owner = |write: &Write| match write {
+            Write::Shipping(ShippingWrite::Address(Change::Insert(address) | Change::Update(address))) => {
+                Some(address.user_id)
+            }
+            _ => None,
+        };
+        let owners: std::collections::BTreeSet<_> = batch.writes.iter().filter_map(owner).collect();
+        for user in owners {
+            let two = "SELECT 1 FROM addresses WHERE user_id = $1 AND is_default OFFSET 1";
+            if self.exists(two, (user.0,)).await? {
+                return Err(Conflict::Exists(Unique::DefaultAddress).into());
+            }
+        }
+        if batch.writes.iter().any(|write| matches!(write, Write::Inventory(InventoryWrite::Location(_)))) {
+            let rows = self.session.rows("SELECT 1 FROM locations WHERE is_default LIMIT 2", PgArguments::default());
+            if rows.await?.len() != 1 {
+                return Err(Conflict::Exists(Unique::DefaultLocation).into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! A batch in the host's own transaction.
+
+use std::sync::Arc;
+
+use shop_core::batch::{Batch, Conflict, Entity, Require};
+use shop_core::error::BoxError;
+use shop_core::id::ProductId;
+use shop_core::store::{CommitError, Store as _};
+use shop_store_sql::testing;
+use sqlx::{Connection as _, PgConnection};
+
+use super::world::{batch, connect, database, entries, entry, moment, reserved, run, stock, take};
+
+type Outcome = Result<(), BoxError>;
+
+fn notes(url: &str) -> Vec<String> {
+    testing::texts(url, "SELECT text FROM notes ORDER BY text").unwrap()
+}
+
+#[test]
+fn both_or_none() -> Outcome {
+    run(async {
+        let url = database();
+        let store = connect(&url).await;
+        let levels = stock(&store, 2, 10).await;
+        testing::execute(&url, "CREATE TABLE notes (text text)").unwrap();
+        let order = moment().id();
+        let mut connection = PgConnection::connect(&url).await?;
+
+        // Rolled back, nothing of either is there.
+        let first = batch([take(&levels[0], 2), take(&levels[1], 2), entry(order)]);
+        let mut transaction = connection.begin().await?;
+        sqlx::query("INSERT INTO notes VALUES ('one')").execute(&mut *transaction).await?;
+        store.commit_in(&mut transaction, &first).await?;
+        transaction.rollback().await?;
+        assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (0, 0));
+
+        // A conflict leaves the transaction usable, and nothing of the batch in it: neither of one that is written
+        // set-wise first, nor of one that is not.
+        let product: ProductId = moment().id();
+        let stale = Require::Version(Entity::Product, product.0, 1);
+        let refused = Batch { requires: vec![stale], ..batch([take(&levels[0], 1), entry(order)]) };
+        let too_much = batch([entry(order), take(&levels[0], 1), take(&levels[1], 11)]);
+        let mixed = batch([entry(order), give(&levels[0]), take(&levels[0], 20)]);
+        let mut transaction = connection.begin().await?;
+        sqlx::query("INSERT INTO notes VALUES ('two')").execute(&mut *transaction).await?;
+        let conflict = |level: usize| Conflict::Stock(levels[level].variant_id, Some(levels[level].location_id));
+        for (refused, wanted) in
+            [(&refused, Conflict::Stale(Entity::Product, product.0)), (&too_much, conflict(1)), (&mixed, conflict(0))]
+        {
+            match store.commit_in(&mut transaction, refused).await {
+                Err(CommitError::Conflict(conflict)) => assert_eq!(conflict, wanted),
+                other => panic!("{other:?}"),
+            }
+        }
+        store.commit_in(&mut transaction, &first).await?;
+        // Not before the host commits.
+        assert_eq!(entries(&store, order).await, 0);
+        transaction.commit().await?;
+        assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (2, 1));
+        assert_eq!(notes(&url), ["two"]);
+
+        // It happened: the store itself knows the operation.
+        assert!(matches!(store.commit(Arc::new(first)).await, Err(CommitError::Conflict(Conflict::Exists(_)))));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_batch_outside_of_a_transaction_is_refused() -> Outcome {
+    run(async {
+        let url = database();
+        let store = connect(&url).await;
+        let mut connection = PgConnection::connect(&url).await?;
+        let order = moment().id();
+        assert!(matches!(store.commit_in(&mut connection, &batch([entry(order)])).await, Err(CommitError::Store(_))));
+        assert_eq!(entries(&store, order).await, 0);
+        Ok(())
+    })
+}
+
+fn give(level: &shop_core::inventory::StockLevel) -> shop_core::batch::Write {
+    let (variant_id, location_id) = (level.variant_id, level.location_id);
+    let delta = shop_core::inventory::StockDelta { variant_id, location_id, on_hand: 1, reserved: 0 };
+    shop_core::inventory::InventoryWrite::Delta(delta).into()
+}

@@ -1,0 +1,99 @@
+//! The connection is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use shop_core::batch::{Conflict, Unique};
+use shop_core::store::{CommitError, Store as _, StoreError};
+use shop_store_sql::testing::{Direction, Message, Proxy, Verdict};
+
+use super::world::{batch, commit_all, connect, database, entries, entry, moment, reserved, run, stock, take};
+
+/// Cuts at the first message of this kind.
+fn once(proxy: &Proxy, wanted: impl Fn(&Message<'_>) -> bool + Send + Sync + 'static, verdict: Verdict) {
+    let cut = AtomicBool::new(false);
+    proxy.judge(
+        move |message| {
+            if wanted(message) && !cut.swap(true, Ordering::SeqCst) { verdict } else { Verdict::Pass }
+        },
+    );
+}
+
+#[test]
+fn lost_before_commit_it_is_tried_again() {
+    run(async {
+        let url = database();
+        let proxy = Proxy::start(&url).unwrap();
+        let store = connect(&proxy.url(&url)).await;
+        let levels = stock(&store, 2, 10).await;
+        let order = moment().id();
+        let begins = |message: &Message<'_>| message.sql.is_some_and(|sql| sql.starts_with("BEGIN"));
+        let writes = |message: &Message<'_>| message.kind == 'B';
+        let answers = |message: &Message<'_>| message.direction == Direction::FromServer && message.kind == '2';
+        once(&proxy, begins, Verdict::CutBefore);
+        store.commit(Arc::new(batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]))).await.unwrap();
+        once(&proxy, writes, Verdict::CutBefore);
+        store.commit(Arc::new(batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]))).await.unwrap();
+        once(&proxy, answers, Verdict::CutBefore);
+        store.commit(Arc::new(batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]))).await.unwrap();
+        proxy.pass();
+        assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (3, 3));
+    });
+}
+
+#[test]
+fn lost_during_commit_it_is_unknown_and_happens_once() {
+    run(async {
+        let url = database();
+        let proxy = Proxy::start(&url).unwrap();
+        let store = connect(&proxy.url(&url)).await;
+        let levels = stock(&store, 2, 1_000).await;
+        let order = moment().id();
+        let mut wanted = 0;
+        for (cut, done) in [(Verdict::CutBefore, false), (Verdict::CutAfter, true)] {
+            for at_answer in [false, true] {
+                let one = batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]);
+                once(
+                    &proxy,
+                    move |message| if at_answer { message.is_committed() } else { message.is_commit() },
+                    if at_answer { Verdict::CutBefore } else { cut },
+                );
+                let outcome = store.commit(Arc::new(one.clone())).await;
+                assert!(matches!(outcome, Err(CommitError::OutcomeUnknown(_))), "{outcome:?}");
+                proxy.pass();
+                // The same batch again gives the answer, and happens once.
+                let again = store.commit(Arc::new(one)).await;
+                match again {
+                    Ok(()) => assert!(!at_answer || !done, "it was committed before"),
+                    Err(CommitError::Conflict(Conflict::Exists(Unique::Operation))) => {}
+                    other => panic!("{other:?}"),
+                }
+                wanted += 1;
+                assert_eq!(entries(&store, order).await, wanted);
+            }
+        }
+        assert_eq!(usize::try_from(reserved(&store, &levels[0]).await).unwrap(), wanted);
+    });
+}
+
+#[test]
+fn without_a_database_everybody_hears_so_soon() {
+    run(async {
+        let url = database();
+        let proxy = Proxy::start(&url).unwrap();
+        let store = connect(&proxy.url(&url)).await;
+        let levels = stock(&store, 1, 1_000).await;
+        let order = moment().id();
+        proxy.close();
+        let began = Instant::now();
+        let batches = (0..200).map(|_| batch([take(&levels[0], 1), entry(order)])).collect();
+        for outcome in commit_all(&store, batches).await {
+            assert!(matches!(outcome, Err(CommitError::Store(StoreError::Unavailable(_)))), "{outcome:?}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        proxy.switch_to(&url).unwrap();
+        store.commit(Arc::new(batch([take(&levels[0], 1), entry(order)]))).await.unwrap();
+        assert_eq!(entries(&store, order).await, 1);
+    });
+}

@@ -1,0 +1,159 @@
+//! How many statements each operation takes: round trips, which must not grow unseen.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use shop_core::accounts::{MemoryMailer, RegisterInput, SignInInput, SuperuserInput};
+use shop_core::cart::AddItem;
+use shop_core::id::MethodId;
+use shop_core::idempotency::IdempotencyKey;
+use shop_core::orders::PlaceOrder;
+use shop_core::payments::AmountInput;
+use shop_core::secret::Secret;
+use shop_core::shipping::{AddressInput, ShipmentInput, TrackingInput};
+use shop_core::shop::Tokens;
+use shop_core::{Actor, Shop};
+use shop_store_sql::PostgresStore;
+
+use super::world::{connect, database, run};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Counts the statements of each step.
+struct Counted {
+    store: Arc<PostgresStore>,
+    found: Vec<(&'static str, u64)>,
+}
+
+impl Counted {
+    async fn step<T>(&mut self, name: &'static str, step: impl Future<Output = T>) -> T {
+        let before = self.store.statements();
+        let done = step.await;
+        self.found.push((name, self.store.statements() - before));
+        done
+    }
+}
+
+#[test]
+fn statements_are_counted() {
+    run(async {
+        let store = connect(&database()).await;
+        let mailer = Arc::new(MemoryMailer::new());
+        let shop = Shop::builder(Arc::clone(&store) as _, b"a test's key, which is long enough to be one")
+            .mailer(Arc::clone(&mailer) as _)
+            .open()
+            .await
+            .unwrap();
+        let system = Actor::system();
+        let input = SuperuserInput { email: "sam@example.com".into(), password: Secret::from(PASSWORD).into() };
+        shop.accounts().create_superuser(&system, input).await.unwrap();
+        let product =
+            json!({"name": "Tea", "status": "active", "variants": [{"sku": "TEA", "price": "12.50", "stock": 100}]});
+        let product = serde_json::from_value(product).unwrap();
+        let mut counted = Counted { store: Arc::clone(&store), found: Vec::new() };
+        counted.step("create a product", shop.catalog().create_product(&system, product)).await.unwrap();
+        let other =
+            json!({"name": "Pot", "status": "active", "variants": [{"sku": "POT", "price": "30", "stock": 100}]});
+        shop.catalog().create_product(&system, serde_json::from_value(other).unwrap()).await.unwrap();
+        let zone = serde_json::from_value(json!({"name": "Home", "countries": ["GB"]})).unwrap();
+        let zone = shop.shipping().create_zone(&system, zone).await.unwrap();
+        let method = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "3.50"}});
+        let method = serde_json::from_value(method).unwrap();
+        let method = shop.shipping().create_method(&system, method).await.unwrap();
+
+        let register = RegisterInput {
+            email: "ada@example.com".into(),
+            password: Secret::from(PASSWORD).into(),
+            first_name: "Ada".into(),
+            ..RegisterInput::default()
+        };
+        counted.step("register", shop.accounts().register(register)).await.unwrap();
+        let sign_in = SignInInput {
+            email: "sam@example.com".into(),
+            password: Secret::from(PASSWORD).into(),
+            ..SignInInput::default()
+        };
+        let anonymous = Actor::anonymous();
+        let signed_in = counted.step("sign in", shop.accounts().login(&anonymous, sign_in)).await.unwrap();
+        let tokens = Tokens { access: Some(signed_in.tokens.access.expose()), ..Tokens::default() };
+        let sam = counted.step("identify", shop.identify(tokens)).await.unwrap();
+        counted.step("refresh", async { shop.accounts().refresh(&signed_in.tokens.refresh).await }).await.unwrap();
+
+        let item = |sku: &str| AddItem { sku: sku.into(), ..AddItem::default() };
+        counted.step("begin a cart", shop.carts().add_item(&sam, item("TEA"))).await.unwrap();
+        counted.step("change a cart", shop.carts().add_item(&sam, item("POT"))).await.unwrap();
+        let key = IdempotencyKey::new("order-1", &json!({"order": 1})).unwrap();
+        let place = || place(method.id);
+        let placed = counted.step("place an order", shop.orders().place(&sam, place(), Some(&key))).await.unwrap();
+        counted.step("replay it", shop.orders().place(&sam, place(), Some(&key))).await.unwrap();
+        let order = placed.value.view;
+        counted.step("view an order", shop.orders().view(&sam, order.order.id)).await.unwrap();
+        let payment = order.payments.first().unwrap().id;
+        let all = AmountInput::default();
+        counted
+            .step("capture a payment", async { shop.payments().capture(&sam, payment, all, None).await })
+            .await
+            .unwrap();
+        let parcel = ShipmentInput {
+            order_id: order.order.id.into(),
+            carrier: "Post".into(),
+            tracking_number: "1".into(),
+            ..ShipmentInput::default()
+        };
+        let parcel = counted.step("pack a parcel", shop.shipping().create_shipment(&sam, parcel, None)).await.unwrap();
+        let shipped = TrackingInput { status: "shipped".into(), ..TrackingInput::default() };
+        let parcel = parcel.value.id;
+        counted
+            .step("ship it", async { shop.shipping().track_shipment(&sam, parcel, shipped, None).await })
+            .await
+            .unwrap();
+
+        // A guest: no session.
+        let cart = shop.carts().create(&anonymous).await.unwrap();
+        let guest = shop.identify(Tokens { cart: cart.token.as_ref().map(Secret::expose), ..Tokens::default() });
+        let guest = guest.await.unwrap();
+        shop.carts().add_item(&guest, item("TEA")).await.unwrap();
+        counted.step("change a guest's cart", shop.carts().add_item(&guest, item("POT"))).await.unwrap();
+        let with_mail = PlaceOrder { email: "guest@example.com".into(), ..place() };
+        counted.step("place a guest's order", shop.orders().place(&guest, with_mail, None)).await.unwrap();
+
+        // A commit takes 3 or 4 of them (BEGIN, locks, writes, COMMIT), but for what staff do seldom; the others are reads.
+        let wanted = [
+            ("create a product", 8),
+            ("register", 4),
+            ("sign in", 5),
+            ("identify", 1),
+            ("refresh", 5),
+            ("begin a cart", 8),
+            ("change a cart", 8),
+            ("place an order", 10),
+            ("replay it", 1),
+            ("view an order", 3),
+            ("capture a payment", 9),
+            ("pack a parcel", 8),
+            ("ship it", 9),
+            ("change a guest's cart", 7),
+            ("place a guest's order", 8),
+        ];
+        assert_eq!(counted.found, wanted);
+        assert_eq!(shop.check().await.unwrap().len(), 0);
+    });
+}
+
+fn place(method: MethodId) -> PlaceOrder {
+    PlaceOrder {
+        shipping_address: AddressInput {
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            line1: "12 St James's Square".into(),
+            city: "London".into(),
+            postal_code: "SW1Y 4JH".into(),
+            country: "GB".into(),
+            ..AddressInput::default()
+        }
+        .into(),
+        shipping_method_id: method.into(),
+        payment_gateway: "manual".into(),
+        ..PlaceOrder::default()
+    }
+}
