@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::coalesce::Loader;
 use super::error::store_error;
-use super::paging::{Key, List, Query, Value};
+use super::paging::{Key, List, Query, ROW_BY_ROW, Value};
 use super::pool::Pool;
 use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
 
@@ -205,7 +205,7 @@ fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
     query.filter("products.status = ?", filter.status.map(Word::word));
     query.filter(
         "products.category_id IN (WITH RECURSIVE below (id) AS (
-            SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+            SELECT ?::uuid UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
         ) SELECT id FROM below)",
         filter.category.map(Uuid::from),
     );
@@ -216,7 +216,7 @@ fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
         query.is(&format!(
             "{not}EXISTS (SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
                 WHERE variants.product_id = products.id AND NOT variants.archived AND (NOT stock_levels.tracked
-                    OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved))"
+                    OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved){ROW_BY_ROW})"
         ));
     }
     query

@@ -22,6 +22,8 @@ mod orders;
 mod outbox;
 mod paging;
 mod payments;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod read;
 mod rows;

@@ -18,6 +18,10 @@ use super::error::store_error;
 use super::pool::Pool;
 use super::rows::{Columns, Values, at, is_storable};
 
+/// The end of a subquery that is to be asked row by row, as a page needs it that ends after a few: otherwise Postgres joins
+/// the whole tables first. A count, which needs all, leaves it out.
+pub(crate) const ROW_BY_ROW: &str = " OFFSET 0";
+
 /// A value that is bound.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
@@ -215,7 +219,11 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         }
         let order: Vec<_> =
             order.iter().map(|(key, descending)| format!("{key}{}", if *descending { " DESC" } else { "" })).collect();
-        let end = query.bind("LIMIT ? OFFSET ?", [Value::Number(limit), Value::Number(skipped)]);
+        // Spelled out: of a number that comes later Postgres knows only that it could be large, and sorts the whole table.
+        let mut end = format!("LIMIT {limit}");
+        if skipped > 0 {
+            end.push_str(&query.bind(" OFFSET ?", [Value::Number(skipped)]));
+        }
         let (columns, order) = (&self.columns, order.join(", "));
         let sql = format!("SELECT {columns} FROM {}{} ORDER BY {order} {end}", query.from, query.filter);
         let arguments = query.arguments().map_err(store_error)?;
@@ -226,7 +234,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
 }
 
 async fn count(pool: &Arc<Pool>, query: &Query) -> StoreResult<i64> {
-    let sql = format!("SELECT count(*) FROM {}{}", query.from, query.filter);
+    let sql = format!("SELECT count(*) FROM {}{}", query.from, query.filter).replace(ROW_BY_ROW, "");
     let rows = pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
     rows.first().map_or(Ok(0), |row| Columns::new(row).take()).map_err(store_error)
 }

@@ -67,6 +67,9 @@ impl<'c> Session<'c> {
     /// The rows of a statement: one round trip, two the first time on a connection.
     pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         self.counter.statements.fetch_add(1, Ordering::Relaxed);
+        let sql = sql.into_sql_str();
+        #[cfg(test)]
+        super::plans::note(sql.as_str());
         let query = sqlx::query_with(sql, arguments).persistent(self.counter.persistent);
         query.fetch_all(&mut *self.connection).await
     }

@@ -1,0 +1,367 @@
+//! Reads the plan of every read, over tables of some thousand rows, so that none reads a whole table that grows.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use shop_core::accounts::{AccountsRepository as _, UserFilter, UserSort};
+use shop_core::cart::CartRepository as _;
+use shop_core::catalog::{CatalogRepository as _, CategorySort, ProductFilter, ProductSort, ProductStatus};
+use shop_core::clock::Timestamp;
+use shop_core::idempotency::AnswerKey;
+use shop_core::inventory::{
+    InventoryRepository as _, InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort,
+};
+use shop_core::money::Amount;
+use shop_core::orders::{FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, OrdersRepository as _, PaymentStatus};
+use shop_core::outbox::OutboxRepository as _;
+use shop_core::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
+use shop_core::payments::{PaymentFilter, PaymentSort, PaymentState, PaymentsRepository as _};
+use shop_core::shipping::{ShipmentFilter, ShipmentStatus, ShippingRepository as _, ShippingSort};
+use sqlx_core::sql_str::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::rows::Values;
+use super::{Options, PostgresStore};
+use crate::testing::Cluster;
+
+static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Remembers a statement.
+pub(crate) fn note(sql: &str) {
+    let mut statements = STATEMENTS.lock().unwrap();
+    if !statements.contains(sql) {
+        statements.insert(sql.to_owned());
+    }
+}
+
+/// Tables with a bounded number of rows.
+const SMALL: &[&str] = &["category_tree", "categories", "zones", "methods", "locations", "shop_migrations"];
+
+/// Indexes of a few rows among many: reading one whole is right.
+const PARTIAL: &[&str] = &["users_staff", "reservations_live"];
+
+/// A count by these looks at every row: each of their few values is that of many.
+const LOOSE: &[&str] = &[
+    "users.is_active = $",
+    "NOT users.is_staff",
+    "strpos(users.search_text, $",
+    "EXISTS (SELECT 1 FROM variants",
+    "products.price >= $",
+    "products.category_id IN (WITH",
+    "status = $",
+    ".state = $",
+    ".gateway = $",
+    ".location_id = $",
+    "stock_levels.tracked\n",
+];
+
+/// Some thousand rows in each table that grows, as a shop would have them after a while.
+const ROWS: &str = "
+    INSERT INTO zones SELECT gen_random_uuid(), 'zone', '[]', now(), 1 FROM generate_series(1, 5);
+    INSERT INTO methods SELECT gen_random_uuid(), 'method', id, NULL, 'USD', '{}', NULL, NULL, NULL, true, now(), 1 FROM zones;
+    INSERT INTO locations SELECT gen_random_uuid(), 'l', 'l' || n, NULL, n, n = 1, now(), 1 FROM generate_series(1, 3) AS n;
+    INSERT INTO categories SELECT gen_random_uuid(), 'c' || n, 'c', '', NULL, n, now(), now(), 1, 'c'
+        FROM generate_series(1, 50) AS n;
+    INSERT INTO users SELECT gen_random_uuid(), 'e', 'e' || n, NULL, 'u' || n, '', '', '', '', true, n % 9 <> 0, n % 500 = 0,
+        false, 1, now() - make_interval(secs => n), NULL, 1, 'e' || n FROM generate_series(1, 5000) AS n;
+    INSERT INTO sessions SELECT gen_random_uuid(), id, decode(repeat('00', 32), 'hex'), 1, now(), date_joined, NULL, 1 FROM users;
+    INSERT INTO otps SELECT id, gen_random_uuid(), 3, now(), NULL FROM users;
+    INSERT INTO addresses SELECT gen_random_uuid(), id, '{}', true, date_joined, now(), 1 FROM users;
+    INSERT INTO carts SELECT gen_random_uuid(), id, 'USD', 'open', '[]', now(), now(), 1 FROM users;
+    INSERT INTO products SELECT gen_random_uuid(), 'p' || n, 'p', repeat('text ', 50),
+        (ARRAY['active', 'draft', 'archived'])[1 + n % 3], (SELECT id FROM categories WHERE position = 1 + n % 50), 'USD',
+        '[]', '[]', '{}', now() - make_interval(secs => n), now(), 1, 'p' || n, n,
+        ('w' || n || ':1A v' || n % 500 || ':3C')::tsvector FROM generate_series(1, 5000) AS n;
+    INSERT INTO variants SELECT gen_random_uuid(), id, 1, slug || 's', 1, NULL, '{}', 1, NULL, '', false FROM products;
+    INSERT INTO stock_levels SELECT variants.id, product_id, sku, locations.id, 10, 0, 1, true, false FROM variants, locations;
+    INSERT INTO orders SELECT gen_random_uuid(), 'o' || n, id, customer_id, 'e', 'e' || customer_id, 'USD', 1, 0, 0, 0, 0,
+        n, 0, 0, '{}', '{}', '{}', (ARRAY['placed', 'completed', 'canceled'])[1 + n % 3],
+        (ARRAY['not_paid', 'paid', 'voided', 'refunded'])[1 + n % 4],
+        (ARRAY['unfulfilled', 'fulfilled', 'delivered'])[1 + n % 3], '', now() - make_interval(secs => n), NULL,
+        CASE WHEN n % 100 = 0 THEN now() END, 1 FROM (SELECT *, row_number() OVER () AS n FROM carts) AS carts;
+    INSERT INTO order_items SELECT id, 0, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 's', 'n', '{}',
+        1, 1, 0, 0, 1 FROM orders;
+    INSERT INTO order_history SELECT gen_random_uuid(), id, placed_at, 'placed', 'guest', '' FROM orders;
+    INSERT INTO payments SELECT gen_random_uuid(), id, 'g' || total % 3, 1, 'USD',
+        (ARRAY['pending', 'captured', 'voided'])[1 + total % 3], 0, 0, 0, NULL, NULL, placed_at, placed_at, 1 FROM orders;
+    INSERT INTO refunds SELECT gen_random_uuid(), id, 1, 'pending', '', created_at FROM payments;
+    INSERT INTO shipments SELECT gen_random_uuid(), id, '[]', NULL, 't' || number,
+        (ARRAY['pending', 'shipped', 'delivered'])[1 + total % 3], '[]', placed_at, NULL, NULL, 1 FROM orders;
+    INSERT INTO movements SELECT gen_random_uuid(), variant_id, sku, location_id, 10, 'received', '', gen_random_uuid(),
+        now() - make_interval(secs => row_number() OVER ()) FROM stock_levels;
+    INSERT INTO reservations SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), variant_id, sku, location_id,
+        1, 1, CASE WHEN n % 100 = 0 THEN 'held' ELSE 'consumed' END, now() - make_interval(secs => n), 1
+        FROM (SELECT *, row_number() OVER () AS n FROM stock_levels) AS stock_levels;
+    INSERT INTO events SELECT gen_random_uuid(), 'order.placed', id, '{}', placed_at, total % 100 <> 0 FROM orders;
+    INSERT INTO deliveries SELECT gen_random_uuid(), 'mail', thing, '{}', CASE WHEN relayed THEN 'done' ELSE 'pending' END,
+        1, at, NULL, at, 1 FROM events;
+    INSERT INTO answers SELECT 'user:' || id, 'orders.place', 'k', decode(repeat('00', 32), 'hex'), '', placed_at FROM orders;
+    ANALYZE;";
+
+/// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and beyond one.
+fn requests<K: SortKey>() -> Vec<PageRequest<K>> {
+    let mut orders: Vec<Vec<Sort<K>>> = vec![K::default_order()];
+    for key in K::all() {
+        for descending in [false, true] {
+            orders.push(vec![Sort { key: *key, descending }]);
+        }
+    }
+    if let [first, second, ..] = K::all() {
+        orders.push(vec![Sort { key: *first, descending: true }, Sort { key: *second, descending: false }]);
+    }
+    let value = |sort: &Sort<K>| match sort.key.name() {
+        "name" | "email" | "sku" => SortValue::Text("m".to_owned()),
+        _ => SortValue::Number(0),
+    };
+    let mut requests = Vec::new();
+    for order in orders {
+        let cursor = |backward| {
+            let keys = order.iter().map(value).collect();
+            Position::Cursor(Cursor { keys, id: Uuid::nil(), backward, order: String::new() })
+        };
+        for position in [Position::Number(1), Position::Number(2), Position::Start, cursor(false), cursor(true)] {
+            requests.push(PageRequest { order: order.clone(), size: 20, position });
+        }
+    }
+    requests
+}
+
+async fn read_everything(store: &PostgresStore) {
+    let id = Uuid::from_u128(1);
+    let now = Timestamp::from_timestamp_micros(0).unwrap();
+    store.user(id.into()).await.unwrap();
+    store.user_by_email("a").await.unwrap();
+    store.user_by_username("a").await.unwrap();
+    store.session(id.into()).await.unwrap();
+    store.otp(id.into()).await.unwrap();
+    let yes = Some(true);
+    for filter in [
+        UserFilter::default(),
+        UserFilter { search: Some("a".into()), ..UserFilter::default() },
+        UserFilter { is_active: yes, ..UserFilter::default() },
+        UserFilter { is_staff: yes, ..UserFilter::default() },
+        UserFilter { is_staff: Some(false), ..UserFilter::default() },
+    ] {
+        for page in requests::<UserSort>() {
+            store.list_users(&filter, &page).await.unwrap();
+        }
+    }
+    store.product(id.into()).await.unwrap();
+    store.product_by_slug("a").await.unwrap();
+    store.product_by_sku("a").await.unwrap();
+    store.products(&[id.into()]).await.unwrap();
+    store.products_of_variants(&[id.into()]).await.unwrap();
+    let product = ProductFilter::default;
+    for filter in [
+        product(),
+        ProductFilter { search: vec!["a".into(), "b".into()], ..product() },
+        ProductFilter { category: Some(id.into()), ..product() },
+        ProductFilter { category: Some(id.into()), status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { min_price: Some(Amount(1)), max_price: Some(Amount(2)), ..product() },
+        ProductFilter { in_stock: yes, status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { in_stock: Some(false), ..product() },
+    ] {
+        for page in requests::<ProductSort>() {
+            store.list_products(&filter, &page).await.unwrap();
+        }
+    }
+    store.category(id.into()).await.unwrap();
+    store.category_by_slug("a").await.unwrap();
+    store.category_tree().await.unwrap();
+    for page in requests::<CategorySort>() {
+        store.list_categories(&page).await.unwrap();
+    }
+    store.cart(id.into()).await.unwrap();
+    store.open_cart_of(id.into()).await.unwrap();
+    store.order(id.into()).await.unwrap();
+    store.order_of_cart(id.into()).await.unwrap();
+    store.history(id.into()).await.unwrap();
+    store.overdue_orders(now, 10).await.unwrap();
+    let order = OrderFilter::default;
+    for filter in [
+        order(),
+        OrderFilter { customer_id: Some(id.into()), ..order() },
+        OrderFilter { customer_id: Some(id.into()), status: Some(OrderStatus::Placed), ..order() },
+        OrderFilter { status: Some(OrderStatus::Placed), ..order() },
+        OrderFilter { payment_status: Some(PaymentStatus::Paid), ..order() },
+        OrderFilter { fulfillment_status: Some(FulfillmentStatus::Delivered), ..order() },
+        OrderFilter { email_key: Some("a".into()), ..order() },
+        OrderFilter { placed_after: Some(now), placed_before: Some(now), ..order() },
+        OrderFilter { status: Some(OrderStatus::Placed), placed_after: Some(now), ..order() },
+    ] {
+        for page in requests::<OrderSort>() {
+            store.list_orders(&filter, &page).await.unwrap();
+        }
+    }
+    store.payment(id.into()).await.unwrap();
+    store.payments_of_orders(&[id.into()]).await.unwrap();
+    let payment = PaymentFilter::default;
+    for filter in [
+        payment(),
+        PaymentFilter { order_id: Some(id.into()), ..payment() },
+        PaymentFilter { state: Some(PaymentState::Pending), ..payment() },
+        PaymentFilter { gateway: Some("a".into()), ..payment() },
+    ] {
+        for page in requests::<PaymentSort>() {
+            store.list_payments(&filter, &page).await.unwrap();
+        }
+    }
+    store.address(id.into()).await.unwrap();
+    store.default_address(id.into()).await.unwrap();
+    store.zone(id.into()).await.unwrap();
+    store.tariff().await.unwrap();
+    store.method(id.into()).await.unwrap();
+    store.shipment(id.into()).await.unwrap();
+    store.shipment_by_tracking_number("a").await.unwrap();
+    store.shipments_of_orders(&[id.into()]).await.unwrap();
+    for page in requests::<ShippingSort>() {
+        store.list_addresses(id.into(), &page).await.unwrap();
+        store.list_zones(&page).await.unwrap();
+        store.list_methods(yes, &page).await.unwrap();
+        for filter in [
+            ShipmentFilter::default(),
+            ShipmentFilter { order_id: Some(id.into()), status: None },
+            ShipmentFilter { order_id: None, status: Some(ShipmentStatus::Pending) },
+        ] {
+            store.list_shipments(&filter, &page).await.unwrap();
+        }
+    }
+    store.location(id.into()).await.unwrap();
+    store.locations().await.unwrap();
+    store.stock_of(&[id.into()]).await.unwrap();
+    store.reservations_of(id.into()).await.unwrap();
+    let stock = StockFilter::default;
+    for filter in [
+        stock(),
+        StockFilter { sku: Some("a".into()), ..stock() },
+        StockFilter { variant_id: Some(id.into()), ..stock() },
+        StockFilter { product_id: Some(id.into()), ..stock() },
+        StockFilter { location_id: Some(id.into()), ..stock() },
+        StockFilter { low: true, ..stock() },
+    ] {
+        for page in requests::<StockSort>() {
+            store.list_stock(&filter, &page).await.unwrap();
+        }
+    }
+    let movement = MovementFilter::default;
+    let reservation = ReservationFilter::default;
+    for page in requests::<InventorySort>() {
+        store.list_locations(&page).await.unwrap();
+        for filter in [
+            movement(),
+            MovementFilter { sku: Some("a".into()), ..movement() },
+            MovementFilter { variant_id: Some(id.into()), ..movement() },
+            MovementFilter { location_id: Some(id.into()), ..movement() },
+            MovementFilter { order_id: Some(id.into()), ..movement() },
+        ] {
+            store.list_movements(&filter, &page).await.unwrap();
+        }
+        for filter in [
+            reservation(),
+            ReservationFilter { sku: Some("a".into()), ..reservation() },
+            ReservationFilter { variant_id: Some(id.into()), ..reservation() },
+            ReservationFilter { order_id: Some(id.into()), ..reservation() },
+            ReservationFilter { live: yes, ..reservation() },
+        ] {
+            store.list_reservations(&filter, &page).await.unwrap();
+        }
+    }
+    store.unrelayed_events(10).await.unwrap();
+    store.due_deliveries("mail", now, 10).await.unwrap();
+    store.next_due("mail").await.unwrap();
+    store.delivery(id.into()).await.unwrap();
+    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
+    store.answer(&key).await.unwrap();
+}
+
+/// The nodes of a plan, each after its parent.
+fn nodes<'p>(plan: &'p Value, found: &mut Vec<&'p Value>) {
+    found.push(plan);
+    for child in plan["Plans"].as_array().into_iter().flatten() {
+        nodes(child, found);
+    }
+}
+
+/// The plan that is kept for a prepared statement, whatever its arguments will be.
+async fn plan(store: &PostgresStore, sql: &str) -> Value {
+    let places = (1..).take_while(|place| sql.contains(&format!("${place}"))).count();
+    let nothing = if places == 0 { String::new() } else { format!("({})", vec!["NULL"; places].join(", ")) };
+    let mut lease = store.pool.acquire().await.unwrap();
+    let prepare = format!("SET plan_cache_mode = force_generic_plan; PREPARE looked_at AS {sql}");
+    lease.session().simple(AssertSqlSafe(prepare)).await.unwrap();
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE looked_at {nothing}");
+    let rows = lease.session().rows(AssertSqlSafe(explain), Values::new().finish().unwrap()).await.unwrap();
+    let plan: sqlx_core::types::Json<Value> = sqlx::Row::get(&rows[0], 0);
+    plan.0[0]["Plan"].clone()
+}
+
+/// Sorts more than one reads anyway.
+fn is_large_sort(step: &&Value) -> bool {
+    let sorts = step["Node Type"] == "Sort";
+    sorts && step["Plan Rows"].as_f64().is_some_and(|rows| rows > 100.0)
+}
+
+/// The steps of a plan that read more than they should.
+fn faults(plan: &Value, sql: &str) -> Vec<String> {
+    let mut steps = Vec::new();
+    nodes(plan, &mut steps);
+    let counts = sql.starts_with("SELECT count(*)");
+    let may_look_at_all = counts && (!sql.contains(" WHERE ") || LOOSE.iter().any(|loose| sql.contains(loose)));
+    let sorted = steps.iter().any(is_large_sort);
+    // The walk along a whole index is right for a list, whose page ends it, unless what was found is sorted then.
+    let ends = sql.contains(" LIMIT ") && !sorted;
+    let fault = |step: &&Value| {
+        let kind = step["Node Type"].as_str()?;
+        let table = step["Relation Name"].as_str()?;
+        let whole = match kind {
+            "Seq Scan" => true,
+            "Index Scan" | "Index Only Scan" => {
+                let all_of_it = !PARTIAL.contains(&step["Index Name"].as_str()?);
+                step["Index Cond"].is_null() && !ends && all_of_it
+            }
+            _ => false,
+        };
+        (!SMALL.contains(&table) && whole && !may_look_at_all).then(|| format!("{kind} of {table}"))
+    };
+    steps.iter().filter_map(fault).collect()
+}
+
+/// The lists that everybody reads, in their usual orders. (One order has few of anything: they may be sorted.)
+fn is_usual(sql: &str) -> bool {
+    let Some((_, order)) = sql.rsplit_once("ORDER BY ") else { return false };
+    let newest_first =
+        [".created_at DESC", ".placed_at DESC", ".date_joined DESC"].iter().any(|key| order.contains(key));
+    let one_key = order.matches(", ").count() == 1;
+    let several_filters =
+        [" AND ", "EXISTS", "@@", ".order_id = $", "category_id IN"].iter().any(|text| sql.contains(text));
+    newest_first && one_key && !several_filters && sql.ends_with("LIMIT 20")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_looks_at_a_whole_table_that_grows() {
+    let url = Cluster::shared().unwrap().database().unwrap();
+    let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+    read_everything(&store).await;
+    store.pool.acquire().await.unwrap().session().simple(ROWS).await.unwrap();
+    let mut statements = STATEMENTS.lock().unwrap().clone();
+    statements.retain(|sql| sql.starts_with("SELECT ") && sql.contains(" FROM ") && !sql.contains("pg_catalog"));
+    assert!(statements.len() > 200, "only {} statements", statements.len());
+    let (mut wrong, mut usual) = (Vec::new(), 0);
+    for sql in &statements {
+        let plan = plan(&store, sql).await;
+        let mut faults = faults(&plan, sql);
+        if is_usual(sql) {
+            usual += 1;
+            let mut steps = Vec::new();
+            nodes(&plan, &mut steps);
+            faults.extend(steps.iter().any(is_large_sort).then(|| "the sort of a usual list".to_owned()));
+        }
+        if !faults.is_empty() {
+            wrong.push(format!("{sql}\n  {}\n  {plan:#}", faults.join("\n  ")));
+        }
+    }
+    assert!(usual > 15, "only {usual}");
+    assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong.join("\n"));
+}
