@@ -10,9 +10,9 @@ use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
-use super::coalesce::Loader;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
+use super::read::Loader;
 use super::rows::{Columns, Record, Values, ids};
 
 impl Record for User {

@@ -17,10 +17,10 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::coalesce::Loader;
 use super::error::store_error;
 use super::paging::{Key, List, Query, ROW_BY_ROW, Value};
 use super::pool::Pool;
+use super::read::Loader;
 use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
 
 words! {

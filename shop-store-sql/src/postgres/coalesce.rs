@@ -25,15 +25,18 @@ use super::error::Shared;
 const MAX_KEYS: usize = 256;
 
 type Answers<K, V> = StoreResult<Vec<(K, V)>>;
-type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Answers<K, V>> + Send>> + Send + Sync;
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Gate<G> = dyn Fn() -> Later<StoreResult<G>> + Send + Sync;
+type Load<K, V, G> = dyn Fn(G, Vec<K>) -> Later<Answers<K, V>> + Send + Sync;
 
-/// Loads values by key, many keys at a time. Cheap to clone; all clones share their flights.
-pub(crate) struct Loader<K, V> {
-    shared: Arc<Inner<K, V>>,
+/// Loads values by key, many keys at a time. `G` is what a flight needs before it begins: a connection.
+pub(crate) struct Loader<K, V, G> {
+    shared: Arc<Inner<K, V, G>>,
 }
 
-struct Inner<K, V> {
-    load: Box<Load<K, V>>,
+struct Inner<K, V, G> {
+    gate: Box<Gate<G>>,
+    load: Box<Load<K, V, G>>,
     flights: usize,
     runtime: Handle,
     state: Mutex<State<K, V>>,
@@ -50,26 +53,35 @@ struct Passenger<K, V> {
     answer: oneshot::Sender<Result<Vec<(K, V)>, Shared>>,
 }
 
-impl<K, V> Inner<K, V> {
+impl<K, V, G> Inner<K, V, G> {
     fn state(&self) -> MutexGuard<'_, State<K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K, V> Loader<K, V>
+impl<K, V, G> Loader<K, V, G>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    G: Send + 'static,
 {
-    /// A loader that reads with `load` (which leaves out what is absent, and gets each key once), in at most so many
-    /// `flights` at a time, which are tasks of the runtime.
-    pub(crate) fn new<F>(runtime: Handle, flights: usize, load: impl Fn(Vec<K>) -> F + Send + Sync + 'static) -> Self
+    /// A loader that waits at the `gate` for what a flight needs, and then reads with `load` (which gets each key once, no
+    /// key at all when everybody went away, and leaves out what is absent), in at most so many `flights` at a time, which
+    /// are tasks of the runtime. Whoever comes while a flight waits at the gate comes with it.
+    pub(crate) fn new<A, B>(
+        runtime: Handle,
+        flights: usize,
+        gate: impl Fn() -> A + Send + Sync + 'static,
+        load: impl Fn(G, Vec<K>) -> B + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Future<Output = Answers<K, V>> + Send + 'static,
+        A: Future<Output = StoreResult<G>> + Send + 'static,
+        B: Future<Output = Answers<K, V>> + Send + 'static,
     {
-        let load: Box<Load<K, V>> = Box::new(move |keys| Box::pin(load(keys)));
+        let gate: Box<Gate<G>> = Box::new(move || Box::pin(gate()));
+        let load: Box<Load<K, V, G>> = Box::new(move |gate, keys| Box::pin(load(gate, keys)));
         let state = Mutex::new(State { waiting: VecDeque::new(), flying: 0 });
-        Self { shared: Arc::new(Inner { load, flights: flights.max(1), runtime, state }) }
+        Self { shared: Arc::new(Inner { gate, load, flights: flights.max(1), runtime, state }) }
     }
 
     /// The value of a key.
@@ -104,18 +116,20 @@ where
 }
 
 /// A flight that was counted. When it crashes, whoever waits for the next one gets it.
-struct Flight<K, V>
+struct Flight<K, V, G>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    G: Send + 'static,
 {
-    shared: Arc<Inner<K, V>>,
+    shared: Arc<Inner<K, V, G>>,
 }
 
-impl<K, V> Drop for Flight<K, V>
+impl<K, V, G> Drop for Flight<K, V, G>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    G: Send + 'static,
 {
     fn drop(&mut self) {
         let mut state = self.shared.state();
@@ -129,21 +143,28 @@ where
 }
 
 /// Flies until nobody waits any more.
-async fn fly<K, V>(flight: Flight<K, V>)
+async fn fly<K, V, G>(flight: Flight<K, V, G>)
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    G: Send + 'static,
 {
-    loop {
-        let aboard = boarded(&mut flight.shared.state().waiting);
-        if aboard.is_empty() {
-            return;
+    while !flight.shared.state().waiting.is_empty() {
+        match (flight.shared.gate)().await {
+            Ok(open) => {
+                let aboard = boarded(&mut flight.shared.state().waiting);
+                let mut seen = HashSet::new();
+                let keys = aboard.iter().flat_map(|passenger| &passenger.keys).filter(|key| seen.insert(*key)).cloned();
+                let keys: Vec<K> = keys.collect();
+                let loaded = (flight.shared.load)(open, keys).await;
+                hand_out(aboard, loaded);
+            }
+            // Nobody waits longer for what another waited for in vain.
+            Err(error) => {
+                let everybody = std::mem::take(&mut flight.shared.state().waiting);
+                hand_out(everybody.into(), Err(error));
+            }
         }
-        let mut seen = HashSet::new();
-        let keys = aboard.iter().flat_map(|passenger| &passenger.keys).filter(|key| seen.insert(*key)).cloned();
-        let keys: Vec<K> = keys.collect();
-        let loaded = (flight.shared.load)(keys).await;
-        hand_out(aboard, loaded);
     }
 }
 
@@ -189,7 +210,7 @@ fn hand_out<K: Clone + Eq + Hash, V: Clone>(mut aboard: Vec<Passenger<K, V>>, lo
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use tokio::sync::Semaphore;
 
@@ -201,6 +222,7 @@ mod tests {
         began: Semaphore,
         gate: Semaphore,
         version: AtomicUsize,
+        closed: AtomicBool,
     }
 
     impl Storage {
@@ -210,12 +232,17 @@ mod tests {
                 began: Semaphore::new(0),
                 gate: Semaphore::new(0),
                 version: AtomicUsize::new(0),
+                closed: AtomicBool::new(false),
             })
         }
 
-        fn loader(self: &Arc<Self>, flights: usize) -> Loader<u32, (u32, usize)> {
-            let storage = Arc::clone(self);
-            Loader::new(Handle::current(), flights, move |keys: Vec<u32>| {
+        fn loader(self: &Arc<Self>, flights: usize) -> Loader<u32, (u32, usize), ()> {
+            let (storage, gate) = (Arc::clone(self), Arc::clone(self));
+            let gate = move || {
+                let open = !gate.closed.load(Ordering::SeqCst);
+                async move { if open { Ok(()) } else { Err(StoreError::Unavailable("closed".into())) } }
+            };
+            Loader::new(Handle::current(), flights, gate, move |(), keys: Vec<u32>| {
                 let storage = Arc::clone(&storage);
                 async move {
                     storage.asked.lock().unwrap().push(keys.clone());
@@ -245,7 +272,10 @@ mod tests {
     }
 
     /// Asks in a task, and answers when the question is in the queue (or in a flight).
-    fn ask(loader: &Loader<u32, (u32, usize)>, keys: &[u32]) -> tokio::task::JoinHandle<Answers<u32, (u32, usize)>> {
+    fn ask(
+        loader: &Loader<u32, (u32, usize), ()>,
+        keys: &[u32],
+    ) -> tokio::task::JoinHandle<Answers<u32, (u32, usize)>> {
         let answer = loader.board(keys.to_vec());
         tokio::spawn(
             async move { answer.await.map_err(|gone| StoreError::Unavailable(gone.into()))?.map_err(Into::into) },
@@ -328,6 +358,20 @@ mod tests {
         }
         storage.let_one_end();
         assert_eq!(loader.one(2).await.unwrap(), Some((20, 0)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_at_a_closed_gate_is_told() {
+        let storage = Storage::new();
+        let loader = storage.loader(1);
+        storage.closed.store(true, Ordering::SeqCst);
+        let unlucky = [ask(&loader, &[1]), ask(&loader, &[2])];
+        for answer in unlucky {
+            assert!(matches!(answer.await.unwrap(), Err(StoreError::Unavailable(_))));
+        }
+        storage.closed.store(false, Ordering::SeqCst);
+        storage.let_one_end();
+        assert_eq!(loader.one(1).await.unwrap(), Some((10, 0)));
     }
 
     #[tokio::test]

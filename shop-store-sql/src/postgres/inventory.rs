@@ -16,9 +16,9 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::coalesce::Loader;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
+use super::read::Loader;
 use super::rows::{Columns, Record, Values, ids, words};
 
 words! {

@@ -195,3 +195,120 @@ async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::Options;
+    use crate::testing::{Cluster, execute, texts};
+
+    const TWO: &[Migration] = &[
+        Migration { name: "0001_one", sql: "CREATE TABLE one (a bigint CONSTRAINT one_a UNIQUE);" },
+        Migration { name: "0002_two", sql: "CREATE TABLE two (b bigint);\nCREATE INDEX two_b ON two (b);" },
+    ];
+
+    fn database() -> String {
+        Cluster::shared().unwrap().database().unwrap()
+    }
+
+    async fn run(url: &str, migrations: &[Migration]) -> Result<(), OpenError> {
+        let pool = Arc::new(Pool::new(Options::parse(url).unwrap(), tokio::runtime::Handle::current()));
+        let mut lease = pool.acquire().await.unwrap();
+        steps(&mut lease, migrations).await.map_err(|stop| match stop {
+            Stop::Open(error) => error,
+            Stop::Sql(error) => OpenError::Postgres(error),
+        })
+    }
+
+    #[tokio::test]
+    async fn steps_are_applied_once_and_in_order() {
+        let url = database();
+        for migrations in [&TWO[..1], TWO, TWO] {
+            run(&url, migrations).await.unwrap();
+        }
+        let names = texts(&url, "SELECT name FROM shop_migrations ORDER BY version").unwrap();
+        assert_eq!(names, ["0001_one", "0002_two"]);
+    }
+
+    #[tokio::test]
+    async fn a_failing_step_leaves_nothing() {
+        let url = database();
+        let broken = [Migration { name: "0001_one", sql: "CREATE TABLE one (a bigint); CREATE TABLE;" }];
+        assert!(matches!(run(&url, &broken).await, Err(OpenError::Postgres(_))));
+        run(&url, TWO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused() {
+        let url = database();
+        run(&url, TWO).await.unwrap();
+        let error = run(&url, &TWO[..1]).await.unwrap_err();
+        assert!(matches!(error, OpenError::Newer { found: 2, known: 1 }), "{error}");
+        assert!(error.to_string().contains("use a newer release"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_changed_step_is_refused() {
+        let url = database();
+        run(&url, TWO).await.unwrap();
+        execute(&url, "UPDATE shop_migrations SET checksum = '' WHERE version = 1").unwrap();
+        assert!(matches!(run(&url, TWO).await, Err(OpenError::Tampered(_))));
+    }
+
+    #[tokio::test]
+    async fn a_changed_schema_is_refused_and_additions_are_not() {
+        let url = database();
+        run(&url, TWO).await.unwrap();
+        execute(&url, "CREATE TABLE mine (a bigint); CREATE INDEX mine_too ON one (a)").unwrap();
+        run(&url, TWO).await.unwrap();
+        execute(&url, "DROP INDEX two_b").unwrap();
+        assert_eq!(
+            run(&url, TWO).await.unwrap_err().to_string(),
+            OpenError::Tampered("two_b is missing".into()).to_string()
+        );
+        execute(&url, "CREATE INDEX two_b ON two (b); ALTER TABLE one DROP CONSTRAINT one_a").unwrap();
+        assert_eq!(
+            run(&url, TWO).await.unwrap_err().to_string(),
+            OpenError::Tampered("one_a is missing".into()).to_string()
+        );
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_tables_are_not_touched() {
+        let url = database();
+        execute(&url, "CREATE TABLE two (theirs text)").unwrap();
+        run(&url, &TWO[..1]).await.unwrap();
+        // The second step comes upon it.
+        assert!(matches!(run(&url, TWO).await, Err(OpenError::Postgres(_))));
+        let url = database();
+        execute(&url, "CREATE TABLE one (theirs text)").unwrap();
+        let error = run(&url, TWO).await.unwrap_err();
+        assert!(matches!(&error, OpenError::NotAShop(name) if name == "one"), "{error}");
+        assert_eq!(
+            texts(&url, "SELECT count(*)::text FROM information_schema.tables WHERE table_schema = 'public'").unwrap(),
+            ["1"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_database_of_another_encoding_is_refused() {
+        let cluster = Cluster::shared().unwrap();
+        let sql = "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0";
+        execute(cluster.admin_url(), sql).unwrap();
+        let error = run(&cluster.url_of("latin"), TWO).await.unwrap_err();
+        assert!(matches!(&error, OpenError::Encoding(encoding) if encoding == "LATIN1"), "{error}");
+        execute(cluster.admin_url(), "DROP DATABASE latin").unwrap();
+    }
+
+    #[tokio::test]
+    async fn many_may_start_at_once() {
+        for _ in 0..5 {
+            let url = database();
+            for start in join_all((0..4).map(|_| run(&url, TWO))).await {
+                start.unwrap();
+            }
+        }
+    }
+}

@@ -53,7 +53,7 @@ impl Options {
         Self {
             connect,
             max_connections: 16,
-            acquire_timeout: Duration::from_secs(2),
+            acquire_timeout: Duration::from_millis(1500),
             statement_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(10),
@@ -72,7 +72,7 @@ impl Options {
         self
     }
 
-    /// How long a call waits for a connection (2 seconds unless said otherwise); then it is answered with
+    /// How long a read or a group of commits waits for a connection (1.5 seconds unless said otherwise); then it is answered with
     /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {

@@ -11,8 +11,8 @@ use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
-use super::coalesce::Loader;
 use super::pool::Pool;
+use super::read::Loader;
 use super::rows::{Columns, Record, Values, at, is_storable, records, words};
 
 words! {

@@ -64,6 +64,12 @@ impl<'c> Session<'c> {
         Self { connection, counter }
     }
 
+    /// The connection itself, where nothing is counted.
+    #[cfg(test)]
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        self.connection
+    }
+
     /// The rows of a statement: one round trip, two the first time on a connection.
     pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         self.counter.statements.fetch_add(1, Ordering::Relaxed);
@@ -230,12 +236,22 @@ impl Pool {
         self.runtime.spawn(work).await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.into())))
     }
 
-    /// Runs one reading statement in this task, which must not be dropped before its end. Again, when the connection was
-    /// lost, within the options' patience.
-    pub(crate) async fn read_here(self: &Arc<Self>, sql: SqlStr, arguments: PgArguments) -> StoreResult<Vec<PgRow>> {
+    /// Runs one reading statement in this task, which must not be dropped before its end.
+    async fn read_here(self: &Arc<Self>, sql: SqlStr, arguments: PgArguments) -> StoreResult<Vec<PgRow>> {
+        let lease = self.acquire().await.map_err(store_error)?;
+        self.read_with(lease, sql, arguments).await
+    }
+
+    /// As `read_here`, on a connection that is at hand. Again on another one, when it was lost, within the options'
+    /// patience.
+    pub(crate) async fn read_with(
+        self: &Arc<Self>,
+        mut lease: Lease,
+        sql: SqlStr,
+        arguments: PgArguments,
+    ) -> StoreResult<Vec<PgRow>> {
         let deadline = Instant::now() + self.options.patience();
         loop {
-            let mut lease = self.acquire().await.map_err(store_error)?;
             let error = match self.read_on(&mut lease, sql.clone(), arguments.clone()).await {
                 Ok(rows) => {
                     lease.release();
@@ -243,13 +259,14 @@ impl Pool {
                 }
                 Err(error) => error,
             };
+            let again = Instant::now() < deadline;
             match trouble(&error) {
-                Trouble::Lost if Instant::now() < deadline => lease.discard(),
+                Trouble::Lost if again => lease.discard(),
+                Trouble::Clash if again => lease.release(),
                 Trouble::Lost => {
                     lease.discard();
                     return Err(store_error(error));
                 }
-                Trouble::Clash if Instant::now() < deadline => lease.release(),
                 Trouble::Clash | Trouble::Fault => {
                     lease.release();
                     return Err(store_error(error));
@@ -257,6 +274,7 @@ impl Pool {
                 // Perhaps given up on this side: an answer may still come on it.
                 Trouble::Busy => return Err(store_error(error)),
             }
+            lease = self.acquire().await.map_err(store_error)?;
         }
     }
 

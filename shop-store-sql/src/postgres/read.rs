@@ -10,15 +10,18 @@ use sqlx::postgres::PgRow;
 use sqlx_core::error::Error;
 use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _};
 
-use super::coalesce::Loader;
+use super::coalesce;
 use super::error::store_error;
-use super::pool::Pool;
+use super::pool::{Lease, Pool};
 use super::rows::{Columns, Record, Values, is_storable, records, select};
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
 
 /// How many statements of one kind are under way at a time: the second one keeps a caller from waiting for most of a
 /// flight that has just begun; with more, the flights would be emptier and cost more together.
 const FLIGHTS: usize = 2;
+
+/// Loads by key, each flight on a connection of its own.
+pub(crate) type Loader<K, V> = coalesce::Loader<K, V, Lease>;
 
 /// The reads that share flights.
 pub(crate) struct Loaders {
@@ -68,10 +71,19 @@ impl Pool {
         V: Clone + Send + Sync + 'static,
     {
         let (pool, sql) = (Arc::clone(self), AssertSqlSafe(sql).into_sql_str());
-        Loader::new(self.runtime().clone(), FLIGHTS, move |keys: Vec<K>| {
+        let connections = Arc::clone(self);
+        let gate = move || {
+            let connections = Arc::clone(&connections);
+            async move { connections.acquire().await.map_err(store_error) }
+        };
+        coalesce::Loader::new(self.runtime().clone(), FLIGHTS, gate, move |lease: Lease, keys: Vec<K>| {
             let (pool, sql) = (Arc::clone(&pool), sql.clone());
             async move {
-                let rows = pool.read_here(sql, bind(&keys).finish().map_err(store_error)?).await?;
+                if keys.is_empty() {
+                    lease.release();
+                    return Ok(Vec::new());
+                }
+                let rows = pool.read_with(lease, sql, bind(&keys).finish().map_err(store_error)?).await?;
                 read(&rows, &keys).map_err(store_error)
             }
         })

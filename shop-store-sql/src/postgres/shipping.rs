@@ -15,10 +15,10 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::coalesce::Loader;
 use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
+use super::read::Loader;
 use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
 
 words! {

@@ -1,0 +1,195 @@
+//! How reads reach the database: how many statements they take, and what harms none of them. What they answer is the
+//! conformance suite's.
+
+#![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use shop_core::accounts::{AccountsRepository as _, UserFilter};
+use shop_core::cart::CartRepository as _;
+use shop_core::catalog::{CatalogRepository as _, ProductFilter};
+use shop_core::clock::Timestamp;
+use shop_core::id::{OrderId, ProductId, VariantId};
+use shop_core::idempotency::AnswerKey;
+use shop_core::inventory::{InventoryRepository as _, StockFilter};
+use shop_core::orders::{OrderFilter, OrdersRepository as _};
+use shop_core::outbox::OutboxRepository as _;
+use shop_core::page::{PageRequest, Position};
+use shop_core::payments::PaymentsRepository as _;
+use shop_core::shipping::ShippingRepository as _;
+use shop_core::store::{Store as _, StoreError};
+use shop_store_sql::testing::{Cluster, execute, wait_until};
+use shop_store_sql::{Options, PostgresStore};
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+fn database() -> String {
+    Cluster::shared().unwrap().database().unwrap()
+}
+
+async fn connect(options: Options) -> Arc<PostgresStore> {
+    Arc::new(PostgresStore::connect(options).await.unwrap())
+}
+
+fn options() -> Options {
+    Options::parse(&database()).unwrap()
+}
+
+/// Somebody in whose transaction nobody can read a person.
+async fn lock_users(url: &str) -> sqlx::PgConnection {
+    let mut holder = sqlx::PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE users").execute(&mut holder).await.unwrap();
+    holder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_is_one_statement() {
+    let store = connect(options()).await;
+    let id = Uuid::from_u128(1);
+    let now = Timestamp::from_timestamp_micros(0).unwrap();
+    let orders = [OrderId(id), OrderId(Uuid::from_u128(2))];
+    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
+    let mut found = Vec::new();
+    macro_rules! count {
+        ($($read:ident($($argument:expr),*)),+ $(,)?) => {$(
+            let before = store.statements();
+            store.$read($($argument),*).await.unwrap();
+            found.push((stringify!($read), store.statements() - before));
+        )+};
+    }
+    count! {
+        user(id.into()), user_by_email("a"), user_by_username("a"), session(id.into()), otp(id.into()),
+        product(id.into()), product_by_slug("a"), product_by_sku("a"), products(&[ProductId(id), ProductId(now_id())]),
+        products_of_variants(&[VariantId(id), VariantId(now_id())]), category(id.into()), category_by_slug("a"),
+        category_tree(), cart(id.into()), open_cart_of(id.into()), order(id.into()), order_of_cart(id.into()),
+        history(id.into()), overdue_orders(now, 10), payment(id.into()), payments_of_orders(&orders), address(id.into()),
+        default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),
+        shipment_by_tracking_number("a"), shipments_of_orders(&orders), location(id.into()), locations(),
+        stock_of(&[VariantId(id), VariantId(now_id())]), reservations_of(id.into()), unrelayed_events(10),
+        due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), answer(&key), ping(),
+        // Nobody has such a list: what it has is counted by its one page.
+        list_users(&UserFilter::default(), &PageRequest::default()),
+        list_products(&ProductFilter::default(), &PageRequest { position: Position::Start, ..PageRequest::default() }),
+    }
+    let more: Vec<_> = found.iter().filter(|(_, statements)| *statements != 1).collect();
+    assert!(found.len() > 40 && more.is_empty(), "{more:?}");
+
+    // A page by number that is full, or beyond the end, takes a second statement to count.
+    let before = store.statements();
+    let page = PageRequest { position: Position::Number(2), ..PageRequest::default() };
+    store.list_orders(&OrderFilter::default(), &page).await.unwrap();
+    assert_eq!(store.statements() - before, 2);
+    // Nothing is asked for, or nothing can be there: nothing is sent.
+    let before = store.statements();
+    assert_eq!(store.products(&[]).await.unwrap(), []);
+    assert_eq!(store.product_by_slug("a\0b").await.unwrap(), None);
+    assert_eq!(store.answer(&AnswerKey { key: "\0".into(), ..key }).await.unwrap(), None);
+    assert_eq!(store.statements(), before);
+}
+
+fn now_id() -> Uuid {
+    Uuid::from_u128(77)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_row_can_hold_is_not_found() {
+    let store = connect(options()).await;
+    let filter = StockFilter { sku: Some("a\0".into()), ..StockFilter::default() };
+    assert_eq!(store.list_stock(&filter, &PageRequest::default()).await.unwrap().total, Some(0));
+    let filter = OrderFilter { placed_after: Some(Timestamp::MIN_UTC), ..OrderFilter::default() };
+    assert_eq!(store.list_orders(&filter, &PageRequest::default()).await.unwrap().total, Some(0));
+    let filter = ProductFilter { search: vec!["'".into(), ":*".into(), "\\".into()], ..ProductFilter::default() };
+    assert_eq!(store.list_products(&filter, &PageRequest::default()).await.unwrap().total, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_shares_statements() {
+    let store = connect(options()).await;
+    let before = store.statements();
+    let reads = (0..400).map(|number| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.product(ProductId(Uuid::from_u128(number % 100))).await })
+    });
+    for read in join_all(reads).await {
+        assert_eq!(read.unwrap().unwrap(), None);
+    }
+    let statements = store.statements() - before;
+    assert!(statements < 200, "{statements} statements for 400 reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_pool_is_told_in_time_and_recovers() {
+    let url = database();
+    let options = Options::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
+    let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
+    // Two reads hold both connections, and wait for somebody who locked the table.
+    let mut holder = lock_users(&url).await;
+    let stuck: Vec<_> = (0..2)
+        .map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.user(Uuid::from_u128(number).into()).await })
+        })
+        .collect();
+    wait_until(
+        &url,
+        "SELECT (count(*) = 2)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    )
+    .unwrap();
+    let began = Instant::now();
+    let read = store.product(ProductId(now_id())).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    let read = store.location(now_id().into()).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    for read in stuck {
+        assert_eq!(read.await.unwrap().unwrap(), None);
+    }
+    assert_eq!(store.product(ProductId(now_id())).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_statement_is_cancelled() {
+    let url = database();
+    let store = connect(Options::parse(&url).unwrap().statement_timeout(Duration::from_millis(200))).await;
+    let mut holder = lock_users(&url).await;
+    let read = store.user(now_id().into()).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    assert_eq!(store.user(now_id().into()).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_connections_are_replaced_unseen() {
+    let url = database();
+    let store = connect(Options::parse(&url).unwrap()).await;
+    join_all((0..8).map(|number| store.user(Uuid::from_u128(number).into()))).await;
+    let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    execute(&url, kill).unwrap();
+    for read in join_all((0..8).map(|number| store.user(Uuid::from_u128(number).into()))).await {
+        assert_eq!(read.unwrap(), None);
+    }
+    assert_eq!(store.product(ProductId(now_id())).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_refuses_at_once() {
+    let store = connect(options()).await;
+    store.ping().await.unwrap();
+    store.close().await;
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.product(ProductId(now_id())).await, Err(StoreError::Unavailable(_))));
+    store.close().await;
+}
+
+/// Callers may run on any executor: the statements run in the runtime of the store.
+#[test]
+fn callers_need_no_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let store = runtime.block_on(connect(options()));
+    assert_eq!(shop_core::conformance::block_on(store.product(ProductId(now_id()))).unwrap(), None);
+    assert_eq!(shop_core::conformance::block_on(store.user(now_id().into())).unwrap(), None);
+}
