@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::Certificate;
 
 use super::variables::Variables;
 use super::{ConfigError, Result, Secret};
@@ -36,6 +37,8 @@ pub struct Smtp {
     pub port: u16,
     /// How the connection is protected.
     pub tls: Tls,
+    /// Certificates (PEM) of authorities of one's own that may vouch for it beside the public ones.
+    pub authorities: Option<String>,
     /// Who signs in there, if anybody.
     pub user: Option<String>,
     /// With which password.
@@ -99,9 +102,20 @@ impl Smtp {
             host: host.unwrap_or(default_host).to_owned(),
             port: port.unwrap_or(if start_tls { 587 } else { 25 }),
             tls,
+            authorities: variables.text("EMAIL_CA_FILE").map(authorities).transpose()?,
             user: user.map(str::to_owned),
             password: Secret::new(variables.text("EMAIL_HOST_PASSWORD").unwrap_or_default()),
         })
+    }
+}
+
+/// Read at the start, so that a wrong file stops it instead of every mail.
+fn authorities(file: &str) -> Result<String> {
+    let wrong = |why: &str| ConfigError::new("EMAIL_CA_FILE", format!("{file} {why}"));
+    let pem = std::fs::read_to_string(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    match Certificate::from_pem(pem.as_bytes()) {
+        Ok(_) if pem.contains("BEGIN CERTIFICATE") => Ok(pem),
+        _ => Err(wrong("holds no certificates in PEM format")),
     }
 }
 

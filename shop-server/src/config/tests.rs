@@ -98,6 +98,10 @@ fn mail_follows_the_seed_and_django() {
     assert!(refused(&[("EMAIL_BACKEND", "file")]).starts_with("EMAIL_FILE_PATH: "));
     assert!(refused(&[("EMAIL_BACKEND", "pigeon")]).starts_with("EMAIL_BACKEND: "));
     assert!(refused(&[("EMAIL_HOST", "mail"), ("EMAIL_PORT", "0")]).starts_with("EMAIL_PORT: "));
+    for no_certificates in ["/no/such/file", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+        let why = refused(&[("EMAIL_HOST", "mail"), ("EMAIL_CA_FILE", no_certificates)]);
+        assert!(why.starts_with("EMAIL_CA_FILE: ") && why.contains(no_certificates), "{why}");
+    }
     assert!(refused(&[("DEFAULT_FROM_EMAIL", "not an address")]).starts_with("DEFAULT_FROM_EMAIL: "));
 }
 

@@ -125,6 +125,7 @@ mod tests {
             host: "127.0.0.1".into(),
             port,
             tls: crate::config::Tls::None,
+            authorities: None,
             user: None,
             password: crate::config::Secret::new(""),
         };

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{self, Certificate, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use shop_core::accounts::{Mailer, Message};
 use shop_core::error::BoxError;
@@ -31,12 +32,16 @@ impl SmtpMailer {
     /// Sends through this server. Connects at the first mail, not now.
     ///
     /// # Errors
-    /// When the server's name cannot be that of a certificate.
+    /// When the server's name cannot be that of a certificate, or its authorities are none.
     pub fn new(smtp: &Smtp, from: Mailbox) -> Result<Self, BoxError> {
         let builder = match smtp.tls {
             Tls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
             Tls::StartTls => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host)?,
             Tls::Implicit => AsyncSmtpTransport::<Tokio1Executor>::relay(&smtp.host)?,
+        };
+        let builder = match &smtp.authorities {
+            Some(pem) => builder.tls(vouched(smtp, pem)?),
+            None => builder,
         };
         let mut builder = builder
             .port(smtp.port)
@@ -47,6 +52,17 @@ impl SmtpMailer {
         }
         Ok(Self { transport: builder.build(), from })
     }
+}
+
+/// The same protection, with authorities of one's own beside the public ones.
+fn vouched(smtp: &Smtp, pem: &str) -> Result<client::Tls, BoxError> {
+    let certificates = Certificate::from_pem(pem.as_bytes())?;
+    let parameters = TlsParameters::builder(smtp.host.clone()).add_root_certificate(certificates).build()?;
+    Ok(match smtp.tls {
+        Tls::None => client::Tls::None,
+        Tls::StartTls => client::Tls::Required(parameters),
+        Tls::Implicit => client::Tls::Wrapper(parameters),
+    })
 }
 
 #[async_trait]

@@ -103,12 +103,27 @@ def test_nothing_is_sent_in_the_clear_when_tls_is_asked_for(start_server, mail_s
     assert not inbox.mails
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(start_server, mail_server):
-    certificate = trustme.CA().issue_cert("localhost")
+def certified_by(authority):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def test_mail_goes_encrypted_to_a_server_that_is_vouched_for(start_server, mail_server, tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     inbox = Inbox()
-    controller = mail_server(inbox, tls_context=context)
+    # This server takes nothing before STARTTLS.
+    controller = mail_server(inbox, tls_context=certified_by(authority), require_starttls=True)
+    server = start_server(**smtp(controller.port, EMAIL_USE_TLS="True", EMAIL_CA_FILE=str(tmp_path / "ca.pem")))
+    register(server, "ada@example.com")
+    assert inbox.arrived.wait(DEADLINE)
+    assert verify(server, "ada@example.com", code_in(inbox.mails[0])) == 200
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(start_server, mail_server):
+    inbox = Inbox()
+    controller = mail_server(inbox, tls_context=certified_by(trustme.CA()))
     server = start_server(**smtp(controller.port, EMAIL_USE_TLS="True"))
     register(server, "ada@example.com")
     server.logged("delivery failed")
