@@ -14,8 +14,8 @@
 //! - SQLite rolls the whole transaction back in the midst (a full disk, an I/O error; `is_autocommit` tells): nobody is
 //!   answered, and every piece is applied again in a transaction of its own, so that only the culprit is refused;
 //! - COMMIT fails and nothing was written: the same;
-//! - COMMIT fails with an I/O error: it cannot be told what reached the disk, and everybody hears
-//!   [`CommitError::OutcomeUnknown`]. Submitting the same batch again gives the answer.
+//! - COMMIT fails with an I/O error, or in a way that says nothing: it cannot be told what reached the disk, and
+//!   everybody hears [`CommitError::OutcomeUnknown`]. Submitting the same batch again gives the answer.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -366,12 +366,30 @@ fn attempt(
     }
     match run("COMMIT") {
         Ok(_) => Ok(()),
-        Err(error) => Err(match roll_back(connection, error) {
-            Lost::RolledBack(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
-                Lost::Unknown(error)
-            }
-            lost => lost,
-        }),
+        Err(error) => {
+            let is_open = !connection.is_autocommit();
+            Err(match roll_back(connection, error) {
+                Lost::RolledBack(error) if !is_undone(&error, is_open) => Lost::Unknown(error),
+                lost => lost,
+            })
+        }
+    }
+}
+
+/// Whether a failed COMMIT has surely written nothing: it left the transaction open, or says why it was rolled back.
+/// After an I/O error even an open one may have reached the disk.
+fn is_undone(error: &rusqlite::Error, is_open: bool) -> bool {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => false,
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::DiskFull
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted,
+        ) => true,
+        _ => is_open,
     }
 }
 

@@ -257,3 +257,60 @@ async fn a_call_that_nobody_waits_for_is_done_whole() {
     assert!(is_there(&store, cart).await);
     assert_eq!(points(&store).await, 1);
 }
+
+/// A store whose COMMITs fail as often as the number says, though what they wrote is written.
+fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
+    let directory = crate::file::TemporaryDirectory::new().unwrap();
+    let path = directory.path().join("shop.sqlite3");
+    drop(SqliteStore::open(&path).unwrap());
+    let mut connection = crate::connection::open_writer(&path, std::time::Duration::from_secs(5), false).unwrap();
+    let failures = Arc::new(AtomicU32::new(0));
+    let left = Arc::clone(&failures);
+    // Called after a commit; what it answers is what COMMIT answers (sqlite.org/c3ref/wal_hook.html).
+    let hook = move |_: &mut rusqlite::hooks::Wal, _| {
+        let failed = left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        if failed { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }
+    };
+    connection.wal_hook(Some(hook)).unwrap();
+    let store = SqliteStore {
+        readers: crate::readers::Readers::open(&path, std::time::Duration::from_secs(5)).unwrap(),
+        writer: crate::writer::Writer::start(connection, crate::guest::Tables::new()).unwrap(),
+        path,
+        _lock: None,
+        _directory: Some(directory),
+    };
+    (store, failures)
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_settled_by_submitting_again() {
+    use shop_core::prepare::{Next, Retries};
+    let (store, failures) = stuttering();
+    let schema = "CREATE TABLE app_points (n INTEGER UNIQUE) STRICT";
+    store.transaction(move |tables| tables.execute_batch(schema)).await.unwrap();
+    let (cart, batch) = batch(&mut moment(27));
+    failures.store(1, Ordering::Relaxed);
+    let Err(CommitWithError::Commit(unknown)) = store.commit_with(Arc::clone(&batch), point(1)).await else {
+        panic!("the disk failed")
+    };
+    assert!(matches!(unknown, CommitError::OutcomeUnknown(_)), "{unknown:?}");
+    let mut retries = Retries::default();
+    assert_eq!(retries.after(unknown).unwrap(), Next::Submit);
+    let Err(CommitWithError::Commit(again)) = store.commit_with(batch, point(1)).await else { panic!("it was in") };
+    assert_eq!(retries.after(again).unwrap(), Next::Done);
+    assert!(is_there(&store, cart).await);
+    assert_eq!(points(&store).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_outcome_was_unknown_happens_once() {
+    let (store, failures) = stuttering();
+    let store = Arc::new(store);
+    let shop = shop_core::Shop::builder(Arc::clone(&store) as _, &[7; 32]).open().await.unwrap();
+    for expected in 1..=3 {
+        failures.store(2, Ordering::Relaxed);
+        shop.carts().create(&shop_core::Actor::anonymous()).await.unwrap();
+        assert_eq!(number(&store, "SELECT count(*) FROM carts").await, expected);
+        failures.store(0, Ordering::Relaxed);
+    }
+}
