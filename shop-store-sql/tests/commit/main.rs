@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
+mod bouncer;
 mod grouping;
 mod host;
 mod lost;

@@ -12,7 +12,8 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 
 use super::merge::{Line, Mergeable, Parts, merge};
-use super::part::{Part, statement};
+use super::part::Part;
+use super::sql::{Meets, statement};
 use super::value::bind;
 use crate::postgres::pool::Session;
 
@@ -20,6 +21,8 @@ use crate::postgres::pool::Session;
 struct Profile {
     parts: Parts,
     lock: Statement,
+    /// The same, but it waits for nobody.
+    probe: Statement,
     write: Statement,
 }
 
@@ -29,8 +32,8 @@ struct Statement {
 }
 
 impl Statement {
-    fn new(parts: Vec<Part>) -> Self {
-        let sql = if parts.is_empty() { String::new() } else { statement(&parts) };
+    fn new(parts: Vec<Part>, meets: Meets) -> Self {
+        let sql = if parts.is_empty() { String::new() } else { statement(&parts, meets) };
         Self { parts, sql }
     }
 }
@@ -39,8 +42,13 @@ impl Profile {
     fn new(parts: impl IntoIterator<Item = Part>) -> Self {
         let mut parts: Vec<_> = parts.into_iter().collect();
         parts.sort_unstable();
-        let (lock, write) = parts.iter().partition(|part| part.locks());
-        Self { parts: Parts::of(parts), lock: Statement::new(lock), write: Statement::new(write) }
+        let (lock, write): (Vec<_>, _) = parts.iter().partition(|part| part.locks());
+        Self {
+            parts: Parts::of(parts),
+            probe: Statement::new(lock.clone(), Meets::AndPasses),
+            lock: Statement::new(lock, Meets::AndWaits),
+            write: Statement::new(write, Meets::AndWaits),
+        }
     }
 }
 
@@ -144,21 +152,30 @@ impl<'a> Group<'a> {
     /// Locks and writes all in the open transaction. On an error, or when anything was refused, the caller rolls back.
     pub(crate) async fn apply(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
         for statement in [&self.profile.lock, &self.profile.write] {
-            if !self.needs(statement) {
-                continue;
-            }
-            let mut arguments = PgArguments::default();
-            for part in &statement.parts {
-                let rows = self.lines(*part).iter().map(|line| &*line.row);
-                bind(&mut arguments, &part.kinds(), &rows)?;
-            }
-            let rows = session.rows(statement.sql.as_str(), arguments).await?;
-            if !rows.is_empty() {
-                let refused = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-                return Ok(Some(self.refused(refused.collect::<Result<_, Error>>()?)));
+            if self.needs(statement)
+                && let Some(refused) = self.run(statement, session).await?
+            {
+                return Ok(Some(refused));
             }
         }
         Ok(None)
+    }
+
+    /// Which batches would have to wait for somebody else's locks, or would be refused.
+    pub(crate) async fn probe(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
+        self.run(&self.profile.probe, session).await
+    }
+
+    async fn run(&self, statement: &'static Statement, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
+        let mut arguments = PgArguments::default();
+        for part in &statement.parts {
+            let rows = self.lines(*part).iter().map(|line| &*line.row);
+            bind(&mut arguments, &part.kinds(), &rows)?;
+        }
+        let rows = session.rows(statement.sql.as_str(), arguments).await?;
+        let places = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let places: Vec<_> = places.collect::<Result<_, Error>>()?;
+        Ok((!places.is_empty()).then(|| self.refused(places)))
     }
 
     fn lines(&self, part: Part) -> &[Line<'a>] {

@@ -4,9 +4,9 @@ use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::inventory::{InventoryWrite, Location, Movement, Reservation, StockLevel, StockSettings};
 use uuid::Uuid;
 
-use super::merge::Sum;
 use super::part::Part;
 use super::plain::{Applied, Plain};
+use super::stock::Sum;
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
 use crate::postgres::rows::Word as _;

@@ -1,11 +1,12 @@
 //! The writes: one `commit`, by two paths that do the same.
 //!
-//! - `queue`: the tasks that take batches from the callers, and commit them in groups.
+//! - `queue`: the tasks that take batches from the callers, and commit them in groups. `inbox`: what waits for them.
 //! - `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
-//! - `merge`: which batches may share a transaction, and their rows put together.
+//! - `merge`: which batches may share a transaction, and their rows put together. `stock`: how changes of stock add up.
 //! - `group`: the rows of a group, written set-wise: two statements, whatever the number of batches.
 //! - `plain`: one batch, write by write; it names the guard that fails. `lock`: what it locks before.
-//! - `part`: what a transaction does to each table, in the one order in which every transaction does it.
+//! - `part`: what a transaction does to each table, in the one order in which every transaction does it. `sql`: in
+//!   SQL.
 //! - `table`, `value`: tables, and rows on their way into them.
 //! - one file per domain: its tables, its rows, and its writes by the plain path.
 //!
@@ -16,6 +17,7 @@ mod accounts;
 mod cart;
 mod catalog;
 mod group;
+mod inbox;
 mod inventory;
 mod lock;
 mod merge;
@@ -26,6 +28,8 @@ mod payments;
 mod plain;
 mod queue;
 mod shipping;
+mod sql;
+mod stock;
 mod table;
 mod transaction;
 mod value;

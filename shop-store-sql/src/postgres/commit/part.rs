@@ -3,9 +3,6 @@
 //! A [`Part`] locks or writes the rows of one table. The order of the variants *is* the global lock order: first all rows
 //! that are there already are locked, table by table, within a table by key, for writing before for reading; then they
 //! are changed; then new rows come in. Whoever keeps to it waits for others at most, and never in a circle.
-//!
-//! Several parts make one statement: each is a common table expression, and the statement's own SELECT answers, part by
-//! part and so in their order, the rows that a guard refused. No row is the good answer.
 
 use super::accounts::{OTPS, SESSIONS, USERS};
 use super::cart::CARTS;
@@ -75,7 +72,7 @@ pub(crate) enum Part {
 }
 
 /// The kinds of parts: what is common to their SQL.
-enum Act {
+pub(super) enum Act {
     /// Locks rows at a version that the same batch writes.
     Own(&'static Table),
     /// Locks rows at a version that a batch relies on.
@@ -88,14 +85,6 @@ enum Act {
     Append(&'static Table),
     /// One of a kind.
     Special,
-}
-
-/// The SQL of a part.
-struct Sql {
-    /// What it does: the body of a common table expression.
-    body: String,
-    /// A SELECT of the places of refused rows; it makes sure that the body is run in its turn.
-    refused: String,
 }
 
 impl Part {
@@ -174,7 +163,8 @@ impl Part {
         )
     }
 
-    fn act(self) -> Act {
+    /// What kind of part it is.
+    pub(super) fn act(self) -> Act {
         match self {
             Self::OwnUsers => Act::Own(&USERS),
             Self::OwnSessions => Act::Own(&SESSIONS),
@@ -235,7 +225,7 @@ impl Part {
             Act::Special => match self {
                 Self::PutOtps => OTPS.kinds(),
                 Self::PutRefunds => REFUNDS.kinds(),
-                // The variant, its location, and the sums of `merge::Sum`.
+                // The variant, its location, and the sums of `stock::Sum`.
                 Self::ChangeLevels => {
                     vec![Kind::Id, Kind::Id, Kind::Int, Kind::Int, Kind::Int, Kind::Flag, Kind::Flag]
                 }
@@ -244,165 +234,6 @@ impl Part {
             },
         }
     }
-
-    /// Its SQL, with the arrays under these names.
-    fn sql(self, arrays: &[String]) -> Sql {
-        let given = format!("unnest({})", arrays.join(", "));
-        let first = arrays.first().map_or("NULL", String::as_str);
-        let (me, number) = (name(self), self as u8);
-        // What was done answers its place; what is missing was refused.
-        let by_place = format!(
-            "SELECT {number}::int8, wanted.place::int8 FROM generate_series(1, cardinality({first})) AS wanted (place)
-            WHERE wanted.place::int8 NOT IN (SELECT place FROM {me})"
-        );
-        // Refuses nothing, but has it done.
-        let never = format!("SELECT {number}::int8, place FROM {me} WHERE place < 0");
-        let lock = |table: &str, columns: &str, on: &str, order: &str, mode: &str| Sql {
-            body: format!(
-                "SELECT new.place FROM {given} WITH ORDINALITY AS new ({columns}, place)
-                JOIN {table} AS old ON {on} ORDER BY {order} FOR {mode} OF old"
-            ),
-            refused: by_place.clone(),
-        };
-        // What an INSERT answers are its own rows only, so what it left out is told by the key.
-        let insert = |table: &Table, on_conflict: &str| {
-            let names = table.names("");
-            Sql {
-                body: format!(
-                    "INSERT INTO {} ({names}) SELECT {} FROM {given} AS new ({names}) {on_conflict} RETURNING {}",
-                    table.name,
-                    table.stored(),
-                    table.key_names("")
-                ),
-                refused: format!(
-                    "SELECT {number}::int8, new.place FROM unnest({}) WITH ORDINALITY AS new ({}, place)
-                    WHERE ({}) NOT IN (SELECT {} FROM {me})",
-                    arrays.iter().take(table.key).cloned().collect::<Vec<_>>().join(", "),
-                    table.key_names(""),
-                    table.key_names("new."),
-                    table.key_names(""),
-                ),
-            }
-        };
-        let by_version = "old.id = new.id AND old.version = new.version";
-        match self.act() {
-            Act::Own(table) => lock(table.name, "id, version", by_version, "old.id", "NO KEY UPDATE"),
-            Act::Share(table) => lock(table.name, "id, version", by_version, "old.id", "SHARE"),
-            Act::Update(table) => Sql {
-                body: format!(
-                    "UPDATE {} AS old SET {} FROM {given} WITH ORDINALITY AS new ({}, place)
-                    WHERE old.id = new.id AND old.version = new.version - 1 RETURNING new.place",
-                    table.name,
-                    table.assignments("new"),
-                    table.names("")
-                ),
-                refused: by_place,
-            },
-            Act::Insert(table) => insert(table, "ON CONFLICT DO NOTHING"),
-            Act::Append(table) => insert(table, ""),
-            Act::Special => match self {
-                Self::LiveUsers => Sql {
-                    body: format!(
-                        "SELECT new.place, old.id, old.session_epoch FROM {given} WITH ORDINALITY AS new (id, place)
-                        JOIN users AS old ON old.id = new.id AND old.is_active ORDER BY old.id FOR SHARE OF old"
-                    ),
-                    refused: never,
-                },
-                Self::LiveSessions => Sql {
-                    body: format!(
-                        "SELECT new.place FROM {given} WITH ORDINALITY AS new (id, user_id, place)
-                        JOIN sessions AS old ON old.id = new.id AND old.user_id = new.user_id AND old.revoked_at IS NULL
-                        JOIN {} AS person ON person.id = old.user_id AND person.session_epoch = old.epoch
-                        ORDER BY old.id FOR SHARE OF old",
-                        name(Self::LiveUsers)
-                    ),
-                    refused: by_place,
-                },
-                // The code may not be there yet.
-                Self::OwnOtps => Sql {
-                    refused: never,
-                    ..lock("otps", "user_id", "old.user_id = new.user_id", "old.user_id", "NO KEY UPDATE")
-                },
-                Self::ShareLocations => lock("locations", "id", "old.id = new.id", "old.id", "SHARE"),
-                Self::OwnEvents => {
-                    lock("events", "id", "old.id = new.id AND NOT old.relayed", "old.id", "NO KEY UPDATE")
-                }
-                Self::OwnLevels => lock("stock_levels", LEVEL, SAME_LEVEL, LEVEL_ORDER, "NO KEY UPDATE"),
-                Self::UntrackedLevels => {
-                    let on = format!("{SAME_LEVEL} AND NOT old.tracked");
-                    lock("stock_levels", LEVEL, &on, LEVEL_ORDER, "SHARE")
-                }
-                Self::RelayEvents => Sql {
-                    body: format!(
-                        "UPDATE events AS old SET relayed = true FROM {given} WITH ORDINALITY AS new (id, place)
-                        WHERE old.id = new.id AND NOT old.relayed RETURNING new.place"
-                    ),
-                    refused: by_place,
-                },
-                Self::ChangeLevels => Sql {
-                    body: format!(
-                        "UPDATE stock_levels AS old
-                        SET on_hand = old.on_hand + new.on_hand, reserved = old.reserved + new.reserved
-                        FROM {given} WITH ORDINALITY
-                            AS new (variant_id, location_id, on_hand, reserved, released, takes, reserves, place)
-                        WHERE {SAME_LEVEL} AND {DELTA} RETURNING new.place"
-                    ),
-                    refused: by_place,
-                },
-                Self::PutOtps => {
-                    insert(&OTPS, &format!("ON CONFLICT (user_id) DO UPDATE SET {}", OTPS.assignments("excluded")))
-                }
-                Self::PutRefunds => insert(
-                    &REFUNDS,
-                    &format!(
-                        "ON CONFLICT (id) DO UPDATE SET {} WHERE refunds.payment_id = excluded.payment_id",
-                        REFUNDS.assignments("excluded")
-                    ),
-                ),
-                _ => Sql { body: String::from("SELECT NULL::int8 AS place"), refused: never },
-            },
-        }
-    }
-}
-
-const LEVEL: &str = "variant_id, location_id";
-const SAME_LEVEL: &str = "old.variant_id = new.variant_id AND old.location_id = new.location_id";
-const LEVEL_ORDER: &str = "old.variant_id, old.location_id";
-
-/// The rule of [`shop_core::inventory::StockDelta`], for a sum of deltas (see `merge::Sum`). The first condition keeps
-/// the sums in the range of an integer, and CASE keeps the order.
-const DELTA: &str = "CASE
-        WHEN old.on_hand > 9223372036854775807 - greatest(new.on_hand, 0)
-            OR old.on_hand < -9223372036854775807 - 1 - least(new.on_hand, 0)
-            OR old.reserved > 9223372036854775807 - greatest(new.reserved, 0) THEN false
-        WHEN old.reserved + new.released < 0 THEN false
-        WHEN new.reserves AND NOT old.tracked THEN false
-        ELSE NOT new.takes OR old.backorder OR old.reserved + new.reserved <= old.on_hand + new.on_hand
-    END";
-
-fn name(part: Part) -> String {
-    format!("part_{}", part as u8)
-}
-
-/// The SQL of one statement that does these parts, in their order. It takes the arrays of the first, then those of the
-/// second, and answers a row `(part, place)` for each row that was refused; places count from 1.
-pub(crate) fn statement(parts: &[Part]) -> String {
-    let mut bound = 0;
-    let mut bodies = Vec::with_capacity(parts.len());
-    let mut refusals = Vec::with_capacity(parts.len());
-    for part in parts {
-        let kinds = part.kinds();
-        let array = |kind: &Kind| {
-            bound += 1;
-            format!("${bound}::{}", kind.array())
-        };
-        let arrays: Vec<_> = kinds.iter().map(array).collect();
-        let Sql { body, refused } = part.sql(&arrays);
-        let kept = if part.locks() { "MATERIALIZED " } else { "" };
-        bodies.push(format!("{} AS {kept}({body})", name(*part)));
-        refusals.push(refused);
-    }
-    format!("WITH {}\n{}", bodies.join(",\n"), refusals.join("\nUNION ALL\n"))
 }
 
 #[cfg(test)]
@@ -413,14 +244,5 @@ mod tests {
     fn the_parts_are_listed_in_their_order() {
         assert!(Part::ALL.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(Part::ALL.len(), Part::InsertOperations as usize + 1);
-    }
-
-    #[test]
-    fn a_statement_counts_its_arrays_on() {
-        let sql = statement(&[Part::OwnCarts, Part::UntrackedLevels]);
-        for array in ["$1::uuid[]", "$2::int8[]", "$3::uuid[]", "$4::uuid[]"] {
-            assert!(sql.contains(array), "{array} is not in {sql}");
-        }
-        assert!(!sql.contains("$5"), "{sql}");
     }
 }

@@ -19,7 +19,8 @@ use sqlx_core::types::Type;
 use sqlx_postgres::Postgres;
 use uuid::Uuid;
 
-use super::part::{Part, statement};
+use super::part::Part;
+use super::sql::{Meets, statement};
 use super::table::{Record, Table, row_of};
 use super::value::{Row, bind};
 use super::{accounts, cart, catalog, inventory, lock, orders, outbox, payments, shipping};
@@ -121,7 +122,8 @@ static STATEMENTS: LazyLock<BTreeMap<&'static str, Statements>> =
     LazyLock::new(|| lock::TABLES.iter().map(|table| (table.name, Statements::new(table))).collect());
 
 /// The statement of each part by itself.
-static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| Part::ALL.iter().map(|part| statement(&[*part])).collect());
+static PARTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| Part::ALL.iter().map(|part| statement(&[*part], Meets::AndWaits)).collect());
 
 impl Statements {
     fn new(table: &Table) -> Self {

@@ -11,54 +11,36 @@
 //!   is halved and tried again, until it is known;
 //! - transactions got in each other's way, or the connection was lost before COMMIT: nothing was written; again, after a
 //!   moment, for a bounded time, then [`StoreError::Unavailable`];
+//! - somebody else's transaction (a host's, say) holds a lock for long: the group steps aside. A task beside the
+//!   committers finds out which of it have to wait; they do, and the others go on;
 //! - the connection was lost during COMMIT: everybody hears [`CommitError::OutcomeUnknown`]. Submitting the same batch
 //!   again gives the answer;
 //! - no connection is to be had: everybody who waits hears [`StoreError::Unavailable`] at once.
 
-use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use shop_core::batch::Batch;
+use shop_core::batch::{Batch, Conflict};
 use shop_core::store::{CommitError, StoreError};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::group::{Group, Refused};
-use super::merge::{Mergeable, Touched};
-use super::transaction::{End, Transactions, Work};
-use crate::postgres::error::{Trouble, store_error, trouble};
+use super::inbox::{Inbox, Job, Outcome, QUEUE};
+use super::merge::Mergeable;
+use super::transaction::{End, Temper, Transactions, Work};
+use crate::postgres::error::{Trouble, trouble};
 use crate::postgres::pool::Pool;
 
 /// So many tasks commit at once. One would let the database idle while it waits for the disk; many make small groups.
 const COMMITTERS: usize = 2;
-/// At most so many batches share a transaction: the first of them waits for the last.
-const GROUP: usize = 64;
-/// And so many rows, one batch excepted: it bounds memory, and the time that the locks are held.
-const GROUP_ROWS: usize = 5_000;
-/// So many batches wait in the queue; who comes later waits before it. Bounds the memory.
-const QUEUE: usize = 1_024;
 /// So long a batch is tried again when transactions get in each other's way, or connections are lost.
 const PERSISTENCE: Duration = Duration::from_secs(2);
 /// And so often at least, however long each attempt takes.
 const ATTEMPTS: u32 = 3;
-
-type Outcome = Result<(), CommitError>;
-
-/// A batch on its way.
-struct Job {
-    batch: Arc<Batch>,
-    mergeable: Option<Mergeable>,
-    reply: oneshot::Sender<Outcome>,
-}
-
-impl Job {
-    fn answer(self, outcome: Outcome) {
-        // Whoever waited may have gone; what is done is done all the same.
-        let _ = self.reply.send(outcome);
-    }
-}
 
 /// The way to the committers.
 pub(crate) struct Queue {
@@ -78,12 +60,15 @@ impl Queue {
     /// Starts the committers, in the pool's runtime.
     pub(crate) fn start(pool: &Arc<Pool>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let inbox = Arc::new(Mutex::new(Inbox { receiver, kept: VecDeque::new() }));
+        let inbox = Arc::new(Mutex::new(Inbox::new(receiver)));
         let counts = Arc::new(Counts::default());
+        let aside = Arc::new(Semaphore::new((pool.options().most() as usize / 4).max(1)));
         let committer = |_| {
             let committer = Committer {
                 inbox: Arc::clone(&inbox),
                 transactions: Transactions::new(Arc::clone(pool)),
+                aside: Arc::clone(&aside),
+                patience: pool.options().patience(),
                 counts: Arc::clone(&counts),
             };
             pool.runtime().spawn(Arc::new(committer).run())
@@ -125,81 +110,14 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-/// What has come in, and what was left for the next group.
-struct Inbox {
-    receiver: mpsc::Receiver<Job>,
-    kept: VecDeque<Job>,
-}
-
-impl Inbox {
-    /// The next group: the oldest batch, and all that can join it. Empty when the store is closed.
-    async fn next(&mut self) -> Vec<Job> {
-        loop {
-            if self.kept.is_empty() {
-                match self.receiver.recv().await {
-                    Some(job) => self.kept.push_back(job),
-                    None => return Vec::new(),
-                }
-            }
-            while self.kept.len() < QUEUE
-                && let Ok(job) = self.receiver.try_recv()
-            {
-                self.kept.push_back(job);
-            }
-            // Whoever went away before it was begun wants it no more.
-            self.kept.retain(|job| !job.reply.is_closed());
-            let group = self.group();
-            if !group.is_empty() {
-                return group;
-            }
-        }
-    }
-
-    fn group(&mut self) -> Vec<Job> {
-        let mut group = Vec::new();
-        let mut touched = Touched::default();
-        let mut rows = 0;
-        let mut later = VecDeque::new();
-        while let Some(job) = self.kept.pop_front() {
-            let Some(mergeable) = &job.mergeable else {
-                if group.is_empty() && later.is_empty() {
-                    group.push(job);
-                    break;
-                }
-                later.push_back(job);
-                continue;
-            };
-            if group.is_empty() && later.is_empty()
-                || rows + mergeable.rows() <= GROUP_ROWS && touched.has_room_for(mergeable)
-            {
-                rows += mergeable.rows();
-                touched.add(mergeable);
-                group.push(job);
-                if group.len() == GROUP {
-                    break;
-                }
-            } else {
-                later.push_back(job);
-            }
-        }
-        later.append(&mut self.kept);
-        self.kept = later;
-        group
-    }
-
-    /// All that waits.
-    fn drain(&mut self) -> Vec<Job> {
-        while let Ok(job) = self.receiver.try_recv() {
-            self.kept.push_back(job);
-        }
-        self.kept.drain(..).collect()
-    }
-}
-
 /// One of the tasks.
 struct Committer {
     inbox: Arc<Mutex<Inbox>>,
     transactions: Transactions,
+    /// How many groups may wait for locks beside the committers: each takes a connection.
+    aside: Arc<Semaphore>,
+    /// How long they wait for that.
+    patience: Duration,
     counts: Arc<Counts>,
 }
 
@@ -213,55 +131,77 @@ impl Committer {
             self.counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
             let committer = Arc::clone(&self);
             // In a task of its own: what panics there ends that group and no other.
-            if let Err(error) = tokio::spawn(async move { committer.commit(group).await }).await {
+            if let Err(error) = tokio::spawn(committer.commit(vec![group], Temper::Hasty)).await {
                 tracing::error!(%error, "committing a group of batches failed");
             }
         }
     }
 
-    /// Commits a group, in parts where it must be, and answers each of it.
-    async fn commit(&self, group: Vec<Job>) {
-        let mut groups = vec![group];
-        while let Some(group) = groups.pop() {
-            let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
-            let Some(mergeable) = mergeable else {
-                for job in group {
-                    if self.commit_alone(job).await == Reached::Nobody {
-                        self.give_up(&mut groups);
+    /// Commits groups, in parts where it must be, and answers each of them.
+    fn commit(self: Arc<Self>, mut groups: Vec<Vec<Job>>, temper: Temper) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            while let Some(group) = groups.pop() {
+                let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
+                let end = match (&mergeable, group.as_slice()) {
+                    (Some(mergeable), _) => self.persist(&Work::Group(&Group::of(mergeable)), temper).await,
+                    (None, [job]) => self.persist(&Work::Plain(&job.batch), temper).await,
+                    (None, _) => {
+                        halve(group, &mut groups);
+                        continue;
+                    }
+                };
+                match end {
+                    Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+                    Err(End::Refused(Refused { certain, .. })) if !certain.is_empty() => {
+                        set_apart(group, &certain, &mut groups);
+                    }
+                    Err(End::Refused(_)) => halve(group, &mut groups),
+                    Err(End::Failed(error)) if mergeable.is_some() && trouble(&error) == Trouble::Fault => {
+                        tracing::debug!(%error, batches = group.len(), "a group was refused; trying parts of it");
+                        halve(group, &mut groups);
+                    }
+                    Err(End::Locked(error)) if temper == Temper::Hasty => {
+                        tracing::debug!(%error, batches = group.len(), "a lock is held for long; stepping aside");
+                        tokio::spawn(Arc::clone(&self).step_aside(group));
+                    }
+                    Err(end) => {
+                        let failure = Shared::new(&end);
+                        for job in group {
+                            job.answer(Err(failure.error()));
+                        }
+                        if let End::Unreachable(_) = end {
+                            self.give_up(&mut groups);
+                        }
                     }
                 }
-                continue;
-            };
-            let end = self.persist(&Work::Group(&Group::of(&mergeable))).await;
-            match end {
-                Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
-                Err(End::Refused(Refused { certain, .. })) if !certain.is_empty() => {
-                    let (mut refused, mut others) = (Vec::new(), Vec::new());
-                    for (number, job) in group.into_iter().enumerate() {
-                        if certain.contains(&number) { &mut refused } else { &mut others }.push(job);
-                    }
-                    // One by one, after those that may pass.
-                    let alone = refused.into_iter().map(|job| vec![Job { mergeable: None, ..job }]);
-                    groups.extend(alone.rev());
-                    if !others.is_empty() {
-                        groups.push(others);
-                    }
-                }
-                Err(End::Refused(_) | End::Fault(_) | End::Conflict(_)) => {
-                    halve(group, &mut groups);
-                }
-                Err(End::Failed(error)) if trouble(&error) == Trouble::Fault => {
-                    tracing::debug!(%error, batches = group.len(), "a group was refused; trying parts of it");
-                    halve(group, &mut groups);
-                }
-                Err(end) => {
-                    let failure = Shared::new(&end);
-                    for job in group {
-                        job.answer(Err(failure.error()));
-                    }
-                    if let End::Unreachable(_) = end {
-                        self.give_up(&mut groups);
-                    }
+            }
+        })
+    }
+
+    /// Commits a group beside the committers, which others need.
+    async fn step_aside(self: Arc<Self>, group: Vec<Job>) {
+        let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
+        let found = match &mergeable {
+            Some(mergeable) => self.persist(&Work::Probe(&Group::of(mergeable)), Temper::Hasty).await,
+            None => Ok(()),
+        };
+        let everybody: Vec<_> = (0..group.len()).collect();
+        let waiting = match found {
+            Err(End::Refused(Refused { certain, together })) => [certain, together].concat(),
+            _ => everybody.clone(),
+        };
+        // What they wait for may be a key that is not there yet: then it is not known who.
+        let waiting = if waiting.is_empty() { everybody } else { waiting };
+        let (waiting, others) = part(group, &waiting);
+        if !others.is_empty() {
+            tokio::spawn(Arc::clone(&self).commit(vec![others], Temper::Hasty));
+        }
+        let aside = Arc::clone(&self.aside);
+        match timeout(self.patience, aside.acquire()).await {
+            Ok(Ok(_permit)) => self.commit(vec![waiting], Temper::Patient).await,
+            _ => {
+                for job in waiting {
+                    job.answer(Err(StoreError::Unavailable("too many wait for somebody else's locks".into()).into()));
                 }
             }
         }
@@ -279,42 +219,13 @@ impl Committer {
         }
     }
 
-    async fn commit_alone(&self, job: Job) -> Reached {
-        let mut reached = Reached::Database;
-        let outcome = match self.persist(&Work::Plain(&job.batch)).await {
-            Ok(()) => Ok(()),
-            Err(End::Conflict(conflict)) => Err(conflict.into()),
-            Err(End::Unknown(error)) => {
-                tracing::error!(%error, "the outcome of a commit is unknown");
-                Err(CommitError::OutcomeUnknown(error))
-            }
-            Err(End::Again(error)) => Err(StoreError::Unavailable(error).into()),
-            Err(End::Unreachable(error)) => {
-                tracing::error!(%error, "the database is out of reach");
-                reached = Reached::Nobody;
-                Err(store_error(error).into())
-            }
-            Err(End::Failed(error)) => {
-                tracing::error!(%error, "a batch was not applied");
-                Err(store_error(error).into())
-            }
-            Err(End::Fault(error)) => {
-                tracing::error!(%error, "a batch was not applied");
-                Err(StoreError::Fault(error).into())
-            }
-            Err(End::Refused(_)) => Err(StoreError::Fault("a batch without a group was refused as one".into()).into()),
-        };
-        job.answer(outcome);
-        reached
-    }
-
     /// Runs a transaction, again and again while it may pass the next time.
-    async fn persist(&self, work: &Work<'_>) -> Result<(), End> {
+    async fn persist(&self, work: &Work<'_>, temper: Temper) -> Result<(), End> {
         let began = Instant::now();
         let mut attempt = 1;
         loop {
             self.counts.transactions.fetch_add(1, Ordering::Relaxed);
-            let end = match self.transactions.run(work).await {
+            let end = match self.transactions.run(work, temper).await {
                 Ok(()) => return Ok(()),
                 Err(end) => end,
             };
@@ -333,11 +244,22 @@ impl Committer {
     }
 }
 
-/// Whether there was a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reached {
-    Database,
-    Nobody,
+/// Those with these numbers, and the others.
+fn part(group: Vec<Job>, numbers: &[usize]) -> (Vec<Job>, Vec<Job>) {
+    let (mut these, mut others) = (Vec::new(), Vec::new());
+    for (number, job) in group.into_iter().enumerate() {
+        if numbers.contains(&number) { &mut these } else { &mut others }.push(job);
+    }
+    (these, others)
+}
+
+/// Those that were refused go the way that names why, one by one, after the others.
+fn set_apart(group: Vec<Job>, certain: &[usize], groups: &mut Vec<Vec<Job>>) {
+    let (refused, others) = part(group, certain);
+    groups.extend(refused.into_iter().map(|job| vec![Job { mergeable: None, ..job }]).rev());
+    if !others.is_empty() {
+        groups.push(others);
+    }
 }
 
 /// Two halves, the first to be tried next; a group of one goes the way that names what is wrong.
@@ -360,13 +282,14 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_millis(most / 2 + chance)
 }
 
-/// One failure that is told to many.
+/// One ending that is told to many.
 struct Shared {
     text: String,
     kind: Kind,
 }
 
 enum Kind {
+    Conflict(Conflict),
     Unavailable,
     Fault,
     Unknown,
@@ -375,21 +298,26 @@ enum Kind {
 impl Shared {
     fn new(end: &End) -> Self {
         let (text, kind) = match end {
-            End::Unknown(error) => (error.to_string(), Kind::Unknown),
+            // Nothing is wrong with it.
+            End::Conflict(conflict) => return Self { text: String::new(), kind: Kind::Conflict(*conflict) },
             End::Again(error) => (error.to_string(), Kind::Unavailable),
-            End::Unreachable(error) | End::Failed(error) if trouble(error) == Trouble::Fault => {
-                (error.to_string(), Kind::Fault)
+            End::Unknown(error) => (error.to_string(), Kind::Unknown),
+            End::Fault(error) => (error.to_string(), Kind::Fault),
+            End::Refused(_) => ("a batch without a group was refused as one".to_owned(), Kind::Fault),
+            End::Unreachable(error) | End::Failed(error) | End::Locked(error) => {
+                let kind = if trouble(error) == Trouble::Fault { Kind::Fault } else { Kind::Unavailable };
+                (error.to_string(), kind)
             }
-            End::Unreachable(error) | End::Failed(error) => (error.to_string(), Kind::Unavailable),
-            End::Refused(_) | End::Conflict(_) | End::Fault(_) => (format!("{end:?}"), Kind::Fault),
         };
-        tracing::error!(error = text, "a group of batches was not committed, or it is unknown");
+        let unknown = matches!(kind, Kind::Unknown);
+        tracing::error!(error = text, unknown, "a batch was not committed, or it is unknown whether it was");
         Self { text, kind }
     }
 
     fn error(&self) -> CommitError {
         let text = self.text.clone().into();
         match self.kind {
+            Kind::Conflict(conflict) => conflict.into(),
             Kind::Unavailable => StoreError::Unavailable(text).into(),
             Kind::Fault => StoreError::Fault(text).into(),
             Kind::Unknown => CommitError::OutcomeUnknown(text),

@@ -24,6 +24,8 @@ pub(crate) enum End {
     Conflict(Conflict),
     /// Somebody came in between; nothing was written, and the next attempt may pass.
     Again(BoxError),
+    /// Somebody else's transaction holds a lock for long; nothing was written.
+    Locked(Error),
     /// No connection was to be had, for as long as the store's options are patient.
     Unreachable(Error),
     /// Postgres failed; nothing was written.
@@ -38,6 +40,8 @@ pub(crate) enum End {
 pub(crate) enum Work<'a> {
     /// A group, set-wise.
     Group(&'a Group<'a>),
+    /// Nothing: to learn which of a group would have to wait. It always ends.
+    Probe(&'a Group<'a>),
     /// One batch, write by write.
     Plain(&'a Batch),
 }
@@ -47,13 +51,30 @@ pub(crate) enum Work<'a> {
 const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
+/// How long others may hold a lock before a hasty transaction gives way. Those of the store take milliseconds; a host's
+/// that has a batch in it ([`super::commit_in`]) takes as long as the host likes.
+const HASTE: &str = "; SET LOCAL lock_timeout = 500";
+
+/// A lock was not to be had in that time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// How long a transaction waits for locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Temper {
+    /// Not long, for many wait behind it.
+    Hasty,
+    /// As long as a statement may take.
+    Patient,
+}
+
 /// The server only reads: it became a standby, and another connection may find the one that writes.
 const READ_ONLY: &str = "25006";
 
 /// Runs transactions.
 pub(crate) struct Transactions {
     pool: Arc<Pool>,
-    begin: SqlStr,
+    hasty: SqlStr,
+    patient: SqlStr,
     /// How long all of one may take, as seen from here.
     patience: Duration,
 }
@@ -61,27 +82,27 @@ pub(crate) struct Transactions {
 impl Transactions {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
         let options = pool.options();
-        let begin = if options.is_pgbouncer() {
+        let mut begin = BEGIN.to_owned();
+        if options.is_pgbouncer() {
             // There it cannot be said when the connection is made.
             let (statement, idle) = (options.longest_statement(), options.longest_idle_in_transaction());
-            let more = format!(
-                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; \
+            begin = format!(
+                "{begin}; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; \
                 SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
                 statement.as_millis(),
                 idle.as_millis()
             );
-            AssertSqlSafe(format!("{BEGIN}; {more}")).into_sql_str()
-        } else {
-            BEGIN.into_sql_str()
-        };
+        }
+        let hasty = shared(format!("{begin}{HASTE}"));
+        let patient = shared(begin);
         let patience = options.longest_statement() * 2 + options.patience();
-        Self { pool, begin, patience }
+        Self { pool, hasty, patient, patience }
     }
 
     /// Does the work and commits it.
-    pub(crate) async fn run(&self, work: &Work<'_>) -> Result<(), End> {
+    pub(crate) async fn run(&self, work: &Work<'_>, temper: Temper) -> Result<(), End> {
         let mut lease = self.pool.acquire().await.map_err(End::Unreachable)?;
-        match timeout(self.patience, self.work(&mut lease, work)).await {
+        match timeout(self.patience, self.work(&mut lease, work, temper)).await {
             Ok(Ok(())) => {}
             Ok(Err(end)) => {
                 self.give_back(lease, &end).await;
@@ -108,13 +129,21 @@ impl Transactions {
         }
     }
 
-    async fn work(&self, lease: &mut Lease, work: &Work<'_>) -> Result<(), End> {
-        lease.session().simple(self.begin.clone()).await.map_err(failed)?;
+    async fn work(&self, lease: &mut Lease, work: &Work<'_>, temper: Temper) -> Result<(), End> {
+        let begin = match temper {
+            Temper::Hasty => &self.hasty,
+            Temper::Patient => &self.patient,
+        };
+        lease.session().simple(begin.clone()).await.map_err(failed)?;
         match work {
             Work::Group(group) => match group.apply(&mut lease.session()).await.map_err(failed)? {
                 None => Ok(()),
                 Some(refused) => Err(End::Refused(refused)),
             },
+            Work::Probe(group) => {
+                let found = group.probe(&mut lease.session()).await.map_err(failed)?;
+                Err(End::Refused(found.unwrap_or_default()))
+            }
             Work::Plain(batch) => plain::apply(lease.session(), batch).await.map_err(|failure| match failure {
                 Failure::Conflict(conflict) => End::Conflict(conflict),
                 Failure::Sql(error) => failed(error),
@@ -138,8 +167,14 @@ impl Transactions {
     }
 }
 
+/// One text for all who begin.
+fn shared(sql: String) -> SqlStr {
+    AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str()
+}
+
 fn failed(error: Error) -> End {
     match trouble(&error) {
+        _ if is_state(&error, LOCK_NOT_AVAILABLE) => End::Locked(error),
         Trouble::Clash => End::Again(error.into()),
         _ => End::Failed(error),
     }

@@ -5,9 +5,10 @@ use shop_core::cart::Cart;
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
 use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::inventory::StockLevel;
+use shop_core::inventory::{StockDelta, StockLevel};
 use shop_core::money::Currency;
 
+use super::super::stock::LARGE;
 use super::*;
 
 fn id<T: From<Uuid>>(number: u128) -> T {
