@@ -1,6 +1,6 @@
 //! Many callers, one statement: reads by key that share flights.
 //!
-//! A statement costs the same few hundred microseconds of two processes' time, whether it asks for one key or for a
+//! Most of what a statement costs, here and in the database, is the same whether it asks for one key or for a
 //! hundred. So a key that is asked for while a statement is under way waits for that one's end, and then flies with all
 //! others that came meanwhile. What holds for a read by itself holds here too:
 //!

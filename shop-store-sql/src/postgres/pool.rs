@@ -188,7 +188,7 @@ impl Pool {
         let now = Instant::now();
         let found = loop {
             match self.idle().pop() {
-                Some(idle) if now.duration_since(idle.made) > self.options.longest_life() => {}
+                Some(idle) if self.is_stale(&idle, now) => {}
                 found => break found,
             }
         };
@@ -197,6 +197,12 @@ impl Pool {
             None => (self.connect(deadline).await?, now),
         };
         Ok(Lease { connection, made, pool: Arc::clone(self), _permit: permit })
+    }
+
+    /// Too old, or so long unused that something between here and there may have forgotten it.
+    fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
+        now.duration_since(idle.made) > self.options.longest_life()
+            || now.duration_since(idle.since) > self.options.longest_idle()
     }
 
     /// A new connection. While the server restarts it is asked again.
