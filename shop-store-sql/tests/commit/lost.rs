@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use shop_core::batch::{Conflict, Unique};
 use shop_core::store::{CommitError, Store as _, StoreError};
-use shop_store_sql::testing::{Direction, Message, Proxy, Verdict};
+use shop_store_sql::testing::{self, ClusterOptions, Direction, Message, Proxy, Verdict};
+use shop_store_sql::{Options, PostgresStore};
 
 use super::world::{batch, commit_all, connect, database, entries, entry, moment, reserved, run, stock, take};
 
@@ -95,5 +96,33 @@ fn without_a_database_everybody_hears_so_soon() {
         proxy.switch_to(&url).unwrap();
         store.commit(Arc::new(batch([take(&levels[0], 1), entry(order)]))).await.unwrap();
         assert_eq!(entries(&store, order).await, 1);
+    });
+}
+
+/// Where a standby must have it too, "committed here" is not "committed". (Postgres ends the statement's time-out before
+/// it waits for the standby, so the time-out cannot end that wait.)
+#[test]
+fn without_the_standby_nothing_is_acknowledged() {
+    run(async {
+        let cluster = ClusterOptions::new().durable(true).start().unwrap();
+        let url = cluster.database().unwrap();
+        let brief = Duration::from_millis(300);
+        let options = Options::parse(&url).unwrap().statement_timeout(brief).acquire_timeout(brief);
+        let store = PostgresStore::connect(options).await.unwrap();
+        let order = moment().id();
+        store.commit(Arc::new(batch([entry(order)]))).await.unwrap();
+
+        cluster.set("synchronous_standby_names", "nobody").unwrap();
+        testing::wait_until(&url, "SELECT (current_setting('synchronous_standby_names') = 'nobody')::text").unwrap();
+        let one = batch([entry(order)]);
+        let outcome = store.commit(Arc::new(one.clone())).await;
+        assert!(matches!(outcome, Err(CommitError::OutcomeUnknown(_))), "{outcome:?}");
+        assert_eq!(entries(&store, order).await, 1);
+
+        cluster.set("synchronous_standby_names", "").unwrap();
+        let count = "SELECT (count(*) = 2)::text FROM order_history";
+        testing::wait_until(&url, count).unwrap();
+        let again = store.commit(Arc::new(one)).await;
+        assert!(matches!(again, Err(CommitError::Conflict(Conflict::Exists(Unique::Operation)))), "{again:?}");
     });
 }
