@@ -7,5 +7,6 @@ mod bouncer;
 mod grouping;
 mod host;
 mod lost;
+mod servers;
 mod statements;
 mod world;

@@ -140,7 +140,7 @@ fn statements_are_counted() {
     });
 }
 
-fn place(method: MethodId) -> PlaceOrder {
+pub(crate) fn place(method: MethodId) -> PlaceOrder {
     PlaceOrder {
         shipping_address: AddressInput {
             first_name: "Ada".into(),

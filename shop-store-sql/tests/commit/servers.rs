@@ -1,0 +1,107 @@
+//! Two servers on one database, and everybody does everything at once.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use shop_core::accounts::MemoryMailer;
+use shop_core::cart::AddItem;
+use shop_core::id::MethodId;
+use shop_core::payments::AmountInput;
+use shop_core::secret::Secret;
+use shop_core::shipping::{ShipmentInput, TrackingInput};
+use shop_core::shop::Tokens;
+use shop_core::{Actor, Error, Shop};
+use shop_store_sql::testing;
+
+use super::statements::place;
+use super::world::{connect, database, run};
+
+const SKUS: [&str; 3] = ["TEA", "POT", "CUP"];
+
+async fn open(url: &str) -> Arc<Shop> {
+    let store = connect(url).await;
+    let shop = Shop::builder(store, b"a test's key, which is long enough to be one");
+    Arc::new(shop.mailer(Arc::new(MemoryMailer::new())).open().await.unwrap())
+}
+
+/// A guest fills a cart and orders; every other order is canceled, the others are paid and sent. Answers false when there
+/// was not enough left.
+async fn buy(shop: Arc<Shop>, method: MethodId, number: usize) -> Result<bool, Error> {
+    let cart = shop.carts().create(&Actor::anonymous()).await?;
+    let guest = shop.identify(Tokens { cart: cart.token.as_ref().map(Secret::expose), ..Tokens::default() });
+    let guest = guest.await?;
+    let mut skus = SKUS;
+    skus.rotate_left(number % SKUS.len());
+    for sku in skus {
+        let item = AddItem { sku: sku.into(), ..AddItem::default() };
+        match shop.carts().add_item(&guest, item).await {
+            Err(Error::OutOfStock { .. }) => return Ok(false),
+            done => done?,
+        };
+    }
+    let order = shop_core::orders::PlaceOrder { email: "guest@example.com".into(), ..place(method) };
+    let order = match shop.orders().place(&guest, order, None).await {
+        Err(Error::OutOfStock { .. }) => return Ok(false),
+        placed => placed?.value.view,
+    };
+    let staff = Actor::system();
+    if number % 2 == 1 {
+        shop.orders().cancel(&staff, order.order.id, None).await?;
+        return Ok(true);
+    }
+    let payment = order.payments.first().map(|payment| payment.id);
+    if let Some(payment) = payment {
+        shop.payments().capture(&staff, payment, AmountInput::default(), None).await?;
+    }
+    let parcel = ShipmentInput { order_id: order.order.id.into(), carrier: "Post".into(), ..ShipmentInput::default() };
+    let parcel = shop.shipping().create_shipment(&staff, parcel, None).await?.value;
+    for status in ["shipped", "delivered"] {
+        let news = TrackingInput { status: status.into(), ..TrackingInput::default() };
+        shop.shipping().track_shipment(&staff, parcel.id, news, None).await?;
+    }
+    Ok(true)
+}
+
+#[test]
+fn the_books_of_two_busy_servers_add_up() {
+    run(async {
+        let url = database();
+        let shops = [open(&url).await, open(&url).await];
+        let staff = Actor::system();
+        for sku in SKUS {
+            let product = json!({"name": sku, "status": "active",
+                "variants": [{"sku": sku, "price": "12.50", "stock": 60}]});
+            let product = serde_json::from_value(product).unwrap();
+            shops[0].catalog().create_product(&staff, product).await.unwrap();
+        }
+        let zone = serde_json::from_value(json!({"name": "Home", "countries": ["GB"]})).unwrap();
+        let zone = shops[0].shipping().create_zone(&staff, zone).await.unwrap();
+        let method = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "3.50"}});
+        let method = serde_json::from_value(method).unwrap();
+        let method = shops[0].shipping().create_method(&staff, method).await.unwrap();
+
+        let buyers = (0..160).map(|number| tokio::spawn(buy(Arc::clone(&shops[number % 2]), method.id, number)));
+        let workers = shops.iter().map(|shop| {
+            let shop = Arc::clone(shop);
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    shop.worker().run_once().await.unwrap();
+                }
+            })
+        });
+        let workers: Vec<_> = workers.collect();
+        let bought = join_all(buyers.collect::<Vec<_>>()).await;
+        let bought: Vec<bool> = bought.into_iter().map(|bought| bought.unwrap().unwrap()).collect();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        // All 60 of each are sold (those of canceled orders again), unless too many came while they were held.
+        let sent = testing::texts(&url, "SELECT count(*)::text FROM orders WHERE status = 'completed'").unwrap();
+        assert!(sent[0].parse::<i32>().unwrap() >= 30, "{sent:?} of {}", bought.iter().filter(|done| **done).count());
+        let problems = shops[0].check().await.unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        let deadlocks = "SELECT deadlocks::text FROM pg_stat_database WHERE datname = current_database()";
+        assert_eq!(testing::texts(&url, deadlocks).unwrap(), ["0"]);
+    });
+}
