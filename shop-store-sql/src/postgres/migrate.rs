@@ -76,19 +76,34 @@ pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
 
 async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> {
     let mut session = lease.session();
-    recognise(&mut session).await?;
-    while applied(&mut session, migrations).await? < migrations.len() {
-        // An index of a large table takes its time, and so may another server's step.
+    loop {
+        // An index of a large table takes its time, and so may another server's step. What only looks is in a transaction
+        // too: behind a pgbouncer a statement with arguments works nowhere else.
         session.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0").await?;
-        match step(&mut session, migrations).await {
-            Ok(()) => session.simple("COMMIT").await?,
+        match look_and_step(&mut session, migrations).await {
+            Ok(done) => {
+                session.simple("COMMIT").await?;
+                if done {
+                    return Ok(());
+                }
+            }
             Err(stop) => {
                 session.simple("ROLLBACK").await?;
                 return Err(stop);
             }
         }
     }
-    compare(&mut session, migrations).await
+}
+
+/// Applies the next step; true when there was none.
+async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, Stop> {
+    recognise(session).await?;
+    if applied(session, migrations).await? < migrations.len() {
+        step(session, migrations).await?;
+        return Ok(false);
+    }
+    compare(session, migrations).await?;
+    Ok(true)
 }
 
 /// Refuses a server or a database that cannot hold a shop, before anything in it is touched.

@@ -112,9 +112,9 @@ impl Options {
 
     /// Whether the address is that of a pgbouncer in transaction mode (no unless said otherwise).
     ///
-    /// Then no statement is kept prepared and no parameter sent at start-up, which costs planning time at each
-    /// statement. The time-outs are set in each transaction; a single reading statement is given up on this side, so set
-    /// the role's own too (`ALTER ROLE … SET statement_timeout`), which ends it in the database.
+    /// Then no statement is kept prepared and no parameter sent at start-up; the time-outs are set in each transaction, and
+    /// even a single reading statement is in one. That costs planning time at each statement, and two round trips at each
+    /// read.
     #[must_use]
     pub fn pgbouncer(mut self, pgbouncer: bool) -> Self {
         self.pgbouncer = pgbouncer;

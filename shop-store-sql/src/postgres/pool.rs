@@ -14,7 +14,7 @@ use shop_core::store::{StoreError, StoreResult};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx_core::connection::{ConnectOptions as _, Connection as _};
 use sqlx_core::error::Error;
-use sqlx_core::sql_str::{SqlSafeStr, SqlStr};
+use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -286,11 +286,38 @@ impl Pool {
 
     async fn read_on(&self, lease: &mut Lease, sql: SqlStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         let mut session = lease.session();
-        let rows = session.rows(sql, arguments);
-        // The database keeps the time itself, unless a pgbouncer kept it from learning it; here it is kept for the case
-        // that the database went away without a word.
-        let grace = if self.options.is_pgbouncer() { Duration::ZERO } else { self.options.patience() };
-        timeout(self.options.longest_statement() + grace, rows).await.unwrap_or(Err(Error::PoolTimedOut))
+        // The database keeps the time itself; here it is kept for the case that it went away without a word.
+        let longest = self.options.longest_statement() + self.options.patience();
+        let rows = async {
+            if self.options.is_pgbouncer() {
+                self.read_in_transaction(&mut session, sql, arguments).await
+            } else {
+                session.rows(sql, arguments).await
+            }
+        };
+        timeout(longest, rows).await.unwrap_or(Err(Error::PoolTimedOut))
+    }
+
+    /// Behind a pgbouncer in transaction mode. sqlx prepares a statement in one round trip and runs it in the next; outside
+    /// of a transaction the second may come to another connection of the database, which knows nothing of the first.
+    async fn read_in_transaction(
+        &self,
+        session: &mut Session<'_>,
+        sql: SqlStr,
+        arguments: PgArguments,
+    ) -> Result<Vec<PgRow>, Error> {
+        let begin = format!("BEGIN; SET LOCAL statement_timeout = {}", self.options.longest_statement().as_millis());
+        session.simple(AssertSqlSafe(begin)).await?;
+        match session.rows(sql, arguments).await {
+            Ok(rows) => {
+                session.simple("COMMIT").await?;
+                Ok(rows)
+            }
+            Err(error) => {
+                session.simple("ROLLBACK").await?;
+                Err(error)
+            }
+        }
     }
 
     /// Lets nobody in any more, waits for those that are in, and closes all connections.

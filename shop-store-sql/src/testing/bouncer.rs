@@ -33,7 +33,7 @@ impl Bouncer {
             "bouncer.ini",
             &format!(
                 "[databases]\n* = host=127.0.0.1 port={server} user={user} password={password}\n\
-                 [pgbouncer]\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 500\n\
+                 [pgbouncer]\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 500\nserver_idle_timeout = 1\n\
                  auth_type = any\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir = {folder}\n\
                  pidfile = {folder}/pid\nlogfile = {folder}/log\n"
             ),

@@ -43,7 +43,7 @@ mod tests;
 pub use bouncer::Bouncer;
 pub use cluster::{Cluster, ClusterOptions};
 pub use proxy::{Direction, Message, Proxy, Verdict};
-pub use sql::{execute, texts, wait_until};
+pub use sql::{Held, execute, hold, texts, wait_until};
 
 /// Why something of this module could not be done.
 #[derive(Debug, Clone, thiserror::Error)]

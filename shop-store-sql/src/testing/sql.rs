@@ -52,28 +52,32 @@ pub fn wait_until(url: &str, sql: &str) -> Result {
     }
 }
 
-/// Connects on a thread with a runtime of its own: the caller may be inside of another.
+/// Connects on a thread of its own: the caller may be inside of a runtime.
 fn on_a_connection<T: Send>(
     url: &str,
     work: impl AsyncFnOnce(&mut PgConnection) -> std::result::Result<T, sqlx::Error> + Send,
 ) -> Result<T> {
+    thread::scope(|scope| match scope.spawn(|| on_this_thread(url, work)).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// Connects in a runtime of its own.
+fn on_this_thread<T>(
+    url: &str,
+    work: impl AsyncFnOnce(&mut PgConnection) -> std::result::Result<T, sqlx::Error>,
+) -> Result<T> {
     let failed = |why: &dyn std::fmt::Display| TestingError::because("a statement of the test", why);
     let options: PgConnectOptions = url.parse().map_err(|why: sqlx::Error| failed(&why))?;
-    thread::scope(|scope| {
-        let worker = scope.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(sqlx::Error::Io)?.block_on(async {
-                let mut connection = PgConnection::connect_with(&options).await?;
-                let done = work(&mut connection).await;
-                connection.close().await?;
-                done
-            })
-        });
-        match worker.join() {
-            Ok(done) => done.map_err(|why| failed(&why)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| failed(&why))?;
+    let done = runtime.block_on(async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let done = work(&mut connection).await;
+        connection.close().await?;
+        done
+    });
+    done.map_err(|why: sqlx::Error| failed(&why))
 }
 
 /// The same URL with another server in it.
@@ -91,4 +95,47 @@ pub(super) fn address(url: &str) -> Result<std::net::SocketAddr> {
     let found = std::net::ToSocketAddrs::to_socket_addrs(&(options.get_host(), options.get_port()));
     let mut found = found.map_err(|why| failed(&why))?;
     found.next().ok_or_else(|| failed(&"it has no address"))
+}
+
+/// A transaction that stays open until this is dropped, then it is rolled back.
+#[derive(Debug)]
+pub struct Held {
+    end: Option<std::sync::mpsc::Sender<()>>,
+    worker: Option<thread::JoinHandle<()>>,
+}
+
+/// Runs statements in a transaction, on a connection of its own, and keeps it and its locks.
+///
+/// # Errors
+/// What Postgres says.
+pub fn hold(url: &str, sql: &str) -> Result<Held> {
+    let (url, sql) = (url.to_owned(), format!("BEGIN; {sql}"));
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let worker = thread::spawn(move || {
+        let held = on_this_thread(&url, async |connection| {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+            // Who asked may be gone; then so is the sender of the end.
+            let _ = begun.send(Ok(()));
+            let _ = ended.recv();
+            sqlx::raw_sql("ROLLBACK").execute(connection).await.map(drop)
+        });
+        if let Err(why) = held {
+            let _ = begun.send(Err(why));
+        }
+    });
+    match has_begun.recv() {
+        Ok(Ok(())) => Ok(Held { end: Some(end), worker: Some(worker) }),
+        Ok(Err(why)) => Err(why),
+        Err(why) => Err(TestingError::because("a transaction of the test", why)),
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
 }
