@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::config::Config;
 use crate::openapi::Document;
 use crate::superuser::Answers;
-use crate::{commands, logging};
+use crate::{commands, logging, storage};
 
 /// The shop as one binary: configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -46,7 +46,7 @@ pub enum Command {
     },
     /// Fill an empty database with a small sample shop, print its staff account, then serve.
     Demo,
-    /// Copy the database to a new file while the server runs.
+    /// Copy an SQLite database to a new file while the server runs.
     Backup {
         /// The file to make.
         file: PathBuf,
@@ -83,7 +83,7 @@ fn run(command: Command) -> Result<(), BoxError> {
             let answers = Answers::gather(email, !noinput)?;
             runtime.block_on(commands::create_superuser(&config, answers))
         }
-        Command::Backup { file } => commands::backup(&config, &file),
+        Command::Backup { file } => storage::backup(&config, &file),
         Command::Check => runtime.block_on(commands::check(&config)),
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),

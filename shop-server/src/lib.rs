@@ -82,4 +82,5 @@ pub mod problem;
 pub mod serve;
 pub mod site;
 pub mod start;
+mod storage;
 mod superuser;

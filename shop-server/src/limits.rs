@@ -4,16 +4,25 @@
 //! entries that allow a full burst again are dropped by [`Limits::sweep`], so memory follows the traffic of the
 //! last minutes. Behind a proxy every request has the proxy's address: let the proxy limit by address there, the
 //! limits by account hold all the same.
+//!
+//! # Several servers
+//! Each server counts for itself, so N servers behind a balancer would let N times as many tries through. Servers that
+//! share a storage with [`SharedCounters`] (Postgres) count there too: a try must pass its own server first, which
+//! costs nothing, then the count of all. While that cannot be reached, each server's own limits hold.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use poem::web::RemoteAddr;
 use poem::{Addr, FromRequest, Request, RequestBody};
+use shop_core::Shop;
+use shop_core::store::StoreResult;
 
 use crate::problem::{Problem, Result};
 
@@ -29,6 +38,15 @@ pub enum Attempt {
 }
 
 impl Attempt {
+    /// Its part in the keys that servers share; a change of it forgives all tries.
+    fn word(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Confirm => "confirm",
+            Self::Mail => "mail",
+        }
+    }
+
     /// How many at once and over what time, for one account.
     fn per_account(self) -> (u32, Duration) {
         match self {
@@ -44,11 +62,22 @@ const PER_ADDRESS: (u32, Duration) = (60, Duration::from_mins(1));
 /// Entries after which a check sweeps by itself, however seldom [`Limits::sweep`] is called.
 const MAX_ENTRIES: usize = 100_000;
 
+/// What several servers count together.
+#[async_trait]
+pub trait SharedCounters: Send + Sync {
+    /// Counts one try under this key of what is allowed `burst` times in `period`; how long to wait when it is too many.
+    async fn count(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<Option<Duration>>;
+
+    /// Forgets whoever may try a full burst again.
+    async fn forget(&self) -> StoreResult<()>;
+}
+
 /// The limits of a server; off, they let everything pass.
 pub struct Limits(Option<Counters>);
 
 struct Counters {
     hasher: RandomState,
+    shared: Option<(Shop, Arc<dyn SharedCounters>)>,
     addresses: DefaultKeyedRateLimiter<u64>,
     accounts: [(Attempt, DefaultKeyedRateLimiter<u64>); 3],
 }
@@ -59,25 +88,48 @@ impl Limits {
         let accounts = |attempt: Attempt| (attempt, limiter(attempt.per_account()));
         Self(on.then(|| Counters {
             hasher: RandomState::new(),
+            shared: None,
             addresses: limiter(PER_ADDRESS),
             accounts: [Attempt::SignIn, Attempt::Confirm, Attempt::Mail].map(accounts),
         }))
+    }
+
+    /// Counts together with every other server of this shop.
+    #[must_use]
+    pub fn shared(self, shop: &Shop, counters: Arc<dyn SharedCounters>) -> Self {
+        Self(self.0.map(|own| Counters { shared: Some((shop.clone(), counters)), ..own }))
     }
 
     /// Counts one try by the client at `address` on an account, as its e-mail or user name was sent.
     ///
     /// # Errors
     /// 429 `throttled` with the seconds to wait.
-    pub fn check(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) -> Result<()> {
+    pub async fn check(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) -> Result<()> {
         let Some(counters) = &self.0 else { return Ok(()) };
-        if let Some(address) = address {
-            pass(&counters.addresses, counters.hasher.hash_one(network(address)))?;
+        let address = address.map(network);
+        let account = account.map(|account| account.trim().to_lowercase());
+        if let Some(address) = &address {
+            pass(&counters.addresses, counters.hasher.hash_one(address))?;
         }
         let accounts = counters.accounts.iter().find(|(known, _)| *known == attempt);
-        if let (Some((_, limiter)), Some(account)) = (accounts, account) {
-            pass(limiter, counters.hasher.hash_one(account.trim().to_lowercase()))?;
+        if let (Some((_, limiter)), Some(account)) = (accounts, &account) {
+            pass(limiter, counters.hasher.hash_one(account))?;
+        }
+        if let Some(address) = address {
+            counters.count_together("address", &address.to_string(), PER_ADDRESS).await?;
+        }
+        if let Some(account) = account {
+            counters.count_together(attempt.word(), &account, attempt.per_account()).await?;
         }
         Ok(())
+    }
+
+    /// As [`Limits::sweep`], for what servers count together.
+    pub async fn sweep_shared(&self) {
+        let Some((_, shared)) = self.0.as_ref().and_then(|counters| counters.shared.as_ref()) else { return };
+        if let Err(error) = shared.forget().await {
+            tracing::warn!(source = ?error, "cannot forget old tries");
+        }
     }
 
     /// Forgets whoever may try a full burst again; to be called every minute or so.
@@ -87,6 +139,23 @@ impl Limits {
         for limiter in limiters {
             limiter.retain_recent();
             limiter.shrink_to_fit();
+        }
+    }
+}
+
+impl Counters {
+    /// Counts with the other servers, under a key from which nobody can tell who has tried.
+    async fn count_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) -> Result<()> {
+        let Some((shop, shared)) = &self.shared else { return Ok(()) };
+        let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
+        match shared.count(key.expose().as_bytes(), burst, period).await {
+            Ok(None) => Ok(()),
+            Ok(Some(wait)) => Err(throttled(wait)),
+            // This server's own limits have passed; without its storage the call will fail anyway.
+            Err(error) => {
+                tracing::warn!(source = ?error, "cannot count tries together");
+                Ok(())
+            }
         }
     }
 }
@@ -135,21 +204,31 @@ fn pass(limiter: &DefaultKeyedRateLimiter<u64>, key: u64) -> Result<()> {
     if limiter.len() > MAX_ENTRIES {
         limiter.retain_recent();
     }
-    limiter.check_key(&key).map_err(|refused| {
-        let wait = refused.wait_time_from(DefaultClock::default().now()).as_secs_f64().ceil().max(1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to some hundred seconds")]
-        Problem::throttled(wait as u32)
-    })
+    let refused = limiter.check_key(&key);
+    refused.map_err(|refused| throttled(refused.wait_time_from(DefaultClock::default().now())))
+}
+
+fn throttled(wait: Duration) -> Problem {
+    let wait = wait.as_secs_f64().ceil().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to some hundred seconds")]
+    Problem::throttled(wait as u32)
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     const ADDRESS: &str = "192.0.2.1";
 
+    fn check(limits: &Limits, attempt: Attempt, address: Option<IpAddr>, account: &str) -> Result<()> {
+        // Alone, a server waits for nothing.
+        limits.check(attempt, address, Some(account)).now_or_never().unwrap()
+    }
+
     fn tries(limits: &Limits, attempt: Attempt, address: &str, account: &str) -> bool {
-        limits.check(attempt, Some(address.parse().unwrap()), Some(account)).is_ok()
+        check(limits, attempt, Some(address.parse().unwrap()), account).is_ok()
     }
 
     #[test]
@@ -158,7 +237,7 @@ mod tests {
         for number in 0..10 {
             assert!(tries(&limits, Attempt::SignIn, &format!("192.0.2.{number}"), "Ann@example.org"));
         }
-        let problem = limits.check(Attempt::SignIn, None, Some(" ann@EXAMPLE.org ")).unwrap_err();
+        let problem = check(&limits, Attempt::SignIn, None, " ann@EXAMPLE.org ").unwrap_err();
         let response = problem.to_response();
         let wait: u32 = response.header("retry-after").unwrap().parse().unwrap();
         assert!(problem.code() == "throttled" && (1..=30).contains(&wait), "{wait}");

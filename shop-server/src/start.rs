@@ -25,6 +25,8 @@ use crate::site::{Options, site};
 
 /// How often metrics are folded and limits swept.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// Every few minutes for what servers count together: a statement for all of them.
+const TICKS_PER_SHARED_SWEEP: u64 = 60;
 
 /// Opens the shop that the configuration describes over a storage.
 ///
@@ -47,18 +49,29 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub async fn serve(config: &Config, shop: &Shop, until: impl Future<Output = ()>) -> Result<(), BoxError> {
+pub async fn serve(
+    config: &Config,
+    shop: &Shop,
+    limits: Limits,
+    until: impl Future<Output = ()>,
+) -> Result<(), BoxError> {
     let listener = TcpListener::bind(&config.bind)
         .await
         .map_err(|why| ConfigError::new("BIND", format!("cannot listen on {}: {why}", config.bind)))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve_on(listener, config, shop, until).await;
+    serve_on(listener, config, shop, limits, until).await;
     Ok(())
 }
 
 /// The same on a listener that is already there: for tests, and hosts that bind themselves.
-pub async fn serve_on(listener: TcpListener, config: &Config, shop: &Shop, until: impl Future<Output = ()>) {
-    let limits = Arc::new(Limits::new(config.rate_limit));
+pub async fn serve_on(
+    listener: TcpListener,
+    config: &Config,
+    shop: &Shop,
+    limits: Limits,
+    until: impl Future<Output = ()>,
+) {
+    let limits = Arc::new(limits);
     let metrics = Metrics::install();
     let storage = shop.clone();
     let health = Arc::new(Health::new(Box::new(move || {
@@ -78,12 +91,15 @@ pub async fn serve_on(listener: TcpListener, config: &Config, shop: &Shop, until
     let upkeep = tokio::spawn(async move {
         let mut ticks = interval(UPKEEP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        for tick in 0_u64.. {
             ticks.tick().await;
             if let Some(metrics) = &metrics {
                 metrics.upkeep();
             }
             limits.sweep();
+            if tick % TICKS_PER_SHARED_SWEEP == 0 {
+                limits.sweep_shared().await;
+            }
         }
     });
     let worker = tokio::spawn({

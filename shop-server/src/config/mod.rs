@@ -4,16 +4,18 @@
 //! fills the map. An empty value counts as unset, for every variable. A wrong value stops the start with one
 //! line that names the variable.
 
+mod database;
 mod email;
 mod secret;
 mod variables;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use shop_core::money::Currency;
 
+pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
 pub use secret::{Secret, secret_key};
 use variables::Variables;
@@ -47,13 +49,6 @@ pub struct Config {
     pub rate_limit: bool,
     /// Sign-in also sets HttpOnly cookies.
     pub auth_cookies: bool,
-}
-
-/// Where the data lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Database {
-    /// One SQLite file.
-    Sqlite(PathBuf),
 }
 
 /// Why the start stops: one line that names the variable.
@@ -97,9 +92,13 @@ impl Config {
         if let Some(key) = &secret_key {
             secret::check_length(key, debug)?;
         }
+        let database = Database::from_variables(&variables)?;
+        if secret_key.is_none() && matches!(database, Database::Postgres(_)) {
+            return Err(secret::needed());
+        }
         Ok(Self {
             debug,
-            database: database(&variables)?,
+            database,
             secret_key,
             email: Email::from_variables(&variables)?,
             bind: bind(&variables)?,
@@ -138,42 +137,6 @@ fn read_variables(
         }
     }
     Ok(variables)
-}
-
-fn database(variables: &Variables<'_>) -> Result<Database> {
-    if let Some(url) = variables.text("DATABASE_URL") {
-        let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-        return match scheme {
-            "sqlite" | "sqlite3" => sqlite("DATABASE_URL", rest.strip_prefix("//").unwrap_or(rest)),
-            "postgres" | "postgresql" => Err(no_postgres("DATABASE_URL")),
-            _ => Err(ConfigError::new("DATABASE_URL", "must begin with sqlite:")),
-        };
-    }
-    match variables.text("DB_ENGINE").unwrap_or("sqlite") {
-        "sqlite" | "sqlite3" | "django.db.backends.sqlite3" => {
-            sqlite("DB_NAME", variables.text("DB_NAME").unwrap_or("db.sqlite3"))
-        }
-        "postgres" | "postgresql" | "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" => {
-            Err(no_postgres("DB_ENGINE"))
-        }
-        "mysql" | "django.db.backends.mysql" => {
-            Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use sqlite"))
-        }
-        _ => Err(ConfigError::new("DB_ENGINE", "must be sqlite")),
-    }
-}
-
-fn sqlite(variable: &str, path: &str) -> Result<Database> {
-    match path {
-        "" => Err(ConfigError::new(variable, "must name a file")),
-        // Several connections read and write one database; each would get a memory of its own.
-        ":memory:" => Err(ConfigError::new(variable, "must name a file, the server keeps nothing in memory only")),
-        path => Ok(Database::Sqlite(PathBuf::from(path))),
-    }
-}
-
-fn no_postgres(variable: &str) -> ConfigError {
-    ConfigError::new(variable, "this build has no Postgres; use sqlite")
 }
 
 fn bind(variables: &Variables<'_>) -> Result<String> {

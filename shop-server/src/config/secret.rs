@@ -41,13 +41,19 @@ pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
     Err(ConfigError::new("SECRET_KEY", format!("must hold at least {MIN_BYTES} bytes")))
 }
 
-/// The key that signs: `SECRET_KEY`, or the one kept beside the database, made at the first start.
+/// Nobody can make a key for servers that do not know each other.
+pub(super) fn needed() -> ConfigError {
+    ConfigError::new("SECRET_KEY", "must be set on Postgres, to the same value for every server")
+}
+
+/// The key that signs: `SECRET_KEY`, or the one kept beside an SQLite file, made at the first start. Servers that share
+/// a Postgres must share the key too, and no file of one is beside the others.
 ///
 /// The file is `<database>.secret-key` with mode 0600. Of several first starts at once, one makes the key and
 /// all use it: the key is written elsewhere and then linked to its name, which only one can win.
 ///
 /// # Errors
-/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or made.
+/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or made, or when there is none.
 pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
     if let Some(key) = &config.secret_key {
         if key.expose().len() < MIN_BYTES {
@@ -58,8 +64,10 @@ pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
         }
         return Ok(key.clone());
     }
-    let Database::Sqlite(database) = &config.database;
-    kept_key(&beside(database, ".secret-key"), random)
+    match &config.database {
+        Database::Sqlite(database) => kept_key(&beside(database, ".secret-key"), random),
+        Database::Postgres(_) => Err(needed()),
+    }
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -56,11 +56,64 @@ fn databases_are_found_under_every_name() {
     sqlite(&[("DATABASE_URL", "sqlite://data/shop.db")], "data/shop.db");
     sqlite(&[("DATABASE_URL", "sqlite:///var/shop.db")], "/var/shop.db");
     assert!(refused(&[("DB_ENGINE", "mysql")]).starts_with("DB_ENGINE: "));
-    assert!(refused(&[("DB_ENGINE", "django.db.backends.postgresql")]).contains("no Postgres"));
-    let url = refused(&[("DATABASE_URL", "postgres://user:hunter2@host/shop")]);
-    assert!(url.starts_with("DATABASE_URL: ") && url.contains("no Postgres") && !url.contains("hunter2"));
     assert!(refused(&[("DATABASE_URL", "sqlite:")]).starts_with("DATABASE_URL: "));
     assert!(refused(&[("DB_NAME", ":memory:")]).starts_with("DB_NAME: "));
+}
+
+fn postgres(pairs: &[(&str, &str)]) -> Postgres {
+    match config(&[pairs, &[("SECRET_KEY", &"k".repeat(32))]].concat()).database {
+        Database::Postgres(postgres) => postgres,
+        other @ Database::Sqlite(_) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn postgres_is_reached_by_a_url_or_by_djangos_variables() {
+    let url = "postgres://shop:hunter2@db.example:5433/shop?sslmode=require";
+    let by_url = postgres(&[("DATABASE_URL", url), ("DB_ENGINE", "sqlite")]);
+    assert_eq!(by_url.url.expose(), url);
+    assert_eq!((by_url.pool_size, by_url.statement_timeout.as_secs(), by_url.pgbouncer), (16, 10, false));
+    let parts = [
+        ("DB_ENGINE", "django.db.backends.postgresql"),
+        ("DB_NAME", "my shop"),
+        ("DB_USER", "ann@example"),
+        ("DB_PASSWORD", "p&ss=w/rd %"),
+        ("DB_HOST", "db.example"),
+        ("DB_PORT", "5433"),
+    ];
+    let by_parts = postgres(&parts);
+    let shown = format!("{:?}", by_parts.options().unwrap());
+    for part in ["db.example", "5433", "ann@example", "my shop"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    assert!(by_parts.url.expose().contains("password=p%26ss%3Dw%2Frd%20%25"));
+    let tuned = [("DB_POOL_SIZE", "40"), ("DB_STATEMENT_TIMEOUT", "3"), ("DB_PGBOUNCER", "True")];
+    let tuned = postgres(&[&parts[..], &tuned].concat());
+    assert_eq!((tuned.pool_size, tuned.statement_timeout.as_secs(), tuned.pgbouncer), (40, 3, true));
+    assert!(!format!("{tuned:?} {:?}", tuned.options()).contains("p&ss"));
+}
+
+#[test]
+fn what_is_wrong_with_postgres_is_named_and_no_password_shown() {
+    let with = |name: &'static str, value: &'static str| {
+        refused(&[("DB_ENGINE", "postgres"), ("DB_NAME", "shop"), ("DB_PASSWORD", "hunter2"), (name, value)])
+    };
+    assert!(refused(&[("DB_ENGINE", "postgres")]).starts_with("DB_NAME: "));
+    assert!(with("DB_PORT", "70000").starts_with("DB_PORT: "));
+    assert!(with("DB_POOL_SIZE", "1").starts_with("DB_POOL_SIZE: "));
+    assert!(with("DB_STATEMENT_TIMEOUT", "0").starts_with("DB_STATEMENT_TIMEOUT: "));
+    assert!(with("DB_PGBOUNCER", "perhaps").starts_with("DB_PGBOUNCER: "));
+    for url in ["postgres://shop:hunter2@host:port/shop", "postgres://shop:hunter2@host/shop?sslmode=hunter2"] {
+        let refused = refused(&[("DATABASE_URL", url)]);
+        assert!(refused.starts_with("DATABASE_URL: ") && !refused.contains("hunter2"), "{refused}");
+    }
+    assert!(refused(&[("DATABASE_URL", "mysql://host/shop")]).starts_with("DATABASE_URL: "));
+}
+
+#[test]
+fn servers_that_share_a_database_must_be_given_their_key() {
+    assert!(refused(&[("DB_ENGINE", "postgres"), ("DB_NAME", "shop")]).starts_with("SECRET_KEY: "));
+    assert!(refused(&[("DATABASE_URL", "postgres://db.example/shop")]).starts_with("SECRET_KEY: "));
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Accounts {
     /// An address that has an account is answered alike, and its owner is told.
     #[oai(path = "/accounts/register/", method = "post")]
     async fn register(&self, client: Client, body: JsonBody<RegisterRequest>) -> Result<Created<Registered>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
         let email = self.0.shop.accounts().register(body.into_inner().into()).await?;
         Ok(Answer(email.into()))
     }
@@ -46,7 +46,7 @@ impl Accounts {
     /// Confirms an address with the code that was mailed to it.
     #[oai(path = "/accounts/verify-otp/", method = "post")]
     async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Confirm, client.address(), body.account())?;
+        self.0.limits.check(Attempt::Confirm, client.address(), body.account()).await?;
         self.0.shop.accounts().verify_otp(body.into_inner().into()).await?;
         Ok(Answer("The address is confirmed; you can sign in now.".into()))
     }
@@ -54,7 +54,7 @@ impl Accounts {
     /// Has a new code mailed, which replaces the old one. The answer is the same for any address.
     #[oai(path = "/accounts/resend-otp/", method = "post")]
     async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
         self.0.shop.accounts().resend_otp(body.into_inner().into()).await?;
         Ok(Answer("If the address waits to be confirmed, a new code was sent to it.".into()))
     }
@@ -67,7 +67,7 @@ impl Accounts {
         client: Client,
         body: JsonBody<LoginRequest>,
     ) -> Result<WithCookies<Answer<Login>>> {
-        self.0.limits.check(Attempt::SignIn, client.address(), body.account())?;
+        self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
         let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
         let answer = Answer(Login::new(&sign_in.tokens, sign_in.user));
         Ok(WithCookies { answer, cookies: self.held(&sign_in.tokens) })
@@ -81,7 +81,7 @@ impl Accounts {
         client: Client,
         body: JsonBody<TokenRequest>,
     ) -> Result<WithCookies<Answer<Tokens>>> {
-        self.0.limits.check(Attempt::SignIn, client.address(), body.account())?;
+        self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
         let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
         Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
     }
@@ -128,7 +128,7 @@ impl Accounts {
         body: JsonBody<ChangePasswordRequest>,
     ) -> Result<WithCookies<Answer<PasswordChanged>>> {
         let account = user.caller();
-        self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref())?;
+        self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref()).await?;
         let tokens = self.0.shop.accounts().change_password(&user, body.into_inner().into()).await?;
         Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
     }
@@ -136,7 +136,7 @@ impl Accounts {
     /// Has a link mailed that resets the password. The answer is the same for any address.
     #[oai(path = "/accounts/request-reset-email/", method = "post")]
     async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account())?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
         self.0.shop.accounts().request_password_reset(body.into_inner().into()).await?;
         Ok(Answer("If the address has an account, a link that resets its password was sent to it.".into()))
     }
@@ -150,7 +150,7 @@ impl Accounts {
         token: Path<String>,
         body: JsonBody<NewPasswordRequest>,
     ) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Confirm, client.address(), Some(&uidb64))?;
+        self.0.limits.check(Attempt::Confirm, client.address(), Some(&uidb64)).await?;
         let password = body.into_inner().new_password.into_field();
         self.0.shop.accounts().reset_password(&uidb64, &token, password).await?;
         Ok(Answer("The password was changed; you can sign in with it now.".into()))

@@ -1,0 +1,144 @@
+//! Where the data lives: the rules of `DATABASE_URL` and the `DB_*` variables, Django's names and defaults.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shop_store_sql::Options;
+
+use super::variables::Variables;
+use super::{ConfigError, Result, Secret};
+
+/// Where the data lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// One SQLite file.
+    Sqlite(PathBuf),
+    /// A Postgres server.
+    Postgres(Postgres),
+}
+
+/// A Postgres server, and how to use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postgres {
+    /// Its address, as libpq writes one; holds the password.
+    pub url: Secret,
+    /// The most connections of this process.
+    pub pool_size: u32,
+    /// How long one statement may take.
+    pub statement_timeout: Duration,
+    /// Whether the address is that of a pgbouncer in transaction mode.
+    pub pgbouncer: bool,
+}
+
+/// As many connections as one process may ask for: more than any Postgres serves well.
+const MAX_POOL_SIZE: u32 = 1000;
+/// The longest a statement may be allowed to take, in seconds: an hour.
+const MAX_STATEMENT_TIMEOUT: u64 = 3600;
+
+const ADDRESS: &str = "must be an address such as postgres://user:password@host:5432/database";
+
+impl Database {
+    pub(super) fn from_variables(variables: &Variables<'_>) -> Result<Self> {
+        if let Some(url) = variables.text("DATABASE_URL") {
+            let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+            return match scheme {
+                "sqlite" | "sqlite3" => sqlite("DATABASE_URL", rest.strip_prefix("//").unwrap_or(rest)),
+                "postgres" | "postgresql" => postgres(variables, Secret::new(url), "DATABASE_URL"),
+                _ => Err(ConfigError::new("DATABASE_URL", "must begin with sqlite: or postgres://")),
+            };
+        }
+        match variables.text("DB_ENGINE").unwrap_or("sqlite") {
+            "sqlite" | "sqlite3" | "django.db.backends.sqlite3" => {
+                sqlite("DB_NAME", variables.text("DB_NAME").unwrap_or("db.sqlite3"))
+            }
+            "postgres" | "postgresql" | "django.db.backends.postgresql" | "django.db.backends.postgresql_psycopg2" => {
+                postgres(variables, address(variables)?, "DB_HOST")
+            }
+            "mysql" | "django.db.backends.mysql" => {
+                Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use postgres or sqlite"))
+            }
+            _ => Err(ConfigError::new("DB_ENGINE", "must be sqlite or postgres")),
+        }
+    }
+}
+
+impl Postgres {
+    /// As the store wants it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming `DATABASE_URL` when the address cannot be read; configurations that were made by
+    /// [`Config::from_variables`](super::Config::from_variables) can.
+    pub fn options(&self) -> Result<Options> {
+        // The reason would show the address, and with it the password.
+        let options = Options::parse(self.url.expose()).map_err(|_| ConfigError::new("DATABASE_URL", ADDRESS))?;
+        Ok(options.max_connections(self.pool_size).statement_timeout(self.statement_timeout).pgbouncer(self.pgbouncer))
+    }
+}
+
+fn sqlite(variable: &str, path: &str) -> Result<Database> {
+    match path {
+        "" => Err(ConfigError::new(variable, "must name a file")),
+        // Several connections read and write one database; each would get a memory of its own.
+        ":memory:" => Err(ConfigError::new(variable, "must name a file, the server keeps nothing in memory only")),
+        path => Ok(Database::Sqlite(PathBuf::from(path))),
+    }
+}
+
+fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Database> {
+    let pool_size = match variables.text("DB_POOL_SIZE").map(str::parse::<u32>) {
+        None => 16,
+        // One connection writes while others read.
+        Some(Ok(size)) if (2..=MAX_POOL_SIZE).contains(&size) => size,
+        Some(_) => {
+            return Err(ConfigError::new("DB_POOL_SIZE", format!("must be a whole number from 2 to {MAX_POOL_SIZE}")));
+        }
+    };
+    let postgres = Postgres {
+        url,
+        pool_size,
+        statement_timeout: variables.seconds("DB_STATEMENT_TIMEOUT", 10, MAX_STATEMENT_TIMEOUT)?,
+        pgbouncer: variables.boolean("DB_PGBOUNCER", false)?,
+    };
+    postgres.options().map_err(|why| ConfigError { variable: variable.to_owned(), ..why })?;
+    Ok(Database::Postgres(postgres))
+}
+
+/// The address that Django's variables describe; what is not set is libpq's default (a socket of this machine, port
+/// 5432, the user of the process).
+fn address(variables: &Variables<'_>) -> Result<Secret> {
+    if variables.text("DB_NAME").is_none() {
+        return Err(ConfigError::new("DB_NAME", "must name a database"));
+    }
+    if let Some(port) = variables.text("DB_PORT")
+        && !port.parse::<u16>().is_ok_and(|port| port > 0)
+    {
+        return Err(ConfigError::new("DB_PORT", "must be a port number from 1 to 65535"));
+    }
+    // A port before a host: sqlx looks for the socket of the port that it knows by then.
+    let parts = [
+        ("port", "DB_PORT"),
+        ("host", "DB_HOST"),
+        ("user", "DB_USER"),
+        ("password", "DB_PASSWORD"),
+        ("dbname", "DB_NAME"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(key, variable)| Some(format!("{key}={}", escaped(variables.text(variable)?))))
+        .collect();
+    Ok(Secret::new(format!("postgres:?{}", parts.join("&"))))
+}
+
+/// Everything but letters and digits as `%XX` (RFC 3986, 2.1).
+fn escaped(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}

@@ -1,0 +1,111 @@
+//! The storage that the configuration names: the one place that knows which there are.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use shop_core::Shop;
+use shop_core::error::BoxError;
+use shop_core::store::{Store, StoreResult};
+use shop_store_sql::PostgresStore;
+use shop_store_sqlite::SqliteStore;
+
+use crate::config::{Config, ConfigError, Database};
+use crate::limits::{Limits, SharedCounters};
+
+/// What an opened storage is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve: of one SQLite file there is one server.
+    Serve,
+    /// To work beside a server, or without one.
+    Tool,
+    /// To look at what is there: a file is not made.
+    Look,
+}
+
+/// An opened storage.
+#[derive(Debug)]
+pub(crate) enum Storage {
+    Sqlite(Arc<SqliteStore>),
+    Postgres(Arc<PostgresStore>),
+}
+
+impl Storage {
+    /// Opens the storage of the configuration and brings its schema up to date.
+    pub(crate) async fn open(config: &Config, purpose: Purpose) -> Result<Self, BoxError> {
+        match &config.database {
+            Database::Sqlite(path) => {
+                let options = shop_store_sqlite::Options::new(path)
+                    .server(purpose == Purpose::Serve)
+                    .create(purpose != Purpose::Look);
+                Ok(Self::Sqlite(Arc::new(options.open()?)))
+            }
+            Database::Postgres(postgres) => {
+                Ok(Self::Postgres(Arc::new(PostgresStore::connect(postgres.options()?).await?)))
+            }
+        }
+    }
+
+    /// As the shop sees it.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => Arc::clone(store) as _,
+            Self::Postgres(store) => Arc::clone(store) as _,
+        }
+    }
+
+    /// The limits on tries of a server on this storage: counted together, where servers share it.
+    pub(crate) fn limits(&self, config: &Config, shop: &Shop) -> Limits {
+        let limits = Limits::new(config.rate_limit);
+        match self {
+            Self::Sqlite(_) => limits,
+            Self::Postgres(store) => limits.shared(shop, Arc::new(Counters(Arc::clone(store)))),
+        }
+    }
+
+    /// What is damaged in the storage itself. Postgres looks after its own files (`pg_amcheck`, checksums).
+    pub(crate) async fn damage(&self) -> Result<Vec<String>, BoxError> {
+        match self {
+            Self::Sqlite(store) => Ok(store.integrity_check().await?),
+            Self::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends what is under way and lets go of the storage.
+    pub(crate) async fn close(&self) -> Result<(), BoxError> {
+        match self {
+            Self::Sqlite(store) => Ok(store.close().await?),
+            Self::Postgres(store) => {
+                store.close().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Tries that all servers of a Postgres database count together.
+struct Counters(Arc<PostgresStore>);
+
+#[async_trait]
+impl SharedCounters for Counters {
+    async fn count(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<Option<Duration>> {
+        self.0.try_limited(key, burst, period).await
+    }
+
+    async fn forget(&self) -> StoreResult<()> {
+        self.0.forget_limits().await
+    }
+}
+
+/// Copies the storage to a new file while it is in use.
+pub(crate) fn backup(config: &Config, target: &Path) -> Result<(), BoxError> {
+    match &config.database {
+        Database::Sqlite(path) => Ok(shop_store_sqlite::backup(path, target)?),
+        Database::Postgres(_) => {
+            let why = "backup copies an SQLite file; a Postgres database is backed up with pg_dump or pg_basebackup";
+            Err(ConfigError::new("DB_ENGINE", why).into())
+        }
+    }
+}
