@@ -15,7 +15,7 @@ use crate::support::{Answer, Client, Goods, Rolls, TestShop, order, text};
 const ROUNDS: usize = 8;
 const GUESTS: usize = 10;
 const CUSTOMERS: usize = 3;
-const STOCK: i64 = 1_000_000;
+pub(crate) const STOCK: i64 = 1_000_000;
 
 /// One order that somebody tried to place.
 struct Attempt {
@@ -124,7 +124,7 @@ fn take_money(shop: &TestShop, client: &mut Client, capture: &Capture) -> std::i
 }
 
 /// Every order of the shop by its id.
-fn all_orders(shop: &TestShop) -> BTreeMap<String, Value> {
+pub(crate) fn all_orders(shop: &TestShop) -> BTreeMap<String, Value> {
     let mut orders = BTreeMap::new();
     for page in 1.. {
         let list =
@@ -140,7 +140,7 @@ fn all_orders(shop: &TestShop) -> BTreeMap<String, Value> {
 }
 
 /// What of an order no later event changes, and the secret of a guest's order left out.
-fn agreed(order: &Value) -> Value {
+pub(crate) fn agreed(order: &Value) -> Value {
     let mut order = order.clone();
     let fields = order.as_object_mut().unwrap();
     for changing in ["access_token", "amount_paid", "payment_status", "payments", "version"] {
@@ -187,7 +187,7 @@ fn verify(shop: &TestShop, attempts: &[Attempt], known: &mut BTreeMap<String, Va
 }
 
 /// Every piece that was sold is reserved, and nothing else is.
-fn stock_adds_up(shop: &TestShop, goods: &[Goods], orders: &BTreeMap<String, Value>) {
+pub(crate) fn stock_adds_up(shop: &TestShop, goods: &[Goods], orders: &BTreeMap<String, Value>) {
     for goods in goods {
         let lines = orders.values().flat_map(|order| order["items"].as_array().unwrap());
         let sold: i64 =

@@ -11,6 +11,8 @@ mod hostile;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod support;

@@ -15,14 +15,14 @@ use crate::support::{Client, Folder, PASSWORD, Process, TestShop, order, text};
 
 /// What a subcommand that failed says: never a panic, and something.
 #[track_caller]
-fn refusal(output: &Output) -> String {
+pub(crate) fn refusal(output: &Output) -> String {
     let said = String::from_utf8([output.stdout.as_slice(), output.stderr.as_slice()].concat()).unwrap();
     assert!(!output.status.success() && !said.is_empty() && !said.contains("panicked"), "{output:?}");
     said
 }
 
 #[track_caller]
-fn succeeds(output: &Output) -> String {
+pub(crate) fn succeeds(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }

@@ -10,12 +10,16 @@ use futures_util::future::BoxFuture;
 use poem_openapi::OpenApi;
 use shop_core::Shop;
 use shop_core::memory::MemoryStore;
+use shop_core::store::Store;
 use shop_server::config::Config;
 use shop_server::edge::{Cors, Metrics};
 use shop_server::health::{Health, Ping};
+use shop_server::limits::Limits;
 use shop_server::serve::serve;
-use shop_server::site::{Options, site};
+use shop_server::site::{self, site};
 use shop_server::start;
+use shop_store_sql::testing::Cluster;
+use shop_store_sql::{Options, PostgresStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -62,12 +66,29 @@ impl Answer {
     }
 }
 
+/// Which storage the tests of the whole server run on.
+const STORE: &str = "TEST_STORE";
+
+async fn empty_store() -> Arc<dyn Store> {
+    match std::env::var(STORE).as_deref() {
+        Err(_) | Ok("" | "memory") => Arc::new(MemoryStore::new()),
+        Ok("postgres") => {
+            let url = Cluster::shared().unwrap().database().unwrap();
+            // Many tests run at once; together they stay below what the cluster can take.
+            let options = Options::parse(&url).unwrap().max_connections(6);
+            Arc::new(PostgresStore::connect(options).await.unwrap())
+        }
+        Ok(other) => panic!("{STORE} must be memory or postgres, not {other}"),
+    }
+}
+
 impl Server {
     pub(crate) async fn start<A: OpenApi + 'static>(api: A) -> Self {
         Self::start_with(api, Box::new(|| Box::pin(async { Ok(()) }))).await
     }
 
-    /// The whole server over an empty shop in memory, as the binary starts it, with limits off.
+    /// The whole server over an empty shop, as the binary starts it, with limits off. The shop is in memory, or, with
+    /// `TEST_STORE=postgres`, in a Postgres database of its own.
     pub(crate) async fn start_shop() -> (Self, Shop) {
         Self::start_shop_with(&[]).await
     }
@@ -77,10 +98,11 @@ impl Server {
         let usual = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
         let variables = usual.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::from_variables(&variables.collect()).unwrap();
-        let shop = start::open(&config, Arc::new(MemoryStore::new())).await.unwrap();
+        let shop = start::open(&config, empty_store().await).await.unwrap();
         let clone = shop.clone();
         let server = Self::spawn(|listener, stop| async move {
-            start::serve_on(listener, &config, &clone, stop).await;
+            let limits = Limits::new(config.rate_limit);
+            start::serve_on(listener, &config, &clone, limits, stop).await;
         });
         (server.await, shop)
     }
@@ -99,7 +121,7 @@ impl Server {
 
     async fn start_site<A: OpenApi + 'static>(api: A, ping: Ping, shop: Option<Shop>) -> Self {
         let health = Arc::new(Health::new(ping));
-        let options = Options {
+        let options = site::Options {
             cors: Cors::new(vec!["http://shop.example".to_owned()], false),
             health: Arc::clone(&health),
             metrics: Metrics::install(),

@@ -1,0 +1,28 @@
+//! The binary on Postgres: its subcommands, several servers on one database, and the days on which the database hurts.
+
+mod bad_days;
+mod commands;
+mod cut;
+mod load;
+mod several;
+
+use crate::support::{Folder, Process, TestShop};
+
+/// What every server of a shop must be given alike.
+const SECRET_KEY: &str = "a-key-for-tests-and-for-tests-only-0123456789";
+
+/// A shop on this database, with one server.
+fn shop_on(url: &str, variables: &[(&str, &str)]) -> TestShop {
+    let postgres = [("DATABASE_URL", url), ("SECRET_KEY", SECRET_KEY)];
+    TestShop::open_with(&[&postgres, variables].concat())
+}
+
+/// One more server of a shop, whose mails go into a folder of its own.
+fn server_beside(folder: &Folder, number: usize) -> Process {
+    Process::start(folder, &[("EMAIL_FILE_PATH", mails_of(number).as_str())])
+}
+
+/// Where the server of this number puts its mails; the first one's are where [`TestShop`] looks for them.
+fn mails_of(server: usize) -> String {
+    if server == 0 { "mails".to_owned() } else { format!("mails-{server}") }
+}
