@@ -22,6 +22,7 @@ mod catalog;
 mod checkout;
 mod client;
 mod orders;
+mod postgres;
 mod process;
 mod sign_ins;
 mod table;
@@ -43,12 +44,15 @@ struct Options {
     /// Everything once and tiny, to see that it runs; the figures mean nothing.
     #[arg(long)]
     smoke: bool,
-    /// Only these parts: orders, catalog, checkout, sign-ins, process, large.
+    /// Only these parts: orders, catalog, checkout, sign-ins, process, large, postgres.
     #[arg(long)]
     only: Vec<String>,
     /// Be the bare server: the file and the address.
     #[arg(long, hide = true, num_args = 2)]
     bare_server: Option<Vec<String>>,
+    /// Be the bare server on Postgres: the URL and the address.
+    #[arg(long, hide = true, num_args = 2)]
+    bare_postgres: Option<Vec<String>>,
 }
 
 /// How much is measured.
@@ -100,6 +104,9 @@ fn main() -> Result<()> {
     let runtime = runtime.enable_all().build()?;
     if let Some([file, address]) = options.bare_server.as_deref() {
         return runtime.block_on(bare_server::serve(Path::new(file), address));
+    }
+    if let Some([url, address]) = options.bare_postgres.as_deref() {
+        return runtime.block_on(postgres::serve(url, address));
     }
     let folder = Folder(std::env::temp_dir().join(format!("shop-load-run-{}", std::process::id())));
     std::fs::create_dir_all(&folder.0)?;
@@ -168,6 +175,10 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
         say("the process …");
         figures.extend(process_figures(&file, scale).await?);
     }
+    if wanted("postgres") {
+        say("Postgres …");
+        figures.extend(postgres_figures(scale).await?);
+    }
     if wanted("large") {
         figures.extend(large_figures(&folder, &file, &world, scale).await?);
     }
@@ -187,6 +198,18 @@ async fn process_figures(file: &Path, scale: Scale) -> Result<Vec<Figure>> {
         alone("start to first answer, on an existing file", table::median(times), "ms", 200.0),
         alone("stripped release binary", process::program_size()?, "MiB", 30.0),
     ])
+}
+
+async fn postgres_figures(scale: Scale) -> Result<Vec<Figure>> {
+    let hash = sign_ins::password_hash().await?;
+    let Scale { rounds, groups, length, products, orders, .. } = scale;
+    let rates = postgres::measure(rounds, (groups, length * 2), (products, orders), &hash).await?;
+    let rows = [
+        ("orders on Postgres, 32 callers, to pgbench", rates.spread, 0.5),
+        ("the same, all of one hot pair", rates.hot, 2.0),
+        ("`GET /catalog/products/{id}/` on Postgres, to one sqlx select", rates.product, 0.75),
+    ];
+    Ok(rows.map(|(what, (bare, ours), part)| figure(what, bare, ours, "/s", Target::AtLeast(part))).into())
 }
 
 async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) -> Result<Vec<Figure>> {

@@ -58,6 +58,35 @@ impl Server {
         Self::start(&mut command, file, address, "/catalog/products").await
     }
 
+    /// The shop's server on Postgres.
+    ///
+    /// # Errors
+    /// As [`Server::shop`].
+    pub(crate) async fn shop_on_postgres(url: &str) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name("shop-server");
+        let address = free_address()?;
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("DATABASE_URL", url)
+            .env("BIND", address.to_string())
+            .env("SECRET_KEY", SECRET_KEY)
+            .env("RATE_LIMIT", "off")
+            .env("EMAIL_BACKEND", "console");
+        Self::start(&mut command, &std::env::temp_dir().join("none"), address, "/healthz").await
+    }
+
+    /// The bare server on Postgres.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn bare_on_postgres(url: &str) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--bare-postgres").arg(url).arg(address.to_string());
+        Self::start(&mut command, &std::env::temp_dir().join("none"), address, "/healthz").await
+    }
+
     async fn start(command: &mut Command, file: &Path, address: SocketAddr, path: &str) -> Result<Self> {
         // No `.env` of whoever runs this.
         let folder = file.parent().unwrap_or(file);

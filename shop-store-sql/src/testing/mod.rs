@@ -42,6 +42,7 @@ mod tests;
 
 pub use bouncer::Bouncer;
 pub use cluster::{Cluster, ClusterOptions};
+pub use programs::find as program;
 pub use proxy::{Direction, Message, Proxy, Verdict};
 pub use sql::{Held, execute, hold, texts, wait_until};
 

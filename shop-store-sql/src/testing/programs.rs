@@ -15,8 +15,12 @@ const USUAL: [&str; 5] =
 /// Whom a cluster that root starts belongs to; the first that the system has.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
-/// Finds a program on the `PATH` or where it usually is. Links are followed, so that its siblings are beside it.
-pub(super) fn find(name: &str) -> Result<PathBuf> {
+/// Finds a program on the `PATH` or where Debian and the usual builds put it. Links are followed, so that its siblings
+/// are beside it.
+///
+/// # Errors
+/// That it is not there.
+pub fn find(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain(debian())

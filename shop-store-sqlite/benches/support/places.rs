@@ -15,9 +15,22 @@ use super::{CALLERS, Result};
 /// # Errors
 /// The first order that was refused.
 pub(crate) async fn place(shop: &Shop, wishes: &PlaceOrder, customers: &Arc<[Customer]>) -> Result<Duration> {
+    place_by(CALLERS, shop, wishes, customers).await
+}
+
+/// The same, so many of them at a time.
+///
+/// # Errors
+/// The first order that was refused.
+pub(crate) async fn place_by(
+    callers: usize,
+    shop: &Shop,
+    wishes: &PlaceOrder,
+    customers: &Arc<[Customer]>,
+) -> Result<Duration> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
-    let callers: Vec<_> = (0..CALLERS)
+    let callers: Vec<_> = (0..callers)
         .map(|_| {
             let (shop, wishes) = (shop.clone(), wishes.clone());
             let (customers, next) = (Arc::clone(customers), Arc::clone(&next));

@@ -1,0 +1,51 @@
+//! The limit that a product from Postgres is measured against: poem, a handler, one sqlx select by key, and serde.
+
+use chrono::{DateTime, Utc};
+use poem::error::{InternalServerError, NotFoundError};
+use poem::listener::TcpListener;
+use poem::web::{Data, Json, Path};
+use poem::{EndpointExt as _, Route, Server, get, handler};
+use serde::Serialize;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx_core::types::Json as JsonColumn;
+use uuid::Uuid;
+
+use crate::support::Result;
+
+const PRODUCT: &str = "SELECT id, slug, name, description, status, category_id, currency, options, images, attributes,
+    version, created_at, updated_at FROM products WHERE id = $1";
+
+#[derive(Serialize, sqlx::FromRow)]
+struct Product {
+    id: Uuid,
+    slug: String,
+    name: String,
+    description: String,
+    status: String,
+    category_id: Option<Uuid>,
+    currency: String,
+    options: JsonColumn<Vec<String>>,
+    images: JsonColumn<serde_json::Value>,
+    attributes: JsonColumn<serde_json::Value>,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// Serves the database until the process is ended.
+pub(crate) async fn serve(url: &str, address: &str) -> Result<()> {
+    let pool = PgPoolOptions::new().max_connections(16).connect(url).await?;
+    let routes = Route::new().at("/catalog/products/:id", get(one_product)).at("/healthz", get(health)).data(pool);
+    Ok(Server::new(TcpListener::bind(address)).run(routes).await?)
+}
+
+#[handler]
+fn health() -> &'static str {
+    "ok"
+}
+
+#[handler]
+async fn one_product(pool: Data<&PgPool>, Path(id): Path<Uuid>) -> poem::Result<Json<Product>> {
+    let found = sqlx::query_as(PRODUCT).bind(id).fetch_optional(pool.0).await.map_err(InternalServerError)?;
+    found.map(Json).ok_or_else(|| NotFoundError.into())
+}

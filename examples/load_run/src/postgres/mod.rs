@@ -1,0 +1,123 @@
+//! The shop on Postgres, beside what `pgbench` and a bare server reach on a database with the same rows.
+
+mod bare_server;
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shop_core::Shop;
+use shop_core::store::Store;
+use shop_store_sql::testing::{Cluster, ClusterOptions, execute, program, texts};
+use shop_store_sql::{Options, PostgresStore};
+use tokio::process::Command;
+
+use crate::SECRET_KEY;
+use crate::catalog::product_requests;
+use crate::client::send_for;
+use crate::orders::rate;
+use crate::process::Server;
+use crate::support::places::place_by;
+use crate::support::world::{Customer, Demand, World};
+use crate::support::{CALLERS, Result};
+use crate::table::median;
+
+pub(crate) use bare_server::serve;
+
+/// How many place orders at once here.
+const BUYERS: usize = 32;
+
+/// Rates per second: bare, and the shop's.
+pub(crate) struct Rates {
+    /// Orders, spread over a thousand variants.
+    pub(crate) spread: (f64, f64),
+    /// Orders, all of one hot pair.
+    pub(crate) hot: (f64, f64),
+    /// `GET /catalog/products/{id}/`.
+    pub(crate) product: (f64, f64),
+}
+
+/// Starts a cluster that syncs, fills a shop, and alternates rounds of the sides, each in a database of its own.
+pub(crate) async fn measure(
+    rounds: usize,
+    (groups, length): (usize, Duration),
+    (products, orders): (usize, usize),
+    hash: &str,
+) -> Result<Rates> {
+    let cluster = ClusterOptions::new().durable(true).setting("shared_buffers", "256MB").start()?;
+    let url = cluster.database()?;
+    let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+    let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
+    let world = World::fill(store.as_ref(), products, groups * CALLERS, hash).await?;
+    world.fill_orders(store.as_ref(), orders).await?;
+    // Plans that were made for empty tables would make everything slower.
+    execute(&url, "ANALYZE")?;
+    let bare = bare_database(&cluster, products, orders, hash).await?;
+
+    let customers: Arc<[Customer]> = world.customers.iter().copied().collect();
+    let wishes = world.wishes();
+    let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    // The first round warms up.
+    for round in 0..=rounds {
+        let [bare_spread, spread, bare_hot, hot] = &mut rates;
+        for (demand, bares, ours) in [(Demand::Spread, bare_spread, spread), (Demand::Hot, bare_hot, hot)] {
+            let limit = pgbench(&bare, demand, length).await?;
+            world.fill_carts(store.as_ref(), &customers, demand).await?;
+            let took = place_by(BUYERS, &shop, &wishes, &customers).await?;
+            if round > 0 {
+                bares.push(limit);
+                ours.push(rate(customers.len(), took));
+            }
+        }
+    }
+    let [bare_spread, spread, bare_hot, hot] = rates.map(median);
+    let deadlocks = texts(&url, "SELECT sum(deadlocks)::text FROM pg_stat_database")?;
+    if deadlocks.iter().any(|count| count != "0") {
+        return Err(format!("there were {deadlocks:?} deadlocks").into());
+    }
+
+    let requests = product_requests(&world);
+    let (bare, shop) = (Server::bare_on_postgres(&url).await?, Server::shop_on_postgres(&url).await?);
+    let mut rates = [Vec::new(), Vec::new()];
+    for round in 0..=rounds {
+        for (rates, server) in rates.iter_mut().zip([&bare, &shop]) {
+            let rate = send_for(server.address, CALLERS, &requests, length).await?;
+            rates.extend((round > 0).then_some(rate));
+        }
+    }
+    let [bare_product, product] = rates.map(median);
+    store.close().await;
+    Ok(Rates { spread: (bare_spread, spread), hot: (bare_hot, hot), product: (bare_product, product) })
+}
+
+/// A database with as many rows, and the function that writes what an order writes.
+async fn bare_database(cluster: &Cluster, products: usize, orders: usize, hash: &str) -> Result<String> {
+    let url = cluster.database()?;
+    let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+    // A new shop gets its default location.
+    Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
+    let world = World::fill(store.as_ref(), products, CALLERS, hash).await?;
+    world.fill_orders(store.as_ref(), orders).await?;
+    store.close().await;
+    execute(&url, include_str!("bare.sql"))?;
+    Ok(url)
+}
+
+/// What `pgbench` reaches with as many clients: transactions a second.
+async fn pgbench(url: &str, demand: Demand, length: Duration) -> Result<f64> {
+    let script = std::env::temp_dir().join(format!("shop-pgbench-{}.sql", std::process::id()));
+    std::fs::write(&script, format!("SELECT bare_place({});\n", demand == Demand::Hot))?;
+    let output = Command::new(program("pgbench")?)
+        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+        .arg(format!("--client={BUYERS}"))
+        .arg(format!("--time={}", length.as_secs().max(1)))
+        .arg(format!("--file={}", script.display()))
+        .arg(url)
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    std::fs::remove_file(&script)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    rate.ok_or_else(|| format!("pgbench said {text} {}", String::from_utf8_lossy(&output.stderr)).into())
+}
