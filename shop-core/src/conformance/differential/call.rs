@@ -16,8 +16,6 @@ pub(super) struct Call {
     pub(super) name: String,
     /// How much time passes before.
     pub(super) seconds: i64,
-    /// Whether the outbox is emptied afterwards.
-    pub(super) delivers: bool,
     /// Makes it.
     pub(super) run: Box<dyn Fn(Shop) -> BoxFuture<'static, Answer> + Send + Sync>,
 }
@@ -76,7 +74,7 @@ impl Call {
             0 => 3_600,
             pause => i64::from(pause / 10),
         };
-        Self { name, seconds, delivers: known.below(6) == 0, run }
+        Self { name, seconds, run }
     }
 }
 

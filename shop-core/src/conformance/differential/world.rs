@@ -86,13 +86,12 @@ impl World {
         self.name
     }
 
-    /// Makes a call, and delivers what it left in the outbox if it says so.
+    /// Makes a call, and delivers what it left in the outbox: after each, for several deliveries run beside each other
+    /// and would draw their chance in an order of their own.
     pub(super) async fn ask(&self, call: &Call) -> CaseResult<Answer> {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
         let mut answer = (call.run)(self.shop.clone()).await;
-        if call.delivers {
-            self.deliver(&mut answer).await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))?;
-        }
+        self.deliver(&mut answer).await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))?;
         Ok(answer)
     }
 
