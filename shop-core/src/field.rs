@@ -149,6 +149,18 @@ impl Checks {
         if field.is_missing() { None } else { self.required(name, field, parse) }
     }
 
+    /// A field that cannot be empty, of a whole thing or of a partial change: in a whole, null is as good as absent; in a
+    /// part it is refused, where it would be taken for a wish to clear it.
+    pub fn filled<T, U>(
+        &mut self,
+        whole: bool,
+        name: &str,
+        field: Field<T>,
+        parse: impl FnOnce(T) -> std::result::Result<U, String>,
+    ) -> Option<U> {
+        if whole { self.optional(name, field, parse) } else { self.replace(name, field, parse) }
+    }
+
     /// A field of a partial change: `None` keeps what is there, `Some(None)` clears it.
     pub fn change<T, U>(
         &mut self,

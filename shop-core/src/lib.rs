@@ -75,6 +75,7 @@ pub(crate) mod testing;
 pub mod text;
 pub mod validate;
 mod wake;
+pub mod word;
 
 pub use actor::Actor;
 pub use error::{Error, Result};

@@ -5,18 +5,15 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use shop_core::batch::Unique;
-use shop_core::cart::{Cart, CartRepository, CartStatus, CartWrite};
+use shop_core::cart::{Cart, CartRepository, CartWrite};
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_id, words};
-
-words! {
-    CartStatus { Open => "open", Ordered => "ordered", Merged => "merged" }
-}
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_id};
 
 static CARTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

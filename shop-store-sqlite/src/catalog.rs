@@ -9,22 +9,19 @@ use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, FoundProduct, Product, ProductFilter,
-    ProductSort, ProductStatus, Variant,
+    ProductSort, Variant,
 };
 use shop_core::id::{CategoryId, ProductId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_id, prepare, words};
-
-words! {
-    ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
-}
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_id, prepare};
 
 static PRODUCTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

@@ -8,29 +8,19 @@ use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::id::{LocationId, OrderId, VariantId};
 use shop_core::inventory::{
-    InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, MovementReason,
-    Reservation, ReservationFilter, ReservationStatus, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
+    InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
+    ReservationFilter, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, Word, at, id, optional_id, prepare, words};
-
-words! {
-    MovementReason {
-        Received => "received", Returned => "returned", Damaged => "damaged", Lost => "lost",
-        Correction => "correction", Shipped => "shipped", Transfer => "transfer",
-    }
-    ReservationStatus {
-        Held => "held", Committed => "committed", Consumed => "consumed", Released => "released",
-        Expired => "expired",
-    }
-}
+use crate::rows::{Columns, Id, Values, at, id, optional_id, prepare};
 
 static LOCATIONS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

@@ -7,30 +7,16 @@ use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, OrderId};
-use shop_core::orders::{
-    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, OrdersRepository,
-    OrdersWrite, PaymentStatus,
-};
+use shop_core::orders::{HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_at, optional_id, prepare, words};
-
-words! {
-    OrderStatus { Placed => "placed", Completed => "completed", Canceled => "canceled" }
-    PaymentStatus {
-        NotPaid => "not_paid", Authorized => "authorized", PartiallyPaid => "partially_paid", Paid => "paid",
-        PartiallyRefunded => "partially_refunded", Refunded => "refunded", Voided => "voided",
-    }
-    FulfillmentStatus {
-        Unfulfilled => "unfulfilled", PartiallyFulfilled => "partially_fulfilled", Fulfilled => "fulfilled",
-        PartiallyDelivered => "partially_delivered", Delivered => "delivered",
-    }
-}
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
 
 static ORDERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

@@ -8,25 +8,14 @@ use shop_core::batch::{Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::DeliveryId;
 use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::outbox::{Delivery, DeliveryStatus, Event, EventKind, OutboxRepository, OutboxWrite};
+use shop_core::outbox::{Delivery, Event, OutboxRepository, OutboxWrite};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Json, Values, Word, at, id, prepare, words};
-
-words! {
-    DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
-    EventKind {
-        CustomerRegistered => "customer.registered", ProductCreated => "product.created",
-        ProductUpdated => "product.updated", ProductDeleted => "product.deleted", OrderPlaced => "order.placed",
-        OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
-        PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
-        PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
-        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
-    }
-}
+use crate::rows::{Columns, Json, Values, at, id, prepare};
 
 static DELIVERIES: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

@@ -8,24 +8,15 @@ use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
-use shop_core::payments::{
-    Payment, PaymentFilter, PaymentSort, PaymentState, PaymentsRepository, PaymentsWrite, Refund, RefundState,
-};
+use shop_core::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite, Refund};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, Word, at, id, prepare, words};
-
-words! {
-    PaymentState {
-        Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
-        Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
-    }
-    RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
-}
+use crate::rows::{Columns, Id, Values, at, id, prepare};
 
 static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
+use shop_core::word::Word;
 use uuid::Uuid;
 
 /// Prepares a statement once per connection: every statement of this crate comes through here, so that the test of
@@ -66,33 +67,6 @@ impl<T: Serialize> ToSql for Json<'_, T> {
         Ok(ToSqlOutput::from(text))
     }
 }
-
-/// A state that is stored as its word.
-pub(crate) trait Word: Copy {
-    /// The word.
-    fn word(self) -> &'static str;
-    /// The state of a word.
-    fn of(word: &str) -> Option<Self>;
-}
-
-macro_rules! words {
-    ($($state:path { $($variant:ident => $word:literal),+ $(,)? })+) => {$(
-        impl $crate::rows::Word for $state {
-            fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-            fn of(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    )+};
-}
-pub(crate) use words;
 
 /// Binds the columns of a row one after the other.
 pub(crate) struct Values<'a, 'c> {

@@ -9,21 +9,17 @@ use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::shipping::{
-    Method, SavedAddress, Shipment, ShipmentFilter, ShipmentStatus, ShippingRepository, ShippingSort, ShippingWrite,
-    Zone,
+    Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, ShippingWrite, Zone,
 };
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, Word, at, id, optional_at, prepare, words};
-
-words! {
-    ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }
-}
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
 
 static ADDRESSES: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {

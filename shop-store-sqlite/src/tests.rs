@@ -143,6 +143,36 @@ async fn a_lost_transaction_is_replayed_without_the_culprit() {
     assert!(store.cart(second).await.unwrap().is_some());
 }
 
+/// How many transactions are in the log: their last frames say how large the database is then, the others 0
+/// (sqlite.org, "WAL File Format").
+fn commits_in_log(store: &SqliteStore) -> usize {
+    let mut log = store.path().as_os_str().to_owned();
+    log.push("-wal");
+    let frames = std::fs::read(log).unwrap();
+    frames[32..].chunks(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
+    let store = SqliteStore::temporary().unwrap();
+    let mut moment = moment(8);
+    store.commit(batch(&mut moment).1).await.unwrap();
+    let before = commits_in_log(&store);
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    // Under way, until the others have come in.
+    let first = store.writer.submit(Box::new(move |_| {
+        let _ = wait.recv();
+        Ok(())
+    }));
+    let batches: Vec<_> = (0..20).map(|_| batch(&mut moment).1).collect();
+    let others = futures_util::future::join_all(batches.into_iter().map(|batch| store.commit(batch)));
+    let open = async move { gate.send(()).unwrap() };
+    let (done, others, ()) = tokio::join!(first, others, open);
+    done.unwrap();
+    others.into_iter().for_each(|done| done.unwrap());
+    assert_eq!(commits_in_log(&store), before + 1);
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
     let store = SqliteStore::temporary().unwrap();

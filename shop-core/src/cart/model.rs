@@ -6,6 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
 use crate::money::Currency;
+use crate::word::words;
 
 /// The most lines of one cart: an order of it is one batch.
 pub const MAX_CART_ITEMS: usize = 200;
@@ -62,4 +63,8 @@ pub struct CartItem {
     pub variant_id: VariantId,
     /// How many, 1 to 10,000.
     pub quantity: i64,
+}
+
+words! {
+    CartStatus { Open => "open", Ordered => "ordered", Merged => "merged" }
 }

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::word::words;
 
 /// Whether a product is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,4 +251,8 @@ impl SortKey for CategorySort {
     fn default_order() -> Vec<Sort<Self>> {
         vec![Sort { key: Self::Position, descending: false }, Sort { key: Self::Name, descending: false }]
     }
+}
+
+words! {
+    ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
 }

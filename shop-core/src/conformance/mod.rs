@@ -48,6 +48,7 @@ mod batch;
 mod cart;
 mod catalog;
 mod differential;
+mod every_read;
 mod fixtures;
 mod generic;
 mod inventory;
@@ -70,6 +71,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 use crate::store::Store;
 
 pub use differential::Differential;
+pub use every_read::every_read;
 use lab::Lab;
 pub use lab::{CaseResult, Failure, block_on};
 

@@ -6,6 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{LocationId, MovementId, OrderId, OrderItemId, ProductId, ReservationId, VariantId};
 use crate::page::{Sort, SortKey};
+use crate::word::words;
 
 /// A place that holds stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,5 +289,16 @@ impl SortKey for StockSort {
     }
     fn default_order() -> Vec<Sort<Self>> {
         vec![Sort { key: Self::Sku, descending: false }]
+    }
+}
+
+words! {
+    MovementReason {
+        Received => "received", Returned => "returned", Damaged => "damaged", Lost => "lost",
+        Correction => "correction", Shipped => "shipped", Transfer => "transfer",
+    }
+    ReservationStatus {
+        Held => "held", Committed => "committed", Consumed => "consumed", Released => "released",
+        Expired => "expired",
     }
 }

@@ -5,13 +5,16 @@ use uuid::Uuid;
 
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
+use crate::cart::AddItem;
 use crate::cart::operations::fixtures::goods;
 use crate::catalog::{CatalogWrite, Product};
 use crate::execute::Decision;
 use crate::id::VariantId;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
 use crate::money::{Amount, Currency};
-use crate::shipping::{Method, Rate, ShippingWrite, Zone};
+use crate::orders::PlaceOrder;
+use crate::shipping::{AddressInput, Method, Rate, ShippingWrite, Zone};
+use crate::shop::Tokens;
 use crate::testing::{World, block_on};
 
 /// What a shop sells in a test.
@@ -26,6 +29,33 @@ impl Offer {
     pub(crate) fn variant(&self, index: usize) -> VariantId {
         self.products[index].variants[0].id
     }
+
+    /// What a guest says to order a cart.
+    pub(crate) fn wishes(&self) -> PlaceOrder {
+        PlaceOrder {
+            shipping_address: AddressInput {
+                first_name: "Ada".into(),
+                last_name: "Lovelace".into(),
+                line1: "12 St James's Square".into(),
+                city: "London".into(),
+                country: "GB".into(),
+                ..AddressInput::default()
+            }
+            .into(),
+            shipping_method_id: self.method.id.into(),
+            payment_gateway: "manual".into(),
+            email: "ada@example.com".into(),
+            ..PlaceOrder::default()
+        }
+    }
+}
+
+/// A guest who holds a cart of one variant.
+pub(crate) fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
+    let wish = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
+    let cart = block_on(world.shop.carts().add_item(&Actor::anonymous(), wish)).unwrap();
+    let token = cart.token.unwrap();
+    block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
 }
 
 /// Fills a shop with products of (price, on hand), counted in the ledger, and a way to ship them.

@@ -10,6 +10,7 @@ use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, Us
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
 use crate::shipping::Address;
+use crate::word::words;
 
 /// What became of an order. Money and parcels are never states of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,5 +226,17 @@ impl SortKey for OrderSort {
     }
     fn default_order() -> Vec<Sort<Self>> {
         vec![Sort { key: Self::PlacedAt, descending: true }]
+    }
+}
+
+words! {
+    OrderStatus { Placed => "placed", Completed => "completed", Canceled => "canceled" }
+    PaymentStatus {
+        NotPaid => "not_paid", Authorized => "authorized", PartiallyPaid => "partially_paid", Paid => "paid",
+        PartiallyRefunded => "partially_refunded", Refunded => "refunded", Voided => "voided",
+    }
+    FulfillmentStatus {
+        Unfulfilled => "unfulfilled", PartiallyFulfilled => "partially_fulfilled", Fulfilled => "fulfilled",
+        PartiallyDelivered => "partially_delivered", Delivered => "delivered",
     }
 }

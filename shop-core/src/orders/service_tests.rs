@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::fixtures::{Offer, offer};
+use super::fixtures::{guest, offer};
 use super::{OrderQuery, OrderStatus, PaymentStatus, PlaceOrder, PlacedOrder};
 use crate::actor::Actor;
 use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
@@ -16,38 +16,12 @@ use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
 use crate::page::PageRequest;
 use crate::payments::{ManualGateway, PaymentState};
-use crate::shipping::AddressInput;
 use crate::shop::{Shop, Tokens};
 use crate::testing::{World, block_on, world, world_with};
 
 fn add(shop: &Shop, actor: &Actor, variant: VariantId, quantity: i64) -> Result<CartView> {
     let input = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
     block_on(shop.carts().add_item(actor, input))
-}
-
-/// A guest who holds a cart of one variant.
-fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
-    let cart = add(&world.shop, &Actor::anonymous(), variant, quantity).unwrap();
-    let token = cart.token.unwrap();
-    block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
-}
-
-fn input(offer: &Offer) -> PlaceOrder {
-    PlaceOrder {
-        shipping_address: AddressInput {
-            first_name: "Ada".into(),
-            last_name: "Lovelace".into(),
-            line1: "12 St James's Square".into(),
-            city: "London".into(),
-            country: "GB".into(),
-            ..AddressInput::default()
-        }
-        .into(),
-        shipping_method_id: offer.method.id.into(),
-        payment_gateway: "manual".into(),
-        email: "ada@example.com".into(),
-        ..PlaceOrder::default()
-    }
 }
 
 fn place(shop: &Shop, actor: &Actor, input: PlaceOrder) -> Result<PlacedOrder> {
@@ -89,7 +63,7 @@ fn a_guest_fills_a_cart_and_orders_it() {
     let offer = offer(&world, &[(1999, 5), (500, 5)]);
     let ada = guest(&world, offer.variant(0), 2);
     add(&world.shop, &ada, offer.variant(1), 1).unwrap();
-    let placed = place(&world.shop, &ada, input(&offer)).unwrap();
+    let placed = place(&world.shop, &ada, offer.wishes()).unwrap();
     let order = &placed.view.order;
     assert_eq!(
         (order.total, order.status, order.payment_status),
@@ -99,7 +73,7 @@ fn a_guest_fills_a_cart_and_orders_it() {
 
     // The cart is gone, the token opens the order, and nobody else sees it.
     assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
-    assert_eq!(code(place(&world.shop, &ada, input(&offer))), "not_found");
+    assert_eq!(code(place(&world.shop, &ada, offer.wishes())), "not_found");
     let token = placed.access_token.unwrap();
     let holder = Tokens { order: Some(token.expose()), ..Tokens::default() };
     let holder = block_on(world.shop.identify(holder)).unwrap();
@@ -119,13 +93,13 @@ fn a_customer_has_one_cart_and_orders_with_their_own_address_of_mail() {
     let first = block_on(world.shop.carts().get(&bob)).unwrap();
     assert!(first.items.is_empty() && first.token.is_none());
     assert_eq!(block_on(world.shop.carts().create(&bob)).unwrap().id, first.id);
-    assert_eq!(code(place(&world.shop, &bob, input(&offer))), "cart_empty");
+    assert_eq!(code(place(&world.shop, &bob, offer.wishes())), "cart_empty");
     add(&world.shop, &bob, offer.variant(0), 1).unwrap();
-    let order = place(&world.shop, &bob, PlaceOrder { email: crate::field::Field::Missing, ..input(&offer) }).unwrap();
+    let order = place(&world.shop, &bob, PlaceOrder { email: crate::field::Field::Missing, ..offer.wishes() }).unwrap();
     assert_eq!((order.view.order.email.as_str(), order.access_token.is_none()), ("bob@example.com", true));
     let next = block_on(world.shop.carts().get(&bob)).unwrap();
     assert!(next.id != first.id && next.items.is_empty());
-    assert_eq!(code(place(&world.shop, &bob, input(&offer))), "cart_empty");
+    assert_eq!(code(place(&world.shop, &bob, offer.wishes())), "cart_empty");
 
     let own = block_on(world.shop.orders().list(&bob, OrderQuery::default(), &PageRequest::default())).unwrap();
     assert_eq!(own.items, [order.view]);
@@ -154,7 +128,7 @@ fn everything_wrong_with_an_order_is_said_at_once() {
         shipping_method_id: crate::id::MethodId(uuid::Uuid::from_u128(9)).into(),
         payment_gateway: "magic".into(),
         note: "x".repeat(2_001).into(),
-        ..input(&offer)
+        ..offer.wishes()
     };
     let Err(Error::Invalid(invalid)) = place(&world.shop, &bob, wrong) else { panic!("it must be refused") };
     let fields: Vec<_> = invalid.fields.keys().map(String::as_str).collect();
@@ -206,7 +180,7 @@ fn the_last_units_are_sold_once() {
     let world = world();
     let offer = offer(&world, &[(1999, 5)]);
     let guests: Vec<_> = (0..20).map(|_| guest(&world, offer.variant(0), 1)).collect();
-    let codes = race(20, |index| code(place(&world.shop, &guests[index], input(&offer))));
+    let codes = race(20, |index| code(place(&world.shop, &guests[index], offer.wishes())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 5, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == "out_of_stock").count(), 15, "{codes:?}");
     assert_eq!(stock(&world, offer.variant(0)).reserved, 5);
@@ -220,10 +194,10 @@ fn a_cart_becomes_one_order_however_often_it_is_placed_at_once() {
     let ada = guest(&world, offer.variant(0), 1);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 1).unwrap();
-    let codes = race(16, |_| code(place(&world.shop, &ada, input(&offer))));
+    let codes = race(16, |_| code(place(&world.shop, &ada, offer.wishes())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
     assert!(codes.iter().all(|code| ["ok", "not_found"].contains(code)), "{codes:?}");
-    let codes = race(16, |_| code(place(&world.shop, &bob, input(&offer))));
+    let codes = race(16, |_| code(place(&world.shop, &bob, offer.wishes())));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
     assert!(codes.iter().all(|code| ["ok", "cart_empty"].contains(code)), "{codes:?}");
     assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
@@ -236,7 +210,7 @@ fn a_key_has_one_effect_and_one_answer() {
     let offer = offer(&world, &[(1999, 50)]);
     let ada = guest(&world, offer.variant(0), 1);
     let key = key("once");
-    let answers = race(16, |_| block_on(world.shop.orders().place(&ada, input(&offer), Some(&key))).unwrap());
+    let answers = race(16, |_| block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&key))).unwrap());
     assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
     let first = &answers[0].value;
     for Replayable { value, .. } in &answers {
@@ -245,9 +219,9 @@ fn a_key_has_one_effect_and_one_answer() {
         assert!(token.matches(other.expose()));
     }
     // Long after the cart is spent the key still answers; with another request it is refused.
-    assert!(block_on(world.shop.orders().place(&ada, input(&offer), Some(&key))).unwrap().replayed);
+    assert!(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&key))).unwrap().replayed);
     let other = IdempotencyKey::new("once", &json!({"body": 2})).unwrap();
-    assert_eq!(code(block_on(world.shop.orders().place(&ada, input(&offer), Some(&other)))), "idempotency_mismatch");
+    assert_eq!(code(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&other)))), "idempotency_mismatch");
     let answer = block_on(world.shop.store().answer(&key.scoped(ada.caller().unwrap(), "orders.place"))).unwrap();
     let outcome = answer.unwrap().outcome;
     assert!(!outcome.contains(first.access_token.as_ref().unwrap().expose()), "{outcome}");
@@ -259,7 +233,7 @@ fn an_order_is_canceled_once() {
     let offer = offer(&world, &[(1999, 5)]);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 3).unwrap();
-    let id = place(&world.shop, &bob, input(&offer)).unwrap().view.order.id;
+    let id = place(&world.shop, &bob, offer.wishes()).unwrap().view.order.id;
     world.clock.advance(TimeDelta::seconds(1));
     let codes = race(8, |_| code(block_on(world.shop.orders().cancel(&bob, id, None))));
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1, "{codes:?}");
@@ -279,7 +253,7 @@ fn canceling_with_a_key_answers_alike() {
     let offer = offer(&world, &[(1999, 5)]);
     let bob = world.customer("bob");
     add(&world.shop, &bob, offer.variant(0), 3).unwrap();
-    let id = place(&world.shop, &bob, input(&offer)).unwrap().view.order.id;
+    let id = place(&world.shop, &bob, offer.wishes()).unwrap().view.order.id;
     let first = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
     let second = block_on(world.shop.orders().cancel(&bob, id, Some(&key("c")))).unwrap();
     assert_eq!((first.replayed, second.replayed, first.value == second.value), (false, true, true));
@@ -294,7 +268,7 @@ fn orders_whose_payment_never_came_are_canceled_by_one_of_many_workers() {
     let offer = offer(&world, &[(1999, 50)]);
     let buy = |gateway: &str| {
         let ada = guest(&world, offer.variant(0), 2);
-        place(&world.shop, &ada, PlaceOrder { payment_gateway: gateway.into(), ..input(&offer) }).unwrap().view.order
+        place(&world.shop, &ada, PlaceOrder { payment_gateway: gateway.into(), ..offer.wishes() }).unwrap().view.order
     };
     let waiting: Vec<_> = (0..5).map(|_| buy("bank").id).collect();
     let on_trust = buy("manual");

@@ -7,6 +7,7 @@ use crate::accounts::MailJob;
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
+use crate::word::words;
 
 /// What can happen in a shop, as the world outside is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,5 +134,17 @@ impl Versioned for Delivery {
     }
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+words! {
+    DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
+    EventKind {
+        CustomerRegistered => "customer.registered", ProductCreated => "product.created",
+        ProductUpdated => "product.updated", ProductDeleted => "product.deleted", OrderPlaced => "order.placed",
+        OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
+        PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
+        PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
+        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
     }
 }

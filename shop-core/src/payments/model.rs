@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::word::words;
 
 /// Where one attempt to pay stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,22 +27,6 @@ pub enum PaymentState {
     Expired,
     /// The gateway can no longer charge.
     Failed,
-}
-
-impl PaymentState {
-    /// The machine word, as everywhere outside.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::RequiresAction => "requires_action",
-            Self::Authorized => "authorized",
-            Self::Captured => "captured",
-            Self::Voided => "voided",
-            Self::Expired => "expired",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 impl PaymentState {
@@ -109,18 +94,6 @@ pub enum RefundState {
     Failed,
 }
 
-impl RefundState {
-    /// The machine word, as everywhere outside.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// Money given back. Belongs to its payment and changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
@@ -164,4 +137,12 @@ impl SortKey for PaymentSort {
     fn default_order() -> Vec<Sort<Self>> {
         vec![Sort { key: Self::CreatedAt, descending: true }]
     }
+}
+
+words! {
+    PaymentState {
+        Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
+        Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
+    }
+    RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
 }

@@ -5,17 +5,16 @@ use serde_json::json;
 use super::*;
 use crate::accounts::{EmailInput, RegisterInput, SignInInput, VerifyOtpInput};
 use crate::actor::{Actor, SignedIn};
-use crate::cart::{AddItem, CartView};
+use crate::cart::AddItem;
 use crate::catalog::ProductInput;
 use crate::error::Error;
 use crate::id::{OrderId, UserId};
 use crate::idempotency::IdempotencyKey;
 use crate::inventory::AdjustmentInput;
-use crate::orders::fixtures::{Offer, offer};
-use crate::orders::{OrderQuery, PlaceOrder};
+use crate::orders::OrderQuery;
+use crate::orders::fixtures::{guest, offer};
 use crate::page::PageRequest;
 use crate::secret::Secret;
-use crate::shipping::AddressInput;
 use crate::shop::Tokens;
 use crate::store::{Store as _, StoreError};
 use crate::testing::{PASSWORD, World, block_on, world};
@@ -26,32 +25,6 @@ fn prepare<T>(world: &World, call: impl AsyncFnOnce(Shop) -> Result<T>) -> Resul
 
 fn commit<T>(world: &World, prepared: &Prepared<T>) -> Result<(), CommitError> {
     block_on(world.store.commit(Arc::clone(&prepared.batch)))
-}
-
-/// A guest who holds a cart of one thing.
-fn guest(world: &World, offer: &Offer) -> Actor {
-    let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
-    let cart: CartView = block_on(world.shop.carts().add_item(&Actor::anonymous(), wish)).unwrap();
-    let token = cart.token.unwrap();
-    block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
-}
-
-fn wishes(offer: &Offer) -> PlaceOrder {
-    PlaceOrder {
-        shipping_address: AddressInput {
-            first_name: "Ada".into(),
-            last_name: "Lovelace".into(),
-            line1: "12 St James's Square".into(),
-            city: "London".into(),
-            country: "GB".into(),
-            ..AddressInput::default()
-        }
-        .into(),
-        shipping_method_id: offer.method.id.into(),
-        payment_gateway: "manual".into(),
-        email: "ada@example.com".into(),
-        ..PlaceOrder::default()
-    }
 }
 
 fn orders(world: &World) -> Vec<OrderId> {
@@ -71,8 +44,8 @@ fn fault<T>(result: Result<T>) -> String {
 fn nothing_is_written_before_the_host_commits() {
     let world = world();
     let offer = offer(&world, &[(1999, 5)]);
-    let ada = &guest(&world, &offer);
-    let prepared = prepare(&world, async |shop| shop.orders().place(ada, wishes(&offer), None).await).unwrap();
+    let ada = &guest(&world, offer.variant(0), 1);
+    let prepared = prepare(&world, async |shop| shop.orders().place(ada, offer.wishes(), None).await).unwrap();
     assert_eq!(orders(&world), []);
     commit(&world, &prepared).unwrap();
     assert_eq!(orders(&world), [prepared.reply.value.view.order.id]);
@@ -89,8 +62,8 @@ fn nothing_is_written_before_the_host_commits() {
 fn the_last_unit_is_sold_once_and_the_loser_hears_so() {
     let world = world();
     let offer = offer(&world, &[(1999, 1)]);
-    let (ada, ben) = (guest(&world, &offer), guest(&world, &offer));
-    let place = |actor: &Actor| prepare(&world, async |shop| shop.orders().place(actor, wishes(&offer), None).await);
+    let (ada, ben) = (guest(&world, offer.variant(0), 1), guest(&world, offer.variant(0), 1));
+    let place = |actor: &Actor| prepare(&world, async |shop| shop.orders().place(actor, offer.wishes(), None).await);
     let (first, second) = (place(&ada).unwrap(), place(&ben).unwrap());
     commit(&world, &second).unwrap();
     let next = Retries::default().after(commit(&world, &first).unwrap_err()).unwrap();
@@ -140,7 +113,7 @@ fn a_call_that_changes_nothing_gives_an_empty_batch() {
     let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
     block_on(world.shop.carts().add_item(ada, wish)).unwrap();
     let key = &IdempotencyKey::new("once", &json!({})).unwrap();
-    let place = || prepare(&world, async |shop| shop.orders().place(ada, wishes(&offer), Some(key)).await);
+    let place = || prepare(&world, async |shop| shop.orders().place(ada, offer.wishes(), Some(key)).await);
     let (first, twin) = (place().unwrap(), place().unwrap());
     assert!(!first.batch.is_empty() && !twin.batch.is_empty());
     commit(&world, &first).unwrap();
@@ -174,7 +147,7 @@ fn a_call_of_two_commits_is_refused_in_words() {
     let world = world();
     let offer = offer(&world, &[(1999, 5)]);
     world.customer("ada");
-    let guest = &guest(&world, &offer);
+    let guest = &guest(&world, offer.variant(0), 1);
     let cart = block_on(world.shop.carts().get(guest)).unwrap();
     let input = SignInInput {
         email: "ada@example.com".into(),

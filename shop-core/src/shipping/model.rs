@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::{AddressId, MethodId, OrderId, OrderItemId, ShipmentId, UserId, ZoneId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::word::words;
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,19 +171,6 @@ pub enum ShipmentStatus {
     Canceled,
 }
 
-impl ShipmentStatus {
-    /// The machine word, as everywhere outside.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Shipped => "shipped",
-            Self::Delivered => "delivered",
-            Self::Canceled => "canceled",
-        }
-    }
-}
-
 /// A parcel with the carrier's news of it, changed as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
@@ -260,25 +248,6 @@ pub enum TrackingStatus {
     Canceled,
 }
 
-impl TrackingStatus {
-    /// Every word.
-    pub const ALL: [Self; 6] =
-        [Self::Shipped, Self::InTransit, Self::OutForDelivery, Self::Delivered, Self::Exception, Self::Canceled];
-
-    /// The machine word, as everywhere outside.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Shipped => "shipped",
-            Self::InTransit => "in_transit",
-            Self::OutForDelivery => "out_for_delivery",
-            Self::Delivered => "delivered",
-            Self::Exception => "exception",
-            Self::Canceled => "canceled",
-        }
-    }
-}
-
 /// Which parcels a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShipmentFilter {
@@ -304,5 +273,13 @@ impl SortKey for ShippingSort {
     }
     fn default_order() -> Vec<Sort<Self>> {
         vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
+
+words! {
+    ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }
+    TrackingStatus {
+        Shipped => "shipped", InTransit => "in_transit", OutForDelivery => "out_for_delivery", Delivered => "delivered",
+        Exception => "exception", Canceled => "canceled",
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 pub(crate) use shop_core::cart::Cart;
-use shop_core::cart::{CartRepository, CartStatus};
+use shop_core::cart::CartRepository;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
@@ -12,11 +12,7 @@ use sqlx_core::error::Error;
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, records, select, words};
-
-words! {
-    CartStatus { Open => "open", Ordered => "ordered", Merged => "merged" }
-}
+use super::rows::{Columns, Record, Values, ids, records, select};
 
 impl Record for Cart {
     const TABLE: &'static str = "carts";

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub(crate) use shop_core::catalog::Product;
 use shop_core::catalog::{
-    CatalogRepository, Category, CategorySort, CategoryTree, FoundProduct, ProductFilter, ProductSort, ProductStatus,
-    SearchDocument,
+    CatalogRepository, Category, CategorySort, CategoryTree, FoundProduct, ProductFilter, ProductSort, SearchDocument,
 };
 use shop_core::id::{CategoryId, ProductId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
@@ -21,11 +21,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query, ROW_BY_ROW, Value};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
-
-words! {
-    ProductStatus { Draft => "draft", Active => "active", Archived => "archived" }
-}
+use super::rows::{Columns, Record, Values, ids, records, select};
 
 impl Record for Product {
     const TABLE: &'static str = "products";

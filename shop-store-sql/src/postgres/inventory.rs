@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shop_core::id::{LocationId, OrderId, VariantId};
 use shop_core::inventory::{
-    InventoryRepository, InventorySort, Location, Movement, MovementFilter, MovementReason, Reservation,
-    ReservationFilter, ReservationStatus, StockFilter, StockLevel, StockSort,
+    InventoryRepository, InventorySort, Location, Movement, MovementFilter, Reservation, ReservationFilter,
+    StockFilter, StockLevel, StockSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -19,18 +19,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, words};
-
-words! {
-    MovementReason {
-        Received => "received", Returned => "returned", Damaged => "damaged", Lost => "lost",
-        Correction => "correction", Shipped => "shipped", Transfer => "transfer",
-    }
-    ReservationStatus {
-        Held => "held", Committed => "committed", Consumed => "consumed", Released => "released",
-        Expired => "expired",
-    }
-}
+use super::rows::{Columns, Record, Values, ids};
 
 impl Record for Location {
     const TABLE: &'static str = "locations";

@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, OrderId};
 pub(crate) use shop_core::orders::Order;
-use shop_core::orders::{
-    FulfillmentStatus, HistoryEntry, OrderFilter, OrderSort, OrderStatus, OrdersRepository, PaymentStatus,
-};
+use shop_core::orders::{HistoryEntry, OrderFilter, OrderSort, OrdersRepository};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
@@ -20,19 +19,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, Word, at, ids, records, select, words};
-
-words! {
-    OrderStatus { Placed => "placed", Completed => "completed", Canceled => "canceled" }
-    PaymentStatus {
-        NotPaid => "not_paid", Authorized => "authorized", PartiallyPaid => "partially_paid", Paid => "paid",
-        PartiallyRefunded => "partially_refunded", Refunded => "refunded", Voided => "voided",
-    }
-    FulfillmentStatus {
-        Unfulfilled => "unfulfilled", PartiallyFulfilled => "partially_fulfilled", Fulfilled => "fulfilled",
-        PartiallyDelivered => "partially_delivered", Delivered => "delivered",
-    }
-}
+use super::rows::{Columns, Record, Values, at, ids, records, select};
 
 impl Record for Order {
     const TABLE: &'static str = "orders";

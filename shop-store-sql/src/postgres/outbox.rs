@@ -6,26 +6,14 @@ use async_trait::async_trait;
 use shop_core::clock::Timestamp;
 use shop_core::id::DeliveryId;
 pub(crate) use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::outbox::{Delivery, DeliveryStatus, Event, EventKind, OutboxRepository};
+use shop_core::outbox::{Delivery, Event, OutboxRepository};
 use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, is_storable, records, words};
-
-words! {
-    DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
-    EventKind {
-        CustomerRegistered => "customer.registered", ProductCreated => "product.created",
-        ProductUpdated => "product.updated", ProductDeleted => "product.deleted", OrderPlaced => "order.placed",
-        OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
-        PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
-        PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
-        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
-    }
-}
+use super::rows::{Columns, Record, Values, at, is_storable, records};
 
 impl Record for Event {
     const TABLE: &'static str = "events";

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
 pub(crate) use shop_core::payments::Payment;
-use shop_core::payments::{PaymentFilter, PaymentSort, PaymentState, PaymentsRepository, Refund, RefundState};
+use shop_core::payments::{PaymentFilter, PaymentSort, PaymentsRepository, Refund};
 use shop_core::store::StoreResult;
+use shop_core::word::Word;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
@@ -16,15 +17,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
-
-words! {
-    PaymentState {
-        Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
-        Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
-    }
-    RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
-}
+use super::rows::{Columns, Record, Values, ids, records, select};
 
 impl Record for Payment {
     const TABLE: &'static str = "payments";

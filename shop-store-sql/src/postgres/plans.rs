@@ -4,23 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use serde_json::Value;
-use shop_core::accounts::{AccountsRepository as _, UserFilter, UserSort};
-use shop_core::cart::CartRepository as _;
-use shop_core::catalog::{CatalogRepository as _, CategorySort, ProductFilter, ProductSort, ProductStatus};
-use shop_core::clock::Timestamp;
-use shop_core::idempotency::AnswerKey;
-use shop_core::inventory::{
-    InventoryRepository as _, InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort,
-};
-use shop_core::money::Amount;
-use shop_core::orders::{FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, OrdersRepository as _, PaymentStatus};
-use shop_core::outbox::OutboxRepository as _;
-use shop_core::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
-use shop_core::payments::{PaymentFilter, PaymentSort, PaymentState, PaymentsRepository as _};
-use shop_core::shipping::{ShipmentFilter, ShipmentStatus, ShippingRepository as _, ShippingSort};
+use shop_core::conformance::every_read;
 use sqlx::Row as _;
 use sqlx_core::sql_str::AssertSqlSafe;
-use uuid::Uuid;
 
 use super::pool::Session;
 use super::{Options, PostgresStore};
@@ -100,183 +86,6 @@ const ROWS: &str = "
     INSERT INTO answers SELECT 'user:' || id, 'orders.place', 'k', decode(repeat('00', 32), 'hex'), '', placed_at FROM orders;
     ANALYZE;";
 
-/// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and beyond one.
-fn requests<K: SortKey>() -> Vec<PageRequest<K>> {
-    let mut orders: Vec<Vec<Sort<K>>> = vec![K::default_order()];
-    for key in K::all() {
-        for descending in [false, true] {
-            orders.push(vec![Sort { key: *key, descending }]);
-        }
-    }
-    if let [first, second, ..] = K::all() {
-        orders.push(vec![Sort { key: *first, descending: true }, Sort { key: *second, descending: false }]);
-    }
-    let value = |sort: &Sort<K>| match sort.key.name() {
-        "name" | "email" | "sku" => SortValue::Text("m".to_owned()),
-        _ => SortValue::Number(0),
-    };
-    let mut requests = Vec::new();
-    for order in orders {
-        let cursor = |backward| {
-            let keys = order.iter().map(value).collect();
-            Position::Cursor(Cursor { keys, id: Uuid::nil(), backward, order: String::new() })
-        };
-        for position in [Position::Number(1), Position::Number(2), Position::Start, cursor(false), cursor(true)] {
-            requests.push(PageRequest { order: order.clone(), size: 20, position });
-        }
-    }
-    requests
-}
-
-async fn read_everything(store: &PostgresStore) {
-    let id = Uuid::from_u128(1);
-    let now = Timestamp::from_timestamp_micros(0).unwrap();
-    store.user(id.into()).await.unwrap();
-    store.user_by_email("a").await.unwrap();
-    store.user_by_username("a").await.unwrap();
-    store.session(id.into()).await.unwrap();
-    store.otp(id.into()).await.unwrap();
-    let yes = Some(true);
-    for filter in [
-        UserFilter::default(),
-        UserFilter { search: Some("a".into()), ..UserFilter::default() },
-        UserFilter { is_active: yes, ..UserFilter::default() },
-        UserFilter { is_staff: yes, ..UserFilter::default() },
-        UserFilter { is_staff: Some(false), ..UserFilter::default() },
-    ] {
-        for page in requests::<UserSort>() {
-            store.list_users(&filter, &page).await.unwrap();
-        }
-    }
-    store.product(id.into()).await.unwrap();
-    store.product_by_slug("a").await.unwrap();
-    store.product_by_sku("a").await.unwrap();
-    store.products(&[id.into()]).await.unwrap();
-    store.products_of_variants(&[id.into()]).await.unwrap();
-    let product = ProductFilter::default;
-    for filter in [
-        product(),
-        ProductFilter { search: vec!["a".into(), "b".into()], ..product() },
-        ProductFilter { category: Some(id.into()), ..product() },
-        ProductFilter { category: Some(id.into()), status: Some(ProductStatus::Active), ..product() },
-        ProductFilter { status: Some(ProductStatus::Active), ..product() },
-        ProductFilter { min_price: Some(Amount(1)), max_price: Some(Amount(2)), ..product() },
-        ProductFilter { in_stock: yes, status: Some(ProductStatus::Active), ..product() },
-        ProductFilter { in_stock: Some(false), ..product() },
-    ] {
-        for page in requests::<ProductSort>() {
-            store.list_products(&filter, &page).await.unwrap();
-        }
-    }
-    store.category(id.into()).await.unwrap();
-    store.category_by_slug("a").await.unwrap();
-    store.category_tree().await.unwrap();
-    for page in requests::<CategorySort>() {
-        store.list_categories(&page).await.unwrap();
-    }
-    store.cart(id.into()).await.unwrap();
-    store.open_cart_of(id.into()).await.unwrap();
-    store.order(id.into()).await.unwrap();
-    store.order_of_cart(id.into()).await.unwrap();
-    store.history(id.into()).await.unwrap();
-    store.overdue_orders(now, 10).await.unwrap();
-    let order = OrderFilter::default;
-    for filter in [
-        order(),
-        OrderFilter { customer_id: Some(id.into()), ..order() },
-        OrderFilter { customer_id: Some(id.into()), status: Some(OrderStatus::Placed), ..order() },
-        OrderFilter { status: Some(OrderStatus::Placed), ..order() },
-        OrderFilter { payment_status: Some(PaymentStatus::Paid), ..order() },
-        OrderFilter { fulfillment_status: Some(FulfillmentStatus::Delivered), ..order() },
-        OrderFilter { email_key: Some("a".into()), ..order() },
-        OrderFilter { placed_after: Some(now), placed_before: Some(now), ..order() },
-        OrderFilter { status: Some(OrderStatus::Placed), placed_after: Some(now), ..order() },
-    ] {
-        for page in requests::<OrderSort>() {
-            store.list_orders(&filter, &page).await.unwrap();
-        }
-    }
-    store.payment(id.into()).await.unwrap();
-    store.payments_of_orders(&[id.into()]).await.unwrap();
-    let payment = PaymentFilter::default;
-    for filter in [
-        payment(),
-        PaymentFilter { order_id: Some(id.into()), ..payment() },
-        PaymentFilter { state: Some(PaymentState::Pending), ..payment() },
-        PaymentFilter { gateway: Some("a".into()), ..payment() },
-    ] {
-        for page in requests::<PaymentSort>() {
-            store.list_payments(&filter, &page).await.unwrap();
-        }
-    }
-    store.address(id.into()).await.unwrap();
-    store.default_address(id.into()).await.unwrap();
-    store.zone(id.into()).await.unwrap();
-    store.tariff().await.unwrap();
-    store.method(id.into()).await.unwrap();
-    store.shipment(id.into()).await.unwrap();
-    store.shipment_by_tracking_number("a").await.unwrap();
-    store.shipments_of_orders(&[id.into()]).await.unwrap();
-    for page in requests::<ShippingSort>() {
-        store.list_addresses(id.into(), &page).await.unwrap();
-        store.list_zones(&page).await.unwrap();
-        store.list_methods(yes, &page).await.unwrap();
-        for filter in [
-            ShipmentFilter::default(),
-            ShipmentFilter { order_id: Some(id.into()), status: None },
-            ShipmentFilter { order_id: None, status: Some(ShipmentStatus::Pending) },
-        ] {
-            store.list_shipments(&filter, &page).await.unwrap();
-        }
-    }
-    store.location(id.into()).await.unwrap();
-    store.locations().await.unwrap();
-    store.stock_of(&[id.into()]).await.unwrap();
-    store.reservations_of(id.into()).await.unwrap();
-    let stock = StockFilter::default;
-    for filter in [
-        stock(),
-        StockFilter { sku: Some("a".into()), ..stock() },
-        StockFilter { variant_id: Some(id.into()), ..stock() },
-        StockFilter { product_id: Some(id.into()), ..stock() },
-        StockFilter { location_id: Some(id.into()), ..stock() },
-        StockFilter { low: true, ..stock() },
-    ] {
-        for page in requests::<StockSort>() {
-            store.list_stock(&filter, &page).await.unwrap();
-        }
-    }
-    let movement = MovementFilter::default;
-    let reservation = ReservationFilter::default;
-    for page in requests::<InventorySort>() {
-        store.list_locations(&page).await.unwrap();
-        for filter in [
-            movement(),
-            MovementFilter { sku: Some("a".into()), ..movement() },
-            MovementFilter { variant_id: Some(id.into()), ..movement() },
-            MovementFilter { location_id: Some(id.into()), ..movement() },
-            MovementFilter { order_id: Some(id.into()), ..movement() },
-        ] {
-            store.list_movements(&filter, &page).await.unwrap();
-        }
-        for filter in [
-            reservation(),
-            ReservationFilter { sku: Some("a".into()), ..reservation() },
-            ReservationFilter { variant_id: Some(id.into()), ..reservation() },
-            ReservationFilter { order_id: Some(id.into()), ..reservation() },
-            ReservationFilter { live: yes, ..reservation() },
-        ] {
-            store.list_reservations(&filter, &page).await.unwrap();
-        }
-    }
-    store.unrelayed_events(10).await.unwrap();
-    store.due_deliveries("mail", now, 10).await.unwrap();
-    store.next_due("mail").await.unwrap();
-    store.delivery(id.into()).await.unwrap();
-    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
-    store.answer(&key).await.unwrap();
-}
-
 /// The nodes of a plan, each after its parent.
 fn nodes<'p>(plan: &'p Value, found: &mut Vec<&'p Value>) {
     found.push(plan);
@@ -343,7 +152,7 @@ fn is_usual(sql: &str) -> bool {
 async fn no_read_looks_at_a_whole_table_that_grows() {
     let url = Cluster::shared().unwrap().database().unwrap();
     let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
-    read_everything(&store).await;
+    every_read(&store).await.unwrap();
     let mut lease = store.pool.acquire().await.unwrap();
     let mut session = lease.session();
     session.simple(ROWS).await.unwrap();

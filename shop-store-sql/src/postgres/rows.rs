@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
+use shop_core::word::Word;
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx_core::arguments::Arguments as _;
@@ -14,33 +15,6 @@ use sqlx_core::encode::Encode;
 use sqlx_core::error::Error;
 use sqlx_core::types::{Json, Type};
 use uuid::Uuid;
-
-/// A state that is stored as its word.
-pub(crate) trait Word: Copy {
-    /// The word.
-    fn word(self) -> &'static str;
-    /// The state of a word.
-    fn of(word: &str) -> Option<Self>;
-}
-
-macro_rules! words {
-    ($($state:path { $($variant:ident => $word:literal),+ $(,)? })+) => {$(
-        impl $crate::postgres::rows::Word for $state {
-            fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-            fn of(word: &str) -> Option<Self> {
-                match word {
-                    $($word => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    )+};
-}
-pub(crate) use words;
 
 /// A row of a table.
 pub(crate) trait Record: Sized {

@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
 pub(crate) use shop_core::shipping::Shipment;
-use shop_core::shipping::{
-    Method, SavedAddress, ShipmentFilter, ShipmentStatus, ShippingRepository, ShippingSort, Zone,
-};
+use shop_core::shipping::{Method, SavedAddress, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
 use shop_core::store::StoreResult;
+use shop_core::word::Word;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
@@ -19,11 +18,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, Word, ids, records, select, words};
-
-words! {
-    ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }
-}
+use super::rows::{Columns, Record, Values, ids, records, select};
 
 impl Record for SavedAddress {
     const TABLE: &'static str = "addresses";

@@ -35,9 +35,9 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
     };
     let slug = mode.slug(&mut checks, input.slug);
     let description =
-        mode.field(&mut checks, "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
+        checks.filled(mode.is_whole(), "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
     let parent_id = checks.change("parent_id", input.parent_id, Ok);
-    let position = mode.field(&mut checks, "position", input.position, |position| match position {
+    let position = checks.filled(mode.is_whole(), "position", input.position, |position| match position {
         0..=MAX_POSITION => Ok(position),
         _ => Err(format!("Must be a whole number from 0 to {MAX_POSITION}.")),
     });

@@ -69,19 +69,19 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     };
     let slug = mode.slug(&mut checks, input.slug);
     let description =
-        mode.field(&mut checks, "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
+        checks.filled(mode.is_whole(), "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
     let status = if input.status == Field::Null {
         checks.refuse("status", "This field may not be null.")
     } else {
         checks.optional("status", input.status, Ok)
     };
     let category_id = checks.change("category_id", input.category_id, Ok);
-    let options = mode.field(&mut checks, "options", input.options, Ok);
+    let options = checks.filled(mode.is_whole(), "options", input.options, Ok);
     let options = options.map(|options| check_options(&mut checks, options));
-    let images = mode.field(&mut checks, "images", input.images, Ok);
+    let images = checks.filled(mode.is_whole(), "images", input.images, Ok);
     let images = images.map(|images| check_images(&mut checks, images));
-    let attributes = mode.field(&mut checks, "attributes", input.attributes, attributes);
-    let variants = mode.field(&mut checks, "variants", input.variants, Ok);
+    let attributes = checks.filled(mode.is_whole(), "attributes", input.attributes, attributes);
+    let variants = checks.filled(mode.is_whole(), "variants", input.variants, Ok);
     let variants = variants.map(|variants| check_variants(&mut checks, variants, mode, currency));
     let priceless = matches!(input.price, Field::Missing | Field::Null);
     let clears_sku = !mode.is_whole() && is_nothing(&input.sku);
@@ -218,13 +218,14 @@ fn check_variant(
     let count = |max: i64| move |value: i64| in_range(value, max);
     let compare_at_price = checks.change(&named("compare_at_price"), input.compare_at_price, amount);
     let barcode = checks.change(&named("barcode"), input.barcode, validate::or_blank(validate::text(1, 64)));
-    let weight_grams = mode.field(checks, &named("weight_grams"), input.weight_grams, count(MAX_WEIGHT));
-    let tax_class = mode.field(checks, &named("tax_class"), input.tax_class, validate::or_blank(validate::slug));
-    let options = mode.field(checks, &named("options"), input.options, Ok);
+    let weight_grams = checks.filled(mode.is_whole(), &named("weight_grams"), input.weight_grams, count(MAX_WEIGHT));
+    let tax_class =
+        checks.filled(mode.is_whole(), &named("tax_class"), input.tax_class, validate::or_blank(validate::slug));
+    let options = checks.filled(mode.is_whole(), &named("options"), input.options, Ok);
     VariantFields {
         id: checks.optional(&named("id"), input.id, Ok),
         sku: checks.optional(&named("sku"), input.sku, validate::or_blank(validate::sku)).flatten(),
-        price: mode.field(checks, &named("price"), input.price, amount),
+        price: checks.filled(mode.is_whole(), &named("price"), input.price, amount),
         compare_at_price,
         options: options.map(|options| check_values(checks, &named("options"), options)),
         weight_grams,

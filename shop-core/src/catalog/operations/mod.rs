@@ -12,7 +12,6 @@ pub(crate) use categories::{category_fields, change_category, create_category, d
 pub(crate) use check::{ProductFields, product_fields};
 pub(crate) use products::{archive, build, write_changed, write_new};
 
-use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::validate;
 
@@ -31,18 +30,6 @@ impl Mode {
     /// True when what is absent takes its default.
     pub(crate) fn is_whole(self) -> bool {
         self != Self::Merge
-    }
-
-    /// A field that cannot be empty: null is as good as absent in a whole, and refused in a part, where it would be
-    /// taken for a wish to clear it.
-    fn field<T, U>(
-        self,
-        checks: &mut Checks,
-        name: &str,
-        field: Field<T>,
-        parse: impl FnOnce(T) -> Result<U, String>,
-    ) -> Option<U> {
-        if self.is_whole() { checks.optional(name, field, parse) } else { checks.replace(name, field, parse) }
     }
 
     /// The name in addresses. In a whole, blank is as good as absent.

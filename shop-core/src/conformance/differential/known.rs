@@ -108,61 +108,9 @@ impl Known {
         Some(fitting.swap_remove(fitting.len() - 1 - back))
     }
 
-    pub(super) fn product(&mut self) -> ProductId {
-        self.any(|news| if let News::Product(id, _) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn variant(&mut self) -> VariantId {
-        self.any(|news| if let News::Variant(id, _) = news { Some(*id) } else { None })
-    }
-
     pub(super) fn sku(&mut self) -> String {
         let known = self.known(|news| if let News::Variant(_, sku) = news { Some(sku.clone()) } else { None });
         known.unwrap_or_else(|| "NO-SUCH-SKU".to_owned())
-    }
-
-    pub(super) fn category(&mut self) -> CategoryId {
-        self.any(|news| if let News::Category(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn location(&mut self) -> LocationId {
-        self.any(|news| if let News::Location(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn zone(&mut self) -> ZoneId {
-        self.any(|news| if let News::Zone(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn method(&mut self) -> MethodId {
-        self.any(|news| if let News::Method(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn order(&mut self) -> OrderId {
-        self.any(|news| if let News::Order(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn order_item(&mut self) -> OrderItemId {
-        self.any(|news| if let News::OrderItem(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn payment(&mut self) -> PaymentId {
-        self.any(|news| if let News::Payment(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn shipment(&mut self) -> ShipmentId {
-        self.any(|news| if let News::Shipment(id, _) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn address(&mut self) -> AddressId {
-        self.any(|news| if let News::Address(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn cart_item(&mut self) -> CartItemId {
-        self.any(|news| if let News::CartItem(id) = news { Some(*id) } else { None })
-    }
-
-    pub(super) fn user(&mut self) -> UserId {
-        self.any(|news| if let News::User(id) = news { Some(*id) } else { None })
     }
 
     /// Somebody: mostly a customer or a guest with a cart, now and then nobody.
@@ -203,4 +151,31 @@ impl Known {
         json!({"first_name": "Ada", "last_name": self.word(), "line1": "12 St James's Square", "city": "London",
             "postal_code": "10001", "country": country})
     }
+}
+
+/// Some thing of a kind, by its id.
+macro_rules! things {
+    ($($thing:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
+        impl Known {$(
+            pub(super) fn $thing(&mut self) -> $id {
+                self.any(|news| if let $pattern = news { Some(*$found) } else { None })
+            }
+        )+}
+    };
+}
+
+things! {
+    product: ProductId = News::Product(id, _) => id,
+    variant: VariantId = News::Variant(id, _) => id,
+    category: CategoryId = News::Category(id) => id,
+    location: LocationId = News::Location(id) => id,
+    zone: ZoneId = News::Zone(id) => id,
+    method: MethodId = News::Method(id) => id,
+    order: OrderId = News::Order(id) => id,
+    order_item: OrderItemId = News::OrderItem(id) => id,
+    payment: PaymentId = News::Payment(id) => id,
+    shipment: ShipmentId = News::Shipment(id, _) => id,
+    address: AddressId = News::Address(id) => id,
+    cart_item: CartItemId = News::CartItem(id) => id,
+    user: UserId = News::User(id) => id,
 }

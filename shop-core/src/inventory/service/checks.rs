@@ -36,19 +36,10 @@ pub(super) fn location(input: LocationInput, whole: bool) -> Result<ChangedLocat
     } else {
         None
     };
-    let code = if whole {
-        checks.optional("code", input.code, validate::code)
-    } else {
-        checks.replace("code", input.code, validate::code)
-    };
+    let code = checks.filled(whole, "code", input.code, validate::code);
     let country = checks.change("country", input.country, validate::or_blank(validate::country));
-    let (priority, is_default) = if whole {
-        let priority = checks.optional("priority", input.priority, between(0, MAX_PRIORITY));
-        (priority, checks.optional("is_default", input.is_default, Ok))
-    } else {
-        let priority = checks.replace("priority", input.priority, between(0, MAX_PRIORITY));
-        (priority, checks.replace("is_default", input.is_default, Ok))
-    };
+    let priority = checks.filled(whole, "priority", input.priority, between(0, MAX_PRIORITY));
+    let is_default = checks.filled(whole, "is_default", input.is_default, Ok);
     checks.finish()?;
     let country = country.map(Option::flatten);
     Ok(ChangedLocation {

@@ -14,6 +14,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::OrderId;
 use crate::money::{Amount, Currency};
+use crate::word::Word as _;
 
 /// A new attempt to pay an order.
 ///
@@ -172,7 +173,7 @@ fn within(amount: Option<Amount>, most: Amount, currency: Currency, what: &str) 
 }
 
 fn refused(state: PaymentState, step: &str) -> Error {
-    Error::transition(format!("A payment that is {} cannot be {step}.", state.as_str()))
+    Error::transition(format!("A payment that is {} cannot be {step}.", state.word()))
 }
 
 #[cfg(test)]

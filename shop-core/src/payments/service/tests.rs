@@ -12,6 +12,7 @@ use crate::orders::tests::{order, store_placed};
 use crate::orders::{Order, OrderStatus, PaymentStatus};
 use crate::payments::{ManualGateway, PaymentState};
 use crate::testing::{World, block_on, world_with};
+use crate::word::Word as _;
 
 fn input<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
     serde_json::from_value(json).unwrap()
@@ -196,7 +197,7 @@ fn a_restock_brings_everything_back_and_calls_off_what_has_not_left() {
     assert_eq!(level(), (4, 0));
     assert_eq!(stored(&world, order.id).payment_status, PaymentStatus::Refunded);
     let parcel = block_on(shipping.shipment(&staff, waiting)).unwrap();
-    assert_eq!(parcel.status.as_str(), "canceled");
+    assert_eq!(parcel.status.word(), "canceled");
     assert_eq!(code(refund(json!({"restock": true}))), "invalid_transition");
     let again = block_on(shipping.create_shipment(&staff, input(json!({"order_id": order.id})), None));
     assert_eq!(code(again), "invalid_transition");

@@ -103,9 +103,10 @@ impl SavedAddressInput {
     /// `base`, for a partial change.
     pub(in crate::shipping) fn check(self, base: Option<&Address>) -> Result<(Address, Option<bool>)> {
         let mut checks = Checks::new();
-        let (address, is_default) = match base {
-            Some(base) => (self.address.over(base), checks.replace("is_default", self.is_default, Ok)),
-            None => (self.address, checks.optional("is_default", self.is_default, Ok)),
+        let is_default = checks.filled(base.is_none(), "is_default", self.is_default, Ok);
+        let address = match base {
+            Some(base) => self.address.over(base),
+            None => self.address,
         };
         let address = address.check(&mut checks, "");
         match address {

@@ -9,6 +9,7 @@ use crate::field::{Checks, Field};
 use crate::id::{OrderId, OrderItemId};
 use crate::shipping::{Shipment, ShipmentItem, TrackingStatus};
 use crate::validate;
+use crate::word::Word as _;
 
 /// The longest name of a carrier or place, in characters.
 const MAX_NAME_LENGTH: usize = 100;
@@ -140,8 +141,8 @@ impl TrackingInput {
     pub(in crate::shipping) fn check(self, now: Timestamp) -> Result<CheckedTracking> {
         let mut checks = Checks::new();
         let status = checks.required("status", self.status, |word| {
-            TrackingStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or_else(|| {
-                let words: Vec<_> = TrackingStatus::ALL.iter().map(|status| status.as_str()).collect();
+            TrackingStatus::of(&word).ok_or_else(|| {
+                let words: Vec<_> = TrackingStatus::ALL.iter().map(|status| status.word()).collect();
                 format!("Must be one of: {}.", words.join(", "))
             })
         });

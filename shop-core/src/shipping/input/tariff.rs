@@ -156,10 +156,8 @@ impl MethodInput {
         {
             checks.refuse::<()>("max_days", "May not be less than min_days.");
         }
-        let active = match base {
-            Some(base) => checks.replace("active", self.active, Ok).unwrap_or(base.active),
-            None => checks.optional("active", self.active, Ok).unwrap_or(true),
-        };
+        let active = checks.filled(base.is_none(), "active", self.active, Ok);
+        let active = active.unwrap_or(base.is_none_or(|base| base.active));
         match (name, zone_id, rate) {
             (Some(name), Some(zone_id), Some(rate)) if checks.is_clean() => {
                 Ok(CheckedMethod { name, zone_id, carrier, currency, rate, free_over, min_days, max_days, active })

@@ -11,6 +11,7 @@ use crate::orders::{FulfillmentStatus, Order, OrderState, OrderStatus, OrdersWri
 use crate::outbox::{EventKind, OutboxWrite};
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingStatus};
+use crate::word::Word as _;
 
 /// An order of lines of some quantities; the first line is not counted, the others are all reserved.
 fn state(quantities: &[i64]) -> OrderState {
@@ -197,7 +198,7 @@ fn late_news_are_sorted_in() {
     let earlier = moment.now() - chrono::TimeDelta::hours(1);
     let late = CheckedTracking { occurred_at: Some(earlier), ..news(TrackingStatus::InTransit) };
     let after = track_shipment(state, &before, late, "staff", &mut moment).unwrap().reply;
-    let words: Vec<_> = after.events.iter().map(|event| event.status.as_str()).collect();
+    let words: Vec<_> = after.events.iter().map(|event| event.status.word()).collect();
     assert_eq!(words, ["in_transit", "shipped"]);
 }
 

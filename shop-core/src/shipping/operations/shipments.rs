@@ -14,6 +14,7 @@ use crate::orders::{Order, OrderState, OrderStatus};
 use crate::outbox::EventKind;
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
+use crate::word::Word as _;
 
 /// More pieces of news than any carrier sends of one parcel; a loop of somebody's program ends here.
 const MAX_EVENTS: usize = 500;
@@ -147,7 +148,7 @@ pub(in crate::shipping) fn track_shipment(
         (S::Shipped, T::InTransit | T::OutForDelivery | T::Exception) => (false, S::Shipped),
         (S::Shipped, T::Delivered) => (false, S::Delivered),
         (is, news) => {
-            let (is, news) = (is.as_str(), news.as_str());
+            let (is, news) = (is.word(), news.word());
             return Err(Error::transition(format!("A shipment that is {is} cannot become {news}.")));
         }
     };

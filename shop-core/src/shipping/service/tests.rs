@@ -11,6 +11,7 @@ use crate::orders::tests::{order, store_placed};
 use crate::page::PageRequest;
 use crate::shipping::{MethodInput, SavedAddress, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput};
 use crate::testing::{World, block_on, world};
+use crate::word::Word as _;
 
 fn input<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
     serde_json::from_value(json).unwrap()
@@ -158,7 +159,7 @@ fn parcels_take_their_stock_along_and_are_tracked_without_names() {
     block_on(shipping.track_shipment(&staff, parcel.id, left, None)).unwrap();
     assert_eq!((level().on_hand, level().reserved), (1, 1));
     let tracking = block_on(shipping.tracking(" 1Z-1 ")).unwrap();
-    assert_eq!((tracking.status.as_str(), tracking.events.len()), ("shipped", 1));
+    assert_eq!((tracking.status.word(), tracking.events.len()), ("shipped", 1));
     assert_eq!(code(block_on(shipping.tracking("1Z-2"))), "not_found");
     let change = input(json!({"carrier": "DHL"}));
     let changed = block_on(shipping.change_shipment(&staff, parcel.id, change)).unwrap();

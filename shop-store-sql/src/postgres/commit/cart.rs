@@ -6,7 +6,7 @@ use shop_core::cart::{Cart, CartWrite};
 use super::plain::{Applied, Plain};
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
-use crate::postgres::rows::Word as _;
+use shop_core::word::Word as _;
 
 pub(super) static CARTS: Table = Table {
     name: "carts",

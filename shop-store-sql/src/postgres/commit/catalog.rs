@@ -9,7 +9,7 @@ use super::plain::{Applied, Failure, Plain};
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
 use crate::postgres::catalog::search_vector;
-use crate::postgres::rows::Word as _;
+use shop_core::word::Word as _;
 
 pub(super) static CATEGORIES: Table = Table {
     name: "categories",

@@ -9,7 +9,7 @@ use super::plain::{Applied, Plain};
 use super::stock::Sum;
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
-use crate::postgres::rows::Word as _;
+use shop_core::word::Word as _;
 
 pub(super) static LOCATIONS: Table = Table {
     name: "locations",

@@ -9,7 +9,7 @@ use super::part::Part;
 use super::plain::{Applied, Plain};
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
-use crate::postgres::rows::Word as _;
+use shop_core::word::Word as _;
 
 pub(super) static OPERATIONS: Table =
     Table { name: "operations", columns: &[("id", Kind::Id), ("at", Kind::Time)], key: 1, uniques: &[] };

@@ -8,7 +8,7 @@ use super::part::Part;
 use super::plain::{Applied, Failure, Plain};
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
-use crate::postgres::rows::Word as _;
+use shop_core::word::Word as _;
 
 pub(super) static PAYMENTS: Table = Table {
     name: "payments",

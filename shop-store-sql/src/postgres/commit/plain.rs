@@ -127,11 +127,8 @@ static PARTS: LazyLock<Vec<String>> =
 
 impl Statements {
     fn new(table: &Table) -> Self {
-        let Table { name, columns, uniques, .. } = table;
-        let arrays: Vec<_> =
-            (1..).zip(*columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array())).collect();
-        let names = table.names("");
-        let new = format!("unnest({}) AS new ({names})", arrays.join(", "));
+        let Table { name, uniques, .. } = table;
+        let (names, new) = (table.names(""), table.given());
         let clash = uniques.iter().map(|(unique, clash)| {
             (*unique, format!("SELECT 1 FROM {new} JOIN {name} AS old ON {clash} WHERE old.id <> new.id"))
         });
@@ -261,15 +258,12 @@ impl Plain<'_> {
     pub(super) async fn put_variants(&mut self, rows: Vec<Row>) -> Applied {
         static SQL: LazyLock<String> = LazyLock::new(|| {
             let table = &catalog::VARIANTS;
-            let arrays: Vec<_> =
-                (1..).zip(table.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array())).collect();
             format!(
-                "INSERT INTO variants ({names}) SELECT {} FROM unnest({}) AS new ({names})
-                ON CONFLICT (id) DO UPDATE SET {}",
+                "INSERT INTO variants ({}) SELECT {} FROM {} ON CONFLICT (id) DO UPDATE SET {}",
+                table.names(""),
                 table.stored(),
-                arrays.join(", "),
-                table.assignments("excluded"),
-                names = table.names("")
+                table.given(),
+                table.assignments("excluded")
             )
         });
         let mut arguments = PgArguments::default();

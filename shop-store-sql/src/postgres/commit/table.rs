@@ -38,6 +38,12 @@ impl Table {
         list(self.columns.iter().map(|(name, kind)| format!("new.{name}{}", kind.cast())))
     }
 
+    /// Given rows, as a table of these columns under the name `new`: an array of each, from `$1` on.
+    pub(crate) fn given(&self) -> String {
+        let arrays = (1..).zip(self.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
+        format!("unnest({}) AS new ({})", list(arrays), self.names(""))
+    }
+
     /// What sets every column outside of the key to that of `new`.
     pub(crate) fn assignments(&self, new: &str) -> String {
         let cast = |kind: &Kind| if new == "new" { kind.cast() } else { "" };

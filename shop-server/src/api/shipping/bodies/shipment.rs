@@ -6,6 +6,7 @@ use serde::Serialize;
 use shop_core::shipping::{
     self, Shipment, ShipmentChange, ShipmentInput, ShipmentItemInput, Tracking, TrackingEvent, TrackingInput,
 };
+use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::field::{Nullable, Optional, Required};
@@ -72,7 +73,7 @@ pub(crate) struct TrackingRequest {
 impl From<TrackingRequest> for TrackingInput {
     fn from(request: TrackingRequest) -> Self {
         Self {
-            status: request.status.0.map(|status| shipping::TrackingStatus::from(status).as_str().to_owned()),
+            status: request.status.0.map(|status| shipping::TrackingStatus::from(status).word().to_owned()),
             description: request.description.into(),
             location: request.location.into(),
             occurred_at: request.occurred_at.into(),

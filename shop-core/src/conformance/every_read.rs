@@ -1,0 +1,198 @@
+//! Every read there is, for a store that wants to look at what its statements do.
+
+use uuid::Uuid;
+
+use crate::accounts::{UserFilter, UserSort};
+use crate::catalog::{CategorySort, ProductFilter, ProductSort, ProductStatus};
+use crate::clock::Timestamp;
+use crate::idempotency::AnswerKey;
+use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
+use crate::money::Amount;
+use crate::orders::{FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus};
+use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
+use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
+use crate::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
+use crate::store::{Store, StoreResult};
+
+/// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and beyond one.
+fn requests<K: SortKey>() -> Vec<PageRequest<K>> {
+    let mut orders: Vec<Vec<Sort<K>>> = vec![K::default_order()];
+    for key in K::all() {
+        for descending in [false, true] {
+            orders.push(vec![Sort { key: *key, descending }]);
+        }
+    }
+    if let [first, second, ..] = K::all() {
+        orders.push(vec![Sort { key: *first, descending: true }, Sort { key: *second, descending: false }]);
+    }
+    let value = |sort: &Sort<K>| match sort.key.name() {
+        "name" | "email" | "sku" => SortValue::Text("m".to_owned()),
+        _ => SortValue::Number(0),
+    };
+    let mut requests = Vec::new();
+    for order in orders {
+        let cursor = |backward| {
+            let keys = order.iter().map(value).collect();
+            Position::Cursor(Cursor { keys, id: Uuid::nil(), backward, order: String::new() })
+        };
+        for position in [Position::Number(1), Position::Number(2), Position::Start, cursor(false), cursor(true)] {
+            requests.push(PageRequest { order: order.clone(), size: 20, position });
+        }
+    }
+    requests
+}
+
+/// Makes every read once: every list with each of its filters, in every order, by number and by cursor. What they answer
+/// is not looked at: a store of SQL notes its statements meanwhile, and reads their plans.
+///
+/// # Errors
+/// The first read that fails.
+pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
+    let id = Uuid::from_u128(1);
+    let now = Timestamp::UNIX_EPOCH;
+    store.user(id.into()).await?;
+    store.user_by_email("a").await?;
+    store.user_by_username("a").await?;
+    store.session(id.into()).await?;
+    store.otp(id.into()).await?;
+    let yes = Some(true);
+    for filter in [
+        UserFilter::default(),
+        UserFilter { search: Some("a".into()), ..UserFilter::default() },
+        UserFilter { is_active: yes, ..UserFilter::default() },
+        UserFilter { is_staff: yes, ..UserFilter::default() },
+        UserFilter { is_staff: Some(false), ..UserFilter::default() },
+    ] {
+        for page in requests::<UserSort>() {
+            store.list_users(&filter, &page).await?;
+        }
+    }
+    store.product(id.into()).await?;
+    store.product_by_slug("a").await?;
+    store.product_by_sku("a").await?;
+    store.products(&[id.into()]).await?;
+    store.products_of_variants(&[id.into()]).await?;
+    let product = ProductFilter::default;
+    for filter in [
+        product(),
+        ProductFilter { search: vec!["a".into(), "b".into()], ..product() },
+        ProductFilter { category: Some(id.into()), ..product() },
+        ProductFilter { category: Some(id.into()), status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { min_price: Some(Amount(1)), max_price: Some(Amount(2)), ..product() },
+        ProductFilter { in_stock: yes, status: Some(ProductStatus::Active), ..product() },
+        ProductFilter { in_stock: Some(false), ..product() },
+    ] {
+        for page in requests::<ProductSort>() {
+            store.list_products(&filter, &page).await?;
+        }
+    }
+    store.category(id.into()).await?;
+    store.category_by_slug("a").await?;
+    store.category_tree().await?;
+    for page in requests::<CategorySort>() {
+        store.list_categories(&page).await?;
+    }
+    store.cart(id.into()).await?;
+    store.open_cart_of(id.into()).await?;
+    store.order(id.into()).await?;
+    store.order_of_cart(id.into()).await?;
+    store.history(id.into()).await?;
+    store.overdue_orders(now, 10).await?;
+    let order = OrderFilter::default;
+    for filter in [
+        order(),
+        OrderFilter { customer_id: Some(id.into()), ..order() },
+        OrderFilter { customer_id: Some(id.into()), status: Some(OrderStatus::Placed), ..order() },
+        OrderFilter { status: Some(OrderStatus::Placed), ..order() },
+        OrderFilter { payment_status: Some(PaymentStatus::Paid), ..order() },
+        OrderFilter { fulfillment_status: Some(FulfillmentStatus::Delivered), ..order() },
+        OrderFilter { email_key: Some("a".into()), ..order() },
+        OrderFilter { placed_after: Some(now), placed_before: Some(now), ..order() },
+        OrderFilter { status: Some(OrderStatus::Placed), placed_after: Some(now), ..order() },
+    ] {
+        for page in requests::<OrderSort>() {
+            store.list_orders(&filter, &page).await?;
+        }
+    }
+    store.payment(id.into()).await?;
+    store.payments_of_orders(&[id.into()]).await?;
+    let payment = PaymentFilter::default;
+    for filter in [
+        payment(),
+        PaymentFilter { order_id: Some(id.into()), ..payment() },
+        PaymentFilter { state: Some(PaymentState::Pending), ..payment() },
+        PaymentFilter { gateway: Some("a".into()), ..payment() },
+    ] {
+        for page in requests::<PaymentSort>() {
+            store.list_payments(&filter, &page).await?;
+        }
+    }
+    store.address(id.into()).await?;
+    store.default_address(id.into()).await?;
+    store.zone(id.into()).await?;
+    store.tariff().await?;
+    store.method(id.into()).await?;
+    store.shipment(id.into()).await?;
+    store.shipment_by_tracking_number("a").await?;
+    store.shipments_of_orders(&[id.into()]).await?;
+    for page in requests::<ShippingSort>() {
+        store.list_addresses(id.into(), &page).await?;
+        store.list_zones(&page).await?;
+        store.list_methods(yes, &page).await?;
+        for filter in [
+            ShipmentFilter::default(),
+            ShipmentFilter { order_id: Some(id.into()), status: None },
+            ShipmentFilter { order_id: None, status: Some(ShipmentStatus::Pending) },
+        ] {
+            store.list_shipments(&filter, &page).await?;
+        }
+    }
+    store.location(id.into()).await?;
+    store.locations().await?;
+    store.stock_of(&[id.into()]).await?;
+    store.reservations_of(id.into()).await?;
+    let stock = StockFilter::default;
+    for filter in [
+        stock(),
+        StockFilter { sku: Some("a".into()), ..stock() },
+        StockFilter { variant_id: Some(id.into()), ..stock() },
+        StockFilter { product_id: Some(id.into()), ..stock() },
+        StockFilter { location_id: Some(id.into()), ..stock() },
+        StockFilter { low: true, ..stock() },
+    ] {
+        for page in requests::<StockSort>() {
+            store.list_stock(&filter, &page).await?;
+        }
+    }
+    let movement = MovementFilter::default;
+    let reservation = ReservationFilter::default;
+    for page in requests::<InventorySort>() {
+        store.list_locations(&page).await?;
+        for filter in [
+            movement(),
+            MovementFilter { sku: Some("a".into()), ..movement() },
+            MovementFilter { variant_id: Some(id.into()), ..movement() },
+            MovementFilter { location_id: Some(id.into()), ..movement() },
+            MovementFilter { order_id: Some(id.into()), ..movement() },
+        ] {
+            store.list_movements(&filter, &page).await?;
+        }
+        for filter in [
+            reservation(),
+            ReservationFilter { sku: Some("a".into()), ..reservation() },
+            ReservationFilter { variant_id: Some(id.into()), ..reservation() },
+            ReservationFilter { order_id: Some(id.into()), ..reservation() },
+            ReservationFilter { live: yes, ..reservation() },
+        ] {
+            store.list_reservations(&filter, &page).await?;
+        }
+    }
+    store.unrelayed_events(10).await?;
+    store.due_deliveries("mail", now, 10).await?;
+    store.next_due("mail").await?;
+    store.delivery(id.into()).await?;
+    let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
+    store.answer(&key).await?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! States and the like as words: the same in every store, in JSON and in what callers read.
+
+/// Something with a few values, each of which has a word.
+///
+/// ```
+/// use shop_core::orders::OrderStatus;
+/// use shop_core::word::Word as _;
+///
+/// assert_eq!(OrderStatus::Placed.word(), "placed");
+/// assert_eq!(OrderStatus::of("canceled"), Some(OrderStatus::Canceled));
+/// assert_eq!(OrderStatus::of("lost"), None);
+/// ```
+pub trait Word: Copy + 'static {
+    /// Every value.
+    const ALL: &'static [Self];
+
+    /// Its word, as serde writes it too.
+    fn word(self) -> &'static str;
+
+    /// The value of a word.
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|value| value.word() == word)
+    }
+}
+
+/// Gives each value its word, and a test that serde writes the same.
+macro_rules! words {
+    ($($name:ident { $($variant:ident => $word:literal),+ $(,)? })+) => {
+        $(impl $crate::word::Word for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        })+
+
+        #[cfg(test)]
+        mod words {
+            #[test]
+            fn words_are_those_of_json() {
+                $($crate::word::check::<super::$name>();)+
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// Every value has a word of its own, and serde writes and reads it.
+#[cfg(test)]
+pub(crate) fn check<T: Word + PartialEq + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned>() {
+    for value in T::ALL {
+        let json = serde_json::Value::from(value.word());
+        assert_eq!(serde_json::to_value(value).unwrap(), json);
+        assert_eq!(serde_json::from_value::<T>(json).unwrap(), *value);
+        assert_eq!(T::of(value.word()), Some(*value));
+    }
+}
