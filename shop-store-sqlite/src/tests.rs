@@ -169,7 +169,9 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
     let open = async move { gate.send(()).unwrap() };
     let (done, others, ()) = tokio::join!(first, others, open);
     done.unwrap();
-    others.into_iter().for_each(|done| done.unwrap());
+    for other in others {
+        other.unwrap();
+    }
     assert_eq!(commits_in_log(&store), before + 1);
 }
 
