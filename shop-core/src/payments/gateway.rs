@@ -1,9 +1,17 @@
 //! The port to whoever moves the money.
 
+mod remote;
+
+pub use remote::{
+    CaptureCall, ConfirmCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, RefundCall,
+    RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
+};
+
 /// A way to pay.
 ///
-/// What is here serves gateways whose money is received outside the shop and recorded by staff: cash on delivery,
-/// bank transfer. [`ManualGateway`] is one.
+/// What is required serves gateways whose money is received outside the shop and recorded by staff: cash on
+/// delivery, bank transfer. [`ManualGateway`] is one. A gateway that is asked over a network has a
+/// [remote](PaymentGateway::remote) side.
 pub trait PaymentGateway: Send + Sync {
     /// The machine word buyers' programs send (`manual`).
     fn id(&self) -> &str;
@@ -15,6 +23,11 @@ pub trait PaymentGateway: Send + Sync {
     /// ([`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl)) and is then canceled. False when
     /// the shop delivers on trust.
     fn prepaid(&self) -> bool;
+
+    /// The side of it that is asked over a network; `None` when staff record what happens outside the shop.
+    fn remote(&self) -> Option<&dyn RemoteGateway> {
+        None
+    }
 }
 
 /// Money received outside the shop; its capture by staff records that it came, authorizing and capturing at once.

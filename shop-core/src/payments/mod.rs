@@ -8,7 +8,10 @@ mod repository;
 mod service;
 mod view;
 
-pub use gateway::{ManualGateway, PaymentGateway};
+pub use gateway::{
+    CaptureCall, ConfirmCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, ManualGateway, NoticeHeaders,
+    PaymentGateway, RefundCall, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
+};
 pub use input::{AmountInput, AttemptInput, RefundInput};
 pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
 pub use repository::{PaymentsRepository, PaymentsWrite};
