@@ -30,7 +30,8 @@
 //! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
-//!   [`memory::MemoryStore`] is the reference; `conformance` (a feature) is the suite that every store runs.
+//!   [`memory::MemoryStore`] is the reference, and [`memory::TableStore`] the same over an engine of one's own;
+//!   `conformance` (a feature) is the suite that every store runs.
 //! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].

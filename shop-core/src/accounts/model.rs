@@ -13,7 +13,7 @@ pub const OTP_LIFETIME_MINUTES: i64 = 10;
 pub const OTP_TRIES: i64 = 5;
 
 /// A person with an account.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, each shown to clients by itself")]
 pub struct User {
     /// Identity.
@@ -79,7 +79,7 @@ impl Versioned for User {
 }
 
 /// One sign-in and the refresh token that is current in it; earlier ones are used up.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Identity; access tokens name it.
     pub id: SessionId,
@@ -129,7 +129,7 @@ impl Versioned for Session {
 
 /// The one-time password a person was mailed last. The code itself is nowhere: it is derived from the id
 /// ([`crate::secret::Keys::otp_code`]).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Otp {
     /// Identity of this code; a new one replaces the old.
     pub id: OtpId,

@@ -24,7 +24,7 @@ pub enum CartStatus {
 }
 
 /// A cart: wishes only, no prices and no stock. It is changed as one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cart {
     /// Identity; a guest's token is derived from it ([`crate::secret::Keys::cart_token`]).
     pub id: CartId,

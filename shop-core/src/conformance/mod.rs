@@ -3,18 +3,21 @@
 //! 1. **Read** [`crate::store::Store`]: its contract is short. Everything is in the traits that it is made of (one per
 //!    domain, each with the reads and, as one enum, the writes), in [`crate::batch`], which says what a guard is and
 //!    how a failed one is named, and in [`crate::page`].
-//! 2. **Look at [`crate::memory`]**, the reference: each domain is one file of a hundred lines that does what the docs
+//! 2. **Does your engine keep rows by key, with transactions?** Then the core brings the store:
+//!    [`TableStore`](crate::memory::TableStore) over an [`Engine`](crate::memory::Engine) of some hundred lines. The
+//!    guide beside `examples/custom_store` walks through one. Go on with step 6.
+//! 3. **Else look at [`crate::memory`]**, the reference: each domain is one file of a hundred lines that does what the docs
 //!    say and nothing else. Give your store the same files.
-//! 3. **Use what the core gives you**, so that yours means the same: the folded keys to store beside the rows
+//! 4. **Use what the core gives you**, so that yours means the same: the folded keys to store beside the rows
 //!    ([`Product::search_document`](crate::catalog::Product::search_document),
 //!    [`Product::name_key`](crate::catalog::Product::name_key), [`User::search_text`](crate::accounts::User::search_text)),
 //!    the rule of a stock delta ([`StockDelta::apply`](crate::inventory::StockDelta::apply)), the keys of every list
 //!    ([`Listed`](crate::page::Listed)) and the links of its pages
 //!    ([`PageRequest::page_by_cursor`](crate::page::PageRequest::page_by_cursor)).
-//! 4. **Fuse each guard with its write.** Not "read, compare, write": an insert whose unique violation is the answer, an
+//! 5. **Fuse each guard with its write.** Not "read, compare, write": an insert whose unique violation is the answer, an
 //!    update with the version in its condition, a delta with its rule in the condition. The races of this suite are
 //!    real and find the difference.
-//! 5. **Run the suite**, from the first repository on: a failed case names what is missing. Turn the feature
+//! 6. **Run the suite**, from the first repository on: a failed case names what is missing. Turn the feature
 //!    `conformance` on in your dev-dependencies, and the whole test is this:
 //!
 //!    ```
@@ -29,7 +32,7 @@
 //!
 //!    It makes one `#[test]` per case, in a module per domain. Every case asks for a store of its own, with nothing in
 //!    it. Where tests are no good, [`Suite::run`] runs everything and answers with all failures.
-//! 6. **If your store needs a runtime**, say where racing calls run ([`Suite::spawning`]) and how a test waits, as the
+//! 7. **If your store needs a runtime**, say where racing calls run ([`Suite::spawning`]) and how a test waits, as the
 //!    second argument of the macro:
 //!
 //!    ```text

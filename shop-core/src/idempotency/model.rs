@@ -42,7 +42,7 @@ impl IdempotencyKey {
 }
 
 /// Under what an answer is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AnswerKey {
     /// Who asked: `user:…`, `cart:…` or `order:…`.
     pub caller: String,
@@ -53,7 +53,7 @@ pub struct AnswerKey {
 }
 
 /// The first answer to a call, kept to be given again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Under what it is kept.
     pub key: AnswerKey,

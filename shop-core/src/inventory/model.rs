@@ -9,7 +9,7 @@ use crate::page::{Sort, SortKey};
 use crate::word::words;
 
 /// A place that holds stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     /// Identity.
     pub id: LocationId,
@@ -40,7 +40,7 @@ impl Versioned for Location {
 }
 
 /// The stock of one variant at one location.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockLevel {
     /// Of what.
     pub variant_id: VariantId,

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, WriteRows};
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::cart::{Cart, CartRepository, CartStatus, CartWrite};
 use crate::id::{CartId, UserId};
@@ -13,7 +14,7 @@ fn keys(cart: &Cart) -> Vec<UniqueKey> {
     open.map(UniqueKey::OpenCart).into_iter().collect()
 }
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_cart(&mut self, write: &CartWrite) -> Judged {
         let CartWrite::Cart(cart) = write;
         never_deleted(cart)?;
@@ -22,14 +23,12 @@ impl State {
 }
 
 #[async_trait]
-impl CartRepository for MemoryStore {
+impl<E: Engine> CartRepository for TableStore<E> {
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>> {
-        Ok(self.read().carts.get(&id.0).cloned())
+        self.read(|state| state.carts.get(&id.0))
     }
 
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {
-        let state = self.read();
-        let id = state.uniques.get(&UniqueKey::OpenCart(customer));
-        Ok(id.and_then(|id| state.carts.get(id)).cloned())
+        self.read(|state| state.under(&state.carts, &UniqueKey::OpenCart(customer)))
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::batch::{Change, Conflict, Entity};
@@ -30,125 +31,126 @@ fn category_keys(category: &Category) -> Vec<UniqueKey> {
     vec![UniqueKey::CategorySlug(category.slug.clone())]
 }
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_catalog(&mut self, write: &CatalogWrite) -> Judged {
         match write {
             CatalogWrite::Product(product) => {
                 never_deleted(product)?;
                 change(&mut self.products, &mut self.uniques, product, product_keys)?;
                 if let Change::Update(product) = product {
-                    self.rename_levels(product);
+                    self.rename_levels(product)?;
                 }
                 Ok(())
             }
             CatalogWrite::Category(category) => {
                 let parent = match category {
-                    Change::Delete { id, .. } => self.categories.get(id).and_then(|category| category.parent_id),
+                    Change::Delete { id, .. } => self.categories.get(id)?.and_then(|category| category.parent_id),
                     _ => None,
                 };
                 change(&mut self.categories, &mut self.uniques, category, category_keys)?;
                 if let Change::Delete { id, .. } = category {
-                    self.detach_from(CategoryId(*id), parent);
+                    self.detach_from(CategoryId(*id), parent)?;
                 }
                 Ok(())
             }
             CatalogWrite::ReshapeTree { from } => {
-                if self.tree_version() != *from {
+                if self.tree_version()? != *from {
                     return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
                 }
-                self.tree_version.put((), from.saturating_add(1));
-                Ok(())
+                Ok(self.tree_version.put((), from.saturating_add(1))?)
             }
         }
     }
 
     /// The levels of renamed variants take over the new sku.
-    fn rename_levels(&mut self, product: &Product) {
-        let sku_of = |id| product.variant(id).map(|variant| variant.sku.as_str());
-        let stale = self.levels.keys_where(|level| sku_of(level.variant_id).is_some_and(|sku| sku != level.sku));
-        for key in stale {
-            if let (Some(level), Some(sku)) = (self.levels.get(&key).cloned(), sku_of(key.0)) {
-                self.levels.put(key, StockLevel { sku: sku.to_owned(), ..level });
+    fn rename_levels(&mut self, product: &Product) -> StoreResult<()> {
+        for level in self.levels.select(|level| product.variant(level.variant_id).is_some())? {
+            if let Some(variant) = product.variant(level.variant_id).filter(|variant| variant.sku != level.sku) {
+                let key = (level.variant_id, level.location_id);
+                self.levels.put(key, StockLevel { sku: variant.sku.clone(), ..level })?;
             }
         }
+        Ok(())
     }
 
     /// Hands the children of a deleted category to its parent, and takes its products out of any.
-    fn detach_from(&mut self, deleted: CategoryId, parent: Option<CategoryId>) {
-        for id in self.categories.keys_where(|category| category.parent_id == Some(deleted)) {
-            if let Some(child) = self.categories.get(&id).cloned() {
-                self.categories.put(id, Category { parent_id: parent, version: child.version + 1, ..child });
-            }
+    fn detach_from(&mut self, deleted: CategoryId, parent: Option<CategoryId>) -> StoreResult<()> {
+        for child in self.categories.select(|category| category.parent_id == Some(deleted))? {
+            let version = child.version + 1;
+            self.categories.put(child.id.0, Category { parent_id: parent, version, ..child })?;
         }
-        for id in self.products.keys_where(|product| product.category_id == Some(deleted)) {
-            if let Some(product) = self.products.get(&id).cloned() {
-                self.products.put(id, Product { category_id: None, version: product.version + 1, ..product });
-            }
+        for product in self.products.select(|product| product.category_id == Some(deleted))? {
+            let version = product.version + 1;
+            self.products.put(product.id.0, Product { category_id: None, version, ..product })?;
         }
+        Ok(())
     }
+}
 
-    fn product_with(&self, key: &UniqueKey) -> Option<Product> {
-        self.uniques.get(key).and_then(|id| self.products.get(id)).cloned()
-    }
-
+impl<T: ReadRows> State<'_, T> {
     /// A category and all below it.
-    fn branch(&self, root: CategoryId) -> BTreeSet<CategoryId> {
+    fn branch(&self, root: CategoryId) -> StoreResult<BTreeSet<CategoryId>> {
+        let categories = self.categories.values()?;
         let mut branch = BTreeSet::from([root]);
         let mut found = vec![root];
         while let Some(parent) = found.pop() {
-            let children = self.categories.values().filter(|category| category.parent_id == Some(parent));
+            let children = categories.iter().filter(|category| category.parent_id == Some(parent));
             found.extend(children.map(|category| category.id).filter(|id| branch.insert(*id)));
         }
-        branch
+        Ok(branch)
     }
 
-    fn sells(&self, variant: VariantId) -> bool {
-        self.levels.values().any(|level| level.variant_id == variant && level.sells())
+    /// The variants that sell somewhere.
+    fn selling(&self) -> StoreResult<BTreeSet<VariantId>> {
+        Ok(self.levels.select(StockLevel::sells)?.into_iter().map(|level| level.variant_id).collect())
     }
 
-    fn find_products(&self, filter: &ProductFilter) -> Vec<FoundProduct> {
-        let branch = filter.category.map(|root| self.branch(root));
-        let wanted = |product: &&Product| {
+    fn find_products(&self, filter: &ProductFilter) -> StoreResult<Vec<FoundProduct>> {
+        let branch = filter.category.map(|root| self.branch(root)).transpose()?;
+        let in_stock = filter.in_stock.map(|wanted| Ok((self.selling()?, wanted))).transpose()?;
+        let sells = |product: &Product, selling: &BTreeSet<_>| product.live_variants().any(|v| selling.contains(&v.id));
+        let wanted = |product: &Product| {
             let price = product.lowest_price();
             filter.status.is_none_or(|status| product.status == status)
                 && filter.min_price.is_none_or(|min| price >= min)
                 && filter.max_price.is_none_or(|max| price <= max)
                 && branch.as_ref().is_none_or(|branch| product.category_id.is_some_and(|id| branch.contains(&id)))
-                && filter.in_stock.is_none_or(|wanted| product.live_variants().any(|v| self.sells(v.id)) == wanted)
+                && in_stock.as_ref().is_none_or(|(selling, wanted)| sells(product, selling) == *wanted)
         };
-        let products = self.products.values().filter(wanted);
+        let products = self.products.select(wanted)?.into_iter();
         let ranked = products.filter_map(|product| {
             let rank = if filter.search.is_empty() { 0 } else { product.search_document().rank(&filter.search)? };
-            Some(FoundProduct { rank, product: product.clone() })
+            Some(FoundProduct { rank, product })
         });
-        ranked.collect()
+        Ok(ranked.collect())
     }
 }
 
 #[async_trait]
-impl CatalogRepository for MemoryStore {
+impl<E: Engine> CatalogRepository for TableStore<E> {
     async fn product(&self, id: ProductId) -> StoreResult<Option<Product>> {
-        Ok(self.read().products.get(&id.0).cloned())
+        self.read(|state| state.products.get(&id.0))
     }
 
     async fn product_by_slug(&self, slug: &str) -> StoreResult<Option<Product>> {
-        Ok(self.read().product_with(&UniqueKey::ProductSlug(slug.to_owned())))
+        self.read(|state| state.under(&state.products, &UniqueKey::ProductSlug(slug.to_owned())))
     }
 
     async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>> {
-        let state = self.read();
         let ids: BTreeSet<_> = ids.iter().collect();
-        Ok(ids.into_iter().filter_map(|id| state.products.get(&id.0)).cloned().collect())
+        self.read(|state| ids.into_iter().filter_map(|id| state.products.get(&id.0).transpose()).collect())
     }
 
     async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>> {
-        let state = self.read();
-        let products: BTreeSet<_> = ids.iter().filter_map(|id| state.uniques.get(&UniqueKey::Variant(*id))).collect();
-        Ok(products.into_iter().filter_map(|id| state.products.get(id)).cloned().collect())
+        self.read(|state| {
+            let product = |id: &VariantId| state.uniques.get(&UniqueKey::Variant(*id)).transpose();
+            let products: BTreeSet<_> = ids.iter().filter_map(product).collect::<StoreResult<_>>()?;
+            products.iter().filter_map(|id| state.products.get(id).transpose()).collect()
+        })
     }
 
     async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>> {
-        Ok(self.read().product_with(&UniqueKey::VariantSku(sku.to_owned())))
+        self.read(|state| state.under(&state.products, &UniqueKey::VariantSku(sku.to_owned())))
     }
 
     async fn list_products(
@@ -156,26 +158,23 @@ impl CatalogRepository for MemoryStore {
         filter: &ProductFilter,
         request: &PageRequest<ProductSort>,
     ) -> StoreResult<Page<Product>> {
-        let found = self.read().find_products(filter);
-        Ok(page(found.into_iter(), request).map(|found| found.product))
+        let found = self.read(|state| state.find_products(filter))?;
+        Ok(page(found, request).map(|found| found.product))
     }
 
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {
-        Ok(self.read().categories.get(&id.0).cloned())
+        self.read(|state| state.categories.get(&id.0))
     }
 
     async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>> {
-        let state = self.read();
-        let id = state.uniques.get(&UniqueKey::CategorySlug(slug.to_owned()));
-        Ok(id.and_then(|id| state.categories.get(id)).cloned())
+        self.read(|state| state.under(&state.categories, &UniqueKey::CategorySlug(slug.to_owned())))
     }
 
     async fn category_tree(&self) -> StoreResult<CategoryTree> {
-        let state = self.read();
-        Ok(CategoryTree { version: state.tree_version(), categories: state.categories.values().cloned().collect() })
+        self.read(|state| Ok(CategoryTree { version: state.tree_version()?, categories: state.categories.values()? }))
     }
 
     async fn list_categories(&self, request: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
-        Ok(page(self.read().categories.values().cloned(), request))
+        self.read(|state| Ok(page(state.categories.values()?, request)))
     }
 }

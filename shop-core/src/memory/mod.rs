@@ -1,11 +1,13 @@
-//! The reference store: everything in memory, simple, obviously right.
+//! The reference store: simple, obviously right, over any engine that keeps rows by key.
 //!
-//! One lock around ordered maps; a commit applies its writes one after the other, each with its guards, and takes
-//! all of them back when one fails. Lists are scanned and sorted. It is what the other stores are compared with, what
-//! simulations run on, and good enough for the tests of an embedding program; it forgets everything when it is
-//! dropped.
+//! [`MemoryStore`] keeps everything in ordered maps behind one lock: what the other stores are compared with, what
+//! simulations run on, and good enough for the tests of an embedding program; it forgets everything when it is dropped.
+//! [`TableStore`] is the same over an [`Engine`] of your own: an embedded key-value store, say. A commit applies its
+//! writes one after the other, each with its guards, in one change of the engine, which takes all of them back when one
+//! fails. Rows are found by their keys, unique keys are rows of a table of their own, and lists are scanned and sorted.
 //!
-//! - `table.rs`: a map that can take back its last changes
+//! - `engine.rs`: what an engine must do; `maps.rs`: the one in memory
+//! - `table.rs`: one table of a transaction
 //! - `state.rs`: all tables, the unique keys, and how a batch is applied
 //! - `paging.rs`: a page out of all rows
 //! - one file per domain: its guards and its reads
@@ -21,7 +23,9 @@
 mod accounts;
 mod cart;
 mod catalog;
+mod engine;
 mod inventory;
+mod maps;
 mod orders;
 mod outbox;
 pub(crate) mod paging;
@@ -30,20 +34,29 @@ mod shipping;
 mod state;
 mod table;
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::batch::Batch;
 use crate::store::{CommitError, Store, StoreResult};
 
+pub use engine::{Engine, Key, ReadRows, Row, WriteRows};
+pub use maps::Maps;
+
 use state::State;
 
-/// A store that keeps everything in memory.
+/// A whole store over an engine that keeps rows.
+///
+/// Every read and every guard is the reference's; the engine adds nothing to their meaning. What it costs: a row by
+/// its id or by a unique key is one or two look-ups, a list reads its whole table.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
-    state: RwLock<State>,
+pub struct TableStore<E> {
+    engine: E,
 }
+
+/// A store that keeps everything in memory.
+pub type MemoryStore = TableStore<Maps>;
 
 impl MemoryStore {
     /// A store with nothing in it.
@@ -51,24 +64,32 @@ impl MemoryStore {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        if self.state.is_poisoned() {
-            // Somebody panicked in the middle of a commit: what they wrote is taken back.
-            self.state.write().unwrap_or_else(PoisonError::into_inner).revert();
-            self.state.clear_poison();
-        }
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+impl<E: Engine> TableStore<E> {
+    /// The store that keeps its rows in this engine.
+    pub fn over(engine: E) -> Self {
+        Self { engine }
+    }
+
+    /// What keeps the rows.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State<'_, E::Reading<'_>>) -> StoreResult<T>) -> StoreResult<T> {
+        let rows = self.engine.read()?;
+        look(&State::of(&rows))
     }
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl<E: Engine> Store for TableStore<E> {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).commit(&batch)
+        self.engine.write(|rows| State::of(rows).apply(&batch))
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        Ok(())
+        self.engine.read().map(drop)
     }
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, insert, never_deleted};
 use crate::batch::Change;
@@ -16,13 +17,13 @@ fn keys(order: &Order) -> Vec<UniqueKey> {
     vec![UniqueKey::OrderNumber(order.number.clone()), UniqueKey::OrderOfCart(order.cart_id)]
 }
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_orders(&mut self, write: &OrdersWrite) -> Judged {
         match write {
             OrdersWrite::Order(Change::Update(order)) => {
                 let mut order = order.clone();
-                if let Some(stored) = self.orders.get(&order.id.0) {
-                    order.items.clone_from(&stored.items);
+                if let Some(stored) = self.orders.get(&order.id.0)? {
+                    order.items = stored.items;
                 }
                 change(&mut self.orders, &mut self.uniques, &Change::Update(order), keys)
             }
@@ -36,19 +37,17 @@ impl State {
 }
 
 #[async_trait]
-impl OrdersRepository for MemoryStore {
+impl<E: Engine> OrdersRepository for TableStore<E> {
     async fn order(&self, id: OrderId) -> StoreResult<Option<Order>> {
-        Ok(self.read().orders.get(&id.0).cloned())
+        self.read(|state| state.orders.get(&id.0))
     }
 
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
-        let state = self.read();
-        let id = state.uniques.get(&UniqueKey::OrderOfCart(cart));
-        Ok(id.and_then(|id| state.orders.get(id)).cloned())
+        self.read(|state| state.under(&state.orders, &UniqueKey::OrderOfCart(cart)))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, request: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
-        let wanted = |order: &&Order| {
+        let wanted = |order: &Order| {
             filter.customer_id.is_none_or(|customer| order.customer_id == Some(customer))
                 && filter.status.is_none_or(|status| order.status == status)
                 && filter.payment_status.is_none_or(|status| order.payment_status == status)
@@ -57,20 +56,18 @@ impl OrdersRepository for MemoryStore {
                 && filter.placed_after.is_none_or(|after| order.placed_at >= after)
                 && filter.placed_before.is_none_or(|before| order.placed_at <= before)
         };
-        Ok(page(self.read().orders.values().filter(wanted).cloned(), request))
+        self.read(|state| Ok(page(state.orders.select(wanted)?, request)))
     }
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
-        Ok(self.read().history.values().filter(|entry| entry.order_id == order).cloned().collect())
+        self.read(|state| state.history.select(|entry| entry.order_id == order))
     }
 
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>> {
-        let state = self.read();
-        let placed = state.orders.values().filter(|order| order.status == OrderStatus::Placed);
-        let mut overdue: Vec<_> = placed
-            .filter_map(|order| order.hold_until.map(|until| (until, order.id)))
-            .filter(|(until, _)| *until <= now)
-            .collect();
+        let overdue =
+            |order: &Order| order.status == OrderStatus::Placed && order.hold_until.is_some_and(|until| until <= now);
+        let orders = self.read(|state| state.orders.select(overdue))?;
+        let mut overdue: Vec<_> = orders.into_iter().map(|order| (order.hold_until, order.id)).collect();
         overdue.sort_unstable();
         Ok(overdue.into_iter().take(limit as usize).map(|(_, id)| id).collect())
     }

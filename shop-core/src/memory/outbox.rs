@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, ReadRows, WriteRows};
 use super::state::{Judged, State, StoredEvent, change_plain};
 use crate::batch::{Conflict, Entity, Unique};
 use crate::clock::Timestamp;
@@ -13,85 +14,84 @@ use crate::idempotency::{Answer, AnswerKey};
 use crate::outbox::{Delivery, DeliveryStatus, Event, OutboxRepository, OutboxWrite};
 use crate::store::StoreResult;
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_outbox(&mut self, write: &OutboxWrite) -> Judged {
         match write {
             OutboxWrite::Event(event) => {
-                if self.events.contains(&event.id.0) {
+                if self.events.contains(&event.id.0)? {
                     return Err(Conflict::Exists(Unique::Id(Entity::Event)).into());
                 }
-                self.events.put(event.id.0, StoredEvent { event: event.clone(), relayed: false });
-                Ok(())
+                Ok(self.events.put(event.id.0, StoredEvent { event: event.clone(), relayed: false })?)
             }
             OutboxWrite::Relayed(id) => {
-                let stored = self.events.get(&id.0).filter(|stored| !stored.relayed);
-                let event = stored.ok_or(Conflict::Stale(Entity::Event, id.0))?.event.clone();
-                self.events.put(id.0, StoredEvent { event, relayed: true });
-                Ok(())
+                let stored = self.events.get(&id.0)?.filter(|stored| !stored.relayed);
+                let event = stored.ok_or(Conflict::Stale(Entity::Event, id.0))?.event;
+                Ok(self.events.put(id.0, StoredEvent { event, relayed: true })?)
             }
             OutboxWrite::Delivery(delivery) => change_plain(&mut self.deliveries, &mut self.uniques, delivery),
         }
     }
 
     pub(super) fn write_answer(&mut self, answer: &Answer) -> Judged {
-        if self.answers.contains(&answer.key) {
+        if self.answers.contains(&answer.key)? {
             return Err(Conflict::Exists(Unique::Answer).into());
         }
-        self.answers.put(answer.key.clone(), answer.clone());
-        Ok(())
+        Ok(self.answers.put(answer.key.clone(), answer.clone())?)
     }
 
-    pub(super) fn forget(&mut self, before: Timestamp) {
-        for key in self.operations.keys_where(|at| *at < before) {
-            self.operations.remove(&key);
+    pub(super) fn forget(&mut self, before: Timestamp) -> Judged {
+        for key in self.operations.keys_where(|at| *at < before)? {
+            self.operations.remove(&key)?;
         }
-        for key in self.answers.keys_where(|answer| answer.created_at < before) {
-            self.answers.remove(&key);
+        for key in self.answers.keys_where(|answer| answer.created_at < before)? {
+            self.answers.remove(&key)?;
         }
-        for key in self.events.keys_where(|stored| stored.relayed && stored.event.at < before) {
-            self.events.remove(&key);
+        for key in self.events.keys_where(|stored| stored.relayed && stored.event.at < before)? {
+            self.events.remove(&key)?;
         }
         let done = |delivery: &Delivery| delivery.status == DeliveryStatus::Done && delivery.created_at < before;
-        for key in self.deliveries.keys_where(done) {
-            self.deliveries.remove(&key);
+        for key in self.deliveries.keys_where(done)? {
+            self.deliveries.remove(&key)?;
         }
-        for key in self.sessions.keys_where(|session| session.expires_at < before) {
-            self.sessions.remove(&key);
+        for key in self.sessions.keys_where(|session| session.expires_at < before)? {
+            self.sessions.remove(&key)?;
         }
+        Ok(())
     }
+}
 
+impl<T: ReadRows> State<'_, T> {
     /// The oldest pending delivery to a receiver per thing, oldest first.
-    fn first_in_line<'a>(&'a self, receiver: &'a str) -> impl Iterator<Item = &'a Delivery> {
+    fn first_in_line(&self, receiver: &str) -> StoreResult<Vec<Delivery>> {
         let mut things = BTreeSet::new();
-        let pending = self.deliveries.values().filter(|delivery| delivery.status == DeliveryStatus::Pending);
-        let pending = pending.filter(move |delivery| delivery.receiver == receiver);
-        pending.filter(move |delivery| things.insert(delivery.thing))
+        self.deliveries.select(|delivery| {
+            delivery.status == DeliveryStatus::Pending && delivery.receiver == receiver && things.insert(delivery.thing)
+        })
     }
 }
 
 #[async_trait]
-impl OutboxRepository for MemoryStore {
+impl<E: Engine> OutboxRepository for TableStore<E> {
     async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>> {
-        let state = self.read();
-        let unrelayed = state.events.values().filter(|stored| !stored.relayed);
-        Ok(unrelayed.take(limit as usize).map(|stored| stored.event.clone()).collect())
+        let unrelayed = self.read(|state| state.events.select(|stored| !stored.relayed))?;
+        Ok(unrelayed.into_iter().take(limit as usize).map(|stored| stored.event).collect())
     }
 
     async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>> {
-        let state = self.read();
-        let due = state.first_in_line(receiver).filter(|delivery| delivery.due_at <= now);
-        Ok(due.take(limit as usize).cloned().collect())
+        let first = self.read(|state| state.first_in_line(receiver))?;
+        Ok(first.into_iter().filter(|delivery| delivery.due_at <= now).take(limit as usize).collect())
     }
 
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>> {
-        Ok(self.read().first_in_line(receiver).map(|delivery| delivery.due_at).min())
+        let first = self.read(|state| state.first_in_line(receiver))?;
+        Ok(first.into_iter().map(|delivery| delivery.due_at).min())
     }
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
-        Ok(self.read().deliveries.get(&id.0).cloned())
+        self.read(|state| state.deliveries.get(&id.0))
     }
 
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {
-        Ok(self.read().answers.get(key).cloned())
+        self.read(|state| state.answers.get(key))
     }
 }

@@ -5,9 +5,9 @@ use uuid::Uuid;
 use crate::page::{Listed, Page, PageRequest, Position, SortValue};
 
 /// Sorts the rows and cuts out the page that is asked for.
-pub(crate) fn page<T: Listed + Clone>(rows: impl Iterator<Item = T>, request: &PageRequest<T::Key>) -> Page<T> {
+pub(crate) fn page<T: Listed + Clone>(rows: impl IntoIterator<Item = T>, request: &PageRequest<T::Key>) -> Page<T> {
     let mut rows: Vec<Placed<T>> =
-        rows.map(|row| Placed { keys: request.keys_of(&row), id: row.tie_breaker(), row }).collect();
+        rows.into_iter().map(|row| Placed { keys: request.keys_of(&row), id: row.tie_breaker(), row }).collect();
     rows.sort_by(|left, right| request.compare(left.place(), right.place()));
     let size = request.size as usize;
     match &request.position {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::id::{OrderId, PaymentId};
@@ -15,7 +16,7 @@ fn keys(payment: &Payment) -> Vec<UniqueKey> {
     live.into_iter().chain(payment.refunds.iter().map(|refund| UniqueKey::Refund(refund.id))).collect()
 }
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_payments(&mut self, write: &PaymentsWrite) -> Judged {
         let PaymentsWrite::Payment(payment) = write;
         never_deleted(payment)?;
@@ -24,14 +25,13 @@ impl State {
 }
 
 #[async_trait]
-impl PaymentsRepository for MemoryStore {
+impl<E: Engine> PaymentsRepository for TableStore<E> {
     async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
-        Ok(self.read().payments.get(&id.0).cloned())
+        self.read(|state| state.payments.get(&id.0))
     }
 
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>> {
-        let state = self.read();
-        Ok(state.payments.values().filter(|payment| orders.contains(&payment.order_id)).cloned().collect())
+        self.read(|state| state.payments.select(|payment| orders.contains(&payment.order_id)))
     }
 
     async fn list_payments(
@@ -39,11 +39,11 @@ impl PaymentsRepository for MemoryStore {
         filter: &PaymentFilter,
         request: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>> {
-        let wanted = |payment: &&Payment| {
+        let wanted = |payment: &Payment| {
             filter.order_id.is_none_or(|order| payment.order_id == order)
                 && filter.state.is_none_or(|state| payment.state == state)
                 && filter.gateway.as_ref().is_none_or(|gateway| payment.gateway == *gateway)
         };
-        Ok(page(self.read().payments.values().filter(wanted).cloned(), request))
+        self.read(|state| Ok(page(state.payments.select(wanted)?, request)))
     }
 }

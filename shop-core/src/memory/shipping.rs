@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::TableStore;
+use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, change_plain, never_deleted};
 use crate::batch::{Batch, Change, Conflict, Entity, Unique, Write};
@@ -13,14 +14,14 @@ use crate::shipping::{
 };
 use crate::store::StoreResult;
 
-impl State {
+impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_shipping(&mut self, write: &ShippingWrite) -> Judged {
         match write {
             ShippingWrite::Address(address) => change_plain(&mut self.addresses, &mut self.uniques, address),
             ShippingWrite::Zone(zone) => {
                 change_plain(&mut self.zones, &mut self.uniques, zone)?;
                 match zone {
-                    Change::Delete { id, .. } if self.methods.values().any(|method| method.zone_id.0 == *id) => {
+                    Change::Delete { id, .. } if !self.methods.select(|method| method.zone_id.0 == *id)?.is_empty() => {
                         Err(Conflict::InUse(Entity::Zone, *id).into())
                     }
                     _ => Ok(()),
@@ -29,7 +30,7 @@ impl State {
             ShippingWrite::Method(method) => {
                 change_plain(&mut self.methods, &mut self.uniques, method)?;
                 match method {
-                    Change::Insert(row) | Change::Update(row) if !self.zones.contains(&row.zone_id.0) => {
+                    Change::Insert(row) | Change::Update(row) if !self.zones.contains(&row.zone_id.0)? => {
                         Err(Conflict::Stale(Entity::Zone, row.zone_id.0).into())
                     }
                     _ => Ok(()),
@@ -41,7 +42,9 @@ impl State {
             }
         }
     }
+}
 
+impl<T: ReadRows> State<'_, T> {
     /// At most one default address for everybody whose addresses the batch wrote.
     pub(super) fn judge_default_addresses(&self, batch: &Batch) -> Judged {
         let written = batch.writes.iter().filter_map(|write| match write {
@@ -49,26 +52,26 @@ impl State {
             _ => None,
         });
         for user in written {
-            if self.default_addresses(user).count() > 1 {
+            if self.default_addresses(user)?.len() > 1 {
                 return Err(Conflict::Exists(Unique::DefaultAddress).into());
             }
         }
         Ok(())
     }
 
-    fn default_addresses(&self, user: UserId) -> impl Iterator<Item = &SavedAddress> {
-        self.addresses.values().filter(move |address| address.user_id == user && address.is_default)
+    fn default_addresses(&self, user: UserId) -> StoreResult<Vec<SavedAddress>> {
+        self.addresses.select(|address| address.user_id == user && address.is_default)
     }
 }
 
 #[async_trait]
-impl ShippingRepository for MemoryStore {
+impl<E: Engine> ShippingRepository for TableStore<E> {
     async fn address(&self, id: AddressId) -> StoreResult<Option<SavedAddress>> {
-        Ok(self.read().addresses.get(&id.0).cloned())
+        self.read(|state| state.addresses.get(&id.0))
     }
 
     async fn default_address(&self, user: UserId) -> StoreResult<Option<SavedAddress>> {
-        Ok(self.read().default_addresses(user).next().cloned())
+        self.read(|state| Ok(state.default_addresses(user)?.into_iter().next()))
     }
 
     async fn list_addresses(
@@ -76,27 +79,27 @@ impl ShippingRepository for MemoryStore {
         user: UserId,
         request: &PageRequest<ShippingSort>,
     ) -> StoreResult<Page<SavedAddress>> {
-        let state = self.read();
-        Ok(page(state.addresses.values().filter(|address| address.user_id == user).cloned(), request))
+        self.read(|state| Ok(page(state.addresses.select(|address| address.user_id == user)?, request)))
     }
 
     async fn zone(&self, id: ZoneId) -> StoreResult<Option<Zone>> {
-        Ok(self.read().zones.get(&id.0).cloned())
+        self.read(|state| state.zones.get(&id.0))
     }
 
     async fn list_zones(&self, request: &PageRequest<ShippingSort>) -> StoreResult<Page<Zone>> {
-        Ok(page(self.read().zones.values().cloned(), request))
+        self.read(|state| Ok(page(state.zones.values()?, request)))
     }
 
     async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
-        let state = self.read();
-        Ok((state.zones.values().cloned().collect(), state.methods.values().cloned().collect()))
+        self.read(|state| Ok((state.zones.values()?, state.methods.values()?)))
     }
 
     async fn method(&self, id: MethodId) -> StoreResult<Option<(Method, Zone)>> {
-        let state = self.read();
-        let method = state.methods.get(&id.0);
-        Ok(method.and_then(|method| Some((method.clone(), state.zones.get(&method.zone_id.0)?.clone()))))
+        self.read(|state| {
+            let Some(method) = state.methods.get(&id.0)? else { return Ok(None) };
+            let zone = state.zones.get(&method.zone_id.0)?;
+            Ok(zone.map(|zone| (method, zone)))
+        })
     }
 
     async fn list_methods(
@@ -104,24 +107,21 @@ impl ShippingRepository for MemoryStore {
         active: Option<bool>,
         request: &PageRequest<ShippingSort>,
     ) -> StoreResult<Page<Method>> {
-        let state = self.read();
-        let wanted = state.methods.values().filter(|method| active.is_none_or(|active| method.active == active));
-        Ok(page(wanted.cloned(), request))
+        let wanted = |method: &Method| active.is_none_or(|active| method.active == active);
+        self.read(|state| Ok(page(state.methods.select(wanted)?, request)))
     }
 
     async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>> {
-        Ok(self.read().shipments.get(&id.0).cloned())
+        self.read(|state| state.shipments.get(&id.0))
     }
 
     async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>> {
-        let state = self.read();
-        let mut newest_first = state.shipments.values().rev();
-        Ok(newest_first.find(|shipment| shipment.tracking_number.as_deref() == Some(number)).cloned())
+        let wanted = |shipment: &Shipment| shipment.tracking_number.as_deref() == Some(number);
+        self.read(|state| Ok(state.shipments.select(wanted)?.pop()))
     }
 
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>> {
-        let state = self.read();
-        Ok(state.shipments.values().filter(|shipment| orders.contains(&shipment.order_id)).cloned().collect())
+        self.read(|state| state.shipments.select(|shipment| orders.contains(&shipment.order_id)))
     }
 
     async fn list_shipments(
@@ -129,10 +129,10 @@ impl ShippingRepository for MemoryStore {
         filter: &ShipmentFilter,
         request: &PageRequest<ShippingSort>,
     ) -> StoreResult<Page<Shipment>> {
-        let wanted = |shipment: &&Shipment| {
+        let wanted = |shipment: &Shipment| {
             filter.order_id.is_none_or(|order| shipment.order_id == order)
                 && filter.status.is_none_or(|status| shipment.status == status)
         };
-        Ok(page(self.read().shipments.values().filter(wanted).cloned(), request))
+        self.read(|state| Ok(page(state.shipments.select(wanted)?, request)))
     }
 }

@@ -1,8 +1,10 @@
 //! All tables, the unique keys, and how a batch is applied to them.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::table::{Journal, Table};
+use super::engine::{ReadRows, Row, WriteRows, json_key};
+use super::table::Table;
 use crate::accounts::{Otp, Session, User};
 use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
 use crate::cart::Cart;
@@ -15,13 +17,13 @@ use crate::orders::{HistoryEntry, Order};
 use crate::outbox::{Delivery, Event};
 use crate::payments::Payment;
 use crate::shipping::{Method, SavedAddress, Shipment, Zone};
-use crate::store::{CommitError, StoreError};
+use crate::store::{CommitError, StoreError, StoreResult};
 
 /// What a guard answers.
-pub(super) type Judged = Result<(), CommitError>;
+pub(super) type Judged<T = ()> = Result<T, CommitError>;
 
 /// An event, and whether it was fanned out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredEvent {
     pub(super) event: Event,
     pub(super) relayed: bool,
@@ -29,19 +31,15 @@ pub(super) struct StoredEvent {
 
 macro_rules! state {
     ($($table:ident: $key:ty => $row:ty,)+) => {
-        /// Everything that is stored.
-        #[derive(Debug, Default)]
-        pub(super) struct State {
-            $(pub(super) $table: Table<$key, $row>,)+
+        /// Everything that is stored, as one transaction sees it.
+        pub(super) struct State<'t, T> {
+            $(pub(super) $table: Table<'t, T, $key, $row>,)+
         }
 
-        impl State {
-            fn keep(&mut self) {
-                $(self.$table.keep();)+
-            }
-
-            pub(super) fn revert(&mut self) {
-                $(self.$table.revert();)+
+        impl<'t, T: ReadRows> State<'t, T> {
+            /// The tables of a transaction.
+            pub(super) fn of(rows: &'t T) -> Self {
+                Self { $($table: Table::new(rows, stringify!($table)),)+ }
             }
         }
     };
@@ -73,24 +71,13 @@ state! {
     deliveries: Uuid => Delivery,
 }
 
-impl State {
-    /// Applies a batch whole, or leaves everything as it was.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Judged {
-        // Nothing to take back, unless an earlier commit panicked.
-        self.revert();
-        let judged = self.apply(batch);
-        match judged {
-            Ok(()) => self.keep(),
-            Err(_) => self.revert(),
-        }
-        judged
-    }
-
-    fn apply(&mut self, batch: &Batch) -> Judged {
-        if self.operations.contains(&batch.operation) {
+impl<T: WriteRows> State<'_, T> {
+    /// Applies a batch; when it is refused, what was written so far is the engine's to take back.
+    pub(super) fn apply(&mut self, batch: &Batch) -> Judged {
+        if self.operations.contains(&batch.operation)? {
             return Err(Conflict::Exists(Unique::Operation).into());
         }
-        self.operations.put(batch.operation, batch.at);
+        self.operations.put(batch.operation, batch.at)?;
         batch.requires.iter().try_for_each(|require| self.require(require))?;
         batch.writes.iter().try_for_each(|write| self.write(write))?;
         self.judge_default_addresses(batch)?;
@@ -108,45 +95,49 @@ impl State {
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
             Write::Answer(answer) => self.write_answer(answer),
-            Write::Forget { before } => {
-                self.forget(*before);
-                Ok(())
-            }
+            Write::Forget { before } => self.forget(*before),
         }
+    }
+}
+
+impl<T: ReadRows> State<'_, T> {
+    /// The row that holds a unique key.
+    pub(super) fn under<R: Row>(&self, table: &Table<'_, T, Uuid, R>, key: &UniqueKey) -> StoreResult<Option<R>> {
+        self.uniques.get(key)?.map_or(Ok(None), |id| table.get(&id))
     }
 
     fn require(&self, require: &Require) -> Judged {
         match *require {
             Require::Version(entity, id, version) => {
-                if self.version(entity, id) == Some(version) {
+                if self.version(entity, id)? == Some(version) {
                     Ok(())
                 } else {
                     Err(Conflict::Stale(entity, id).into())
                 }
             }
             Require::LiveSession(session, user) => {
-                if self.is_live(session, user) {
+                if self.is_live(session, user)? {
                     Ok(())
                 } else {
                     Err(Conflict::Revoked(session).into())
                 }
             }
-            Require::Untracked(variant, location) => match self.levels.get(&(variant, location)) {
+            Require::Untracked(variant, location) => match self.levels.get(&(variant, location))? {
                 Some(level) if !level.tracked => Ok(()),
                 _ => Err(Conflict::Stock(variant, Some(location)).into()),
             },
         }
     }
 
-    fn version(&self, entity: Entity, id: Uuid) -> Option<i64> {
-        fn of<T: Versioned>(table: &Table<Uuid, T>, id: Uuid) -> Option<i64> {
-            table.get(&id).map(Versioned::version)
+    fn version(&self, entity: Entity, id: Uuid) -> StoreResult<Option<i64>> {
+        fn of<T: ReadRows, R: Versioned + Row>(table: &Table<'_, T, Uuid, R>, id: Uuid) -> StoreResult<Option<i64>> {
+            Ok(table.get(&id)?.as_ref().map(Versioned::version))
         }
         match entity {
             Entity::User => of(&self.users, id),
             Entity::Session => of(&self.sessions, id),
             Entity::Category => of(&self.categories, id),
-            Entity::CategoryTree => Some(self.tree_version()),
+            Entity::CategoryTree => self.tree_version().map(Some),
             Entity::Product => of(&self.products, id),
             Entity::Cart => of(&self.carts, id),
             Entity::Order => of(&self.orders, id),
@@ -157,29 +148,29 @@ impl State {
             Entity::Shipment => of(&self.shipments, id),
             Entity::Location => of(&self.locations, id),
             Entity::Reservation => of(&self.reservations, id),
-            Entity::Event => None,
+            Entity::Event => Ok(None),
             Entity::Delivery => of(&self.deliveries, id),
         }
     }
 
-    fn is_live(&self, session: SessionId, user: UserId) -> bool {
-        let (Some(session), Some(user)) = (self.sessions.get(&session.0), self.users.get(&user.0)) else {
-            return false;
+    fn is_live(&self, session: SessionId, user: UserId) -> StoreResult<bool> {
+        let (Some(session), Some(user)) = (self.sessions.get(&session.0)?, self.users.get(&user.0)?) else {
+            return Ok(false);
         };
-        session.user_id == user.id
+        Ok(session.user_id == user.id
             && session.revoked_at.is_none()
             && session.epoch == user.session_epoch
-            && user.is_active
+            && user.is_active)
     }
 
     /// The version of the category tree; 0 until it is reshaped for the first time.
-    pub(super) fn tree_version(&self) -> i64 {
-        self.tree_version.get(&()).copied().unwrap_or_default()
+    pub(super) fn tree_version(&self) -> StoreResult<i64> {
+        Ok(self.tree_version.get(&())?.unwrap_or_default())
     }
 }
 
 /// A unique key and its value. Who holds it stands in `State::uniques`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum UniqueKey {
     UserEmail(String),
     UserUsername(String),
@@ -194,6 +185,9 @@ pub(super) enum UniqueKey {
     Refund(RefundId),
     LocationCode(String),
 }
+
+json_key!(UniqueKey);
+json_key!(AnswerKey);
 
 impl UniqueKey {
     fn name(&self) -> Unique {
@@ -214,54 +208,52 @@ impl UniqueKey {
 }
 
 /// Applies a change of one row: its id or version, then its unique keys.
-pub(super) fn change<T: Versioned + Clone>(
-    table: &mut Table<Uuid, T>,
-    uniques: &mut Table<UniqueKey, Uuid>,
-    change: &Change<T>,
-    keys: impl Fn(&T) -> Vec<UniqueKey>,
+pub(super) fn change<T: WriteRows, R: Versioned + Row>(
+    table: &mut Table<'_, T, Uuid, R>,
+    uniques: &mut Table<'_, T, UniqueKey, Uuid>,
+    change: &Change<R>,
+    keys: impl Fn(&R) -> Vec<UniqueKey>,
 ) -> Judged {
     let row = match change {
-        Change::Insert(row) if table.contains(&row.key()) => {
-            return Err(Conflict::Exists(Unique::Id(T::ENTITY)).into());
+        Change::Insert(row) if table.contains(&row.key())? => {
+            return Err(Conflict::Exists(Unique::Id(R::ENTITY)).into());
         }
         Change::Insert(row) => Some(row),
         Change::Update(row) => {
-            let stored = table.get(&row.key()).filter(|stored| stored.version().checked_add(1) == Some(row.version()));
-            release(uniques, &keys(stored.ok_or(Conflict::Stale(T::ENTITY, row.key()))?));
+            let stored = table.get(&row.key())?.filter(|stored| stored.version().checked_add(1) == Some(row.version()));
+            release(uniques, &keys(&stored.ok_or(Conflict::Stale(R::ENTITY, row.key()))?))?;
             Some(row)
         }
         Change::Delete { id, version } => {
-            let stored = table.get(id).filter(|stored| stored.version() == *version);
-            release(uniques, &keys(stored.ok_or(Conflict::Stale(T::ENTITY, *id))?));
-            table.remove(id);
+            let stored = table.get(id)?.filter(|stored| stored.version() == *version);
+            release(uniques, &keys(&stored.ok_or(Conflict::Stale(R::ENTITY, *id))?))?;
+            table.remove(id)?;
             None
         }
     };
     if let Some(row) = row {
         for key in keys(row) {
-            if uniques.contains(&key) {
+            if uniques.contains(&key)? {
                 return Err(Conflict::Exists(key.name()).into());
             }
-            uniques.put(key, row.key());
+            uniques.put(key, row.key())?;
         }
-        table.put(row.key(), row.clone());
+        table.put(row.key(), row.clone())?;
     }
     Ok(())
 }
 
 /// For rows whose only unique key is the id.
-pub(super) fn change_plain<T: Versioned + Clone>(
-    table: &mut Table<Uuid, T>,
-    uniques: &mut Table<UniqueKey, Uuid>,
-    row: &Change<T>,
+pub(super) fn change_plain<T: WriteRows, R: Versioned + Row>(
+    table: &mut Table<'_, T, Uuid, R>,
+    uniques: &mut Table<'_, T, UniqueKey, Uuid>,
+    row: &Change<R>,
 ) -> Judged {
     change(table, uniques, row, |_| Vec::new())
 }
 
-fn release(uniques: &mut Table<UniqueKey, Uuid>, keys: &[UniqueKey]) {
-    for key in keys {
-        uniques.remove(key);
-    }
+fn release<T: WriteRows>(uniques: &mut Table<'_, T, UniqueKey, Uuid>, keys: &[UniqueKey]) -> StoreResult<()> {
+    keys.iter().try_for_each(|key| uniques.remove(key))
 }
 
 /// Refuses to delete a kind of row that is never deleted.
@@ -273,10 +265,9 @@ pub(super) fn never_deleted<T: Versioned>(change: &Change<T>) -> Judged {
 }
 
 /// Inserts a row that counts no versions.
-pub(super) fn insert<V>(table: &mut Table<Uuid, V>, id: Uuid, row: V) -> Judged {
-    if table.contains(&id) {
+pub(super) fn insert<T: WriteRows, R: Row>(table: &mut Table<'_, T, Uuid, R>, id: Uuid, row: R) -> Judged {
+    if table.contains(&id)? {
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
-    table.put(id, row);
-    Ok(())
+    Ok(table.put(id, row)?)
 }

@@ -1,95 +1,53 @@
-//! A map that can take back its last changes.
+//! One table of a transaction.
 
-use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
-/// Rows by key. Every change is noted until it is kept or reverted.
-#[derive(Debug)]
-pub(super) struct Table<K, V> {
-    rows: BTreeMap<K, V>,
-    /// What stood under each changed key before the change, oldest change first.
-    undo: Vec<(K, Option<V>)>,
+use super::engine::{Key, ReadRows, Row, WriteRows};
+use crate::store::StoreResult;
+
+/// Rows of one kind, by key.
+pub(super) struct Table<'t, T, K, V> {
+    rows: &'t T,
+    name: &'static str,
+    kind: PhantomData<fn() -> (K, V)>,
 }
 
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Self { rows: BTreeMap::new(), undo: Vec::new() }
-    }
-}
-
-impl<K: Ord + Clone, V> Table<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
-        self.rows.get(key)
+impl<'t, T: ReadRows, K: Key, V: Row> Table<'t, T, K, V> {
+    pub(super) fn new(rows: &'t T, name: &'static str) -> Self {
+        Self { rows, name, kind: PhantomData }
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
-        self.rows.contains_key(key)
+    pub(super) fn get(&self, key: &K) -> StoreResult<Option<V>> {
+        self.rows.get(self.name, key)
+    }
+
+    pub(super) fn contains(&self, key: &K) -> StoreResult<bool> {
+        Ok(self.get(key)?.is_some())
     }
 
     /// Every row, by key.
-    pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.rows.values()
+    pub(super) fn values(&self) -> StoreResult<Vec<V>> {
+        self.select(|_| true)
+    }
+
+    /// The rows that `wanted` picks, by key.
+    pub(super) fn select(&self, wanted: impl FnMut(&V) -> bool) -> StoreResult<Vec<V>> {
+        Ok(self.rows.scan::<K, V>(self.name, wanted)?.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The keys of the rows that `wanted` picks, by key.
-    pub(super) fn keys_where(&self, wanted: impl Fn(&V) -> bool) -> Vec<K> {
-        self.rows.iter().filter(|(_, row)| wanted(row)).map(|(key, _)| key.clone()).collect()
+    pub(super) fn keys_where(&self, wanted: impl FnMut(&V) -> bool) -> StoreResult<Vec<K>> {
+        Ok(self.rows.scan::<K, V>(self.name, wanted)?.into_iter().map(|(key, _)| key).collect())
     }
+}
 
+impl<T: WriteRows, K: Key, V: Row> Table<'_, T, K, V> {
     /// Writes a row, over what is there.
-    pub(super) fn put(&mut self, key: K, row: V) {
-        let before = self.rows.insert(key.clone(), row);
-        self.undo.push((key, before));
+    pub(super) fn put(&mut self, key: K, row: V) -> StoreResult<()> {
+        self.rows.put(self.name, &key, row)
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
-        if let Some(before) = self.rows.remove(key) {
-            self.undo.push((key.clone(), Some(before)));
-        }
-    }
-}
-
-/// The part of a table that does not depend on what is in it.
-pub(super) trait Journal {
-    /// The changes since the last call of either stay.
-    fn keep(&mut self);
-    /// The changes since the last call of either are taken back.
-    fn revert(&mut self);
-}
-
-impl<K: Ord, V> Journal for Table<K, V> {
-    fn keep(&mut self) {
-        self.undo.clear();
-    }
-
-    fn revert(&mut self) {
-        while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(row) => self.rows.insert(key, row),
-                None => self.rows.remove(&key),
-            };
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reverted_table_is_as_it_was() {
-        let mut table = Table::default();
-        table.put(1, "one");
-        table.put(2, "two");
-        table.keep();
-        table.put(1, "changed");
-        table.put(3, "new");
-        table.remove(&2);
-        table.put(2, "back");
-        table.remove(&1);
-        table.remove(&9);
-        table.revert();
-        assert_eq!(table.values().copied().collect::<Vec<_>>(), ["one", "two"]);
-        table.revert();
-        assert_eq!(table.values().copied().collect::<Vec<_>>(), ["one", "two"]);
+    pub(super) fn remove(&mut self, key: &K) -> StoreResult<()> {
+        self.rows.remove::<K, V>(self.name, key)
     }
 }

@@ -84,7 +84,7 @@ pub enum DeliveryStatus {
 }
 
 /// One event or mail on its way to one receiver.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Identity; sorts by time, stable over retries.
     pub id: DeliveryId,

@@ -35,7 +35,7 @@ pub struct Address {
 }
 
 /// An entry of a customer's address book.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedAddress {
     /// Identity.
     pub id: AddressId,
@@ -64,7 +64,7 @@ impl Versioned for SavedAddress {
 }
 
 /// A set of countries that are served alike.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// Identity.
     pub id: ZoneId,
@@ -89,7 +89,7 @@ impl Versioned for Zone {
 }
 
 /// A way to ship into one zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Method {
     /// Identity.
     pub id: MethodId,
