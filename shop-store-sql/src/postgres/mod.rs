@@ -102,6 +102,53 @@ impl PostgresStore {
     /// The batch locks what it writes and relies on until the transaction ends, in the store's own order. To keep clear of
     /// deadlocks lock own rows before it or after it, and always the same way; to keep the shop fast, end soon.
     ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use shop_core::prepare::{Next, Retries};
+    /// use shop_core::store::CommitError;
+    /// use shop_core::{Actor, Shop, cart::AddItem};
+    /// use shop_store_sql::{Options, PostgresStore};
+    ///
+    /// # async fn example(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = Arc::new(PostgresStore::connect(Options::parse(url)?).await?);
+    /// let shop = Shop::builder(Arc::clone(&store) as _, b"32 bytes from a good source, kept").open().await?;
+    /// let pool = sqlx::PgPool::connect(url).await?;
+    /// let call = async |shop: Shop| {
+    ///     let wish = AddItem { sku: "LAMP".into(), ..AddItem::default() };
+    ///     shop.carts().add_item(&Actor::anonymous(), wish).await
+    /// };
+    ///
+    /// let mut retries = Retries::default();
+    /// let mut prepared = shop.prepare(&call).await?;
+    /// loop {
+    ///     let mut transaction = pool.begin().await?;
+    ///     let failure = match store.commit_in(&mut transaction, &prepared.batch).await {
+    ///         Ok(()) => {
+    ///             let note = sqlx::query("INSERT INTO app_notes (cart_id) VALUES ($1)").bind(prepared.reply.id.0);
+    ///             note.execute(&mut *transaction).await?;
+    ///             match transaction.commit().await {
+    ///                 Ok(()) => break,
+    ///                 Err(error) => CommitError::OutcomeUnknown(error.into()),
+    ///             }
+    ///         }
+    ///         Err(refused) => {
+    ///             transaction.rollback().await?;
+    ///             refused
+    ///         }
+    ///     };
+    ///     match retries.after(failure)? {
+    ///         Next::Prepare => prepared = shop.prepare(&call).await?,
+    ///         Next::Submit => {}
+    ///         Next::Done => break,
+    ///     }
+    /// }
+    /// shop.committed(&prepared.batch);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// `examples/loyalty_points` is a whole program that does so.
+    ///
     /// # Errors
     /// As [`Store::commit`], but never [`CommitError::OutcomeUnknown`]: whether the transaction was committed is the
     /// caller's to know.

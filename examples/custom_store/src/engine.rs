@@ -1,0 +1,142 @@
+//! How redb keeps a row: a table per kind, the key's bytes, and the row as JSON.
+
+use std::path::Path;
+
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable, TableDefinition, TableError,
+    WriteTransaction,
+};
+use shop_core::memory::{Engine, Key, ReadRows, Row, WriteRows};
+use shop_core::store::{CommitError, StoreError, StoreResult};
+
+type Bytes = &'static [u8];
+
+/// The engine: one file.
+#[derive(Debug)]
+pub struct Redb {
+    database: Database,
+}
+
+/// A look at the file as it is when it begins.
+pub struct Reading(ReadTransaction);
+
+/// A change of the file. There is one at a time: redb lets the next one wait.
+pub struct Writing(WriteTransaction);
+
+impl Redb {
+    /// Opens this file, or makes it.
+    ///
+    /// # Errors
+    /// When the file cannot be made, is another process's, or is none of redb's.
+    pub fn open(file: impl AsRef<Path>) -> Result<Self, DatabaseError> {
+        Ok(Self { database: Database::create(file)? })
+    }
+}
+
+impl Engine for Redb {
+    type Reading<'a> = Reading;
+    type Writing<'a> = Writing;
+
+    fn read(&self) -> StoreResult<Reading> {
+        Ok(Reading(self.database.begin_read().map_err(failed)?))
+    }
+
+    fn write(&self, change: impl Fn(&Writing) -> Result<(), CommitError>) -> Result<(), CommitError> {
+        let writing = Writing(self.database.begin_write().map_err(failed)?);
+        match change(&writing) {
+            // redb syncs the file before it answers. When that fails, nobody knows how much of it came to the disk.
+            Ok(()) => writing.0.commit().map_err(|error| match error {
+                redb::CommitError::Storage(error) => CommitError::OutcomeUnknown(error.into()),
+                other => CommitError::Store(failed(other)),
+            }),
+            Err(refused) => {
+                writing.0.abort().map_err(failed)?;
+                Err(refused)
+            }
+        }
+    }
+}
+
+impl ReadRows for Reading {
+    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+        match self.0.open_table(definition(table)) {
+            Ok(table) => get(&table, key),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+        match self.0.open_table(definition(table)) {
+            Ok(table) => scan(&table, wanted),
+            Err(TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+/// Opening a table in a change makes it.
+impl ReadRows for Writing {
+    fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
+        get(&self.0.open_table(definition(table)).map_err(failed)?, key)
+    }
+
+    fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>> {
+        scan(&self.0.open_table(definition(table)).map_err(failed)?, wanted)
+    }
+}
+
+impl WriteRows for Writing {
+    fn put<K: Key, R: Row>(&self, table: &'static str, key: &K, row: R) -> StoreResult<()> {
+        let row = serde_json::to_vec(&row).map_err(|error| StoreError::Fault(error.into()))?;
+        let mut table = self.0.open_table(definition(table)).map_err(failed)?;
+        table.insert(key.to_bytes().as_slice(), row.as_slice()).map_err(failed)?;
+        Ok(())
+    }
+
+    fn remove<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<()> {
+        let mut table = self.0.open_table(definition(table)).map_err(failed)?;
+        table.remove(key.to_bytes().as_slice()).map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn definition(table: &'static str) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(table)
+}
+
+fn get<K: Key, R: Row>(table: &impl ReadableTable<Bytes, Bytes>, key: &K) -> StoreResult<Option<R>> {
+    let row = table.get(key.to_bytes().as_slice()).map_err(failed)?;
+    row.map(|row| decode(row.value())).transpose()
+}
+
+/// redb orders keys by their bytes, and so do ours.
+fn scan<K: Key, R: Row>(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    mut wanted: impl FnMut(&R) -> bool,
+) -> StoreResult<Vec<(K, R)>> {
+    let mut rows = Vec::new();
+    for entry in table.iter().map_err(failed)? {
+        let (key, row) = entry.map_err(failed)?;
+        let row = decode(row.value())?;
+        if wanted(&row) {
+            let key = K::from_bytes(key.value()).ok_or_else(|| StoreError::Fault("a key of another kind".into()))?;
+            rows.push((key, row));
+        }
+    }
+    Ok(rows)
+}
+
+fn decode<R: Row>(row: &[u8]) -> StoreResult<R> {
+    serde_json::from_slice(row).map_err(|error| StoreError::Fault(error.into()))
+}
+
+/// What may be better later, and what will not.
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        error @ (redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
+            StoreError::Unavailable(error.into())
+        }
+        error => StoreError::Fault(error.into()),
+    }
+}

@@ -1,0 +1,153 @@
+//! Points in the shop's own Postgres: `commit_in` applies the order inside a transaction of the program.
+
+use std::sync::Arc;
+
+use shop_core::Shop;
+use shop_core::accounts::MemoryMailer;
+use shop_core::batch::Batch;
+use shop_core::id::{OrderId, UserId};
+use shop_core::idempotency::Replayable;
+use shop_core::orders::PlacedOrder;
+use shop_core::prepare::{Next, Retries};
+use shop_core::store::CommitError;
+use shop_store_sql::{Options, PostgresStore};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::points::{Booking, Loyalty, Refused, Wish};
+
+/// The program's own tables, beside the shop's. Who has how many points is a row with the rule beside it, not a sum that
+/// two could read at once.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS app_accounts (
+        customer_id uuid PRIMARY KEY REFERENCES users (id),
+        points bigint NOT NULL CONSTRAINT app_enough_points CHECK (points >= 0)
+    );
+    CREATE TABLE IF NOT EXISTS app_bookings (
+        order_id uuid PRIMARY KEY REFERENCES orders (id),
+        customer_id uuid NOT NULL REFERENCES app_accounts,
+        earned bigint NOT NULL,
+        spent bigint NOT NULL
+    )";
+
+/// A shop with points in one database. The shop has its connections, the program its own.
+pub(crate) struct Points {
+    shop: Shop,
+    store: Arc<PostgresStore>,
+    pool: PgPool,
+    mailer: Arc<MemoryMailer>,
+}
+
+/// Why neither the order nor its points are written, or it is not known whether both are.
+enum Failed {
+    Shop(CommitError),
+    Program(Refused),
+}
+
+impl Points {
+    /// In this database.
+    pub(crate) async fn connect(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let store = Arc::new(PostgresStore::connect(Options::parse(url)?).await?);
+        // The shop has made its tables; now the program makes its own beside them.
+        let pool = PgPool::connect(url).await?;
+        sqlx::raw_sql(TABLES).execute(&pool).await?;
+        let mailer = Arc::new(MemoryMailer::new());
+        let secret = b"an example's key; a real one comes from a good source of chance";
+        let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(&mailer) as _).open().await?;
+        Ok(Self { shop, store, pool, mailer })
+    }
+
+    /// Lets go of the database.
+    pub(crate) async fn close(self) {
+        self.pool.close().await;
+        self.store.close().await;
+    }
+
+    /// One transaction, begun and committed by the program: the order and its points, or neither.
+    async fn submit(&self, batch: &Batch, booking: Option<&Booking>) -> Result<(), Failed> {
+        let mut transaction = self.pool.begin().await?;
+        // The shop's rows first: the points refer to them, and everybody locks in this order.
+        self.store.commit_in(&mut transaction, batch).await.map_err(Failed::Shop)?;
+        if let Some(booking) = booking {
+            book(&mut transaction, booking).await?;
+        }
+        // Whoever left before has rolled back. From here on it may be written, whatever is heard of it.
+        transaction.commit().await.map_err(|error| Failed::Shop(CommitError::OutcomeUnknown(error.into())))
+    }
+}
+
+impl Loyalty for Points {
+    fn shop(&self) -> &Shop {
+        &self.shop
+    }
+
+    fn mailer(&self) -> &MemoryMailer {
+        &self.mailer
+    }
+
+    async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
+        let mut retries = Retries::default();
+        let mut prepared = wish.prepare(&self.shop).await?;
+        // Nothing to write: the order was placed before under this key, and its points were booked with it.
+        while !prepared.batch.is_empty() {
+            let booking = Booking::of(&prepared.reply.value.view.order, wish.spend);
+            match self.submit(&prepared.batch, booking.as_ref()).await {
+                Ok(()) => break,
+                Err(Failed::Program(refused)) => return Err(refused),
+                Err(Failed::Shop(error)) => match retries.after(error)? {
+                    Next::Prepare => prepared = wish.prepare(&self.shop).await?,
+                    Next::Submit => {}
+                    Next::Done => break,
+                },
+            }
+        }
+        self.shop.committed(&prepared.batch);
+        Ok(prepared.reply)
+    }
+
+    async fn balance(&self, customer: UserId) -> Result<i64, Refused> {
+        let points = sqlx::query_scalar("SELECT points FROM app_accounts WHERE customer_id = $1").bind(customer.0);
+        let points: Option<i64> = points.fetch_optional(&self.pool).await.map_err(refused)?;
+        Ok(points.unwrap_or_default())
+    }
+
+    async fn bookings(&self) -> Result<Vec<Booking>, Refused> {
+        let all = sqlx::query_as("SELECT order_id, customer_id, earned, spent FROM app_bookings");
+        let rows: Vec<(Uuid, Uuid, i64, i64)> = all.fetch_all(&self.pool).await.map_err(refused)?;
+        let booking = |(order, customer, earned, spent)| Booking {
+            order: OrderId(order),
+            customer: UserId(customer),
+            earned,
+            spent,
+        };
+        Ok(rows.into_iter().map(booking).collect())
+    }
+}
+
+/// Writes the points of an order, in its transaction.
+async fn book(transaction: &mut PgConnection, booking: &Booking) -> Result<(), Failed> {
+    let Booking { order, customer, earned, spent } = booking;
+    let open = "INSERT INTO app_accounts (customer_id, points) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+    sqlx::query(open).bind(customer.0).execute(&mut *transaction).await?;
+    let book = "INSERT INTO app_bookings (order_id, customer_id, earned, spent) VALUES ($1, $2, $3, $4)";
+    sqlx::query(book).bind(order.0).bind(customer.0).bind(earned).bind(spent).execute(&mut *transaction).await?;
+    // What is spent must be there already: the points of this very order come later.
+    let spend = "UPDATE app_accounts SET points = points - $2 WHERE customer_id = $1";
+    sqlx::query(spend).bind(customer.0).bind(spent).execute(&mut *transaction).await.map_err(|error| {
+        let rule = error.as_database_error().and_then(|error| error.constraint());
+        if rule == Some("app_enough_points") { Failed::Program(Refused::TooFewPoints) } else { error.into() }
+    })?;
+    let earn = "UPDATE app_accounts SET points = points + $2 WHERE customer_id = $1";
+    sqlx::query(earn).bind(customer.0).bind(earned).execute(transaction).await?;
+    Ok(())
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Program(refused(error))
+    }
+}
+
+fn refused(error: sqlx::Error) -> Refused {
+    Refused::Database(error.into())
+}
