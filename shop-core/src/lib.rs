@@ -31,6 +31,7 @@
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
 //!   [`memory::MemoryStore`] is the reference; `conformance` (a feature) is the suite that every store runs.
+//! - [`transfer`] is what a storage offers so that a whole shop can move to another one.
 //! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].
@@ -73,6 +74,7 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod transfer;
 pub mod validate;
 mod wake;
 pub mod word;
