@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::config::Config;
 use crate::openapi::Document;
 use crate::superuser::Answers;
-use crate::{commands, logging, storage};
+use crate::{commands, logging, storage, transfer};
 
 /// The shop as one binary: configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -53,6 +53,15 @@ pub enum Command {
     },
     /// Verify the invariants of the data; exits non-zero with what is wrong.
     Check,
+    /// Move a whole shop to another storage: every row as it is. Run again, it goes on where it was stopped.
+    Transfer {
+        /// The shop: `sqlite:FILE` or `postgres://…`. Its servers must be stopped.
+        #[arg(long)]
+        from: String,
+        /// Where it goes: a file that is not there, or an empty database.
+        #[arg(long)]
+        to: String,
+    },
 }
 
 /// Reads the command line and does what it says.
@@ -85,6 +94,7 @@ fn run(command: Command) -> Result<(), BoxError> {
         }
         Command::Backup { file } => storage::backup(&config, &file),
         Command::Check => runtime.block_on(commands::check(&config)),
+        Command::Transfer { from, to } => runtime.block_on(transfer::transfer(&config, &from, &to)),
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }
@@ -128,6 +138,8 @@ mod tests {
         assert_eq!(parse("shop-server check"), Some(Command::Check));
         assert_eq!(parse("shop-server openapi --yaml"), Some(Command::Openapi { yaml: true }));
         assert_eq!(parse("shop-server backup copy.db"), Some(Command::Backup { file: "copy.db".into() }));
+        let transfer = Command::Transfer { from: "sqlite:a".into(), to: "sqlite:b".into() };
+        assert_eq!(parse("shop-server transfer --from sqlite:a --to sqlite:b"), Some(transfer));
         let superuser = Command::Createsuperuser { email: Some("a@b.c".into()), noinput: true };
         assert_eq!(parse("shop-server createsuperuser --email a@b.c --noinput"), Some(superuser));
         assert!(Cli::try_parse_from(["shop-server", "fly"]).is_err());
