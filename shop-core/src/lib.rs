@@ -58,6 +58,7 @@ mod execute;
 pub mod field;
 pub mod id;
 pub mod idempotency;
+pub mod import;
 pub mod inventory;
 mod listing;
 pub mod memory;
