@@ -81,6 +81,7 @@ pub mod openapi;
 pub mod problem;
 mod progress;
 pub mod serve;
+mod sheet;
 pub mod site;
 pub mod start;
 mod storage;
