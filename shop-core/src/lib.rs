@@ -32,6 +32,7 @@
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
 //!   [`memory::MemoryStore`] is the reference, and [`memory::TableStore`] the same over an engine of one's own;
 //!   `conformance` (a feature) is the suite that every store runs.
+//! - [`transfer`] is what a storage offers so that a whole shop can move to another one.
 //! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].
@@ -58,6 +59,7 @@ mod execute;
 pub mod field;
 pub mod id;
 pub mod idempotency;
+pub mod import;
 pub mod inventory;
 mod listing;
 pub mod memory;
@@ -74,6 +76,7 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod transfer;
 pub mod validate;
 mod wake;
 pub mod word;

@@ -10,8 +10,9 @@ use shop_core::error::BoxError;
 use crate::api::Api;
 use crate::config::Config;
 use crate::openapi::Document;
+use crate::sheet::{Export, Import};
 use crate::superuser::Answers;
-use crate::{commands, logging, storage};
+use crate::{commands, logging, sheet, storage, transfer};
 
 /// The shop as one binary: configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -53,6 +54,32 @@ pub enum Command {
     },
     /// Verify the invariants of the data; exits non-zero with what is wrong.
     Check,
+    /// Move a whole shop to another storage: every row as it is. Run again, it goes on where it was stopped.
+    Transfer {
+        /// The shop: `sqlite:FILE` or `postgres://…`. Its servers must be stopped.
+        #[arg(long)]
+        from: String,
+        /// Where it goes: a file that is not there, or an empty database.
+        #[arg(long)]
+        to: String,
+    },
+    /// Take products or counts of stock from a CSV file; run again, the same file changes nothing.
+    Import {
+        /// What the rows are.
+        what: Import,
+        /// The file to read.
+        file: PathBuf,
+        /// Judge every row and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write products or orders to a CSV file.
+    Export {
+        /// What the rows are.
+        what: Export,
+        /// The file to make.
+        file: PathBuf,
+    },
 }
 
 /// Reads the command line and does what it says.
@@ -85,6 +112,9 @@ fn run(command: Command) -> Result<(), BoxError> {
         }
         Command::Backup { file } => storage::backup(&config, &file),
         Command::Check => runtime.block_on(commands::check(&config)),
+        Command::Transfer { from, to } => runtime.block_on(transfer::transfer(&config, &from, &to)),
+        Command::Import { what, file, dry_run } => runtime.block_on(sheet::import(&config, what, &file, dry_run)),
+        Command::Export { what, file } => runtime.block_on(sheet::export(&config, what, &file)),
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }
@@ -128,6 +158,12 @@ mod tests {
         assert_eq!(parse("shop-server check"), Some(Command::Check));
         assert_eq!(parse("shop-server openapi --yaml"), Some(Command::Openapi { yaml: true }));
         assert_eq!(parse("shop-server backup copy.db"), Some(Command::Backup { file: "copy.db".into() }));
+        let transfer = Command::Transfer { from: "sqlite:a".into(), to: "sqlite:b".into() };
+        assert_eq!(parse("shop-server transfer --from sqlite:a --to sqlite:b"), Some(transfer));
+        let import = Command::Import { what: Import::Stock, file: "a.csv".into(), dry_run: true };
+        assert_eq!(parse("shop-server import stock a.csv --dry-run"), Some(import));
+        let export = Command::Export { what: Export::OrderLines, file: "a.csv".into() };
+        assert_eq!(parse("shop-server export order-lines a.csv"), Some(export));
         let superuser = Command::Createsuperuser { email: Some("a@b.c".into()), noinput: true };
         assert_eq!(parse("shop-server createsuperuser --email a@b.c --noinput"), Some(superuser));
         assert!(Cli::try_parse_from(["shop-server", "fly"]).is_err());

@@ -46,4 +46,4 @@ mod postgres;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use postgres::{OpenError, Options, PostgresStore};
+pub use postgres::{OpenError, Options, PostgresRows, PostgresStore};

@@ -267,7 +267,8 @@ fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error:
     Conflict::Exists(unique).into()
 }
 
-fn put_search_words(connection: &Connection, product: &Product) -> Applied {
+/// Puts the words of a product that a search looks into.
+pub(crate) fn put_search_words(connection: &Connection, product: &Product) -> Applied {
     let words = product.search_document();
     let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
         VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";

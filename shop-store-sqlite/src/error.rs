@@ -24,6 +24,19 @@ pub enum OpenError {
         /// The highest version known here.
         known: i64,
     },
+    /// The file was written by an older release, and nobody may change it now.
+    #[error("{} has schema version {found}, this program has {known}: run `migrate` on it first", .path.display())]
+    Older {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
+    /// A shop is being moved into the file, and not all of it is there.
+    #[error("a transfer into {} is not finished: run it again, it goes on where it stopped", .0.display())]
+    Unfinished(PathBuf),
     /// The schema is not the one that the migrations made.
     #[error("the schema of {} was changed by hand: {what}", .path.display())]
     Tampered {

@@ -50,6 +50,7 @@
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows of each domain of the
 //!   core, its writes and its reads, under the core's names.
 //! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages.
+//! - `transfer`: the rows as they stand, for moving a shop here or away.
 //! - `connection`, `migrate`, `lock`, `backup`: the file. The PRAGMAs and their reasons stand in `connection`.
 //!
 //! # Adding a repository method
@@ -95,6 +96,7 @@ mod rows;
 mod shipping;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +114,7 @@ pub use host::{CommitWithError, HostResult};
 /// The very rusqlite that [`SqliteStore::commit_with`] hands a connection of: a host that names it so needs no version
 /// of its own.
 pub use rusqlite;
+pub use transfer::SqliteRows;
 
 use file::TemporaryDirectory;
 use guest::Tables;

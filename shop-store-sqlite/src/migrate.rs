@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use sha2::{Digest, Sha256};
+use shop_core::transfer::PROGRESS_TABLE;
 
 use crate::error::OpenError;
 use crate::guest::Tables;
@@ -54,13 +55,36 @@ impl From<OpenError> for Stop {
 /// Brings the file's schema up to date. Safe when several processes do it at once: each step looks again under the
 /// write lock. Answers the names of the shop's tables and indexes.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Tables, OpenError> {
-    steps(connection, path, MIGRATIONS).map_err(|stop| match stop {
+    steps(connection, path, MIGRATIONS).map_err(|stop| told(path, stop))
+}
+
+/// How many steps are applied to a file, and how many there are; nothing in it is touched. With all of them applied, the
+/// schema is what they make.
+pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
+    let look = || {
+        recognise(connection, path)?;
+        let count = applied(connection, path, MIGRATIONS)?;
+        if count == MIGRATIONS.len() {
+            compare(connection, path, MIGRATIONS)?;
+        }
+        Ok((version(count), version(MIGRATIONS.len())))
+    };
+    look().map_err(|stop| told(path, stop))
+}
+
+/// The tables and indexes as the migrations make them, in a database of their own that holds what an empty shop holds.
+pub(crate) fn empty_shop() -> rusqlite::Result<Connection> {
+    fresh(MIGRATIONS)
+}
+
+fn told(path: &Path, stop: Stop) -> OpenError {
+    match stop {
         Stop::Open(error) => error,
         Stop::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
             OpenError::NotADatabase(path.to_owned())
         }
         Stop::Sqlite(source) => OpenError::Sqlite { path: path.to_owned(), source },
-    })
+    }
 }
 
 fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
@@ -72,7 +96,11 @@ fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resu
         connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
         done?;
     }
-    compare(connection, path, migrations)
+    let tables = compare(connection, path, migrations)?;
+    if is_there(connection, PROGRESS_TABLE)? {
+        return Err(OpenError::Unfinished(path.to_owned()).into());
+    }
+    Ok(tables)
 }
 
 /// Refuses a file with other contents before anything in it is touched.
@@ -109,8 +137,7 @@ fn use_wal(connection: &Connection) -> Result<(), Stop> {
 
 /// How many steps are applied. Refuses a file with steps that are not ours.
 fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<usize, Stop> {
-    let ledger = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'";
-    if connection.query_row(ledger, [], |_| Ok(())).optional()?.is_none() {
+    if !is_there(connection, "schema_migrations")? {
         return Ok(0);
     }
     let mut statement = connection.prepare("SELECT version, name, checksum FROM schema_migrations ORDER BY version")?;
@@ -118,7 +145,7 @@ fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Re
     let mut count = 0;
     while let Some(row) = rows.next()? {
         let (version, name, checksum): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+        let known = self::version(migrations.len());
         if version > known {
             return Err(OpenError::Newer { path: path.to_owned(), found: version, known }.into());
         }
@@ -130,6 +157,12 @@ fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Re
         count += 1;
     }
     Ok(count)
+}
+
+/// Whether there is a table of this name.
+pub(crate) fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    Ok(connection.query_row(sql, [table], |_| Ok(())).optional()?.is_some())
 }
 
 /// Applies the next step, under the write lock.
@@ -151,7 +184,12 @@ fn step(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resul
 }
 
 fn number(place: usize) -> i64 {
-    i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1)
+    version(place).saturating_add(1)
+}
+
+/// The version after so many steps.
+fn version(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// SHA-256 of a step; line ends do not count, a checkout may change them.
@@ -161,13 +199,8 @@ fn digest(sql: &str) -> Vec<u8> {
 
 /// Compares the schema with what the migrations make in an empty database. Answers the names in it.
 fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
-    let fresh = Connection::open_in_memory()?;
-    fresh.execute_batch(LEDGER)?;
-    for migration in migrations {
-        fresh.execute_batch(migration.sql)?;
-    }
     let found = objects(connection)?;
-    let ours = objects(&fresh)?;
+    let ours = objects(&fresh(migrations)?)?;
     for (name, wanted) in &ours {
         let what = match found.get(name) {
             None => format!("{name} is missing"),
@@ -177,6 +210,15 @@ fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Re
         return Err(OpenError::Tampered { path: path.to_owned(), what }.into());
     }
     Ok(ours.into_keys().filter_map(|key| Some(key.split_once(' ')?.1.to_owned())).collect())
+}
+
+fn fresh(migrations: &[Migration]) -> rusqlite::Result<Connection> {
+    let fresh = Connection::open_in_memory()?;
+    fresh.execute_batch(LEDGER)?;
+    for migration in migrations {
+        fresh.execute_batch(migration.sql)?;
+    }
+    Ok(fresh)
 }
 
 fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {

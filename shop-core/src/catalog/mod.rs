@@ -1,5 +1,6 @@
 //! Products, variants and categories.
 
+mod import;
 mod input;
 mod model;
 mod operations;
@@ -8,6 +9,7 @@ mod search;
 mod service;
 mod view;
 
+pub use import::{PRODUCT_COLUMNS, product_of_row, product_rows};
 pub use input::{CategoryInput, ImageInput, ProductInput, ProductQuery, VariantInput};
 pub use model::{
     Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,

@@ -13,5 +13,5 @@ pub use model::{
     ReservationStatus, StockDelta, StockFilter, StockLevel, StockSort,
 };
 pub use repository::{InventoryRepository, InventoryWrite, StockSettings};
-pub use service::Inventory;
+pub use service::{Inventory, STOCK_COLUMNS};
 pub use view::{StockView, TransferView};

@@ -41,12 +41,7 @@ const ADDRESS: &str = "must be an address such as postgres://user:password@host:
 impl Database {
     pub(super) fn from_variables(variables: &Variables<'_>) -> Result<Self> {
         if let Some(url) = variables.text("DATABASE_URL") {
-            let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-            return match scheme {
-                "sqlite" | "sqlite3" => sqlite("DATABASE_URL", rest.strip_prefix("//").unwrap_or(rest)),
-                "postgres" | "postgresql" => postgres(variables, Secret::new(url), "DATABASE_URL"),
-                _ => Err(ConfigError::new("DATABASE_URL", "must begin with sqlite: or postgres://")),
-            };
+            return Self::from_url("DATABASE_URL", url, variables);
         }
         match variables.text("DB_ENGINE").unwrap_or("sqlite") {
             "sqlite" | "sqlite3" | "django.db.backends.sqlite3" => {
@@ -59,6 +54,16 @@ impl Database {
                 Err(ConfigError::new("DB_ENGINE", "MySQL is not supported; use postgres or sqlite"))
             }
             _ => Err(ConfigError::new("DB_ENGINE", "must be sqlite or postgres")),
+        }
+    }
+
+    /// The database at an address that was given under this name.
+    pub(super) fn from_url(name: &str, url: &str, variables: &Variables<'_>) -> Result<Self> {
+        let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+        match scheme {
+            "sqlite" | "sqlite3" => sqlite(name, rest.strip_prefix("//").unwrap_or(rest)),
+            "postgres" | "postgresql" => postgres(variables, Secret::new(url), name),
+            _ => Err(ConfigError::new(name, "must begin with sqlite: or postgres://")),
         }
     }
 }

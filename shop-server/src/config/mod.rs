@@ -81,6 +81,15 @@ impl Config {
         Self::from_variables(&read_variables(Path::new(".env"), std::env::vars_os())?)
     }
 
+    /// The database at an address that a command was given under this name (`--from`), used as the variables say.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming it, or a variable.
+    pub fn database_at(name: &str, url: &str) -> Result<Database> {
+        let variables = read_variables(Path::new(".env"), std::env::vars_os())?;
+        Database::from_url(name, url, &Variables::new(&variables))
+    }
+
     /// Applies every rule to a map of variables. Unknown variables are ignored.
     ///
     /// # Errors

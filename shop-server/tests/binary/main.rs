@@ -15,4 +15,6 @@ mod postgres;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod sheets;
+#[cfg(test)]
 mod support;

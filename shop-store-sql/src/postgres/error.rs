@@ -37,6 +37,20 @@ pub enum OpenError {
         /// The highest version known here.
         known: i64,
     },
+    /// The schema was made by an older release, and nobody may change it now.
+    #[error("the database has schema version {found}, this program has {known}: run `migrate` on it first")]
+    Older {
+        /// Its version.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
+    /// A shop is being moved into the database, and not all of it is there.
+    #[error("a transfer into the database is not finished: run it again, it goes on where it stopped")]
+    Unfinished,
+    /// A shop cannot be moved out of a database that changes.
+    #[error("somebody is writing to the database: stop its servers first")]
+    Written,
     /// The schema is not the one that the migrations made.
     #[error("the schema of the database was changed by hand: {0}")]
     Tampered(String),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use shop_core::transfer::PROGRESS_TABLE;
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::arguments::Arguments as _;
@@ -67,11 +68,76 @@ pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
         done
     });
     let done = work.await.map_err(|error| OpenError::Unreachable(error.into()))?;
-    done.map_err(|stop| match stop {
+    done.map_err(told)
+}
+
+fn told(stop: Stop) -> OpenError {
+    match stop {
         Stop::Open(error) => error,
         Stop::Sql(error) if trouble(&error) == Trouble::Lost => OpenError::Unreachable(error.into()),
         Stop::Sql(error) => OpenError::Postgres(error),
-    })
+    }
+}
+
+/// How a database stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// How many steps are applied.
+    pub(crate) found: i64,
+    /// How many there are.
+    pub(crate) known: i64,
+    /// Whether a shop is being moved into it.
+    pub(crate) unfinished: bool,
+}
+
+/// Looks how a database stands; nothing in it is touched. With all steps applied, everything that they made is there.
+pub(crate) async fn standing(session: &mut Session<'_>) -> Result<Standing, OpenError> {
+    async fn look(session: &mut Session<'_>) -> Result<Standing, Stop> {
+        recognise(session).await?;
+        let count = applied(session, MIGRATIONS).await?;
+        if count == MIGRATIONS.len() {
+            compare(session, MIGRATIONS).await?;
+        }
+        let unfinished = is_there(session, PROGRESS_TABLE).await?;
+        Ok(Standing { found: version(count), known: version(MIGRATIONS.len()), unfinished })
+    }
+    session.simple("BEGIN").await.map_err(OpenError::Postgres)?;
+    let looked = look(session).await.map_err(told);
+    session.simple(if looked.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.map_err(OpenError::Postgres)?;
+    looked
+}
+
+/// Whether there is a table of this name.
+pub(crate) async fn is_there(session: &mut Session<'_>, table: &str) -> Result<bool, Error> {
+    Ok(!present(session, &[table]).await?.is_empty())
+}
+
+/// The tables that the migrations make.
+pub(crate) fn tables() -> Vec<&'static str> {
+    named_after(&["CREATE TABLE", "CREATE UNLOGGED TABLE"])
+}
+
+/// The tables into which the migrations put rows of their own.
+pub(crate) fn seeded() -> Vec<&'static str> {
+    let is_given = |name: &&str| {
+        let after = |sql: &'static str| sql.split_once(&format!("INSERT INTO {name} ")).map(|(_, rest)| rest);
+        MIGRATIONS.iter().filter_map(|migration| after(migration.sql)).any(|rest| {
+            let statement = rest.split(';').next().unwrap_or_default();
+            statement.contains("VALUES") && !statement.contains("SELECT")
+        })
+    };
+    named_after(&["INSERT INTO"]).into_iter().filter(is_given).collect()
+}
+
+/// The names that follow these words at the beginning of lines, each once.
+fn named_after(words: &[&str]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for line in MIGRATIONS.iter().flat_map(|migration| migration.sql.lines()) {
+        let rest = words.iter().find_map(|words| line.strip_prefix(words));
+        let name = rest.and_then(|rest| rest.split_whitespace().next());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
 }
 
 async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> {
@@ -103,6 +169,9 @@ async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> R
         return Ok(false);
     }
     compare(session, migrations).await?;
+    if is_there(session, PROGRESS_TABLE).await? {
+        return Err(OpenError::Unfinished.into());
+    }
     Ok(true)
 }
 
@@ -146,7 +215,7 @@ async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<
     let mut count = 0;
     for row in session.rows(sql, PgArguments::default()).await? {
         let (version, name, checksum): (i64, String, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+        let known = self::version(migrations.len());
         if version > known {
             return Err(OpenError::Newer { found: version, known }.into());
         }
@@ -182,7 +251,12 @@ async fn step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(),
 }
 
 fn number(place: usize) -> i64 {
-    i64::try_from(place).unwrap_or(i64::MAX).saturating_add(1)
+    version(place).saturating_add(1)
+}
+
+/// The version after so many steps.
+fn version(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// SHA-256 of a step; line ends do not count, a checkout may change them.

@@ -7,6 +7,7 @@
 //!   the core, under the core's names.
 //! - `commit`: the writes.
 //! - `limits`: what servers count together.
+//! - `transfer`: the rows as they stand, for moving a shop here or away.
 
 mod accounts;
 mod cart;
@@ -28,6 +29,7 @@ mod pool;
 mod read;
 mod rows;
 mod shipping;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 
 pub use error::OpenError;
 pub use options::Options;
+pub use transfer::PostgresRows;
 
 use commit::Queue;
 use pool::Pool;

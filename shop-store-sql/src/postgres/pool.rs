@@ -46,6 +46,11 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
+    /// None sent yet. `persistent`: statements are kept prepared.
+    pub(crate) fn new(persistent: bool) -> Self {
+        Self { statements: AtomicU64::new(0), persistent }
+    }
+
     /// How many were sent.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -146,7 +151,7 @@ impl DerefMut for Lease {
 impl Pool {
     /// No connection is made yet.
     pub(crate) fn new(options: Options, runtime: Handle) -> Self {
-        let counter = Counter { statements: AtomicU64::new(0), persistent: !options.is_pgbouncer() };
+        let counter = Counter::new(!options.is_pgbouncer());
         Self {
             permits: Arc::new(Semaphore::new(options.most() as usize)),
             idle: Mutex::new(Vec::new()),

@@ -1,6 +1,9 @@
 //! The calls of this domain: each loads, decides and commits. Everybody reads what is offered, staff write.
 
 mod categories;
+mod import;
+#[cfg(test)]
+mod import_tests;
 mod products;
 mod reading;
 #[cfg(test)]

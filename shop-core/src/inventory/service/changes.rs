@@ -84,7 +84,7 @@ impl Inventory<'_> {
             .await
     }
 
-    async fn named(&self, name: &VariantName) -> Result<Stocked> {
+    pub(super) async fn named(&self, name: &VariantName) -> Result<Stocked> {
         let unknown = || Error::invalid(name.field(), "There is no such variant.");
         self.stocked(name).await?.ok_or_else(unknown)
     }

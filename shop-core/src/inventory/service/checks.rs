@@ -1,8 +1,10 @@
 //! Inputs as callers give them, checked: every wrong field is named at once.
 
+use super::import::Counted;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{LocationId, VariantId};
+use crate::import::Cells;
 use crate::inventory::operations::{Adjustment, ChangedLocation, Transfer};
 use crate::inventory::{AdjustmentInput, LocationInput, MovementReason, StockInput, StockSettings, TransferInput};
 use crate::validate;
@@ -78,6 +80,28 @@ pub(super) fn adjustment(input: AdjustmentInput) -> Result<(VariantName, Option<
     match (variant, delta, reason) {
         (Some(variant), Some(delta), Some(reason)) if checks.is_clean() => {
             Ok((variant, location, Adjustment { delta, reason, note }))
+        }
+        _ => Err(checks.into_error()),
+    }
+}
+
+/// What a row of a table says of the stock of one variant.
+pub(super) fn counted(row: &Cells) -> Result<(VariantName, Counted)> {
+    let mut checks = Checks::new();
+    let variant = checks.required("sku", row.field("sku").map(|sku| sku.trim().to_owned()), validate::sku);
+    let on_hand = checks.optional("on_hand", row.number("on_hand"), between(0, MAX_COUNT));
+    let delta = checks.optional("delta", row.number("delta"), between(-MAX_COUNT, MAX_COUNT));
+    match (row.get("on_hand"), row.get("delta")) {
+        (None, None) => checks.refuse::<()>("on_hand", "Give either on_hand or delta."),
+        (Some(_), Some(_)) => checks.refuse("delta", "Give either on_hand or delta, not both."),
+        _ => None,
+    };
+    let reason = checks.optional("reason", row.field("reason"), |reason| reason_of_staff(reason.trim()));
+    let note = checks.optional("note", row.field("note"), validate::note).unwrap_or_default();
+    match variant {
+        Some(sku) if checks.is_clean() => {
+            let reason = reason.unwrap_or(MovementReason::Correction);
+            Ok((VariantName::Sku(sku), Counted { on_hand, delta: delta.unwrap_or_default(), reason, note }))
         }
         _ => Err(checks.into_error()),
     }

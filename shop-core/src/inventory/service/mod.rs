@@ -2,6 +2,7 @@
 
 mod changes;
 mod checks;
+mod import;
 mod locations;
 mod stock;
 #[cfg(test)]
@@ -13,6 +14,8 @@ use crate::error::Result;
 use crate::execute::Decision;
 use crate::inventory::{InventoryWrite, Location};
 use crate::shop::Shop;
+
+pub use import::STOCK_COLUMNS;
 
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::id::{LocationId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::import::{Cells, Imported};
 use crate::inventory::{
     AdjustmentInput, Location, LocationInput, Movement, MovementFilter, StockFilter, StockInput, TransferInput,
 };
@@ -163,4 +164,77 @@ fn stock_is_staffs() {
     assert!(refused.iter().all(|result| matches!(result, Err(Error::PermissionDenied))));
     let nobody = block_on(inventory.stock(&Actor::anonymous(), variant, None));
     assert!(matches!(nobody, Err(Error::NotAuthenticated)));
+}
+
+fn imported(world: &World, cells: &[(&str, &str)], key: Option<&IdempotencyKey>) -> Result<Imported> {
+    let row = Cells::new(cells.iter().copied());
+    block_on(world.shop.inventory().import_stock(&Actor::system(), &row, key))
+}
+
+fn refused(done: Result<Imported>) -> Vec<String> {
+    match done {
+        Ok(Imported::Refused(cells)) => cells.into_iter().map(|cell| cell.column).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_count_is_booked_as_the_difference_and_once() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    let store = location(&world, "Store");
+    let counted = [("sku", " TEA "), ("location", ""), ("on_hand", "7"), ("note", "inventory of March")];
+    assert_eq!(imported(&world, &counted, None).unwrap(), Imported::Changed);
+    assert_eq!(imported(&world, &counted, None).unwrap(), Imported::Unchanged);
+    let there = [("sku", "TEA"), ("location", store.code.as_str()), ("on_hand", "4")];
+    assert_eq!(imported(&world, &there, None).unwrap(), Imported::Changed);
+    assert_eq!((on_hand(&world, variant, None), on_hand(&world, variant, Some(store.id))), (11, 4));
+    // The key of a delta plays no role for a count: it is true each time.
+    let key = IdempotencyKey::new("file-1", &serde_json::json!({})).unwrap();
+    assert_eq!(imported(&world, &counted, Some(&key)).unwrap(), Imported::Unchanged);
+    adjust(&world, 1, None).unwrap();
+    assert_eq!(imported(&world, &counted, Some(&key)).unwrap(), Imported::Changed);
+    let page = PageRequest::default();
+    let ledger = block_on(world.shop.inventory().list_movements(&Actor::system(), &MovementFilter::default(), &page));
+    let mut deltas: Vec<_> = ledger.unwrap().items.iter().map(|movement| movement.delta).collect();
+    deltas.sort_unstable();
+    assert_eq!(deltas, [-1, 1, 2, 4, 5]);
+}
+
+#[test]
+fn a_delta_is_booked_once_under_its_key() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    let key = IdempotencyKey::new("file-1", &serde_json::json!({})).unwrap();
+    let more = [("sku", "TEA"), ("delta", "3"), ("reason", "received")];
+    assert_eq!(imported(&world, &more, Some(&key)).unwrap(), Imported::Changed);
+    assert_eq!(imported(&world, &more, Some(&key)).unwrap(), Imported::Unchanged);
+    assert_eq!(on_hand(&world, variant, None), 8);
+    assert_eq!(imported(&world, &more, None).unwrap(), Imported::Changed);
+    assert_eq!(imported(&world, &[("sku", "TEA"), ("delta", "0")], None).unwrap(), Imported::Unchanged);
+    assert_eq!(on_hand(&world, variant, None), 11);
+}
+
+#[test]
+fn every_wrong_cell_of_a_count_is_named() {
+    let world = world();
+    let variant = stocked(&world, 5);
+    for (cells, expected) in [
+        (
+            &[("sku", ""), ("on_hand", "x"), ("reason", "stolen")] as &[(&str, &str)],
+            &["on_hand", "reason", "sku"] as &[&str],
+        ),
+        (&[("sku", "TEA")], &["on_hand"]),
+        (&[("sku", "TEA"), ("on_hand", "1"), ("delta", "1")], &["delta"]),
+        (&[("sku", "TEA"), ("on_hand", "-1")], &["on_hand"]),
+        (&[("sku", "TEA"), ("delta", "-6")], &["delta"]),
+        (&[("sku", "COFFEE"), ("on_hand", "1")], &["sku"]),
+        (&[("sku", "TEA"), ("on_hand", "1"), ("location", "nowhere")], &["location"]),
+    ] {
+        assert_eq!(refused(imported(&world, cells, None)), expected, "{cells:?}");
+    }
+    assert_eq!(on_hand(&world, variant, None), 5);
+    let cells = Cells::new([("sku", "TEA"), ("on_hand", "1")]);
+    let denied = block_on(world.shop.inventory().import_stock(&Actor::anonymous(), &cells, None));
+    assert!(matches!(denied, Err(Error::NotAuthenticated)), "{denied:?}");
 }

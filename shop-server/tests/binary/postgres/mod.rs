@@ -5,6 +5,7 @@ mod commands;
 mod cut;
 mod load;
 mod several;
+mod transfer;
 
 use crate::support::{Folder, Process, TestShop};
 

@@ -108,7 +108,7 @@ pub(super) fn variants(product: &Product) -> impl Iterator<Item = Row> {
 const LONGEST_WORD: usize = 2_046;
 
 /// The words that a search looks into.
-fn search_words(product: &Product) -> String {
+pub(crate) fn search_words(product: &Product) -> String {
     let mut words = product.search_document();
     for word in [&mut words.name, &mut words.sku, &mut words.description].into_iter().flatten() {
         word.truncate(word.floor_char_boundary(LONGEST_WORD));

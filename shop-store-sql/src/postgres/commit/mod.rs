@@ -34,6 +34,7 @@ mod table;
 mod transaction;
 mod value;
 
+pub(super) use catalog::search_words;
 pub(super) use queue::Queue;
 
 use shop_core::batch::Batch;

@@ -1,0 +1,99 @@
+//! Counts of stock out of the rows of a table.
+
+use super::{Inventory, checks};
+use crate::actor::Actor;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::idempotency::IdempotencyKey;
+use crate::import::{CellError, Cells, Imported};
+use crate::inventory::operations::{Adjustment, adjust};
+use crate::inventory::{Location, MovementReason};
+
+/// The columns of a table of stock, in their usual order.
+///
+/// `sku` of which variant; `location`, the code of where (the default location when blank); and one of `on_hand`, how many
+/// were counted there, and `delta`, how many more (or fewer) there are. `reason` is that of an adjustment (`correction`
+/// when blank), `note` in words.
+pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "delta", "reason", "note"];
+
+impl Inventory<'_> {
+    /// Books what one row says of a variant's stock (see [`STOCK_COLUMNS`]): an adjustment of the difference between
+    /// what was counted and what the books say at that moment, or of a delta.
+    ///
+    /// A count that is imported twice is booked once. So is a delta under the same `key`, for as long as answers are kept;
+    /// without one it is booked each time.
+    ///
+    /// # Errors
+    /// Those of [`Actor::require_staff`], of idempotency and of the storage. What is wrong with the row is no error but
+    /// [`Imported::Refused`].
+    pub async fn import_stock(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<Imported> {
+        actor.require_staff()?;
+        match self.book(actor, row, key).await {
+            Ok(true) => Ok(Imported::Changed),
+            Ok(false) => Ok(Imported::Unchanged),
+            Err(error) => refused(error, row),
+        }
+    }
+
+    /// True when something was booked.
+    async fn book(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<bool> {
+        let (name, counted) = &checks::counted(row)?;
+        // A count is idempotent by itself, and a key would make a later one a repetition.
+        let key = key.filter(|_| counted.on_hand.is_none());
+        let booked = self
+            .shop
+            .execute_once(actor, "inventory.import", key, |mut moment| async move {
+                let place = self.coded(row).await?;
+                let stocked = self.named(name).await?;
+                let there = stocked.at(place).map_or(0, |level| level.on_hand);
+                let delta = match counted.on_hand {
+                    Some(on_hand) => on_hand.saturating_sub(there),
+                    None => counted.delta,
+                };
+                if delta == 0 {
+                    return Ok(Decision::unchanged(&mut moment, false));
+                }
+                let adjustment = Adjustment { delta, reason: counted.reason, note: counted.note.clone() };
+                let mut batch = Batch::new(&mut moment);
+                adjust(&mut batch, &mut moment, &stocked, place, &adjustment)?;
+                Ok(Decision { batch, reply: true })
+            })
+            .await?;
+        Ok(booked.value && !booked.replayed)
+    }
+
+    /// The location of a row.
+    async fn coded(&self, row: &Cells) -> Result<crate::id::LocationId> {
+        let Some(code) = row.get("location") else { return self.default_location().await };
+        let locations = self.shop.store().locations().await?;
+        let found = locations.iter().find(|location: &&Location| location.code == code.trim());
+        found.map(|location| location.id).ok_or_else(|| Error::invalid("location", "There is no such location."))
+    }
+}
+
+fn refused(error: Error, row: &Cells) -> Result<Imported> {
+    let at = |column: &str, why: String| CellError { row: 0, column: column.to_owned(), why };
+    let amount = if row.get("on_hand").is_some() { "on_hand" } else { "delta" };
+    Ok(Imported::Refused(match error {
+        Error::Invalid(invalid) => {
+            let cells = invalid.fields.into_iter().flat_map(|(column, reasons)| {
+                reasons.into_iter().map(move |why| CellError { row: 0, column: column.clone(), why })
+            });
+            cells.collect()
+        }
+        error @ Error::InsufficientStock { .. } => vec![at(amount, error.to_string())],
+        error => return Err(error),
+    }))
+}
+
+/// What a row says, checked.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// How many were counted.
+    pub(super) on_hand: Option<i64>,
+    /// How many more there are, where nothing was counted.
+    pub(super) delta: i64,
+    pub(super) reason: MovementReason,
+    pub(super) note: String,
+}

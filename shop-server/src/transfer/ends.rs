@@ -1,0 +1,39 @@
+//! The two ends of a move: which store offers which rows.
+
+use shop_core::error::BoxError;
+use shop_core::transfer::{Source, Target};
+use shop_store_sql::PostgresRows;
+use shop_store_sqlite::SqliteRows;
+
+use crate::config::Database;
+
+/// What is wrong with one end.
+#[derive(Debug, thiserror::Error)]
+#[error("{end}")]
+struct EndError {
+    end: &'static str,
+    #[source]
+    why: BoxError,
+}
+
+fn of<E: Into<BoxError>>(end: &'static str) -> impl Fn(E) -> BoxError {
+    move |why| EndError { end, why: why.into() }.into()
+}
+
+/// The shop that is moved.
+pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxError> {
+    let end = "--from";
+    Ok(match database {
+        Database::Sqlite(path) => Box::new(SqliteRows::source(path).map_err(of(end))?),
+        Database::Postgres(postgres) => Box::new(PostgresRows::source(&postgres.options()?).await.map_err(of(end))?),
+    })
+}
+
+/// Where it goes.
+pub(super) async fn target(database: &Database) -> Result<Box<dyn Target>, BoxError> {
+    let end = "--to";
+    Ok(match database {
+        Database::Sqlite(path) => Box::new(SqliteRows::target(path).map_err(of(end))?),
+        Database::Postgres(postgres) => Box::new(PostgresRows::target(&postgres.options()?).await.map_err(of(end))?),
+    })
+}

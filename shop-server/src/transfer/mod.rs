@@ -1,0 +1,234 @@
+//! Moves a whole shop from one storage to another: `shop-server transfer --from … --to …`.
+//!
+//! Tables are filled one after the other, batch by batch, each batch together with how far it came: whatever ends the
+//! process, the next run goes on where it stopped. At the end both sides are read once more and compared row by row, and the
+//! target's books are verified. Which rows there are, and how they are read and written, is the stores' business
+//! ([`shop_core::transfer`]).
+
+mod digest;
+mod ends;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use shop_core::Shop;
+use shop_core::clock::{Random as _, SystemRandom};
+use shop_core::error::BoxError;
+use shop_core::transfer::{Source, Step, Table, Target};
+
+use crate::config::{Config, Database};
+use crate::progress::Bar;
+use crate::storage::{Purpose, Storage};
+use digest::Digest;
+
+type Result<T = ()> = std::result::Result<T, BoxError>;
+
+/// So many rows go at once: enough to make a round trip cheap, few enough for the largest rows to fit into memory.
+const BATCH: u32 = 500;
+
+/// Moves the shop, verifies what came of it, and says so.
+///
+/// # Errors
+/// What is wrong with which end, or with the books. Run again, an unfinished move goes on.
+pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
+    let from = Config::database_at("--from", from)?;
+    let to = Config::database_at("--to", to)?;
+    if from == to {
+        return Err(same_shop());
+    }
+    let rows = {
+        // The source first: nothing is made where there is nothing to move.
+        let source = ends::source(&from).await?;
+        let target = ends::target(&to).await?;
+        fill(&*source, &*target).await?
+    };
+    let mut out = std::io::stdout();
+    writeln!(out, "{rows} rows moved; both sides hold the same.")?;
+    if let (None, Some(key)) = (&config.secret_key, kept_key(&from)) {
+        writeln!(
+            out,
+            "The tokens of its people stay valid with the same key: it is in {}. Give its content to the servers as SECRET_KEY.",
+            key.display()
+        )?;
+    }
+    check(config, to).await?;
+    Ok(writeln!(out, "All is well.")?)
+}
+
+/// Where the key of an SQLite file lies, that was made with it.
+fn kept_key(database: &Database) -> Option<PathBuf> {
+    let Database::Sqlite(path) = database else { return None };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".secret-key");
+    Some(PathBuf::from(name)).filter(|path| path.exists())
+}
+
+/// Fills the target with everything that the source has. Answers how many rows that is.
+async fn fill(source: &dyn Source, target: &dyn Target) -> Result<u64> {
+    agree(source, target)?;
+    let steps = match target.progress().await? {
+        Some(progress) if progress.source == source.identity() => progress.steps,
+        Some(_) => return Err("--to: a transfer from another shop into it is not finished".into()),
+        None => {
+            begin(source, target).await?;
+            target.progress().await?.map(|progress| progress.steps).unwrap_or_default()
+        }
+    };
+    let mut total = 0;
+    for table in source.tables() {
+        total += source.count(table).await?;
+    }
+    let mut bar = Bar::new("moving", total);
+    // In the target's order: it is there that one row needs another.
+    for table in target.tables().iter().filter_map(|table| named(source.tables(), &table.name)) {
+        let mut step = steps.get(&table.name).cloned().unwrap_or_default();
+        bar.add(step.rows);
+        loop {
+            let rows = source.read(table, step.after.as_deref(), BATCH).await?;
+            let Some(last) = rows.last() else { break };
+            let count = rows.len() as u64;
+            step = Step { after: Some(table.key_of(last)), rows: step.rows + count };
+            target.write(table, &rows, &step).await?;
+            bar.add(count);
+        }
+    }
+    drop(bar);
+    let products = named(target.tables(), "products").ok_or("--to: there are no products")?;
+    let mut bar = Bar::new("indexing", target.count(products).await?);
+    loop {
+        match target.index(BATCH).await? {
+            0 => break,
+            done => bar.add(done),
+        }
+    }
+    drop(bar);
+    compare(source, target, total).await?;
+    target.finish().await?;
+    Ok(total)
+}
+
+fn same_shop() -> BoxError {
+    "--from and --to are the same shop".into()
+}
+
+/// Refuses two ends between which not every row would find its place.
+fn agree(source: &dyn Source, target: &dyn Target) -> Result {
+    if source.identity() == target.identity() {
+        return Err(same_shop());
+    }
+    let differences = differences(source.tables(), target.tables());
+    match differences.first() {
+        None => Ok(()),
+        Some(difference) => Err(format!("the two storages do not hold the same: {difference}").into()),
+    }
+}
+
+/// What one storage has and the other lacks.
+fn differences(source: &[Table], target: &[Table]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (these, those, side) in [(source, target, "the target"), (target, source, "the source")] {
+        for table in these {
+            let Some(other) = named(those, &table.name) else {
+                found.push(format!("{side} has no table {}", table.name));
+                continue;
+            };
+            let lacks = table.columns.iter().filter(|column| {
+                !other.columns.iter().any(|other| other.name == column.name && other.kind == column.kind)
+            });
+            found.extend(
+                lacks.map(|column| format!("{side} has no column {}.{} of that kind", table.name, column.name)),
+            );
+        }
+    }
+    found
+}
+
+fn named<'t>(tables: &'t [Table], name: &str) -> Option<&'t Table> {
+    tables.iter().find(|table| table.name == name)
+}
+
+async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
+    for table in target.tables().iter().filter(|table| !table.seeded) {
+        if !target.read(table, None, 1).await?.is_empty() {
+            return Err(format!(
+                "--to: it is not empty, there are {} in it. Name a file that is not there, or an empty database: the tables are made here.",
+                table.name.replace('_', " ")
+            )
+            .into());
+        }
+    }
+    Ok(target.begin(source.identity()).await?)
+}
+
+/// Reads every row of both sides.
+async fn compare(source: &dyn Source, target: &dyn Target, total: u64) -> Result {
+    let mut bar = Bar::new("comparing", total.saturating_mul(2));
+    for table in source.tables() {
+        let there = named(target.tables(), &table.name).ok_or("--to: a table is missing")?;
+        let sent = Digest::of(source, table, |count| bar.add(count)).await?;
+        let arrived = Digest::of(target, there, |count| bar.add(count)).await?;
+        if sent != arrived {
+            return Err(format!(
+                "{}: {} rows in the source, {} in the target, and they are not the same. The source was changed between two \
+                 runs: empty the target and begin anew.",
+                table.name, sent.rows, arrived.rows
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the books of what was moved.
+async fn check(config: &Config, database: Database) -> Result {
+    let storage = Storage::open(&Config { database, ..config.clone() }, Purpose::Look).await?;
+    // Nothing is signed here: any key will do.
+    let shop = Shop::builder(storage.store(), &SystemRandom.seed()).open().await?;
+    let mut problems = storage.damage().await?;
+    problems.extend(shop.check().await?);
+    storage.close().await?;
+    let mut out = std::io::stdout();
+    for problem in &problems {
+        writeln!(out, "{problem}")?;
+    }
+    match problems.len() {
+        0 => Ok(()),
+        count => {
+            Err(format!("{count} things are wrong, and were wrong before: the rows are those of the source").into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_core::transfer::{Column, Kind};
+
+    use super::*;
+
+    fn table(name: &str, columns: &[(&str, Kind)]) -> Table {
+        let column = |(name, kind): &(&str, Kind)| Column { name: (*name).to_owned(), kind: *kind, optional: false };
+        Table {
+            name: name.to_owned(),
+            columns: columns.iter().map(column).collect(),
+            key: vec![0],
+            needs: Vec::new(),
+            seeded: false,
+        }
+    }
+
+    #[test]
+    fn what_one_side_lacks_is_named() {
+        let (id, at) = (("id", Kind::Bytes), ("at", Kind::Number));
+        let one = [table("a", &[id, at]), table("b", &[id])];
+        assert_eq!(differences(&one, &one), Vec::<String>::new());
+        let other = [table("a", &[id, ("at", Kind::Text)])];
+        assert_eq!(
+            differences(&one, &other),
+            [
+                "the target has no column a.at of that kind",
+                "the target has no table b",
+                "the source has no column a.at of that kind"
+            ]
+        );
+    }
+}

@@ -1,0 +1,263 @@
+//! A shop outgrows its file: `transfer` moves it to Postgres, and back, whatever happens on the way.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use shop_store_sql::testing::{Cluster, execute, texts};
+
+use super::SECRET_KEY;
+use crate::operations::{refusal, succeeds};
+use crate::support::{Client, Folder, Process, TestShop, order, text};
+
+/// Every list that staff can read, each in one page.
+const LISTS: [&str; 14] = [
+    "/catalog/products/?page_size=100",
+    "/catalog/products/?page_size=100&search=thing",
+    "/catalog/products/?page_size=100&search=sh&ordering=-price",
+    "/catalog/categories/?page_size=100",
+    "/orders/?page_size=100",
+    "/payments/?page_size=100",
+    "/shipping/shipments/?page_size=100",
+    "/shipping/zones/?page_size=100",
+    "/shipping/methods/?page_size=100",
+    "/inventory/locations/?page_size=100",
+    "/inventory/stock/?page_size=100",
+    "/inventory/movements/?page_size=100",
+    "/inventory/reservations/?page_size=100",
+    "/accounts/users/?page_size=100",
+];
+
+fn database() -> String {
+    Cluster::shared().unwrap().database().unwrap()
+}
+
+/// A shop in a file in which something of every kind has happened, its server stopped.
+fn filled() -> TestShop {
+    let shop = TestShop::open_with(&[("SECRET_KEY", SECRET_KEY)]);
+    let category = shop.staff("POST", "/catalog/categories/", &json!({"name": "Clothes"}), 201);
+    let below = json!({"name": "Shirts", "parent_id": category["id"]});
+    let below = shop.staff("POST", "/catalog/categories/", &below, 201);
+    let shirt = json!({"name": "Shirt \"Größe\"", "category_id": below["id"], "options": ["Size"], "images":
+        [{"url": "https://example.com/a.png", "alt": "A shirt"}], "attributes": {"b": 1.5, "a": [null, true]}, "variants": [
+        {"price": "10.00", "options": {"Size": "S"}, "sku": "SHIRT-S", "stock": 4},
+        {"price": "12.00", "options": {"Size": "M"}, "sku": "SHIRT-M", "stock": 5}]});
+    shop.staff("POST", "/catalog/products/", &shirt, 201);
+    let (_, method) = shop.shipping();
+    let goods = shop.product("MUG", 9);
+    let customer = shop.customer("ada@example.com");
+    shop.call("POST", "/shipping/addresses/", Some(&customer), &crate::support::address()).expect(201);
+    for quantity in [1, 2, 3] {
+        let cart = shop.guest_cart(&goods.sku, quantity);
+        let headers = [("X-Cart-Token", cart.as_str()), ("Idempotency-Key", "once")];
+        let placed = shop.client().ask("POST", "/orders/", &headers, &order(&method)).expect(201);
+        let payment = text(&placed["payments"][0]["id"]);
+        match quantity {
+            1 => {
+                let path = format!("/payments/{payment}/capture/");
+                shop.staff("POST", &path, &json!({}), 200);
+                let parcel = json!({"order_id": placed["id"], "carrier": "UPS", "tracking_number": "1Z"});
+                shop.staff("POST", "/shipping/shipments/", &parcel, 201);
+                let path = format!("/payments/{payment}/refunds/");
+                shop.staff("POST", &path, &json!({"amount": "1.00", "reason": "late"}), 201);
+            }
+            2 => drop(shop.staff("POST", &format!("/orders/{}/cancel/", text(&placed["id"])), &json!({}), 200)),
+            _ => {}
+        }
+    }
+    shop.guest_cart("SHIRT-S", 1);
+    let (status, log) = shop.process.stop();
+    assert!(status.success(), "{log:?}");
+    shop
+}
+
+/// What staff see in every list, with an access token from before the move.
+fn lists(shop: &TestShop, database: &str) -> Vec<Value> {
+    let server = Process::start(&shop.folder, &[("DATABASE_URL", database)]);
+    let mut client = Client::new(server.address);
+    let bearer = format!("Bearer {}", shop.staff);
+    let mut read = |path: &str| client.ask("GET", path, &[("Authorization", &bearer)], &Value::Null).expect(200);
+    let mut all: Vec<Value> = LISTS.iter().map(|path| read(path)).collect();
+    assert!(all.iter().all(|list| !list["results"].as_array().unwrap().is_empty()), "{all:?}");
+    for one in all[4]["results"].as_array().unwrap().clone() {
+        let path = format!("/orders/{}/", text(&one["id"]));
+        all.push(read(&path));
+        all.push(read(&format!("{path}history/")));
+    }
+    // Links name the address of the server.
+    let address = server.address.to_string();
+    assert_eq!(server.stop().0.code(), Some(0));
+    all.into_iter().map(|list| serde_json::from_str(&list.to_string().replace(&address, "shop")).unwrap()).collect()
+}
+
+fn transfer<'a>(from: &'a str, to: &'a str) -> [&'a str; 5] {
+    ["transfer", "--from", from, "--to", to]
+}
+
+#[test]
+fn a_shop_moves_to_postgres_and_back_and_nothing_is_lost() {
+    let (shop, url) = (filled(), database());
+    let before = lists(&shop, "sqlite:db.sqlite3");
+    let said = succeeds(&shop.folder.run(&transfer("sqlite:db.sqlite3", &url), &[]));
+    assert!(said.contains("rows moved") && said.contains("All is well"), "{said}");
+    assert_eq!(lists(&shop, &url), before, "and people stay signed in");
+    // The server has begun nothing that it would not begin on the file, too.
+    let said = succeeds(&shop.folder.run(&transfer(&url, "sqlite:back.sqlite3"), &[]));
+    assert!(said.contains("All is well"), "{said}");
+    assert_eq!(lists(&shop, "sqlite:back.sqlite3"), before);
+    // From file to file, too.
+    succeeds(&shop.folder.run(&transfer("sqlite:back.sqlite3", "sqlite:third.sqlite3"), &[]));
+    assert_eq!(lists(&shop, "sqlite:third.sqlite3"), before);
+    // The moved shop goes on: a sku stays taken, and orders are placed.
+    let server = Process::start(&shop.folder, &[("DATABASE_URL", url.as_str())]);
+    let mut client = Client::new(server.address);
+    let bearer = format!("Bearer {}", shop.staff);
+    let twin = json!({"name": "Twin", "sku": "MUG", "price": "1.00"});
+    client.ask("POST", "/catalog/products/", &[("Authorization", &bearer)], &twin).expect(409);
+    client.ask("POST", "/cart/items/", &[], &json!({"sku": "MUG"})).expect(201);
+    assert_eq!(server.stop().0.code(), Some(0));
+    let checked = shop.folder.run(&["check"], &[("DATABASE_URL", url.as_str())]);
+    assert!(succeeds(&checked).contains("All is well"));
+}
+
+/// Many rows more, so that a move takes its time.
+fn swell(path: &Path, rows: u32) {
+    let sql = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
+        INSERT INTO operations (id, at) SELECT randomblob(16), n FROM numbers"
+    );
+    Connection::open(path).unwrap().execute_batch(&sql).unwrap();
+}
+
+/// Begins a move and kills it as soon as this says so.
+fn killed(command: &mut Command, mut reached: impl FnMut() -> bool) {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while !reached() {
+        assert!(started.elapsed() < Duration::from_mins(1), "it does not come that far");
+        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_move_that_is_killed_goes_on_where_it_was() {
+    let (shop, url) = (filled(), database());
+    let before = lists(&shop, "sqlite:db.sqlite3");
+    swell(&shop.folder.file("db.sqlite3"), 60_000);
+    let moved = |url: &str| {
+        let sql = "SELECT rows::text FROM shop_transfer WHERE step = 'operations'";
+        texts(url, sql).ok().and_then(|rows| rows.first()?.parse::<u32>().ok()).unwrap_or_default()
+    };
+    let mut last = 0;
+    for _ in 0..3 {
+        killed(&mut shop.folder.command(&transfer("sqlite:db.sqlite3", &url)), || moved(&url) > last + 2_000);
+        last = moved(&url);
+        // Nobody serves half a shop, and no other shop is put into it.
+        let said = refusal(&shop.folder.run(&["serve"], &[("DATABASE_URL", url.as_str())]));
+        assert!(said.contains("not finished"), "{said}");
+    }
+    let other = Folder::new();
+    succeeds(&other.run(&["migrate"], &[]));
+    let said = refusal(&other.run(&transfer("sqlite:db.sqlite3", &url), &[]));
+    assert!(said.contains("another shop"), "{said}");
+    let said = succeeds(&shop.folder.run(&transfer("sqlite:db.sqlite3", &url), &[]));
+    assert!(said.contains("All is well"), "{said}");
+    assert_eq!(texts(&url, "SELECT count(*)::text FROM operations WHERE at < '2000-01-01'").unwrap(), ["60000"]);
+    assert_eq!(lists(&shop, &url), before);
+
+    // The other way.
+    let file = shop.folder.file("back.sqlite3");
+    let moved = || {
+        let count = |connection: Connection| {
+            let sql = "SELECT rows FROM shop_transfer WHERE step = 'operations'";
+            connection.query_row(sql, [], |row| row.get::<_, u32>(0))
+        };
+        if file.exists() { Connection::open(&file).and_then(count).unwrap_or_default() } else { 0 }
+    };
+    killed(&mut shop.folder.command(&transfer(&url, "sqlite:back.sqlite3")), || moved() > 2_000);
+    let said = refusal(&shop.folder.run(&["check"], &[("DB_NAME", "back.sqlite3")]));
+    assert!(said.contains("not finished"), "{said}");
+    succeeds(&shop.folder.run(&transfer(&url, "sqlite:back.sqlite3"), &[]));
+    assert_eq!(lists(&shop, "sqlite:back.sqlite3"), before);
+}
+
+#[test]
+fn a_source_that_changed_meanwhile_is_noticed() {
+    let (shop, url) = (filled(), database());
+    let file = shop.folder.file("db.sqlite3");
+    swell(&file, 60_000);
+    let reached = || texts(&url, "SELECT rows::text FROM shop_transfer WHERE step = 'operations' AND rows > 2000");
+    killed(&mut shop.folder.command(&transfer("sqlite:db.sqlite3", &url)), || {
+        reached().is_ok_and(|rows| !rows.is_empty())
+    });
+    Connection::open(&file)
+        .unwrap()
+        .execute_batch("UPDATE users SET last_login = 1; UPDATE operations SET at = at + 1")
+        .unwrap();
+    let said = refusal(&shop.folder.run(&transfer("sqlite:db.sqlite3", &url), &[]));
+    assert!(said.contains("operations") && said.contains("begin anew"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_moved_is_refused_in_words() {
+    let (shop, url) = (filled(), database());
+    let folder = &shop.folder;
+    let refused = |from: &str, to: &str| refusal(&folder.run(&transfer(from, to), &[]));
+    // Wrong addresses, each named; no password is told.
+    for (from, to, words) in [
+        ("mysql://x", url.as_str(), ["--from", "sqlite: or postgres://"]),
+        ("sqlite:db.sqlite3", "shop.db", ["--to", "sqlite: or postgres://"]),
+        ("sqlite:", url.as_str(), ["--from", "must name a file"]),
+        ("sqlite:nothing.sqlite3", url.as_str(), ["--from", "nothing.sqlite3 does not exist"]),
+        ("sqlite:db.sqlite3", "postgres://shop:hunter2@127.0.0.1:1/shop", ["--to", "cannot connect"]),
+        ("sqlite:db.sqlite3", "postgres://shop:hunter2@host:port/shop", ["--to", "must be an address"]),
+        ("sqlite:.env", url.as_str(), ["--from", "not an SQLite database"]),
+        ("sqlite:db.sqlite3", "sqlite:db.sqlite3", ["--to", "the same shop"]),
+        ("sqlite:db.sqlite3", "sqlite:no/such/folder", ["--to", "no/such/folder"]),
+        (url.as_str(), "sqlite:new.sqlite3", ["--from", "schema version 0"]),
+    ] {
+        let said = refused(from, to);
+        assert!(words.iter().all(|word| said.contains(word)), "{from} {to}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    assert!(!folder.file("new.sqlite3").exists() && !folder.file("nothing.sqlite3").exists());
+
+    // A target that holds something, be it a new shop's only location.
+    succeeds(&folder.run(&["migrate"], &[("DATABASE_URL", url.as_str())]));
+    let said = refused("sqlite:db.sqlite3", &url);
+    assert!(said.contains("--to") && said.contains("not empty") && said.contains("locations"), "{said}");
+
+    // Somebody else's tables.
+    let theirs = database();
+    execute(&theirs, "CREATE TABLE orders (theirs text)").unwrap();
+    let said = refused("sqlite:db.sqlite3", &theirs);
+    assert!(said.contains("not a shop's"), "{said}");
+
+    // A newer release on either side.
+    execute(&url, "INSERT INTO shop_migrations (version, name, checksum) VALUES (999, '0999_future', '')").unwrap();
+    for said in [refused("sqlite:db.sqlite3", &url), refused(&url, "sqlite:new.sqlite3")] {
+        assert!(said.contains("999") && said.contains("newer"), "{said}");
+    }
+
+    // A shop that is being served.
+    let server = Process::start(folder, &[]);
+    let said = refused("sqlite:db.sqlite3", &database());
+    assert!(said.contains("--from") && said.contains("already serves"), "{said}");
+    assert_eq!(server.stop().0.code(), Some(0));
+}
+
+#[test]
+fn the_key_of_a_file_is_pointed_at() {
+    let folder = Folder::new();
+    succeeds(&folder.run(&["migrate"], &[]));
+    let said = succeeds(&folder.run(&transfer("sqlite:db.sqlite3", &database()), &[]));
+    let key = std::fs::read_to_string(folder.file("db.sqlite3.secret-key")).unwrap();
+    assert!(said.contains("db.sqlite3.secret-key") && said.contains("SECRET_KEY"), "{said}");
+    assert!(!said.contains(key.trim()), "it is not shown");
+}
