@@ -87,7 +87,7 @@ impl ReadRows for Writing {
 }
 
 impl WriteRows for Writing {
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: &K, row: R) -> StoreResult<()> {
+    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
         let row = serde_json::to_vec(&row).map_err(|error| StoreError::Fault(error.into()))?;
         let mut table = self.0.open_table(definition(table)).map_err(failed)?;
         table.insert(key.to_bytes().as_slice(), row.as_slice()).map_err(failed)?;

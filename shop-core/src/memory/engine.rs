@@ -67,7 +67,7 @@ pub trait WriteRows: ReadRows {
     ///
     /// # Errors
     /// When the engine cannot be reached.
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: &K, row: R) -> StoreResult<()>;
+    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()>;
 
     /// Removes a row, if it is there.
     ///

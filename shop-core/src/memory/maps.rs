@@ -72,8 +72,8 @@ impl ReadRows for Writing<'_> {
 }
 
 impl WriteRows for Writing<'_> {
-    fn put<K: Key, R: Row>(&self, table: &'static str, key: &K, row: R) -> StoreResult<()> {
-        self.0.borrow_mut().map_mut(table)?.put(key.clone(), row);
+    fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()> {
+        self.0.borrow_mut().map_mut(table)?.put(key, row);
         Ok(())
     }
 
@@ -194,15 +194,15 @@ mod tests {
     fn a_change_that_fails_or_panics_leaves_all_as_it_was() {
         let maps = Maps::default();
         maps.write(|rows| {
-            rows.put("words", &id(1), "one".to_owned())?;
-            Ok(rows.put("words", &id(2), "two".to_owned())?)
+            rows.put("words", id(1), "one".to_owned())?;
+            Ok(rows.put("words", id(2), "two".to_owned())?)
         })
         .unwrap();
         let scribble = |rows: &Writing<'_>| {
-            rows.put("words", &id(1), "changed".to_owned())?;
-            rows.put("words", &id(3), "new".to_owned())?;
+            rows.put("words", id(1), "changed".to_owned())?;
+            rows.put("words", id(3), "new".to_owned())?;
             rows.remove::<_, String>("words", &id(2))?;
-            rows.put("words", &id(2), "back".to_owned())?;
+            rows.put("words", id(2), "back".to_owned())?;
             rows.remove::<_, String>("words", &id(1))?;
             rows.remove::<_, String>("words", &id(9))
         };
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_table_holds_rows_of_one_kind() {
         let maps = Maps::default();
-        maps.write(|rows| Ok(rows.put("words", &id(1), "one".to_owned())?)).unwrap();
+        maps.write(|rows| Ok(rows.put("words", id(1), "one".to_owned())?)).unwrap();
         assert!(matches!(maps.read().unwrap().get::<_, i64>("words", &id(1)), Err(StoreError::Fault(_))));
     }
 }

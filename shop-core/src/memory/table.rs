@@ -44,7 +44,7 @@ impl<'t, T: ReadRows, K: Key, V: Row> Table<'t, T, K, V> {
 impl<T: WriteRows, K: Key, V: Row> Table<'_, T, K, V> {
     /// Writes a row, over what is there.
     pub(super) fn put(&mut self, key: K, row: V) -> StoreResult<()> {
-        self.rows.put(self.name, &key, row)
+        self.rows.put(self.name, key, row)
     }
 
     pub(super) fn remove(&mut self, key: &K) -> StoreResult<()> {
