@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use shop_core::catalog::{PRODUCT_COLUMNS, product_of_row};
@@ -37,7 +39,7 @@ pub(crate) async fn import(config: &Config, what: Import, file: &Path, dry_run: 
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
     let length = std::fs::metadata(file)?.len();
-    let mut run = Run { shop, dry_run, tally: Tally::default(), bar: Bar::new("importing", length), place: 0 };
+    let mut run = Run { shop, dry: dry_run, tally: Tally::default(), bar: Bar::new("importing", length), place: 0 };
     let done = match what {
         Import::Products => products(&mut run, sheet).await,
         Import::Stock => stock(&mut run, sheet, file).await,
@@ -57,7 +59,8 @@ pub(crate) async fn import(config: &Config, what: Import, file: &Path, dry_run: 
 /// An import under way.
 struct Run {
     shop: Shop,
-    dry_run: bool,
+    /// Nothing is written.
+    dry: bool,
     tally: Tally,
     bar: Bar,
     /// How many bytes of the file are done.
@@ -166,9 +169,9 @@ async fn products(run: &mut Run, mut sheet: Sheet<File>) -> Result {
 async fn finish_product(run: &mut Run, gathered: Gathered) -> Result {
     let Gathered { lines, rows, .. } = gathered;
     let Some(first) = lines.first() else { return Ok(()) };
-    let stopped = |why| stopped(*first, why);
+    let stopped = |why| stopped(*first, &why);
     let call = async |shop: Shop| shop.catalog().import_product(&Actor::system(), &rows).await;
-    let imported = if run.dry_run {
+    let imported = if run.dry {
         run.shop.prepare(call).await.map_err(stopped)?.reply
     } else {
         call(run.shop.clone()).await.map_err(stopped)?
@@ -177,8 +180,8 @@ async fn finish_product(run: &mut Run, gathered: Gathered) -> Result {
 }
 
 /// What is said when the shop, not a row, is at fault: everything before was done, and doing it again does no harm.
-fn stopped(line: u64, why: shop_core::Error) -> BoxError {
-    let source = match &why {
+fn stopped(line: u64, why: &shop_core::Error) -> BoxError {
+    let source = match why {
         shop_core::Error::Unavailable { source: Some(source), .. } | shop_core::Error::Fault(source) => {
             format!(" {source}")
         }
@@ -211,8 +214,8 @@ async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
         // The same line of the same file is the same delta.
         let key = IdempotencyKey::new(&format!("import:{digest}:{}", line.number), &json!(null))?;
         let call = async |shop: Shop| shop.inventory().import_stock(&Actor::system(), &cells, Some(&key)).await;
-        let stopped = |why| stopped(line.number, why);
-        let imported = if run.dry_run {
+        let stopped = |why| stopped(line.number, &why);
+        let imported = if run.dry {
             run.shop.prepare(call).await.map_err(stopped)?.reply
         } else {
             call(run.shop.clone()).await.map_err(stopped)?
@@ -222,7 +225,7 @@ async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
     Ok(())
 }
 
-/// SHA-256 of a file, in hex.
+/// SHA-256 of a file, as text.
 fn digest(file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut reader = BufReader::new(File::open(file)?);
@@ -235,5 +238,5 @@ fn digest(file: &Path) -> Result<String> {
         hash.update(chunk);
         reader.consume(length);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(URL_SAFE_NO_PAD.encode(hash.finalize()))
 }

@@ -65,7 +65,9 @@ mod tests {
 
     fn digest(rows: &[&[Cell]]) -> Digest {
         let mut digest = Digest::default();
-        rows.iter().for_each(|row| digest.add(row.iter()));
+        for row in rows {
+            digest.add(row.iter());
+        }
         digest
     }
 
