@@ -7,13 +7,14 @@ use std::hint::black_box;
 use chrono::DateTime;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use shop_core::cart::{Cart, CartItem, CartView, Goods, operations as carts};
-use shop_core::catalog::{Product, ProductStatus, Variant};
+use shop_core::catalog::{Offer, Offered, PriceRules, Product, ProductStatus, Promotion, TaxRate, Variant};
 use shop_core::clock::Moment;
 use shop_core::inventory::StockLevel;
 use shop_core::inventory::operations::allocate;
 use shop_core::money::{Amount, Currency};
 use shop_core::orders::operations::{Placement, place};
 use shop_core::payments::ManualGateway;
+use shop_core::pricing::{Basket, Line, Ratio, TaxRounding, Taxes, own_rates, price};
 use shop_core::shipping::operations::quote;
 use shop_core::shipping::{Address, Method, Rate, Zone};
 use shop_core::validate::Email;
@@ -119,6 +120,88 @@ fn address() -> Address {
     }
 }
 
+/// So many promotions of all kinds, half of them for some products only, and a rate of tax.
+fn rules(goods: &Goods, promotions: u8) -> PriceRules {
+    let mut moment = moment();
+    let promotion = |number: u8, moment: &mut Moment| Promotion {
+        id: moment.id(),
+        name: format!("Promotion {number}"),
+        code: None,
+        code_key: None,
+        currency: Currency::USD,
+        offer: match number % 4 {
+            0 => Offer::Percent { ratio: Ratio(20_000) },
+            1 => Offer::Fixed { amount: Amount(150) },
+            2 => Offer::BuyXGetY { buy: 9, get: 1 },
+            _ => Offer::Percent { ratio: Ratio(15_000) },
+        },
+        min_subtotal: Some(Amount(1_000)),
+        product_ids: match number % 2 {
+            0 => std::collections::BTreeSet::new(),
+            _ => goods.products.iter().step_by(2).map(|product| product.id).collect(),
+        },
+        category_ids: std::collections::BTreeSet::new(),
+        customer_ids: std::collections::BTreeSet::new(),
+        first_order_only: false,
+        starts_at: None,
+        ends_at: None,
+        usage_limit: Some(1_000),
+        usage_limit_per_customer: None,
+        combinable: true,
+        priority: i64::from(number),
+        active: true,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    };
+    let offered = |number| Offered {
+        promotion: promotion(number, &mut moment),
+        uses: 3,
+        customer_uses: 0,
+        categories: std::collections::BTreeSet::new(),
+    };
+    let promotions = (0..promotions).map(offered).collect();
+    let mut moment = self::moment();
+    let rate = TaxRate {
+        id: moment.id(),
+        name: "Sales tax".to_owned(),
+        tax_class: "standard".to_owned(),
+        country: "US".to_owned(),
+        region: None,
+        region_key: String::new(),
+        rate: Ratio(88_750),
+        applies_to_shipping: true,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    };
+    PriceRules { promotions, customer_orders: Some(0), tax_rates: vec![rate] }
+}
+
+fn pricing(criterion: &mut Criterion) {
+    let (cart, goods) = cart(50);
+    let rules = rules(&goods, 20);
+    let lines: Vec<Line<'_>> =
+        cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+    let bought = || lines.iter().map(|line| (line.variant_id, line.tax_class));
+    let quote = own_rates(&rules.tax_rates, &address(), bought());
+    let taxes = Taxes { quote, included: false, rounding: TaxRounding::Line };
+    let basket = Basket {
+        currency: cart.currency,
+        lines: &lines,
+        coupons: &cart.coupons,
+        customer_id: None,
+        shipping: Some(("Post", Amount(499))),
+        now: moment().now(),
+    };
+    criterion.bench_function("price fifty lines with twenty promotions", |bench| {
+        bench.iter(|| price(black_box(&basket), black_box(&rules), black_box(&taxes)));
+    });
+    criterion.bench_function("the rates of tax of fifty lines", |bench| {
+        bench.iter(|| own_rates(black_box(&rules.tax_rates), &address(), bought()));
+    });
+}
+
 fn decisions(criterion: &mut Criterion) {
     let gateway = ManualGateway::default();
     let (zones, methods) = tariff();
@@ -130,6 +213,8 @@ fn decisions(criterion: &mut Criterion) {
             cart: cart.clone(),
             goods: goods.clone(),
             quote: quote.clone(),
+            rules: PriceRules::default(),
+            taxes: Taxes::default(),
             shipping_address: address(),
             billing_address: address(),
             email: Email { address: "Ada@example.com".to_owned(), key: "ada@example.com".to_owned() },
@@ -143,7 +228,7 @@ fn decisions(criterion: &mut Criterion) {
             bench.iter_batched(placement, |placement| place(placement, &mut moment()), BatchSize::SmallInput);
         });
         criterion.bench_with_input(BenchmarkId::new("show a cart of lines", lines), &lines, |bench, _| {
-            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods)));
+            bench.iter(|| CartView::new(black_box(&cart), black_box(&goods), &PriceRules::default(), moment().now()));
         });
     }
     let (cart, goods) = cart(1);
@@ -162,5 +247,5 @@ fn decisions(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decisions);
+criterion_group!(benches, decisions, pricing);
 criterion_main!(benches);

@@ -9,7 +9,7 @@ use crate::accounts::AccountsWrite;
 use crate::cart::CartWrite;
 use crate::catalog::CatalogWrite;
 use crate::clock::{Moment, Timestamp};
-use crate::id::{LocationId, OperationId, OtpId, SessionId, UserId, VariantId};
+use crate::id::{LocationId, OperationId, OtpId, PromotionId, SessionId, UserId, VariantId};
 use crate::idempotency::Answer;
 use crate::inventory::InventoryWrite;
 use crate::orders::OrdersWrite;
@@ -26,6 +26,8 @@ pub enum Entity {
     Category,
     CategoryTree,
     Product,
+    Promotion,
+    TaxRate,
     Cart,
     Order,
     Payment,
@@ -91,7 +93,7 @@ pub enum Require {
 pub enum Write {
     /// People and sessions.
     Accounts(AccountsWrite),
-    /// Products and categories.
+    /// Products, categories, promotions and rates of tax.
     Catalog(CatalogWrite),
     /// Carts.
     Cart(CartWrite),
@@ -204,6 +206,10 @@ pub enum Unique {
     ProductSlug,
     /// [`Variant::sku`](crate::catalog::Variant::sku).
     VariantSku,
+    /// [`Promotion::code_key`](crate::catalog::Promotion::code_key).
+    PromotionCode,
+    /// One rate of tax per class, country and folded region.
+    TaxRate,
     /// One open cart per customer.
     OpenCart,
     /// [`Order::number`](crate::orders::Order::number).
@@ -241,6 +247,9 @@ pub enum Conflict {
     /// A stock level does not allow it, or is absent.
     #[error("stock of {0} at {1:?} does not allow it")]
     Stock(VariantId, Option<LocationId>),
+    /// A count of orders is at its limit, or would be negative: of this promotion, or of all orders of a customer.
+    #[error("the uses of {0:?} do not allow it")]
+    Uses(Option<PromotionId>),
     /// A one-time password is not current, used, or has no try left.
     #[error("one-time password {0} is spent")]
     Spent(OtpId),

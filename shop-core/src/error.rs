@@ -53,6 +53,14 @@ pub enum Error {
         /// The total of now, in major units, as a decimal string.
         total: String,
     },
+    /// A coupon of the cart does not apply, or not any more.
+    #[error("The coupon {code} cannot be used: {reason}")]
+    CouponNotApplicable {
+        /// The code, as it was given.
+        code: String,
+        /// A sentence: why.
+        reason: String,
+    },
     /// A staff change would take away stock that is not there or is reserved.
     #[error("There is not enough free stock: {detail}")]
     InsufficientStock {
@@ -126,6 +134,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::OutOfStock { .. } => "out_of_stock",
             Self::TotalChanged { .. } => "total_changed",
+            Self::CouponNotApplicable { .. } => "coupon_not_applicable",
             Self::InsufficientStock { .. } => "insufficient_stock",
             Self::InvalidTransition { .. } => "invalid_transition",
             Self::AlreadyExists { .. } => "already_exists",

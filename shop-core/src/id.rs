@@ -84,4 +84,8 @@ ids! {
     DeliveryId,
     /// One submitted batch.
     OperationId,
+    /// A promotion: an offer that takes something off.
+    PromotionId,
+    /// A rate of tax.
+    TaxRateId,
 }

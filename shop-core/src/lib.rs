@@ -35,7 +35,8 @@
 //! - [`transfer`] is what a storage offers so that a whole shop can move to another one.
 //! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
-//!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`].
+//!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`], [`pricing::TaxProvider`].
+//! - [`pricing`] is what a cart or an order comes to, and why: promotions, shipping, taxes.
 //!
 //! # The next change
 //! 1. A rule goes into `<domain>/operations`, as a plain function from what was read, the caller's wish and a
@@ -69,6 +70,7 @@ pub mod outbox;
 pub mod page;
 pub mod payments;
 pub mod prepare;
+pub mod pricing;
 pub mod secret;
 pub mod shipping;
 pub mod shop;

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::accounts::{User, UserSort};
-use crate::catalog::{Category, CategorySort};
+use crate::catalog::{Category, CategorySort, CountedPromotion, PromotionSort, TaxRate};
 use crate::clock::Timestamp;
 use crate::inventory::{InventorySort, Location, Movement, Reservation, StockLevel, StockSort};
 use crate::orders::{Order, OrderSort};
@@ -42,6 +42,12 @@ listed! {
         CategorySort::Position => SortValue::Number(category.position),
         CategorySort::Name => SortValue::Text(category.name_key()),
     }, category.id.0;
+    CountedPromotion, PromotionSort, |counted, sort| match sort {
+        PromotionSort::CreatedAt => instant(counted.promotion.created_at),
+    }, counted.promotion.id.0;
+    TaxRate, PromotionSort, |rate, sort| match sort {
+        PromotionSort::CreatedAt => instant(rate.created_at),
+    }, rate.id.0;
     Order, OrderSort, |order, sort| match sort {
         OrderSort::PlacedAt => instant(order.placed_at),
         OrderSort::Total => SortValue::Number(order.total.0),

@@ -18,6 +18,7 @@ use crate::orders::Orders;
 use crate::outbox::{MAIL, Subscriber, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
 use crate::prepare::Capture;
+use crate::pricing::{TaxProvider, TaxRounding};
 use crate::secret::{Keys, Secret};
 use crate::shipping::Shipping;
 use crate::store::Store;
@@ -36,6 +37,10 @@ pub struct Settings {
     pub refresh_token_lifetime: TimeDelta,
     /// How long an order holds stock while it waits for its payment (30 minutes).
     pub reservation_ttl: TimeDelta,
+    /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
+    pub prices_include_tax: bool,
+    /// Of what taxes are rounded (of each line).
+    pub tax_rounding: TaxRounding,
 }
 
 impl Default for Settings {
@@ -46,6 +51,8 @@ impl Default for Settings {
             access_token_lifetime: TimeDelta::seconds(300),
             refresh_token_lifetime: TimeDelta::seconds(86_400),
             reservation_ttl: TimeDelta::seconds(1_800),
+            prices_include_tax: false,
+            tax_rounding: TaxRounding::Line,
         }
     }
 }
@@ -69,6 +76,7 @@ struct Parts {
     mailer: Option<Arc<dyn Mailer>>,
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
+    tax_provider: Option<Arc<dyn TaxProvider>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
     wake: Wake,
 }
@@ -94,6 +102,7 @@ impl Shop {
             mailer: None,
             templates: Templates::default(),
             gateways: Vec::new(),
+            tax_provider: None,
             subscribers: Vec::new(),
         }
     }
@@ -183,6 +192,11 @@ impl Shop {
         self.parts.gateways.iter().find(|gateway| gateway.id() == id)
     }
 
+    /// Who knows the rates of tax, if the shop's own do not apply.
+    pub(crate) fn tax_provider(&self) -> Option<&dyn TaxProvider> {
+        self.parts.tax_provider.as_deref()
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
     }
@@ -260,6 +274,7 @@ pub struct ShopBuilder {
     mailer: Option<Arc<dyn Mailer>>,
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
+    tax_provider: Option<Arc<dyn TaxProvider>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
 }
 
@@ -320,6 +335,13 @@ impl ShopBuilder {
         self
     }
 
+    /// Who knows the rates of tax, instead of the shop's own table.
+    #[must_use]
+    pub fn tax_provider(mut self, provider: Arc<dyn TaxProvider>) -> Self {
+        self.tax_provider = Some(provider);
+        self
+    }
+
     /// Adds a receiver of events.
     #[must_use]
     pub fn subscriber(mut self, subscriber: Arc<dyn Subscriber>) -> Self {
@@ -367,6 +389,7 @@ impl ShopBuilder {
                 mailer: self.mailer,
                 templates: self.templates,
                 gateways,
+                tax_provider: self.tax_provider,
                 subscribers: self.subscribers,
                 wake: Wake::default(),
             }),

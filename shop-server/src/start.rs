@@ -40,6 +40,8 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
         access_token_lifetime: TimeDelta::from_std(config.access_token_lifetime)?,
         refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
+        prices_include_tax: config.prices_include_tax,
+        tax_rounding: config.tax_rounding,
     };
     let shop = Shop::builder(store, key.expose().as_bytes()).settings(settings).mailer(mail::mailer(&config.email)?);
     Ok(shop.open().await?)

@@ -29,7 +29,7 @@
 //!
 //! A round trip costs far more than what it looks up, on both sides of it, and one for many keys hardly more than one for a key. So the reads that
 //! many callers make at once share them: a session with its person, products (by id, by variant), a cart, an order, the
-//! payments and parcels of orders, stock levels, the tariff, and answers. At most two flights of a kind are under way;
+//! payments and parcels of orders, stock levels, the tariff, the rules of prices, and answers. At most two flights of a kind are under way;
 //! whoever comes meanwhile flies with the next. A lone caller waits for nobody, and a read never joins a flight that began
 //! before it.
 //!

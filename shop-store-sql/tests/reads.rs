@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use shop_core::accounts::{AccountsRepository as _, UserFilter};
 use shop_core::cart::CartRepository as _;
-use shop_core::catalog::{CatalogRepository as _, ProductFilter};
+use shop_core::catalog::{CatalogRepository as _, ProductFilter, RulesQuery};
 use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, ProductId, VariantId};
 use shop_core::idempotency::AnswerKey;
@@ -63,7 +63,7 @@ async fn every_read_is_one_statement() {
         user(id.into()), user_by_email("a"), user_by_username("a"), session(id.into()), otp(id.into()),
         product(id.into()), product_by_slug("a"), product_by_sku("a"), products(&[ProductId(id), ProductId(now_id())]),
         products_of_variants(&[VariantId(id), VariantId(now_id())]), category(id.into()), category_by_slug("a"),
-        category_tree(), cart(id.into()), open_cart_of(id.into()), order(id.into()), order_of_cart(id.into()),
+        category_tree(), promotion(id.into()), tax_rate(id.into()), price_rules(&RulesQuery::default()), cart(id.into()), open_cart_of(id.into()), order(id.into()), order_of_cart(id.into()),
         history(id.into()), overdue_orders(now, 10), payment(id.into()), payments_of_orders(&orders), address(id.into()),
         default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),
         shipment_by_tracking_number("a"), shipments_of_orders(&orders), location(id.into()), locations(),

@@ -18,7 +18,17 @@ use crate::rows::{Columns, Id, Json, Values, at, id, optional_id};
 static CARTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
         name: "carts",
-        columns: &["id", "customer_id", "currency", "status", "items", "created_at", "updated_at", "version"],
+        columns: &[
+            "id",
+            "customer_id",
+            "currency",
+            "status",
+            "items",
+            "coupons",
+            "created_at",
+            "updated_at",
+            "version",
+        ],
         derived: &[],
         fixed: &["customer_id"],
         uniques: &[(
@@ -36,7 +46,7 @@ impl Record for Cart {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(optional_id(self.customer_id))?.put(self.currency.code())?;
-        values.put(self.status.word())?.put(Json(&self.items))?;
+        values.put(self.status.word())?.put(Json(&self.items))?.put(Json(&self.coupons))?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
         Ok(())
     }
@@ -48,6 +58,7 @@ impl Record for Cart {
             currency: columns.currency()?,
             status: columns.word()?,
             items: columns.json()?,
+            coupons: columns.json()?,
             created_at: columns.at()?,
             updated_at: columns.at()?,
             version: columns.take()?,

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, FoundProduct, Product, ProductFilter,
-    ProductSort, Variant,
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules,
+    Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant,
 };
-use shop_core::id::{CategoryId, ProductId, VariantId};
+use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
+use crate::pricing;
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Json, Values, at, id, optional_id, prepare};
 
@@ -163,6 +164,9 @@ pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
         CatalogWrite::Product(change) => apply_product(connection, change),
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, *id, *version),
         CatalogWrite::Category(change) => record::change(connection, change),
+        CatalogWrite::Promotion(change) => record::change(connection, change),
+        CatalogWrite::TaxRate(change) => record::change(connection, change),
+        CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
             match record::execute(connection, sql, &[from])? {
@@ -445,6 +449,32 @@ impl CatalogRepository for SqliteStore {
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
         let page = page.clone();
         self.readers().list(move |connection| categories().page(connection, Query::from("categories"), &page)).await
+    }
+
+    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
+        self.readers().snapshot(|connection| {
+            record::lookup(connection, id)?.map(|promotion| pricing::counted(connection, promotion)).transpose()
+        })
+    }
+
+    async fn list_promotions(
+        &self,
+        filter: &PromotionFilter,
+        page: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>> {
+        self.page_of_promotions(filter, page).await
+    }
+
+    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
+        self.page_of_tax_rates(page).await
+    }
+
+    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+        self.readers().snapshot(|connection| pricing::price_rules(connection, query))
     }
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use shop_core::cart::Cart;
-use shop_core::catalog::{Category, Product};
+use shop_core::catalog::{Category, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::inventory::{InventoryWrite, Location, Reservation};
@@ -117,6 +117,8 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
         Entity::Category => version_of::<Category>(connection, key),
         Entity::CategoryTree => catalog::tree_version(connection).map(Some),
         Entity::Product => version_of::<Product>(connection, key),
+        Entity::Promotion => version_of::<Promotion>(connection, key),
+        Entity::TaxRate => version_of::<TaxRate>(connection, key),
         Entity::Cart => version_of::<Cart>(connection, key),
         Entity::Order => version_of::<Order>(connection, key),
         Entity::Payment => version_of::<Payment>(connection, key),

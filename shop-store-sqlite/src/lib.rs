@@ -25,6 +25,7 @@
 //!     currency: Currency::USD,
 //!     status: CartStatus::Open,
 //!     items: Vec::new(),
+//!     coupons: Vec::new(),
 //!     created_at: moment.now(),
 //!     updated_at: moment.now(),
 //!     version: 1,
@@ -48,7 +49,7 @@
 //! - `commit`: applies a batch inside the writer's transaction.
 //! - `host`, `guest`: what an embedding program writes in the same file and the same transaction, and what it may not.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows of each domain of the
-//!   core, its writes and its reads, under the core's names.
+//!   core, its writes and its reads, under the core's names; `pricing`: those of the catalog that make prices.
 //! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages.
 //! - `transfer`: the rows as they stand, for moving a shop here or away.
 //! - `connection`, `migrate`, `lock`, `backup`: the file. The PRAGMAs and their reasons stand in `connection`.
@@ -90,6 +91,7 @@ mod paging;
 mod payments;
 #[cfg(test)]
 mod plans;
+mod pricing;
 mod readers;
 mod record;
 mod rows;

@@ -35,6 +35,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "shipping_tax",
             "tax_total",
             "total",
+            "explanation",
             "amount_paid",
             "amount_refunded",
             "shipping_address",
@@ -68,7 +69,8 @@ impl Record for Order {
         values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
         values.put(&self.email)?.put(&self.email_key)?.put(self.currency.code())?.put(self.subtotal.0)?;
         values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
-        values.put(self.tax_total.0)?.put(self.total.0)?.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
+        values.put(self.tax_total.0)?.put(self.total.0)?.put(Json(&self.explanation))?;
+        values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
         values.put(Json(&self.shipping_address))?.put(Json(&self.billing_address))?;
         values.put(Json(&self.shipping_method))?.put(self.status.word())?.put(self.payment_status.word())?;
         values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
@@ -92,6 +94,7 @@ impl Record for Order {
             shipping_tax: columns.amount()?,
             tax_total: columns.amount()?,
             total: columns.amount()?,
+            explanation: columns.json()?,
             amount_paid: columns.amount()?,
             amount_refunded: columns.amount()?,
             shipping_address: columns.json()?,

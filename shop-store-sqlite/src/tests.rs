@@ -23,6 +23,7 @@ pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
         currency: Currency::USD,
         status: CartStatus::Open,
         items: Vec::new(),
+        coupons: Vec::new(),
         created_at: now,
         updated_at: now,
         version: 1,

@@ -6,6 +6,7 @@ use crate::id::VariantId;
 use crate::inventory::StockLevel;
 use crate::inventory::operations::{Availability, availability};
 use crate::money::Currency;
+use crate::pricing::Line;
 use crate::store::Store;
 
 /// The products and stock levels of some variants.
@@ -41,6 +42,20 @@ impl Goods {
     #[must_use]
     pub fn on_sale(&self, id: VariantId, currency: Currency) -> Option<(&Product, &Variant)> {
         self.find(id).filter(|(product, _)| product.sells(id) && product.currency == currency)
+    }
+
+    /// So many of a variant, at its price of now, on sale or not.
+    #[must_use]
+    pub fn line(&self, id: VariantId, quantity: i64) -> Option<Line<'_>> {
+        let (product, variant) = self.find(id)?;
+        Some(Line {
+            variant_id: id,
+            product_id: product.id,
+            category_id: product.category_id,
+            tax_class: &variant.tax_class,
+            unit_price: variant.price,
+            quantity,
+        })
     }
 
     /// How many of a variant can be sold now; none of what is not on sale.

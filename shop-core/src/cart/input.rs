@@ -7,6 +7,9 @@ use crate::id::{ProductId, VariantId};
 use crate::validate;
 use crate::validate::MAX_QUANTITY;
 
+/// More than any code has, in characters.
+const MAX_CODE_LENGTH: usize = 50;
+
 /// Something to be put into a cart: named by exactly one of `variant_id`, `sku` and `product_id`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -27,6 +30,14 @@ pub struct AddItem {
 pub struct SetQuantity {
     /// How many, 0 to 10,000; 0 removes the line.
     pub quantity: Field<i64>,
+}
+
+/// A coupon to be put into a cart.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AddCoupon {
+    /// Its code, however it is spelled.
+    pub code: Field<String>,
 }
 
 /// Where a cart would be shipped to.
@@ -90,6 +101,13 @@ impl SetQuantity {
             ..0 => Err("Ensure this value is greater than or equal to 0.".to_owned()),
             _ => validate::quantity(quantity),
         })
+    }
+}
+
+impl AddCoupon {
+    /// The code; what is wrong with it is noted.
+    pub(super) fn check(self, checks: &mut Checks) -> Option<String> {
+        checks.required("code", self.code, validate::text(1, MAX_CODE_LENGTH))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What somebody wants to buy, before it is an order.
 //!
-//! A cart holds wishes: variants and how many. Prices and availability are looked up at every answer, and nothing is
+//! A cart holds wishes: variants and how many, and coupons. Prices, discounts and availability are looked up at every answer, and nothing is
 //! reserved; that happens when it becomes an [order](crate::orders).
 
 mod goods;
@@ -12,8 +12,8 @@ mod service;
 mod view;
 
 pub use goods::Goods;
-pub use input::{AddItem, SetQuantity, ShippingOptions};
-pub use model::{Cart, CartItem, CartStatus, MAX_CART_ITEMS};
+pub use input::{AddCoupon, AddItem, SetQuantity, ShippingOptions};
+pub use model::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
 pub use repository::{CartRepository, CartWrite};
 pub use service::Carts;
-pub use view::{CartItemView, CartView};
+pub use view::{CartItemView, CartView, CouponView};

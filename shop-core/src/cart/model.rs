@@ -11,6 +11,9 @@ use crate::word::words;
 /// The most lines of one cart: an order of it is one batch.
 pub const MAX_CART_ITEMS: usize = 200;
 
+/// The most coupons of one cart.
+pub const MAX_CART_COUPONS: usize = 10;
+
 /// Whether a cart can still be filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +39,8 @@ pub struct Cart {
     pub status: CartStatus,
     /// Its lines in the order in which they came; at most one per variant.
     pub items: Vec<CartItem>,
+    /// The codes of its coupons as they were given, in the order in which they came; each once, however it is spelled.
+    pub coupons: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.

@@ -1,18 +1,19 @@
 //! The calls of this domain: each loads, decides and commits.
 
 use super::goods::Goods;
-use super::input::{AddItem, SetQuantity, ShippingOptions, Wanted};
+use super::input::{AddCoupon, AddItem, SetQuantity, ShippingOptions, Wanted};
 use super::model::{Cart, CartStatus};
 use super::operations;
-use super::view::CartView;
+use super::view::{CartView, priced};
 use crate::actor::Actor;
 use crate::batch::Batch;
-use crate::catalog::ProductStatus;
+use crate::catalog::{Customer, PriceRules, ProductStatus, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Checks;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
+use crate::pricing::{Coupon, Outcome};
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
 
@@ -41,7 +42,7 @@ impl<'a> Carts<'a> {
             .execute(actor, |mut moment| async move {
                 let mut batch = Batch::new(&mut moment);
                 let cart = operations::write(self.open(None, &mut moment), &moment, &mut batch);
-                Ok(Decision { batch, reply: self.first_view(&cart, &Goods::default()) })
+                Ok(Decision { batch, reply: self.first_view(&cart, &World::default(), &moment) })
             })
             .await
     }
@@ -52,10 +53,10 @@ impl<'a> Carts<'a> {
     /// [`Error::NotFound`] for a guest without a valid token.
     pub async fn get(&self, actor: &Actor) -> Result<CartView> {
         if let Some(cart) = self.stored(actor).await? {
-            let goods = self.goods(&cart, None).await?;
-            return Ok(CartView::new(&cart, &goods));
+            let world = self.world(&cart, None).await?;
+            return Ok(world.view(&cart, &self.shop.moment()));
         }
-        self.change(actor, None, |cart, _, _| Ok(cart)).await
+        self.change(actor, None, None, |cart, _, _| Ok(cart)).await
     }
 
     /// Puts something into the caller's cart; a guest without a valid token gets a new one, with its token.
@@ -76,11 +77,12 @@ impl<'a> Carts<'a> {
                 let customer = actor.signed_in().map(|person| person.user_id);
                 let is_new_guest = stored.is_none() && customer.is_none();
                 let cart = stored.unwrap_or_else(|| self.open(customer, &mut moment));
-                let goods = self.goods(&cart, Some(variant)).await?;
-                let cart = operations::add(cart, &goods, variant, wanted.field(), quantity, &mut moment)?;
+                let world = self.world(&cart, Some(variant)).await?;
+                let cart = operations::add(cart, &world.goods, variant, wanted.field(), quantity, &mut moment)?;
                 let mut batch = Batch::new(&mut moment);
                 let cart = operations::write(cart, &moment, &mut batch);
-                let reply = if is_new_guest { self.first_view(&cart, &goods) } else { CartView::new(&cart, &goods) };
+                let reply =
+                    if is_new_guest { self.first_view(&cart, &world, &moment) } else { world.view(&cart, &moment) };
                 Ok(Decision { batch, reply })
             })
             .await
@@ -106,7 +108,10 @@ impl<'a> Carts<'a> {
             let changed = expected.is_some_and(|expected| expected != cart.version);
             return Err(if changed { Error::VersionMismatch } else { checks.into_error() });
         };
-        self.change(actor, expected, |cart, goods, _| operations::set_quantity(cart, goods, item, quantity)).await
+        self.change(actor, expected, None, |cart, world, _| {
+            operations::set_quantity(cart, &world.goods, item, quantity)
+        })
+        .await
     }
 
     /// Takes a line out. `expected` is the version of the cart the caller saw.
@@ -114,15 +119,55 @@ impl<'a> Carts<'a> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::VersionMismatch`].
     pub async fn remove_item(&self, actor: &Actor, item: CartItemId, expected: Option<i64>) -> Result<CartView> {
-        self.change(actor, expected, |cart, _, _| operations::remove(cart, item)).await
+        self.change(actor, expected, None, |cart, _, _| operations::remove(cart, item)).await
     }
 
-    /// Takes every line out. `expected` is the version of the cart the caller saw.
+    /// Puts a coupon into the caller's cart; one that is in it already stays as it is. `expected` is the version of the
+    /// cart the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`];
+    /// [`Error::CouponNotApplicable`] saying why it does not apply to this cart now. The cart is as it was then.
+    pub async fn add_coupon(&self, actor: &Actor, input: AddCoupon, expected: Option<i64>) -> Result<CartView> {
+        let mut checks = Checks::new();
+        let (Some(code), true) = (input.check(&mut checks), checks.is_clean()) else {
+            // What does not exist, or has changed, is answered before what is wrong with the input.
+            let cart = self.stored(actor).await?;
+            if cart.is_none() && actor.signed_in().is_none() {
+                return Err(Error::NotFound);
+            }
+            let changed = cart.is_some_and(|cart| expected.is_some_and(|expected| expected != cart.version));
+            return Err(if changed { Error::VersionMismatch } else { checks.into_error() });
+        };
+        let code = &code;
+        self.change(actor, expected, Some(code), |cart, world, moment| {
+            let cart = operations::add_coupon(cart, code)?;
+            let key = code_key(code);
+            let coupons = priced(&cart, &world.goods, &world.rules, moment.now()).coupons;
+            match coupons.into_iter().find(|coupon| code_key(&coupon.code) == key) {
+                Some(Coupon { code, outcome: Outcome::Unmet(why) | Outcome::Gone(why) }) => {
+                    Err(Error::CouponNotApplicable { code, reason: why.into_owned() })
+                }
+                _ => Ok(cart),
+            }
+        })
+        .await
+    }
+
+    /// Takes a coupon out, however its code is spelled. `expected` is the version of the cart the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::VersionMismatch`].
+    pub async fn remove_coupon(&self, actor: &Actor, code: &str, expected: Option<i64>) -> Result<CartView> {
+        self.change(actor, expected, None, |cart, _, _| operations::remove_coupon(cart, code)).await
+    }
+
+    /// Takes every line and every coupon out. `expected` is the version of the cart the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`].
     pub async fn empty(&self, actor: &Actor, expected: Option<i64>) -> Result<CartView> {
-        self.change(actor, expected, |cart, _, _| Ok(operations::empty(cart))).await
+        self.change(actor, expected, None, |cart, _, _| Ok(operations::empty(cart))).await
     }
 
     /// Every way to ship the caller's cart to a country, the cheapest first.
@@ -140,7 +185,8 @@ impl<'a> Carts<'a> {
         let (Some(country), true) = (input.check(&mut checks), checks.is_clean()) else {
             return Err(checks.into_error());
         };
-        let goods = self.goods(&cart, None).await?;
+        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
+        let goods = Goods::load(self.shop.store(), &variants).await?;
         let (zones, methods) = self.shop.store().tariff().await?;
         let (weight, subtotal) = operations::load(&cart, &goods);
         Ok(quote(&zones, &methods, &country, weight, subtotal, cart.currency))
@@ -159,11 +205,11 @@ impl<'a> Carts<'a> {
                 let own = own.unwrap_or_else(|| self.open(Some(user), &mut moment));
                 let variants: Vec<_> = guest.items.iter().map(|item| item.variant_id).collect();
                 let goods = Goods::load(self.shop.store(), &variants).await?;
-                let before = own.items.clone();
+                let before = own.clone();
                 let (own, guest) = operations::merge(own, guest, &goods, &mut moment);
                 let mut batch = Batch::new(&mut moment);
                 operations::write(guest, &moment, &mut batch);
-                if own.items != before {
+                if own != before {
                     operations::write(own, &moment, &mut batch);
                 }
                 Ok(Decision { batch, reply: () })
@@ -181,12 +227,13 @@ impl<'a> Carts<'a> {
         })
     }
 
-    /// Changes the caller's cart; a customer without one gets it.
+    /// Changes the caller's cart; a customer without one gets it. `coupon` is one that may come in.
     async fn change(
         &self,
         actor: &Actor,
         expected: Option<i64>,
-        decide: impl Fn(Cart, &Goods, &mut Moment) -> Result<Cart> + Sync,
+        coupon: Option<&str>,
+        decide: impl Fn(Cart, &World, &mut Moment) -> Result<Cart> + Sync,
     ) -> Result<CartView> {
         let decide = &decide;
         self.shop
@@ -199,14 +246,18 @@ impl<'a> Carts<'a> {
                 if expected.is_some_and(|expected| expected != before.version) {
                     return Err(Error::VersionMismatch);
                 }
-                let goods = self.goods(&before, None).await?;
-                let after = decide(before.clone(), &goods, &mut moment)?;
+                let variants = before.items.iter().map(|item| item.variant_id).collect();
+                let codes = before.coupons.iter().map(String::as_str).chain(coupon).collect();
+                let world = World::load(self.shop, before.customer_id, variants, codes).await?;
+                let after = decide(before.clone(), &world, &mut moment)?;
                 if after == before && before.version > 0 {
-                    return Ok(Decision::unchanged(&mut moment, CartView::new(&after, &goods)));
+                    let reply = world.view(&after, &moment);
+                    return Ok(Decision::unchanged(&mut moment, reply));
                 }
                 let mut batch = Batch::new(&mut moment);
                 let after = operations::write(after, &moment, &mut batch);
-                Ok(Decision { batch, reply: CartView::new(&after, &goods) })
+                let reply = world.view(&after, &moment);
+                Ok(Decision { batch, reply })
             })
             .await
     }
@@ -245,14 +296,43 @@ impl<'a> Carts<'a> {
     }
 
     /// What a guest sees of a cart that was just made for them.
-    fn first_view(self, cart: &Cart, goods: &Goods) -> CartView {
-        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..CartView::new(cart, goods) }
+    fn first_view(self, cart: &Cart, world: &World, moment: &Moment) -> CartView {
+        CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..world.view(cart, moment) }
     }
 
-    async fn goods(&self, cart: &Cart, another: Option<VariantId>) -> Result<Goods> {
+    async fn world(&self, cart: &Cart, another: Option<VariantId>) -> Result<World> {
         let mut variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
         variants.extend(another.filter(|id| !variants.contains(id)));
-        Goods::load(self.shop.store(), &variants).await
+        let codes = cart.coupons.iter().map(String::as_str).collect();
+        World::load(self.shop, cart.customer_id, variants, codes).await
+    }
+}
+
+/// What a cart is priced with.
+#[derive(Debug, Default)]
+struct World {
+    goods: Goods,
+    rules: PriceRules,
+}
+
+impl World {
+    /// Reads it at once: goods and rules know nothing of each other. Nothing and no coupon cost nothing.
+    async fn load(shop: &Shop, customer: Option<UserId>, variants: Vec<VariantId>, codes: Vec<&str>) -> Result<Self> {
+        if variants.is_empty() && codes.is_empty() {
+            return Ok(Self::default());
+        }
+        let query = RulesQuery {
+            code_keys: codes.into_iter().map(code_key).collect(),
+            customer: customer.map(Customer::User),
+            tax_country: None,
+        };
+        let rules = async { Ok::<_, Error>(shop.store().price_rules(&query).await?) };
+        let (goods, rules) = futures_util::future::try_join(Goods::load(shop.store(), &variants), rules).await?;
+        Ok(Self { goods, rules })
+    }
+
+    fn view(&self, cart: &Cart, moment: &Moment) -> CartView {
+        CartView::new(cart, &self.goods, &self.rules, moment.now())
     }
 }
 

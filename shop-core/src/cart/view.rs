@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use super::goods::Goods;
 use super::model::Cart;
+use crate::catalog::PriceRules;
 use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, ProductId, VariantId};
 use crate::money::{Amount, Currency};
+use crate::pricing::{Adjustment, Basket, Coupon, Line, Outcome, Priced, Taxes, price};
 use crate::secret::Secret;
 
 /// A cart, priced.
@@ -20,12 +22,16 @@ pub struct CartView {
     pub currency: Currency,
     /// Its lines.
     pub items: Vec<CartItemView>,
+    /// Its coupons, in the order in which they came.
+    pub coupons: Vec<CouponView>,
     /// Sum of the lines.
     pub subtotal: Amount,
     /// What is taken off.
     pub discount_total: Amount,
     /// What it would cost now, shipping aside.
     pub total: Amount,
+    /// Why it is not the sum of the lines.
+    pub adjustments: Vec<Adjustment>,
     /// When it was changed last.
     pub updated_at: Timestamp,
     /// Counts the changes.
@@ -57,11 +63,21 @@ pub struct CartItemView {
     pub available: Option<i64>,
 }
 
+/// A coupon of a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CouponView {
+    /// The code, as it was given.
+    pub code: String,
+    /// What it takes off now; nothing when it is without effect, and then an adjustment says why.
+    pub discount: Amount,
+}
+
 impl CartView {
-    /// Prices a cart. Sums saturate: what is too large to be added up was refused when it was put in, so only a price
-    /// that rose absurdly since can be, and the order of it is refused.
+    /// Prices a cart; shipping and taxes depend on where it goes, and come with the order. Sums saturate: what is too
+    /// large to be added up was refused when it was put in, so only a price that rose absurdly since can be, and the
+    /// order of it is refused.
     #[must_use]
-    pub fn new(cart: &Cart, goods: &Goods) -> Self {
+    pub fn new(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Self {
         // Products are never deleted, so every line is found.
         let items: Vec<_> = cart
             .items
@@ -82,17 +98,38 @@ impl CartView {
                 })
             })
             .collect();
-        let subtotal = items.iter().fold(0_i64, |sum, item| sum.saturating_add(item.line_total.0));
+        let priced = priced(cart, goods, rules, now);
+        let coupon = |coupon: Coupon| CouponView {
+            discount: if let Outcome::Applied(amount) = coupon.outcome { amount } else { Amount::ZERO },
+            code: coupon.code,
+        };
         Self {
             id: cart.id,
             token: None,
             currency: cart.currency,
             items,
-            subtotal: Amount(subtotal),
-            discount_total: Amount::ZERO,
-            total: Amount(subtotal),
+            coupons: priced.coupons.into_iter().map(coupon).collect(),
+            subtotal: priced.subtotal,
+            discount_total: priced.discount_total,
+            total: priced.total,
+            adjustments: priced.explanation.adjustments,
             updated_at: cart.updated_at,
             version: cart.version,
         }
     }
+}
+
+/// What a cart comes to, shipping and taxes aside.
+pub(super) fn priced(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Priced {
+    let lines: Vec<Line<'_>> =
+        cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+    let basket = Basket {
+        currency: cart.currency,
+        lines: &lines,
+        coupons: &cart.coupons,
+        customer_id: cart.customer_id,
+        shipping: None,
+        now,
+    };
+    price(&basket, rules, &Taxes::default())
 }

@@ -1,12 +1,15 @@
-//! Products, variants and categories.
+//! Products, variants and categories; promotions and rates of tax.
 
 mod import;
 mod input;
 mod model;
 mod operations;
+mod promotions;
 mod repository;
+mod rules;
 mod search;
 mod service;
+mod tax;
 mod view;
 
 pub use import::{PRODUCT_COLUMNS, product_of_row, product_rows};
@@ -15,7 +18,14 @@ pub use model::{
     Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,
     SearchDocument, Variant,
 };
+pub use promotions::{
+    CountedPromotion, Counter, Offer, Promotion, PromotionFilter, PromotionInput, PromotionKind, PromotionSort,
+    UsesDelta, code_key,
+};
 pub use repository::{CatalogRepository, CatalogWrite};
+pub use rules::{Customer, Offered, PriceRules, RulesQuery};
 pub use search::FoundProduct;
 pub use service::Catalog;
+pub(crate) use tax::region_key;
+pub use tax::{STANDARD_TAX_CLASS, TaxRate, TaxRateInput};
 pub use view::ProductView;

@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 
 use super::model::{Category, CategorySort, CategoryTree, Product, ProductFilter, ProductSort};
+use super::promotions::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, UsesDelta};
+use super::rules::{PriceRules, RulesQuery};
+use super::tax::TaxRate;
 use crate::batch::Change;
-use crate::id::{CategoryId, ProductId, VariantId};
+use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -39,6 +42,20 @@ pub trait CatalogRepository: Send + Sync {
     async fn category_tree(&self) -> StoreResult<CategoryTree>;
     /// The categories of a list.
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>>;
+    /// The promotion with this id, with its uses.
+    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>>;
+    /// The promotions of a list, with their uses.
+    async fn list_promotions(
+        &self,
+        filter: &PromotionFilter,
+        page: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>>;
+    /// The rate of tax with this id.
+    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>>;
+    /// The rates of tax of a list.
+    async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>>;
+    /// All that a price depends on beside the goods, from one snapshot. It is read with every cart and every order.
+    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules>;
 }
 
 /// Writes of the catalog.
@@ -63,4 +80,11 @@ pub enum CatalogWrite {
         /// The version the decision saw.
         from: i64,
     },
+    /// A promotion. Deleting one leaves its counts. Unique: [`Unique::PromotionCode`](crate::batch::Unique::PromotionCode).
+    Promotion(Change<Promotion>),
+    /// A rate of tax. Unique: [`Unique::TaxRate`](crate::batch::Unique::TaxRate).
+    TaxRate(Change<TaxRate>),
+    /// One order more or less in a count. Guard: its rule ([`UsesDelta::apply`]), else
+    /// [`Conflict::Uses`](crate::batch::Conflict::Uses). The row comes to be with the first order.
+    Uses(UsesDelta),
 }

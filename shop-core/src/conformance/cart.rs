@@ -22,6 +22,7 @@ pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
         cart.items.pop();
         cart.items.extend(more.into_iter().rev().take(1).map(|item| CartItem { quantity: 10_000, ..item }));
         cart.items.reverse();
+        cart.coupons = vec!["B".to_owned(), "a".to_owned()];
         cart.created_at = long_ago();
         cart.updated_at = far_away();
     });

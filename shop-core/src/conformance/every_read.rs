@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use crate::accounts::{UserFilter, UserSort};
-use crate::catalog::{CategorySort, ProductFilter, ProductSort, ProductStatus};
+use crate::catalog::{
+    CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
+};
 use crate::clock::Timestamp;
 use crate::idempotency::AnswerKey;
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
@@ -92,6 +94,22 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.category_tree().await?;
     for page in requests::<CategorySort>() {
         store.list_categories(&page).await?;
+    }
+    store.promotion(id.into()).await?;
+    store.tax_rate(id.into()).await?;
+    for page in requests::<PromotionSort>() {
+        for filter in [
+            PromotionFilter::default(),
+            PromotionFilter { code_key: Some("a".into()), active: None },
+            PromotionFilter { code_key: None, active: yes },
+        ] {
+            store.list_promotions(&filter, &page).await?;
+        }
+        store.list_tax_rates(&page).await?;
+    }
+    for customer in [Customer::Email("a".into()), Customer::User(id.into())] {
+        let (code_keys, tax_country) = (vec!["a".into()], Some("US".into()));
+        store.price_rules(&RulesQuery { code_keys, customer: Some(customer), tax_country }).await?;
     }
     store.cart(id.into()).await?;
     store.open_cart_of(id.into()).await?;

@@ -14,6 +14,7 @@ use crate::orders::{
 };
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind};
 use crate::payments::{Payment, PaymentState, Refund, RefundState};
+use crate::pricing::{Adjustment, AdjustmentKind, Explanation, Ratio, UsedPromotion, UsedTaxRate};
 use crate::shipping::{Address, Method, Rate, SavedAddress, Shipment, ShipmentItem, ShipmentStatus, Zone};
 
 use super::lab::{CaseResult, Lab, accepted};
@@ -35,6 +36,35 @@ pub(super) fn long_ago() -> Timestamp {
 /// The end of the year 9999, to the microsecond.
 pub(super) fn far_away() -> Timestamp {
     Timestamp::from_timestamp_micros(253_402_300_799_999_999).unwrap_or_default()
+}
+
+/// Why an order costs what it costs, with something in every field.
+pub(super) fn explanation() -> Explanation {
+    let id = uuid::Uuid::from_u128(7);
+    let adjustment =
+        Adjustment { kind: AdjustmentKind::Promotion, label: wild(), amount: Amount(-1), code: Some(wild()) };
+    Explanation {
+        prices_include_tax: true,
+        adjustments: vec![
+            adjustment.clone(),
+            Adjustment { kind: AdjustmentKind::IncludedTax, code: None, ..adjustment },
+        ],
+        promotions: vec![UsedPromotion {
+            promotion_id: id.into(),
+            name: wild(),
+            code: None,
+            free_shipping: true,
+            amount: Amount::MAX,
+        }],
+        taxes: vec![UsedTaxRate {
+            tax_rate_id: Some(id.into()),
+            version: 3,
+            name: wild(),
+            rate: Ratio(82_500),
+            base: Amount::MAX,
+            amount: Amount(1),
+        }],
+    }
 }
 
 /// What most rows of other domains hang on, as it stands in the store.
@@ -167,6 +197,7 @@ impl Lab {
             items: items.map(|row| CartItem { id: self.id(), variant_id: row.id, quantity: 1 }).collect(),
             id: self.id(),
             customer_id: None,
+            coupons: vec![wild()],
             currency: Currency::USD,
             status: CartStatus::Open,
             created_at: self.now(),
@@ -206,6 +237,7 @@ impl Lab {
             discount_total: Amount(0),
             shipping_total: Amount(500),
             shipping_tax: Amount(0),
+            explanation: Explanation::default(),
             tax_total: Amount(0),
             total: Amount(5498),
             amount_paid: Amount(0),

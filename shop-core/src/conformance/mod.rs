@@ -60,6 +60,7 @@ mod orders;
 mod outbox;
 mod paging;
 mod payments;
+mod pricing;
 mod races;
 mod rows;
 mod search;
@@ -200,6 +201,15 @@ macro_rules! __conformance_cases {
                 a_changed_product_is_found_by_its_new_words,
                 what_is_found_is_paged,
             ]
+            pricing: [
+                promotions_live,
+                a_code_is_taken_once,
+                uses_are_counted_under_their_limit,
+                promotions_are_listed,
+                tax_rates_live,
+                a_class_has_one_rate_at_a_place,
+                the_rules_of_a_price_are_read_at_once,
+            ]
             cart: [
                 carts_live,
                 a_cart_can_be_emptied,
@@ -272,6 +282,8 @@ macro_rules! __conformance_cases {
             ]
             races: [
                 the_last_unit_is_sold_once,
+                a_limit_of_uses_is_reached_and_not_passed,
+                uses_that_come_and_go_add_up,
                 a_cart_becomes_one_order,
                 a_key_has_one_answer,
                 one_submission_happens_once,

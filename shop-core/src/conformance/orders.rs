@@ -8,7 +8,7 @@ use crate::orders::{
     ShippingMethodSnapshot,
 };
 
-use super::fixtures::{WILD, address, far_away, long_ago, wild, wild_address};
+use super::fixtures::{WILD, address, explanation, far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
 use super::rows::{insert, next, update};
@@ -24,6 +24,7 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.discount_total = Amount(1);
         order.shipping_total = Amount(2);
         order.shipping_tax = Amount(3);
+        order.explanation = explanation();
         order.tax_total = Amount(4);
         order.total = Amount(i64::MAX);
         order.amount_paid = Amount(5);

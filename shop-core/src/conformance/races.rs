@@ -6,8 +6,9 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 
 use crate::accounts::{AccountsWrite, User};
-use crate::batch::{Batch, Conflict, Entity, Unique, Write};
+use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use crate::cart::CartStatus;
+use crate::catalog::Counter;
 use crate::id::LocationId;
 use crate::idempotency::Answer;
 use crate::inventory::{InventoryWrite, Location, StockDelta, StockLevel};
@@ -18,6 +19,7 @@ use crate::store::CommitError;
 
 use super::fixtures::{World, tracked_level};
 use super::lab::{CaseResult, Failure, Lab, accepted, check, refused, same};
+use super::pricing::count;
 use super::rows::{insert, next, update};
 
 const RACERS: usize = 16;
@@ -53,6 +55,56 @@ pub(super) async fn the_last_unit_is_sold_once(mut lab: Lab) -> CaseResult {
     winners(outcomes, 5, Conflict::Stock(level.variant_id, Some(level.location_id)))?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![StockLevel { reserved: 5, ..level }])?;
     same(&lab.store.history(world.order.id).await?.len(), &5)
+}
+
+pub(super) async fn a_limit_of_uses_is_reached_and_not_passed(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let (promotion, other) = (lab.promotion(), lab.promotion());
+    accepted(lab.commit([insert(&promotion), insert(&other)]).await)?;
+    let (id, limit) = (promotion.id, 10);
+    let mut batches = Vec::new();
+    for number in 0..50 {
+        let entry = lab.history(&world.order);
+        let customer = format!("buyer{number}@example.com");
+        // As orders do it: under the promotion's version, with counts that all share and counts of their own. Others use
+        // another promotion at the same time.
+        let requires = [Require::Version(Entity::Promotion, id.0, 1)];
+        let writes = [
+            OrdersWrite::History(entry).into(),
+            count(Counter::Orders(customer.clone()), 1, Some(1)),
+            count(Counter::Promotion(other.id), 1, None),
+            count(Counter::Promotion(id), 1, Some(limit)),
+            count(Counter::Customer(id, customer), 1, Some(1)),
+        ];
+        batches.push(Batch { requires: requires.into(), ..lab.batch(writes) });
+    }
+    winners(lab.race_batches(batches).await, 10, Conflict::Uses(Some(id)))?;
+    for id in [id, other.id] {
+        same(&lab.store.promotion(id).await?.map(|counted| counted.uses), &Some(limit))?;
+    }
+    same(&lab.store.history(world.order.id).await?.len(), &10)
+}
+
+pub(super) async fn uses_that_come_and_go_add_up(mut lab: Lab) -> CaseResult {
+    let promotion = lab.promotion();
+    accepted(lab.commit([insert(&promotion)]).await)?;
+    let id = promotion.id;
+    let ids = |number: usize| Counter::Customer(id, format!("buyer{}@example.com", number % 3));
+    for number in 0..RACERS {
+        let taken = [count(Counter::Promotion(id), 1, None), count(ids(number), 1, None)];
+        accepted(lab.commit(taken).await)?;
+    }
+    // As many go as come, in opposite orders: never fewer than none, and nobody waits in a circle.
+    let mut batches = Vec::new();
+    for number in 0..RACERS {
+        batches.push(lab.batch([count(Counter::Promotion(id), 1, None), count(ids(number), 1, None)]));
+        batches.push(lab.batch([count(ids(number), -1, None), count(Counter::Promotion(id), -1, None)]));
+    }
+    for outcome in lab.race_batches(batches).await {
+        accepted(outcome)?;
+    }
+    let uses = i64::try_from(RACERS).unwrap_or_default();
+    same(&lab.store.promotion(id).await?.map(|counted| counted.uses), &Some(uses))
 }
 
 pub(super) async fn a_cart_becomes_one_order(mut lab: Lab) -> CaseResult {

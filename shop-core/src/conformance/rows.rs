@@ -3,7 +3,7 @@
 use crate::accounts::{AccountsWrite, Session, User};
 use crate::batch::{Change, Versioned, Write};
 use crate::cart::{Cart, CartWrite};
-use crate::catalog::{CatalogWrite, Category, Product};
+use crate::catalog::{CatalogWrite, Category, Product, Promotion, TaxRate};
 use crate::inventory::{InventoryWrite, Location, Reservation};
 use crate::orders::{Order, OrdersWrite};
 use crate::outbox::{Delivery, OutboxWrite};
@@ -34,6 +34,8 @@ rows! {
     Session => AccountsWrite,
     Product => CatalogWrite,
     Category => CatalogWrite,
+    Promotion => CatalogWrite,
+    TaxRate => CatalogWrite,
     Cart => CartWrite,
     Order => OrdersWrite,
     Payment => PaymentsWrite,

@@ -11,10 +11,10 @@ use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::batch::{Change, Conflict, Entity};
 use crate::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, FoundProduct, Product, ProductFilter,
-    ProductSort,
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules,
+    Product, ProductFilter, ProductSort, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
 };
-use crate::id::{CategoryId, ProductId, VariantId};
+use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::inventory::StockLevel;
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -59,6 +59,9 @@ impl<T: WriteRows> State<'_, T> {
                 }
                 Ok(self.tree_version.put((), from.saturating_add(1))?)
             }
+            CatalogWrite::Promotion(promotion) => self.write_promotion(promotion),
+            CatalogWrite::TaxRate(rate) => self.write_tax_rate(rate),
+            CatalogWrite::Uses(delta) => self.count_uses(delta),
         }
     }
 
@@ -89,7 +92,7 @@ impl<T: WriteRows> State<'_, T> {
 
 impl<T: ReadRows> State<'_, T> {
     /// A category and all below it.
-    fn branch(&self, root: CategoryId) -> StoreResult<BTreeSet<CategoryId>> {
+    pub(super) fn branch(&self, root: CategoryId) -> StoreResult<BTreeSet<CategoryId>> {
         let categories = self.categories.values()?;
         let mut branch = BTreeSet::from([root]);
         let mut found = vec![root];
@@ -176,5 +179,37 @@ impl<E: Engine> CatalogRepository for TableStore<E> {
 
     async fn list_categories(&self, request: &PageRequest<CategorySort>) -> StoreResult<Page<Category>> {
         self.read(|state| Ok(page(state.categories.values()?, request)))
+    }
+
+    async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>> {
+        self.read(|state| state.promotions.get(&id.0)?.map(|promotion| state.counted(promotion)).transpose())
+    }
+
+    async fn list_promotions(
+        &self,
+        filter: &PromotionFilter,
+        request: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>> {
+        let wanted = |promotion: &Promotion| {
+            (filter.code_key.is_none() || promotion.code_key == filter.code_key)
+                && filter.active.is_none_or(|active| promotion.active == active)
+        };
+        self.read(|state| {
+            let promotions = state.promotions.select(wanted)?.into_iter();
+            let counted: Vec<_> = promotions.map(|promotion| state.counted(promotion)).collect::<StoreResult<_>>()?;
+            Ok(page(counted, request))
+        })
+    }
+
+    async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>> {
+        self.read(|state| state.tax_rates.get(&id.0))
+    }
+
+    async fn list_tax_rates(&self, request: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
+        self.read(|state| Ok(page(state.tax_rates.values()?, request)))
+    }
+
+    async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+        self.read(|state| state.price_rules(query))
     }
 }

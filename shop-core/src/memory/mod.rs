@@ -30,6 +30,7 @@ mod orders;
 mod outbox;
 pub(crate) mod paging;
 mod payments;
+mod pricing;
 mod shipping;
 mod state;
 mod table;

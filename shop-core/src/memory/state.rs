@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::accounts::{Otp, Session, User};
 use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
 use crate::cart::Cart;
-use crate::catalog::{Category, Product};
+use crate::catalog::{Category, Counter, Product, Promotion, TaxRate};
 use crate::clock::Timestamp;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
 use crate::idempotency::{Answer, AnswerKey};
@@ -55,6 +55,9 @@ state! {
     categories: Uuid => Category,
     tree_version: () => i64,
     products: Uuid => Product,
+    promotions: Uuid => Promotion,
+    tax_rates: Uuid => TaxRate,
+    uses: Counter => i64,
     carts: Uuid => Cart,
     orders: Uuid => Order,
     history: Uuid => HistoryEntry,
@@ -139,6 +142,8 @@ impl<T: ReadRows> State<'_, T> {
             Entity::Category => of(&self.categories, id),
             Entity::CategoryTree => self.tree_version().map(Some),
             Entity::Product => of(&self.products, id),
+            Entity::Promotion => of(&self.promotions, id),
+            Entity::TaxRate => of(&self.tax_rates, id),
             Entity::Cart => of(&self.carts, id),
             Entity::Order => of(&self.orders, id),
             Entity::Payment => of(&self.payments, id),
@@ -178,6 +183,9 @@ pub(super) enum UniqueKey {
     ProductSlug(String),
     Variant(VariantId),
     VariantSku(String),
+    PromotionCode(String),
+    /// Class, country, folded region.
+    TaxRate(String, String, String),
     OpenCart(UserId),
     OrderNumber(String),
     OrderOfCart(CartId),
@@ -197,6 +205,8 @@ impl UniqueKey {
             Self::CategorySlug(_) => Unique::CategorySlug,
             Self::ProductSlug(_) => Unique::ProductSlug,
             Self::VariantSku(_) => Unique::VariantSku,
+            Self::PromotionCode(_) => Unique::PromotionCode,
+            Self::TaxRate(..) => Unique::TaxRate,
             Self::OpenCart(_) => Unique::OpenCart,
             Self::OrderNumber(_) => Unique::OrderNumber,
             Self::OrderOfCart(_) => Unique::OrderOfCart,

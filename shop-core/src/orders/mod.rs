@@ -10,6 +10,8 @@ pub(crate) mod fixtures;
 mod input;
 mod model;
 pub mod operations;
+#[cfg(test)]
+mod pricing_tests;
 mod repository;
 mod service;
 #[cfg(test)]

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
+use crate::error::Result;
 use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, UserId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::pricing::Explanation;
 use crate::shipping::Address;
 use crate::word::words;
 
@@ -87,10 +89,12 @@ pub struct Order {
     pub shipping_total: Amount,
     /// Tax contained in or added to the shipping.
     pub shipping_tax: Amount,
-    /// Sum of all taxes.
+    /// Sum of all taxes: contained in the other amounts where prices include tax, else added to them.
     pub tax_total: Amount,
     /// What is to be paid.
     pub total: Amount,
+    /// Why: the promotions and the rates of tax as they were then. Never changes.
+    pub explanation: Explanation,
     /// Captured so far, over all payments.
     pub amount_paid: Amount,
     /// Given back so far, over all payments.
@@ -117,6 +121,29 @@ pub struct Order {
     pub hold_until: Option<Timestamp>,
     /// Counts the changes: every batch that touches the order, its payments or its parcels counts it up.
     pub version: i64,
+}
+
+impl Order {
+    /// What a line of it comes to, its discount and its tax considered.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn charged(&self, item: &OrderItem) -> Result<Amount> {
+        let net = item.line_total.minus(item.discount)?;
+        if self.explanation.prices_include_tax { Ok(net) } else { net.plus(item.tax) }
+    }
+
+    /// What its shipping comes to, its tax considered.
+    ///
+    /// # Errors
+    /// A fault when it leaves the range of an `i64`.
+    pub fn shipping_charged(&self) -> Result<Amount> {
+        if self.explanation.prices_include_tax {
+            Ok(self.shipping_total)
+        } else {
+            self.shipping_total.plus(self.shipping_tax)
+        }
+    }
 }
 
 impl Versioned for Order {
@@ -148,9 +175,10 @@ pub struct OrderItem {
     pub unit_price: Amount,
     /// How many.
     pub quantity: i64,
-    /// This line's share of the discounts.
+    /// This line's share of the discounts, at most `line_total`.
     pub discount: Amount,
-    /// This line's tax.
+    /// This line's tax: contained in `line_total` less `discount`, or added to it
+    /// ([`Explanation::prices_include_tax`]).
     pub tax: Amount,
     /// `unit_price` times `quantity`, before discount and tax.
     pub line_total: Amount,

@@ -9,12 +9,15 @@ use super::state::OrderState;
 use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
 use crate::cart::{Cart, Goods, operations as carts};
+use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
 use crate::execute::Decision;
 use crate::id::{MethodId, OrderId};
 use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::money::Amount;
 use crate::page::{Page, PageRequest};
+use crate::pricing::{Basket, Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
 use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
@@ -36,7 +39,7 @@ impl<'a> Orders<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] naming every wrong field;
-    /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
+    /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::CouponNotApplicable`], [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
     pub async fn place(
         &self,
         actor: &Actor,
@@ -52,10 +55,10 @@ impl<'a> Orders<'a> {
                     let placement = self.prepare(actor, wishes, &mut moment).await?;
                     let cart = (placement.cart.id, placement.cart.version);
                     let refusal = match operations::place(placement, &mut moment) {
-                        Err(refusal @ Error::OutOfStock { .. }) => refusal,
+                        Err(refusal @ (Error::OutOfStock { .. } | Error::CouponNotApplicable { .. })) => refusal,
                         decided => return decided,
                     };
-                    // The stock was read after the cart: it may be this very cart's order that took it.
+                    // Stock and uses were read after the cart: it may be this very cart's order that took them.
                     let now = self.shop.carts().stored(actor).await?;
                     if now.is_some_and(|now| (now.id, now.version) == cart) {
                         return Err(refusal);
@@ -197,8 +200,17 @@ impl<'a> Orders<'a> {
         };
         let mut invalid = wishes.invalid.clone();
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let goods = Goods::load(store, &variants).await?;
         let address = self.shipping_address(actor, wishes, &mut invalid).await?;
+        let query = RulesQuery {
+            code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
+            customer: match (&wishes.email, actor.signed_in()) {
+                (_, Some(person)) => Some(Customer::User(person.user_id)),
+                (email, None) => email.as_ref().map(|email| Customer::Email(email.key.clone())),
+            },
+            tax_country: address.as_ref().map(|address| address.country.clone()),
+        };
+        let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
+        let (goods, rules) = futures_util::future::try_join(Goods::load(store, &variants), rules).await?;
         let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
         let email = match (&wishes.email, actor.signed_in()) {
             (Some(email), None) => Some(email.clone()),
@@ -212,6 +224,7 @@ impl<'a> Orders<'a> {
         let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
         match (address, quote, email, gateway) {
             (Some(address), Some(quote), Some(email), Some(gateway)) if invalid.is_empty() => Ok(Placement {
+                taxes: self.taxes(&cart, &goods, &rules, &quote, &address, moment).await?,
                 billing_address: wishes.billing_address.clone().unwrap_or_else(|| address.clone()),
                 shipping_address: address,
                 hold_until: moment.now() + self.shop.settings().reservation_ttl,
@@ -221,11 +234,51 @@ impl<'a> Orders<'a> {
                 note: wishes.note.clone(),
                 cart,
                 goods,
+                rules,
                 quote,
                 email,
             }),
             _ => Err(Error::Invalid(invalid)),
         }
+    }
+
+    /// How the cart is taxed at its address: by the shop's own rates, or as somebody else says, who is asked now, before
+    /// anything is decided.
+    async fn taxes(
+        &self,
+        cart: &Cart,
+        goods: &Goods,
+        rules: &PriceRules,
+        quote: &Quote,
+        address: &Address,
+        moment: &Moment,
+    ) -> Result<Taxes> {
+        let settings = self.shop.settings();
+        let lines: Vec<Line<'_>> =
+            cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+        let quote = match self.shop.tax_provider() {
+            None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
+            Some(provider) => {
+                let basket = Basket {
+                    currency: cart.currency,
+                    lines: &lines,
+                    coupons: &cart.coupons,
+                    customer_id: cart.customer_id,
+                    shipping: Some((&quote.method.name, quote.price)),
+                    now: moment.now(),
+                };
+                let (amounts, shipping) = taxable(&basket, rules);
+                let request = TaxRequest {
+                    address,
+                    currency: cart.currency,
+                    prices_include_tax: settings.prices_include_tax,
+                    lines: &lines.iter().zip(amounts).map(|(line, amount)| taxed(line, amount)).collect::<Vec<_>>(),
+                    shipping,
+                };
+                provider.quote(&request).await?
+            }
+        };
+        Ok(Taxes { quote, included: settings.prices_include_tax, rounding: settings.tax_rounding })
     }
 
     async fn shipping_address(&self, actor: &Actor, wishes: &Wishes, invalid: &mut Invalid) -> Result<Option<Address>> {
@@ -266,4 +319,10 @@ impl<'a> Orders<'a> {
         }
         Ok(quote)
     }
+}
+
+/// A line as somebody outside is told of it.
+fn taxed<'a>(line: &Line<'a>, amount: Amount) -> TaxedLine<'a> {
+    let Line { variant_id, product_id, tax_class, quantity, .. } = *line;
+    TaxedLine { variant_id, product_id, tax_class, quantity, amount }
 }

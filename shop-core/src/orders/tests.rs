@@ -64,6 +64,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         discount_total: Amount::ZERO,
         shipping_total: Amount(shipping),
         shipping_tax: Amount::ZERO,
+        explanation: crate::pricing::Explanation::default(),
         tax_total: Amount::ZERO,
         total: subtotal.plus(Amount(shipping)).unwrap(),
         amount_paid: Amount::ZERO,

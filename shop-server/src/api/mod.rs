@@ -14,6 +14,7 @@ mod inventory;
 mod orders;
 mod paging;
 mod payments;
+mod pricing;
 mod shipping;
 
 /// What every domain's endpoints are made from.
@@ -33,6 +34,7 @@ pub type Api = (
     accounts::People,
     catalog::Products,
     catalog::Categories,
+    pricing::Pricing,
     inventory::Locations,
     inventory::Stock,
     inventory::Ledger,
@@ -52,6 +54,7 @@ pub fn all(context: &Context) -> Api {
         accounts::People(context()),
         catalog::Products(context()),
         catalog::Categories(context()),
+        pricing::Pricing(context()),
         inventory::Locations(context()),
         inventory::Stock(context()),
         inventory::Ledger(context()),

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use shop_core::money::Currency;
+use shop_core::pricing::TaxRounding;
 
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
@@ -45,6 +46,10 @@ pub struct Config {
     pub refresh_token_lifetime: Duration,
     /// How long an unpaid order holds its stock.
     pub reservation_ttl: Duration,
+    /// Prices include the taxes.
+    pub prices_include_tax: bool,
+    /// Of what taxes are rounded.
+    pub tax_rounding: TaxRounding,
     /// Limits on sign-in, OTP and reset routes.
     pub rate_limit: bool,
     /// Sign-in also sets HttpOnly cookies.
@@ -117,6 +122,8 @@ impl Config {
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, MAX_SECONDS)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, MAX_SECONDS)?,
             reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
+            prices_include_tax: variables.boolean("PRICES_INCLUDE_TAX", false)?,
+            tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
         })
@@ -182,6 +189,14 @@ fn frontend_url(variables: &Variables<'_>) -> Result<String> {
             Ok(url.to_owned())
         }
         _ => Err(ConfigError::new("FRONTEND_URL", "must be an address such as https://shop.example")),
+    }
+}
+
+fn tax_rounding(variables: &Variables<'_>) -> Result<TaxRounding> {
+    match variables.text("TAX_ROUNDING").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("line") => Ok(TaxRounding::Line),
+        Some("order") => Ok(TaxRounding::Order),
+        Some(_) => Err(ConfigError::new("TAX_ROUNDING", "must be line or order")),
     }
 }
 

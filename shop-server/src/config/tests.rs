@@ -24,6 +24,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(config.cors_allowed_origins, ["http://localhost:3000"]);
     assert_eq!(config.frontend_url, "http://localhost:3000");
     assert_eq!(config.currency, Currency::USD);
+    assert_eq!((config.prices_include_tax, config.tax_rounding), (false, TaxRounding::Line));
     let seconds = [config.access_token_lifetime, config.refresh_token_lifetime, config.reservation_ttl];
     assert_eq!(seconds.map(|time| time.as_secs()), [300, 86_400, 1800]);
 }
@@ -32,6 +33,14 @@ fn nothing_set_gives_the_documented_defaults() {
 fn empty_counts_as_unset() {
     let config = config(&[("SECRET_KEY", ""), ("DEBUG", " "), ("DB_NAME", ""), ("RATE_LIMIT", ""), ("CURRENCY", "")]);
     assert!(config.secret_key.is_none() && !config.debug && config.rate_limit);
+}
+
+#[test]
+fn taxes_are_contained_and_rounded_as_it_is_said() {
+    let config = config(&[("PRICES_INCLUDE_TAX", "True"), ("TAX_ROUNDING", "Order")]);
+    assert_eq!((config.prices_include_tax, config.tax_rounding), (true, TaxRounding::Order));
+    assert!(refused(&[("TAX_ROUNDING", "cart")]).starts_with("TAX_ROUNDING: "));
+    assert!(refused(&[("PRICES_INCLUDE_TAX", "gross")]).starts_with("PRICES_INCLUDE_TAX: "));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 use shop_core::Error;
+use shop_core::catalog::{PromotionInput, TaxRateInput};
 use shop_core::money::{Amount, Currency};
 
 /// The whole sample shop.
@@ -14,6 +15,8 @@ pub(super) struct Sample {
     pub(super) categories: Vec<Branch>,
     pub(super) products: Vec<Item>,
     pub(super) zones: Vec<SampleZone>,
+    pub(super) promotions: Vec<PromotionInput>,
+    pub(super) tax_rates: Vec<TaxRateInput>,
 }
 
 /// A category and what stands below it.

@@ -41,6 +41,7 @@ pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
         product(shop, item, categories.get(item.category.as_str()).copied(), store).await?;
     }
     shipping(shop, &sample).await?;
+    prices(shop, sample).await?;
     // Last, so that who can sign in finds the shop complete.
     let password = password(random);
     let input = SuperuserInput { email: STAFF.into(), password: password.clone().into() };
@@ -155,6 +156,18 @@ async fn shipping(shop: &Shop, sample: &Sample) -> Result<()> {
             let input = MethodInput { zone_id: zone_id.into(), ..self::method(shop, method) };
             shop.shipping().create_method(system, input).await?;
         }
+    }
+    Ok(())
+}
+
+/// A coupon, and some rates of tax.
+async fn prices(shop: &Shop, sample: Sample) -> Result<()> {
+    let system = &Actor::system();
+    for promotion in sample.promotions {
+        shop.catalog().create_promotion(system, promotion).await?;
+    }
+    for rate in sample.tax_rates {
+        shop.catalog().create_tax_rate(system, rate).await?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ use serde_json::Value;
 use shop_core::field::Field;
 
 pub use body::JsonBody;
-pub use money::Money;
+pub use money::{Money, SignedMoney};
 
 macro_rules! wrappers {
     ($($(#[$doc:meta])* $name:ident, required: $required:literal, nullable: $nullable:literal;)+) => {$(

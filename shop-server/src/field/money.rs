@@ -86,3 +86,56 @@ impl ToJSON for Money {
         Some(Value::String(self.0.clone()))
     }
 }
+
+/// An amount in an answer that may be negative: `"-19.99"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct SignedMoney(String);
+
+impl SignedMoney {
+    /// An amount for an answer.
+    pub fn new(amount: Amount, currency: Currency) -> Self {
+        Self(currency.format_amount(amount))
+    }
+}
+
+impl Type for SignedMoney {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "string_signed_decimal".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
+            example: Some("-19.99".into()),
+            pattern: Some(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$".to_owned()),
+            ..MetaSchema::new_with_format("string", FORMAT)
+        }))
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromJSON for SignedMoney {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        match value {
+            Some(Value::String(text)) => Ok(Self(text)),
+            _ => Err(ParseError::custom(REASON)),
+        }
+    }
+}
+
+impl ToJSON for SignedMoney {
+    fn to_json(&self) -> Option<Value> {
+        Some(Value::String(self.0.clone()))
+    }
+}

@@ -27,6 +27,10 @@ mod orders_races;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
+mod pricing;
+#[cfg(test)]
+mod pricing_orders;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod slow_senders;

@@ -44,6 +44,18 @@ const TABLE: &[Row] = &[
     ("PUT", "/catalog/categories/{id}/", 401, 403, 400),
     ("PATCH", "/catalog/categories/{id}/", 401, 403, 200),
     ("DELETE", "/catalog/categories/{id}/", 401, 403, 204),
+    ("GET", "/catalog/promotions/", 401, 403, 200),
+    ("POST", "/catalog/promotions/", 401, 403, 400),
+    ("GET", "/catalog/promotions/{id}/", 401, 403, 200),
+    ("PUT", "/catalog/promotions/{id}/", 401, 403, 400),
+    ("PATCH", "/catalog/promotions/{id}/", 401, 403, 200),
+    ("DELETE", "/catalog/promotions/{id}/", 401, 403, 204),
+    ("GET", "/catalog/tax-rates/", 401, 403, 200),
+    ("POST", "/catalog/tax-rates/", 401, 403, 400),
+    ("GET", "/catalog/tax-rates/{id}/", 401, 403, 200),
+    ("PUT", "/catalog/tax-rates/{id}/", 401, 403, 400),
+    ("PATCH", "/catalog/tax-rates/{id}/", 401, 403, 200),
+    ("DELETE", "/catalog/tax-rates/{id}/", 401, 403, 204),
     // inventory
     ("GET", "/inventory/locations/", 401, 403, 200),
     ("POST", "/inventory/locations/", 401, 403, 400),
@@ -65,6 +77,8 @@ const TABLE: &[Row] = &[
     ("POST", "/cart/items/", 400, 400, 400),
     ("PATCH", "/cart/items/{id}/", 404, 404, 404),
     ("DELETE", "/cart/items/{id}/", 404, 404, 404),
+    ("POST", "/cart/coupons/", 404, 400, 400),
+    ("DELETE", "/cart/coupons/{code}/", 404, 404, 404),
     ("GET", "/cart/shipping-options/", 404, 400, 400),
     // orders
     ("POST", "/orders/", 404, 400, 400),
@@ -118,6 +132,10 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let zone = shop.get("/shipping/zones/", Some(staff)).await.json()["results"][0].clone();
     let location = shop.get("/inventory/locations/", Some(staff)).await.json()["results"][0].clone();
     let category = shop.post("/catalog/categories/", Some(staff), &json!({"name": "Clothes"})).await.json();
+    let promotion = json!({"name": "Two and one", "kind": "buy_x_get_y", "buy_quantity": 2, "get_quantity": 1});
+    let promotion = shop.post("/catalog/promotions/", Some(staff), &promotion).await.json();
+    let rate = json!({"name": "VAT", "country": "GB", "rate": "0.2"});
+    let rate = shop.post("/catalog/tax-rates/", Some(staff), &rate).await.json();
     let mut address = order(&method)["shipping_address"].clone();
     address["is_default"] = true.into();
     let address = shop.post("/shipping/addresses/", Some(ada), &address).await.json();
@@ -132,6 +150,9 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/accounts/users/", id(&me)),
         ("/catalog/products/", goods.product_id),
         ("/catalog/categories/", id(&category)),
+        ("/catalog/promotions/", id(&promotion)),
+        ("/catalog/tax-rates/", id(&rate)),
+        ("/cart/coupons/", "WELCOME10".to_owned()),
         ("/inventory/locations/", id(&location)),
         ("/inventory/stock/", goods.variant_id),
         ("/cart/items/", id(&cart["items"][0])),
@@ -227,6 +248,8 @@ async fn null_clears_what_the_document_calls_nullable_and_is_refused_elsewhere()
                 ("/catalog/products/{id}/", "stock") => 200,
                 // Null is what answers show of several variants; this product has one.
                 ("/catalog/products/{id}/", "sku") => 400,
+                // Where nothing is said of them, they stay; what a bundle is made of cannot be nothing.
+                ("/catalog/promotions/{id}/", "buy_quantity" | "get_quantity") => 400,
                 _ if schema["nullable"] == true => 200,
                 _ => 400,
             };

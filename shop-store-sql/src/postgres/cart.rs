@@ -17,7 +17,7 @@ use super::rows::{Columns, Record, Values, ids, records, select};
 impl Record for Cart {
     const TABLE: &'static str = "carts";
     const COLUMNS: &'static str = "carts.id, carts.customer_id, carts.currency, carts.status, carts.items,
-        carts.created_at, carts.updated_at, carts.version";
+        carts.coupons, carts.created_at, carts.updated_at, carts.version";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -26,6 +26,7 @@ impl Record for Cart {
             currency: columns.currency()?,
             status: columns.word()?,
             items: columns.json()?,
+            coupons: columns.json()?,
             created_at: columns.at()?,
             updated_at: columns.at()?,
             version: columns.take()?,

@@ -4,7 +4,7 @@
 //! - `read`, `rows`, `paging`, `coalesce`: what all reads share: statements, values in columns, pages, and flights of many
 //!   keys.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
-//!   the core, under the core's names.
+//!   the core, under the core's names; `pricing`: those of the catalog that make prices.
 //! - `commit`: the writes.
 //! - `limits`: what servers count together.
 //! - `transfer`: the rows as they stand, for moving a shop here or away.
@@ -26,6 +26,7 @@ mod payments;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod pricing;
 mod read;
 mod rows;
 mod shipping;

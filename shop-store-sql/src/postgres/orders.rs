@@ -25,7 +25,7 @@ impl Record for Order {
     const TABLE: &'static str = "orders";
     const COLUMNS: &'static str = "orders.id, orders.number, orders.cart_id, orders.customer_id, orders.email,
         orders.email_key, orders.currency, orders.subtotal, orders.discount_total, orders.shipping_total,
-        orders.shipping_tax, orders.tax_total, orders.total, orders.amount_paid, orders.amount_refunded,
+        orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.amount_paid, orders.amount_refunded,
         orders.shipping_address, orders.billing_address, orders.shipping_method, orders.status, orders.payment_status,
         orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.version,
         (SELECT json_agg(item ORDER BY item.position) FROM (
@@ -49,6 +49,7 @@ impl Record for Order {
             shipping_tax: columns.amount()?,
             tax_total: columns.amount()?,
             total: columns.amount()?,
+            explanation: columns.json()?,
             amount_paid: columns.amount()?,
             amount_refunded: columns.amount()?,
             shipping_address: columns.json()?,

@@ -23,7 +23,8 @@ pub(crate) fn note(sql: &str) {
 }
 
 /// Tables with a bounded number of rows.
-const SMALL: &[&str] = &["category_tree", "categories", "zones", "methods", "locations", "shop_migrations"];
+const SMALL: &[&str] =
+    &["category_tree", "categories", "zones", "methods", "tax_rates", "locations", "shop_migrations"];
 
 /// Indexes of a few rows among many: reading one whole is right.
 const PARTIAL: &[&str] = &["users_staff", "reservations_live"];
@@ -41,6 +42,7 @@ const LOOSE: &[&str] = &[
     ".gateway = $",
     ".location_id = $",
     "stock_levels.tracked\n",
+    "promotions.active = $",
 ];
 
 /// Some thousand rows in each table that grows, as a shop would have them after a while.
@@ -60,6 +62,13 @@ const ROWS: &str = "
         (ARRAY['active', 'draft', 'archived'])[1 + n % 3], (SELECT id FROM categories WHERE position = 1 + n % 50), 'USD',
         '[]', '[]', '{}', now() - make_interval(secs => n), now(), 1, 'p' || n, n,
         ('w' || n || ':1A v' || n % 500 || ':3C')::tsvector FROM generate_series(1, 5000) AS n;
+    INSERT INTO promotions SELECT gen_random_uuid(), 'p', CASE WHEN n % 500 <> 0 THEN 'c' || n END,
+        CASE WHEN n % 500 <> 0 THEN 'c' || n END, 'USD', '{}', NULL, '[]', '[]', '[]', false, NULL, NULL, NULL, NULL, true, 0,
+        n % 100 <> 1, now() - make_interval(secs => n), now(), 1 FROM generate_series(1, 5000) AS n;
+    INSERT INTO promotion_uses SELECT id, '', 1 FROM promotions;
+    INSERT INTO promotion_uses SELECT '00000000-0000-0000-0000-000000000000', email_key, 1 FROM users;
+    INSERT INTO tax_rates SELECT gen_random_uuid(), 't', 'standard', 'US', 'r' || n, 'r' || n, 1, false, now(), now(), 1
+        FROM generate_series(1, 50) AS n;
     INSERT INTO variants SELECT gen_random_uuid(), id, 1, slug || 's', 1, NULL, '{}', 1, NULL, '', false FROM products;
     INSERT INTO stock_levels SELECT variants.id, product_id, sku, locations.id, 10, 0, 1, true, false FROM variants, locations;
     INSERT INTO orders SELECT gen_random_uuid(), 'o' || n, id, customer_id, 'e', 'e' || customer_id, 'USD', 1, 0, 0, 0, 0,

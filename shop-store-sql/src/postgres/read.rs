@@ -14,7 +14,7 @@ use super::coalesce;
 use super::error::store_error;
 use super::pool::{Lease, Pool};
 use super::rows::{Columns, Record, Values, is_storable, records, select};
-use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// How many statements of one kind are under way at a time: the second one keeps a caller from waiting for most of a
 /// flight that has just begun; with more, the flights would be emptier and cost more together.
@@ -32,6 +32,7 @@ pub(crate) struct Loaders {
     pub(crate) orders: Loader<OrderId, Arc<orders::Order>>,
     pub(crate) payments: Loader<OrderId, Vec<payments::Payment>>,
     pub(crate) shipments: Loader<OrderId, Vec<shipping::Shipment>>,
+    pub(crate) price_rules: Loader<pricing::RulesQuery, Arc<pricing::PriceRules>>,
     pub(crate) tariff: Loader<(), Arc<shipping::Tariff>>,
     pub(crate) stock: Loader<VariantId, Vec<inventory::Placed>>,
     pub(crate) answers: Loader<outbox::AnswerKey, outbox::Answer>,
@@ -48,6 +49,7 @@ impl Loaders {
             orders: orders::orders_by_id(pool),
             payments: payments::payments_by_order(pool),
             shipments: shipping::shipments_by_order(pool),
+            price_rules: pricing::price_rules(pool),
             tariff: shipping::tariff(pool),
             stock: inventory::stock_by_variant(pool),
             answers: outbox::answers(pool),

@@ -18,6 +18,7 @@ pub fn open(customer_id: Option<UserId>, currency: Currency, moment: &mut Moment
         currency,
         status: CartStatus::Open,
         items: Vec::new(),
+        coupons: Vec::new(),
         created_at: moment.now(),
         updated_at: moment.now(),
         version: 0,
@@ -93,10 +94,11 @@ pub fn remove(mut cart: Cart, item: CartItemId) -> Result<Cart> {
     if cart.items.len() == before { Err(Error::NotFound) } else { Ok(cart) }
 }
 
-/// Takes every line out.
+/// Takes every line and every coupon out.
 #[must_use]
 pub fn empty(mut cart: Cart) -> Cart {
     cart.items.clear();
+    cart.coupons.clear();
     cart
 }
 
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
     use crate::cart::CartView;
     use crate::cart::operations::fixtures::{cart, goods, moment};
-    use crate::catalog::ProductStatus;
+    use crate::catalog::{PriceRules, ProductStatus};
 
     fn quantities(cart: &Cart) -> Vec<i64> {
         cart.items.iter().map(|item| item.quantity).collect()
@@ -186,7 +188,10 @@ mod tests {
             assert_eq!(add(cart(), &goods, id, "sku", 1, &mut moment).unwrap_err().code(), "invalid");
             let set = set_quantity(filled.clone(), &goods, item, 1).unwrap_err();
             assert!(matches!(set, Error::OutOfStock { available: 0, .. }));
-            assert_eq!(CartView::new(&filled, &goods).items[0].available, Some(0));
+            assert_eq!(
+                CartView::new(&filled, &goods, &PriceRules::default(), moment.now()).items[0].available,
+                Some(0)
+            );
             assert!(set_quantity(filled.clone(), &goods, item, 0).unwrap().items.is_empty());
         }
     }
@@ -244,7 +249,7 @@ mod tests {
             for (index, (_, quantity)) in lines.iter().enumerate() {
                 cart = add(cart, &goods, variant(&goods, index), "sku", *quantity, &mut moment).unwrap();
             }
-            let view = CartView::new(&cart, &goods);
+            let view = CartView::new(&cart, &goods, &PriceRules::default(), moment.now());
             let expected: i64 = lines.iter().map(|(price, quantity)| price * quantity).sum();
             prop_assert_eq!(view.subtotal, Amount(expected));
             prop_assert_eq!(view.total, Amount(expected));

@@ -1,10 +1,11 @@
 //! What becomes of a guest's cart at sign-in.
 
-use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_ITEMS};
+use super::coupons::has_coupon;
+use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_COUPONS, MAX_CART_ITEMS};
 use crate::clock::Moment;
 use crate::validate::MAX_QUANTITY;
 
-/// Puts the lines of a guest's cart into a customer's own, and closes the guest's.
+/// Puts the lines and the coupons of a guest's cart into a customer's own, and closes the guest's.
 ///
 /// Quantities of the same variant add up. What comes from the guest's cart never takes a line above what can be sold
 /// or above what a line may hold, and never below what the customer had; what is not on sale stays behind.
@@ -20,6 +21,11 @@ pub fn merge(mut own: Cart, mut guest: Cart, goods: &Goods, moment: &mut Moment)
                 quantity: item.quantity.min(most),
             }),
             None => {}
+        }
+    }
+    for code in &guest.coupons {
+        if own.coupons.len() < MAX_CART_COUPONS && !has_coupon(&own, code) {
+            own.coupons.push(code.clone());
         }
     }
     guest.status = CartStatus::Merged;
@@ -60,6 +66,20 @@ mod tests {
         assert_eq!(merged(&goods, &[], &[(0, 9), (1, 1)]), [(0, 5)], "what is sold out stays behind");
         assert_eq!(merged(&goods, &[(1, 3)], &[(1, 1)]), [(1, 3)]);
         assert_eq!(merged(&goods, &[(2, 9_000)], &[(2, 9_000)]), [(2, 10_000)]);
+    }
+
+    #[test]
+    fn coupons_come_along_once_each() {
+        let goods = goods(&[(100, 5)]);
+        let with = |codes: &[&str]| Cart {
+            coupons: codes.iter().map(|&code| code.to_owned()).collect(),
+            ..filled(&goods, &[(0, 1)])
+        };
+        let (own, _) = merge(with(&["Spring", "VIP"]), with(&["welcome10", "SPRING"]), &goods, &mut moment());
+        assert_eq!(own.coupons, ["Spring", "VIP", "welcome10"]);
+        let many: Vec<_> = (0..MAX_CART_COUPONS).map(|number| format!("C{number}")).collect();
+        let full = Cart { coupons: many.clone(), ..with(&[]) };
+        assert_eq!(merge(full, with(&["more"]), &goods, &mut moment()).0.coupons, many);
     }
 
     #[test]

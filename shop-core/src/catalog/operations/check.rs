@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Mode;
 use super::attributes::attributes;
 use super::variants::check_combinations;
-use crate::catalog::{Image, ImageInput, ProductInput, ProductStatus, VariantInput};
+use crate::catalog::{Image, ImageInput, ProductInput, ProductStatus, STANDARD_TAX_CLASS, VariantInput};
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{CategoryId, VariantId};
@@ -255,7 +255,7 @@ fn check_values(checks: &mut Checks, prefix: &str, given: BTreeMap<String, Strin
 
 /// The tax class of what names none.
 pub(super) fn standard_tax_class() -> String {
-    "standard".to_owned()
+    STANDARD_TAX_CLASS.to_owned()
 }
 
 fn in_range(value: i64, max: i64) -> Result<i64, String> {

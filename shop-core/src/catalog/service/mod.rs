@@ -16,7 +16,7 @@ use crate::shop::Shop;
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Catalog<'a> {
-    shop: &'a Shop,
+    pub(super) shop: &'a Shop,
 }
 
 impl<'a> Catalog<'a> {

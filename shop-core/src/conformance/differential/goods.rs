@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Run, call, input};
 use super::known::{Known, News};
+use super::prices;
 use crate::catalog::{Category, CategoryInput, ProductInput, ProductView};
 use crate::inventory::{AdjustmentInput, Location, LocationInput, StockInput, TransferInput};
 use crate::shipping::{Method, MethodInput, Zone, ZoneInput};
@@ -224,6 +225,8 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
             .catalog()
             .delete_category(&staff, category_id, expected)),
         9..=12 => stock(known),
+        13 if known.once_in(2) => prices::draw(known),
+        14 if known.once_in(3) => prices::draw(known),
         _ => tariff(known),
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::actor::{Actor, SignedIn};
 use crate::id::{
     AddressId, CartId, CartItemId, CategoryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId, ProductId,
-    ShipmentId, UserId, VariantId, ZoneId,
+    PromotionId, ShipmentId, TaxRateId, UserId, VariantId, ZoneId,
 };
 use crate::idempotency::IdempotencyKey;
 
@@ -29,9 +29,11 @@ pub(super) enum News {
     /// Somebody signed in.
     Person(SignedIn),
     Product(ProductId, String),
+    Promotion(PromotionId),
     /// A refresh token.
     Refresh(String),
     Shipment(ShipmentId, Option<String>),
+    TaxRate(TaxRateId),
     User(UserId),
     Variant(VariantId, String),
     Zone(ZoneId),
@@ -113,6 +115,11 @@ impl Known {
         known.unwrap_or_else(|| "NO-SUCH-SKU".to_owned())
     }
 
+    /// A coupon's code of a few, however it is spelled.
+    pub(super) fn code(&mut self) -> &'static str {
+        self.one_of(&["SPRING", "spring", "Straße", "STRASSE", "vip", "none"]).unwrap_or("none")
+    }
+
     /// Somebody: mostly a customer or a guest with a cart, now and then nobody.
     pub(super) fn buyer(&mut self) -> Actor {
         let order = self.once_in(2).then(|| self.order());
@@ -167,6 +174,8 @@ macro_rules! things {
 things! {
     product: ProductId = News::Product(id, _) => id,
     variant: VariantId = News::Variant(id, _) => id,
+    promotion: PromotionId = News::Promotion(id) => id,
+    tax_rate: TaxRateId = News::TaxRate(id) => id,
     category: CategoryId = News::Category(id) => id,
     location: LocationId = News::Location(id) => id,
     zone: ZoneId = News::Zone(id) => id,

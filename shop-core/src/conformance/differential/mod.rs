@@ -8,6 +8,7 @@ mod call;
 mod goods;
 mod known;
 mod people;
+mod prices;
 mod reads;
 mod trade;
 mod world;

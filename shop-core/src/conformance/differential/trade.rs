@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Run, call, input};
 use super::known::{Known, News};
-use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
+use crate::cart::{AddCoupon, AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::idempotency::Replayable;
 use crate::orders::{OrderView, PlaceOrder, PlacedOrder};
 use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
@@ -77,7 +77,25 @@ fn buying(known: &mut Known) -> (String, Run) {
                 .carts()
                 .shipping_options(&buyer, input::<ShippingOptions>(fields)))
         }
-        4..=15 => {
+        4 if known.once_in(3) => {
+            let code = known.code();
+            call!(
+                "remove_coupon",
+                [buyer, code, expected],
+                |shop| shop.carts().remove_coupon(&buyer, code, expected),
+                cart
+            )
+        }
+        4 | 5 => {
+            let fields = json!({"code": known.code()});
+            call!(
+                "add_coupon",
+                [buyer, fields, expected],
+                |shop| shop.carts().add_coupon(&buyer, input::<AddCoupon>(fields), expected),
+                cart
+            )
+        }
+        6..=15 => {
             let quantity = known.below(4) + u32::from(!known.once_in(9));
             let mut fields = json!({"quantity": quantity});
             if let Some(fields) = fields.as_object_mut() {

@@ -11,6 +11,7 @@ use crate::orders::{Order, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::operations::{event_data as payment_data, undo};
 use crate::payments::{Payment, PaymentState, PaymentsWrite};
+use crate::pricing::give_back_uses;
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
 
 /// Why an order is called off.
@@ -22,7 +23,7 @@ pub enum Reason<'a> {
     Overdue,
 }
 
-/// Calls an order off: gives its stock back, unpacks its parcels, voids what was not paid and refunds what was.
+/// Calls an order off: gives its stock and the uses of its promotions back, unpacks its parcels, voids what was not paid and refunds what was.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it has left the house.
@@ -49,6 +50,7 @@ pub fn cancel(
     let mut batch = Batch::new(moment);
     let shipments: Vec<_> = shipments.into_iter().map(|shipment| unpack(shipment, role, moment, &mut batch)).collect();
     end_reservations(&mut batch, reservations, ending);
+    give_back_uses(&mut batch, &order);
     let payments = undo_all(&order, payments, role, moment, &mut batch)?;
     let canceled = Order { status: OrderStatus::Canceled, canceled_at: Some(moment.now()), hold_until: None, ..order };
     let order = settle(canceled, &payments, &shipments, moment, &mut batch);

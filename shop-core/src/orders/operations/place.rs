@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::number::draw_number;
 use super::status::{event_data, payment_status, record};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Entity, Require};
 use crate::cart::{Cart, CartStatus, Goods, operations as carts};
+use crate::catalog::PriceRules;
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -22,6 +23,7 @@ use crate::orders::{
 use crate::outbox::EventKind;
 use crate::payments::operations::begin;
 use crate::payments::{PaymentGateway, PaymentsWrite};
+use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price, take_uses};
 use crate::shipping::Address;
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
@@ -34,6 +36,10 @@ pub struct Placement<'a> {
     pub goods: Goods,
     /// How it goes, at what price.
     pub quote: Quote,
+    /// The promotions that may apply, with their counts for this buyer.
+    pub rules: PriceRules,
+    /// How it is taxed there.
+    pub taxes: Taxes,
     /// Where it goes.
     pub shipping_address: Address,
     /// Who pays.
@@ -53,28 +59,32 @@ pub struct Placement<'a> {
 }
 
 /// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history
-/// and the events. Products, method and zone must still be as they were read when the batch is written, and stock is
+/// and the events. It is priced by [the pipeline](crate::pricing), and what its promotions are used is counted. Products,
+/// promotions, rates of tax, method and zone must still be as they were read when the batch is written, and stock is
 /// judged again where it is taken.
 ///
 /// # Errors
 /// [`Error::CartEmpty`]; [`Error::OutOfStock`] naming the first line that cannot be served (what is not on sale any
-/// more counts as none); [`Error::TotalChanged`] when the buyer expected another total; [`Error::Invalid`] when the
+/// more counts as none); [`Error::CouponNotApplicable`] naming the first coupon that is gone for this buyer;
+/// [`Error::TotalChanged`] when the buyer expected another total; [`Error::Invalid`] when the
 /// total is beyond all bounds.
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
-    let Placement { cart, goods, quote, shipping_address, billing_address, email, gateway, .. } = placement;
+    let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
+        placement;
     let Placement { hold_until, expected_total, note, role, .. } = placement;
     if cart.items.is_empty() {
         return Err(Error::CartEmpty);
     }
     let mut batch = Batch::new(moment);
     let order_id: OrderId = moment.id();
-    let items = lines(&cart, &goods, moment)?;
+    let mut items = lines(&cart, &goods, moment)?;
     let allocations = serve(&items, &goods)?;
-    let subtotal = Amount::sum(items.iter().map(|item| item.line_total))?;
-    let total = subtotal.plus(quote.price)?;
-    if total > Amount::MAX {
-        return Err(Error::invalid("cart", "The total is too large."));
+    let priced = agree(&cart, &goods, &items, &quote, &rules, &taxes, moment)?;
+    for (item, line) in items.iter_mut().zip(&priced.lines) {
+        item.discount = line.discount;
+        item.tax = line.tax;
     }
+    let total = priced.total;
     if expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });
     }
@@ -90,12 +100,13 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         email_key: email.key,
         currency: cart.currency,
         items,
-        subtotal,
-        discount_total: Amount::ZERO,
-        shipping_total: quote.price,
-        shipping_tax: Amount::ZERO,
-        tax_total: Amount::ZERO,
+        subtotal: priced.subtotal,
+        discount_total: priced.discount_total,
+        shipping_total: priced.shipping_total,
+        shipping_tax: priced.shipping_tax,
+        tax_total: priced.tax_total,
         total,
+        explanation: priced.explanation,
         amount_paid: Amount::ZERO,
         amount_refunded: Amount::ZERO,
         shipping_address,
@@ -103,7 +114,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         shipping_method: ShippingMethodSnapshot {
             id: quote.method.id,
             name: quote.method.name.clone(),
-            price: quote.price,
+            price: priced.shipping_total,
             carrier: quote.method.carrier.clone(),
         },
         status: OrderStatus::Placed,
@@ -122,9 +133,15 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     }
     batch.require_unchanged(&quote.zone);
     batch.require_unchanged(&quote.method);
+    for tax in &order.explanation.taxes {
+        if let Some(id) = tax.tax_rate_id {
+            batch.require(Require::Version(Entity::TaxRate, id.0, tax.version));
+        }
+    }
     // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
     batch.write(OrdersWrite::Order(Change::Insert(order.clone())));
+    take_uses(&mut batch, &order, &rules);
     let status = if waits { ReservationStatus::Held } else { ReservationStatus::Committed };
     for (item, allocation) in order.items.iter().zip(&allocations) {
         let line = StockLine { order_id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
@@ -137,6 +154,40 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         batch.event(moment, EventKind::OrderPaid, order_id, event_data(&order));
     }
     Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
+}
+
+/// Prices the order. A coupon without effect on this cart is left out, as the cart said; one that is gone is not: its
+/// buyer was promised less.
+fn agree(
+    cart: &Cart,
+    goods: &Goods,
+    items: &[OrderItem],
+    quote: &Quote,
+    rules: &PriceRules,
+    taxes: &Taxes,
+    moment: &Moment,
+) -> Result<Priced> {
+    let line =
+        |item: &OrderItem| Some(Line { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? });
+    let lines: Vec<_> = items.iter().filter_map(line).collect();
+    let basket = Basket {
+        currency: cart.currency,
+        lines: &lines,
+        coupons: &cart.coupons,
+        customer_id: cart.customer_id,
+        shipping: Some((&quote.method.name, quote.price)),
+        now: moment.now(),
+    };
+    let mut priced = price(&basket, rules, taxes);
+    if priced.subtotal > Amount::MAX || priced.total > Amount::MAX {
+        return Err(Error::invalid("cart", "The total is too large."));
+    }
+    for Coupon { code, outcome } in std::mem::take(&mut priced.coupons) {
+        if let Outcome::Gone(why) = outcome {
+            return Err(Error::CouponNotApplicable { code, reason: why.into_owned() });
+        }
+    }
+    Ok(priced)
 }
 
 /// The lines of the order, at the prices of now.
@@ -196,10 +247,22 @@ fn placed_data(order: &Order) -> serde_json::Value {
             "quantity": item.quantity,
             "unit_price": order.currency.format_amount(item.unit_price),
             "line_total": order.currency.format_amount(item.line_total),
+            "discount": order.currency.format_amount(item.discount),
+            "tax": order.currency.format_amount(item.tax),
         })
     };
+    let coupons = order.explanation.promotions.iter().filter_map(|used| used.code.as_ref());
     if let Some(fields) = data.as_object_mut() {
         fields.insert("items".to_owned(), order.items.iter().map(item).collect());
+        fields.insert("coupons".to_owned(), coupons.cloned().collect());
+        for (name, amount) in [
+            ("subtotal", order.subtotal),
+            ("discount_total", order.discount_total),
+            ("shipping_total", order.shipping_total),
+            ("tax_total", order.tax_total),
+        ] {
+            fields.insert(name.to_owned(), order.currency.format_amount(amount).into());
+        }
     }
     data
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use serde::Serialize;
-use shop_core::cart::{AddItem, CartItemView, CartView, SetQuantity};
+use shop_core::cart::{AddCoupon, AddItem, CartItemView, CartView, SetQuantity};
 use shop_core::money::Currency;
 use shop_core::shipping::operations::Quote;
 use uuid::Uuid;
 
+use crate::api::pricing::AdjustmentBody;
 use crate::field::{Money, Optional, Required};
 
 /// Something to be put into a cart, named by exactly one of `variant_id`, `sku` and `product_id`.
@@ -47,6 +48,19 @@ impl From<QuantityRequest> for SetQuantity {
     }
 }
 
+/// A coupon.
+#[derive(Debug, Object)]
+pub(super) struct CouponRequest {
+    /// However it is spelled.
+    code: Required<String>,
+}
+
+impl From<CouponRequest> for AddCoupon {
+    fn from(request: CouponRequest) -> Self {
+        Self { code: request.code.into() }
+    }
+}
+
 /// A cart at the prices of today.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Cart")]
@@ -60,7 +74,10 @@ pub(super) struct CartBody {
     coupons: Vec<CouponBody>,
     subtotal: Money,
     discount_total: Money,
+    /// Without shipping and added taxes, which depend on where it goes.
     total: Money,
+    /// Why the total is not the subtotal.
+    adjustments: Vec<AdjustmentBody>,
     version: i64,
     updated_at: DateTime<Utc>,
 }
@@ -82,7 +99,7 @@ pub(super) struct CartItemBody {
     available: Option<i64>,
 }
 
-/// A coupon that is used.
+/// A coupon in the cart. Where it is without effect the discount is zero, and an adjustment says why.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "CartCoupon")]
 pub(super) struct CouponBody {
@@ -98,10 +115,15 @@ impl From<CartView> for CartBody {
             token: cart.token.map(|token| token.expose().to_owned()),
             currency: currency.code().to_owned(),
             items: cart.items.into_iter().map(|item| CartItemBody::new(item, currency)).collect(),
-            coupons: Vec::new(),
+            coupons: cart
+                .coupons
+                .into_iter()
+                .map(|coupon| CouponBody { code: coupon.code, discount: Money::new(coupon.discount, currency) })
+                .collect(),
             subtotal: Money::new(cart.subtotal, currency),
             discount_total: Money::new(cart.discount_total, currency),
             total: Money::new(cart.total, currency),
+            adjustments: AdjustmentBody::all(cart.adjustments, currency),
             version: cart.version,
             updated_at: cart.updated_at,
         }

@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-use bodies::{AddItemRequest, CartBody, QuantityRequest, ShippingOptionBody};
+use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingOptionBody};
 
 /// What somebody wants to buy.
 pub struct Cart(pub(super) Context);
@@ -38,7 +38,7 @@ impl Cart {
         Ok(answer(self.0.shop.carts().get(&caller).await?))
     }
 
-    /// Takes every item out.
+    /// Takes every item and every coupon out.
     #[oai(path = "/cart/", method = "delete")]
     async fn empty(&self, caller: Caller, if_match: IfMatch) -> Result<Versioned<CartBody>> {
         Ok(answer(self.0.shop.carts().empty(&caller, if_match.expected()).await?))
@@ -67,6 +67,29 @@ impl Cart {
     #[oai(path = "/cart/items/:id/", method = "delete")]
     async fn remove(&self, caller: Caller, id: Path<Uuid>, if_match: IfMatch) -> Result<Versioned<CartBody>> {
         Ok(answer(self.0.shop.carts().remove_item(&caller, CartItemId(id.0), if_match.expected()).await?))
+    }
+
+    /// Puts a coupon into the cart. One that cannot be used now is refused, and the reason told.
+    #[oai(path = "/cart/coupons/", method = "post")]
+    async fn add_coupon(
+        &self,
+        caller: Caller,
+        if_match: IfMatch,
+        body: JsonBody<CouponRequest>,
+    ) -> Result<Versioned<CartBody>> {
+        let carts = self.0.shop.carts();
+        Ok(answer(carts.add_coupon(&caller, body.into_inner().into(), if_match.expected()).await?))
+    }
+
+    /// Takes a coupon out, however its code is spelled.
+    #[oai(path = "/cart/coupons/:code/", method = "delete")]
+    async fn remove_coupon(
+        &self,
+        caller: Caller,
+        code: Path<String>,
+        if_match: IfMatch,
+    ) -> Result<Versioned<CartBody>> {
+        Ok(answer(self.0.shop.carts().remove_coupon(&caller, &code, if_match.expected()).await?))
     }
 
     /// The ways to ship the cart to a country, each with its price, the cheapest first.

@@ -10,6 +10,7 @@ use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder, Pl
 use uuid::Uuid;
 
 use crate::api::payments::PaymentBody;
+use crate::api::pricing::AdjustmentBody;
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
 
@@ -103,8 +104,14 @@ pub(super) struct OrderBody {
     subtotal: Money,
     discount_total: Money,
     shipping_total: Money,
+    /// The shipping's share of `tax_total`.
+    shipping_tax: Money,
+    /// Contained in `total` where `prices_include_tax`, else added.
     tax_total: Money,
     total: Money,
+    prices_include_tax: bool,
+    /// Why the total is not the subtotal.
+    adjustments: Vec<AdjustmentBody>,
     amount_paid: Money,
     amount_refunded: Money,
     shipping_address: AddressBody,
@@ -133,8 +140,11 @@ pub(super) struct OrderItemBody {
     options: BTreeMap<String, String>,
     unit_price: Money,
     quantity: i64,
+    /// Its share of the discounts.
     discount: Money,
+    /// Its share of the taxes.
     tax: Money,
+    /// Before discount, and before tax that is added.
     line_total: Money,
 }
 
@@ -163,8 +173,11 @@ impl From<OrderView> for OrderBody {
             subtotal: money(order.subtotal),
             discount_total: money(order.discount_total),
             shipping_total: money(order.shipping_total),
+            shipping_tax: money(order.shipping_tax),
             tax_total: money(order.tax_total),
             total: money(order.total),
+            prices_include_tax: order.explanation.prices_include_tax,
+            adjustments: AdjustmentBody::all(order.explanation.adjustments, currency),
             amount_paid: money(order.amount_paid),
             amount_refunded: money(order.amount_refunded),
             shipping_address: order.shipping_address.into(),

@@ -16,6 +16,7 @@ pub(super) static CARTS: Table = Table {
         ("currency", Kind::Text),
         ("status", Kind::Text),
         ("items", Kind::Json),
+        ("coupons", Kind::Json),
         ("created_at", Kind::Time),
         ("updated_at", Kind::Time),
         ("version", Kind::Int),
@@ -29,7 +30,7 @@ impl Record for Cart {
 
     fn put(&self, row: &mut Row) {
         row.id(self.id).optional_id(self.customer_id).text(self.currency.code()).text(self.status.word());
-        row.json(&self.items).time(self.created_at).time(self.updated_at).int(self.version);
+        row.json(&self.items).json(&self.coupons).time(self.created_at).time(self.updated_at).int(self.version);
     }
 }
 

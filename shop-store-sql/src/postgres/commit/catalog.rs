@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::part::Part;
 use super::plain::{Applied, Failure, Plain};
+use super::pricing;
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
 use crate::postgres::catalog::search_vector;
@@ -124,6 +125,9 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
         CatalogWrite::Product(change) => plain.change(change, false).await,
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
         CatalogWrite::Category(change) => plain.change(change, true).await,
+        CatalogWrite::Promotion(change) => plain.change(change, true).await,
+        CatalogWrite::TaxRate(change) => plain.change(change, true).await,
+        CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
             match plain.execute(sql, (*from,)).await? {

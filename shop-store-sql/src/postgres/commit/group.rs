@@ -88,6 +88,8 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
         // An order is placed; meanwhile carts change.
         with(&[
             Part::ShareProducts,
+            Part::SharePromotions,
+            Part::ShareTaxRates,
             Part::OwnCarts,
             Part::ShareZones,
             Part::ShareMethods,
@@ -95,6 +97,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             Part::UntrackedLevels,
             Part::UpdateCarts,
             Part::ChangeLevels,
+            Part::CountUses,
             Part::InsertCarts,
             Part::InsertOrders,
             Part::InsertItems,
@@ -114,6 +117,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             Part::UpdateShipments,
             Part::UpdateReservations,
             Part::ChangeLevels,
+            Part::CountUses,
             Part::InsertHistory,
             Part::InsertPayments,
             Part::PutRefunds,
@@ -202,7 +206,9 @@ impl<'a> Group<'a> {
             let line = part.zip(place).and_then(|(part, place)| Some((part, self.lines(*part).get(place)?)));
             match line {
                 // Some of them may have been served.
-                Some((Part::ChangeLevels, line)) if line.batches.len() > 1 => refused.together.extend(&line.batches),
+                Some((Part::ChangeLevels | Part::CountUses, line)) if line.batches.len() > 1 => {
+                    refused.together.extend(&line.batches);
+                }
                 Some((_, line)) => refused.certain.extend(&line.batches),
                 None => {}
             }

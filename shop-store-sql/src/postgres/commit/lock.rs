@@ -20,14 +20,16 @@ use uuid::Uuid;
 
 use super::plain::{Applied, Plain};
 use super::table::Table;
-use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 15] = [
+pub(super) static TABLES: [&Table; 17] = [
     &accounts::USERS,
     &accounts::SESSIONS,
     &catalog::CATEGORIES,
     &catalog::PRODUCTS,
+    &pricing::PROMOTIONS,
+    &pricing::TAX_RATES,
     &cart::CARTS,
     &orders::ORDERS,
     &payments::PAYMENTS,
@@ -55,6 +57,8 @@ fn place_of(entity: Entity) -> Option<usize> {
         Entity::Category => &catalog::CATEGORIES,
         Entity::CategoryTree => return None,
         Entity::Product => &catalog::PRODUCTS,
+        Entity::Promotion => &pricing::PROMOTIONS,
+        Entity::TaxRate => &pricing::TAX_RATES,
         Entity::Cart => &cart::CARTS,
         Entity::Order => &orders::ORDERS,
         Entity::Payment => &payments::PAYMENTS,
@@ -102,6 +106,8 @@ struct Locks {
     locations: BTreeSet<Uuid>,
     /// The levels of these variants that have another sku.
     renamed: BTreeMap<Uuid, String>,
+    /// Counts of orders.
+    uses: BTreeSet<(Uuid, String)>,
 }
 
 /// The one who changes locations, so that exactly one stays the default. Any number that no other program uses.
@@ -176,6 +182,12 @@ impl Locks {
                 }
             }
             Write::Catalog(CatalogWrite::ReshapeTree { .. }) => self.tree_changes = true,
+            Write::Catalog(CatalogWrite::Promotion(change)) => self.change(change),
+            Write::Catalog(CatalogWrite::TaxRate(change)) => self.change(change),
+            Write::Catalog(CatalogWrite::Uses(delta)) => {
+                let (promotion, customer) = delta.counter.key();
+                self.uses.insert((promotion, customer.to_owned()));
+            }
             Write::Cart(CartWrite::Cart(change)) => self.change(change),
             Write::Orders(OrdersWrite::Order(change)) => self.change(change),
             Write::Payments(PaymentsWrite::Payment(change)) => self.change(change),
@@ -254,7 +266,15 @@ pub(super) async fn lock(plain: &mut Plain<'_>, batch: &Batch) -> Applied {
             plain.exists(&statements.share, (ids(share),)).await?;
         }
     }
-    lock_levels(plain, &locks).await
+    lock_levels(plain, &locks).await?;
+    if !locks.uses.is_empty() {
+        let sql = "SELECT 1 FROM promotion_uses WHERE (promotion_id, customer) IN
+                (SELECT * FROM unnest($1::uuid[], $2::text[]))
+            ORDER BY promotion_id, customer FOR UPDATE";
+        let (promotions, customers): (Vec<_>, Vec<_>) = locks.uses.into_iter().unzip();
+        plain.exists(sql, (promotions, customers)).await?;
+    }
+    Ok(())
 }
 
 async fn lock_otps_and_tree(plain: &mut Plain<'_>, locks: &Locks) -> Applied {

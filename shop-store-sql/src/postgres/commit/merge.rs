@@ -2,7 +2,8 @@
 //!
 //! Batches that share a transaction must have come out of some order of them, one after the other. That is so when none
 //! writes a row, or takes a unique key, that another one writes, takes or relies on: then every order gives the same.
-//! Changes of one stock level are the exception that pays: they add up (see [`Sum`]).
+//! Changes of one stock level, and those of one count of uses, are the exceptions that pay: they add up (see [`Sum`],
+//! [`UsesSum`]).
 
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -21,6 +22,7 @@ use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
 use super::part::Part;
+use super::pricing::UsesSum;
 use super::stock::{Direction, Sum, direction};
 use super::table::{Record, row_of};
 use super::value::Row;
@@ -54,6 +56,7 @@ impl Parts {
 pub(crate) struct Mergeable {
     lines: Vec<(Part, Row)>,
     levels: BTreeMap<(Uuid, Uuid), Sum>,
+    uses: BTreeMap<(Uuid, String), UsesSum>,
     direction: Option<Direction>,
     /// Rows that are written and unique keys that are taken, and the version that each row must have.
     writes: HashMap<u64, Option<i64>>,
@@ -104,7 +107,7 @@ impl Mergeable {
 
     /// How many rows it writes and locks.
     pub(crate) fn rows(&self) -> usize {
-        self.lines.len() + self.levels.len()
+        self.lines.len() + self.levels.len() + self.uses.len()
     }
 
     fn batch(&mut self, batch: &Batch) -> Merged {
@@ -127,6 +130,12 @@ impl Mergeable {
 
     fn own(&mut self, touched: u64, version: Option<i64>) -> Merged {
         if self.writes.insert(touched, version).is_some() { Err(Alone) } else { Ok(()) }
+    }
+
+    /// Adds something up that goes this way; what a batch adds up must all go one way.
+    fn goes(&mut self, direction: Direction) -> Merged {
+        let before = self.direction.replace(direction);
+        if before.is_some_and(|before| before != direction) { Err(Alone) } else { Ok(()) }
     }
 
     /// A new row, or the next version of one. Deleting is rare.
@@ -156,12 +165,22 @@ impl Mergeable {
                 match (self.writes.get(&touched), entity) {
                     // Written by the batch itself, under the same guard.
                     (Some(before), _) if *before == Some(version) => return Ok(()),
-                    (None, Entity::Category | Entity::Product | Entity::Zone | Entity::Method) => {}
+                    (
+                        None,
+                        Entity::Category
+                        | Entity::Product
+                        | Entity::Promotion
+                        | Entity::TaxRate
+                        | Entity::Zone
+                        | Entity::Method,
+                    ) => {}
                     _ => return Err(Alone),
                 }
                 let part = match entity {
                     Entity::Category => Part::ShareCategories,
                     Entity::Product => Part::ShareProducts,
+                    Entity::Promotion => Part::SharePromotions,
+                    Entity::TaxRate => Part::ShareTaxRates,
                     Entity::Zone => Part::ShareZones,
                     _ => Part::ShareMethods,
                 };
@@ -195,6 +214,12 @@ impl Mergeable {
                 }
                 catalog::variants(product).for_each(|row| self.line(Part::InsertVariants, row));
                 self.change(&Change::Insert(product.clone()), Part::InsertProducts, None)
+            }
+            Write::Catalog(CatalogWrite::Uses(delta)) => {
+                self.goes(if delta.delta > 0 { Direction::Takes } else { Direction::Gives })?;
+                let (promotion, customer) = delta.counter.key();
+                self.uses.entry((promotion, customer.to_owned())).or_default().add(UsesSum::of(delta));
+                Ok(())
             }
             Write::Cart(CartWrite::Cart(change)) => {
                 if let Change::Insert(cart) | Change::Update(cart) = change
@@ -278,10 +303,7 @@ impl Mergeable {
                 Ok(())
             }
             InventoryWrite::Delta(delta) => {
-                let direction = direction(delta).ok_or(Alone)?;
-                if self.direction.replace(direction).is_some_and(|before| before != direction) {
-                    return Err(Alone);
-                }
+                self.goes(direction(delta).ok_or(Alone)?)?;
                 self.levels.entry((delta.variant_id.0, delta.location_id.0)).or_default().add(Sum::of(delta));
                 Ok(())
             }
@@ -357,6 +379,7 @@ pub(crate) struct Line<'a> {
 pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<Part, Vec<Line<'a>>> {
     let mut parts: BTreeMap<Part, Vec<Line<'a>>> = BTreeMap::new();
     let mut levels: BTreeMap<(Uuid, Uuid), (Sum, Vec<usize>)> = BTreeMap::new();
+    let mut uses: BTreeMap<&(Uuid, String), (UsesSum, Vec<usize>)> = BTreeMap::new();
     for (number, batch) in batches.iter().enumerate() {
         for (part, row) in &batch.lines {
             let line = Line { row: Cow::Borrowed(row), batches: vec![number] };
@@ -367,12 +390,21 @@ pub(crate) fn merge<'a>(batches: &[&'a Mergeable]) -> BTreeMap<Part, Vec<Line<'a
             total.add(*sum);
             takers.push(number);
         }
+        for (count, sum) in &batch.uses {
+            let (total, takers) = uses.entry(count).or_default();
+            total.add(*sum);
+            takers.push(number);
+        }
     }
     for ((variant, location), (sum, batches)) in levels {
         let own = Line { row: Cow::Owned(ids(&[variant, location])), batches: batches.clone() };
         parts.entry(Part::OwnLevels).or_default().push(own);
         let change = Line { row: Cow::Owned(sum.row(variant, location)), batches };
         parts.entry(Part::ChangeLevels).or_default().push(change);
+    }
+    for ((promotion, customer), (sum, batches)) in uses {
+        let count = Line { row: Cow::Owned(sum.row(*promotion, customer)), batches };
+        parts.entry(Part::CountUses).or_default().push(count);
     }
     for (part, lines) in &mut parts {
         lines.sort_by(|left, right| left.row.cmp(&right.row));

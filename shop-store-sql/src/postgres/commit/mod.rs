@@ -8,7 +8,7 @@
 //! - `part`: what a transaction does to each table, in the one order in which every transaction does it. `sql`: in
 //!   SQL.
 //! - `table`, `value`: tables, and rows on their way into them.
-//! - one file per domain: its tables, its rows, and its writes by the plain path.
+//! - one file per domain, and one for what makes prices: its tables, its rows, and its writes by the plain path.
 //!
 //! Guards are judged by Postgres itself, fused with the writes, and not in memory on rows that were locked and read
 //! before: that takes fewer round trips, and no copy of a row can be stale.
@@ -26,6 +26,7 @@ mod outbox;
 mod part;
 mod payments;
 mod plain;
+mod pricing;
 mod queue;
 mod shipping;
 mod sql;

@@ -11,6 +11,7 @@ use super::inventory::{LEVELS, MOVEMENTS, RESERVATIONS};
 use super::orders::{HISTORY, ITEMS, ORDERS};
 use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS};
 use super::payments::{PAYMENTS, REFUNDS};
+use super::pricing::{PROMOTIONS, TAX_RATES};
 use super::shipping::{METHODS, SHIPMENTS, ZONES};
 use super::table::Table;
 use super::value::Kind;
@@ -26,6 +27,8 @@ pub(crate) enum Part {
     OwnOtps,
     ShareCategories,
     ShareProducts,
+    SharePromotions,
+    ShareTaxRates,
     OwnCarts,
     OwnOrders,
     OwnPayments,
@@ -50,6 +53,7 @@ pub(crate) enum Part {
     RelayEvents,
     UpdateDeliveries,
     ChangeLevels,
+    CountUses,
     // New ones come in.
     InsertUsers,
     InsertSessions,
@@ -89,7 +93,7 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 51] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
@@ -97,6 +101,8 @@ impl Part {
         Self::OwnOtps,
         Self::ShareCategories,
         Self::ShareProducts,
+        Self::SharePromotions,
+        Self::ShareTaxRates,
         Self::OwnCarts,
         Self::OwnOrders,
         Self::OwnPayments,
@@ -120,6 +126,7 @@ impl Part {
         Self::RelayEvents,
         Self::UpdateDeliveries,
         Self::ChangeLevels,
+        Self::CountUses,
         Self::InsertUsers,
         Self::InsertSessions,
         Self::InsertProducts,
@@ -146,7 +153,7 @@ impl Part {
     }
 
     /// True where several batches may name the same row: who relies on a row leaves it as it is, and changes of one
-    /// stock level add up.
+    /// stock level, or of one count of uses, add up.
     pub(crate) fn is_shared(self) -> bool {
         matches!(
             self,
@@ -154,12 +161,15 @@ impl Part {
                 | Self::LiveSessions
                 | Self::ShareCategories
                 | Self::ShareProducts
+                | Self::SharePromotions
+                | Self::ShareTaxRates
                 | Self::ShareZones
                 | Self::ShareMethods
                 | Self::ShareLocations
                 | Self::OwnLevels
                 | Self::UntrackedLevels
                 | Self::ChangeLevels
+                | Self::CountUses
         )
     }
 
@@ -176,6 +186,8 @@ impl Part {
             Self::OwnDeliveries => Act::Own(&DELIVERIES),
             Self::ShareCategories => Act::Share(&CATEGORIES),
             Self::ShareProducts => Act::Share(&PRODUCTS),
+            Self::SharePromotions => Act::Share(&PROMOTIONS),
+            Self::ShareTaxRates => Act::Share(&TAX_RATES),
             Self::ShareZones => Act::Share(&ZONES),
             Self::ShareMethods => Act::Share(&METHODS),
             Self::UpdateUsers => Act::Update(&USERS),
@@ -213,6 +225,7 @@ impl Part {
             | Self::PutOtps
             | Self::RelayEvents
             | Self::ChangeLevels
+            | Self::CountUses
             | Self::PutRefunds => Act::Special,
         }
     }
@@ -229,6 +242,8 @@ impl Part {
                 Self::ChangeLevels => {
                     vec![Kind::Id, Kind::Id, Kind::Int, Kind::Int, Kind::Int, Kind::Flag, Kind::Flag]
                 }
+                // The promotion, the customer, and the sums of `pricing::UsesSum`.
+                Self::CountUses => vec![Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int],
                 Self::LiveSessions | Self::OwnLevels | Self::UntrackedLevels => vec![Kind::Id, Kind::Id],
                 _ => vec![Kind::Id],
             },

@@ -135,6 +135,22 @@ impl Part {
                     ),
                     refused: by_place,
                 },
+                // What passes a limit is told, and then taken back with the transaction.
+                Self::CountUses => Sql {
+                    body: format!(
+                        "INSERT INTO promotion_uses AS old (promotion_id, customer, uses)
+                        SELECT new.promotion_id, new.customer, new.delta
+                        FROM {given} AS new (promotion_id, customer, delta, taken, most)
+                        ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = old.uses + excluded.uses
+                        RETURNING promotion_id, customer, uses"
+                    ),
+                    refused: format!(
+                        "SELECT {number}::int8, new.place
+                        FROM {given} WITH ORDINALITY AS new (promotion_id, customer, delta, taken, most, place)
+                        JOIN {me} AS done ON done.promotion_id = new.promotion_id AND done.customer = new.customer
+                        WHERE done.uses > new.most OR done.uses < new.taken"
+                    ),
+                },
                 Self::PutOtps => {
                     insert(&OTPS, &format!("ON CONFLICT (user_id) DO UPDATE SET {}", OTPS.assignments("excluded")))
                 }

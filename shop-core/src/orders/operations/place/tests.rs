@@ -49,6 +49,8 @@ fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
         cart,
         goods,
         quote: Quote { method, zone, price: Amount(shipping) },
+        rules: PriceRules::default(),
+        taxes: Taxes::default(),
         shipping_address: address(),
         billing_address: address(),
         email: validate::email("Ada@Example.com".into()).unwrap(),

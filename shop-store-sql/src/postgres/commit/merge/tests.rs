@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use shop_core::accounts::Session;
 use shop_core::cart::Cart;
+use shop_core::catalog::{Counter, UsesDelta};
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
 use shop_core::idempotency::{Answer, AnswerKey};
@@ -32,6 +33,7 @@ fn cart(number: u128, customer: Option<u128>, version: i64) -> Cart {
         currency: Currency::USD,
         status: CartStatus::Open,
         items: Vec::new(),
+        coupons: Vec::new(),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         version,
@@ -186,6 +188,29 @@ fn rows_are_sorted_and_levels_add_up() {
     let sum = Sum { on_hand: 4, reserved: 1, released: -2, takes: true, reserves: true };
     assert_eq!(*parts[&Part::ChangeLevels][1].row, sum.row(id(2), id(1)));
     assert_eq!(parts[&Part::InsertOperations].len(), 4);
+}
+
+/// Many orders that use one promotion are one group; those that give back come with those that take, and none does both.
+#[test]
+fn uses_add_up() {
+    let count = |counter: Counter, delta| Write::from(CatalogWrite::Uses(UsesDelta { counter, delta, limit: Some(9) }));
+    let promotion = || Counter::Promotion(id(7));
+    let orders = |customer: &str| Counter::Orders(customer.to_owned());
+    let place = |customer: &str| {
+        let writes = [count(orders(customer), 1), delta(1, 0, 1), count(promotion(), 1)];
+        requiring(Require::Version(Entity::Promotion, id(7), 1), writes)
+    };
+    let cancel = batch([delta(1, 0, -1), count(promotion(), -1), count(orders("ann"), -1)]);
+    assert!(together(&place("ann"), &place("ann")) && together(&place("bob"), &cancel));
+    assert!(Mergeable::of(&batch([count(promotion(), 1), count(orders("ann"), -1)])).is_none());
+    assert!(Mergeable::of(&batch([count(promotion(), 1), delta(1, 0, -1)])).is_none());
+
+    let batches = [place("bob"), place("ann"), cancel, place("ann")];
+    let merged: Vec<_> = batches.iter().map(|batch| Mergeable::of(batch).unwrap()).collect();
+    let parts = merge(&merged.iter().collect::<Vec<_>>());
+    let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
+    assert_eq!(by(Part::CountUses), [vec![1, 2, 3], vec![0], vec![0, 1, 2, 3]]);
+    assert_eq!(by(Part::SharePromotions), [vec![0, 1, 3]]);
 }
 
 /// Whatever a sum lets through, the rule of the core lets through one after the other: those that give, those that ship,

@@ -1,0 +1,87 @@
+//! Promotions as rows: made, changed, taken out.
+
+use super::input::CheckedPromotion;
+use super::model::{Promotion, code_key};
+use crate::batch::{Batch, Change};
+use crate::catalog::CatalogWrite;
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+
+/// A new promotion. `taken` is the one that has its code already.
+///
+/// # Errors
+/// [`Error::AlreadyExists`] when there is one.
+pub(super) fn create(
+    input: CheckedPromotion,
+    taken: Option<&Promotion>,
+    moment: &mut Moment,
+) -> Result<Decision<Promotion>> {
+    let promotion = promotion(input, moment);
+    refuse_second(&promotion, taken)?;
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::Promotion(Change::Insert(promotion.clone())));
+    Ok(Decision { batch, reply: promotion })
+}
+
+/// A promotion changed: who orders at the same time decides anew. Orders keep what they were placed with.
+///
+/// # Errors
+/// As [`create`].
+pub(super) fn update(
+    before: &Promotion,
+    input: CheckedPromotion,
+    taken: Option<&Promotion>,
+    moment: &mut Moment,
+) -> Result<Decision<Promotion>> {
+    let promotion = Promotion {
+        id: before.id,
+        created_at: before.created_at,
+        version: before.version + 1,
+        ..promotion(input, moment)
+    };
+    refuse_second(&promotion, taken)?;
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::Promotion(Change::Update(promotion.clone())));
+    Ok(Decision { batch, reply: promotion })
+}
+
+/// A promotion taken out. Its counts stay, for orders that used it may still be canceled.
+pub(super) fn delete(before: &Promotion, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::Promotion(Change::Delete { id: before.id.0, version: before.version }));
+    Decision { batch, reply: () }
+}
+
+fn refuse_second(promotion: &Promotion, taken: Option<&Promotion>) -> Result<()> {
+    match taken {
+        Some(other) if other.id != promotion.id => Err(Error::AlreadyExists { field: "code" }),
+        _ => Ok(()),
+    }
+}
+
+fn promotion(input: CheckedPromotion, moment: &mut Moment) -> Promotion {
+    Promotion {
+        id: moment.id(),
+        name: input.name,
+        code_key: input.code.as_deref().map(code_key),
+        code: input.code,
+        currency: input.currency,
+        offer: input.offer,
+        min_subtotal: input.min_subtotal,
+        product_ids: input.product_ids,
+        category_ids: input.category_ids,
+        customer_ids: input.customer_ids,
+        first_order_only: input.first_order_only,
+        starts_at: input.starts_at,
+        ends_at: input.ends_at,
+        usage_limit: input.usage_limit,
+        usage_limit_per_customer: input.usage_limit_per_customer,
+        combinable: input.combinable,
+        priority: input.priority,
+        active: input.active,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    }
+}

@@ -1,0 +1,72 @@
+//! Rates of tax as rows: made, changed, taken out.
+
+use super::input::CheckedTaxRate;
+use super::model::TaxRate;
+use crate::batch::{Batch, Change};
+use crate::catalog::CatalogWrite;
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+
+/// A new rate. `taken` is the one that stands at its place already.
+///
+/// # Errors
+/// [`Error::AlreadyExists`] when there is one.
+pub(super) fn create(input: CheckedTaxRate, taken: Option<&TaxRate>, moment: &mut Moment) -> Result<Decision<TaxRate>> {
+    let rate = rate(input, moment);
+    refuse_second(&rate, taken)?;
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::TaxRate(Change::Insert(rate.clone())));
+    Ok(Decision { batch, reply: rate })
+}
+
+/// A rate changed. Orders keep the one they were placed with.
+///
+/// # Errors
+/// As [`create`].
+pub(super) fn update(
+    before: &TaxRate,
+    input: CheckedTaxRate,
+    taken: Option<&TaxRate>,
+    moment: &mut Moment,
+) -> Result<Decision<TaxRate>> {
+    let rate =
+        TaxRate { id: before.id, created_at: before.created_at, version: before.version + 1, ..rate(input, moment) };
+    refuse_second(&rate, taken)?;
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::TaxRate(Change::Update(rate.clone())));
+    Ok(Decision { batch, reply: rate })
+}
+
+/// A rate taken out.
+pub(super) fn delete(before: &TaxRate, moment: &mut Moment) -> Decision<()> {
+    let mut batch = Batch::new(moment);
+    batch.write(CatalogWrite::TaxRate(Change::Delete { id: before.id.0, version: before.version }));
+    Decision { batch, reply: () }
+}
+
+fn refuse_second(rate: &TaxRate, taken: Option<&TaxRate>) -> Result<()> {
+    match taken {
+        Some(other) if other.id != rate.id => {
+            Err(Error::AlreadyExists { field: "combination of tax_class, country and region" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rate(input: CheckedTaxRate, moment: &mut Moment) -> TaxRate {
+    let CheckedTaxRate { name, tax_class, country, region, region_key, rate, applies_to_shipping } = input;
+    TaxRate {
+        id: moment.id(),
+        name,
+        tax_class,
+        country,
+        region,
+        region_key,
+        rate,
+        applies_to_shipping,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    }
+}

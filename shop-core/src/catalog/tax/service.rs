@@ -1,0 +1,121 @@
+//! The calls about rates of tax, all for staff.
+
+use super::input::{CheckedTaxRate, TaxRateInput};
+use super::model::TaxRate;
+use super::operations;
+use crate::actor::Actor;
+use crate::catalog::{Catalog, PromotionSort, RulesQuery};
+use crate::error::{Error, Result};
+use crate::id::TaxRateId;
+use crate::page::{Page, PageRequest};
+
+impl Catalog<'_> {
+    /// The rates of a list.
+    ///
+    /// # Errors
+    /// Those of [`Actor::require_staff`].
+    pub async fn tax_rates(&self, actor: &Actor, page: &PageRequest<PromotionSort>) -> Result<Page<TaxRate>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_tax_rates(page).await?)
+    }
+
+    /// One rate.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; those of [`Actor::require_staff`].
+    pub async fn tax_rate(&self, actor: &Actor, id: TaxRateId) -> Result<TaxRate> {
+        actor.require_staff()?;
+        self.shop.store().tax_rate(id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Adds a rate.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]; [`Error::AlreadyExists`] when the class has a rate at this place already; those of
+    /// [`Actor::require_staff`].
+    pub async fn create_tax_rate(&self, actor: &Actor, input: TaxRateInput) -> Result<TaxRate> {
+        actor.require_staff()?;
+        let input = &input.check(None)?;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let taken = self.tax_rate_like(input).await?;
+                operations::create(input.clone(), taken.as_ref(), &mut moment)
+            })
+            .await
+    }
+
+    /// Replaces a rate whole. `expected` is the version the caller saw.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; as [`Catalog::create_tax_rate`].
+    pub async fn replace_tax_rate(
+        &self,
+        actor: &Actor,
+        id: TaxRateId,
+        input: TaxRateInput,
+        expected: Option<i64>,
+    ) -> Result<TaxRate> {
+        self.write_tax_rate(actor, id, expected, |_| input.clone().check(None)).await
+    }
+
+    /// Changes the fields of a rate that the input mentions. `expected` is the version the caller saw.
+    ///
+    /// # Errors
+    /// As [`Catalog::replace_tax_rate`].
+    pub async fn change_tax_rate(
+        &self,
+        actor: &Actor,
+        id: TaxRateId,
+        input: TaxRateInput,
+        expected: Option<i64>,
+    ) -> Result<TaxRate> {
+        self.write_tax_rate(actor, id, expected, |before| input.clone().check(Some(before))).await
+    }
+
+    /// Takes a rate out. Orders keep the tax they were placed with.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; those of [`Actor::require_staff`].
+    pub async fn delete_tax_rate(&self, actor: &Actor, id: TaxRateId, expected: Option<i64>) -> Result<()> {
+        actor.require_staff()?;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                Ok(operations::delete(&self.tax_rate_at(actor, id, expected).await?, &mut moment))
+            })
+            .await
+    }
+
+    async fn write_tax_rate(
+        &self,
+        actor: &Actor,
+        id: TaxRateId,
+        expected: Option<i64>,
+        check: impl Fn(&TaxRate) -> Result<CheckedTaxRate>,
+    ) -> Result<TaxRate> {
+        actor.require_staff()?;
+        let check = &check;
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let before = self.tax_rate_at(actor, id, expected).await?;
+                let input = check(&before)?;
+                let taken = self.tax_rate_like(&input).await?;
+                operations::update(&before, input, taken.as_ref(), &mut moment)
+            })
+            .await
+    }
+
+    async fn tax_rate_at(&self, actor: &Actor, id: TaxRateId, expected: Option<i64>) -> Result<TaxRate> {
+        let before = self.tax_rate(actor, id).await?;
+        match expected {
+            Some(expected) if expected != before.version => Err(Error::VersionMismatch),
+            _ => Ok(before),
+        }
+    }
+
+    /// The rate that stands where this one would.
+    async fn tax_rate_like(&self, input: &CheckedTaxRate) -> Result<Option<TaxRate>> {
+        let query = RulesQuery { tax_country: Some(input.country.clone()), ..RulesQuery::default() };
+        let rates = self.shop.store().price_rules(&query).await?.tax_rates;
+        Ok(rates.into_iter().find(|rate| rate.tax_class == input.tax_class && rate.region_key == input.region_key))
+    }
+}

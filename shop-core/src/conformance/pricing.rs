@@ -1,0 +1,299 @@
+//! Promotions, what counts their uses, rates of tax, and the one read that prices are made by.
+
+use std::collections::BTreeSet;
+
+use crate::batch::{Conflict, Unique, Write};
+use crate::catalog::{
+    CatalogWrite, CountedPromotion, Counter, Customer, Offer, Offered, PriceRules, Promotion, PromotionFilter,
+    RulesQuery, TaxRate, UsesDelta,
+};
+use crate::id::PromotionId;
+use crate::money::{Amount, Currency};
+use crate::orders::OrdersWrite;
+use crate::pricing::Ratio;
+
+use super::fixtures::{far_away, long_ago, wild};
+use super::generic::{Ends, check_list, life};
+use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
+use super::rows::{delete, insert, next, update};
+
+impl Lab {
+    /// Ten per cent off, by itself.
+    pub(super) fn promotion(&mut self) -> Promotion {
+        let n = self.number();
+        Promotion {
+            id: self.id(),
+            name: format!("Promotion {n}"),
+            code: None,
+            code_key: None,
+            currency: Currency::USD,
+            offer: Offer::Percent { ratio: Ratio(100_000) },
+            min_subtotal: None,
+            product_ids: BTreeSet::new(),
+            category_ids: BTreeSet::new(),
+            customer_ids: BTreeSet::new(),
+            first_order_only: false,
+            starts_at: None,
+            ends_at: None,
+            usage_limit: None,
+            usage_limit_per_customer: None,
+            combinable: true,
+            priority: 0,
+            active: true,
+            created_at: self.now(),
+            updated_at: self.now(),
+            version: 1,
+        }
+    }
+
+    fn coupon(&mut self, code: &str) -> Promotion {
+        Promotion { code: Some(code.to_uppercase()), code_key: Some(code.to_owned()), ..self.promotion() }
+    }
+
+    fn tax_rate(&mut self, country: &str, region_key: &str) -> TaxRate {
+        TaxRate {
+            id: self.id(),
+            name: "Tax".to_owned(),
+            tax_class: "standard".to_owned(),
+            country: country.to_owned(),
+            region: (!region_key.is_empty()).then(|| region_key.to_uppercase()),
+            region_key: region_key.to_owned(),
+            rate: Ratio(82_500),
+            applies_to_shipping: false,
+            created_at: self.now(),
+            updated_at: self.now(),
+            version: 1,
+        }
+    }
+}
+
+/// One order more (1) or less (-1).
+pub(super) fn count(counter: Counter, delta: i64, limit: Option<i64>) -> Write {
+    CatalogWrite::Uses(UsesDelta { counter, delta, limit }).into()
+}
+
+async fn uses_of(lab: &Lab, id: PromotionId) -> Result<Option<i64>, Failure> {
+    Ok(lab.store.promotion(id).await?.map(|counted| counted.uses))
+}
+
+pub(super) async fn promotions_live(mut lab: Lab) -> CaseResult {
+    let first = lab.promotion();
+    let second = next(&first, |promotion| {
+        promotion.name = wild();
+        promotion.code = Some(wild());
+        promotion.code_key = Some(wild());
+        promotion.currency = "JPY".parse().unwrap_or(Currency::USD);
+        promotion.offer = Offer::BuyXGetY { buy: 2, get: 1 };
+        promotion.min_subtotal = Some(Amount::MAX);
+        promotion.product_ids = (0..3).map(|_| lab.id()).collect();
+        promotion.category_ids = (0..3).map(|_| lab.id()).collect();
+        promotion.customer_ids = (0..3).map(|_| lab.id()).collect();
+        promotion.first_order_only = true;
+        promotion.starts_at = Some(long_ago());
+        promotion.ends_at = Some(far_away());
+        promotion.usage_limit = Some(i64::MAX);
+        promotion.usage_limit_per_customer = Some(1);
+        promotion.combinable = false;
+        promotion.priority = -7;
+        promotion.active = false;
+        promotion.created_at = long_ago();
+        promotion.updated_at = far_away();
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Deleted, async |store| {
+        Ok(store.promotion(id).await?.map(|counted| counted.promotion))
+    })
+    .await
+}
+
+pub(super) async fn a_code_is_taken_once(mut lab: Lab) -> CaseResult {
+    let (first, second, without) = (lab.coupon("spring"), lab.coupon("summer"), lab.promotion());
+    let taken = Conflict::Exists(Unique::PromotionCode);
+    accepted(lab.commit([insert(&first), insert(&second), insert(&without)]).await)?;
+    let third = lab.coupon("spring");
+    refused(lab.commit([insert(&third)]).await, taken)?;
+    let key = |key: &str| {
+        let key = Some(key.to_owned());
+        move |promotion: &mut Promotion| promotion.code_key = key
+    };
+    refused(lab.commit([update(&next(&second, key("spring")))]).await, taken)?;
+    // Its own stays its own, and a free one can be taken.
+    let first = next(&first, |promotion| promotion.active = false);
+    accepted(lab.commit([update(&first)]).await)?;
+    accepted(lab.commit([delete(&first), update(&next(&second, key("spring")))]).await)?;
+    // Any number has none.
+    let another = lab.promotion();
+    accepted(lab.commit([insert(&another)]).await)
+}
+
+pub(super) async fn uses_are_counted_under_their_limit(mut lab: Lab) -> CaseResult {
+    let promotion = lab.promotion();
+    let (total, id) = (Counter::Promotion(promotion.id), promotion.id);
+    let of_ann = Counter::Customer(id, "ann@example.com".to_owned());
+    let conflict = Conflict::Uses(Some(id));
+    // The count comes to be with the first use, whether the promotion is there or not.
+    refused(lab.commit([count(total.clone(), -1, None)]).await, conflict)?;
+    refused(lab.commit([count(total.clone(), 1, Some(0))]).await, conflict)?;
+    accepted(lab.commit([insert(&promotion), count(total.clone(), 1, Some(2))]).await)?;
+    same(&uses_of(&lab, id).await?, &Some(1))?;
+    // A batch sees its own counts.
+    let twice = [count(total.clone(), 1, Some(2)), count(total.clone(), 1, Some(2))];
+    refused(lab.commit(twice).await, conflict)?;
+    accepted(lab.commit([count(total.clone(), 1, Some(2)), count(of_ann.clone(), 1, Some(1))]).await)?;
+    refused(lab.commit([count(total.clone(), 1, Some(2))]).await, conflict)?;
+    refused(lab.commit([count(of_ann.clone(), 1, Some(1))]).await, conflict)?;
+    // Without a limit, or under a higher one, there is room.
+    accepted(lab.commit([count(total.clone(), 1, None), count(of_ann.clone(), 1, Some(2))]).await)?;
+    same(&uses_of(&lab, id).await?, &Some(3))?;
+    // What is given back can be taken again; a limit says nothing of what is given back.
+    accepted(lab.commit([count(total.clone(), -1, Some(1))]).await)?;
+    accepted(lab.commit([count(total.clone(), 1, Some(3))]).await)?;
+    refused(lab.commit([count(total.clone(), 1, Some(3))]).await, conflict)?;
+    // Orders of a customer are nobody's promotion.
+    let orders = |delta, limit| count(Counter::Orders("ann@example.com".to_owned()), delta, limit);
+    accepted(lab.commit([orders(1, Some(1))]).await)?;
+    refused(lab.commit([orders(1, Some(1))]).await, Conflict::Uses(None))?;
+    accepted(lab.commit([orders(-1, None)]).await)?;
+    refused(lab.commit([orders(-1, None)]).await, Conflict::Uses(None))?;
+    // What comes with a refused count is not written.
+    let world = lab.world().await?;
+    let entry = lab.history(&world.order);
+    refused(lab.commit([OrdersWrite::History(entry).into(), count(total.clone(), 1, Some(3))]).await, conflict)?;
+    same(&lab.store.history(world.order.id).await?, &Vec::new())?;
+    // The counts outlive the promotion.
+    accepted(lab.commit([delete(&promotion)]).await)?;
+    accepted(lab.commit([count(total, -1, None)]).await)
+}
+
+pub(super) async fn promotions_are_listed(mut lab: Lab) -> CaseResult {
+    let mut rows = Vec::new();
+    for number in 0..7 {
+        if number % 2 == 0 {
+            lab.tick();
+        }
+        let promotion = if number < 3 { lab.promotion() } else { lab.coupon(&format!("code{number}")) };
+        let promotion = Promotion { active: number % 3 != 0, ..promotion };
+        accepted(lab.commit([insert(&promotion)]).await)?;
+        for _ in 0..number {
+            accepted(lab.commit([count(Counter::Promotion(promotion.id), 1, None)]).await)?;
+        }
+        rows.push(CountedPromotion { promotion, uses: number });
+    }
+    let filter = PromotionFilter::default();
+    check_list(&rows, async |request| lab.store.list_promotions(&filter, request).await).await?;
+    for active in [true, false] {
+        let wanted: Vec<_> = rows.iter().filter(|row| row.promotion.active == active).cloned().collect();
+        let filter = PromotionFilter { active: Some(active), ..PromotionFilter::default() };
+        check_list(&wanted, async |request| lab.store.list_promotions(&filter, request).await).await?;
+    }
+    for code in ["code4", "code", &wild()] {
+        let code_key = Some(code.to_owned());
+        let wanted: Vec<_> = rows.iter().filter(|row| row.promotion.code_key == code_key).cloned().collect();
+        let filter = PromotionFilter { code_key, ..PromotionFilter::default() };
+        check_list(&wanted, async |request| lab.store.list_promotions(&filter, request).await).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn tax_rates_live(mut lab: Lab) -> CaseResult {
+    let first = lab.tax_rate("US", "");
+    let second = next(&first, |rate| {
+        rate.name = wild();
+        "reduced".clone_into(&mut rate.tax_class);
+        "CA".clone_into(&mut rate.country);
+        rate.region = Some(wild());
+        rate.region_key = wild();
+        rate.rate = Ratio::WHOLE;
+        rate.applies_to_shipping = true;
+        rate.created_at = long_ago();
+        rate.updated_at = far_away();
+    });
+    let id = first.id;
+    life(&mut lab, first, second, Ends::Deleted, async |store| store.tax_rate(id).await).await
+}
+
+pub(super) async fn a_class_has_one_rate_at_a_place(mut lab: Lab) -> CaseResult {
+    let (country, region) = (lab.tax_rate("US", ""), lab.tax_rate("US", "ny"));
+    let reduced = TaxRate { tax_class: "reduced".to_owned(), ..lab.tax_rate("US", "ny") };
+    let taken = Conflict::Exists(Unique::TaxRate);
+    accepted(lab.commit([insert(&country), insert(&region), insert(&reduced)]).await)?;
+    let second = lab.tax_rate("US", "");
+    refused(lab.commit([insert(&second)]).await, taken)?;
+    let standard = next(&reduced, |rate| "standard".clone_into(&mut rate.tax_class));
+    refused(lab.commit([update(&standard)]).await, taken)?;
+    accepted(lab.commit([delete(&region), update(&standard)]).await)?;
+    let mut rows = vec![country, standard];
+    for country in ["DE", "FR"] {
+        lab.tick();
+        rows.push(lab.tax_rate(country, ""));
+    }
+    accepted(lab.commit(rows.iter().skip(2).map(insert)).await)?;
+    check_list(&rows, async |request| lab.store.list_tax_rates(request).await).await
+}
+
+pub(super) async fn the_rules_of_a_price_are_read_at_once(mut lab: Lab) -> CaseResult {
+    let query = RulesQuery::default;
+    same(&lab.store.price_rules(&query()).await?, &PriceRules::default())?;
+    let user = lab.user();
+    let parent = lab.category("Clothes", None);
+    let child = lab.category("Shirts", Some(&parent));
+    let other = lab.category("Toys", None);
+    let automatic = Promotion {
+        category_ids: BTreeSet::from([parent.id, lab.id()]),
+        product_ids: BTreeSet::from([lab.id()]),
+        ..lab.promotion()
+    };
+    let paused = Promotion { active: false, ..lab.promotion() };
+    let (spring, summer) = (lab.coupon("spring"), Promotion { active: false, ..lab.coupon("summer") });
+    let rates = [lab.tax_rate("US", "ny"), lab.tax_rate("US", ""), lab.tax_rate("DE", "")];
+    accepted(lab.commit([insert(&user), insert(&parent), insert(&child), insert(&other)]).await)?;
+    accepted(lab.commit([&automatic, &paused, &spring, &summer].map(insert)).await)?;
+    accepted(lab.commit(rates.iter().map(insert)).await)?;
+    let email = user.email_key.clone();
+    let counters = [
+        (Counter::Promotion(spring.id), 3),
+        (Counter::Customer(spring.id, email.clone()), 2),
+        (Counter::Customer(spring.id, "other@example.com".to_owned()), 1),
+        (Counter::Orders(email.clone()), 2),
+        (Counter::Promotion(automatic.id), 1),
+    ];
+    for (counter, uses) in counters {
+        for _ in 0..uses {
+            accepted(lab.commit([count(counter.clone(), 1, None)]).await)?;
+        }
+    }
+
+    let offered = |promotion: &Promotion, uses, customer_uses| Offered {
+        categories: if promotion.category_ids.is_empty() {
+            BTreeSet::new()
+        } else {
+            BTreeSet::from([parent.id, child.id])
+        },
+        promotion: promotion.clone(),
+        uses,
+        customer_uses,
+    };
+    // For nobody in particular, without coupons and taxes.
+    let rules = lab.store.price_rules(&query()).await?;
+    let wanted = PriceRules { promotions: vec![offered(&automatic, 1, 0)], ..PriceRules::default() };
+    same(&rules, &wanted)?;
+    let coupons = RulesQuery {
+        code_keys: ["summer", "spring", "spring", "winter", &wild()].map(str::to_owned).to_vec(),
+        tax_country: Some("US".to_owned()),
+        ..query()
+    };
+    let wanted = |spring_uses, customer_orders| PriceRules {
+        promotions: vec![offered(&automatic, 1, 0), offered(&spring, 3, spring_uses), offered(&summer, 0, 0)],
+        customer_orders,
+        tax_rates: rates[..2].to_vec(),
+    };
+    same(&lab.store.price_rules(&coupons).await?, &wanted(0, None))?;
+    let for_customer = |customer| RulesQuery { customer: Some(customer), ..coupons.clone() };
+    let by_email = for_customer(Customer::Email(email));
+    same(&lab.store.price_rules(&by_email).await?, &wanted(2, Some(2)))?;
+    same(&lab.store.price_rules(&for_customer(Customer::User(user.id))).await?, &wanted(2, Some(2)))?;
+    let stranger = for_customer(Customer::Email(wild()));
+    same(&lab.store.price_rules(&stranger).await?, &wanted(0, Some(0)))?;
+    let nobody = lab.id();
+    same(&lab.store.price_rules(&for_customer(Customer::User(nobody))).await?, &wanted(0, None))
+}

@@ -1,0 +1,77 @@
+//! Promotions, what counts their uses, and rates of tax. (Their reads stand with those of the catalog.)
+
+use super::engine::{ReadRows, WriteRows, json_key};
+use super::state::{Judged, State, UniqueKey, change};
+use crate::batch::{Change, Conflict};
+use crate::catalog::{
+    CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
+};
+use crate::store::StoreResult;
+
+json_key!(Counter);
+
+impl<T: WriteRows> State<'_, T> {
+    pub(super) fn write_promotion(&mut self, promotion: &Change<Promotion>) -> Judged {
+        change(&mut self.promotions, &mut self.uniques, promotion, |promotion| {
+            promotion.code_key.clone().map(UniqueKey::PromotionCode).into_iter().collect()
+        })
+    }
+
+    pub(super) fn write_tax_rate(&mut self, rate: &Change<TaxRate>) -> Judged {
+        change(&mut self.tax_rates, &mut self.uniques, rate, |rate| {
+            vec![UniqueKey::TaxRate(rate.tax_class.clone(), rate.country.clone(), rate.region_key.clone())]
+        })
+    }
+
+    pub(super) fn count_uses(&mut self, delta: &UsesDelta) -> Judged {
+        let after = delta.apply(self.count(&delta.counter)?);
+        let after = after.ok_or(Conflict::Uses(delta.counter.promotion()))?;
+        Ok(self.uses.put(delta.counter.clone(), after)?)
+    }
+}
+
+impl<T: ReadRows> State<'_, T> {
+    fn count(&self, counter: &Counter) -> StoreResult<i64> {
+        Ok(self.uses.get(counter)?.unwrap_or_default())
+    }
+
+    pub(super) fn counted(&self, promotion: Promotion) -> StoreResult<CountedPromotion> {
+        Ok(CountedPromotion { uses: self.count(&Counter::Promotion(promotion.id))?, promotion })
+    }
+
+    pub(super) fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
+        let email = match &query.customer {
+            Some(Customer::Email(email)) => Some(email.clone()),
+            Some(Customer::User(id)) => self.users.get(&id.0)?.map(|user| user.email_key),
+            None => None,
+        };
+        let wanted = |promotion: &Promotion| match &promotion.code_key {
+            None => promotion.active,
+            Some(key) => query.code_keys.contains(key),
+        };
+        let mut promotions = Vec::new();
+        for promotion in self.promotions.select(wanted)? {
+            let mut offered = Offered {
+                uses: self.count(&Counter::Promotion(promotion.id))?,
+                customer_uses: 0,
+                categories: std::collections::BTreeSet::new(),
+                promotion,
+            };
+            if let Some(email) = &email {
+                offered.customer_uses = self.count(&Counter::Customer(offered.promotion.id, email.clone()))?;
+            }
+            for id in &offered.promotion.category_ids {
+                if self.categories.contains(&id.0)? {
+                    offered.categories.extend(self.branch(*id)?);
+                }
+            }
+            promotions.push(offered);
+        }
+        let customer_orders = email.map(|email| self.count(&Counter::Orders(email))).transpose()?;
+        let tax_rates = match &query.tax_country {
+            Some(country) => self.tax_rates.select(|rate| rate.country == *country)?,
+            None => Vec::new(),
+        };
+        Ok(PriceRules { promotions, customer_orders, tax_rates })
+    }
+}

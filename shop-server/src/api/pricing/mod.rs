@@ -1,0 +1,173 @@
+//! What makes prices: promotions and rates of tax, for staff.
+
+mod bodies;
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::catalog::{CountedPromotion, TaxRate};
+use shop_core::id::{PromotionId, TaxRateId};
+use uuid::Uuid;
+
+use super::Context;
+use super::paging::{self, Text, text};
+use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use crate::auth::Staff;
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+pub(super) use bodies::AdjustmentBody;
+use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
+
+/// Promotions and rates of tax.
+pub struct Pricing(pub(super) Context);
+
+#[OpenApi]
+impl Pricing {
+    /// The promotions, the newest first.
+    #[oai(path = "/catalog/promotions/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn promotions(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        /// Only the one with this code, however it is spelled.
+        code: Query<Optional<String>>,
+        /// Only those that are active, or that are not.
+        active: Query<Optional<bool>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<PromotionBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let catalog = self.0.shop.catalog();
+        let promotions = catalog.promotions(&staff, code.0.into(), active.0.into(), &request).await?;
+        Ok(Answer(List::new(&url, &request, promotions.map(PromotionBody::from))))
+    }
+
+    /// Adds a promotion: a coupon, or, without a code, one that applies by itself.
+    #[oai(path = "/catalog/promotions/", method = "post")]
+    async fn create_promotion(
+        &self,
+        staff: Staff,
+        body: JsonBody<PromotionRequest>,
+    ) -> Result<Versioned<PromotionBody, 201>> {
+        Ok(promotion(self.0.shop.catalog().create_promotion(&staff, body.into_inner().into()).await?))
+    }
+
+    /// One promotion.
+    #[oai(path = "/catalog/promotions/:id/", method = "get")]
+    async fn promotion(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<PromotionBody>> {
+        Ok(promotion(self.0.shop.catalog().promotion(&staff, PromotionId(id.0)).await?))
+    }
+
+    /// Replaces a promotion whole; its uses stay.
+    #[oai(path = "/catalog/promotions/:id/", method = "put")]
+    async fn replace_promotion(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<PromotionRequest>,
+    ) -> Result<Versioned<PromotionBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(promotion(catalog.replace_promotion(&staff, PromotionId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Changes some fields of a promotion.
+    #[oai(path = "/catalog/promotions/:id/", method = "patch")]
+    async fn update_promotion(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<PromotionChange>,
+    ) -> Result<Versioned<PromotionBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(promotion(catalog.change_promotion(&staff, PromotionId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Takes a promotion out; orders keep their discount.
+    #[oai(path = "/catalog/promotions/:id/", method = "delete")]
+    async fn delete_promotion(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
+        self.0.shop.catalog().delete_promotion(&staff, PromotionId(id.0), if_match.expected()).await?;
+        Ok(NoContent)
+    }
+
+    /// The rates of tax, the newest first.
+    #[oai(path = "/catalog/tax-rates/", method = "get")]
+    async fn tax_rates(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<TaxRateBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let rates = self.0.shop.catalog().tax_rates(&staff, &request).await?;
+        Ok(Answer(List::new(&url, &request, rates.map(TaxRateBody::from))))
+    }
+
+    /// Adds a rate of tax; a class has one rate at a place.
+    #[oai(path = "/catalog/tax-rates/", method = "post")]
+    async fn create_tax_rate(
+        &self,
+        staff: Staff,
+        body: JsonBody<TaxRateRequest>,
+    ) -> Result<Versioned<TaxRateBody, 201>> {
+        Ok(tax_rate(self.0.shop.catalog().create_tax_rate(&staff, body.into_inner().into()).await?))
+    }
+
+    /// One rate of tax.
+    #[oai(path = "/catalog/tax-rates/:id/", method = "get")]
+    async fn tax_rate(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<TaxRateBody>> {
+        Ok(tax_rate(self.0.shop.catalog().tax_rate(&staff, TaxRateId(id.0)).await?))
+    }
+
+    /// Replaces a rate of tax whole.
+    #[oai(path = "/catalog/tax-rates/:id/", method = "put")]
+    async fn replace_tax_rate(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<TaxRateRequest>,
+    ) -> Result<Versioned<TaxRateBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(tax_rate(catalog.replace_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Changes some fields of a rate of tax.
+    #[oai(path = "/catalog/tax-rates/:id/", method = "patch")]
+    async fn update_tax_rate(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<TaxRateChange>,
+    ) -> Result<Versioned<TaxRateBody>> {
+        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
+        Ok(tax_rate(catalog.change_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Takes a rate of tax out; orders keep their taxes.
+    #[oai(path = "/catalog/tax-rates/:id/", method = "delete")]
+    async fn delete_tax_rate(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
+        self.0.shop.catalog().delete_tax_rate(&staff, TaxRateId(id.0), if_match.expected()).await?;
+        Ok(NoContent)
+    }
+}
+
+fn promotion<const STATUS: u16>(counted: CountedPromotion) -> Versioned<PromotionBody, STATUS> {
+    let version = counted.promotion.version;
+    Versioned::new(counted.into(), version)
+}
+
+fn tax_rate<const STATUS: u16>(rate: TaxRate) -> Versioned<TaxRateBody, STATUS> {
+    let version = rate.version;
+    Versioned::new(rate.into(), version)
+}

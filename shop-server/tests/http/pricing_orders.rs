@@ -1,0 +1,208 @@
+//! Orders with coupons and taxes: what they freeze, what they use up, and what they give back.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shop_core::Actor;
+
+use crate::orders::{Store, refused, text, with};
+use crate::support::{TestShop, order};
+
+const NOTHING: Value = Value::Null;
+
+impl TestShop {
+    async fn tax_rate(&self, body: Value) {
+        let input = serde_json::from_value(body).unwrap();
+        self.shop.catalog().create_tax_rate(&Actor::system(), input).await.unwrap();
+    }
+
+    /// A guest's cart with a coupon in it; its token.
+    async fn cart_with(&self, goods: &crate::support::Goods, code: &str) -> String {
+        let cart = self.guest_cart(goods, 1).await;
+        let added = self.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
+        assert_eq!(added.status, 200, "{added:?}");
+        cart
+    }
+
+    async fn uses(&self, id: &str) -> i64 {
+        let id = id.parse().unwrap();
+        self.shop.catalog().promotion(&Actor::system(), id).await.unwrap().uses
+    }
+}
+
+/// An amount in hundredths.
+fn cents(value: &Value) -> i64 {
+    text(value).replace('.', "").parse().unwrap()
+}
+
+/// What every order keeps.
+#[track_caller]
+fn adds_up(order: &Value) {
+    let sum = |field: &str| order["items"].as_array().unwrap().iter().map(|item| cents(&item[field])).sum::<i64>();
+    assert_eq!(sum("line_total"), cents(&order["subtotal"]), "{order}");
+    assert_eq!(sum("discount"), cents(&order["discount_total"]), "{order}");
+    assert_eq!(sum("tax") + cents(&order["shipping_tax"]), cents(&order["tax_total"]), "{order}");
+    let added = if order["prices_include_tax"] == true { 0 } else { cents(&order["tax_total"]) };
+    let total = cents(&order["subtotal"]) - cents(&order["discount_total"]) + cents(&order["shipping_total"]) + added;
+    assert_eq!(total, cents(&order["total"]), "{order}");
+    let explained = order["adjustments"].as_array().unwrap().iter().filter(|one| one["kind"] != "included_tax");
+    assert_eq!(cents(&order["subtotal"]) + explained.map(|one| cents(&one["amount"])).sum::<i64>(), total, "{order}");
+}
+
+#[tokio::test]
+async fn an_order_freezes_discounts_and_taxes() {
+    let store = Store::open(9).await;
+    let shop = &store.shop;
+    let coupon = json!({"name": "Ten off", "code": "TEN", "kind": "percent", "value": "10"});
+    let id = shop.promotion(coupon).await;
+    shop.tax_rate(json!({"name": "VAT 20 %", "country": "GB", "rate": "0.2", "applies_to_shipping": true})).await;
+    let cart = shop.cart_with(&store.shirt, "ten").await;
+    // 19.99 − 2.00 + 4.50, and a fifth of 17.99 and of 4.50: 3.60 and 0.90.
+    let body = with(&store.order, json!({"expected_total": "26.99"}));
+    let placed = shop.as_guest("POST", "/orders/", &cart, &body).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    let placed = placed.json();
+    adds_up(&placed);
+    assert_eq!((&placed["items"][0]["discount"], &placed["items"][0]["tax"]), (&json!("2.00"), &json!("3.60")));
+    assert_eq!((&placed["shipping_tax"], &placed["tax_total"]), (&json!("0.90"), &json!("4.50")));
+    let adjustments = json!([
+        {"kind": "promotion", "label": "Ten off", "amount": "-2.00", "code": "TEN"},
+        {"kind": "shipping", "label": "Post", "amount": "4.50"},
+        {"kind": "tax", "label": "VAT 20 %", "amount": "4.50"},
+    ]);
+    assert_eq!(placed["adjustments"], adjustments);
+    assert_eq!(shop.uses(&id).await, 1);
+    // Whatever becomes of the promotion, the order stays as it is.
+    shop.shop.catalog().delete_promotion(&Actor::system(), id.parse().unwrap(), None).await.unwrap();
+    let token = text(&placed["access_token"]);
+    let path = format!("/orders/{}/", text(&placed["id"]));
+    let read = shop.call_with("GET", &path, &[("X-Order-Token", &token)], &NOTHING).await.json();
+    assert_eq!((&read["adjustments"], &read["total"]), (&adjustments, &json!("26.99")));
+    let canceled = shop.call_with("POST", &format!("{path}cancel/"), &[("X-Order-Token", &token)], &NOTHING).await;
+    assert_eq!(canceled.status, 200, "{canceled:?}");
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn prices_may_include_the_tax_and_round_by_order() {
+    for (variables, taxes) in [
+        (vec![("PRICES_INCLUDE_TAX", "True")], ["0.16", "0.16", "0.16", "0.07", "0.55"]),
+        (vec![("PRICES_INCLUDE_TAX", "True"), ("TAX_ROUNDING", "order")], ["0.16", "0.16", "0.16", "0.07", "0.55"]),
+        (vec![], ["0.19", "0.19", "0.19", "0.09", "0.66"]),
+        (vec![("TAX_ROUNDING", "order")], ["0.19", "0.19", "0.19", "0.08", "0.65"]),
+    ] {
+        let shop = TestShop::start_with(&variables).await;
+        let method = shop.shipping_method(&["DE"], "0.45").await;
+        shop.tax_rate(json!({"name": "MwSt", "country": "DE", "rate": "0.19", "applies_to_shipping": true})).await;
+        let ada = shop.customer("ada").await.access;
+        for sku in ["A", "B", "C"] {
+            shop.product(sku, "0.99", 9).await;
+            shop.post("/cart/items/", Some(&ada), &json!({"sku": sku})).await;
+        }
+        let mut body = order(&method);
+        body["shipping_address"]["country"] = "DE".into();
+        let placed = shop.post("/orders/", Some(&ada), &body).await;
+        assert_eq!(placed.status, 201, "{placed:?}");
+        let placed = placed.json();
+        adds_up(&placed);
+        let tax = |index: usize| text(&placed["items"][index]["tax"]);
+        let found = [tax(0), tax(1), tax(2), text(&placed["shipping_tax"]), text(&placed["tax_total"])];
+        assert_eq!(found, taxes, "{variables:?}");
+        assert_eq!(placed["prices_include_tax"], variables.contains(&("PRICES_INCLUDE_TAX", "True")));
+        assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
+    let store = Store::open(100).await;
+    let shop = &store.shop;
+    let id =
+        shop.promotion(json!({"name": "Ten", "code": "TEN", "kind": "fixed", "value": "1", "usage_limit": 10})).await;
+    let mut carts = Vec::new();
+    for _ in 0..50 {
+        carts.push(shop.cart_with(&store.shirt, "ten").await);
+    }
+    let order = async |number: usize, cart: &str| {
+        let body = with(&store.order, json!({"email": format!("buyer{number}@example.com")}));
+        shop.as_guest("POST", "/orders/", cart, &body).await
+    };
+    let answers = join_all(carts.iter().enumerate().map(|(number, cart)| order(number, cart))).await;
+    let (sold, refusals): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((sold.len(), shop.uses(&id).await), (10, 10));
+    for refusal in &refusals {
+        refused(refusal, 409, "coupon_not_applicable");
+    }
+    assert_eq!(store.reserved().await, 10);
+
+    // One is canceled, twice at once: one use is free again, and taken by one of the others.
+    let placed = sold[0].json();
+    let (path, token) = (format!("/orders/{}/cancel/", text(&placed["id"])), text(&placed["access_token"]));
+    let cancel =
+        || async { shop.call_with("POST", &path, &[("X-Order-Token", token.as_str())], &NOTHING).await.status };
+    let mut statuses = join_all([cancel(), cancel()]).await;
+    statuses.sort_unstable();
+    assert_eq!((statuses, shop.uses(&id).await), (vec![200, 409], 9));
+    let losers: Vec<_> =
+        answers.iter().zip(&carts).filter(|(answer, _)| answer.status != 201).map(|(_, cart)| cart).collect();
+    let answers = join_all(losers.iter().enumerate().map(|(number, cart)| order(100 + number, cart))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    // Whoever gives the coupon up can order.
+    let cart = losers[0];
+    shop.as_guest("DELETE", "/cart/coupons/ten/", cart, &NOTHING).await;
+    let last = order(200, cart).await;
+    assert!(last.status == 201 || last.code() == "not_found", "{last:?}");
+    assert_eq!(shop.uses(&id).await, 10);
+    store.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_person_uses_a_coupon_as_often_as_they_may() {
+    let store = Store::open(100).await;
+    let shop = &store.shop;
+    let once = json!({"name": "Once", "code": "ONCE", "kind": "fixed", "value": "1", "usage_limit_per_customer": 1});
+    let first = json!({"name": "First", "code": "FIRST", "kind": "fixed", "value": "1", "first_order_only": true});
+    let (once, first) = (shop.promotion(once).await, shop.promotion(first).await);
+    for (code, id) in [("first", &first), ("once", &once)] {
+        let mut carts = Vec::new();
+        for _ in 0..12 {
+            carts.push(shop.cart_with(&store.shirt, code).await);
+        }
+        // One address, however it is spelled.
+        let order = async |number: usize, cart: &str| {
+            let email = if number % 2 == 0 { "Ada@Example.com" } else { "ada@example.com" };
+            let body = with(&store.order, json!({"email": email}));
+            shop.as_guest("POST", "/orders/", cart, &body).await
+        };
+        let answers = join_all(carts.iter().enumerate().map(|(number, cart)| order(number, cart))).await;
+        let sold = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!((sold, shop.uses(id).await), (1, 1), "{code}");
+        for refusal in answers.iter().filter(|answer| answer.status != 201) {
+            refused(refusal, 409, "coupon_not_applicable");
+        }
+    }
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_promotion_that_ran_out_by_itself_simply_does_not_apply() {
+    let store = Store::open(9).await;
+    let shop = &store.shop;
+    let id = shop.promotion(json!({"name": "Early birds", "kind": "fixed", "value": "5", "usage_limit": 1})).await;
+    let totals = async || {
+        let cart = shop.guest_cart(&store.shirt, 1).await;
+        let placed = shop.as_guest("POST", "/orders/", &cart, &store.order).await;
+        assert_eq!(placed.status, 201, "{placed:?}");
+        adds_up(&placed.json());
+        text(&placed.json()["total"])
+    };
+    assert_eq!((totals().await, totals().await), ("19.49".to_owned(), "24.49".to_owned()));
+    assert_eq!(shop.uses(&id).await, 1);
+
+    let free = json!({"name": "Free shipping", "code": "SHIP", "kind": "free_shipping"});
+    shop.promotion(free).await;
+    let cart = shop.cart_with(&store.shirt, "ship").await;
+    let placed = shop.as_guest("POST", "/orders/", &cart, &store.order).await.json();
+    adds_up(&placed);
+    assert_eq!((&placed["shipping_total"], &placed["discount_total"]), (&json!("0.00"), &json!("0.00")));
+    store.is_sound().await;
+}

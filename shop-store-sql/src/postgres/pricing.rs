@@ -1,0 +1,260 @@
+//! Promotions, what counts their uses, and rates of tax. Every read is one statement; a page by number that needs a count
+//! is two.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shop_core::catalog::{CountedPromotion, Customer, Offered, Promotion, PromotionFilter, PromotionSort, TaxRate};
+pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
+use shop_core::id::{CategoryId, UserId};
+use shop_core::page::{Page, PageRequest};
+use shop_core::pricing::Ratio;
+use shop_core::store::StoreResult;
+use sqlx::postgres::PgRow;
+use sqlx_core::error::Error;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::paging::{Key, List, Query};
+use super::pool::Pool;
+use super::read::Loader;
+use super::rows::{Columns, Record, Values, is_storable};
+
+/// The names are those of [`Promotion`], for what comes as JSON.
+const PROMOTION: &str = "promotions.id, promotions.name, promotions.code, promotions.code_key, promotions.currency,
+        promotions.offer, promotions.min_subtotal, promotions.product_ids, promotions.category_ids,
+        promotions.customer_ids, promotions.first_order_only, promotions.starts_at, promotions.ends_at,
+        promotions.usage_limit, promotions.usage_limit_per_customer, promotions.combinable, promotions.priority,
+        promotions.active, promotions.created_at, promotions.updated_at, promotions.version";
+
+impl Record for CountedPromotion {
+    const TABLE: &'static str = "promotions";
+    const COLUMNS: &'static str = "promotions.id, promotions.name, promotions.code, promotions.code_key,
+        promotions.currency, promotions.offer, promotions.min_subtotal, promotions.product_ids,
+        promotions.category_ids, promotions.customer_ids, promotions.first_order_only, promotions.starts_at,
+        promotions.ends_at, promotions.usage_limit, promotions.usage_limit_per_customer, promotions.combinable,
+        promotions.priority, promotions.active, promotions.created_at, promotions.updated_at, promotions.version,
+        coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0)";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let promotion = Promotion {
+            id: columns.id()?,
+            name: columns.take()?,
+            code: columns.take()?,
+            code_key: columns.take()?,
+            currency: columns.currency()?,
+            offer: columns.json()?,
+            min_subtotal: columns.optional_amount()?,
+            product_ids: columns.json()?,
+            category_ids: columns.json()?,
+            customer_ids: columns.json()?,
+            first_order_only: columns.take()?,
+            starts_at: columns.optional_at()?,
+            ends_at: columns.optional_at()?,
+            usage_limit: columns.take()?,
+            usage_limit_per_customer: columns.take()?,
+            combinable: columns.take()?,
+            priority: columns.take()?,
+            active: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        };
+        Ok(Self { promotion, uses: columns.take()? })
+    }
+}
+
+impl Record for TaxRate {
+    const TABLE: &'static str = "tax_rates";
+    const COLUMNS: &'static str = "tax_rates.id, tax_rates.name, tax_rates.tax_class, tax_rates.country,
+        tax_rates.region, tax_rates.region_key, tax_rates.rate, tax_rates.applies_to_shipping, tax_rates.created_at,
+        tax_rates.updated_at, tax_rates.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            tax_class: columns.take()?,
+            country: columns.take()?,
+            region: columns.take()?,
+            region_key: columns.take()?,
+            rate: Ratio(columns.take()?),
+            applies_to_shipping: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// A promotion as it comes for several askers at once.
+#[derive(Debug, Clone, Deserialize)]
+struct Row {
+    #[serde(flatten)]
+    promotion: Promotion,
+    uses: i64,
+    /// The uses of those among the customers asked for who have any.
+    customers: Option<Vec<Count>>,
+    categories: Option<BTreeSet<CategoryId>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Count {
+    customer: String,
+    uses: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Person {
+    id: UserId,
+    email_key: String,
+}
+
+/// The rules of prices by what is asked. Those who ask meanwhile share the next look: the promotions that apply by
+/// themselves are the same for all.
+pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules>> {
+    // The addresses asked for, and those of the people asked for: looked up once.
+    let who = "ARRAY(SELECT unnest($2::text[]) UNION ALL SELECT email_key FROM users WHERE users.id = ANY($3))";
+    let offered = format!(
+        "SELECT {PROMOTION},
+            coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0) AS uses,
+            (SELECT json_agg(count) FROM (
+                SELECT customer, uses FROM promotion_uses
+                WHERE promotion_id = promotions.id AND customer = ANY({who})
+            ) AS count) AS customers,
+            (WITH RECURSIVE below (id) AS (
+                SELECT categories.id FROM json_array_elements_text(promotions.category_ids) AS named (id)
+                JOIN categories ON categories.id = named.id::uuid
+                UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+            ) SELECT json_agg(below.id) FROM below) AS categories
+        FROM promotions"
+    );
+    let sql = format!(
+        "SELECT
+            (SELECT json_agg(offered) FROM (
+                {offered} WHERE promotions.active AND promotions.code_key IS NULL
+                UNION ALL {offered} WHERE promotions.code_key = ANY($1)
+            ) AS offered),
+            (SELECT json_agg(rate) FROM (
+                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY($4)
+            ) AS rate),
+            (SELECT json_agg(count) FROM (
+                SELECT customer, uses FROM promotion_uses
+                WHERE promotion_id = '{}' AND customer = ANY({who})
+            ) AS count),
+            (SELECT json_agg(person) FROM (SELECT id, email_key FROM users WHERE users.id = ANY($3)) AS person)",
+        TaxRate::COLUMNS,
+        Uuid::nil(),
+    );
+    pool.loader(sql, bind, |rows, asked| {
+        let rules = rows.first().map(Shared::read).transpose()?.unwrap_or_default();
+        Ok(asked.iter().map(|query| (query.clone(), Arc::new(rules.of(query)))).collect())
+    })
+}
+
+fn bind(asked: &[RulesQuery]) -> Values {
+    let (mut codes, mut emails, mut users, mut countries) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
+    for query in asked {
+        codes.extend(query.code_keys.iter().filter(|code| is_storable(code)).cloned());
+        match &query.customer {
+            Some(Customer::Email(email)) if is_storable(email) => emails.push(email.clone()),
+            Some(Customer::User(user)) => users.push(user.0),
+            _ => {}
+        }
+        countries.extend(query.tax_country.iter().filter(|country| is_storable(country)).cloned());
+    }
+    let countries: Vec<_> = countries.into_iter().collect();
+    Values::new().put(codes).put(emails).put(users).put(countries)
+}
+
+/// What was read for all who asked.
+#[derive(Debug, Default)]
+struct Shared {
+    offered: Vec<Row>,
+    rates: Vec<TaxRate>,
+    orders: Vec<Count>,
+    people: Vec<Person>,
+}
+
+impl Shared {
+    fn read(row: &PgRow) -> Result<Self, Error> {
+        let mut columns = Columns::new(row);
+        let mut shared = Self {
+            offered: columns.children()?,
+            rates: columns.children()?,
+            orders: columns.children()?,
+            people: columns.children()?,
+        };
+        shared.offered.sort_by_key(|row| row.promotion.id);
+        shared.rates.sort_by_key(|rate| rate.id);
+        Ok(shared)
+    }
+
+    /// What of it one asked for.
+    fn of(&self, query: &RulesQuery) -> PriceRules {
+        let email = match &query.customer {
+            Some(Customer::Email(email)) => Some(email.as_str()),
+            Some(Customer::User(user)) => {
+                self.people.iter().find(|person| person.id == *user).map(|person| person.email_key.as_str())
+            }
+            None => None,
+        };
+        let count = |counts: &[Count]| {
+            let own = email.and_then(|email| counts.iter().find(|count| count.customer == email));
+            own.map_or(0, |count| count.uses)
+        };
+        let wanted = |row: &&Row| row.promotion.code_key.as_ref().is_none_or(|key| query.code_keys.contains(key));
+        let offered = |row: &Row| Offered {
+            promotion: row.promotion.clone(),
+            uses: row.uses,
+            customer_uses: row.customers.as_deref().map_or(0, count),
+            categories: row.categories.clone().unwrap_or_default(),
+        };
+        PriceRules {
+            promotions: self.offered.iter().filter(wanted).map(offered).collect(),
+            customer_orders: email.map(|_| count(&self.orders)),
+            tax_rates: self
+                .rates
+                .iter()
+                .filter(|rate| query.tax_country.as_ref() == Some(&rate.country))
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
+impl PostgresStore {
+    /// A page of promotions with their uses.
+    pub(super) async fn page_of_promotions(
+        &self,
+        filter: &PromotionFilter,
+        page: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>> {
+        let mut query = Query::from("promotions");
+        query.filter("promotions.code_key = ?", filter.code_key.clone());
+        query.filter("promotions.active = ?", filter.active);
+        let list = List {
+            columns: CountedPromotion::COLUMNS.to_owned(),
+            key: |key| match key {
+                PromotionSort::CreatedAt => Some(Key::Time("promotions.created_at")),
+            },
+            id: "promotions.id",
+            read: CountedPromotion::read,
+        };
+        list.page(&self.pool, query, page).await
+    }
+
+    /// A page of rates of tax.
+    pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
+        let list = List {
+            columns: TaxRate::COLUMNS.to_owned(),
+            key: |key| match key {
+                PromotionSort::CreatedAt => Some(Key::Time("tax_rates.created_at")),
+            },
+            id: "tax_rates.id",
+            read: TaxRate::read,
+        };
+        list.page(&self.pool, Query::from("tax_rates"), page).await
+    }
+}

@@ -1,0 +1,263 @@
+//! Promotions, what counts their uses, and rates of tax.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use shop_core::batch::{Conflict, Unique};
+use shop_core::catalog::{
+    CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, PromotionFilter, PromotionSort, RulesQuery,
+    TaxRate, UsesDelta,
+};
+use shop_core::id::CategoryId;
+use shop_core::page::{Page, PageRequest};
+use shop_core::pricing::Ratio;
+use shop_core::store::StoreResult;
+
+use crate::SqliteStore;
+use crate::commit::Applied;
+use crate::paging::{List, Query};
+use crate::record::{self, Record, Shape, Table};
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
+
+static PROMOTIONS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "promotions",
+        columns: &[
+            "id",
+            "name",
+            "code",
+            "code_key",
+            "currency",
+            "offer",
+            "min_subtotal",
+            "product_ids",
+            "category_ids",
+            "customer_ids",
+            "first_order_only",
+            "starts_at",
+            "ends_at",
+            "usage_limit",
+            "usage_limit_per_customer",
+            "combinable",
+            "priority",
+            "active",
+            "created_at",
+            "updated_at",
+            "version",
+        ],
+        derived: &[],
+        fixed: &[],
+        uniques: &[(Unique::PromotionCode, "old.code_key = new.code_key")],
+        deletable: true,
+    })
+});
+
+impl Record for Promotion {
+    fn table() -> &'static Table {
+        &PROMOTIONS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.name)?.put(&self.code)?.put(&self.code_key)?.put(self.currency.code())?;
+        values.put(Json(&self.offer))?.put(self.min_subtotal.map(|amount| amount.0))?.put(Json(&self.product_ids))?;
+        values.put(Json(&self.category_ids))?.put(Json(&self.customer_ids))?.put(self.first_order_only)?;
+        values.put(optional_at(self.starts_at))?.put(optional_at(self.ends_at))?.put(self.usage_limit)?;
+        values.put(self.usage_limit_per_customer)?.put(self.combinable)?.put(self.priority)?.put(self.active)?;
+        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            code: columns.take()?,
+            code_key: columns.take()?,
+            currency: columns.currency()?,
+            offer: columns.json()?,
+            min_subtotal: columns.optional_amount()?,
+            product_ids: columns.json()?,
+            category_ids: columns.json()?,
+            customer_ids: columns.json()?,
+            first_order_only: columns.take()?,
+            starts_at: columns.optional_at()?,
+            ends_at: columns.optional_at()?,
+            usage_limit: columns.take()?,
+            usage_limit_per_customer: columns.take()?,
+            combinable: columns.take()?,
+            priority: columns.take()?,
+            active: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+static TAX_RATES: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "tax_rates",
+        columns: &[
+            "id",
+            "name",
+            "tax_class",
+            "country",
+            "region",
+            "region_key",
+            "rate",
+            "applies_to_shipping",
+            "created_at",
+            "updated_at",
+            "version",
+        ],
+        derived: &[],
+        fixed: &[],
+        uniques: &[(
+            Unique::TaxRate,
+            "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key",
+        )],
+        deletable: true,
+    })
+});
+
+impl Record for TaxRate {
+    fn table() -> &'static Table {
+        &TAX_RATES
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.name)?.put(&self.tax_class)?.put(&self.country)?.put(&self.region)?;
+        values.put(&self.region_key)?.put(self.rate.0)?.put(self.applies_to_shipping)?;
+        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            name: columns.take()?,
+            tax_class: columns.take()?,
+            country: columns.take()?,
+            region: columns.take()?,
+            region_key: columns.take()?,
+            rate: Ratio(columns.take()?),
+            applies_to_shipping: columns.take()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
+            version: columns.take()?,
+        })
+    }
+}
+
+/// Counts an order more or less. Nobody else writes meanwhile, so the rule is judged beforehand.
+pub(crate) fn count_uses(connection: &Connection, delta: &UsesDelta) -> Applied {
+    let Some(after) = delta.apply(uses(connection, &delta.counter)?) else {
+        return Err(Conflict::Uses(delta.counter.promotion()).into());
+    };
+    let (promotion, customer) = delta.counter.key();
+    let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses) VALUES (?1, ?2, ?3)
+        ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = excluded.uses";
+    record::execute(connection, sql, &[&Id(promotion), &customer, &after])?;
+    Ok(())
+}
+
+fn uses(connection: &Connection, counter: &Counter) -> rusqlite::Result<i64> {
+    let (promotion, customer) = counter.key();
+    let sql = "SELECT uses FROM promotion_uses WHERE promotion_id = ?1 AND customer = ?2";
+    let uses = prepare(connection, sql)?.query_row(params![Id(promotion), customer], |row| row.get(0));
+    Ok(uses.optional()?.unwrap_or_default())
+}
+
+/// A promotion with its uses.
+pub(crate) fn counted(connection: &Connection, promotion: Promotion) -> rusqlite::Result<CountedPromotion> {
+    let uses = uses(connection, &Counter::Promotion(promotion.id))?;
+    Ok(CountedPromotion { promotion, uses })
+}
+
+/// All that a price depends on beside the goods.
+pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqlite::Result<PriceRules> {
+    let mut promotions: Vec<Promotion> =
+        record::select(connection, "WHERE active = 1 AND code_key IS NULL ORDER BY id", [])?;
+    for key in &query.code_keys {
+        promotions.extend(record::find::<Promotion>(connection, "WHERE code_key = ?1", [key])?);
+    }
+    promotions.sort_by_key(|promotion| promotion.id);
+    promotions.dedup_by_key(|promotion| promotion.id);
+    let email = match &query.customer {
+        None => None,
+        Some(Customer::Email(email)) => Some(email.clone()),
+        Some(Customer::User(user)) => prepare(connection, "SELECT email_key FROM users WHERE id = ?1")?
+            .query_row([Id(user.0)], |row| row.get(0))
+            .optional()?,
+    };
+    let counts = |counter: fn(String) -> Counter| email.clone().map(|email| uses(connection, &counter(email)));
+    let customer_orders = counts(Counter::Orders).transpose()?;
+    let offered = |promotion: Promotion| {
+        let of_customer = email.clone().map(|email| uses(connection, &Counter::Customer(promotion.id, email)));
+        Ok(Offered {
+            uses: uses(connection, &Counter::Promotion(promotion.id))?,
+            customer_uses: of_customer.transpose()?.unwrap_or_default(),
+            categories: branches(connection, &promotion.category_ids)?,
+            promotion,
+        })
+    };
+    let promotions = promotions.into_iter().map(offered).collect::<rusqlite::Result<_>>()?;
+    let tax_rates = match &query.tax_country {
+        None => Vec::new(),
+        Some(country) => record::select(connection, "WHERE country = ?1 ORDER BY id", [country])?,
+    };
+    Ok(PriceRules { promotions, customer_orders, tax_rates })
+}
+
+/// The categories that are there, and all below them.
+fn branches(connection: &Connection, roots: &BTreeSet<CategoryId>) -> rusqlite::Result<BTreeSet<CategoryId>> {
+    let mut found = BTreeSet::new();
+    for root in roots {
+        let sql = "WITH RECURSIVE below (id) AS (
+                SELECT id FROM categories WHERE id = ?1
+                UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id)
+            SELECT id FROM below";
+        let mut statement = prepare(connection, sql)?;
+        let ids = statement.query_map([Id(root.0)], |row| Ok(CategoryId(row.get::<_, Id>(0)?.0)))?;
+        found.extend(ids.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(found)
+}
+
+impl SqliteStore {
+    /// A page of promotions with their uses.
+    pub(crate) async fn page_of_promotions(
+        &self,
+        filter: &PromotionFilter,
+        page: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>> {
+        let mut query = Query::from("promotions");
+        query.filter("promotions.code_key = ?", filter.code_key.clone());
+        query.filter("promotions.active = ?", filter.active);
+        let list = List {
+            columns: PROMOTIONS.columns().to_owned(),
+            key: |key| match key {
+                PromotionSort::CreatedAt => Some("promotions.created_at"),
+            },
+            id: "promotions.id",
+            read: |connection, columns| counted(connection, Promotion::read(columns)?),
+        };
+        let page = page.clone();
+        self.readers().list(move |connection| list.page(connection, query, &page)).await
+    }
+
+    /// A page of rates of tax.
+    pub(crate) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
+        let list: List<PromotionSort, TaxRate> = List {
+            columns: TAX_RATES.columns().to_owned(),
+            key: |key| match key {
+                PromotionSort::CreatedAt => Some("tax_rates.created_at"),
+            },
+            id: "tax_rates.id",
+            read: record::whole,
+        };
+        let page = page.clone();
+        self.readers().list(move |connection| list.page(connection, Query::from("tax_rates"), &page)).await
+    }
+}
