@@ -37,6 +37,7 @@ pub enum Entity {
     Reservation,
     Event,
     Delivery,
+    Webhook,
 }
 
 /// A row with an id whose changes are counted.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::inventory::Inventory;
 use crate::money::Currency;
 use crate::orders::Orders;
-use crate::outbox::{MAIL, Subscriber, Worker};
+use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender, Webhooks, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
 use crate::prepare::Capture;
 use crate::secret::{Keys, Secret};
@@ -36,6 +36,9 @@ pub struct Settings {
     pub refresh_token_lifetime: TimeDelta,
     /// How long an order holds stock while it waits for its payment (30 minutes).
     pub reservation_ttl: TimeDelta,
+    /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
+    /// shop (no).
+    pub webhooks_allow_private: bool,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             access_token_lifetime: TimeDelta::seconds(300),
             refresh_token_lifetime: TimeDelta::seconds(86_400),
             reservation_ttl: TimeDelta::seconds(1_800),
+            webhooks_allow_private: false,
         }
     }
 }
@@ -70,7 +74,9 @@ struct Parts {
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
+    webhook_sender: Option<Arc<dyn WebhookSender>>,
     wake: Wake,
+    webhooks_wake: Wake,
 }
 
 impl std::fmt::Debug for Shop {
@@ -95,6 +101,7 @@ impl Shop {
             templates: Templates::default(),
             gateways: Vec::new(),
             subscribers: Vec::new(),
+            webhook_sender: None,
         }
     }
 
@@ -138,6 +145,12 @@ impl Shop {
     #[must_use]
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory::new(self)
+    }
+
+    /// Webhooks: addresses that are told of events.
+    #[must_use]
+    pub fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks::new(self)
     }
 
     /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a
@@ -207,8 +220,18 @@ impl Shop {
         &self.parts.subscribers
     }
 
+    pub(crate) fn webhook_sender(&self) -> Option<&dyn WebhookSender> {
+        self.parts.webhook_sender.as_deref()
+    }
+
+    /// Rung when something waits to be relayed or delivered.
     pub(crate) fn wake(&self) -> &Wake {
         &self.parts.wake
+    }
+
+    /// Rung when staff changed a webhook, or want something delivered again.
+    pub(crate) fn webhooks_wake(&self) -> &Wake {
+        &self.parts.webhooks_wake
     }
 
     /// The same shop, whose next commit goes there instead of into the store.
@@ -261,6 +284,7 @@ pub struct ShopBuilder {
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
+    webhook_sender: Option<Arc<dyn WebhookSender>>,
 }
 
 impl ShopBuilder {
@@ -327,11 +351,18 @@ impl ShopBuilder {
         self
     }
 
+    /// Who sends what webhooks are told. Without one it waits in the outbox.
+    #[must_use]
+    pub fn webhook_sender(mut self, sender: Arc<dyn WebhookSender>) -> Self {
+        self.webhook_sender = Some(sender);
+        self
+    }
+
     /// Opens the shop: a new one gets its default location.
     ///
     /// # Errors
     /// When the storage cannot be read or written, or two gateways have one id, or two
-    /// subscribers one name.
+    /// subscribers one name (none begins with `webhook:`).
     pub async fn open(self) -> Result<Shop> {
         let mut gateways = self.gateways;
         if gateways.is_empty() {
@@ -344,6 +375,9 @@ impl ShopBuilder {
         }
         let mut receivers: Vec<_> = self.subscribers.iter().map(|subscriber| subscriber.name()).collect();
         receivers.push(MAIL);
+        if let Some(name) = receivers.iter().find(|name| name.starts_with(RECEIVERS)) {
+            return Err(Error::fault(format!("a subscriber may not be named like a webhook: {name:?}")));
+        }
         for (index, name) in receivers.iter().enumerate() {
             if receivers.iter().skip(index + 1).any(|other| other == name) {
                 return Err(Error::fault(format!("two receivers of events have the name {name:?}")));
@@ -368,7 +402,9 @@ impl ShopBuilder {
                 templates: self.templates,
                 gateways,
                 subscribers: self.subscribers,
+                webhook_sender: self.webhook_sender,
                 wake: Wake::default(),
+                webhooks_wake: Wake::default(),
             }),
         };
         shop.inventory().ensure_default_location().await?;

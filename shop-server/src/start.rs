@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::mail;
 use crate::serve;
 use crate::site::{Options, site};
+use crate::webhooks::HttpSender;
 
 /// How often metrics are folded and limits swept.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -40,8 +41,13 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
         access_token_lifetime: TimeDelta::from_std(config.access_token_lifetime)?,
         refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
+        webhooks_allow_private: config.webhooks_allow_private,
     };
-    let shop = Shop::builder(store, key.expose().as_bytes()).settings(settings).mailer(mail::mailer(&config.email)?);
+    let sender = HttpSender::new(config.webhooks_allow_private)?;
+    let shop = Shop::builder(store, key.expose().as_bytes())
+        .settings(settings)
+        .mailer(mail::mailer(&config.email)?)
+        .webhook_sender(Arc::new(sender));
     Ok(shop.open().await?)
 }
 

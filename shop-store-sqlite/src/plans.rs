@@ -22,7 +22,8 @@ pub(crate) fn note(sql: &str) {
 }
 
 /// Tables with a bounded number of rows.
-const SMALL: &[&str] = &["category_tree", "categories", "zones", "methods", "locations", "below", "found", "new"];
+const SMALL: &[&str] =
+    &["category_tree", "categories", "zones", "methods", "locations", "webhooks", "below", "found", "new"];
 
 /// Walking a whole index in its order is right for a list without a selective filter, whose page ends the walk. These
 /// filters are not selective, or a list by them is allowed to look at every row.

@@ -15,6 +15,7 @@ mod orders;
 mod paging;
 mod payments;
 mod shipping;
+mod webhooks;
 
 /// What every domain's endpoints are made from.
 #[derive(Clone)]
@@ -42,6 +43,7 @@ pub type Api = (
     shipping::Addresses,
     shipping::Tariff,
     shipping::Shipments,
+    webhooks::Webhooks,
 );
 
 /// Makes the endpoints of all domains.
@@ -61,5 +63,6 @@ pub fn all(context: &Context) -> Api {
         shipping::Addresses(context()),
         shipping::Tariff(context()),
         shipping::Shipments(context()),
+        webhooks::Webhooks(context()),
     )
 }

@@ -49,6 +49,8 @@ pub struct Config {
     pub rate_limit: bool,
     /// Sign-in also sets HttpOnly cookies.
     pub auth_cookies: bool,
+    /// Webhooks may lead into private networks, and need no encryption.
+    pub webhooks_allow_private: bool,
 }
 
 /// Why the start stops: one line that names the variable.
@@ -119,6 +121,7 @@ impl Config {
             reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
             rate_limit: rate_limit(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
+            webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
         })
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::actor::{Actor, SignedIn};
 use crate::id::{
-    AddressId, CartId, CartItemId, CategoryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId, ProductId,
-    ShipmentId, UserId, VariantId, ZoneId,
+    AddressId, CartId, CartItemId, CategoryId, DeliveryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId,
+    ProductId, ShipmentId, UserId, VariantId, WebhookId, ZoneId,
 };
 use crate::idempotency::IdempotencyKey;
 
@@ -21,6 +21,8 @@ pub(super) enum News {
     Category(CategoryId),
     /// A code that was mailed.
     Code(String, String),
+    /// To a webhook.
+    Delivery(DeliveryId),
     Location(LocationId),
     Method(MethodId),
     Order(OrderId),
@@ -34,6 +36,7 @@ pub(super) enum News {
     Shipment(ShipmentId, Option<String>),
     User(UserId),
     Variant(VariantId, String),
+    Webhook(WebhookId),
     Zone(ZoneId),
 }
 
@@ -178,4 +181,6 @@ things! {
     address: AddressId = News::Address(id) => id,
     cart_item: CartItemId = News::CartItem(id) => id,
     user: UserId = News::User(id) => id,
+    webhook: WebhookId = News::Webhook(id) => id,
+    delivery: DeliveryId = News::Delivery(id) => id,
 }

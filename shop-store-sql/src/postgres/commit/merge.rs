@@ -156,13 +156,14 @@ impl Mergeable {
                 match (self.writes.get(&touched), entity) {
                     // Written by the batch itself, under the same guard.
                     (Some(before), _) if *before == Some(version) => return Ok(()),
-                    (None, Entity::Category | Entity::Product | Entity::Zone | Entity::Method) => {}
+                    (None, Entity::Category | Entity::Product | Entity::Zone | Entity::Method | Entity::Webhook) => {}
                     _ => return Err(Alone),
                 }
                 let part = match entity {
                     Entity::Category => Part::ShareCategories,
                     Entity::Product => Part::ShareProducts,
                     Entity::Zone => Part::ShareZones,
+                    Entity::Webhook => Part::ShareWebhooks,
                     _ => Part::ShareMethods,
                 };
                 let mut row = Row::default();
@@ -313,6 +314,7 @@ impl Mergeable {
             OutboxWrite::Delivery(change) => {
                 self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
             }
+            OutboxWrite::Webhook(_) => Err(Alone),
         }
     }
 }

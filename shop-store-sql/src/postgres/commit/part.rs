@@ -9,7 +9,7 @@ use super::cart::CARTS;
 use super::catalog::{CATEGORIES, PRODUCTS, VARIANTS};
 use super::inventory::{LEVELS, MOVEMENTS, RESERVATIONS};
 use super::orders::{HISTORY, ITEMS, ORDERS};
-use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS};
+use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS, WEBHOOKS};
 use super::payments::{PAYMENTS, REFUNDS};
 use super::shipping::{METHODS, SHIPMENTS, ZONES};
 use super::table::Table;
@@ -35,6 +35,7 @@ pub(crate) enum Part {
     ShareLocations,
     OwnReservations,
     OwnEvents,
+    ShareWebhooks,
     OwnDeliveries,
     OwnLevels,
     UntrackedLevels,
@@ -89,7 +90,7 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 49] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
@@ -106,6 +107,7 @@ impl Part {
         Self::ShareLocations,
         Self::OwnReservations,
         Self::OwnEvents,
+        Self::ShareWebhooks,
         Self::OwnDeliveries,
         Self::OwnLevels,
         Self::UntrackedLevels,
@@ -157,6 +159,7 @@ impl Part {
                 | Self::ShareZones
                 | Self::ShareMethods
                 | Self::ShareLocations
+                | Self::ShareWebhooks
                 | Self::OwnLevels
                 | Self::UntrackedLevels
                 | Self::ChangeLevels
@@ -178,6 +181,7 @@ impl Part {
             Self::ShareProducts => Act::Share(&PRODUCTS),
             Self::ShareZones => Act::Share(&ZONES),
             Self::ShareMethods => Act::Share(&METHODS),
+            Self::ShareWebhooks => Act::Share(&WEBHOOKS),
             Self::UpdateUsers => Act::Update(&USERS),
             Self::UpdateSessions => Act::Update(&SESSIONS),
             Self::UpdateCarts => Act::Update(&CARTS),
