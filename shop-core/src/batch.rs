@@ -39,6 +39,7 @@ pub enum Entity {
     Reservation,
     Event,
     Delivery,
+    Webhook,
 }
 
 /// A row with an id whose changes are counted.

@@ -82,6 +82,8 @@ ids! {
     EventId,
     /// An event or mail on its way to one receiver.
     DeliveryId,
+    /// An address that is told of events.
+    WebhookId,
     /// One submitted batch.
     OperationId,
     /// A promotion: an offer that takes something off.

@@ -25,8 +25,8 @@
 //! # The map
 //! - [`Shop`] is the front door: [`Shop::builder`] puts one together, and each domain has its calls behind it
 //!   ([`Shop::accounts`], [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`],
-//!   [`Shop::inventory`]). [`Shop::worker`] delivers what was left in the [`outbox`], and [`Shop::check`] verifies the
-//!   books.
+//!   [`Shop::inventory`], and [`Shop::webhooks`]). [`Shop::worker`] delivers what was left in the [`outbox`], and
+//!   [`Shop::check`] verifies the books.
 //! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
@@ -35,7 +35,8 @@
 //! - [`transfer`] is what a storage offers so that a whole shop can move to another one.
 //! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
-//!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`], [`pricing::TaxProvider`].
+//!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`], [`pricing::TaxProvider`];
+//!   [`outbox::Subscriber`] and [`outbox::WebhookSender`] take events out.
 //! - [`pricing`] is what a cart or an order comes to, and why: promotions, shipping, taxes.
 //!
 //! # The next change

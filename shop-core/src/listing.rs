@@ -7,6 +7,7 @@ use crate::catalog::{Category, CategorySort, CountedPromotion, PromotionSort, Ta
 use crate::clock::Timestamp;
 use crate::inventory::{InventorySort, Location, Movement, Reservation, StockLevel, StockSort};
 use crate::orders::{Order, OrderSort};
+use crate::outbox::{Delivery, DeliverySort, Webhook, WebhookSort};
 use crate::page::{Listed, SortValue};
 use crate::payments::{Payment, PaymentSort};
 use crate::shipping::{Method, SavedAddress, Shipment, ShippingSort, Zone};
@@ -76,6 +77,12 @@ listed! {
     Reservation, InventorySort, |reservation, sort| match sort {
         InventorySort::CreatedAt => instant(reservation.created_at),
     }, reservation.id.0;
+    Delivery, DeliverySort, |delivery, sort| match sort {
+        DeliverySort::CreatedAt => instant(delivery.created_at),
+    }, delivery.id.0;
+    Webhook, WebhookSort, |webhook, sort| match sort {
+        WebhookSort::CreatedAt => instant(webhook.created_at),
+    }, webhook.id.0;
     StockLevel, StockSort, |level, sort| match sort {
         StockSort::Sku => SortValue::Text(level.sku.clone()),
     }, level.location_id.0;

@@ -41,8 +41,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::batch::{Batch, Change, Conflict, Unique, Write};
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::outbox::OutboxWrite;
+use crate::outbox::{DeliveryStatus, OutboxWrite, RECEIVERS};
 use crate::shop::Shop;
 use crate::store::CommitError;
 
@@ -97,12 +98,26 @@ impl Shop {
         if batch.writes.iter().any(is_news) {
             self.wake().ring();
         }
+        if batch.writes.iter().any(|write| is_about_webhooks(write, batch.at)) {
+            self.webhooks_wake().ring();
+        }
     }
 }
 
 /// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
 fn is_news(write: &Write) -> bool {
     matches!(write, Write::Outbox(OutboxWrite::Event(_) | OutboxWrite::Delivery(Change::Insert(_))))
+}
+
+/// Whether a write changes who is delivered to, or wants a delivery made again at once.
+fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
+    match write {
+        Write::Outbox(OutboxWrite::Webhook(_)) => true,
+        Write::Outbox(OutboxWrite::Delivery(Change::Update(row))) => {
+            row.status == DeliveryStatus::Pending && row.due_at <= now && row.receiver.starts_with(RECEIVERS)
+        }
+        _ => false,
+    }
 }
 
 /// Where a shop that only prepares keeps its one batch.

@@ -1,20 +1,20 @@
 //! Secrets: a string that does not print itself, and all that follows from the shop's one secret key.
 //!
-//! Nothing that opens something is stored. One-time codes, the tokens of guests' carts and orders and
-//! the links that reset a password are all HMACs under the shop's key: they can be computed again when
-//! they are needed, and a stolen database holds none of them.
+//! Nothing that opens something is stored. One-time codes, the tokens of guests' carts and orders, the
+//! links that reset a password and the secrets of webhooks are all HMACs under the shop's key: they can be
+//! computed again when they are needed, and a stolen database holds none of them.
 
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::id::{CartId, OrderId, OtpId, UserId};
+use crate::id::{CartId, OrderId, OtpId, UserId, WebhookId};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -88,6 +88,7 @@ pub struct Keys {
     reset: HmacSha256,
     cart: HmacSha256,
     order: HmacSha256,
+    webhook: HmacSha256,
     other: HmacSha256,
 }
 
@@ -112,6 +113,7 @@ impl Keys {
             reset: hmac(&derive("shop/v1/password-reset")),
             cart: hmac(&derive("shop/v1/cart")),
             order: hmac(&derive("shop/v1/order")),
+            webhook: hmac(&derive("shop/v1/webhook")),
             other: hmac(&derive("shop/v1/other")),
         }
     }
@@ -153,6 +155,23 @@ impl Keys {
     #[must_use]
     pub fn open_order_token(&self, token: &str) -> Option<OrderId> {
         open(&self.order, token).map(OrderId)
+    }
+
+    /// The secret with which a webhook's receiver verifies what it is told, after so many rotations: `whsec_` and 32
+    /// bytes in base 64, as Standard Webhooks writes it.
+    #[must_use]
+    pub fn webhook_secret(&self, id: WebhookId, rotation: i64) -> Secret {
+        Secret(format!("whsec_{}", STANDARD.encode(self.webhook_key(id, rotation))))
+    }
+
+    /// The HMAC-SHA256 of a message under that secret, in base 64.
+    #[must_use]
+    pub fn sign_webhook(&self, id: WebhookId, rotation: i64, message: &[u8]) -> String {
+        STANDARD.encode(tag(&hmac(&self.webhook_key(id, rotation)), &[message]))
+    }
+
+    fn webhook_key(&self, id: WebhookId, rotation: i64) -> [u8; 32] {
+        tag_of_fields(&self.webhook, &[id.0.as_bytes().as_slice(), &rotation.to_be_bytes()])
     }
 
     /// The token of a link that resets a password: `{seconds in base 36}-{HMAC in hex}`.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::inventory::Inventory;
 use crate::money::Currency;
 use crate::orders::Orders;
-use crate::outbox::{MAIL, Subscriber, Worker};
+use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender, Webhooks, Worker};
 use crate::payments::{ManualGateway, PaymentGateway, Payments};
 use crate::prepare::Capture;
 use crate::pricing::{TaxProvider, TaxRounding};
@@ -41,6 +41,9 @@ pub struct Settings {
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
     pub tax_rounding: TaxRounding,
+    /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
+    /// shop (no).
+    pub webhooks_allow_private: bool,
 }
 
 impl Default for Settings {
@@ -53,6 +56,7 @@ impl Default for Settings {
             reservation_ttl: TimeDelta::seconds(1_800),
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
+            webhooks_allow_private: false,
         }
     }
 }
@@ -78,7 +82,9 @@ struct Parts {
     gateways: Vec<Arc<dyn PaymentGateway>>,
     tax_provider: Option<Arc<dyn TaxProvider>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
+    webhook_sender: Option<Arc<dyn WebhookSender>>,
     wake: Wake,
+    webhooks_wake: Wake,
 }
 
 impl std::fmt::Debug for Shop {
@@ -104,6 +110,7 @@ impl Shop {
             gateways: Vec::new(),
             tax_provider: None,
             subscribers: Vec::new(),
+            webhook_sender: None,
         }
     }
 
@@ -147,6 +154,12 @@ impl Shop {
     #[must_use]
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory::new(self)
+    }
+
+    /// Webhooks: addresses that are told of events.
+    #[must_use]
+    pub fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks::new(self)
     }
 
     /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a
@@ -221,8 +234,18 @@ impl Shop {
         &self.parts.subscribers
     }
 
+    pub(crate) fn webhook_sender(&self) -> Option<&dyn WebhookSender> {
+        self.parts.webhook_sender.as_deref()
+    }
+
+    /// Rung when something waits to be relayed or delivered.
     pub(crate) fn wake(&self) -> &Wake {
         &self.parts.wake
+    }
+
+    /// Rung when staff changed a webhook, or want something delivered again.
+    pub(crate) fn webhooks_wake(&self) -> &Wake {
+        &self.parts.webhooks_wake
     }
 
     /// The same shop, whose next commit goes there instead of into the store.
@@ -276,6 +299,7 @@ pub struct ShopBuilder {
     gateways: Vec<Arc<dyn PaymentGateway>>,
     tax_provider: Option<Arc<dyn TaxProvider>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
+    webhook_sender: Option<Arc<dyn WebhookSender>>,
 }
 
 impl ShopBuilder {
@@ -349,11 +373,18 @@ impl ShopBuilder {
         self
     }
 
+    /// Who sends what webhooks are told. Without one it waits in the outbox.
+    #[must_use]
+    pub fn webhook_sender(mut self, sender: Arc<dyn WebhookSender>) -> Self {
+        self.webhook_sender = Some(sender);
+        self
+    }
+
     /// Opens the shop: a new one gets its default location.
     ///
     /// # Errors
     /// When the storage cannot be read or written, or two gateways have one id, or two
-    /// subscribers one name.
+    /// subscribers one name (none begins with `webhook:`).
     pub async fn open(self) -> Result<Shop> {
         let mut gateways = self.gateways;
         if gateways.is_empty() {
@@ -366,6 +397,9 @@ impl ShopBuilder {
         }
         let mut receivers: Vec<_> = self.subscribers.iter().map(|subscriber| subscriber.name()).collect();
         receivers.push(MAIL);
+        if let Some(name) = receivers.iter().find(|name| name.starts_with(RECEIVERS)) {
+            return Err(Error::fault(format!("a subscriber may not be named like a webhook: {name:?}")));
+        }
         for (index, name) in receivers.iter().enumerate() {
             if receivers.iter().skip(index + 1).any(|other| other == name) {
                 return Err(Error::fault(format!("two receivers of events have the name {name:?}")));
@@ -391,7 +425,9 @@ impl ShopBuilder {
                 gateways,
                 tax_provider: self.tax_provider,
                 subscribers: self.subscribers,
+                webhook_sender: self.webhook_sender,
                 wake: Wake::default(),
+                webhooks_wake: Wake::default(),
             }),
         };
         shop.inventory().ensure_default_location().await?;

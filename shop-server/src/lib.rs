@@ -87,3 +87,4 @@ pub mod start;
 mod storage;
 mod superuser;
 mod transfer;
+pub mod webhooks;

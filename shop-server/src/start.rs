@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::mail;
 use crate::serve;
 use crate::site::{Options, site};
+use crate::webhooks::HttpSender;
 
 /// How often metrics are folded and limits swept.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -42,8 +43,13 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
         prices_include_tax: config.prices_include_tax,
         tax_rounding: config.tax_rounding,
+        webhooks_allow_private: config.webhooks_allow_private,
     };
-    let shop = Shop::builder(store, key.expose().as_bytes()).settings(settings).mailer(mail::mailer(&config.email)?);
+    let sender = HttpSender::new(config.webhooks_allow_private)?;
+    let shop = Shop::builder(store, key.expose().as_bytes())
+        .settings(settings)
+        .mailer(mail::mailer(&config.email)?)
+        .webhook_sender(Arc::new(sender));
     Ok(shop.open().await?)
 }
 

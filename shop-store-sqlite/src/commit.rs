@@ -13,7 +13,7 @@ use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::inventory::{InventoryWrite, Location, Reservation};
 use shop_core::orders::Order;
-use shop_core::outbox::Delivery;
+use shop_core::outbox::{Delivery, Webhook};
 use shop_core::payments::Payment;
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
 use uuid::Uuid;
@@ -129,6 +129,7 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
         Entity::Location => version_of::<Location>(connection, key),
         Entity::Reservation => version_of::<Reservation>(connection, key),
         Entity::Delivery => version_of::<Delivery>(connection, key),
+        Entity::Webhook => version_of::<Webhook>(connection, key),
         // An event counts no versions.
         Entity::Event => Ok(None),
     }

@@ -3,19 +3,24 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
-use shop_core::id::DeliveryId;
+use shop_core::id::{DeliveryId, WebhookId};
 use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::outbox::{Delivery, Event, OutboxRepository, OutboxWrite};
+use shop_core::outbox::{
+    Delivery, DeliveryFilter, DeliverySort, Event, OutboxRepository, OutboxWrite, Webhook, WebhookSort,
+};
+use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
+use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Json, Values, at, id, prepare};
+use crate::rows::{Columns, Json, Values, at, id, optional_at, prepare};
 
 static DELIVERIES: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -31,6 +36,7 @@ static DELIVERIES: LazyLock<Table> = LazyLock::new(|| {
             "last_error",
             "created_at",
             "version",
+            "response_status",
         ],
         derived: &[],
         fixed: &["receiver", "thing", "created_at"],
@@ -47,7 +53,7 @@ impl Record for Delivery {
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(&self.receiver)?.put(id(self.thing))?.put(Json(&self.content))?;
         values.put(self.status.word())?.put(self.attempts)?.put(at(self.due_at))?.put(&self.last_error)?;
-        values.put(at(self.created_at))?.put(self.version)?;
+        values.put(at(self.created_at))?.put(self.version)?.put(self.response_status)?;
         Ok(())
     }
 
@@ -62,6 +68,45 @@ impl Record for Delivery {
             due_at: columns.at()?,
             last_error: columns.take()?,
             created_at: columns.at()?,
+            version: columns.take()?,
+            response_status: columns.take()?,
+        })
+    }
+}
+
+static WEBHOOKS: LazyLock<Table> = LazyLock::new(|| {
+    Table::new(Shape {
+        name: "webhooks",
+        columns: &["id", "url", "events", "active", "rotation", "rotated_at", "created_at", "updated_at", "version"],
+        derived: &[],
+        fixed: &[],
+        uniques: &[],
+        deletable: true,
+    })
+});
+
+impl Record for Webhook {
+    fn table() -> &'static Table {
+        &WEBHOOKS
+    }
+
+    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+        values.put(id(self.id))?.put(&self.url)?.put(Json(&self.events))?.put(self.active)?.put(self.rotation)?;
+        values.put(optional_at(self.rotated_at))?.put(at(self.created_at))?.put(at(self.updated_at))?;
+        values.put(self.version)?;
+        Ok(())
+    }
+
+    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.id()?,
+            url: columns.take()?,
+            events: columns.json()?,
+            active: columns.take()?,
+            rotation: columns.take()?,
+            rotated_at: columns.optional_at()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
             version: columns.take()?,
         })
     }
@@ -94,6 +139,14 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite) -> Applied {
             }
         }
         OutboxWrite::Delivery(change) => record::change(connection, change),
+        OutboxWrite::Webhook(change) => {
+            record::change(connection, change)?;
+            if let Change::Delete { id, .. } = change {
+                let waits = "DELETE FROM deliveries WHERE receiver = ?1 AND status IN ('pending', 'dead')";
+                record::execute(connection, waits, &[&Webhook::receiver_of(WebhookId(*id))])?;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -161,6 +214,56 @@ impl OutboxRepository for SqliteStore {
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
         self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: &PageRequest<DeliverySort>,
+    ) -> StoreResult<Page<Delivery>> {
+        let mut query = Query::from("deliveries");
+        query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
+        query.filter("deliveries.status = ?", filter.status.map(|status| Value::Text(status.word().to_owned())));
+        let page = page.clone();
+        self.readers()
+            .list(move |connection| {
+                let list: List<_, Delivery> = List {
+                    columns: DELIVERIES.columns().to_owned(),
+                    key: |key| match key {
+                        DeliverySort::CreatedAt => Some("deliveries.created_at"),
+                    },
+                    id: "deliveries.id",
+                    read: record::whole,
+                };
+                list.page(connection, query, &page)
+            })
+            .await
+    }
+
+    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
+        // On the caller's thread: a handful of rows.
+        self.readers().point(|connection| record::select(connection, "WHERE active = 1 ORDER BY id", []))
+    }
+
+    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
+        let page = page.clone();
+        self.readers()
+            .list(move |connection| {
+                let list: List<_, Webhook> = List {
+                    columns: WEBHOOKS.columns().to_owned(),
+                    key: |key| match key {
+                        WebhookSort::CreatedAt => Some("webhooks.created_at"),
+                    },
+                    id: "webhooks.id",
+                    read: record::whole,
+                };
+                list.page(connection, Query::from("webhooks"), &page)
+            })
+            .await
     }
 
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {

@@ -23,7 +23,7 @@ pub(crate) fn note(sql: &str) {
 
 /// Tables with a bounded number of rows.
 const SMALL: &[&str] =
-    &["category_tree", "categories", "zones", "methods", "tax_rates", "locations", "below", "found", "new"];
+    &["category_tree", "categories", "zones", "methods", "tax_rates", "locations", "webhooks", "below", "found", "new"];
 
 /// Walking a whole index in its order is right for a list without a selective filter, whose page ends the walk. These
 /// filters are not selective, or a list by them is allowed to look at every row.

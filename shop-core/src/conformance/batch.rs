@@ -46,6 +46,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
     let added = tracked_level(&world.product, &second, &world.location, 1);
     let (movement, reservation) = (lab.movement(&level, 1), lab.reservation(&world.order, &level));
     let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.answer());
+    let webhook = lab.webhook();
     let (variant_id, location_id) = (level.variant_id, level.location_id);
     let writes = vec![
         insert(&user),
@@ -71,6 +72,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         insert(&reservation),
         OutboxWrite::Event(event).into(),
         insert(&delivery),
+        insert(&webhook),
         answer.clone().into(),
     ];
     macro_rules! seen {
@@ -116,6 +118,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         let id = order_id; |store| !store.reservations_of(id).await?.is_empty(),
         |store| !store.unrelayed_events(1).await?.is_empty(),
         let id = delivery.id; |store| store.delivery(id).await?.is_some(),
+        let id = webhook.id; |store| store.webhook(id).await?.is_some(),
         let key = answer.key; |store| store.answer(&key).await?.is_some(),
     };
     Everything { writes, seen }

@@ -11,6 +11,7 @@ use crate::idempotency::AnswerKey;
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
 use crate::money::Amount;
 use crate::orders::{FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus};
+use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, WebhookSort};
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
 use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
 use crate::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
@@ -210,6 +211,16 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.due_deliveries("mail", now, 10).await?;
     store.next_due("mail").await?;
     store.delivery(id.into()).await?;
+    for page in requests::<DeliverySort>() {
+        for status in [None, Some(DeliveryStatus::Dead)] {
+            store.list_deliveries(&DeliveryFilter { receiver: "a".into(), status }, &page).await?;
+        }
+    }
+    store.webhook(id.into()).await?;
+    store.active_webhooks().await?;
+    for page in requests::<WebhookSort>() {
+        store.list_webhooks(&page).await?;
+    }
     let key = AnswerKey { caller: "a".into(), operation: "a".into(), key: "a".into() };
     store.answer(&key).await?;
     Ok(())

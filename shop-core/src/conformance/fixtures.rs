@@ -12,7 +12,7 @@ use crate::money::{Amount, Currency};
 use crate::orders::{
     FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot,
 };
-use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind};
+use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, Webhook};
 use crate::payments::{Payment, PaymentState, Refund, RefundState};
 use crate::pricing::{Adjustment, AdjustmentKind, Explanation, Ratio, UsedPromotion, UsedTaxRate};
 use crate::shipping::{Address, Method, Rate, SavedAddress, Shipment, ShipmentItem, ShipmentStatus, Zone};
@@ -426,7 +426,24 @@ impl Lab {
             attempts: 0,
             due_at: self.now(),
             last_error: None,
+            response_status: None,
             created_at: self.now(),
+            version: 1,
+        }
+    }
+
+    /// An active one that wants to hear everything.
+    pub(super) fn webhook(&mut self) -> Webhook {
+        let n = self.number();
+        Webhook {
+            id: self.id(),
+            url: format!("https://hooks{n}.example.com/"),
+            events: "*".parse().into_iter().collect(),
+            active: true,
+            rotation: 0,
+            rotated_at: None,
+            created_at: self.now(),
+            updated_at: self.now(),
             version: 1,
         }
     }

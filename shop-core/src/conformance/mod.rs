@@ -66,6 +66,7 @@ mod rows;
 mod search;
 mod shipping;
 mod stock;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -273,6 +274,14 @@ macro_rules! __conformance_cases {
                 answers_are_kept_under_their_key,
                 what_is_done_is_forgotten,
                 sessions_that_are_over_are_forgotten,
+            ]
+            webhooks: [
+                webhooks_live,
+                active_webhooks_are_told,
+                webhooks_are_paged,
+                deliveries_are_listed_by_receiver,
+                a_webhook_takes_along_what_waits_for_it,
+                nothing_waits_for_a_deleted_webhook,
             ]
             paging: [
                 an_empty_list_has_one_empty_page,

@@ -8,6 +8,7 @@ use crate::batch::{Conflict, Entity, Require, Unique, Write};
 use crate::id::{DeliveryId, EventId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
+use crate::word::Word as _;
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, life};
@@ -23,24 +24,8 @@ fn relayed(event: &Event) -> Write {
 }
 
 pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResult {
-    let kinds = [
-        EventKind::CustomerRegistered,
-        EventKind::ProductCreated,
-        EventKind::ProductUpdated,
-        EventKind::ProductDeleted,
-        EventKind::OrderPlaced,
-        EventKind::OrderPaid,
-        EventKind::OrderCanceled,
-        EventKind::OrderCompleted,
-        EventKind::PaymentCaptured,
-        EventKind::PaymentFailed,
-        EventKind::PaymentRefunded,
-        EventKind::ShipmentCreated,
-        EventKind::ShipmentUpdated,
-        EventKind::StockLow,
-    ];
     let mut events = Vec::new();
-    for kind in kinds {
+    for &kind in EventKind::ALL {
         lab.tick();
         let data = serde_json::json!({ "b": [wild(), null, 0.1, i64::MIN], "a": {} });
         events.push(Event { kind, data, ..lab.event() });
@@ -86,6 +71,7 @@ pub(super) async fn deliveries_live(mut lab: Lab) -> CaseResult {
         delivery.attempts = i64::MAX;
         delivery.due_at = far_away();
         delivery.last_error = Some(wild());
+        delivery.response_status = Some(i64::MAX);
         delivery.created_at = long_ago();
     });
     let id = first.id;

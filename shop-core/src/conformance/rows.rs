@@ -6,7 +6,7 @@ use crate::cart::{Cart, CartWrite};
 use crate::catalog::{CatalogWrite, Category, Product, Promotion, TaxRate};
 use crate::inventory::{InventoryWrite, Location, Reservation};
 use crate::orders::{Order, OrdersWrite};
-use crate::outbox::{Delivery, OutboxWrite};
+use crate::outbox::{Delivery, OutboxWrite, Webhook};
 use crate::payments::{Payment, PaymentsWrite};
 use crate::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
 
@@ -45,6 +45,7 @@ rows! {
     Location => InventoryWrite,
     Reservation => InventoryWrite,
     Delivery => OutboxWrite,
+    Webhook => OutboxWrite,
 }
 
 impl Row for SavedAddress {

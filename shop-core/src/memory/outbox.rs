@@ -6,12 +6,16 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
+use super::paging::page;
 use super::state::{Judged, State, StoredEvent, change_plain};
-use crate::batch::{Conflict, Entity, Unique};
+use crate::batch::{Change, Conflict, Entity, Unique};
 use crate::clock::Timestamp;
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, WebhookId};
 use crate::idempotency::{Answer, AnswerKey};
-use crate::outbox::{Delivery, DeliveryStatus, Event, OutboxRepository, OutboxWrite};
+use crate::outbox::{
+    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, OutboxRepository, OutboxWrite, Webhook, WebhookSort,
+};
+use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
 impl<T: WriteRows> State<'_, T> {
@@ -29,6 +33,18 @@ impl<T: WriteRows> State<'_, T> {
                 Ok(self.events.put(id.0, StoredEvent { event, relayed: true })?)
             }
             OutboxWrite::Delivery(delivery) => change_plain(&mut self.deliveries, &mut self.uniques, delivery),
+            OutboxWrite::Webhook(webhook) => {
+                change_plain(&mut self.webhooks, &mut self.uniques, webhook)?;
+                if let Change::Delete { id, .. } = webhook {
+                    let receiver = Webhook::receiver_of(WebhookId(*id));
+                    let waits =
+                        |delivery: &Delivery| delivery.status != DeliveryStatus::Done && delivery.receiver == receiver;
+                    for key in self.deliveries.keys_where(waits)? {
+                        self.deliveries.remove(&key)?;
+                    }
+                }
+                Ok(())
+            }
         }
     }
 
@@ -89,6 +105,29 @@ impl<E: Engine> OutboxRepository for TableStore<E> {
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
         self.read(|state| state.deliveries.get(&id.0))
+    }
+
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        request: &PageRequest<DeliverySort>,
+    ) -> StoreResult<Page<Delivery>> {
+        let wanted = |delivery: &Delivery| {
+            delivery.receiver == filter.receiver && filter.status.is_none_or(|status| delivery.status == status)
+        };
+        self.read(|state| Ok(page(state.deliveries.select(wanted)?, request)))
+    }
+
+    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
+        self.read(|state| state.webhooks.get(&id.0))
+    }
+
+    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
+        self.read(|state| state.webhooks.select(|webhook| webhook.active))
+    }
+
+    async fn list_webhooks(&self, request: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
+        self.read(|state| Ok(page(state.webhooks.values()?, request)))
     }
 
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {

@@ -14,7 +14,7 @@ use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, U
 use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, Reservation, StockLevel};
 use crate::orders::{HistoryEntry, Order};
-use crate::outbox::{Delivery, Event};
+use crate::outbox::{Delivery, Event, Webhook};
 use crate::payments::Payment;
 use crate::shipping::{Method, SavedAddress, Shipment, Zone};
 use crate::store::{CommitError, StoreError, StoreResult};
@@ -72,6 +72,7 @@ state! {
     reservations: Uuid => Reservation,
     events: Uuid => StoredEvent,
     deliveries: Uuid => Delivery,
+    webhooks: Uuid => Webhook,
 }
 
 impl<T: WriteRows> State<'_, T> {
@@ -155,6 +156,7 @@ impl<T: ReadRows> State<'_, T> {
             Entity::Reservation => of(&self.reservations, id),
             Entity::Event => Ok(None),
             Entity::Delivery => of(&self.deliveries, id),
+            Entity::Webhook => of(&self.webhooks, id),
         }
     }
 

@@ -1,12 +1,21 @@
 //! What the world outside is told: domain events and mails, written with the change they tell of, delivered
-//! afterwards, at least once, in order per thing.
+//! afterwards, at least once, in order per thing: to subscribers inside the program, and to webhooks
+//! (`webhooks/`).
 
 mod model;
 mod repository;
 mod subscriber;
+#[cfg(test)]
+mod tests;
+mod webhooks;
 mod worker;
 
-pub use model::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL};
+pub use model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, EventKind, MAIL};
 pub use repository::{OutboxRepository, OutboxWrite};
 pub use subscriber::Subscriber;
+pub(crate) use webhooks::RECEIVERS;
+pub use webhooks::{
+    EventPattern, MemorySender, Revealed, SECRET_OVERLAP, TargetError, Webhook, WebhookInput, WebhookMessage,
+    WebhookSender, WebhookSort, Webhooks, is_public, webhook_url,
+};
 pub use worker::{Progress, Worker};

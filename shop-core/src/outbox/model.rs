@@ -7,6 +7,7 @@ use crate::accounts::MailJob;
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
+use crate::page::{Sort, SortKey};
 use crate::word::words;
 
 /// What can happen in a shop, as the world outside is told.
@@ -39,6 +40,8 @@ pub enum EventKind {
     ShipmentCreated,
     #[serde(rename = "shipment.updated")]
     ShipmentUpdated,
+    #[serde(rename = "return.updated")]
+    ReturnUpdated,
     #[serde(rename = "stock.low")]
     StockLow,
 }
@@ -50,7 +53,8 @@ pub struct Event {
     pub id: EventId,
     /// What happened.
     pub kind: EventKind,
-    /// To which thing: events of one thing are delivered in order.
+    /// To which thing: events of one thing are delivered in order. What belongs to an order (its payments and parcels)
+    /// counts as the order.
     pub thing: Uuid,
     /// The thing as it is now, without secrets.
     pub data: serde_json::Value,
@@ -88,7 +92,7 @@ pub enum DeliveryStatus {
 pub struct Delivery {
     /// Identity; sorts by time, stable over retries.
     pub id: DeliveryId,
-    /// [`MAIL`], or the name of a subscriber.
+    /// [`MAIL`], the name of a subscriber, or that of a webhook ([`Webhook::receiver`](super::Webhook::receiver)).
     pub receiver: String,
     /// Deliveries of one thing to one receiver are made in the order of their ids, one at a time.
     pub thing: Uuid,
@@ -102,6 +106,8 @@ pub struct Delivery {
     pub due_at: Timestamp,
     /// What the last try said, shortened; no secrets.
     pub last_error: Option<String>,
+    /// The HTTP status that a webhook's last try was answered with.
+    pub response_status: Option<i64>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts the changes; a claim is an update, so only one claimer wins.
@@ -112,15 +118,26 @@ impl Delivery {
     /// A mail that is due at once.
     #[must_use]
     pub fn mail(id: DeliveryId, thing: Uuid, job: MailJob, now: Timestamp) -> Self {
+        Self::new(id, MAIL, thing, Content::Mail(job), now)
+    }
+
+    /// An event on its way to a receiver, due at once.
+    #[must_use]
+    pub fn event(id: DeliveryId, receiver: &str, event: &Event, now: Timestamp) -> Self {
+        Self::new(id, receiver, event.thing, Content::Event(event.clone()), now)
+    }
+
+    fn new(id: DeliveryId, receiver: &str, thing: Uuid, content: Content, now: Timestamp) -> Self {
         Self {
             id,
-            receiver: MAIL.to_owned(),
+            receiver: receiver.to_owned(),
             thing,
-            content: Content::Mail(job),
+            content,
             status: DeliveryStatus::Pending,
             attempts: 0,
             due_at: now,
             last_error: None,
+            response_status: None,
             created_at: now,
             version: 1,
         }
@@ -137,6 +154,34 @@ impl Versioned for Delivery {
     }
 }
 
+/// Which deliveries a list shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Those to this receiver.
+    pub receiver: String,
+    /// Only with this status.
+    pub status: Option<DeliveryStatus>,
+}
+
+/// By what deliveries are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliverySort {
+    /// When it was made.
+    CreatedAt,
+}
+
+impl SortKey for DeliverySort {
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+    fn all() -> &'static [Self] {
+        &[Self::CreatedAt]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
+
 words! {
     DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }
     EventKind {
@@ -145,6 +190,6 @@ words! {
         OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
         PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
         PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
-        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
+        ShipmentUpdated => "shipment.updated", ReturnUpdated => "return.updated", StockLow => "stock.low",
     }
 }

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::model::{Delivery, Event};
+use super::model::{Delivery, DeliveryFilter, DeliverySort, Event};
+use super::webhooks::{Webhook, WebhookSort};
 use crate::batch::Change;
 use crate::clock::Timestamp;
-use crate::id::{DeliveryId, EventId};
+use crate::id::{DeliveryId, EventId, WebhookId};
 use crate::idempotency::{Answer, AnswerKey};
+use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
 /// Reads of the shop's own memory.
@@ -26,6 +28,18 @@ pub trait OutboxRepository: Send + Sync {
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
+    /// The deliveries of a list.
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: &PageRequest<DeliverySort>,
+    ) -> StoreResult<Page<Delivery>>;
+    /// The webhook with this id.
+    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>>;
+    /// Every active webhook, oldest first (a shop has few).
+    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>>;
+    /// The webhooks of a list.
+    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>>;
     /// The answer kept under an idempotency key.
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>>;
 }
@@ -40,4 +54,6 @@ pub enum OutboxWrite {
     Relayed(EventId),
     /// A delivery. An update never moves it to another receiver or thing.
     Delivery(Change<Delivery>),
+    /// A webhook. When it goes, the deliveries to it that are not done go with it.
+    Webhook(Change<Webhook>),
 }

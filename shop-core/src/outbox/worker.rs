@@ -1,16 +1,20 @@
-//! The worker: relays events to their receivers, delivers mails and events, sweeps and forgets.
+//! The worker: relays events to their receivers (`worker/relay.rs`), delivers mails and events (webhooks:
+//! `worker/webhooks.rs`), sweeps and forgets.
 //!
 //! Any number of workers may run beside each other, in one program or in several: what one claims, no other does.
 //! A claim is a lease. Whoever crashes with one loses it when it ends, and the delivery is made again: at least once.
+
+mod relay;
+mod webhooks;
 
 use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::{Either, join_all, join4, select};
+use futures_util::future::{Either, join_all, join5, select};
 use futures_util::{StreamExt as _, stream};
 
-use super::model::{Content, Delivery, DeliveryStatus, Event, MAIL};
+use super::model::{Content, Delivery, DeliveryStatus, MAIL};
 use super::repository::OutboxWrite;
 use super::subscriber::Subscriber;
 use crate::accounts::mail_jobs::{self, Outcome};
@@ -23,14 +27,17 @@ use crate::execute::Decision;
 use crate::shop::Shop;
 use crate::wake::Wake;
 
-/// Events relayed in one commit: many enough to keep up with a busy shop, few enough to hold up nobody's order.
-const RELAY_BATCH: u32 = 500;
+use webhooks::{Bells, Outgoing};
+
 /// Deliveries of one receiver claimed in one commit.
-const CLAIM_BATCH: u32 = 32;
+const CLAIM_BATCH: usize = 32;
 /// Deliveries of one receiver that are under way at once.
 const CONCURRENCY: usize = 8;
 /// How long a claim holds: longer than all that is claimed at once takes when every delivery takes [`PATIENCE`].
 const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// The same for webhooks, whose tries end sooner, and begin when they are claimed: what a crash has left is soon tried
+/// again.
+const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How long [`Worker::run`] waits for a receiver before it counts a delivery as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Tries before a delivery is given up: some six hours with [`backoff`].
@@ -82,6 +89,32 @@ impl std::ops::AddAssign for Progress {
 enum Receiver<'a> {
     Mail(&'a dyn Mailer),
     Subscriber(&'a dyn Subscriber),
+    Webhook(&'a Outgoing<'a>),
+}
+
+/// What a receiver made of a delivery.
+enum Given {
+    /// It took it; the batch goes together with the end of the delivery.
+    Taken { also: Option<Batch>, response_status: Option<u16> },
+    /// It did not.
+    Failed { why: BoxError, response_status: Option<u16> },
+    /// It was not tried after all: the receiver was paused meanwhile.
+    Withdrawn,
+}
+
+impl Given {
+    fn failed(why: impl Into<BoxError>) -> Self {
+        Self::Failed { why: why.into(), response_status: None }
+    }
+}
+
+impl From<Result<Option<Batch>, BoxError>> for Given {
+    fn from(given: Result<Option<Batch>, BoxError>) -> Self {
+        match given {
+            Ok(also) => Self::Taken { also, response_status: None },
+            Err(why) => Self::failed(why),
+        }
+    }
 }
 
 impl Receiver<'_> {
@@ -89,6 +122,15 @@ impl Receiver<'_> {
         match self {
             Self::Mail(_) => MAIL,
             Self::Subscriber(subscriber) => subscriber.name(),
+            Self::Webhook(outgoing) => &outgoing.name,
+        }
+    }
+
+    /// How long a claim holds.
+    fn lease(&self) -> TimeDelta {
+        match self {
+            Self::Mail(_) | Self::Subscriber(_) => LEASE,
+            Self::Webhook(_) => WEBHOOK_LEASE,
         }
     }
 }
@@ -98,14 +140,26 @@ impl<'a> Worker<'a> {
         Self { shop }
     }
 
-    /// Relays and delivers until nothing is due any more. Receivers are served beside each other; each delivery is
-    /// tried once, and one that fails is due again later. Nothing limits how long a receiver takes.
+    /// Relays and delivers until nothing is due any more: mails and subscribers beside each other, then webhooks
+    /// beside each other. Each delivery is tried once, and one that fails is due again later. Nothing limits how long a
+    /// mailer or subscriber takes.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached. A receiver that fails is not an error.
     pub async fn run_once(&self) -> Result<Progress> {
-        let mut progress = Progress { relayed: self.relay().await?, ..Progress::default() };
-        let rounds = self.receivers().into_iter().map(|receiver| async move {
+        let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
+        progress += self.deliver_all(self.receivers()).await?;
+        if let Some(sender) = self.shop.webhook_sender() {
+            let webhooks = self.shop.store().active_webhooks().await?;
+            let webhooks: Vec<_> = webhooks.iter().map(|webhook| Outgoing::new(sender, webhook.id)).collect();
+            progress += self.deliver_all(webhooks.iter().map(Receiver::Webhook)).await?;
+        }
+        Ok(progress)
+    }
+
+    /// Delivers to these, beside each other, until nothing is due any more.
+    async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<Progress> {
+        let rounds = receivers.into_iter().map(|receiver| async move {
             let mut progress = Progress::default();
             loop {
                 let round = self.deliver(receiver, std::future::pending::<()>).await?;
@@ -115,6 +169,7 @@ impl<'a> Worker<'a> {
                 progress += round;
             }
         });
+        let mut progress = Progress::default();
         for round in join_all(rounds).await {
             progress += round?;
         }
@@ -163,7 +218,8 @@ impl<'a> Worker<'a> {
         let sleep = &sleep;
         let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
         let ring_all = || receivers.iter().for_each(|(_, bell)| bell.ring());
-        let relay_bell = Wake::default();
+        let (relay_bell, wanted) = (Wake::default(), Wake::default());
+        let bells = Bells::default();
         let pass_on = async {
             loop {
                 self.shop.wake().wait().await;
@@ -171,23 +227,33 @@ impl<'a> Worker<'a> {
                 ring_all();
             }
         };
-        // Nobody waits for what has no receiver.
-        let relay_breath = if self.shop.subscribers().is_empty() { MAX_PAUSE } else { BREATH };
         let relay = async {
             loop {
                 let pause = match self.relay().await {
                     Ok(relayed) => {
-                        if relayed > 0 {
+                        if relayed.events > 0 {
                             ring_all();
+                        }
+                        if !bells.ring(relayed.webhooks) {
+                            self.shop.webhooks_wake().ring();
+                        }
+                        if relayed.is_idle {
+                            // Nobody waits for what has no receiver.
+                            either(wanted.wait(), sleep(MAX_PAUSE)).await;
                         }
                         MAX_PAUSE
                     }
                     Err(error) => troubled(&error, "relay events"),
                 };
-                sleep(relay_breath).await;
+                sleep(BREATH).await;
                 either(relay_bell.wait(), sleep(pause)).await;
             }
         };
+        let webhooks_changed = || {
+            wanted.ring();
+            relay_bell.ring();
+        };
+        let webhooks = self.serve_webhooks(&bells, webhooks_changed, sleep);
         let deliver = join_all(receivers.iter().map(|(receiver, bell)| async move {
             loop {
                 let pause = match self.deliver_and_look_ahead(*receiver, sleep).await {
@@ -211,39 +277,13 @@ impl<'a> Worker<'a> {
                 }
             }
         };
-        let _: ((), (), Vec<()>, ()) = join4(pass_on, relay, deliver, keep_house).await;
+        let _: ((), (), Vec<()>, (), ()) = join5(pass_on, relay, deliver, webhooks, keep_house).await;
     }
 
     fn receivers(self) -> Vec<Receiver<'a>> {
         let mail = self.shop.mailer().map(Receiver::Mail);
         let subscribers = self.shop.subscribers().iter().map(|subscriber| Receiver::Subscriber(subscriber.as_ref()));
         mail.into_iter().chain(subscribers).collect()
-    }
-
-    /// Fans new events out, one delivery to each subscriber; without any they are only marked.
-    async fn relay(&self) -> Result<u32> {
-        let mut relayed = 0;
-        loop {
-            let round = self
-                .shop
-                .execute(&Actor::system(), |mut moment| async move {
-                    let events = self.shop.store().unrelayed_events(RELAY_BATCH).await?;
-                    let mut batch = Batch::new(&mut moment);
-                    for event in &events {
-                        batch.write(OutboxWrite::Relayed(event.id));
-                        for subscriber in self.shop.subscribers() {
-                            let delivery = addressed(event, subscriber.name(), moment.id(), moment.now());
-                            batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
-                        }
-                    }
-                    Ok(Decision { batch, reply: u32::try_from(events.len()).unwrap_or(RELAY_BATCH) })
-                })
-                .await?;
-            relayed += round;
-            if round < RELAY_BATCH {
-                return Ok(relayed);
-            }
-        }
     }
 
     /// Delivers all that is due to a receiver, and says how long there is nothing more to do.
@@ -253,6 +293,11 @@ impl<'a> Worker<'a> {
         F: Future<Output = ()>,
     {
         while self.deliver(receiver, || sleep(PATIENCE)).await? != Progress::default() {}
+        self.pause_of(receiver).await
+    }
+
+    /// How long nothing more will be due to a receiver.
+    async fn pause_of(&self, receiver: Receiver<'_>) -> Result<Duration> {
         let Some(due_at) = self.shop.store().next_due(receiver.name()).await? else {
             return Ok(MAX_PAUSE);
         };
@@ -266,16 +311,13 @@ impl<'a> Worker<'a> {
         P: Fn() -> F,
         F: Future<Output = ()>,
     {
-        let claimed = self.claim(receiver.name()).await?;
-        let patience = &patience;
+        let limit = match receiver {
+            Receiver::Webhook(_) => CONCURRENCY,
+            Receiver::Mail(_) | Receiver::Subscriber(_) => CLAIM_BATCH,
+        };
+        let claimed = self.claim(receiver, limit).await?;
         let results: Vec<Result<Progress>> = stream::iter(claimed)
-            .map(|delivery| async move {
-                let given = match select(Box::pin(self.hand_over(receiver, &delivery)), Box::pin(patience())).await {
-                    Either::Left((given, _)) => given,
-                    Either::Right(_) => Err("the receiver did not answer in time".into()),
-                };
-                self.record(delivery, given).await
-            })
+            .map(|delivery| self.deliver_one(receiver, delivery, patience()))
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
@@ -286,8 +328,24 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
+    /// Makes a claimed delivery, and notes what became of it.
+    async fn deliver_one(
+        &self,
+        receiver: Receiver<'_>,
+        delivery: Delivery,
+        patience: impl Future<Output = ()>,
+    ) -> Result<Progress> {
+        let given = match select(Box::pin(self.hand_over(receiver, &delivery)), Box::pin(patience)).await {
+            Either::Left((given, _)) => given,
+            Either::Right(_) => Given::failed("the receiver did not answer in time"),
+        };
+        self.record(delivery, given).await
+    }
+
     /// Takes a lease on the oldest of what is due. A try counts from here on, whatever becomes of us.
-    async fn claim(&self, receiver: &str) -> Result<Vec<Delivery>> {
+    async fn claim(&self, receiver: Receiver<'_>, limit: usize) -> Result<Vec<Delivery>> {
+        let (receiver, lease) = (receiver.name(), receiver.lease());
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         // What is claimed is handed over, and that cannot be taken back: the claim must be durable before.
         if self.shop.capture().is_some() {
             return Err(Error::fault("deliveries cannot be prepared: let the worker of the shop itself run"));
@@ -295,11 +353,11 @@ impl<'a> Worker<'a> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let now = moment.now();
-                let due = self.shop.store().due_deliveries(receiver, now, CLAIM_BATCH).await?;
+                let due = self.shop.store().due_deliveries(receiver, now, limit).await?;
                 let mut batch = Batch::new(&mut moment);
                 let claim = |delivery: Delivery| Delivery {
                     attempts: delivery.attempts + 1,
-                    due_at: now + LEASE,
+                    due_at: now + lease,
                     version: delivery.version + 1,
                     ..delivery
                 };
@@ -312,12 +370,15 @@ impl<'a> Worker<'a> {
             .await
     }
 
-    /// Gives a delivery to its receiver. The batch goes together with the end of the delivery.
-    async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Result<Option<Batch>, BoxError> {
+    /// Gives a delivery to its receiver.
+    async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
         match (receiver, &delivery.content) {
-            (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await,
-            (Receiver::Subscriber(subscriber), Content::Event(event)) => subscriber.receive(event).await.map(|()| None),
-            _ => Err("this receiver does not take such deliveries".into()),
+            (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
+            (Receiver::Subscriber(subscriber), Content::Event(event)) => {
+                subscriber.receive(event).await.map(|()| None).into()
+            }
+            (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
+            _ => Given::failed("this receiver does not take such deliveries"),
         }
     }
 
@@ -333,13 +394,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Writes down what became of a delivery, unless the lease was lost meanwhile: then it is somebody else's.
-    async fn record(&self, claimed: Delivery, given: Result<Option<Batch>, BoxError>) -> Result<Progress> {
-        let (also, failure) = match given {
-            Ok(also) => (also, None),
-            Err(error) => (None, Some(shortened(&error))),
-        };
-        let delivered = failure.is_none();
-        let (claimed, also, failure) = (&claimed, &also, &failure);
+    async fn record(&self, claimed: Delivery, given: Given) -> Result<Progress> {
+        let (claimed, given) = (&claimed, &given);
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let current = self.shop.store().delivery(claimed.id).await?;
@@ -347,51 +403,52 @@ impl<'a> Worker<'a> {
                     return Ok(Decision::unchanged(&mut moment, ()));
                 }
                 let mut batch = Batch::new(&mut moment);
-                let delivery = settled(claimed.clone(), failure.clone(), moment.now());
+                let delivery = settled(claimed.clone(), given, moment.now());
                 batch.write(OutboxWrite::Delivery(Change::Update(delivery)));
-                if let Some(also) = also {
+                if let Given::Taken { also: Some(also), .. } = given {
                     batch.requires.extend(also.requires.iter().copied());
                     batch.writes.extend(also.writes.iter().cloned());
                 }
                 Ok(Decision { batch, reply: () })
             })
             .await?;
-        if let Some(error) = failure {
-            let (id, receiver, attempts) = (claimed.id, &claimed.receiver, claimed.attempts);
-            if attempts >= MAX_ATTEMPTS {
-                tracing::error!(%id, receiver, attempts, error, "gave up a delivery");
-            } else {
-                tracing::warn!(%id, receiver, attempts, error, "a delivery failed and will be tried again");
-            }
+        let why = match given {
+            Given::Taken { .. } => return Ok(Progress { delivered: 1, ..Progress::default() }),
+            Given::Withdrawn => return Ok(Progress::default()),
+            Given::Failed { why, .. } => shortened(why),
+        };
+        let (id, receiver, attempts) = (claimed.id, &claimed.receiver, claimed.attempts);
+        if attempts >= MAX_ATTEMPTS {
+            tracing::error!(%id, receiver, attempts, error = why, "gave up a delivery");
+        } else {
+            tracing::warn!(%id, receiver, attempts, error = why, "a delivery failed and will be tried again");
         }
-        Ok(Progress { delivered: u32::from(delivered), failed: u32::from(!delivered), relayed: 0 })
-    }
-}
-
-/// An event on its way to a subscriber.
-fn addressed(event: &Event, receiver: &str, id: crate::id::DeliveryId, now: Timestamp) -> Delivery {
-    Delivery {
-        id,
-        receiver: receiver.to_owned(),
-        thing: event.thing,
-        content: Content::Event(event.clone()),
-        status: DeliveryStatus::Pending,
-        attempts: 0,
-        due_at: now,
-        last_error: None,
-        created_at: now,
-        version: 1,
+        Ok(Progress { failed: 1, ..Progress::default() })
     }
 }
 
 /// A claimed delivery after its try.
-fn settled(claimed: Delivery, failure: Option<String>, now: Timestamp) -> Delivery {
-    let (status, due_at) = match &failure {
-        None => (DeliveryStatus::Done, claimed.due_at),
-        Some(_) if claimed.attempts >= MAX_ATTEMPTS => (DeliveryStatus::Dead, claimed.due_at),
-        Some(_) => (DeliveryStatus::Pending, now + backoff(claimed.attempts)),
-    };
-    Delivery { status, due_at, last_error: failure, version: claimed.version + 1, ..claimed }
+fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
+    let version = claimed.version + 1;
+    match given {
+        Given::Withdrawn => {
+            // As if it had not been claimed.
+            Delivery { attempts: (claimed.attempts - 1).max(0), due_at: now, version, ..claimed }
+        }
+        Given::Taken { response_status, .. } => {
+            let response_status = response_status.map(i64::from);
+            Delivery { status: DeliveryStatus::Done, last_error: None, response_status, version, ..claimed }
+        }
+        Given::Failed { why, response_status } => {
+            let (status, due_at) = if claimed.attempts >= MAX_ATTEMPTS {
+                (DeliveryStatus::Dead, claimed.due_at)
+            } else {
+                (DeliveryStatus::Pending, now + backoff(claimed.attempts))
+            };
+            let response_status = response_status.map(i64::from);
+            Delivery { status, due_at, last_error: Some(shortened(why)), response_status, version, ..claimed }
+        }
+    }
 }
 
 /// The pause after this many tries: 5 seconds, then twice as long each time, at most an hour.

@@ -16,6 +16,7 @@ mod paging;
 mod payments;
 mod pricing;
 mod shipping;
+mod webhooks;
 
 /// What every domain's endpoints are made from.
 #[derive(Clone)]
@@ -44,6 +45,7 @@ pub type Api = (
     shipping::Addresses,
     shipping::Tariff,
     shipping::Shipments,
+    webhooks::Webhooks,
 );
 
 /// Makes the endpoints of all domains.
@@ -64,5 +66,6 @@ pub fn all(context: &Context) -> Api {
         shipping::Addresses(context()),
         shipping::Tariff(context()),
         shipping::Shipments(context()),
+        webhooks::Webhooks(context()),
     )
 }

@@ -54,6 +54,8 @@ pub struct Config {
     pub rate_limit: bool,
     /// Sign-in also sets HttpOnly cookies.
     pub auth_cookies: bool,
+    /// Webhooks may lead into private networks, and need no encryption.
+    pub webhooks_allow_private: bool,
 }
 
 /// Why the start stops: one line that names the variable.
@@ -126,6 +128,7 @@ impl Config {
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
+            webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
         })
     }
 }

@@ -18,6 +18,7 @@ fn refused(pairs: &[(&str, &str)]) -> String {
 fn nothing_set_gives_the_documented_defaults() {
     let config = config(&[]);
     assert!(!config.debug && !config.auth_cookies && config.rate_limit && config.secret_key.is_none());
+    assert!(!config.webhooks_allow_private);
     assert_eq!(config.database, Database::Sqlite("db.sqlite3".into()));
     assert_eq!(config.email.backend, EmailBackend::Console);
     assert_eq!(config.bind, "127.0.0.1:8000");
@@ -53,6 +54,8 @@ fn booleans_are_read_as_django_and_shells_write_them() {
     }
     assert!(refused(&[("DEBUG", "maybe")]).starts_with("DEBUG: "));
     assert!(refused(&[("AUTH_COOKIES", "TRUE!")]).starts_with("AUTH_COOKIES: "));
+    assert!(config(&[("WEBHOOKS_ALLOW_PRIVATE", "True")]).webhooks_allow_private);
+    assert!(refused(&[("WEBHOOKS_ALLOW_PRIVATE", "10.0.0.1")]).starts_with("WEBHOOKS_ALLOW_PRIVATE: "));
 }
 
 #[test]

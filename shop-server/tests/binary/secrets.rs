@@ -24,7 +24,7 @@ impl Secrets {
 
     /// Notes the tokens of an answer that issues them.
     fn learn(&self, body: &Value) {
-        for name in ["access", "refresh", "token", "access_token"] {
+        for name in ["access", "refresh", "token", "access_token", "secret"] {
             if let Some(token) = body[name].as_str() {
                 self.know("a token", token);
             }
@@ -126,6 +126,11 @@ fn secrets_are_in_no_log_no_file_and_no_answer() {
     let staff = [("Authorization", staff.as_str())];
     let capture = format!("/payments/{}/capture/", text(&placed["payments"][0]["id"]));
     journey.call("POST", &capture, &staff, &json!({}), 200);
+    let webhook = json!({"url": "https://hooks.example.com/", "events": ["*"], "active": false});
+    let webhook = journey.call("POST", "/webhooks/", &staff, &webhook, 201);
+    let webhook = format!("/webhooks/{}/", text(&webhook["id"]));
+    journey.call("POST", &format!("{webhook}rotate-secret/"), &staff, &Value::Null, 200);
+    journey.call("GET", &webhook, &staff, &Value::Null, 200);
     journey.call("POST", "/shipping/shipments/", &staff, &json!({"order_id": placed["id"]}), 201);
     for path in ["/orders/", "/accounts/users/", "/payments/", "/inventory/movements/"] {
         journey.call("GET", path, &staff, &Value::Null, 200);

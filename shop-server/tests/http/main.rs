@@ -36,3 +36,5 @@ mod shipping;
 mod slow_senders;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod webhooks;

@@ -119,10 +119,37 @@ const TABLE: &[Row] = &[
     ("PATCH", "/shipping/shipments/{id}/", 401, 403, 200),
     ("POST", "/shipping/shipments/{id}/events/", 401, 403, 400),
     ("GET", "/shipping/track/{tracking_number}/", 200, 200, 200),
+    // webhooks
+    ("GET", "/webhooks/", 401, 403, 200),
+    ("POST", "/webhooks/", 401, 403, 400),
+    ("GET", "/webhooks/{id}/", 401, 403, 200),
+    ("PUT", "/webhooks/{id}/", 401, 403, 400),
+    ("PATCH", "/webhooks/{id}/", 401, 403, 200),
+    ("DELETE", "/webhooks/{id}/", 401, 403, 204),
+    ("POST", "/webhooks/{id}/rotate-secret/", 401, 403, 200),
+    ("GET", "/webhooks/{id}/deliveries/", 401, 403, 200),
+    ("POST", "/webhooks/{id}/deliveries/{delivery_id}/redeliver/", 401, 403, 200),
 ];
+
+/// Webhooks may lead to this machine: no test calls another.
+const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
 
 /// The things of one customer, and of the shop, by the beginning of their paths.
 type Things = Vec<(&'static str, String)>;
+
+/// A webhook that nobody answers, and a delivery to it.
+async fn webhook(shop: &TestShop, staff: &str) -> (String, String) {
+    let closed = json!({"url": "http://127.0.0.1:9/", "events": ["*"]});
+    let webhook = shop.post("/webhooks/", Some(staff), &closed).await.json()["id"].as_str().unwrap().to_owned();
+    shop.product("TOLD", "1.00", 1).await;
+    loop {
+        // The worker passes the event on.
+        let found = shop.get(&format!("/webhooks/{webhook}/deliveries/"), Some(staff)).await.json();
+        if let Some(id) = found["results"][0]["id"].as_str() {
+            return (webhook, id.to_owned());
+        }
+    }
+}
 
 /// Everything that a path of the document can name, each there once.
 async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
@@ -146,6 +173,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
     let parcel = shop.post("/shipping/shipments/", Some(staff), &parcel).await.json();
     let me = shop.get("/accounts/user/", Some(ada)).await.json();
+    let (webhook, delivery) = webhook(shop, staff).await;
     vec![
         ("/accounts/users/", id(&me)),
         ("/catalog/products/", goods.product_id),
@@ -163,6 +191,8 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/shipping/methods/", method),
         ("/shipping/shipments/", id(&parcel)),
         ("/shipping/track/", "RM-1".to_owned()),
+        ("/webhooks/", webhook),
+        ("/webhooks/{id}/deliveries/", delivery),
     ]
 }
 
@@ -171,11 +201,15 @@ fn fill(path: &str, things: &Things) -> String {
     if path.starts_with("/accounts/password-reset-confirm/") {
         return "/accounts/password-reset-confirm/MQ/token/".to_owned();
     }
-    let Some((before, rest)) = path.split_once('{') else { return path.to_owned() };
-    let (_, after) = rest.split_once('}').unwrap();
-    let (_, thing) =
-        things.iter().find(|(prefix, _)| *prefix == before).unwrap_or_else(|| panic!("no thing for {path}"));
-    format!("{before}{thing}{after}")
+    let (mut filled, mut rest) = (String::new(), path);
+    while let Some((before, after)) = rest.split_once('{') {
+        let beginning = &path[..path.len() - after.len() - 1];
+        let thing = things.iter().find(|(prefix, _)| *prefix == beginning);
+        let (_, thing) = thing.unwrap_or_else(|| panic!("no thing for {path}"));
+        filled = format!("{filled}{before}{thing}");
+        rest = after.split_once('}').unwrap().1;
+    }
+    filled + rest
 }
 
 #[tokio::test]
@@ -199,7 +233,7 @@ async fn the_table_knows_every_operation_and_no_other() {
 
 #[tokio::test]
 async fn who_may_not_is_refused_and_who_may_is_not() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start_with(&NEAR).await;
     let (ada, bob) = (shop.customer("ada").await.access, shop.customer("bob").await.access);
     let staff = shop.staff("eve").await.access;
     let things = things(&shop, &ada, &staff).await;
@@ -232,7 +266,7 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
 
 #[tokio::test]
 async fn null_clears_what_the_document_calls_nullable_and_is_refused_elsewhere() {
-    let shop = TestShop::start().await;
+    let shop = TestShop::start_with(&NEAR).await;
     let ada = shop.customer("ada").await.access;
     let staff = shop.staff("eve").await.access;
     let things = things(&shop, &ada, &staff).await;

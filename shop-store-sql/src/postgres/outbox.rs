@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shop_core::clock::Timestamp;
-use shop_core::id::DeliveryId;
+use shop_core::id::{DeliveryId, WebhookId};
 pub(crate) use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::outbox::{Delivery, Event, OutboxRepository};
+use shop_core::outbox::{Delivery, DeliveryFilter, DeliverySort, Event, OutboxRepository, Webhook, WebhookSort};
+use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
+use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record, Values, at, is_storable, records};
@@ -34,7 +37,7 @@ impl Record for Delivery {
     const TABLE: &'static str = "deliveries";
     const COLUMNS: &'static str = "deliveries.id, deliveries.receiver, deliveries.thing, deliveries.content,
         deliveries.status, deliveries.attempts, deliveries.due_at, deliveries.last_error, deliveries.created_at,
-        deliveries.version";
+        deliveries.version, deliveries.response_status";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -47,6 +50,27 @@ impl Record for Delivery {
             due_at: columns.at()?,
             last_error: columns.take()?,
             created_at: columns.at()?,
+            version: columns.take()?,
+            response_status: columns.take()?,
+        })
+    }
+}
+
+impl Record for Webhook {
+    const TABLE: &'static str = "webhooks";
+    const COLUMNS: &'static str = "webhooks.id, webhooks.url, webhooks.events, webhooks.active, webhooks.rotation,
+        webhooks.rotated_at, webhooks.created_at, webhooks.updated_at, webhooks.version";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.id()?,
+            url: columns.take()?,
+            events: columns.json()?,
+            active: columns.take()?,
+            rotation: columns.take()?,
+            rotated_at: columns.optional_at()?,
+            created_at: columns.at()?,
+            updated_at: columns.at()?,
             version: columns.take()?,
         })
     }
@@ -121,6 +145,45 @@ impl OutboxRepository for PostgresStore {
 
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>> {
         self.pool.first("WHERE deliveries.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: &PageRequest<DeliverySort>,
+    ) -> StoreResult<Page<Delivery>> {
+        let list: List<_, Delivery> = List {
+            columns: Delivery::COLUMNS.to_owned(),
+            key: |key| match key {
+                DeliverySort::CreatedAt => Some(Key::Time("deliveries.created_at")),
+            },
+            id: "deliveries.id",
+            read: Delivery::read,
+        };
+        let mut query = Query::from("deliveries");
+        query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
+        query.filter("deliveries.status = ?", filter.status.map(Word::word));
+        list.page(&self.pool, query, page).await
+    }
+
+    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
+        self.pool.first("WHERE webhooks.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
+        self.pool.all("WHERE webhooks.active ORDER BY webhooks.id", Values::new()).await
+    }
+
+    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
+        let list: List<_, Webhook> = List {
+            columns: Webhook::COLUMNS.to_owned(),
+            key: |key| match key {
+                WebhookSort::CreatedAt => Some(Key::Time("webhooks.created_at")),
+            },
+            id: "webhooks.id",
+            read: Webhook::read,
+        };
+        list.page(&self.pool, Query::from("webhooks"), page).await
     }
 
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {

@@ -24,7 +24,7 @@ pub(crate) fn note(sql: &str) {
 
 /// Tables with a bounded number of rows.
 const SMALL: &[&str] =
-    &["category_tree", "categories", "zones", "methods", "tax_rates", "locations", "shop_migrations"];
+    &["category_tree", "categories", "zones", "methods", "tax_rates", "locations", "webhooks", "shop_migrations"];
 
 /// Indexes of a few rows among many: reading one whole is right.
 const PARTIAL: &[&str] = &["users_staff", "reservations_live"];
@@ -92,6 +92,8 @@ const ROWS: &str = "
     INSERT INTO events SELECT gen_random_uuid(), 'order.placed', id, '{}', placed_at, total % 100 <> 0 FROM orders;
     INSERT INTO deliveries SELECT gen_random_uuid(), 'mail', thing, '{}', CASE WHEN relayed THEN 'done' ELSE 'pending' END,
         1, at, NULL, at, 1 FROM events;
+    INSERT INTO webhooks SELECT gen_random_uuid(), 'https://example.com/' || n, '[]', true, 0, NULL, now(), now(), 1
+        FROM generate_series(1, 5) AS n;
     INSERT INTO answers SELECT 'user:' || id, 'orders.place', 'k', decode(repeat('00', 32), 'hex'), '', placed_at FROM orders;
     ANALYZE;";
 

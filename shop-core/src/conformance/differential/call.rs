@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::known::{Known, News};
-use super::{goods, people, reads, trade};
+use super::{goods, people, reads, trade, webhooks};
 use crate::error::{Error, Result};
 use crate::shop::Shop;
 
@@ -67,6 +67,7 @@ impl Call {
             0 => people::draw(known),
             1 | 2 => goods::draw(known),
             3 | 4 => reads::draw(known),
+            5 if known.once_in(3) => webhooks::draw(known),
             _ => trade::draw(known),
         };
         // Now and then so long that holds, codes and tokens end.

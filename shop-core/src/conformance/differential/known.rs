@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::actor::{Actor, SignedIn};
 use crate::id::{
-    AddressId, CartId, CartItemId, CategoryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId, ProductId,
-    PromotionId, ShipmentId, TaxRateId, UserId, VariantId, ZoneId,
+    AddressId, CartId, CartItemId, CategoryId, DeliveryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId,
+    ProductId, PromotionId, ShipmentId, TaxRateId, UserId, VariantId, WebhookId, ZoneId,
 };
 use crate::idempotency::IdempotencyKey;
 
@@ -21,6 +21,8 @@ pub(super) enum News {
     Category(CategoryId),
     /// A code that was mailed.
     Code(String, String),
+    /// To a webhook.
+    Delivery(DeliveryId),
     Location(LocationId),
     Method(MethodId),
     Order(OrderId),
@@ -36,6 +38,7 @@ pub(super) enum News {
     TaxRate(TaxRateId),
     User(UserId),
     Variant(VariantId, String),
+    Webhook(WebhookId),
     Zone(ZoneId),
 }
 
@@ -187,4 +190,6 @@ things! {
     address: AddressId = News::Address(id) => id,
     cart_item: CartItemId = News::CartItem(id) => id,
     user: UserId = News::User(id) => id,
+    webhook: WebhookId = News::Webhook(id) => id,
+    delivery: DeliveryId = News::Delivery(id) => id,
 }

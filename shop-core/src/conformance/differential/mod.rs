@@ -2,7 +2,7 @@
 //!
 //! - `world.rs`: a shop per store, with the same clock, chance and keys
 //! - `call.rs`: one call, its answer, and what the answer tells; `known.rs` remembers that
-//! - `people.rs`, `goods.rs`, `trade.rs`: the calls that change something; `reads.rs`: lists with every filter and order
+//! - `people.rs`, `goods.rs`, `trade.rs`, `webhooks.rs`: the calls that change something; `reads.rs`: lists with every filter and order
 
 mod call;
 mod goods;
@@ -11,6 +11,7 @@ mod people;
 mod prices;
 mod reads;
 mod trade;
+mod webhooks;
 mod world;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use call::{Answer, Call};
 use known::Known;
 use world::World;
 
-/// Plays one long sequence of drawn calls on several stores and compares every answer and every mail; at the end the
+/// Plays one long sequence of drawn calls on several stores and compares every answer, every mail and every webhook; at the end the
 /// books must balance.
 ///
 /// ```

@@ -15,7 +15,7 @@ use crate::shipping::ShipmentFilter;
 
 /// How a list is turned over.
 #[derive(Debug, Clone, Copy)]
-struct Turns {
+pub(super) struct Turns {
     /// A subset of the keys that can be sorted by, and their directions.
     order: u32,
     size: u32,
@@ -24,13 +24,16 @@ struct Turns {
 }
 
 impl Turns {
-    fn draw(known: &mut Known) -> Self {
+    pub(super) fn draw(known: &mut Known) -> Self {
         let page = (!known.once_in(2)).then(|| known.below(3) + 1);
         Self { order: known.below(64), size: known.below(6) + 1, page }
     }
 
     /// Reads the pages.
-    async fn read<K: SortKey, T, Reading>(self, read: impl Fn(PageRequest<K>) -> Reading) -> Result<Vec<Page<T>>>
+    pub(super) async fn read<K: SortKey, T, Reading>(
+        self,
+        read: impl Fn(PageRequest<K>) -> Reading,
+    ) -> Result<Vec<Page<T>>>
     where
         Reading: Future<Output = Result<Page<T>>>,
     {

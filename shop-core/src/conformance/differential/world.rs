@@ -13,7 +13,7 @@ use crate::accounts::{MemoryMailer, PasswordHasher, Verified};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::conformance::lab::{CaseResult, Failure};
 use crate::error::{Error, Result};
-use crate::outbox::Progress;
+use crate::outbox::{MemorySender, Progress};
 use crate::payments::ManualGateway;
 use crate::secret::Secret;
 use crate::shop::Shop;
@@ -56,12 +56,16 @@ impl PasswordHasher for NoHasher {
     }
 }
 
+/// A webhook that fails.
+pub(super) const BAD_URL: &str = "https://bad.example/";
+
 /// A shop over one of the stores.
 pub(super) struct World {
     name: &'static str,
     shop: Shop,
     clock: Arc<StillClock>,
     mailer: Arc<MemoryMailer>,
+    sender: Arc<MemorySender>,
 }
 
 impl World {
@@ -69,17 +73,20 @@ impl World {
         let start = Timestamp::from_timestamp_micros(1_790_000_000_123_456).unwrap_or_default();
         let clock = Arc::new(StillClock(Mutex::new(start)));
         let mailer = Arc::new(MemoryMailer::new());
+        let sender = Arc::new(MemorySender::new());
+        sender.answer(BAD_URL, 500);
         let shop = Shop::builder(store, &[42; 32])
             .clock(Arc::clone(&clock) as _)
             .random(Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed)))))
             .password_hasher(Arc::new(NoHasher))
             .mailer(Arc::clone(&mailer) as _)
+            .webhook_sender(Arc::clone(&sender) as _)
             .gateway(Arc::new(ManualGateway::default()))
             .gateway(Arc::new(ManualGateway::new("bank", "Bank transfer").prepaid()))
             .open()
             .await
             .map_err(|error| Failure::new(format!("{name}: {error:?}")))?;
-        Ok(Self { name, shop, clock, mailer })
+        Ok(Self { name, shop, clock, mailer, sender })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -95,7 +102,8 @@ impl World {
         Ok(answer)
     }
 
-    /// Delivers until nothing is due; the mails become part of the answer, in the order of their ids.
+    /// Delivers until nothing is due; mails and what webhooks are told become part of the answer, in the order of their
+    /// ids.
     async fn deliver(&self, answer: &mut Answer) -> Result<(), Error> {
         let worker = self.shop.worker();
         for _ in 0..100 {
@@ -108,7 +116,13 @@ impl World {
         let mut mails = self.mailer.sent();
         mails.sort_by_key(|mail| mail.id);
         self.mailer.clear();
-        answer.text = format!("{}\ncanceled {canceled}; mails {mails:?}", answer.text);
+        // Several webhooks are told beside each other.
+        let told =
+            self.sender.sent().into_iter().map(|message| (message.id, message.url, message.signature, message.body));
+        let mut told: Vec<_> = told.collect();
+        told.sort();
+        self.sender.clear();
+        answer.text = format!("{}\ncanceled {canceled}; mails {mails:?}; webhooks {told:?}", answer.text);
         for mail in mails {
             let code = mail.text.split_whitespace().find(|word| word.len() == 6 && word.parse::<u32>().is_ok());
             answer.news.extend(code.map(|code| News::Code(mail.to.clone(), code.to_owned())));

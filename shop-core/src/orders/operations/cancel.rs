@@ -73,7 +73,7 @@ fn unpack(shipment: Shipment, role: &str, moment: &mut Moment, batch: &mut Batch
     });
     batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
     record(batch, moment, shipment.order_id, "shipment_canceled", role, "A parcel was unpacked.");
-    batch.event(moment, EventKind::ShipmentUpdated, shipment.id, shipment_data(&shipment));
+    batch.event(moment, EventKind::ShipmentUpdated, shipment.order_id, shipment_data(&shipment));
     shipment
 }
 
@@ -105,7 +105,7 @@ fn undo_all(
             let amount = amount.unwrap_or_default();
             let detail = format!("{amount} {} are given back.", payment.currency);
             record(batch, moment, order.id, "refund_created", role, detail);
-            batch.event(moment, EventKind::PaymentRefunded, payment.id, payment_data(payment));
+            batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(payment));
         }
     }
     let after = |payment: Payment| undone.iter().find(|undone| undone.id == payment.id).cloned().unwrap_or(payment);

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::EventId;
-use crate::outbox::EventKind;
 use crate::outbox::OutboxRepository as _;
+use crate::outbox::{Event, EventKind, WebhookMessage, WebhookSender};
+use crate::page::PageRequest;
 use crate::testing::{World, block_on, world, world_with};
 
 /// Remembers what it was told, and refuses while it is told to.
@@ -159,13 +160,13 @@ fn who_lost_the_lease_records_nothing() {
     happen(&world, 1);
     let worker = world.shop.worker();
     block_on(worker.relay()).unwrap();
-    let stale = block_on(worker.claim("one")).unwrap().remove(0);
+    let stale = block_on(worker.claim(Receiver::Subscriber(one.as_ref()), 8)).unwrap().remove(0);
     world.clock.advance(LEASE);
-    let fresh = block_on(worker.claim("one")).unwrap().remove(0);
-    block_on(worker.record(stale, Err("too late".into()))).unwrap();
+    let fresh = block_on(worker.claim(Receiver::Subscriber(one.as_ref()), 8)).unwrap().remove(0);
+    block_on(worker.record(stale, Given::failed("too late"))).unwrap();
     let stored = block_on(world.store.delivery(fresh.id)).unwrap().unwrap();
     assert_eq!((stored.version, stored.last_error), (fresh.version, None));
-    block_on(worker.record(fresh.clone(), Ok(None))).unwrap();
+    block_on(worker.record(fresh.clone(), Ok(None).into())).unwrap();
     let stored = block_on(world.store.delivery(fresh.id)).unwrap().unwrap();
     assert_eq!((stored.status, stored.attempts), (DeliveryStatus::Done, 2));
 }
@@ -221,7 +222,7 @@ fn done_deliveries_are_forgotten_after_two_days() {
     happen(&world, 1);
     let worker = world.shop.worker();
     block_on(worker.relay()).unwrap();
-    let id = block_on(worker.claim("one")).unwrap().remove(0).id;
+    let id = block_on(worker.claim(Receiver::Subscriber(one.as_ref()), 8)).unwrap().remove(0).id;
     world.clock.advance(LEASE);
     work(&world);
     block_on(worker.forget()).unwrap();
@@ -243,4 +244,65 @@ fn two_receivers_of_one_name_are_refused() {
     let store = Arc::new(crate::memory::MemoryStore::new());
     let builder = Shop::builder(store, &[1; 32]).subscriber(Listener::new(MAIL) as _);
     assert!(block_on(builder.open()).is_err());
+}
+
+/// Notes whom it told, and never comes back from an address that hangs.
+#[derive(Default)]
+struct Post(Mutex<Vec<String>>);
+
+#[async_trait]
+impl WebhookSender for Post {
+    async fn send(&self, message: &WebhookMessage, _patience: Duration) -> Result<u16, BoxError> {
+        self.0.lock().unwrap().push(message.url.clone());
+        if message.url.contains("hangs") {
+            std::future::pending::<()>().await;
+        }
+        Ok(200)
+    }
+}
+
+#[test]
+fn a_running_worker_serves_webhooks_as_they_come_and_go_and_none_waits_for_another() {
+    let post = Arc::<Post>::default();
+    let world = world_with(|builder| builder.webhook_sender(Arc::clone(&post) as _));
+    let (worker, staff) = (world.shop.worker(), Actor::system());
+    // A timer that never ends a pause: only bells can.
+    let timer = |pause| poll_fn(move |_| if pause > BREATH { Poll::Pending } else { Poll::Ready(()) });
+    let mut running = Box::pin(worker.run(timer));
+    let mut settle = || {
+        for _ in 0..20 {
+            assert!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let mut told = std::mem::take(&mut *post.0.lock().unwrap());
+        told.sort();
+        told
+    };
+    let webhooks = world.shop.webhooks();
+    let input = |fields| serde_json::from_value(fields).unwrap();
+    let hook =
+        |url: &str| block_on(webhooks.create(&staff, input(json!({"url": url, "events": ["*"]})))).unwrap().webhook;
+    let active = |id, active: bool| block_on(webhooks.change(&staff, id, input(json!({ "active": active })))).unwrap();
+    assert_eq!(settle(), [""; 0]);
+
+    let (hangs, good) = (hook("https://hangs.example/"), hook("https://good.example/"));
+    assert_eq!(settle(), [""; 0]);
+    happen(&world, 1);
+    assert_eq!(settle(), ["https://good.example/", "https://hangs.example/"]);
+    happen(&world, 1);
+    assert_eq!(settle(), ["https://good.example/"], "the first one hangs at the other");
+
+    active(good.id, false);
+    assert_eq!(settle(), [""; 0]);
+    happen(&world, 2);
+    assert_eq!(settle(), ["https://hangs.example/"]);
+    active(good.id, true);
+    happen(&world, 3);
+    assert_eq!(settle(), ["https://good.example/", "https://hangs.example/"]);
+    let again = block_on(webhooks.deliveries(&staff, good.id, None, &PageRequest::default())).unwrap().items.remove(0);
+    block_on(webhooks.redeliver(&staff, good.id, again.id)).unwrap();
+    assert_eq!(settle(), ["https://good.example/"]);
+
+    block_on(webhooks.delete(&staff, hangs.id)).unwrap();
+    happen(&world, 4);
+    assert_eq!(settle(), ["https://good.example/"]);
 }

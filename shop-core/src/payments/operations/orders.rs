@@ -95,7 +95,7 @@ pub(in crate::payments) fn capture_payment(
     let came = payment.amount_captured.minus(before.amount_captured)?;
     let detail = format!("{} {} was received.", payment.currency.format_amount(came), payment.currency);
     write(&mut state, &payment, &mut batch);
-    batch.event(moment, EventKind::PaymentCaptured, payment.id, event_data(&payment));
+    batch.event(moment, EventKind::PaymentCaptured, payment.order_id, event_data(&payment));
     record(&mut batch, moment, state.order.id, "payment_captured", actor, detail);
     finish(state, &mut batch, moment);
     Ok(Decision { batch, reply: payment })
@@ -144,7 +144,7 @@ pub(in crate::payments) fn refund_payment(
     let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
     let mut batch = Batch::new(moment);
     write(&mut state, &payment, &mut batch);
-    batch.event(moment, EventKind::PaymentRefunded, payment.id, event_data(&payment));
+    batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
     let detail = format!("{} {} was given back.", payment.currency.format_amount(made.amount), payment.currency);
     record(&mut batch, moment, state.order.id, "refund_created", actor, detail);
     if input.restock {
@@ -179,7 +179,7 @@ fn take_back(
         *parcel = Shipment { status: ShipmentStatus::Canceled, version: parcel.version + 1, ..parcel.clone() };
         batch.write(ShippingWrite::Shipment(Change::Update(parcel.clone())));
         let data = crate::shipping::operations::event_data(parcel);
-        batch.event(moment, EventKind::ShipmentUpdated, parcel.id, data);
+        batch.event(moment, EventKind::ShipmentUpdated, parcel.order_id, data);
         record(batch, moment, parcel.order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
     }
     record(batch, moment, state.order.id, "restocked", actor, "The goods went back to stock.");

@@ -80,7 +80,7 @@ pub(in crate::shipping) fn create_shipment(
     };
     let mut batch = Batch::new(moment);
     batch.write(ShippingWrite::Shipment(Change::Insert(shipment.clone())));
-    batch.event(moment, EventKind::ShipmentCreated, shipment.id, event_data(&shipment));
+    batch.event(moment, EventKind::ShipmentCreated, shipment.order_id, event_data(&shipment));
     record(&mut batch, moment, order.id, "shipment_created", actor, "A parcel is being packed.");
     shipments.push(shipment.clone());
     settle(order, &payments, &shipments, moment, &mut batch);
@@ -214,7 +214,7 @@ fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &m
     let OrderState { order, payments, mut shipments, .. } = state;
     shipment.version += 1;
     batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
-    batch.event(moment, EventKind::ShipmentUpdated, shipment.id, event_data(&shipment));
+    batch.event(moment, EventKind::ShipmentUpdated, shipment.order_id, event_data(&shipment));
     for stored in &mut shipments {
         if stored.id == shipment.id {
             stored.clone_from(&shipment);

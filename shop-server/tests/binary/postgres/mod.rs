@@ -6,6 +6,7 @@ mod cut;
 mod load;
 mod several;
 mod transfer;
+mod webhooks;
 
 use crate::support::{Folder, Process, TestShop};
 

@@ -2,6 +2,7 @@
 
 mod goods;
 mod people;
+mod receiver;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use goods::{Goods, order};
 pub(crate) use people::{PASSWORD, Person, TestShop};
+pub(crate) use receiver::{Receiver, Reply};
 
 /// Completes when a test asks its server to stop.
 type Stop = BoxFuture<'static, ()>;

@@ -65,6 +65,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
         // The worker passes events on, and claims deliveries.
         with(&[
             Part::OwnEvents,
+            Part::ShareWebhooks,
             Part::RelayEvents,
             Part::OwnDeliveries,
             Part::UpdateDeliveries,

@@ -11,9 +11,10 @@ use shop_core::accounts::AccountsWrite;
 use shop_core::batch::{Batch, Change, Entity, Require, Versioned, Write};
 use shop_core::cart::CartWrite;
 use shop_core::catalog::CatalogWrite;
+use shop_core::id::WebhookId;
 use shop_core::inventory::InventoryWrite;
 use shop_core::orders::OrdersWrite;
-use shop_core::outbox::OutboxWrite;
+use shop_core::outbox::{OutboxWrite, Webhook};
 use shop_core::payments::PaymentsWrite;
 use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use super::table::Table;
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 17] = [
+pub(super) static TABLES: [&Table; 18] = [
     &accounts::USERS,
     &accounts::SESSIONS,
     &catalog::CATEGORIES,
@@ -40,6 +41,7 @@ pub(super) static TABLES: [&Table; 17] = [
     &inventory::LOCATIONS,
     &inventory::RESERVATIONS,
     &outbox::EVENTS,
+    &outbox::WEBHOOKS,
     &outbox::DELIVERIES,
 ];
 
@@ -69,6 +71,7 @@ fn place_of(entity: Entity) -> Option<usize> {
         Entity::Location => &inventory::LOCATIONS,
         Entity::Reservation => &inventory::RESERVATIONS,
         Entity::Event => &outbox::EVENTS,
+        Entity::Webhook => &outbox::WEBHOOKS,
         Entity::Delivery => &outbox::DELIVERIES,
     };
     TABLES.iter().position(|listed| listed.name == table.name)
@@ -108,6 +111,8 @@ struct Locks {
     renamed: BTreeMap<Uuid, String>,
     /// Counts of orders.
     uses: BTreeSet<(Uuid, String)>,
+    /// All deliveries to these receivers that are not done.
+    receivers: BTreeSet<String>,
 }
 
 /// The one who changes locations, so that exactly one stays the default. Any number that no other program uses.
@@ -208,6 +213,12 @@ impl Locks {
             Write::Inventory(write) => self.inventory(write),
             Write::Outbox(OutboxWrite::Relayed(event)) => self.own(Entity::Event, event.0),
             Write::Outbox(OutboxWrite::Delivery(change)) => self.change(change),
+            Write::Outbox(OutboxWrite::Webhook(change)) => {
+                self.change(change);
+                if let Change::Delete { id, .. } = change {
+                    self.receivers.insert(Webhook::receiver_of(WebhookId(*id)));
+                }
+            }
             Write::Orders(OrdersWrite::History(_))
             | Write::Outbox(OutboxWrite::Event(_))
             | Write::Answer(_)
@@ -261,6 +272,11 @@ pub(super) async fn lock(plain: &mut Plain<'_>, batch: &Batch) -> Applied {
         if !locks.emptied.is_empty() && Some(place) == place_of(Entity::Product) {
             let sql = "SELECT 1 FROM products WHERE category_id = ANY ($1) ORDER BY id FOR UPDATE";
             plain.exists(sql, (ids(&locks.emptied),)).await?;
+        }
+        if !locks.receivers.is_empty() && Some(place) == place_of(Entity::Delivery) {
+            let sql = "SELECT 1 FROM deliveries WHERE receiver = ANY ($1) AND status IN ('pending', 'dead')
+                ORDER BY id FOR UPDATE";
+            plain.exists(sql, (locks.receivers.iter().cloned().collect::<Vec<_>>(),)).await?;
         }
         if let Some(share) = locks.share.get(&place) {
             plain.exists(&statements.share, (ids(share),)).await?;

@@ -172,7 +172,8 @@ impl Mergeable {
                         | Entity::Promotion
                         | Entity::TaxRate
                         | Entity::Zone
-                        | Entity::Method,
+                        | Entity::Method
+                        | Entity::Webhook,
                     ) => {}
                     _ => return Err(Alone),
                 }
@@ -182,6 +183,7 @@ impl Mergeable {
                     Entity::Promotion => Part::SharePromotions,
                     Entity::TaxRate => Part::ShareTaxRates,
                     Entity::Zone => Part::ShareZones,
+                    Entity::Webhook => Part::ShareWebhooks,
                     _ => Part::ShareMethods,
                 };
                 let mut row = Row::default();
@@ -335,6 +337,7 @@ impl Mergeable {
             OutboxWrite::Delivery(change) => {
                 self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
             }
+            OutboxWrite::Webhook(_) => Err(Alone),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Events, deliveries, operations, and the answers kept under idempotency keys.
 
-use shop_core::batch::{Batch, Conflict, Entity, Unique};
+use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
+use shop_core::id::WebhookId;
 use shop_core::idempotency::Answer;
-use shop_core::outbox::{Delivery, Event, OutboxWrite};
+use shop_core::outbox::{Delivery, Event, OutboxWrite, Webhook};
 
 use super::part::Part;
 use super::plain::{Applied, Plain};
@@ -70,6 +71,7 @@ pub(super) static DELIVERIES: Table = Table {
         ("last_error", Kind::Text),
         ("created_at", Kind::Time),
         ("version", Kind::Int),
+        ("response_status", Kind::Int),
     ],
     key: 1,
     uniques: &[],
@@ -81,7 +83,33 @@ impl Record for Delivery {
     fn put(&self, row: &mut Row) {
         row.id(self.id).text(&self.receiver).id(self.thing).json(&self.content).text(self.status.word());
         row.int(self.attempts).time(self.due_at).optional_text(self.last_error.as_deref()).time(self.created_at);
-        row.int(self.version);
+        row.int(self.version).optional_int(self.response_status);
+    }
+}
+
+pub(super) static WEBHOOKS: Table = Table {
+    name: "webhooks",
+    columns: &[
+        ("id", Kind::Id),
+        ("url", Kind::Text),
+        ("events", Kind::Json),
+        ("active", Kind::Flag),
+        ("rotation", Kind::Int),
+        ("rotated_at", Kind::Time),
+        ("created_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("version", Kind::Int),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+impl Record for Webhook {
+    const TABLE: &'static Table = &WEBHOOKS;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).text(&self.url).json(&self.events).flag(self.active).int(self.rotation);
+        row.optional_time(self.rotated_at).time(self.created_at).time(self.updated_at).int(self.version);
     }
 }
 
@@ -99,6 +127,14 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
             }
         }
         OutboxWrite::Delivery(change) => plain.change(change, true).await,
+        OutboxWrite::Webhook(change) => {
+            plain.change(change, true).await?;
+            if let Change::Delete { id, .. } = change {
+                let waits = "DELETE FROM deliveries WHERE receiver = $1 AND status IN ('pending', 'dead')";
+                plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+            }
+            Ok(())
+        }
     }
 }
 

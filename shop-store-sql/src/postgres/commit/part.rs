@@ -9,7 +9,7 @@ use super::cart::CARTS;
 use super::catalog::{CATEGORIES, PRODUCTS, VARIANTS};
 use super::inventory::{LEVELS, MOVEMENTS, RESERVATIONS};
 use super::orders::{HISTORY, ITEMS, ORDERS};
-use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS};
+use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS, WEBHOOKS};
 use super::payments::{PAYMENTS, REFUNDS};
 use super::pricing::{PROMOTIONS, TAX_RATES};
 use super::shipping::{METHODS, SHIPMENTS, ZONES};
@@ -38,6 +38,7 @@ pub(crate) enum Part {
     ShareLocations,
     OwnReservations,
     OwnEvents,
+    ShareWebhooks,
     OwnDeliveries,
     OwnLevels,
     UntrackedLevels,
@@ -93,7 +94,7 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 51] = [
+    pub(crate) const ALL: [Self; 52] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
@@ -112,6 +113,7 @@ impl Part {
         Self::ShareLocations,
         Self::OwnReservations,
         Self::OwnEvents,
+        Self::ShareWebhooks,
         Self::OwnDeliveries,
         Self::OwnLevels,
         Self::UntrackedLevels,
@@ -166,6 +168,7 @@ impl Part {
                 | Self::ShareZones
                 | Self::ShareMethods
                 | Self::ShareLocations
+                | Self::ShareWebhooks
                 | Self::OwnLevels
                 | Self::UntrackedLevels
                 | Self::ChangeLevels
@@ -190,6 +193,7 @@ impl Part {
             Self::ShareTaxRates => Act::Share(&TAX_RATES),
             Self::ShareZones => Act::Share(&ZONES),
             Self::ShareMethods => Act::Share(&METHODS),
+            Self::ShareWebhooks => Act::Share(&WEBHOOKS),
             Self::UpdateUsers => Act::Update(&USERS),
             Self::UpdateSessions => Act::Update(&SESSIONS),
             Self::UpdateCarts => Act::Update(&CARTS),

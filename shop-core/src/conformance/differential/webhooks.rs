@@ -1,0 +1,69 @@
+//! Calls about webhooks. What goes out to them is part of the answer of the call after which it goes.
+
+use serde_json::json;
+
+use super::call::{Run, call, input};
+use super::known::{Known, News};
+use super::reads::Turns;
+use super::world::BAD_URL;
+use crate::outbox::{Delivery, DeliveryStatus, WebhookInput};
+use crate::page::Page;
+
+fn deliveries(pages: &[Page<Delivery>]) -> Vec<News> {
+    pages.iter().flat_map(|page| &page.items).map(|delivery| News::Delivery(delivery.id)).collect()
+}
+
+pub(super) fn draw(known: &mut Known) -> (String, Run) {
+    let (staff, id, delivery) = (known.staff(), known.webhook(), known.delivery());
+    let events = known.one_of(&["*", "order.*", "product.*", "stock.low", "shipment.updated", "nothing"]);
+    let url = known.one_of(&["https://one.example/", "https://two.example/", BAD_URL, "http://plain.example/"]);
+    let turns = Turns::draw(known);
+    match known.below(12) {
+        0 | 1 => {
+            let fields = json!({"url": url, "events": [events], "active": !known.once_in(6)});
+            call!(
+                "create_webhook",
+                [staff, fields],
+                |shop| shop.webhooks().create(&staff, input::<WebhookInput>(fields)),
+                |revealed| vec![News::Webhook(revealed.webhook.id)]
+            )
+        }
+        2 => {
+            let fields = json!({"url": url, "events": [events]});
+            call!("replace_webhook", [staff, id, fields], |shop| shop.webhooks().replace(
+                &staff,
+                id,
+                input::<WebhookInput>(fields)
+            ))
+        }
+        3 => {
+            let fields = json!({"active": !known.once_in(3)});
+            call!("change_webhook", [staff, id, fields], |shop| shop.webhooks().change(
+                &staff,
+                id,
+                input::<WebhookInput>(fields)
+            ))
+        }
+        4 => call!("rotate_secret", [staff, id], |shop| shop.webhooks().rotate_secret(&staff, id)),
+        5 if known.once_in(3) => call!("delete_webhook", [staff, id], |shop| shop.webhooks().delete(&staff, id)),
+        6 | 7 => {
+            call!("redeliver", [staff, id, delivery], |shop| shop.webhooks().redeliver(&staff, id, delivery))
+        }
+        8 => call!("list_webhooks", [staff, turns], |shop| turns.read(|page| {
+            let (shop, staff) = (&shop, &staff);
+            async move { shop.webhooks().list(staff, &page).await }
+        })),
+        _ => {
+            let status = known.one_of(&[None, Some(DeliveryStatus::Done), Some(DeliveryStatus::Pending)]).flatten();
+            call!(
+                "deliveries",
+                [staff, id, status, turns],
+                |shop| turns.read(|page| {
+                    let (shop, staff) = (&shop, &staff);
+                    async move { shop.webhooks().deliveries(staff, id, status, &page).await }
+                }),
+                |pages| deliveries(pages)
+            )
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How webhooks are served: each by a loop of its own, from when it is registered (here or by another server) until it
+//! is paused or taken out.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_channel::mpsc;
+use futures_util::future::join;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::{BREATH, CONCURRENCY, Given, MAX_PAUSE, Receiver, Worker, either, troubled};
+use crate::error::Result;
+use crate::id::WebhookId;
+use crate::outbox::{Delivery, Event, Webhook, WebhookMessage, WebhookSender};
+use crate::wake::Wake;
+
+/// How long a webhook may take: shorter than for others, since whoever answers has only to note what it was told.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The way to one webhook.
+pub(super) struct Outgoing<'a> {
+    sender: &'a dyn WebhookSender,
+    id: WebhookId,
+    pub(super) name: String,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(super) fn new(sender: &'a dyn WebhookSender, id: WebhookId) -> Self {
+        Self { sender, id, name: Webhook::receiver_of(id) }
+    }
+}
+
+/// The bells of the webhooks that are being served.
+#[derive(Debug, Default)]
+pub(super) struct Bells(Mutex<BTreeMap<WebhookId, Arc<Wake>>>);
+
+impl Bells {
+    /// Rings for some of them; answers whether all are served.
+    pub(super) fn ring(&self, webhooks: impl IntoIterator<Item = WebhookId>) -> bool {
+        let bells = self.bells();
+        let mut all_served = true;
+        for id in webhooks {
+            match bells.get(&id) {
+                Some(bell) => bell.ring(),
+                None => all_served = false,
+            }
+        }
+        all_served
+    }
+
+    fn ring_all(&self) {
+        self.bells().values().for_each(|bell| bell.ring());
+    }
+
+    /// A bell for one that is not served yet.
+    fn begin(&self, id: WebhookId) -> Option<Arc<Wake>> {
+        let mut bells = self.bells();
+        let is_new = !bells.contains_key(&id);
+        is_new.then(|| Arc::clone(bells.entry(id).or_default()))
+    }
+
+    fn end(&self, id: WebhookId) {
+        self.bells().remove(&id);
+    }
+
+    fn bells(&self) -> MutexGuard<'_, BTreeMap<WebhookId, Arc<Wake>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker<'_> {
+    /// Serves all active webhooks for ever, beside each other; `changed` is called when they may be others than before.
+    pub(super) async fn serve_webhooks<S, F>(&self, bells: &Bells, changed: impl Fn(), sleep: &S)
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        let Some(sender) = self.shop.webhook_sender() else { return };
+        let (found, to_serve) = mpsc::unbounded();
+        let watch = async {
+            loop {
+                let pause = match self.shop.store().active_webhooks().await {
+                    Ok(webhooks) => {
+                        for webhook in webhooks {
+                            if let Some(bell) = bells.begin(webhook.id) {
+                                // Somebody listens: both ends live in this call.
+                                let _ = found.unbounded_send((webhook.id, bell));
+                            }
+                        }
+                        MAX_PAUSE
+                    }
+                    Err(error) => troubled(&error.into(), "look for webhooks"),
+                };
+                either(self.shop.webhooks_wake().wait(), sleep(pause)).await;
+                changed();
+                bells.ring_all();
+                sleep(BREATH).await;
+            }
+        };
+        let serve = to_serve.for_each_concurrent(None, |(id, bell): (WebhookId, Arc<Wake>)| async move {
+            self.serve(&Outgoing::new(sender, id), &bell, sleep).await;
+            bells.end(id);
+            // It may have been resumed while its loop ended.
+            self.shop.webhooks_wake().ring();
+        });
+        join(watch, serve).await;
+    }
+
+    /// Delivers to a webhook for as long as it is there and active. When one of several that are under way ends, the
+    /// next begins: one that hangs holds up neither what else is to be told nor what is to be tried again.
+    async fn serve<S, F>(&self, outgoing: &Outgoing<'_>, bell: &Wake, sleep: &S)
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        let receiver = Receiver::Webhook(outgoing);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let pause = match self.take_up(outgoing, CONCURRENCY - under_way.len()).await {
+                Ok(Some((claimed, pause))) => {
+                    let begin = |delivery| self.deliver_one(receiver, delivery, sleep(super::PATIENCE));
+                    under_way.extend(claimed.into_iter().map(begin));
+                    pause
+                }
+                Ok(None) if under_way.is_empty() => return,
+                Ok(None) => MAX_PAUSE,
+                Err(error) => troubled(&error, "deliver to a webhook"),
+            };
+            let news = async {
+                sleep(BREATH).await;
+                either(bell.wait(), sleep(pause)).await;
+            };
+            let is_idle = under_way.is_empty();
+            let ended = async {
+                if let Some(Err(error)) = under_way.next().await {
+                    troubled(&error, "note what a webhook answered");
+                }
+            };
+            if is_idle {
+                news.await;
+            } else {
+                either(ended, news).await;
+            }
+            // Those that have ended meanwhile make room together.
+            while let Some(Some(done)) = under_way.next().now_or_never() {
+                if let Err(error) = done {
+                    troubled(&error, "note what a webhook answered");
+                }
+            }
+        }
+    }
+
+    /// Claims what is due, as much as there is room for, and says how long there will be nothing more; nothing when the
+    /// webhook is not served any more.
+    async fn take_up(&self, outgoing: &Outgoing<'_>, room: usize) -> Result<Option<(Vec<Delivery>, Duration)>> {
+        match self.shop.store().webhook(outgoing.id).await? {
+            Some(webhook) if webhook.active => {}
+            _ => return Ok(None),
+        }
+        if room == 0 {
+            return Ok(Some((Vec::new(), MAX_PAUSE)));
+        }
+        let receiver = Receiver::Webhook(outgoing);
+        let claimed = self.claim(receiver, room).await?;
+        // What has just been claimed is due again when its lease ends, long after the next look.
+        let pause = if claimed.len() < room { self.pause_of(receiver).await? } else { MAX_PAUSE };
+        Ok(Some((claimed, pause)))
+    }
+
+    /// Tells a webhook of an event, at the address and with the secrets of now.
+    pub(super) async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> Given {
+        let webhook = match self.shop.store().webhook(outgoing.id).await {
+            Ok(Some(webhook)) if webhook.active => webhook,
+            Ok(_) => return Given::Withdrawn,
+            Err(error) => return Given::failed(error),
+        };
+        let message = match WebhookMessage::new(&webhook, event, self.shop.keys(), self.shop.moment().now()) {
+            Ok(message) => message,
+            Err(error) => return Given::Failed { why: error, response_status: None },
+        };
+        match outgoing.sender.send(&message, PATIENCE).await {
+            Ok(status @ 200..=299) => Given::Taken { also: None, response_status: Some(status) },
+            Ok(status) => {
+                Given::Failed { why: format!("the answer was {status}").into(), response_status: Some(status) }
+            }
+            Err(why) => Given::Failed { why, response_status: None },
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Webhooks out: addresses that are told of events.
+
+mod bodies;
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use shop_core::field::Checks;
+use shop_core::id::{DeliveryId, WebhookId};
+use uuid::Uuid;
+
+use self::bodies::{DeliveryBody, DeliveryStatus, SecretBody, WebhookBody, WebhookChange, WebhookRequest};
+use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::Staff;
+use crate::field::{JsonBody, Optional};
+use crate::problem::Result;
+
+/// Webhooks out.
+pub struct Webhooks(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Webhooks {
+    /// All webhooks, the newest first.
+    #[oai(path = "/webhooks/", method = "get")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<WebhookBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let webhooks = self.0.shop.webhooks().list(&staff, &request).await?;
+        Ok(Answer(List::new(&url, &request, webhooks.map(WebhookBody::from))))
+    }
+
+    /// Registers an address; the answer shows its secret.
+    #[oai(path = "/webhooks/", method = "post")]
+    async fn create(&self, staff: Staff, body: JsonBody<WebhookRequest>) -> Result<Created<SecretBody>> {
+        Ok(Answer(self.0.shop.webhooks().create(&staff, body.into_inner().into()).await?.into()))
+    }
+
+    /// One webhook.
+    #[oai(path = "/webhooks/:id/", method = "get")]
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<WebhookBody>> {
+        Ok(Answer(self.0.shop.webhooks().get(&staff, WebhookId(id.0)).await?.into()))
+    }
+
+    /// Replaces a webhook whole, but for its secret.
+    #[oai(path = "/webhooks/:id/", method = "put")]
+    async fn replace(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        body: JsonBody<WebhookRequest>,
+    ) -> Result<Answer<WebhookBody>> {
+        let webhooks = self.0.shop.webhooks();
+        Ok(Answer(webhooks.replace(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Changes some fields of a webhook.
+    #[oai(path = "/webhooks/:id/", method = "patch")]
+    async fn update(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<WebhookChange>) -> Result<Answer<WebhookBody>> {
+        let webhooks = self.0.shop.webhooks();
+        Ok(Answer(webhooks.change(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
+    }
+
+    /// Takes a webhook out; what waits for it is not delivered any more.
+    #[oai(path = "/webhooks/:id/", method = "delete")]
+    async fn delete(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
+        self.0.shop.webhooks().delete(&staff, WebhookId(id.0)).await?;
+        Ok(NoContent)
+    }
+
+    /// Replaces the secret of a webhook, and shows the new one. For a day messages carry a signature of either.
+    #[oai(path = "/webhooks/:id/rotate-secret/", method = "post")]
+    async fn rotate_secret(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<SecretBody>> {
+        Ok(Answer(self.0.shop.webhooks().rotate_secret(&staff, WebhookId(id.0)).await?.into()))
+    }
+
+    /// What was, is being and will be delivered to a webhook, the newest first. What was taken is forgotten after two
+    /// days.
+    #[oai(path = "/webhooks/:id/deliveries/", method = "get")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn deliveries(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        url: RequestUrl,
+        status: Query<Optional<DeliveryStatus>>,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<DeliveryBody>>> {
+        let mut checks = Checks::new();
+        let status = checks.optional("status", status.0.into_field(), Ok);
+        checks.finish()?;
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let deliveries = self.0.shop.webhooks().deliveries(&staff, WebhookId(id.0), status, &request).await?;
+        Ok(Answer(List::new(&url, &request, deliveries.map(DeliveryBody::from))))
+    }
+
+    /// Makes a delivery again, now, whatever became of it: the same event under the same `webhook-id`.
+    #[oai(path = "/webhooks/:id/deliveries/:delivery_id/redeliver/", method = "post")]
+    async fn redeliver(&self, staff: Staff, id: Path<Uuid>, delivery_id: Path<Uuid>) -> Result<Answer<DeliveryBody>> {
+        let webhooks = self.0.shop.webhooks();
+        Ok(Answer(webhooks.redeliver(&staff, WebhookId(id.0), DeliveryId(delivery_id.0)).await?.into()))
+    }
+}
