@@ -28,6 +28,7 @@ pub enum Entity {
     Product,
     Cart,
     Order,
+    Return,
     Payment,
     Address,
     Zone,

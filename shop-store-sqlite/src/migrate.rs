@@ -22,7 +22,10 @@ struct Migration {
 }
 
 /// Every step in its order; the version is the place, from 1.
-const MIGRATIONS: &[Migration] = &[Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") },
+    Migration { name: "0002_returns", sql: include_str!("../migrations/0002_returns.sql") },
+];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
 const APPLICATION: i64 = 0x5348_4f50;

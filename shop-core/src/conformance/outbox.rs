@@ -37,6 +37,7 @@ pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResu
         EventKind::PaymentRefunded,
         EventKind::ShipmentCreated,
         EventKind::ShipmentUpdated,
+        EventKind::ReturnUpdated,
         EventKind::StockLow,
     ];
     let mut events = Vec::new();

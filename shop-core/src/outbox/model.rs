@@ -39,6 +39,8 @@ pub enum EventKind {
     ShipmentCreated,
     #[serde(rename = "shipment.updated")]
     ShipmentUpdated,
+    #[serde(rename = "return.updated")]
+    ReturnUpdated,
     #[serde(rename = "stock.low")]
     StockLow,
 }
@@ -145,6 +147,6 @@ words! {
         OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
         PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
         PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
-        ShipmentUpdated => "shipment.updated", StockLow => "stock.low",
+        ShipmentUpdated => "shipment.updated", ReturnUpdated => "return.updated", StockLow => "stock.low",
     }
 }

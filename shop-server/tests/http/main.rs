@@ -27,6 +27,8 @@ mod orders_races;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod slow_senders;

@@ -72,6 +72,15 @@ const TABLE: &[Row] = &[
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),
+    ("GET", "/orders/returns/", 401, 403, 200),
+    ("GET", "/orders/{id}/returns/", 401, 404, 200),
+    ("POST", "/orders/{id}/returns/", 401, 404, 400),
+    ("GET", "/orders/{id}/returns/{return_id}/", 401, 404, 200),
+    ("POST", "/orders/{id}/returns/{return_id}/approve/", 401, 403, 200),
+    ("POST", "/orders/{id}/returns/{return_id}/reject/", 401, 403, 409),
+    ("POST", "/orders/{id}/returns/{return_id}/receive/", 401, 403, 400),
+    ("POST", "/orders/{id}/returns/{return_id}/refund/", 401, 403, 409),
+    ("POST", "/orders/{id}/returns/{return_id}/cancel/", 401, 404, 200),
     // payments
     ("GET", "/payments/gateways/", 200, 200, 200),
     ("GET", "/payments/", 401, 403, 200),
@@ -107,7 +116,8 @@ const TABLE: &[Row] = &[
     ("GET", "/shipping/track/{tracking_number}/", 200, 200, 200),
 ];
 
-/// The things of one customer, and of the shop, by the beginning of their paths.
+/// The things of one customer, and of the shop, by the beginning of their paths: the id that follows it, or, where it
+/// has parameters, the same beginning with something real in each of them.
 type Things = Vec<(&'static str, String)>;
 
 /// Everything that a path of the document can name, each there once.
@@ -123,6 +133,14 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let address = shop.post("/shipping/addresses/", Some(ada), &address).await.json();
     let line = json!({"sku": goods.sku});
     shop.post("/cart/items/", Some(ada), &line).await;
+    let sent = shop.post("/orders/", Some(ada), &order(&method)).await.json();
+    let parcel = shop.post("/shipping/shipments/", Some(staff), &json!({"order_id": sent["id"]})).await.json();
+    let news = format!("/shipping/shipments/{}/events/", id(&parcel));
+    shop.post(&news, Some(staff), &json!({"status": "shipped"})).await;
+    let items = json!([{"order_item_id": sent["items"][0]["id"], "quantity": 1}]);
+    let returns = format!("/orders/{}/returns/", id(&sent));
+    let returned = shop.post(&returns, Some(ada), &json!({"items": items})).await.json();
+    shop.post("/cart/items/", Some(ada), &line).await;
     let placed = shop.post("/orders/", Some(ada), &order(&method)).await.json();
     let cart = shop.post("/cart/items/", Some(ada), &line).await.json();
     let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
@@ -135,6 +153,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/inventory/locations/", id(&location)),
         ("/inventory/stock/", goods.variant_id),
         ("/cart/items/", id(&cart["items"][0])),
+        ("/orders/{id}/returns/{return_id}/", format!("{returns}{}/", id(&returned))),
         ("/orders/", id(&placed)),
         ("/payments/", id(&placed["payments"][0])),
         ("/shipping/addresses/", id(&address)),
@@ -149,6 +168,10 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
 fn fill(path: &str, things: &Things) -> String {
     if path.starts_with("/accounts/password-reset-confirm/") {
         return "/accounts/password-reset-confirm/MQ/token/".to_owned();
+    }
+    let within = things.iter().find(|(prefix, _)| prefix.contains('{') && path.starts_with(prefix));
+    if let Some((prefix, filled)) = within {
+        return path.replacen(prefix, filled, 1);
     }
     let Some((before, rest)) = path.split_once('{') else { return path.to_owned() };
     let (_, after) = rest.split_once('}').unwrap();

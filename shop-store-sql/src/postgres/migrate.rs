@@ -26,6 +26,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") },
     Migration { name: "0002_limits", sql: include_str!("../../migrations/postgres/0002_limits.sql") },
+    Migration { name: "0003_returns", sql: include_str!("../../migrations/postgres/0003_returns.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.

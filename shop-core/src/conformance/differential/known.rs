@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::actor::{Actor, SignedIn};
 use crate::id::{
     AddressId, CartId, CartItemId, CategoryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId, ProductId,
-    ShipmentId, UserId, VariantId, ZoneId,
+    ReturnId, ShipmentId, UserId, VariantId, ZoneId,
 };
 use crate::idempotency::IdempotencyKey;
 
@@ -21,6 +21,8 @@ pub(super) enum News {
     Category(CategoryId),
     /// A code that was mailed.
     Code(String, String),
+    /// A line of an order.
+    Line(OrderId, OrderItemId),
     Location(LocationId),
     Method(MethodId),
     Order(OrderId),
@@ -31,6 +33,7 @@ pub(super) enum News {
     Product(ProductId, String),
     /// A refresh token.
     Refresh(String),
+    Return(OrderId, ReturnId),
     Shipment(ShipmentId, Option<String>),
     User(UserId),
     Variant(VariantId, String),

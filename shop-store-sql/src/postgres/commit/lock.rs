@@ -23,13 +23,14 @@ use super::table::Table;
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 15] = [
+pub(super) static TABLES: [&Table; 16] = [
     &accounts::USERS,
     &accounts::SESSIONS,
     &catalog::CATEGORIES,
     &catalog::PRODUCTS,
     &cart::CARTS,
     &orders::ORDERS,
+    &orders::RETURNS,
     &payments::PAYMENTS,
     &shipping::ADDRESSES,
     &shipping::ZONES,
@@ -57,6 +58,7 @@ fn place_of(entity: Entity) -> Option<usize> {
         Entity::Product => &catalog::PRODUCTS,
         Entity::Cart => &cart::CARTS,
         Entity::Order => &orders::ORDERS,
+        Entity::Return => &orders::RETURNS,
         Entity::Payment => &payments::PAYMENTS,
         Entity::Address => &shipping::ADDRESSES,
         Entity::Zone => &shipping::ZONES,
@@ -178,6 +180,7 @@ impl Locks {
             Write::Catalog(CatalogWrite::ReshapeTree { .. }) => self.tree_changes = true,
             Write::Cart(CartWrite::Cart(change)) => self.change(change),
             Write::Orders(OrdersWrite::Order(change)) => self.change(change),
+            Write::Orders(OrdersWrite::Return(change)) => self.change(change),
             Write::Payments(PaymentsWrite::Payment(change)) => self.change(change),
             Write::Shipping(ShippingWrite::Address(change)) => {
                 self.change(change);
