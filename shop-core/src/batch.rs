@@ -30,6 +30,7 @@ pub enum Entity {
     TaxRate,
     Cart,
     Order,
+    Return,
     Payment,
     Address,
     Zone,

@@ -4,7 +4,7 @@
 //!    than there is unless backorders are taken.
 //! 2. An order's total is the sum of its parts.
 //! 3. `0 ≤ refunded ≤ captured ≤ authorized`, per payment; an order's sums and statuses are those of its payments and
-//!    parcels, and no more of it left than was bought.
+//!    parcels, and no more of it left than was bought, nor came back than had left, nor is given back for it than it cost.
 //! 4. A cart became at most one order; an order that is over holds no stock; a promotion's uses are the orders that carry
 //!    it and were not canceled.
 //!
@@ -20,8 +20,8 @@ use crate::error::Result;
 use crate::id::{CartId, LocationId, OrderId, PromotionId, VariantId};
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
 use crate::money::Amount;
-use crate::orders::operations::{fulfillment_status, payment_status};
-use crate::orders::{Order, OrderFilter, OrderSort, OrderStatus};
+use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
+use crate::orders::{Order, OrderFilter, OrderSort, OrderStatus, Return, ReturnStatus};
 use crate::page::{Cursor, MAX_PAGE_SIZE, PageRequest, Position, SortKey};
 use crate::payments::{Payment, RefundState};
 use crate::shipping::{Shipment, ShipmentStatus};
@@ -144,10 +144,14 @@ impl Shop {
             }
             let payments = self.store().payments_of_orders(&ids).await?;
             let shipments = self.store().shipments_of_orders(&ids).await?;
+            let returns = self.store().returns_of_orders(&ids).await?;
             for order in &page.items {
                 let payments: Vec<_> = payments.iter().filter(|one| one.order_id == order.id).cloned().collect();
                 let shipments: Vec<_> = shipments.iter().filter(|one| one.order_id == order.id).cloned().collect();
-                if !order_problems(order, &payments, &shipments).is_empty() {
+                let returns: Vec<_> = returns.iter().filter(|one| one.order_id == order.id).cloned().collect();
+                if !order_problems(order, &payments, &shipments).is_empty()
+                    || !return_problems(order, &shipments, &returns).is_empty()
+                {
                     suspects.insert(order.id);
                 }
                 match carts.insert(order.cart_id, order.id) {
@@ -230,7 +234,9 @@ impl Shop {
             let Some(order) = self.store().order(id).await? else { return Ok(Vec::new()) };
             let payments = self.store().payments_of_orders(&[id]).await?;
             let shipments = self.store().shipments_of_orders(&[id]).await?;
+            let returns = self.store().returns_of_orders(&[id]).await?;
             found = order_problems(&order, &payments, &shipments);
+            found.extend(return_problems(&order, &shipments, &returns));
             let unchanged = self.store().order(id).await?.is_some_and(|after| after.version() == order.version());
             if found.is_empty() || unchanged {
                 break;
@@ -324,6 +330,34 @@ fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -
         items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
     rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
+    problems
+}
+
+fn return_problems(order: &Order, shipments: &[Shipment], returns: &[Return]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut rule = |holds: bool, what: &str| {
+        if !holds {
+            problems.push(format!("Order {}: {what}.", order.number));
+        }
+    };
+    for line in &order.items {
+        rule(
+            returned(returns, line.id, ReturnStatus::is_live) <= shipped(shipments, line.id),
+            "more of a line is returned than was shipped",
+        );
+        let live = returns.iter().filter(|one| one.status.is_live()).flat_map(|one| &one.items);
+        let amount = Amount::sum(live.filter(|item| item.order_item_id == line.id).map(|item| item.amount)).ok();
+        let most = worth(order, line, line.quantity).ok();
+        rule(amount.is_some() && amount <= most, "more is to be given back for a line than it cost");
+    }
+    for one in returns {
+        let sum = Amount::sum(one.items.iter().map(|item| item.amount)).ok();
+        rule(sum == Some(one.refund_amount), "the amount of a return is not the sum of its lines");
+        rule(one.amount_refunded <= one.refund_amount, "more was given back for a return than its goods cost");
+        let known = |line| order.items.iter().any(|item| item.id == line);
+        rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
+        rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
+    }
     problems
 }
 

@@ -58,6 +58,8 @@ ids! {
     OrderId,
     /// A line of an order.
     OrderItemId,
+    /// Goods of an order that come back.
+    ReturnId,
     /// An entry of an order's history.
     HistoryId,
     /// One attempt to pay an order.

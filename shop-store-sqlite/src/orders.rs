@@ -1,13 +1,18 @@
 //! Orders with their lines, and their timeline.
 
+mod returns;
+
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
-use shop_core::id::{CartId, OrderId};
-use shop_core::orders::{HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite};
+use shop_core::id::{CartId, OrderId, ReturnId};
+use shop_core::orders::{
+    HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite, Return, ReturnFilter,
+    ReturnSort,
+};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
@@ -157,6 +162,7 @@ pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
             unless_taken(done, Unique::OtherId)?;
             Ok(())
         }
+        OrdersWrite::Return(change) => record::change(connection, change),
     }
 }
 
@@ -251,5 +257,18 @@ impl OrdersRepository for SqliteStore {
             let ids = statement.query_map(params![at(now), limit], |row| Ok(OrderId(row.get::<_, Id>(0)?.0)))?;
             ids.collect()
         })
+    }
+
+    async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>> {
+        self.readers().snapshot(|connection| returns::of_orders(connection, orders))
+    }
+
+    async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>> {
+        let (query, page) = (returns::query(filter), page.clone());
+        self.readers().list(move |connection| returns::list().page(connection, query, &page)).await
     }
 }

@@ -10,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::idempotency::AnswerKey;
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
 use crate::money::Amount;
-use crate::orders::{FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus};
+use crate::orders::{
+    FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort, ReturnStatus,
+};
 use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, WebhookSort};
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
 use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
@@ -132,6 +134,18 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     ] {
         for page in requests::<OrderSort>() {
             store.list_orders(&filter, &page).await?;
+        }
+    }
+    store.order_return(id.into()).await?;
+    store.returns_of_orders(&[id.into()]).await?;
+    for filter in [
+        ReturnFilter::default(),
+        ReturnFilter { order_id: Some(id.into()), status: None },
+        ReturnFilter { order_id: Some(id.into()), status: Some(ReturnStatus::Requested) },
+        ReturnFilter { order_id: None, status: Some(ReturnStatus::Requested) },
+    ] {
+        for page in requests::<ReturnSort>() {
+            store.list_returns(&filter, &page).await?;
         }
     }
     store.payment(id.into()).await?;

@@ -10,7 +10,8 @@ use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, MovementReason, Reservation, ReservationStatus, StockLevel};
 use crate::money::{Amount, Currency};
 use crate::orders::{
-    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot,
+    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, Return, ReturnItem, ReturnStatus,
+    ShippingMethodSnapshot,
 };
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, Webhook};
 use crate::payments::{Payment, PaymentState, Refund, RefundState};
@@ -338,6 +339,30 @@ impl Lab {
             max_days: None,
             active: true,
             created_at: self.now(),
+            version: 1,
+        }
+    }
+
+    pub(super) fn order_return(&mut self, order: &Order) -> Return {
+        let item = |item: &OrderItem| ReturnItem {
+            order_item_id: item.id,
+            quantity: 1,
+            reason: String::new(),
+            amount: item.unit_price,
+        };
+        Return {
+            id: self.id(),
+            order_id: order.id,
+            currency: order.currency,
+            items: order.items.iter().map(item).collect(),
+            note: String::new(),
+            status: ReturnStatus::Requested,
+            rejection: String::new(),
+            restocked: false,
+            refund_amount: order.subtotal,
+            amount_refunded: Amount::ZERO,
+            created_at: self.now(),
+            updated_at: self.now(),
             version: 1,
         }
     }

@@ -62,6 +62,7 @@ mod paging;
 mod payments;
 mod pricing;
 mod races;
+mod returns;
 mod rows;
 mod search;
 mod shipping;
@@ -224,6 +225,12 @@ macro_rules! __conformance_cases {
                 overdue_orders_come_in_their_order,
                 orders_are_filtered,
                 orders_are_paged,
+            ]
+            returns: [
+                returns_live,
+                returns_are_found,
+                returns_are_paged,
+                goods_are_returned_once,
             ]
             payments: [
                 payments_live,

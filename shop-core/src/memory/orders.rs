@@ -5,11 +5,14 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, insert, never_deleted};
+use super::state::{Judged, State, UniqueKey, change, change_plain, insert, never_deleted};
 use crate::batch::Change;
 use crate::clock::Timestamp;
-use crate::id::{CartId, OrderId};
-use crate::orders::{HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, OrdersRepository, OrdersWrite};
+use crate::id::{CartId, OrderId, ReturnId};
+use crate::orders::{
+    HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, OrdersRepository, OrdersWrite, Return, ReturnFilter,
+    ReturnSort,
+};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -32,6 +35,10 @@ impl<T: WriteRows> State<'_, T> {
                 change(&mut self.orders, &mut self.uniques, order, keys)
             }
             OrdersWrite::History(entry) => insert(&mut self.history, entry.id.0, entry.clone()),
+            OrdersWrite::Return(returned) => {
+                never_deleted(returned)?;
+                change_plain(&mut self.returns, &mut self.uniques, returned)
+            }
         }
     }
 }
@@ -70,5 +77,25 @@ impl<E: Engine> OrdersRepository for TableStore<E> {
         let mut overdue: Vec<_> = orders.into_iter().map(|order| (order.hold_until, order.id)).collect();
         overdue.sort_unstable();
         Ok(overdue.into_iter().take(limit as usize).map(|(_, id)| id).collect())
+    }
+
+    async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {
+        self.read(|state| state.returns.get(&id.0))
+    }
+
+    async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>> {
+        self.read(|state| state.returns.select(|returned| orders.contains(&returned.order_id)))
+    }
+
+    async fn list_returns(
+        &self,
+        filter: &ReturnFilter,
+        request: &PageRequest<ReturnSort>,
+    ) -> StoreResult<Page<Return>> {
+        let wanted = |returned: &Return| {
+            filter.order_id.is_none_or(|order| returned.order_id == order)
+                && filter.status.is_none_or(|status| returned.status == status)
+        };
+        self.read(|state| Ok(page(state.returns.select(wanted)?, request)))
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, Reservation, StockLevel};
-use crate::orders::{HistoryEntry, Order};
+use crate::orders::{HistoryEntry, Order, Return};
 use crate::outbox::{Delivery, Event, Webhook};
 use crate::payments::Payment;
 use crate::shipping::{Method, SavedAddress, Shipment, Zone};
@@ -61,6 +61,7 @@ state! {
     carts: Uuid => Cart,
     orders: Uuid => Order,
     history: Uuid => HistoryEntry,
+    returns: Uuid => Return,
     payments: Uuid => Payment,
     addresses: Uuid => SavedAddress,
     zones: Uuid => Zone,
@@ -147,6 +148,7 @@ impl<T: ReadRows> State<'_, T> {
             Entity::TaxRate => of(&self.tax_rates, id),
             Entity::Cart => of(&self.carts, id),
             Entity::Order => of(&self.orders, id),
+            Entity::Return => of(&self.returns, id),
             Entity::Payment => of(&self.payments, id),
             Entity::Address => of(&self.addresses, id),
             Entity::Zone => of(&self.zones, id),

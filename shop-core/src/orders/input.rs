@@ -1,5 +1,7 @@
 //! What callers ask of orders, not yet checked.
 
+mod returns;
+
 use serde::Deserialize;
 
 use super::model::{FulfillmentStatus, OrderFilter, OrderStatus, PaymentStatus};
@@ -10,6 +12,11 @@ use crate::id::{AddressId, MethodId};
 use crate::money::{Amount, Currency};
 use crate::shipping::{Address, AddressInput};
 use crate::validate::{self, Email, email_key};
+
+pub(super) use returns::CheckedReturn;
+#[cfg(test)]
+pub(super) use returns::CheckedReturnItem;
+pub use returns::{ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput};
 
 /// What turns a cart into an order.
 #[derive(Debug, Clone, Default, Deserialize)]

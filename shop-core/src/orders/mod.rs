@@ -3,7 +3,7 @@
 //! Placing turns a cart into an order in one batch, and freezes everything the buyer agreed to. Money and parcels live
 //! in [`payments`](crate::payments) and [`shipping`](crate::shipping); whatever changes them settles the order in the
 //! same batch ([`operations::settle`]), so that its sums and derived statuses are always those of its payments and
-//! parcels.
+//! parcels. Goods that come back are [returns](Return) of the order.
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -13,6 +13,8 @@ pub mod operations;
 #[cfg(test)]
 mod pricing_tests;
 mod repository;
+#[cfg(test)]
+mod returns_tests;
 mod service;
 #[cfg(test)]
 mod service_tests;
@@ -21,10 +23,10 @@ mod state;
 pub(crate) mod tests;
 mod view;
 
-pub use input::{OrderQuery, PlaceOrder};
+pub use input::{OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput};
 pub use model::{
-    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, PaymentStatus,
-    ShippingMethodSnapshot,
+    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, PaymentStatus, Return,
+    ReturnFilter, ReturnItem, ReturnSort, ReturnStatus, ShippingMethodSnapshot,
 };
 pub use repository::{OrdersRepository, OrdersWrite};
 pub use service::Orders;

@@ -1,5 +1,7 @@
 //! Orders: what was agreed, frozen at the moment it was agreed.
 
+mod returns;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::page::{Sort, SortKey};
 use crate::pricing::Explanation;
 use crate::shipping::Address;
 use crate::word::words;
+
+pub use returns::{Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus};
 
 /// What became of an order. Money and parcels are never states of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::model::{HistoryEntry, Order, OrderFilter, OrderSort};
+use super::model::{HistoryEntry, Order, OrderFilter, OrderSort, Return, ReturnFilter, ReturnSort};
 use crate::batch::Change;
 use crate::clock::Timestamp;
-use crate::id::{CartId, OrderId};
+use crate::id::{CartId, OrderId, ReturnId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -25,6 +25,12 @@ pub trait OrdersRepository: Send + Sync {
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
     /// Placed orders whose hold ended at or before `now`, the longest overdue first (then by id), at most `limit`.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
+    /// The return with this id.
+    async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>>;
+    /// Every return of these orders, oldest first over all of them.
+    async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>>;
+    /// The returns of a list.
+    async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>>;
 }
 
 /// Writes of orders.
@@ -37,4 +43,6 @@ pub enum OrdersWrite {
     Order(Change<Order>),
     /// A new entry of a timeline.
     History(HistoryEntry),
+    /// A return with its lines. Never deleted.
+    Return(Change<Return>),
 }

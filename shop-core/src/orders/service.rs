@@ -1,5 +1,7 @@
 //! The calls of this domain: each loads, decides and commits.
 
+mod returns;
+
 use std::collections::HashMap;
 
 use super::input::{OrderQuery, PlaceOrder, ShipTo, Wishes};

@@ -3,14 +3,14 @@
 use super::gateway::PaymentGateway;
 use super::input::{AmountInput, AttemptInput, RefundInput};
 use super::model::{Payment, PaymentFilter, PaymentSort};
-use super::operations::{begin_attempt, capture_payment, refund_payment, void_payment};
+use super::operations::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
 use super::view::{GatewayView, RefundView};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{PaymentId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::OrderState;
 use crate::orders::operations::{identified, may_see};
+use crate::orders::{Order, OrderState};
 use crate::page::{Page, PageRequest};
 use crate::shop::Shop;
 
@@ -154,15 +154,19 @@ impl<'a> Payments<'a> {
             .execute_once(actor, &format!("payments.refund:{id}"), key, |mut moment| async move {
                 let (state, payment) = self.load(id).await?;
                 let input = input.clone().check(&payment)?;
-                let levels = if input.restock {
-                    let variants: Vec<VariantId> = state.order.items.iter().map(|item| item.variant_id).collect();
-                    self.shop.store().stock_of(&variants).await?
-                } else {
-                    Vec::new()
-                };
-                refund_payment(state, id, input, &levels, actor.role(), &mut moment)
+                let goods = if input.restock { self.goods(&state.order).await? } else { Goods::default() };
+                refund_payment(state, id, input, &goods, actor.role(), &mut moment)
             })
             .await
+    }
+
+    /// What of an order is back already, and where its goods can go. Read after the order, whose version guards it.
+    async fn goods(&self, order: &Order) -> Result<Goods> {
+        let variants: Vec<VariantId> = order.items.iter().map(|item| item.variant_id).collect();
+        let store = self.shop.store();
+        let (ids, levels) = ([order.id], store.stock_of(&variants));
+        let (returns, levels) = futures_util::future::try_join(store.returns_of_orders(&ids), levels).await?;
+        Ok(Goods { returns, levels })
     }
 
     /// A payment with the state of its order, as of one version of the order.

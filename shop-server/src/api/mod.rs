@@ -29,7 +29,8 @@ pub struct Context {
     pub cookies: Option<Arc<CookieMode>>,
 }
 
-/// The endpoints of all domains: a tuple with one type per domain (poem-openapi takes up to sixteen).
+/// The endpoints of all domains: a tuple with one type per domain (poem-openapi takes up to sixteen; a tuple may
+/// stand for one).
 pub type Api = (
     accounts::Accounts,
     accounts::People,
@@ -40,7 +41,7 @@ pub type Api = (
     inventory::Stock,
     inventory::Ledger,
     cart::Cart,
-    orders::Orders,
+    (orders::Orders, orders::Returns),
     payments::Payments,
     shipping::Addresses,
     shipping::Tariff,
@@ -61,7 +62,7 @@ pub fn all(context: &Context) -> Api {
         inventory::Stock(context()),
         inventory::Ledger(context()),
         cart::Cart(context()),
-        orders::Orders(context()),
+        (orders::Orders(context()), orders::Returns(context())),
         payments::Payments(context()),
         shipping::Addresses(context()),
         shipping::Tariff(context()),

@@ -31,6 +31,8 @@ mod pricing;
 #[cfg(test)]
 mod pricing_orders;
 #[cfg(test)]
+mod returns;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod slow_senders;

@@ -86,6 +86,15 @@ const TABLE: &[Row] = &[
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),
+    ("GET", "/orders/returns/", 401, 403, 200),
+    ("GET", "/orders/{id}/returns/", 401, 404, 200),
+    ("POST", "/orders/{id}/returns/", 401, 404, 400),
+    ("GET", "/orders/{id}/returns/{return_id}/", 401, 404, 200),
+    ("POST", "/orders/{id}/returns/{return_id}/approve/", 401, 403, 200),
+    ("POST", "/orders/{id}/returns/{return_id}/reject/", 401, 403, 409),
+    ("POST", "/orders/{id}/returns/{return_id}/receive/", 401, 403, 400),
+    ("POST", "/orders/{id}/returns/{return_id}/refund/", 401, 403, 409),
+    ("POST", "/orders/{id}/returns/{return_id}/cancel/", 401, 404, 200),
     // payments
     ("GET", "/payments/gateways/", 200, 200, 200),
     ("GET", "/payments/", 401, 403, 200),
@@ -134,7 +143,8 @@ const TABLE: &[Row] = &[
 /// Webhooks may lead to this machine: no test calls another.
 const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
 
-/// The things of one customer, and of the shop, by the beginning of their paths.
+/// The things of one customer, and of the shop, by the beginning of their paths up to the parameter that it
+/// fills; or, where one belongs to another, both together.
 type Things = Vec<(&'static str, String)>;
 
 /// A webhook that nobody answers, and a delivery to it.
@@ -168,6 +178,14 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let address = shop.post("/shipping/addresses/", Some(ada), &address).await.json();
     let line = json!({"sku": goods.sku});
     shop.post("/cart/items/", Some(ada), &line).await;
+    let sent = shop.post("/orders/", Some(ada), &order(&method)).await.json();
+    let parcel = shop.post("/shipping/shipments/", Some(staff), &json!({"order_id": sent["id"]})).await.json();
+    let news = format!("/shipping/shipments/{}/events/", id(&parcel));
+    shop.post(&news, Some(staff), &json!({"status": "shipped"})).await;
+    let items = json!([{"order_item_id": sent["items"][0]["id"], "quantity": 1}]);
+    let returns = format!("/orders/{}/returns/", id(&sent));
+    let returned = shop.post(&returns, Some(ada), &json!({"items": items})).await.json();
+    shop.post("/cart/items/", Some(ada), &line).await;
     let placed = shop.post("/orders/", Some(ada), &order(&method)).await.json();
     let cart = shop.post("/cart/items/", Some(ada), &line).await.json();
     let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
@@ -184,6 +202,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/inventory/locations/", id(&location)),
         ("/inventory/stock/", goods.variant_id),
         ("/cart/items/", id(&cart["items"][0])),
+        ("/orders/{id}/returns/{return_id}/", format!("{returns}{}/", id(&returned))),
         ("/orders/", id(&placed)),
         ("/payments/", id(&placed["payments"][0])),
         ("/shipping/addresses/", id(&address)),
@@ -200,6 +219,11 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
 fn fill(path: &str, things: &Things) -> String {
     if path.starts_with("/accounts/password-reset-confirm/") {
         return "/accounts/password-reset-confirm/MQ/token/".to_owned();
+    }
+    // A thing that belongs to another is named with it.
+    if let Some((prefix, whole)) = things.iter().find(|(prefix, _)| prefix.ends_with("}/") && path.starts_with(prefix))
+    {
+        return path.replacen(prefix, whole, 1);
     }
     let (mut filled, mut rest) = (String::new(), path);
     while let Some((before, after)) = rest.split_once('{') {

@@ -1,13 +1,15 @@
 //! Orders with their lines, and their timeline. Every read is one statement; a page by number that needs a count is two.
 
+mod returns;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use shop_core::clock::Timestamp;
-use shop_core::id::{CartId, OrderId};
+use shop_core::id::{CartId, OrderId, ReturnId};
 pub(crate) use shop_core::orders::Order;
-use shop_core::orders::{HistoryEntry, OrderFilter, OrderSort, OrdersRepository};
+use shop_core::orders::{HistoryEntry, OrderFilter, OrderSort, OrdersRepository, Return, ReturnFilter, ReturnSort};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
@@ -146,5 +148,18 @@ impl OrdersRepository for PostgresStore {
             ORDER BY hold_until, id LIMIT $2";
         let rows = self.pool.rows(sql.to_owned(), Values::new().put(at(now)).put(i64::from(limit))).await?;
         rows.iter().map(|row| Columns::new(row).id()).collect::<Result<_, _>>().map_err(store_error)
+    }
+
+    async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {
+        self.pool.first("WHERE order_returns.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>> {
+        let end = "WHERE order_returns.order_id = ANY($1) ORDER BY order_returns.id";
+        if orders.is_empty() { Ok(Vec::new()) } else { self.pool.all(end, Values::new().put(ids(orders))).await }
+    }
+
+    async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>> {
+        returns::list().page(&self.pool, returns::query(filter), page).await
     }
 }

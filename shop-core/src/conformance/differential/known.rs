@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::actor::{Actor, SignedIn};
 use crate::id::{
     AddressId, CartId, CartItemId, CategoryId, DeliveryId, LocationId, MethodId, OrderId, OrderItemId, PaymentId,
-    ProductId, PromotionId, ShipmentId, TaxRateId, UserId, VariantId, WebhookId, ZoneId,
+    ProductId, PromotionId, ReturnId, ShipmentId, TaxRateId, UserId, VariantId, WebhookId, ZoneId,
 };
 use crate::idempotency::IdempotencyKey;
 
@@ -23,6 +23,8 @@ pub(super) enum News {
     Code(String, String),
     /// To a webhook.
     Delivery(DeliveryId),
+    /// A line of an order.
+    Line(OrderId, OrderItemId),
     Location(LocationId),
     Method(MethodId),
     Order(OrderId),
@@ -34,6 +36,7 @@ pub(super) enum News {
     Promotion(PromotionId),
     /// A refresh token.
     Refresh(String),
+    Return(OrderId, ReturnId),
     Shipment(ShipmentId, Option<String>),
     TaxRate(TaxRateId),
     User(UserId),

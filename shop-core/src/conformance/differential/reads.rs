@@ -8,7 +8,7 @@ use crate::accounts::UserFilter;
 use crate::catalog::ProductQuery;
 use crate::error::Result;
 use crate::inventory::{Location, MovementFilter, ReservationFilter, StockFilter};
-use crate::orders::OrderQuery;
+use crate::orders::{OrderQuery, ReturnFilter};
 use crate::page::{Page, PageRequest, SortKey};
 use crate::payments::PaymentFilter;
 use crate::shipping::ShipmentFilter;
@@ -112,7 +112,15 @@ fn of_catalog(known: &mut Known) -> (String, Run) {
 
 fn of_orders(known: &mut Known) -> (String, Run) {
     let (staff, turns) = (known.staff(), Turns::draw(known));
-    match known.below(5) {
+    match known.below(6) {
+        4 => {
+            let order_id = known.once_in(2).then(|| known.order());
+            let filter = ReturnFilter { order_id, ..ReturnFilter::default() };
+            call!("list_returns", [staff, filter, turns], |shop| turns.read(|page| {
+                let (shop, staff, filter) = (&shop, &staff, &filter);
+                async move { shop.orders().list_returns(staff, filter, &page).await }
+            }))
+        }
         0 => {
             let (actor, id) = (known.buyer(), known.order());
             call!("order", [actor, id], |shop| shop.orders().view(&actor, id))

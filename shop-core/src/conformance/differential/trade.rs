@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::call::{Run, call, input};
 use super::known::{Known, News};
 use crate::cart::{AddCoupon, AddItem, CartView, SetQuantity, ShippingOptions};
+use crate::id::{OrderId, ReturnId};
 use crate::idempotency::Replayable;
-use crate::orders::{OrderView, PlaceOrder, PlacedOrder};
+use crate::orders::{OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, Return, ReturnInput};
 use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
 use crate::shipping::{Shipment, ShipmentInput, TrackingInput};
 
@@ -17,7 +18,7 @@ fn cart(view: &CartView) -> Vec<News> {
 
 fn order(view: &OrderView) -> Vec<News> {
     let OrderView { order, payments, .. } = view;
-    let items = order.items.iter().map(|item| News::OrderItem(item.id));
+    let items = order.items.iter().flat_map(|item| [News::OrderItem(item.id), News::Line(order.id, item.id)]);
     let payments = payments.iter().map(|payment| News::Payment(payment.id));
     [News::Order(order.id)].into_iter().chain(items).chain(payments).collect()
 }
@@ -32,6 +33,10 @@ fn payment(payment: &Replayable<Payment>) -> Vec<News> {
 
 fn shipment(shipment: &Replayable<Shipment>) -> Vec<News> {
     vec![News::Shipment(shipment.value.id, shipment.value.tracking_number.clone())]
+}
+
+fn returned(returned: &Replayable<Return>) -> Vec<News> {
+    vec![News::Return(returned.value.order_id, returned.value.id)]
 }
 
 fn place(known: &mut Known) -> Value {
@@ -195,11 +200,70 @@ fn sending(known: &mut Known) -> (String, Run) {
     )
 }
 
+/// An order with one of its lines: the newest that is known.
+fn ordered(known: &mut Known) -> (OrderId, Value) {
+    let line = known.known(|news| if let News::Line(order, line) = news { Some((*order, *line)) } else { None });
+    let (order, line) = line.unwrap_or_else(|| (known.order(), known.order_item()));
+    (order, json!([{"order_item_id": line, "quantity": known.below(3)}]))
+}
+
+fn returning(known: &mut Known) -> (String, Run) {
+    let (staff, key) = (known.staff(), known.key());
+    if known.once_in(3) {
+        let (order, items) = ordered(known);
+        let fields = json!({"items": items, "note": known.word()});
+        return call!(
+            "request_return",
+            [staff, order, fields, key],
+            |shop| shop.orders().request_return(&staff, order, input::<ReturnInput>(fields), key.as_ref()),
+            returned
+        );
+    }
+    let pair = known.known(|news| if let News::Return(order, id) = news { Some((*order, *id)) } else { None });
+    let (order, id) = pair.unwrap_or_else(|| (known.order(), ReturnId(uuid::Uuid::nil())));
+    match known.below(8) {
+        0 => call!(
+            "reject_return",
+            [staff, order, id, key],
+            |shop| shop.orders().reject_return(&staff, order, id, RejectReturn::default(), key.as_ref()),
+            returned
+        ),
+        1 => call!(
+            "cancel_return",
+            [staff, order, id, key],
+            |shop| shop.orders().cancel_return(&staff, order, id, key.as_ref()),
+            returned
+        ),
+        2..=4 => call!(
+            "approve_return",
+            [staff, order, id, key],
+            |shop| shop.orders().approve_return(&staff, order, id, key.as_ref()),
+            returned
+        ),
+        5 | 6 => {
+            let fields = json!({"restock": known.once_in(2)});
+            call!(
+                "receive_return",
+                [staff, order, id, fields, key],
+                |shop| shop.orders().receive_return(&staff, order, id, input::<ReceiveReturn>(fields), key.as_ref()),
+                returned
+            )
+        }
+        _ => call!(
+            "refund_return",
+            [staff, order, id, key],
+            |shop| shop.orders().refund_return(&staff, order, id, key.as_ref()),
+            returned
+        ),
+    }
+}
+
 pub(super) fn draw(known: &mut Known) -> (String, Run) {
-    match known.below(16) {
+    match known.below(19) {
         0..=9 => buying(known),
         10..=12 => paying(known),
         13 | 14 => sending(known),
+        15..=17 => returning(known),
         _ => {
             let actor = if known.once_in(2) { known.buyer() } else { known.staff() };
             let (id, key) = (known.order(), known.key());

@@ -4,10 +4,13 @@ mod access;
 mod cancel;
 mod number;
 mod place;
+mod returns;
 mod status;
 
 pub use access::{identified, may_see};
 pub use cancel::{Reason, cancel};
 pub use number::draw_number;
 pub use place::{Placement, place};
+pub(super) use returns::{Step, request_return, step_return};
+pub(crate) use returns::{return_rest, returned, shipped, worth};
 pub use status::{event_data, fulfillment_status, payment_status, record, settle};

@@ -6,7 +6,8 @@ mod orders;
 
 use serde_json::{Value, json};
 
-pub(super) use orders::{begin_attempt, capture_payment, refund_payment, void_payment};
+pub(crate) use orders::give_back;
+pub(super) use orders::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
 
 use super::gateway::PaymentGateway;
 use super::model::{Payment, PaymentState, Refund, RefundState};

@@ -6,14 +6,14 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::PaymentId;
-use crate::inventory::operations::{commit_held, end_reservations, restock};
-use crate::inventory::{Reservation, ReservationStatus, StockLevel};
+use crate::inventory::operations::{commit_held, end_reservations};
+use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
-use crate::orders::operations::{record, settle};
-use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus};
+use crate::orders::operations::{record, return_rest, settle};
+use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus, Return};
 use crate::outbox::EventKind;
 use crate::payments::input::CheckedRefund;
-use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, RefundView};
+use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView};
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
 
 /// Another attempt to pay an order. One that waits and has brought no money makes room for it.
@@ -120,11 +120,11 @@ pub(in crate::payments) fn void_payment(
     Ok(Decision { batch, reply: payment })
 }
 
-/// Money given back, and with `restock` the goods taken back: what left with parcels lies again where it came from,
-/// what is still reserved is let go, and parcels that wait to leave are unpacked. Without it the goods stay the
-/// buyer's: a refund alone does not call an order off.
+/// Money given back, and with `restock` the goods taken back: what left with parcels and is in no return lies again
+/// where it came from, what is still reserved is let go, and parcels that wait to leave are unpacked. Without it the
+/// goods stay the buyer's: a refund alone does not call an order off.
 ///
-/// `levels` are the stock levels of the order's variants; only a restock needs them.
+/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them.
 ///
 /// # Errors
 /// As [`refund`]; [`Error::Invalid`] naming `restock` when money would be left; [`Error::InvalidTransition`] when
@@ -133,47 +133,82 @@ pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
     input: CheckedRefund,
-    levels: &[StockLevel],
+    goods: &Goods,
     actor: &str,
     moment: &mut Moment,
 ) -> Result<Decision<RefundView>> {
-    let payment = refund(find(&state.payments, id)?, input.amount, input.reason, moment)?;
-    if input.restock && left(&payment)? > Amount::ZERO {
-        return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
-    }
-    let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
     let mut batch = Batch::new(moment);
-    write(&mut state, &payment, &mut batch);
-    batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
-    let detail = format!("{} {} was given back.", payment.currency.format_amount(made.amount), payment.currency);
-    record(&mut batch, moment, state.order.id, "refund_created", actor, detail);
+    let (payment, made) = refund_one(&mut state, id, input.amount, input.reason, actor, moment, &mut batch)?;
     if input.restock {
-        take_back(&mut state, levels, actor, moment, &mut batch)?;
+        if left(&payment)? > Amount::ZERO {
+            return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
+        }
+        take_back(&mut state, goods, made.amount, actor, moment, &mut batch)?;
     }
     finish(state, &mut batch, moment);
     let reply = RefundView { payment_id: payment.id, currency: payment.currency, refund: made };
     Ok(Decision { batch, reply })
 }
 
-fn take_back(
+/// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left.
+///
+/// # Errors
+/// A fault when the sums of a payment make no sense.
+pub(crate) fn give_back(
     state: &mut OrderState,
-    levels: &[StockLevel],
+    amount: Amount,
+    reason: &str,
     actor: &str,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<()> {
-    for held in &state.reservations {
-        let gone = match held.status {
-            ReservationStatus::Held | ReservationStatus::Committed | ReservationStatus::Consumed => {
-                held.quantity - held.remaining
-            }
-            ReservationStatus::Released | ReservationStatus::Expired => 0,
-        };
-        if gone > 0 {
-            let place = place_for(held, levels)?;
-            restock(batch, moment, held.variant_id, &held.sku, place.location_id, gone, held.order_id);
+    let mut missing = amount;
+    let payments = state.payments.iter().map(|payment| Ok((payment.id, left(payment)?))).collect::<Result<Vec<_>>>()?;
+    for (id, left) in payments {
+        let part = left.min(missing);
+        if part > Amount::ZERO {
+            missing = missing.minus(part)?;
+            refund_one(state, id, Some(part), reason.to_owned(), actor, moment, batch)?;
         }
     }
+    Ok(())
+}
+
+/// Gives back money of one payment, and tells of it.
+fn refund_one(
+    state: &mut OrderState,
+    id: PaymentId,
+    amount: Option<Amount>,
+    reason: String,
+    actor: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<(Payment, Refund)> {
+    let payment = refund(find(&state.payments, id)?, amount, reason, moment)?;
+    let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
+    write(state, &payment, batch);
+    batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
+    let detail = format!("{} {} was given back.", payment.currency.format_amount(made.amount), payment.currency);
+    record(batch, moment, state.order.id, "refund_created", actor, detail);
+    Ok((payment, made))
+}
+
+/// What of an order is back already, and where its goods can go.
+#[derive(Debug, Default)]
+pub(in crate::payments) struct Goods {
+    pub(in crate::payments) returns: Vec<Return>,
+    pub(in crate::payments) levels: Vec<StockLevel>,
+}
+
+fn take_back(
+    state: &mut OrderState,
+    goods: &Goods,
+    refunded: Amount,
+    actor: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    return_rest(state, &goods.returns, &goods.levels, refunded, moment, batch)?;
     end_reservations(batch, &state.reservations, ReservationStatus::Released);
     for parcel in state.shipments.iter_mut().filter(|parcel| parcel.status == ShipmentStatus::Pending) {
         *parcel = Shipment { status: ShipmentStatus::Canceled, version: parcel.version + 1, ..parcel.clone() };
@@ -184,15 +219,6 @@ fn take_back(
     }
     record(batch, moment, state.order.id, "restocked", actor, "The goods went back to stock.");
     Ok(())
-}
-
-/// Where the goods came from, or the first place that has the variant when that one is gone.
-fn place_for<'a>(held: &Reservation, levels: &'a [StockLevel]) -> Result<&'a StockLevel> {
-    let mut of_variant = levels.iter().filter(|level| level.variant_id == held.variant_id);
-    let first = of_variant.clone().next();
-    of_variant.find(|level| level.location_id == held.location_id).or(first).ok_or_else(|| {
-        Error::transition(format!("No location holds {} any more; refund without restock and book it in.", held.sku))
-    })
 }
 
 fn find(payments: &[Payment], id: PaymentId) -> Result<&Payment> {

@@ -1,5 +1,7 @@
 //! What is sent to orders, and what comes back.
 
+mod returns;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +15,8 @@ use crate::api::payments::PaymentBody;
 use crate::api::pricing::AdjustmentBody;
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
+
+pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
 
 /// What turns the cart into an order.
 #[derive(Debug, Object)]

@@ -1,6 +1,7 @@
 //! `/orders/`: what was agreed.
 
 mod bodies;
+mod returns;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::OpenApi;
@@ -18,6 +19,8 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 use bodies::{FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
+
+pub(super) use returns::Returns;
 
 /// What was agreed.
 pub struct Orders(pub(super) Context);

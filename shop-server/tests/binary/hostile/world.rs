@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Client, TestShop, address, order, text};
+use crate::support::{Answer, Client, TestShop, address, order as order_of, text};
 
 /// One operation of the document.
 #[derive(Debug, Clone)]
@@ -45,11 +45,20 @@ impl World {
         shop.call("POST", "/accounts/request-reset-email/", None, &json!({"email": email})).expect(200);
         let link = shop.link(email, "/reset-password/");
         shop.staff("POST", "/cart/items/", &json!({"sku": "SHIRT", "quantity": 3}), 201);
-        let placed = shop.staff("POST", "/orders/", &order(&method), 201);
+        let placed = shop.staff("POST", "/orders/", &order_of(&method), 201);
         let (order, payment) = (id(&placed), id(&placed["payments"][0]));
         let parcel = json!({"order_id": order, "tracking_number": "TRACK-1",
             "items": [{"order_item_id": placed["items"][0]["id"], "quantity": 1}]});
         let shipment = id(&shop.staff("POST", "/shipping/shipments/", &parcel, 201));
+        shop.staff("POST", "/cart/items/", &json!({"sku": "SHIRT", "quantity": 3}), 201);
+        let sent = shop.staff("POST", "/orders/", &order_of(&method), 201);
+        let parcel = id(&shop.staff("POST", "/shipping/shipments/", &json!({"order_id": sent["id"]}), 201));
+        let news = format!("/shipping/shipments/{parcel}/events/");
+        shop.staff("POST", &news, &json!({"status": "shipped"}), 201);
+        let items = json!([{"order_item_id": sent["items"][0]["id"], "quantity": 1}]);
+        let returns = format!("/orders/{}/returns/", id(&sent));
+        let returned = id(&shop.staff("POST", &returns, &json!({"items": items}), 201));
+        let of_order = format!("{}/returns/{returned}", id(&sent));
         let cart = shop.staff("POST", "/cart/items/", &json!({"sku": "MUG"}), 201);
         let item = id(&cart["items"][0]);
         let document = shop.client().ask("GET", "/openapi.json", &[], &Value::Null).expect(200);
@@ -61,6 +70,7 @@ impl World {
             ("/catalog/products/{id}/", &goods.product_id),
             ("/inventory/locations/{id}/", &location),
             ("/inventory/stock/{variant_id}/", &goods.variant_id),
+            ("/orders/{id}/returns/{return_id}/", &of_order),
             ("/orders/{id}/", &order),
             ("/payments/{id}/", &payment),
             ("/shipping/addresses/{id}/", &saved),
@@ -89,8 +99,8 @@ impl World {
             whole
         };
         let operations = operations(&document, path);
-        let mut ids: Vec<_> = things.iter().map(|(_, id)| (*id).clone()).collect();
-        ids.extend([second.product_id, second.variant_id]);
+        let mut ids: Vec<_> = things.iter().map(|(_, id)| (*id).clone()).filter(|id| !id.contains('/')).collect();
+        ids.extend([second.product_id, second.variant_id, id(&sent), returned]);
         let authorization = format!("Bearer {}", shop.staff);
         Self { shop, document, operations, ids, authorization }
     }

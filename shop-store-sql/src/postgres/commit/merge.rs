@@ -268,7 +268,9 @@ impl Mergeable {
                 self.line(Part::InsertAnswers, outbox::answer(answer));
                 Ok(())
             }
-            Write::Catalog(_) | Write::Shipping(_) | Write::Forget { .. } => Err(Alone),
+            Write::Catalog(_) | Write::Shipping(_) | Write::Orders(OrdersWrite::Return(_)) | Write::Forget { .. } => {
+                Err(Alone)
+            }
         }
     }
 

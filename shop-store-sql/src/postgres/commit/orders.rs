@@ -1,7 +1,7 @@
 //! Orders with their lines, and their timeline.
 
 use shop_core::batch::{Change, Unique};
-use shop_core::orders::{HistoryEntry, Order, OrdersWrite};
+use shop_core::orders::{HistoryEntry, Order, OrdersWrite, Return};
 
 use super::part::Part;
 use super::plain::{Applied, Plain};
@@ -111,6 +111,37 @@ pub(super) fn history(entry: &HistoryEntry) -> Row {
     row
 }
 
+pub(super) static RETURNS: Table = Table {
+    name: "order_returns",
+    columns: &[
+        ("id", Kind::Id),
+        ("order_id", Kind::Id),
+        ("currency", Kind::Text),
+        ("items", Kind::Json),
+        ("note", Kind::Text),
+        ("status", Kind::Text),
+        ("rejection", Kind::Text),
+        ("restocked", Kind::Flag),
+        ("refund_amount", Kind::Int),
+        ("amount_refunded", Kind::Int),
+        ("created_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("version", Kind::Int),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+impl Record for Return {
+    const TABLE: &'static Table = &RETURNS;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).id(self.order_id).text(self.currency.code()).json(&self.items).text(&self.note);
+        row.text(self.status.word()).text(&self.rejection).flag(self.restocked).int(self.refund_amount.0);
+        row.int(self.amount_refunded.0).time(self.created_at).time(self.updated_at).int(self.version);
+    }
+}
+
 /// Applies a write of orders.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied {
     match write {
@@ -121,6 +152,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied
                 Change::Update(_) | Change::Delete { .. } => Ok(()),
             }
         }
+        OrdersWrite::Return(change) => plain.change(change, false).await,
         OrdersWrite::History(entry) => plain.insert_unless(Part::InsertHistory, history(entry), Unique::OtherId).await,
     }
 }

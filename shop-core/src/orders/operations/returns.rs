@@ -1,0 +1,316 @@
+//! Goods that come back: what can be in a return, what it is worth, and what its steps make of stock and money.
+//!
+//! What was shipped of a line and what of it is in a return are sums of the order's parcels and returns, read under the
+//! order's version: each batch that touches one of them counts it up.
+
+mod worth;
+
+use serde_json::{Value, json};
+
+pub(crate) use worth::worth;
+
+use super::status::{record, settle};
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::field::Checks;
+use crate::id::OrderItemId;
+use crate::inventory::operations::put_back;
+use crate::inventory::{Reservation, StockLevel};
+use crate::money::Amount;
+use crate::orders::input::CheckedReturn;
+use crate::orders::{Order, OrderItem, OrderState, OrderStatus, OrdersWrite, Return, ReturnItem, ReturnStatus};
+use crate::outbox::EventKind;
+use crate::payments::operations::{give_back, left};
+use crate::shipping::{Shipment, ShipmentStatus};
+use crate::word::Word as _;
+
+/// More returns than any order needs; who requests and calls off for ever ends here.
+const MAX_RETURNS: usize = 100;
+
+/// What happens to a return.
+#[derive(Debug, Clone)]
+pub(in crate::orders) enum Step<'a> {
+    /// Staff agree.
+    Approve,
+    /// Staff do not, in these words.
+    Reject(String),
+    /// It is called off.
+    Cancel,
+    /// The goods came back: written off, or put back to these levels of their variants.
+    Receive(Option<&'a [StockLevel]>),
+    /// Their money goes back.
+    Refund,
+}
+
+/// How many of a line left with parcels.
+pub(crate) fn shipped(shipments: &[Shipment], line: OrderItemId) -> i64 {
+    let left = shipments.iter().filter(|one| matches!(one.status, ShipmentStatus::Shipped | ShipmentStatus::Delivered));
+    let items = left.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
+    items.map(|item| item.quantity).fold(0, i64::saturating_add)
+}
+
+/// How many of a line are in the returns that `counts` counts.
+pub(crate) fn returned(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool) -> i64 {
+    lines(returns, line, counts).map(|item| item.quantity).fold(0, i64::saturating_add)
+}
+
+fn lines(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool) -> impl Iterator<Item = &ReturnItem> {
+    let counted = returns.iter().filter(move |returned| counts(returned.status));
+    counted.flat_map(|returned| &returned.items).filter(move |item| item.order_item_id == line)
+}
+
+/// A line of a return: `quantity` of an order's line, worth what all that is then in returns is worth, less what the
+/// others are. So parts sum to the whole, in whatever order returns come and are called off.
+fn return_line(
+    order: &Order,
+    item: &OrderItem,
+    returns: &[Return],
+    quantity: i64,
+    reason: String,
+) -> Result<ReturnItem> {
+    let before = returned(returns, item.id, ReturnStatus::is_live);
+    let others = Amount::sum(lines(returns, item.id, ReturnStatus::is_live).map(|item| item.amount))?;
+    let amount = worth(order, item, before.saturating_add(quantity))?.minus(others)?.max(Amount::ZERO);
+    Ok(ReturnItem { order_item_id: item.id, quantity, reason, amount })
+}
+
+/// A buyer wants to give goods back.
+///
+/// # Errors
+/// [`Error::Invalid`] for lines that the order does not have or that never were so many; [`Error::InvalidTransition`]
+/// when less was shipped and is not in a return, or the order has too many returns.
+pub(in crate::orders) fn request_return(
+    state: OrderState,
+    returns: &[Return],
+    input: CheckedReturn,
+    role: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Return>> {
+    let OrderState { order, payments, shipments, .. } = state;
+    let mut checks = Checks::new();
+    let mut wanted = Vec::with_capacity(input.items.len());
+    for (index, item) in input.items.into_iter().enumerate() {
+        match order.items.iter().find(|line| line.id == item.order_item_id) {
+            None => checks.refuse::<()>(&format!("items.{index}.order_item_id"), "The order has no such item."),
+            Some(line) if item.quantity > line.quantity => {
+                let ordered = format!("Only {} of it were ordered.", line.quantity);
+                checks.refuse(&format!("items.{index}.quantity"), ordered)
+            }
+            Some(line) => {
+                wanted.push((line, item));
+                None
+            }
+        };
+    }
+    checks.finish()?;
+    if order.status == OrderStatus::Canceled {
+        return Err(Error::transition("Nothing of a canceled order can be returned."));
+    }
+    if returns.len() >= MAX_RETURNS {
+        return Err(Error::transition(format!("An order has at most {MAX_RETURNS} returns.")));
+    }
+    let mut items = Vec::with_capacity(wanted.len());
+    for (line, item) in wanted {
+        let left = shipped(&shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live);
+        if item.quantity > left {
+            return Err(Error::transition(format!("Only {} of {} can be returned.", left.max(0), line.sku)));
+        }
+        items.push(return_line(&order, line, returns, item.quantity, item.reason)?);
+    }
+    let requested = new_return(&order, items, input.note, moment)?;
+    let mut batch = Batch::new(moment);
+    batch.write(OrdersWrite::Return(Change::Insert(requested.clone())));
+    tell(&mut batch, moment, &requested);
+    record(&mut batch, moment, order.id, "return_requested", role, detail(&order, &requested, "are to be returned"));
+    settle(order, &payments, &shipments, moment, &mut batch);
+    Ok(Decision { batch, reply: requested })
+}
+
+fn new_return(order: &Order, items: Vec<ReturnItem>, note: String, moment: &mut Moment) -> Result<Return> {
+    Ok(Return {
+        id: moment.id(),
+        order_id: order.id,
+        currency: order.currency,
+        refund_amount: Amount::sum(items.iter().map(|item| item.amount))?,
+        items,
+        note,
+        status: ReturnStatus::Requested,
+        rejection: String::new(),
+        restocked: false,
+        amount_refunded: Amount::ZERO,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
+    })
+}
+
+/// A return after a step, with what follows for the stock, the payments and the order. `returns` are all of the
+/// order, `before` among them.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when the return is not where the step begins, when no location takes the goods, or
+/// when there is money to give back and none was received.
+pub(in crate::orders) fn step_return(
+    mut state: OrderState,
+    returns: &[Return],
+    before: &Return,
+    step: Step<'_>,
+    role: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Return>> {
+    use ReturnStatus as S;
+    let (after, event, what) = match (before.status, &step) {
+        (S::Requested, Step::Approve) => (S::Approved, "return_approved", "may be returned"),
+        (S::Requested, Step::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
+        (S::Requested | S::Approved, Step::Cancel) => (S::Canceled, "return_canceled", "are kept after all"),
+        (S::Approved, Step::Receive(Some(_))) => (S::Received, "return_received", "came back and lie in stock again"),
+        (S::Approved, Step::Receive(None)) => (S::Received, "return_received", "came back and were written off"),
+        (S::Received, Step::Refund) => (S::Completed, "return_completed", "are settled"),
+        (is, step) => {
+            let (is, step) = (is.word(), step.word());
+            return Err(Error::transition(format!("A return that is {is} cannot be {step}.")));
+        }
+    };
+    let mut batch = Batch::new(moment);
+    let mut changed = Return { status: after, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
+    match step {
+        Step::Approve | Step::Cancel => {}
+        Step::Reject(reason) => changed.rejection = reason,
+        Step::Receive(levels) => {
+            changed.restocked = levels.is_some();
+            if let Some(levels) = levels {
+                restock(&state.reservations, returns, &before.items, levels, moment, &mut batch)?;
+            }
+        }
+        Step::Refund => changed.amount_refunded = refund(&mut state, before.refund_amount, role, moment, &mut batch)?,
+    }
+    batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
+    let OrderState { order, payments, shipments, .. } = state;
+    tell(&mut batch, moment, &changed);
+    record(&mut batch, moment, order.id, event, role, detail(&order, &changed, what));
+    settle(order, &payments, &shipments, moment, &mut batch);
+    Ok(Decision { batch, reply: changed })
+}
+
+/// Gives back what the goods are worth, or what is left of what the order has brought; says how much.
+fn refund(state: &mut OrderState, due: Amount, role: &str, moment: &mut Moment, batch: &mut Batch) -> Result<Amount> {
+    if due > Amount::ZERO && state.payments.iter().all(|payment| payment.amount_captured == Amount::ZERO) {
+        return Err(Error::transition("No money of this order was received that could be given back."));
+    }
+    let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
+    let amount = Amount::sum(lefts)?.min(due);
+    give_back(state, amount, "Goods were returned.", role, moment, batch)?;
+    Ok(amount)
+}
+
+/// Puts the goods of some lines back to where they came from; what was back before came from there first.
+fn restock(
+    reservations: &[Reservation],
+    returns: &[Return],
+    items: &[ReturnItem],
+    levels: &[StockLevel],
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    for item in items {
+        let held: Vec<_> =
+            reservations.iter().filter(|held| held.order_item_id == item.order_item_id).cloned().collect();
+        let back = returned(returns, item.order_item_id, ReturnStatus::is_back);
+        put_back(batch, moment, &held, levels, back, item.quantity)?;
+    }
+    Ok(())
+}
+
+/// All goods that left and are in no return come back with a refund of all money, without anybody having requested it:
+/// a return of its own, over at once, so that they cannot come back twice. `refunded` is what was just given back.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when no location takes the goods.
+pub(crate) fn return_rest(
+    state: &OrderState,
+    returns: &[Return],
+    levels: &[StockLevel],
+    refunded: Amount,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    let order = &state.order;
+    let mut items = Vec::new();
+    for line in &order.items {
+        let rest = shipped(&state.shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live);
+        if rest > 0 {
+            items.push(return_line(order, line, returns, rest, String::new())?);
+        }
+    }
+    if items.is_empty() {
+        return Ok(());
+    }
+    restock(&state.reservations, returns, &items, levels, moment, batch)?;
+    let requested = new_return(order, items, String::new(), moment)?;
+    let done = Return {
+        status: ReturnStatus::Completed,
+        restocked: true,
+        amount_refunded: requested.refund_amount.min(refunded),
+        ..requested
+    };
+    batch.write(OrdersWrite::Return(Change::Insert(done.clone())));
+    tell(batch, moment, &done);
+    Ok(())
+}
+
+impl Step<'_> {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Approve => "approved",
+            Self::Reject(_) => "rejected",
+            Self::Cancel => "canceled",
+            Self::Receive(_) => "received",
+            Self::Refund => "refunded",
+        }
+    }
+}
+
+/// A sentence about the goods of a return.
+fn detail(order: &Order, returned: &Return, what: &str) -> String {
+    let item = |item: &ReturnItem| {
+        let line = order.items.iter().find(|line| line.id == item.order_item_id);
+        format!("{} of {}", item.quantity, line.map_or("", |line| &line.sku))
+    };
+    let mut goods: Vec<_> = returned.items.iter().take(5).map(item).collect();
+    if returned.items.len() > goods.len() {
+        goods.push(format!("{} more", returned.items.len() - goods.len()));
+    }
+    let end = if returned.rejection.is_empty() { ".".to_owned() } else { format!(": {}", returned.rejection) };
+    format!("{} {what}{end}", goods.join(", "))
+}
+
+fn tell(batch: &mut Batch, moment: &mut Moment, returned: &Return) {
+    batch.event(moment, EventKind::ReturnUpdated, returned.order_id, event_data(returned));
+}
+
+/// What the events about a return tell: no words of the buyer's.
+fn event_data(returned: &Return) -> Value {
+    let currency = returned.currency;
+    let item = |item: &ReturnItem| {
+        json!({
+            "order_item_id": item.order_item_id,
+            "quantity": item.quantity,
+            "amount": currency.format_amount(item.amount),
+        })
+    };
+    json!({
+        "id": returned.id,
+        "order_id": returned.order_id,
+        "status": returned.status,
+        "items": returned.items.iter().map(item).collect::<Vec<_>>(),
+        "restocked": returned.restocked,
+        "refund_amount": currency.format_amount(returned.refund_amount),
+        "amount_refunded": currency.format_amount(returned.amount_refunded),
+        "currency": currency,
+    })
+}
+
+#[cfg(test)]
+mod tests;

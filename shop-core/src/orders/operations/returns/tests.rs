@@ -1,0 +1,319 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::batch::Write;
+use crate::id::ReturnId;
+use crate::inventory::{InventoryWrite, ReservationStatus};
+use crate::orders::PaymentStatus;
+use crate::orders::input::CheckedReturnItem;
+use crate::orders::tests::{moment, order, payment, shipment};
+use crate::outbox::OutboxWrite;
+use crate::payments::{PaymentState, PaymentsWrite};
+
+/// An order with its returns, to which batches are applied.
+struct Story {
+    state: OrderState,
+    returns: Vec<Return>,
+    moment: Moment,
+}
+
+impl Story {
+    /// An order of these lines, paid, of which so many of each were shipped from one place.
+    fn of(lines: &[(i64, i64)], shipped: &[i64]) -> Self {
+        Self::of_order(order(lines, 0), shipped)
+    }
+
+    fn of_order(order: Order, shipped: &[i64]) -> Self {
+        let mut moment = moment();
+        let reservations = order.items.iter().map(|item| Reservation {
+            id: moment.id(),
+            order_id: order.id,
+            order_item_id: item.id,
+            variant_id: item.variant_id,
+            sku: item.sku.clone(),
+            location_id: uuid::Uuid::from_u128(1).into(),
+            quantity: item.quantity,
+            remaining: 0,
+            status: ReservationStatus::Consumed,
+            created_at: moment.now(),
+            version: 1,
+        });
+        let reservations = reservations.collect();
+        let total = order.total.0;
+        let payments = vec![payment(&order, PaymentState::Captured, total, total, 0)];
+        let shipments = vec![shipment(&order, ShipmentStatus::Shipped, shipped)];
+        let order = Order { amount_paid: order.total, payment_status: PaymentStatus::Paid, ..order };
+        let state = OrderState { order, payments, shipments, reservations };
+        Self { state, returns: Vec::new(), moment }
+    }
+
+    fn levels(&self) -> Vec<StockLevel> {
+        let level = |item: &OrderItem| StockLevel {
+            variant_id: item.variant_id,
+            product_id: item.product_id,
+            sku: item.sku.clone(),
+            location_id: uuid::Uuid::from_u128(1).into(),
+            on_hand: 0,
+            reserved: 0,
+            low_stock_threshold: 0,
+            tracked: true,
+            backorder: false,
+        };
+        self.state.order.items.iter().map(level).collect()
+    }
+
+    /// Applies a batch as a store would; gives how many goods went back to stock.
+    fn apply(&mut self, batch: Batch) -> i64 {
+        let (mut back, mut told, mut settled) = (0, 0, 0);
+        for write in batch.writes {
+            match write {
+                Write::Orders(OrdersWrite::Return(Change::Insert(row))) => self.returns.push(row),
+                Write::Orders(OrdersWrite::Return(Change::Update(row))) => {
+                    let stored = self.returns.iter_mut().find(|stored| stored.id == row.id).unwrap();
+                    assert_eq!(row.version, stored.version + 1);
+                    *stored = row;
+                }
+                Write::Orders(OrdersWrite::Order(Change::Update(row))) => {
+                    assert_eq!(row.version, self.state.order.version + 1);
+                    self.state.order = row;
+                    settled += 1;
+                }
+                Write::Payments(PaymentsWrite::Payment(Change::Update(row))) => {
+                    assert_eq!(row.version, self.state.payments[0].version + 1);
+                    self.state.payments = vec![row];
+                }
+                Write::Inventory(InventoryWrite::Delta(delta)) => back += delta.on_hand,
+                Write::Outbox(OutboxWrite::Event(event)) if event.kind == EventKind::ReturnUpdated => told += 1,
+                _ => {}
+            }
+        }
+        assert_eq!((told, settled), (1, 1));
+        back
+    }
+
+    fn request(&mut self, quantities: &[i64]) -> Result<ReturnId> {
+        let lines = self.state.order.items.iter().zip(quantities).filter(|(_, quantity)| **quantity > 0);
+        let item = |(item, quantity): (&OrderItem, &i64)| CheckedReturnItem {
+            order_item_id: item.id,
+            quantity: *quantity,
+            reason: "too small".to_owned(),
+        };
+        let input = CheckedReturn { items: lines.map(item).collect(), note: String::new() };
+        let decided = request_return(self.state.clone(), &self.returns, input, "customer", &mut self.moment)?;
+        self.apply(decided.batch);
+        Ok(decided.reply.id)
+    }
+
+    fn step(&mut self, id: ReturnId, step: Step<'_>) -> Result<(Return, i64)> {
+        let before = self.returns.iter().find(|returned| returned.id == id).unwrap();
+        let decided = step_return(self.state.clone(), &self.returns, before, step, "staff", &mut self.moment)?;
+        let back = self.apply(decided.batch);
+        Ok((decided.reply, back))
+    }
+
+    fn receive(&mut self, id: ReturnId) -> Result<(Return, i64)> {
+        let levels = self.levels();
+        self.step(id, Step::Receive(Some(&levels)))
+    }
+
+    /// Through all steps; what was given back.
+    fn go_through(&mut self, id: ReturnId) -> i64 {
+        self.step(id, Step::Approve).unwrap();
+        self.receive(id).unwrap();
+        self.step(id, Step::Refund).unwrap().0.amount_refunded.0
+    }
+}
+
+fn code<T>(result: Result<T>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "done")
+}
+
+#[test]
+fn no_more_comes_back_than_left_and_is_not_on_its_way() {
+    let mut story = Story::of(&[(1000, 5), (300, 2)], &[3, 0]);
+    assert_eq!(code(story.request(&[6, 0])), "invalid");
+    assert_eq!(code(story.request(&[0, 1])), "invalid_transition", "it has not left");
+    assert_eq!(code(story.request(&[4, 0])), "invalid_transition");
+    let first = story.request(&[2, 0]).unwrap();
+    assert_eq!(code(story.request(&[2, 0])), "invalid_transition");
+    let second = story.request(&[1, 0]).unwrap();
+    assert_eq!(code(story.request(&[1, 0])), "invalid_transition");
+    story.step(first, Step::Reject("worn".into())).unwrap();
+    let third = story.request(&[2, 0]).unwrap();
+    story.step(second, Step::Approve).unwrap();
+    story.step(second, Step::Cancel).unwrap();
+    assert_eq!(story.go_through(third), 2000);
+    let last = story.request(&[1, 0]).unwrap();
+    assert_eq!(story.go_through(last), 1000);
+    assert_eq!(code(story.request(&[1, 0])), "invalid_transition");
+}
+
+#[test]
+fn steps_follow_the_one_order() {
+    use ReturnStatus as S;
+    let levels = Story::of(&[(1000, 1)], &[1]).levels();
+    let steps = [
+        Step::Approve,
+        Step::Reject("no".to_owned()),
+        Step::Cancel,
+        Step::Receive(None),
+        Step::Receive(Some(&levels)),
+        Step::Refund,
+    ];
+    let table: [(S, [Option<S>; 6]); 6] = [
+        (S::Requested, [Some(S::Approved), Some(S::Rejected), Some(S::Canceled), None, None, None]),
+        (S::Approved, [None, None, Some(S::Canceled), Some(S::Received), Some(S::Received), None]),
+        (S::Rejected, [None; 6]),
+        (S::Received, [None, None, None, None, None, Some(S::Completed)]),
+        (S::Completed, [None; 6]),
+        (S::Canceled, [None; 6]),
+    ];
+    for (from, expected) in table {
+        for (step, to) in steps.iter().zip(expected) {
+            let mut story = Story::of(&[(1000, 1)], &[1]);
+            let id = story.request(&[1]).unwrap();
+            story.returns[0].status = from;
+            let after = story.step(id, step.clone());
+            match to {
+                Some(to) => assert_eq!(after.unwrap().0.status, to),
+                None => assert_eq!(code(after), "invalid_transition", "{from:?} {step:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn goods_lie_in_stock_again_or_are_written_off() {
+    let mut story = Story::of(&[(1000, 3)], &[3]);
+    let (first, second) = (story.request(&[2]).unwrap(), story.request(&[1]).unwrap());
+    for id in [first, second] {
+        story.step(id, Step::Approve).unwrap();
+    }
+    let (back, moved) = story.receive(first).unwrap();
+    assert_eq!((back.restocked, moved), (true, 2));
+    let (off, moved) = story.step(second, Step::Receive(None)).unwrap();
+    assert_eq!((off.restocked, moved), (false, 0));
+}
+
+#[test]
+fn a_whole_order_that_is_returned_is_refunded() {
+    let mut story = Story::of(&[(1000, 2), (333, 3)], &[2, 3]);
+    let id = story.request(&[2, 3]).unwrap();
+    assert_eq!(story.go_through(id), 2999);
+    assert_eq!(story.state.order.payment_status, PaymentStatus::Refunded);
+    let refunds: Vec<_> = story.state.payments[0].refunds.iter().map(|refund| refund.amount.0).collect();
+    assert_eq!(refunds, [2999]);
+}
+
+#[test]
+fn no_more_goes_back_than_is_left() {
+    let mut story = Story::of(&[(1000, 3)], &[3]);
+    let (first, second) = (story.request(&[1]).unwrap(), story.request(&[2]).unwrap());
+    let given = &mut story.state.payments[0];
+    given.amount_refunded = Amount(1500);
+    assert_eq!(story.go_through(first), 1000);
+    assert_eq!(story.go_through(second), 500, "all that is left");
+    assert_eq!(story.state.order.payment_status, PaymentStatus::Refunded);
+}
+
+#[test]
+fn without_any_money_there_is_nothing_to_give_back() {
+    let mut story = Story::of(&[(1000, 1)], &[1]);
+    let id = story.request(&[1]).unwrap();
+    story.step(id, Step::Approve).unwrap();
+    story.receive(id).unwrap();
+    story.state.payments[0] = payment(&story.state.order, PaymentState::Pending, 0, 0, 0);
+    assert_eq!(code(story.step(id, Step::Refund)), "invalid_transition");
+    // Goods that cost nothing are settled all the same.
+    let mut story = Story::of(&[(0, 1)], &[1]);
+    let id = story.request(&[1]).unwrap();
+    assert_eq!(story.go_through(id), 0);
+}
+
+#[test]
+fn the_rest_comes_back_once() {
+    let mut story = Story::of(&[(1000, 4)], &[3]);
+    let open = story.request(&[1]).unwrap();
+    let levels = story.levels();
+    let rest = |story: &mut Story| {
+        let mut batch = Batch::new(&mut story.moment);
+        return_rest(&story.state, &story.returns, &levels, Amount(1500), &mut story.moment, &mut batch).unwrap();
+        batch
+    };
+    let batch = rest(&mut story);
+    let state = story.state.order.clone();
+    let mut settled = batch.clone();
+    settle(state, &story.state.payments, &story.state.shipments, &mut story.moment, &mut settled);
+    assert_eq!(story.apply(settled), 2, "one of the three is on its way with its own return");
+    let done = &story.returns[1];
+    assert_eq!((done.status, done.restocked), (ReturnStatus::Completed, true));
+    assert_eq!((done.refund_amount, done.amount_refunded), (Amount(2000), Amount(1500)));
+    assert!(rest(&mut story).is_empty());
+    story.step(open, Step::Approve).unwrap();
+    assert_eq!(story.receive(open).unwrap().1, 1);
+    assert_eq!(code(story.request(&[1])), "invalid_transition");
+}
+
+#[test]
+fn an_order_has_not_returns_without_end() {
+    let mut story = Story::of(&[(1000, 1)], &[1]);
+    for _ in 0..MAX_RETURNS {
+        let id = story.request(&[1]).unwrap();
+        story.step(id, Step::Cancel).unwrap();
+    }
+    assert_eq!(code(story.request(&[1])), "invalid_transition");
+}
+
+#[test]
+fn the_history_says_what_and_why() {
+    let mut story = Story::of(&[(1000, 2)], &[2]);
+    let id = story.request(&[2]).unwrap();
+    let before = &story.returns[0];
+    let step = Step::Reject("worn".to_owned());
+    let decided = step_return(story.state.clone(), &story.returns, before, step, "staff", &mut moment()).unwrap();
+    let entry = |write: &Write| match write {
+        Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
+        _ => None,
+    };
+    let entries: Vec<_> = decided.batch.writes.iter().filter_map(entry).collect();
+    let detail = "2 of SKU-0 are not taken back: worn";
+    assert_eq!(entries, [("return_rejected".to_owned(), detail.to_owned())]);
+    assert_eq!(decided.reply.id, id);
+}
+
+proptest! {
+    /// However returns come and are called off, those that remain are worth no more than what they hold, and all of a
+    /// line is worth the line.
+    #[test]
+    fn parts_sum_to_the_whole(
+        price in 0_i64..2000, quantity in 1_i64..12, discount in 0_i64..2000, tax in 0_i64..500, added: bool,
+        steps in proptest::collection::vec((1_i64..4, any::<bool>()), 1..30),
+    ) {
+        let mut order = order(&[(price, quantity)], 700);
+        let discount = discount.min(price * quantity);
+        let line = &mut order.items[0];
+        (line.discount, line.tax) = (Amount(discount), Amount(tax));
+        (order.discount_total, order.tax_total) = (Amount(discount), Amount(tax));
+        let whole = price * quantity - discount + if added { tax } else { 0 };
+        order.total = Amount(whole + 700);
+        let mut story = Story::of_order(order, &[quantity]);
+        let mut requested = Vec::new();
+        for (many, keep) in steps {
+            if let Ok(id) = story.request(&[many]) {
+                requested.push(id);
+            }
+            if !keep && requested.len() > 1 {
+                story.step(requested.remove(0), Step::Cancel).unwrap();
+            }
+        }
+        while story.request(&[1]).is_ok() {}
+        let live = story.returns.iter().filter(|returned| returned.status.is_live());
+        let (mut sum, mut units) = (0, 0);
+        for returned in live {
+            prop_assert!(returned.refund_amount >= Amount::ZERO);
+            sum += returned.refund_amount.0;
+            units += returned.items[0].quantity;
+        }
+        prop_assert_eq!((sum, units), (whole, quantity));
+    }
+}

@@ -1,0 +1,220 @@
+//! Goods that come back: requested by the buyer, handled by staff.
+
+use super::Orders;
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+use crate::id::{OrderId, ReturnId, VariantId};
+use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::orders::operations::{Step, identified, may_see, request_return, step_return};
+use crate::orders::{Order, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnSort};
+use crate::page::{Page, PageRequest};
+
+/// A step of a return, before the levels of its goods are read.
+#[derive(Debug, Clone)]
+enum Wish {
+    Approve,
+    Reject(String),
+    Cancel,
+    /// Whether the goods go back to stock.
+    Receive(bool),
+    Refund,
+}
+
+impl Orders<'_> {
+    /// The returns of one order, for those who may see the order. The filter's own order plays no role.
+    ///
+    /// # Errors
+    /// As [`Orders::view`].
+    pub async fn returns(
+        &self,
+        actor: &Actor,
+        id: OrderId,
+        filter: &ReturnFilter,
+        page: &PageRequest<ReturnSort>,
+    ) -> Result<Page<Return>> {
+        self.visible(actor, id).await?;
+        let filter = ReturnFilter { order_id: Some(id), ..filter.clone() };
+        Ok(self.shop.store().list_returns(&filter, page).await?)
+    }
+
+    /// The returns of a list, of all orders, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
+    pub async fn list_returns(
+        &self,
+        actor: &Actor,
+        filter: &ReturnFilter,
+        page: &PageRequest<ReturnSort>,
+    ) -> Result<Page<Return>> {
+        actor.require_staff()?;
+        Ok(self.shop.store().list_returns(filter, page).await?)
+    }
+
+    /// One return of an order, for those who may see the order.
+    ///
+    /// # Errors
+    /// As [`Orders::view`].
+    pub async fn get_return(&self, actor: &Actor, order: OrderId, id: ReturnId) -> Result<Return> {
+        self.visible(actor, order).await?;
+        let found = self.shop.store().order_return(id).await?;
+        found.filter(|found| found.order_id == order).ok_or(Error::NotFound)
+    }
+
+    /// Asks to give goods of an order back, for those who may see the order: never more of a line than was shipped and
+    /// is in no other return.
+    ///
+    /// # Errors
+    /// As [`Orders::view`]; [`Error::Invalid`] naming every wrong field; [`Error::InvalidTransition`] when less can be
+    /// returned; [`Error::IdempotencyMismatch`].
+    pub async fn request_return(
+        &self,
+        actor: &Actor,
+        id: OrderId,
+        input: ReturnInput,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        self.visible(actor, id).await?;
+        let input = &input.check()?;
+        self.shop
+            .execute_once(actor, &format!("orders.request_return:{id}"), key, |mut moment| async move {
+                let state = self.state(id).await?;
+                may_see(actor, &state.order)?;
+                let returns = self.shop.store().returns_of_orders(&[id]).await?;
+                request_return(state, &returns, input.clone(), actor.role(), &mut moment)
+            })
+            .await
+    }
+
+    /// Agrees to a return, for staff.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::InvalidTransition`]
+    /// unless it is requested, [`Error::IdempotencyMismatch`].
+    pub async fn approve_return(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        actor.require_staff()?;
+        self.step(actor, order, id, Wish::Approve, key).await
+    }
+
+    /// Refuses a return, for staff.
+    ///
+    /// # Errors
+    /// As [`Orders::approve_return`]; [`Error::Invalid`].
+    pub async fn reject_return(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        input: RejectReturn,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        actor.require_staff()?;
+        self.step(actor, order, id, Wish::Reject(input.check()?), key).await
+    }
+
+    /// Records that the goods of an approved return came back, for staff: they are put back to where they came from, or
+    /// written off.
+    ///
+    /// # Errors
+    /// As [`Orders::approve_return`]; [`Error::Invalid`] naming `restock`; [`Error::InvalidTransition`] also when no
+    /// location takes the goods.
+    pub async fn receive_return(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        input: ReceiveReturn,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        actor.require_staff()?;
+        self.step(actor, order, id, Wish::Receive(input.check()?), key).await
+    }
+
+    /// Gives back the money of goods that came back, for staff: what they cost, or what is left of what the order has
+    /// brought. What their shipping cost stays; [`Payments::refund`](crate::payments::Payments::refund) gives more.
+    ///
+    /// # Errors
+    /// As [`Orders::approve_return`]; [`Error::InvalidTransition`] also when no money was received.
+    pub async fn refund_return(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        actor.require_staff()?;
+        self.step(actor, order, id, Wish::Refund, key).await
+    }
+
+    /// Calls off a return whose goods have not come, for those who may see the order.
+    ///
+    /// # Errors
+    /// As [`Orders::view`]; [`Error::InvalidTransition`], [`Error::IdempotencyMismatch`].
+    pub async fn cancel_return(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        identified(actor)?;
+        self.step(actor, order, id, Wish::Cancel, key).await
+    }
+
+    async fn step(
+        &self,
+        actor: &Actor,
+        order: OrderId,
+        id: ReturnId,
+        wish: Wish,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<Return>> {
+        let wish = &wish;
+        let operation = format!("orders.{}_return:{id}", wish.word());
+        self.shop
+            .execute_once(actor, &operation, key, |mut moment| async move {
+                let state = self.state(order).await?;
+                may_see(actor, &state.order)?;
+                let store = self.shop.store();
+                // Read after the order, whose version guards them.
+                let returns = store.returns_of_orders(&[order]).await?;
+                let before = returns.iter().find(|returned| returned.id == id).ok_or(Error::NotFound)?;
+                let levels = match wish {
+                    Wish::Receive(true) => store.stock_of(&variants(before, &state.order)).await?,
+                    _ => Vec::new(),
+                };
+                let step = match wish {
+                    Wish::Approve => Step::Approve,
+                    Wish::Reject(reason) => Step::Reject(reason.clone()),
+                    Wish::Cancel => Step::Cancel,
+                    Wish::Receive(restock) => Step::Receive(restock.then_some(levels.as_slice())),
+                    Wish::Refund => Step::Refund,
+                };
+                step_return(state, &returns, before, step, actor.role(), &mut moment)
+            })
+            .await
+    }
+}
+
+impl Wish {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject(_) => "reject",
+            Self::Cancel => "cancel",
+            Self::Receive(_) => "receive",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+fn variants(returned: &Return, order: &Order) -> Vec<VariantId> {
+    let is_in = |line| returned.items.iter().any(|item| item.order_item_id == line);
+    order.items.iter().filter(|line| is_in(line.id)).map(|line| line.variant_id).collect()
+}
