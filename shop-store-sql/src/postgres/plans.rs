@@ -92,7 +92,7 @@ const ROWS: &str = "
         1, 1, CASE WHEN n % 100 = 0 THEN 'held' ELSE 'consumed' END, now() - make_interval(secs => n), 1
         FROM (SELECT *, row_number() OVER () AS n FROM stock_levels) AS stock_levels;
     INSERT INTO events SELECT gen_random_uuid(), 'order.placed', id, '{}', placed_at, total % 100 <> 0 FROM orders;
-    INSERT INTO deliveries SELECT gen_random_uuid(), 'mail', thing, '{}', CASE WHEN relayed THEN 'done' ELSE 'pending' END,
+    INSERT INTO deliveries SELECT gen_random_uuid(), 'webhook:' || extract(epoch FROM at)::bigint % 50, thing, '{}', CASE WHEN relayed THEN 'done' ELSE 'pending' END,
         1, at, NULL, at, 1 FROM events;
     INSERT INTO webhooks SELECT gen_random_uuid(), 'https://example.com/' || n, '[]', true, 0, NULL, now(), now(), 1
         FROM generate_series(1, 5) AS n;
