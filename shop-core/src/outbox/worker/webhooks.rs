@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_channel::mpsc;
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
@@ -100,13 +100,51 @@ impl Worker<'_> {
                 sleep(BREATH).await;
             }
         };
-        let serve = to_serve.for_each_concurrent(None, |(id, bell): (WebhookId, Arc<Wake>)| async move {
-            self.serve(&Outgoing::new(sender, id), &bell, sleep).await;
-            bells.end(id);
-            // It may have been resumed while its loop ended.
-            self.shop.webhooks_wake().ring();
-        });
-        join(watch, serve).await;
+        join(watch, self.serve_all(to_serve, sender, bells, sleep)).await;
+    }
+
+    /// Serves each webhook that is found, beside the others. (A loop and no closure: what it makes must be `Send`
+    /// whatever the lifetimes are, which the compiler cannot see through a closure.)
+    async fn serve_all<S, F>(
+        &self,
+        mut to_serve: mpsc::UnboundedReceiver<(WebhookId, Arc<Wake>)>,
+        sender: &dyn WebhookSender,
+        bells: &Bells,
+        sleep: &S,
+    ) where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        let mut served = FuturesUnordered::new();
+        loop {
+            let found = if served.is_empty() {
+                to_serve.next().await
+            } else {
+                match select(to_serve.next(), served.next()).await {
+                    Either::Left((found, _)) => found,
+                    Either::Right(_) => continue,
+                }
+            };
+            let Some((id, bell)) = found else { return };
+            served.push(self.serve_while_active(Outgoing::new(sender, id), id, bell, bells, sleep));
+        }
+    }
+
+    async fn serve_while_active<S, F>(
+        &self,
+        outgoing: Outgoing<'_>,
+        id: WebhookId,
+        bell: Arc<Wake>,
+        bells: &Bells,
+        sleep: &S,
+    ) where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        self.serve(&outgoing, &bell, sleep).await;
+        bells.end(id);
+        // It may have been resumed while its loop ended.
+        self.shop.webhooks_wake().ring();
     }
 
     /// Delivers to a webhook for as long as it is there and active. When one of several that are under way ends, the
