@@ -136,9 +136,9 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
                 {offered} WHERE promotions.active AND promotions.code_key IS NULL
                 UNION ALL {offered} WHERE promotions.code_key = ANY($1)
             ) AS offered),
-            (SELECT json_agg(rate) FROM (
+            (SELECT json_agg(found) FROM (
                 SELECT {} FROM tax_rates WHERE tax_rates.country = ANY($4)
-            ) AS rate),
+            ) AS found),
             (SELECT json_agg(count) FROM (
                 SELECT customer, uses FROM promotion_uses
                 WHERE promotion_id = '{}' AND customer = ANY({who})
