@@ -81,7 +81,7 @@ fn read(stream: &mut TcpStream) -> Option<String> {
         if let Some((head, body)) = String::from_utf8_lossy(&bytes).to_ascii_lowercase().split_once("\r\n\r\n") {
             let value =
                 |name: &str| head.split("\r\n").find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
-            if body.len() >= value("content-length:")?.parse().unwrap() {
+            if body.len() >= value("content-length:")?.parse::<usize>().unwrap() {
                 return value("webhook-id:");
             }
         }
