@@ -49,13 +49,9 @@ async fn staff_keep_promotions() {
     let changed = call("PATCH", &path, &json!({"kind": "fixed", "value": "5", "min_subtotal": "20"})).await.json();
     assert_eq!((&changed["value"], &changed["min_subtotal"]), (&json!("5.00"), &json!("20.00")));
     assert_eq!(changed["usage_limit"], 5);
-    let stale = shop.call_with(
-        "DELETE",
-        &path,
-        &[("Authorization", &format!("Bearer {staff}")), ("If-Match", "\"1\"")],
-        &NOTHING,
-    );
-    refused(&stale.await, 412, "version_mismatch");
+    let bearer = format!("Bearer {staff}");
+    let old = [("Authorization", bearer.as_str()), ("If-Match", "\"1\"")];
+    refused(&shop.call_with("DELETE", &path, &old, &NOTHING).await, 412, "version_mismatch");
 
     // Codes are the same however they are spelled.
     refused(
