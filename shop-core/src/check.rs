@@ -5,6 +5,8 @@
 //! 2. An order's total is the sum of its parts.
 //! 3. `0 ≤ refunded ≤ captured ≤ authorized`, per payment; an order's sums and statuses are those of its payments and
 //!    parcels, and no more of it left than was bought, nor came back than had left, nor is given back for it than it cost.
+//!    No more of its price is kept than was asked for, what is on its way to or from a gateway is being seen to, and an
+//!    intent that a payment waits for is one that will be carried out.
 //! 4. A cart became at most one order; an order that is over holds no stock; a promotion's uses are the orders that carry
 //!    it and were not canceled.
 //!
@@ -17,11 +19,12 @@ use crate::batch::Versioned as _;
 use crate::cart::CartStatus;
 use crate::catalog::{PromotionFilter, PromotionSort};
 use crate::error::Result;
-use crate::id::{CartId, LocationId, OrderId, PromotionId, VariantId};
+use crate::id::{CartId, LocationId, OrderId, PaymentId, PromotionId, VariantId};
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
 use crate::money::Amount;
 use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
 use crate::orders::{Order, OrderFilter, OrderSort, OrderStatus, Return, ReturnStatus};
+use crate::outbox::DeliveryStatus;
 use crate::page::{Cursor, MAX_PAGE_SIZE, PageRequest, Position, SortKey};
 use crate::payments::{Payment, RefundState};
 use crate::shipping::{Shipment, ShipmentStatus};
@@ -134,6 +137,7 @@ impl Shop {
     async fn check_orders(&self, problems: &mut Vec<String>) -> Result<()> {
         let mut carts: HashMap<CartId, OrderId> = HashMap::new();
         let mut suspects: HashSet<OrderId> = HashSet::new();
+        let mut stuck: HashSet<PaymentId> = HashSet::new();
         let mut pages = Pages::<OrderSort>::new();
         while let Some(request) = pages.next() {
             let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
@@ -145,6 +149,11 @@ impl Shop {
             let payments = self.store().payments_of_orders(&ids).await?;
             let shipments = self.store().shipments_of_orders(&ids).await?;
             let returns = self.store().returns_of_orders(&ids).await?;
+            for payment in &payments {
+                if self.is_stuck(payment).await? {
+                    stuck.insert(payment.id);
+                }
+            }
             for order in &page.items {
                 let payments: Vec<_> = payments.iter().filter(|one| one.order_id == order.id).cloned().collect();
                 let shipments: Vec<_> = shipments.iter().filter(|one| one.order_id == order.id).cloned().collect();
@@ -174,6 +183,16 @@ impl Shop {
         }
         for id in suspects {
             problems.extend(self.look_at_order(id).await?);
+        }
+        for id in stuck {
+            // Its answer may have been recorded between the two reads.
+            let now = self.store().payment(id).await?;
+            if let Some(payment) = now
+                && self.is_stuck(&payment).await?
+                && self.store().payment(id).await?.is_some_and(|after| after.version == payment.version)
+            {
+                problems.push(format!("Payment {id} waits for a call of its gateway that nobody will make."));
+            }
         }
         Ok(())
     }
@@ -225,6 +244,13 @@ impl Shop {
             uses.extend(page.items.into_iter().map(|counted| (counted.promotion.id, counted.uses)));
         }
         Ok(uses)
+    }
+
+    /// Whether a payment waits for a call that was given up, or is gone.
+    async fn is_stuck(&self, payment: &Payment) -> Result<bool> {
+        let Some(asking) = payment.remote.asking else { return Ok(false) };
+        let intent = self.store().delivery(asking.intent).await?;
+        Ok(intent.is_none_or(|intent| intent.status != DeliveryStatus::Pending))
     }
 
     /// What is wrong with one order, if it stays wrong.
@@ -308,6 +334,8 @@ fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -
         rule(refunded == Some(payment.amount_refunded), "a payment's refunds do not add up");
         let ordered = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized];
         rule(ordered.is_sorted(), "a payment breaks 0 ≤ refunded ≤ captured ≤ authorized");
+        let sent = payment.refunds.iter().all(|refund| refund.state != RefundState::Pending);
+        rule(sent || payment.remote.look_at.is_some(), "a refund is on its way and nobody looks after it");
         rule(payment.currency == order.currency, "a payment has another currency");
     }
     rule(payments.iter().filter(|payment| payment.state.is_live()).count() <= 1, "more than one payment is live");
@@ -319,6 +347,8 @@ fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -
         sum(&mut payments.iter().map(|payment| payment.amount_refunded)) == Some(order.amount_refunded),
         "what was refunded is not the sum of the payments",
     );
+    let kept = order.amount_paid.0.saturating_sub(order.amount_refunded.0);
+    rule(kept <= order.total.0, "more was paid than it costs, and not given back");
     rule(order.payment_status == payment_status(order, payments), "the payment status is not that of its payments");
     rule(
         order.fulfillment_status == fulfillment_status(order, shipments),
@@ -394,6 +424,7 @@ mod tests {
     use crate::execute::Decision;
     use crate::inventory::{InventoryWrite, StockDelta};
     use crate::orders::OrdersWrite;
+    use crate::orders::PaymentStatus;
     use crate::orders::fixtures::offer;
     use crate::orders::tests::{order, payment, shipment};
     use crate::payments::PaymentState;
@@ -457,6 +488,9 @@ mod tests {
         let voided = Payment { state: PaymentState::Voided, amount_refunded: Amount(1), ..paid.clone() };
         broken.push((Order { amount_refunded: Amount(1), ..sound.clone() }, vec![voided], vec![]));
         broken.push((sound.clone(), vec![Payment { currency: "EUR".parse().unwrap(), ..paid }], vec![]));
+        let excess = payment(&sound, PaymentState::Captured, 2501, 2501, 0);
+        let rich = Order { amount_paid: Amount(2501), payment_status: PaymentStatus::Paid, ..sound.clone() };
+        broken.push((rich, vec![excess], vec![]));
         broken.push((sound.clone(), vec![], vec![shipment(&sound, ShipmentStatus::Shipped, &[1])]));
         broken.push((sound.clone(), vec![], vec![shipment(&sound, ShipmentStatus::Pending, &[3])]));
         for (order, payments, shipments) in broken {

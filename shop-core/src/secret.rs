@@ -2,7 +2,10 @@
 //!
 //! Nothing that opens something is stored. One-time codes, the tokens of guests' carts and orders, the
 //! links that reset a password and the secrets of webhooks are all HMACs under the shop's key: they can be
-//! computed again when they are needed, and a stolen database holds none of them.
+//! computed again when they are needed, and a stolen database holds none of them. What others
+//! gave and must be shown again (a gateway's secret for the buyer's browser) is [`Sealed`].
+
+mod sealed;
 
 use std::fmt;
 
@@ -14,7 +17,10 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use crate::id::{CartId, OrderId, OtpId, UserId, WebhookId};
+use crate::id::{CartId, OrderId, OtpId, PaymentId, UserId, WebhookId};
+
+pub use sealed::Sealed;
+use sealed::Sealer;
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -90,6 +96,7 @@ pub struct Keys {
     order: HmacSha256,
     webhook: HmacSha256,
     other: HmacSha256,
+    sealer: Sealer,
 }
 
 impl fmt::Debug for Keys {
@@ -115,6 +122,7 @@ impl Keys {
             order: hmac(&derive("shop/v1/order")),
             webhook: hmac(&derive("shop/v1/webhook")),
             other: hmac(&derive("shop/v1/other")),
+            sealer: Sealer::new(derive("shop/v1/seal"), hmac(&derive("shop/v1/seal-nonce"))),
         }
     }
 
@@ -216,6 +224,18 @@ impl Keys {
     #[must_use]
     pub fn tag(&self, purpose: &str, message: &[u8]) -> Secret {
         Secret(URL_SAFE_NO_PAD.encode(tag_of_fields(&self.other, &[purpose.as_bytes(), message])))
+    }
+
+    /// Seals what a gateway gave for the buyer's browser. The same arguments always give the same.
+    #[must_use]
+    pub fn seal_client_secret(&self, id: PaymentId, secret: &Secret) -> Option<Sealed> {
+        self.sealer.seal(id.0.as_bytes(), secret)
+    }
+
+    /// Opens what [`Keys::seal_client_secret`] sealed for this payment; `None` for anything else.
+    #[must_use]
+    pub fn open_client_secret(&self, id: PaymentId, sealed: &Sealed) -> Option<Secret> {
+        self.sealer.open(id.0.as_bytes(), sealed)
     }
 
     fn reset_tag(&self, user: UserId, password_hash: &str, email_key: &str, issued_at: i64) -> [u8; 32] {

@@ -16,7 +16,7 @@ use crate::inventory::Inventory;
 use crate::money::Currency;
 use crate::orders::Orders;
 use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender, Webhooks, Worker};
-use crate::payments::{ManualGateway, PaymentGateway, Payments};
+use crate::payments::{ManualGateway, PaymentGateway, Payments, remote};
 use crate::prepare::Capture;
 use crate::pricing::{TaxProvider, TaxRounding};
 use crate::secret::{Keys, Secret};
@@ -81,10 +81,21 @@ struct Parts {
     templates: Templates,
     gateways: Vec<Arc<dyn PaymentGateway>>,
     tax_provider: Option<Arc<dyn TaxProvider>>,
+    remotes: Vec<Remote>,
     subscribers: Vec<Arc<dyn Subscriber>>,
     webhook_sender: Option<Arc<dyn WebhookSender>>,
     wake: Wake,
     webhooks_wake: Wake,
+}
+
+/// A gateway that is asked over a network, and the names under which its deliveries are kept.
+pub(crate) struct Remote {
+    /// Who delivers the calls to it.
+    pub(crate) caller: String,
+    /// Who looks into what it tells.
+    pub(crate) listener: String,
+    /// It.
+    pub(crate) gateway: Arc<dyn PaymentGateway>,
 }
 
 impl std::fmt::Debug for Shop {
@@ -208,6 +219,16 @@ impl Shop {
     /// Who knows the rates of tax, if the shop's own do not apply.
     pub(crate) fn tax_provider(&self) -> Option<&dyn TaxProvider> {
         self.parts.tax_provider.as_deref()
+    }
+
+    /// The ways to pay that are asked over a network.
+    pub(crate) fn remotes(&self) -> &[Remote] {
+        &self.parts.remotes
+    }
+
+    /// Whether the gateway with this id is asked over a network.
+    pub(crate) fn is_remote(&self, id: &str) -> bool {
+        self.gateway(id).is_some_and(|gateway| gateway.remote().is_some())
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -400,6 +421,15 @@ impl ShopBuilder {
         if let Some(name) = receivers.iter().find(|name| name.starts_with(RECEIVERS)) {
             return Err(Error::fault(format!("a subscriber may not be named like a webhook: {name:?}")));
         }
+        let remote = gateways.iter().filter(|gateway| gateway.remote().is_some());
+        let remotes: Vec<_> = remote
+            .map(|gateway| Remote {
+                caller: remote::caller(gateway.id()),
+                listener: remote::listener(gateway.id()),
+                gateway: Arc::clone(gateway),
+            })
+            .collect();
+        receivers.extend(remotes.iter().flat_map(|remote| [remote.caller.as_str(), remote.listener.as_str()]));
         for (index, name) in receivers.iter().enumerate() {
             if receivers.iter().skip(index + 1).any(|other| other == name) {
                 return Err(Error::fault(format!("two receivers of events have the name {name:?}")));
@@ -424,6 +454,7 @@ impl ShopBuilder {
                 templates: self.templates,
                 gateways,
                 tax_provider: self.tax_provider,
+                remotes,
                 subscribers: self.subscribers,
                 webhook_sender: self.webhook_sender,
                 wake: Wake::default(),

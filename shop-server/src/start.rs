@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use shop_core::Shop;
 use shop_core::clock::SystemRandom;
 use shop_core::error::BoxError;
-use shop_core::shop::Settings;
+use shop_core::shop::{Settings, ShopBuilder};
 use shop_core::store::Store;
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
@@ -34,6 +34,14 @@ const TICKS_PER_SHARED_SWEEP: u64 = 60;
 /// # Errors
 /// A sentence that names the variable, or what the storage said.
 pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxError> {
+    Ok(builder(config, store)?.open().await?)
+}
+
+/// The same before it is opened: a host may add gateways and subscribers of its own.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, BoxError> {
     let key = secret_key(config, &SystemRandom)?;
     let settings = Settings {
         currency: config.currency,
@@ -46,11 +54,10 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
         webhooks_allow_private: config.webhooks_allow_private,
     };
     let sender = HttpSender::new(config.webhooks_allow_private)?;
-    let shop = Shop::builder(store, key.expose().as_bytes())
+    Ok(Shop::builder(store, key.expose().as_bytes())
         .settings(settings)
         .mailer(mail::mailer(&config.email)?)
-        .webhook_sender(Arc::new(sender));
-    Ok(shop.open().await?)
+        .webhook_sender(Arc::new(sender)))
 }
 
 /// Serves a shop at `BIND` until `until` completes and the requests in work have ended.

@@ -6,9 +6,13 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
-use shop_core::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite, Refund};
+use shop_core::payments::{
+    Asking, Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite, Refund, RemoteState,
+};
+use shop_core::secret::Sealed;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
@@ -16,7 +20,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, Failure, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, prepare};
+use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
 
 static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -36,6 +40,10 @@ static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
             "created_at",
             "updated_at",
             "version",
+            "asking",
+            "asking_step",
+            "look_at",
+            "client_secret",
         ],
         derived: &[],
         fixed: &["order_id", "gateway", "created_at"],
@@ -59,11 +67,14 @@ impl Record for Payment {
         values.put(self.currency.code())?.put(self.state.word())?.put(self.amount_authorized.0)?;
         values.put(self.amount_captured.0)?.put(self.amount_refunded.0)?.put(&self.gateway_reference)?;
         values.put(&self.failure)?.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
+        let RemoteState { asking, look_at, client_secret } = &self.remote;
+        values.put(optional_id(asking.map(|asking| asking.intent)))?.put(asking.map(|asking| asking.step.word()))?;
+        values.put(optional_at(*look_at))?.put(client_secret.as_ref().map(Sealed::stored))?;
         Ok(())
     }
 
     fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
+        let mut payment = Self {
             id: columns.id()?,
             order_id: columns.id()?,
             gateway: columns.take()?,
@@ -75,15 +86,27 @@ impl Record for Payment {
             amount_refunded: columns.amount()?,
             gateway_reference: columns.take()?,
             failure: columns.take()?,
+            remote: RemoteState::default(),
             refunds: Vec::new(),
             created_at: columns.at()?,
             updated_at: columns.at()?,
             version: columns.take()?,
-        })
+        };
+        let asking = match columns.optional_id()? {
+            Some(intent) => Some(Asking { intent, step: columns.word()? }),
+            None => columns.take::<Option<String>>()?.and(None),
+        };
+        payment.remote = RemoteState {
+            asking,
+            look_at: columns.optional_at()?,
+            client_secret: columns.take::<Option<String>>()?.map(Sealed::from_stored),
+        };
+        Ok(payment)
     }
 
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql = "SELECT id, amount, state, reason, created_at FROM refunds WHERE payment_id = ?1 ORDER BY id";
+        let sql = "SELECT id, amount, state, reason, created_at, gateway_reference FROM refunds WHERE payment_id = ?1
+            ORDER BY id";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
         while let Some(row) = rows.next()? {
@@ -94,6 +117,7 @@ impl Record for Payment {
                 state: columns.word()?,
                 reason: columns.take()?,
                 created_at: columns.at()?,
+                gateway_reference: columns.take()?,
             });
         }
         Ok(())
@@ -131,9 +155,11 @@ fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result
 
 fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
     // The id of a refund is unique over all payments: one of another payment is not taken over.
-    let sql = "INSERT INTO refunds (payment_id, id, amount, state, reason, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    let sql = "INSERT INTO refunds (payment_id, id, amount, state, reason, created_at, gateway_reference)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (payment_id, id) DO UPDATE SET amount = excluded.amount, state = excluded.state,
-            reason = excluded.reason, created_at = excluded.created_at";
+            reason = excluded.reason, created_at = excluded.created_at,
+            gateway_reference = excluded.gateway_reference";
     for refund in &payment.refunds {
         let done = record::execute(
             connection,
@@ -145,6 +171,7 @@ fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
                 &refund.state.word(),
                 &refund.reason,
                 &at(refund.created_at),
+                &refund.gateway_reference,
             ],
         );
         unless_taken(done, Unique::OtherId)?;
@@ -179,6 +206,16 @@ impl PaymentsRepository for SqliteStore {
             found.dedup_by_key(|payment| payment.id);
             Ok(found)
         })
+    }
+
+    async fn payment_by_reference(&self, gateway: &str, reference: &str) -> StoreResult<Option<Payment>> {
+        let sql = "WHERE gateway_reference = ?1 AND gateway = ?2 ORDER BY id LIMIT 1";
+        self.readers().snapshot(|connection| Ok(record::select(connection, sql, [reference, gateway])?.pop()))
+    }
+
+    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+        let sql = "WHERE look_at <= ?1 ORDER BY look_at, id LIMIT ?2";
+        self.readers().snapshot(|connection| record::select(connection, sql, [at(now), i64::from(limit)]))
     }
 
     async fn list_payments(

@@ -150,6 +150,8 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     }
     store.payment(id.into()).await?;
     store.payments_of_orders(&[id.into()]).await?;
+    store.payment_by_reference("a", "a").await?;
+    store.payments_to_look_at(now, 10).await?;
     let payment = PaymentFilter::default;
     for filter in [
         payment(),

@@ -287,6 +287,7 @@ impl Lab {
             amount_refunded: Amount(0),
             gateway_reference: None,
             failure: None,
+            remote: crate::payments::RemoteState::default(),
             refunds: Vec::new(),
             created_at: self.now(),
             updated_at: self.now(),
@@ -300,6 +301,7 @@ impl Lab {
             amount: Amount(amount),
             state: RefundState::Pending,
             reason: String::new(),
+            gateway_reference: None,
             created_at: self.now(),
         }
     }

@@ -237,6 +237,8 @@ macro_rules! __conformance_cases {
                 an_order_has_one_live_payment,
                 refunds_have_ids_of_their_own,
                 payments_are_found_by_order,
+                payments_are_found_by_reference,
+                payments_to_look_at_come_by_their_time,
                 payments_are_filtered,
                 payments_are_paged,
             ]

@@ -1,9 +1,12 @@
 //! Payments and refunds.
 
+use chrono::TimeDelta;
+
 use crate::batch::{Conflict, Unique};
 use crate::id::OrderId;
 use crate::money::{Amount, Currency};
-use crate::payments::{Payment, PaymentFilter, PaymentState, RefundState};
+use crate::payments::{Asking, Payment, PaymentFilter, PaymentState, RefundState, RemoteState, Step};
+use crate::secret::Sealed;
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
@@ -15,6 +18,7 @@ pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
     let mut first = lab.payment(&world.order);
     first.refunds = vec![lab.refund(1), lab.refund(i64::MAX)];
     let added = lab.refund(3);
+    let asking = Asking { intent: lab.id(), step: Step::Refund };
     let second = next(&first, |payment| {
         payment.gateway = wild();
         payment.amount = Amount::MAX;
@@ -25,12 +29,18 @@ pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
         payment.amount_refunded = Amount(6);
         payment.gateway_reference = Some(wild());
         payment.failure = Some(wild());
+        payment.remote = RemoteState {
+            asking: Some(asking),
+            look_at: Some(far_away()),
+            client_secret: Some(Sealed::from_stored(wild())),
+        };
         payment.created_at = long_ago();
         payment.updated_at = far_away();
         // One refund changes, one stays, one is new.
         for refund in payment.refunds.iter_mut().take(1) {
             refund.state = RefundState::Failed;
             refund.reason = wild();
+            refund.gateway_reference = Some(wild());
             refund.created_at = long_ago();
         }
         payment.refunds.push(added);
@@ -106,6 +116,48 @@ pub(super) async fn payments_are_found_by_order(mut lab: Lab) -> CaseResult {
     same(&store.payments_of_orders(&[world.order.id]).await?, &vec![first.clone(), third.clone()])?;
     same(&store.payments_of_orders(&[other.id, lab.id::<OrderId>()]).await?, &vec![second.clone()])?;
     same(&store.payments_of_orders(&[]).await?, &vec![])
+}
+
+pub(super) async fn payments_are_found_by_reference(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let over = |lab: &mut Lab, gateway: &str, reference: &str| Payment {
+        state: PaymentState::Voided,
+        gateway: gateway.to_owned(),
+        gateway_reference: Some(reference.to_owned()),
+        ..lab.payment(&world.order)
+    };
+    let first = over(&mut lab, "stripe", "pi_1");
+    let payments = [over(&mut lab, "bank", "pi_1"), over(&mut lab, "stripe", "PI_1"), over(&mut lab, "stripe", "pi_1")];
+    let nameless = lab.payment(&world.order);
+    accepted(lab.commit(payments.iter().map(insert)).await)?;
+    accepted(lab.commit([insert(&first), insert(&nameless)]).await)?;
+    let store = lab.store.clone();
+    same(&store.payment_by_reference("stripe", "pi_1").await?, &Some(first))?;
+    same(&store.payment_by_reference("bank", "pi_1").await?, &payments.first().cloned())?;
+    same(&store.payment_by_reference("stripe", "pi_").await?, &None)?;
+    same(&store.payment_by_reference("str\0ipe", "pi_1").await?, &None)?;
+    same(&store.payment_by_reference("stripe", &wild()).await?, &None)
+}
+
+pub(super) async fn payments_to_look_at_come_by_their_time(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let now = lab.now();
+    let due = |lab: &mut Lab, seconds: Option<i64>| {
+        let mut payment = Payment { state: PaymentState::Failed, ..lab.payment(&world.order) };
+        payment.remote.look_at = seconds.map(|seconds| now + TimeDelta::seconds(seconds));
+        payment
+    };
+    let (now_due, long_due, later) = (due(&mut lab, Some(0)), due(&mut lab, Some(-9)), due(&mut lab, Some(1)));
+    let (never, as_long) = (due(&mut lab, None), due(&mut lab, Some(-9)));
+    accepted(lab.commit([&as_long, &never, &later, &long_due, &now_due].map(insert)).await)?;
+    let store = lab.store.clone();
+    let all = vec![long_due.clone(), as_long.clone(), now_due.clone()];
+    same(&store.payments_to_look_at(now, 10).await?, &all)?;
+    same(&store.payments_to_look_at(now, 2).await?, &vec![long_due.clone(), as_long.clone()])?;
+    same(&store.payments_to_look_at(now - TimeDelta::seconds(10), 10).await?, &vec![])?;
+    let looked = next(&long_due, |payment| payment.remote.look_at = None);
+    accepted(lab.commit([update(&looked)]).await)?;
+    same(&store.payments_to_look_at(now, 10).await?, &vec![as_long, now_due])
 }
 
 pub(super) async fn payments_are_filtered(mut lab: Lab) -> CaseResult {

@@ -6,6 +6,7 @@ use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
+use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
 use crate::page::{Page, PageRequest};
 use crate::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite};
@@ -32,6 +33,20 @@ impl<E: Engine> PaymentsRepository for TableStore<E> {
 
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>> {
         self.read(|state| state.payments.select(|payment| orders.contains(&payment.order_id)))
+    }
+
+    async fn payment_by_reference(&self, gateway: &str, reference: &str) -> StoreResult<Option<Payment>> {
+        let is_it =
+            |payment: &Payment| payment.gateway == gateway && payment.gateway_reference.as_deref() == Some(reference);
+        Ok(self.read(|state| state.payments.select(is_it))?.into_iter().next())
+    }
+
+    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+        let due = |payment: &Payment| payment.remote.look_at.is_some_and(|at| at <= now);
+        let mut due = self.read(|state| state.payments.select(due))?;
+        due.sort_by_key(|payment| (payment.remote.look_at, payment.id));
+        due.truncate(limit as usize);
+        Ok(due)
     }
 
     async fn list_payments(

@@ -10,6 +10,7 @@ use super::operations::{self, Placement, Reason, identified, may_see};
 use super::state::OrderState;
 use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
+use crate::batch::Batch;
 use crate::cart::{Cart, Goods, operations as carts};
 use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::clock::Moment;
@@ -19,6 +20,8 @@ use crate::id::{MethodId, OrderId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::money::Amount;
 use crate::page::{Page, PageRequest};
+use crate::payments::Payment;
+use crate::payments::remote::{hold_again, may_void};
 use crate::pricing::{Basket, Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
 use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
@@ -130,9 +133,14 @@ impl<'a> Orders<'a> {
 
     /// Calls an order off: its stock is given back, its payments are voided or refunded.
     ///
+    /// While a payment is open at a gateway over a network, that is asked first, and the order is called off with its
+    /// answer ([`Payments::advance`](crate::payments::Payments::advance) waits for it): until then it is answered as it
+    /// is. Money that comes before the gateway has answered is given back.
+    ///
     /// # Errors
     /// As [`Orders::view`]; [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it
-    /// has been shipped; [`Error::IdempotencyMismatch`].
+    /// has been shipped; [`Error::RequestInProgress`] while a gateway is asked for something else;
+    /// [`Error::IdempotencyMismatch`].
     pub async fn cancel(
         &self,
         actor: &Actor,
@@ -145,9 +153,13 @@ impl<'a> Orders<'a> {
                 let OrderState { order, payments, shipments, reservations } = self.state(id).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
-                operations::cancel(view, &reservations, Reason::Asked(actor.role()), &mut moment)
+                operations::cancel(view, &reservations, Reason::Asked(actor.role()), &self.is_remote(), &mut moment)
             })
             .await
+    }
+
+    fn is_remote(&self) -> impl Fn(&Payment) -> bool {
+        |payment| self.shop.is_remote(&payment.gateway)
     }
 
     /// Cancels up to `limit` orders whose payment did not come in time, and gives back what they held; the longest
@@ -171,15 +183,23 @@ impl<'a> Orders<'a> {
     async fn cancel_if_overdue(&self, id: OrderId) -> Result<bool> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
-                let OrderState { order, payments, shipments, reservations } = self.state(id).await?;
+                let OrderState { mut order, payments, shipments, reservations } = self.state(id).await?;
                 let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
                 // Paid, canceled or given more time since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {
                     return Ok(Decision::unchanged(&mut moment, false));
                 }
+                if payments.iter().any(|payment| payment.state.is_open() && may_void(payment).is_err()) {
+                    // Its gateway is being asked already: the order waits for the answer.
+                    let mut batch = Batch::new(&mut moment);
+                    hold_again(&mut order, &moment);
+                    operations::settle(order, &payments, &shipments, &mut moment, &mut batch);
+                    return Ok(Decision { batch, reply: false });
+                }
                 let view = OrderView { order, payments, shipments };
-                let decision = operations::cancel(view, &reservations, Reason::Overdue, &mut moment)?;
-                Ok(decision.map(|_| true))
+                let decision =
+                    operations::cancel(view, &reservations, Reason::Overdue, &self.is_remote(), &mut moment)?;
+                Ok(decision.map(|view| view.order.status == OrderStatus::Canceled))
             })
             .await
     }

@@ -102,6 +102,7 @@ pub(crate) fn payment(order: &Order, state: PaymentState, authorized: i64, captu
         amount_refunded: Amount(refunded),
         gateway_reference: None,
         failure: None,
+        remote: crate::payments::RemoteState::default(),
         refunds: Vec::new(),
         created_at: order.placed_at,
         updated_at: order.placed_at,

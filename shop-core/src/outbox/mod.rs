@@ -18,4 +18,5 @@ pub use webhooks::{
     EventPattern, MemorySender, Revealed, SECRET_OVERLAP, TargetError, Webhook, WebhookInput, WebhookMessage,
     WebhookSender, WebhookSort, Webhooks, is_public, webhook_url,
 };
+pub(crate) use worker::Turn;
 pub use worker::{Progress, Worker};

@@ -8,6 +8,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
 use crate::page::{Sort, SortKey};
+use crate::payments::{GatewayCall, GatewayNotice};
 use crate::word::words;
 
 /// What can happen in a shop, as the world outside is told.
@@ -73,6 +74,10 @@ pub enum Content {
     Mail(MailJob),
     /// An event.
     Event(Event),
+    /// What a gateway is to be asked: an intent.
+    GatewayCall(Box<GatewayCall>),
+    /// What a gateway told, to be looked into.
+    GatewayNotice(Box<GatewayNotice>),
 }
 
 /// Where a delivery stands.
@@ -92,7 +97,8 @@ pub enum DeliveryStatus {
 pub struct Delivery {
     /// Identity; sorts by time, stable over retries.
     pub id: DeliveryId,
-    /// [`MAIL`], the name of a subscriber, or that of a webhook ([`Webhook::receiver`](super::Webhook::receiver)).
+    /// [`MAIL`], the name of a subscriber, that of a webhook ([`Webhook::receiver`](super::Webhook::receiver)), or who asks
+    /// a gateway or looks into what it told.
     pub receiver: String,
     /// Deliveries of one thing to one receiver are made in the order of their ids, one at a time.
     pub thing: Uuid,
@@ -127,10 +133,12 @@ impl Delivery {
         Self::new(id, receiver, event.thing, Content::Event(event.clone()), now)
     }
 
-    fn new(id: DeliveryId, receiver: &str, thing: Uuid, content: Content, now: Timestamp) -> Self {
+    /// A delivery that is due at once.
+    #[must_use]
+    pub fn new(id: DeliveryId, receiver: impl Into<String>, thing: Uuid, content: Content, now: Timestamp) -> Self {
         Self {
             id,
-            receiver: receiver.to_owned(),
+            receiver: receiver.into(),
             thing,
             content,
             status: DeliveryStatus::Pending,

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::{Either, join_all, join5, select};
+use futures_util::future::{Either, join, join_all, join5, select};
 use futures_util::{StreamExt as _, stream};
 
 use super::model::{Content, Delivery, DeliveryStatus, MAIL};
@@ -24,7 +24,9 @@ use crate::batch::{Batch, Change, Write};
 use crate::clock::Timestamp;
 use crate::error::{BoxError, Error, Result};
 use crate::execute::Decision;
-use crate::shop::Shop;
+use crate::id::DeliveryId;
+use crate::payments::remote::{Answer, Look};
+use crate::shop::{Remote, Shop};
 use crate::wake::Wake;
 
 use webhooks::{Bells, Outgoing};
@@ -48,6 +50,8 @@ const MAX_ERROR_LENGTH: usize = 500;
 const MEMORY: TimeDelta = TimeDelta::hours(48);
 /// Orders canceled in one round of the sweep.
 const SWEEP_BATCH: u32 = 100;
+/// Payments compared with their gateways in one round: what 4 look-ups at once manage between two rounds.
+const RECONCILE_BATCH: u32 = 50;
 /// How often [`Worker::run`] sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Sweeps between two rounds of forgetting: ten minutes.
@@ -90,12 +94,31 @@ enum Receiver<'a> {
     Mail(&'a dyn Mailer),
     Subscriber(&'a dyn Subscriber),
     Webhook(&'a Outgoing<'a>),
+    /// Calls of a gateway.
+    Caller(&'a Remote),
+    /// What a gateway told.
+    Listener(&'a Remote),
+}
+
+/// What became of one delivery that somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It was made, or turned out to be over.
+    Delivered,
+    /// Somebody else is making it.
+    Elsewhere,
+    /// It failed, and is made again later.
+    Later,
 }
 
 /// What a receiver made of a delivery.
 enum Given {
     /// It took it; the batch goes together with the end of the delivery.
     Taken { also: Option<Batch>, response_status: Option<u16> },
+    /// It is a gateway, and answered.
+    Answered(Answer),
+    /// It looked at a payment; `None` when there was nothing to look at.
+    Looked(Option<Look>),
     /// It did not.
     Failed { why: BoxError, response_status: Option<u16> },
     /// It was not tried after all: the receiver was paused meanwhile.
@@ -123,13 +146,15 @@ impl Receiver<'_> {
             Self::Mail(_) => MAIL,
             Self::Subscriber(subscriber) => subscriber.name(),
             Self::Webhook(outgoing) => &outgoing.name,
+            Self::Caller(remote) => &remote.caller,
+            Self::Listener(remote) => &remote.listener,
         }
     }
 
     /// How long a claim holds.
     fn lease(&self) -> TimeDelta {
         match self {
-            Self::Mail(_) | Self::Subscriber(_) => LEASE,
+            Self::Mail(_) | Self::Subscriber(_) | Self::Caller(_) | Self::Listener(_) => LEASE,
             Self::Webhook(_) => WEBHOOK_LEASE,
         }
     }
@@ -189,6 +214,14 @@ impl<'a> Worker<'a> {
                 return Ok(canceled);
             }
         }
+    }
+
+    /// Compares payments that hang with their gateways, so that a reply or a message that was lost is made up for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the storage cannot be reached. A gateway that does not answer is not an error.
+    pub async fn reconcile(&self) -> Result<u32> {
+        self.shop.payments().reconcile(RECONCILE_BATCH).await
     }
 
     /// Forgets what was done two days ago or earlier: kept answers, relayed events, deliveries that were taken.
@@ -277,13 +310,25 @@ impl<'a> Worker<'a> {
                 }
             }
         };
-        let _: ((), (), Vec<()>, (), ()) = join5(pass_on, relay, deliver, webhooks, keep_house).await;
+        // Beside the house: a gateway that is slow keeps nobody's stock.
+        let reconcile = async {
+            loop {
+                if let Err(error) = self.reconcile().await {
+                    troubled(&error, "compare payments with their gateways");
+                }
+                sleep(SWEEP_EVERY).await;
+            }
+        };
+        let house = join(keep_house, reconcile);
+        let _: ((), (), Vec<()>, (), ((), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
     }
 
     fn receivers(self) -> Vec<Receiver<'a>> {
         let mail = self.shop.mailer().map(Receiver::Mail);
         let subscribers = self.shop.subscribers().iter().map(|subscriber| Receiver::Subscriber(subscriber.as_ref()));
-        mail.into_iter().chain(subscribers).collect()
+        let remotes = self.shop.remotes().iter();
+        let gateways = remotes.flat_map(|remote| [Receiver::Caller(remote), Receiver::Listener(remote)]);
+        mail.into_iter().chain(subscribers).chain(gateways).collect()
     }
 
     /// Delivers all that is due to a receiver, and says how long there is nothing more to do.
@@ -355,19 +400,48 @@ impl<'a> Worker<'a> {
                 let now = moment.now();
                 let due = self.shop.store().due_deliveries(receiver, now, limit).await?;
                 let mut batch = Batch::new(&mut moment);
-                let claim = |delivery: Delivery| Delivery {
-                    attempts: delivery.attempts + 1,
-                    due_at: now + lease,
-                    version: delivery.version + 1,
-                    ..delivery
-                };
-                let claimed: Vec<_> = due.into_iter().map(claim).collect();
+                let claimed: Vec<_> = due.into_iter().map(|delivery| leased(delivery, lease, now)).collect();
                 for delivery in &claimed {
                     batch.write(OutboxWrite::Delivery(Change::Update(delivery.clone())));
                 }
                 Ok(Decision { batch, reply: claimed })
             })
             .await
+    }
+
+    /// Makes one delivery that somebody waits for, if it is due. Those before it in its line must have been made.
+    pub(crate) async fn deliver_one(&self, id: DeliveryId) -> Result<Turn> {
+        let Some(delivery) = self.shop.store().delivery(id).await? else { return Ok(Turn::Delivered) };
+        let Some(receiver) = self.receivers().into_iter().find(|one| one.name() == delivery.receiver) else {
+            return Ok(Turn::Later);
+        };
+        if self.shop.capture().is_some() {
+            return Err(Error::fault("deliveries cannot be prepared: let the worker of the shop itself run"));
+        }
+        let system = Actor::system();
+        let claim = self.shop.execute(&system, |mut moment| async move {
+            let now = self.shop.store().delivery(id).await?;
+            let now = match now {
+                Some(now) if now.status == DeliveryStatus::Pending => now,
+                _ => return Ok(Decision::unchanged(&mut moment, Err(Turn::Delivered))),
+            };
+            if now.due_at > moment.now() {
+                // Its first try is under way, unless one has failed.
+                let turn = if now.last_error.is_none() { Turn::Elsewhere } else { Turn::Later };
+                return Ok(Decision::unchanged(&mut moment, Err(turn)));
+            }
+            let claimed = leased(now, receiver.lease(), moment.now());
+            let mut batch = Batch::new(&mut moment);
+            batch.write(OutboxWrite::Delivery(Change::Update(claimed.clone())));
+            Ok(Decision { batch, reply: Ok(claimed) })
+        });
+        let claimed = match claim.await? {
+            Ok(claimed) => claimed,
+            Err(turn) => return Ok(turn),
+        };
+        let given = self.hand_over(receiver, &claimed).await;
+        let progress = self.record(claimed, given).await?;
+        Ok(if progress.delivered > 0 { Turn::Delivered } else { Turn::Later })
     }
 
     /// Gives a delivery to its receiver.
@@ -378,6 +452,23 @@ impl<'a> Worker<'a> {
                 subscriber.receive(event).await.map(|()| None).into()
             }
             (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
+            (Receiver::Caller(remote), Content::GatewayCall(call)) => match remote.gateway.remote() {
+                Some(gateway) => match self.shop.payments().perform(gateway, delivery, call).await {
+                    Ok(answer) => Given::Answered(answer),
+                    Err(why) => Given::failed(why),
+                },
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
+            (Receiver::Listener(remote), Content::GatewayNotice(notice)) => match remote.gateway.remote() {
+                Some(gateway) => {
+                    let id = remote.gateway.id();
+                    match self.shop.payments().look_into(id, gateway, delivery, notice).await {
+                        Ok(look) => Given::Looked(look),
+                        Err(why) => Given::failed(why),
+                    }
+                }
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
             _ => Given::failed("this receiver does not take such deliveries"),
         }
     }
@@ -395,7 +486,19 @@ impl<'a> Worker<'a> {
 
     /// Writes down what became of a delivery, unless the lease was lost meanwhile: then it is somebody else's.
     async fn record(&self, claimed: Delivery, given: Given) -> Result<Progress> {
-        let (claimed, given) = (&claimed, &given);
+        match self.write_down(&claimed, &given).await {
+            // What a gateway gave makes no sense: as good as a failure.
+            Err(error @ (Error::Fault(_) | Error::NotFound))
+                if matches!(given, Given::Answered(_) | Given::Looked(_)) =>
+            {
+                tracing::error!(%error, source = ?std::error::Error::source(&error), id = %claimed.id, "cannot record");
+                self.write_down(&claimed, &Given::failed(error)).await
+            }
+            recorded => recorded,
+        }
+    }
+
+    async fn write_down(&self, claimed: &Delivery, given: &Given) -> Result<Progress> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let current = self.shop.store().delivery(claimed.id).await?;
@@ -405,15 +508,31 @@ impl<'a> Worker<'a> {
                 let mut batch = Batch::new(&mut moment);
                 let delivery = settled(claimed.clone(), given, moment.now());
                 batch.write(OutboxWrite::Delivery(Change::Update(delivery)));
-                if let Given::Taken { also: Some(also), .. } = given {
-                    batch.requires.extend(also.requires.iter().copied());
-                    batch.writes.extend(also.writes.iter().cloned());
+                let payments = self.shop.payments();
+                let also = match (given, &claimed.content) {
+                    (Given::Taken { also, .. }, _) => also.clone(),
+                    (Given::Answered(answer), Content::GatewayCall(call)) => {
+                        Some(payments.answered(claimed, call, answer, &mut moment).await?)
+                    }
+                    (Given::Failed { .. }, Content::GatewayCall(call)) if claimed.attempts >= MAX_ATTEMPTS => {
+                        Some(payments.answered(claimed, call, &Answer::GaveUp, &mut moment).await?)
+                    }
+                    (Given::Looked(Some(look)), _) => {
+                        payments.looked_at(&look.payment, Some(&look.seen), &mut moment).await?
+                    }
+                    _ => None,
+                };
+                if let Some(also) = also {
+                    batch.requires.extend(also.requires);
+                    batch.writes.extend(also.writes);
                 }
                 Ok(Decision { batch, reply: () })
             })
             .await?;
         let why = match given {
-            Given::Taken { .. } => return Ok(Progress { delivered: 1, ..Progress::default() }),
+            Given::Taken { .. } | Given::Answered(_) | Given::Looked(_) => {
+                return Ok(Progress { delivered: 1, ..Progress::default() });
+            }
             Given::Withdrawn => return Ok(Progress::default()),
             Given::Failed { why, .. } => shortened(why),
         };
@@ -427,6 +546,11 @@ impl<'a> Worker<'a> {
     }
 }
 
+/// A delivery with a lease on it.
+fn leased(delivery: Delivery, lease: TimeDelta, now: Timestamp) -> Delivery {
+    Delivery { attempts: delivery.attempts + 1, due_at: now + lease, version: delivery.version + 1, ..delivery }
+}
+
 /// A claimed delivery after its try.
 fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
     let version = claimed.version + 1;
@@ -438,6 +562,9 @@ fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
         Given::Taken { response_status, .. } => {
             let response_status = response_status.map(i64::from);
             Delivery { status: DeliveryStatus::Done, last_error: None, response_status, version, ..claimed }
+        }
+        Given::Answered(_) | Given::Looked(_) => {
+            Delivery { status: DeliveryStatus::Done, last_error: None, version, ..claimed }
         }
         Given::Failed { why, response_status } => {
             let (status, due_at) = if claimed.attempts >= MAX_ATTEMPTS {

@@ -1,9 +1,15 @@
 //! Money coming in and going back.
+//!
+//! A [`PaymentGateway`] of one's own takes two steps: `id`, `name` and `prepaid`; and, when it is asked over a network,
+//! a [`RemoteGateway`]. `examples/custom_gateway` is a whole one.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod bank;
 mod gateway;
 mod input;
 mod model;
 pub mod operations;
+pub(crate) mod remote;
 mod repository;
 mod service;
 mod view;
@@ -13,7 +19,8 @@ pub use gateway::{
     PaymentGateway, RefundCall, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
 };
 pub use input::{AmountInput, AttemptInput, RefundInput};
-pub use model::{Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState};
+pub use model::{Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RemoteState, Step};
+pub use remote::{Applied, CancelWish, GatewayCall, Wish, apply_snapshot};
 pub use repository::{PaymentsRepository, PaymentsWrite};
 pub use service::Payments;
 pub use view::{GatewayView, RefundView};

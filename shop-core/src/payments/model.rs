@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
-use crate::id::{OrderId, PaymentId, RefundId};
+use crate::id::{DeliveryId, OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::secret::Sealed;
 use crate::word::words;
 
 /// Where one attempt to pay stands.
@@ -35,6 +36,12 @@ impl PaymentState {
     pub fn is_live(self) -> bool {
         matches!(self, Self::Pending | Self::RequiresAction | Self::Authorized | Self::Captured)
     }
+
+    /// True while the attempt can still bring money and has brought none.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::RequiresAction | Self::Authorized)
+    }
 }
 
 /// One attempt to pay an order.
@@ -62,6 +69,9 @@ pub struct Payment {
     pub gateway_reference: Option<String>,
     /// Why the last try was declined.
     pub failure: Option<String>,
+    /// What only a payment through a [remote gateway](super::RemoteGateway) has.
+    #[serde(default)]
+    pub remote: RemoteState,
     /// Money given back, oldest first.
     pub refunds: Vec<Refund>,
     /// When it was begun.
@@ -72,6 +82,21 @@ pub struct Payment {
     pub version: i64,
 }
 
+impl Payment {
+    /// Whether it is known to a gateway that is asked over a network: one that brought money through such a gateway is.
+    #[must_use]
+    pub fn is_at_gateway(&self) -> bool {
+        self.gateway_reference.is_some()
+    }
+
+    /// The same for an answer that is kept: without its secret, not even sealed. Who shows it reads it anew.
+    #[must_use]
+    pub(crate) fn without_secret(mut self) -> Self {
+        self.remote.client_secret = None;
+        self
+    }
+}
+
 impl Versioned for Payment {
     const ENTITY: Entity = Entity::Payment;
     fn key(&self) -> uuid::Uuid {
@@ -80,6 +105,45 @@ impl Versioned for Payment {
     fn version(&self) -> i64 {
         self.version
     }
+}
+
+/// What the shop knows of its dealings with a remote gateway about one payment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteState {
+    /// The last call that was wanted and whose answer is not recorded yet. Calls that wait before it are in its
+    /// [intent](super::GatewayCall::after).
+    pub asking: Option<Asking>,
+    /// When the payment is to be compared with the gateway, should no message settle it before; `None` when nothing
+    /// is open between the two.
+    pub look_at: Option<Timestamp>,
+    /// What lets the buyer's browser go on with the payment. Sealed, and in no kept answer.
+    #[serde(default)]
+    pub client_secret: Option<Sealed>,
+}
+
+/// A call of a gateway whose answer is not recorded yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The intent: a delivery of the outbox.
+    pub intent: DeliveryId,
+    /// What is asked.
+    pub step: Step,
+}
+
+/// What a gateway can be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// To begin a payment.
+    Create,
+    /// To go on after the buyer did their part.
+    Confirm,
+    /// To take what was authorized.
+    Capture,
+    /// To call off.
+    Void,
+    /// To give back.
+    Refund,
 }
 
 /// Where a refund stands.
@@ -105,6 +169,9 @@ pub struct Refund {
     pub state: RefundState,
     /// Why, in the words of staff.
     pub reason: String,
+    /// The gateway's own name for it.
+    #[serde(default)]
+    pub gateway_reference: Option<String>,
     /// When it was begun.
     pub created_at: Timestamp,
 }
@@ -143,6 +210,9 @@ words! {
     PaymentState {
         Pending => "pending", RequiresAction => "requires_action", Authorized => "authorized",
         Captured => "captured", Voided => "voided", Expired => "expired", Failed => "failed",
+    }
+    Step {
+        Create => "create", Confirm => "confirm", Capture => "capture", Void => "void", Refund => "refund",
     }
     RefundState { Pending => "pending", Succeeded => "succeeded", Failed => "failed" }
 }

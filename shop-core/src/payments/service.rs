@@ -3,7 +3,9 @@
 use super::gateway::PaymentGateway;
 use super::input::{AmountInput, AttemptInput, RefundInput};
 use super::model::{Payment, PaymentFilter, PaymentSort};
-use super::operations::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
+use super::operations::{
+    Goods, ask_capture, ask_confirm, ask_void, begin_attempt, capture_payment, make_room, refund_payment, void_payment,
+};
 use super::view::{GatewayView, RefundView};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
@@ -12,12 +14,13 @@ use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::orders::operations::{identified, may_see};
 use crate::orders::{Order, OrderState};
 use crate::page::{Page, PageRequest};
+use crate::secret::Secret;
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Payments<'a> {
-    shop: &'a Shop,
+    pub(super) shop: &'a Shop,
 }
 
 impl<'a> Payments<'a> {
@@ -60,11 +63,12 @@ impl<'a> Payments<'a> {
     }
 
     /// Begins another attempt to pay an order that is not paid, for whoever may see the order. At most one attempt
-    /// is live: one that waits and has brought no money is voided.
+    /// is live: one that waits and has brought no money is voided. Where that takes a call of a gateway over a network,
+    /// it is wanted, and this call refused: it can be made again once the gateway has answered ([`Payments::advance`]).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`] (the order), [`Error::InvalidTransition`]
-    /// when the order takes no payment.
+    /// when the order takes no payment, [`Error::RequestInProgress`].
     pub async fn begin(
         &self,
         actor: &Actor,
@@ -78,19 +82,64 @@ impl<'a> Payments<'a> {
         // Judged before the key is looked up, too: a replay is for the same eyes.
         let order = self.shop.store().order(order_id).await?.ok_or(Error::NotFound)?;
         may_see(actor, &order)?;
-        self.shop
+        let is_remote = &self.is_remote();
+        let begun = self
+            .shop
             .execute_once(actor, "payments.begin", key, |mut moment| async move {
                 let state = self.shop.orders().state(order_id).await?;
-                begin_attempt(state, gateway, hold, actor.role(), &mut moment)
+                begin_attempt(state, gateway, is_remote, hold, actor.role(), &mut moment)
+            })
+            .await;
+        if matches!(begun, Err(Error::RequestInProgress)) {
+            self.shop
+                .execute(actor, |mut moment| async move {
+                    let state = self.shop.orders().state(order_id).await?;
+                    make_room(state, is_remote, actor.role(), &mut moment)
+                })
+                .await?;
+        }
+        begun
+    }
+
+    /// Goes on with a payment after its buyer did their part at the gateway, for whoever may see the order. The gateway
+    /// is asked ([`Payments::advance`] waits for the answer) when the payment waits for its buyer; else nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`]; [`Error::InvalidTransition`] when its gateway is not asked over
+    /// a network.
+    pub async fn confirm(&self, actor: &Actor, id: PaymentId) -> Result<Payment> {
+        let payment = self.get(actor, id).await?;
+        if !self.shop.is_remote(&payment.gateway) {
+            return Err(Error::transition("There is no gateway to ask: staff record the money."));
+        }
+        self.shop
+            .execute(actor, |mut moment| async move {
+                let (state, _) = self.load(id).await?;
+                ask_confirm(state, id, actor.role(), &mut moment)
             })
             .await
     }
 
-    /// Records money received outside the shop: the given amount, or all that is open.
+    /// Whether a payment is through a gateway that is asked over a network.
+    pub fn is_remote(&self) -> impl Fn(&Payment) -> bool + use<'a> {
+        let shop = self.shop;
+        move |payment| shop.is_remote(&payment.gateway)
+    }
+
+    /// What lets the buyer's browser go on with a payment that is open. Only for the eyes of its buyer.
+    #[must_use]
+    pub fn client_secret(&self, payment: &Payment) -> Option<Secret> {
+        let sealed = payment.remote.client_secret.as_ref().filter(|_| payment.state.is_open())?;
+        self.shop.keys().open_client_secret(payment.id, sealed)
+    }
+
+    /// Records money received outside the shop: the given amount, or all that is open. A gateway over a network is
+    /// asked for what is authorized ([`Payments::advance`] waits for the answer).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
-    /// `amount`, [`Error::InvalidTransition`] when the payment takes no money.
+    /// `amount`, [`Error::InvalidTransition`] when the payment takes no money, [`Error::RequestInProgress`] while its
+    /// gateway is asked for something else.
     pub async fn capture(
         &self,
         actor: &Actor,
@@ -105,16 +154,20 @@ impl<'a> Payments<'a> {
                 let (state, payment) = self.load(id).await?;
                 // The payment's own currency says what an amount is.
                 let amount = input.clone().check(&payment)?;
+                if self.shop.is_remote(&payment.gateway) {
+                    return ask_capture(state, id, amount, actor.role(), &mut moment);
+                }
                 capture_payment(state, id, amount, actor.role(), &mut moment)
             })
             .await
     }
 
-    /// Calls off a payment that has brought no money, all of it.
+    /// Calls off a payment that has brought no money, all of it. A gateway over a network is asked to
+    /// ([`Payments::advance`] waits for the answer).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
-    /// `amount` when it is not all, [`Error::InvalidTransition`].
+    /// `amount` when it is not all, [`Error::InvalidTransition`], [`Error::RequestInProgress`].
     pub async fn void(
         &self,
         actor: &Actor,
@@ -130,17 +183,22 @@ impl<'a> Payments<'a> {
                 if input.clone().check(&payment)?.is_some_and(|amount| amount != payment.amount) {
                     return Err(Error::invalid("amount", "Only all of a payment can be voided."));
                 }
+                if self.shop.is_remote(&payment.gateway) {
+                    return ask_void(state, id, actor.role(), &mut moment);
+                }
                 void_payment(state, id, actor.role(), &mut moment)
             })
             .await
     }
 
     /// Records money given back outside the shop: the given amount, or all that is left; with `restock` the goods
-    /// of the order go back to stock with it.
+    /// of the order go back to stock with it. A gateway over a network is asked to give it back, and the refund is pending
+    /// until it has answered ([`Payments::advance`] waits for that).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`],
-    /// [`Error::InvalidTransition`] when there is no money to give back.
+    /// [`Error::InvalidTransition`] when there is no money to give back, [`Error::RequestInProgress`] while the gateway
+    /// is asked for something else.
     pub async fn refund(
         &self,
         actor: &Actor,

@@ -1,9 +1,10 @@
-//! The body of a request: a JSON object, read leniently.
+//! The body of a request: a JSON object, read leniently; or bytes that somebody signed.
 
 use std::ops::Deref;
 
+use poem::http::{HeaderName, HeaderValue};
 use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
@@ -69,6 +70,51 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for JsonBody<T> {
     ) -> poem::Result<Self> {
         let bytes = body.take()?.into_vec().await?;
         Ok(read(request.content_type(), bytes)?)
+    }
+}
+
+/// The body of a message that somebody else signed, byte for byte, with all of its headers: a signature is over what was
+/// sent, so nothing is read before it is judged.
+#[derive(Debug)]
+pub struct SignedBody {
+    headers: Vec<(String, String)>,
+    bytes: Vec<u8>,
+}
+
+impl SignedBody {
+    /// The headers that can be read.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<'a> ApiExtractor<'a> for SignedBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
+        let content = vec![MetaMediaType { content_type: "application/json", schema }];
+        Some(MetaRequest { description: Some("As the gateway writes it."), content, required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let readable = |(name, value): (&HeaderName, &HeaderValue)| {
+            value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
+        };
+        let headers = request.headers().iter().filter_map(readable).collect();
+        Ok(Self { headers, bytes: body.take()?.into_vec().await? })
     }
 }
 

@@ -36,7 +36,7 @@ use poem_openapi::types::{ParseFromJSON, ParseFromParameter, ParseResult, ToJSON
 use serde_json::Value;
 use shop_core::field::Field;
 
-pub use body::JsonBody;
+pub use body::{JsonBody, SignedBody};
 pub use money::{Money, SignedMoney};
 
 macro_rules! wrappers {

@@ -15,6 +15,8 @@ mod command_line;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod gateways;
+#[cfg(test)]
 mod infrastructure;
 #[cfg(test)]
 mod inventory;

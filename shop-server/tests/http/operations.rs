@@ -100,6 +100,9 @@ const TABLE: &[Row] = &[
     ("GET", "/payments/", 401, 403, 200),
     ("POST", "/payments/", 401, 400, 400),
     ("GET", "/payments/{id}/", 401, 404, 200),
+    // A gateway that is not asked over a network has nothing to tell, and nothing to go on with.
+    ("POST", "/payments/webhooks/{gateway}/", 404, 404, 404),
+    ("POST", "/payments/{id}/confirm/", 401, 404, 409),
     ("POST", "/payments/{id}/capture/", 401, 403, 200),
     ("POST", "/payments/{id}/void/", 401, 403, 409),
     ("POST", "/payments/{id}/refunds/", 401, 403, 201),
@@ -205,6 +208,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/orders/{id}/returns/{return_id}/", format!("{returns}{}/", id(&returned))),
         ("/orders/", id(&placed)),
         ("/payments/", id(&placed["payments"][0])),
+        ("/payments/webhooks/", "manual".to_owned()),
         ("/shipping/addresses/", id(&address)),
         ("/shipping/zones/", id(&zone)),
         ("/shipping/methods/", method),

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
 pub(crate) use shop_core::payments::Payment;
-use shop_core::payments::{PaymentFilter, PaymentSort, PaymentsRepository, Refund};
+use shop_core::payments::{Asking, PaymentFilter, PaymentSort, PaymentsRepository, Refund, RemoteState};
+use shop_core::secret::Sealed;
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
 use sqlx_core::error::Error;
@@ -17,7 +19,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_storable, records, select};
 
 impl Record for Payment {
     const TABLE: &'static str = "payments";
@@ -25,8 +27,10 @@ impl Record for Payment {
         "payments.id, payments.order_id, payments.gateway, payments.amount, payments.currency,
         payments.state, payments.amount_authorized, payments.amount_captured, payments.amount_refunded,
         payments.gateway_reference, payments.failure, payments.created_at, payments.updated_at, payments.version,
+        payments.asking, payments.asking_step, payments.look_at, payments.client_secret,
         (SELECT json_agg(json_build_array(refunds.id, refunds.amount, refunds.state, refunds.reason,
-            (extract(epoch FROM refunds.created_at) * 1000000)::bigint) ORDER BY refunds.id)
+            (extract(epoch FROM refunds.created_at) * 1000000)::bigint, refunds.gateway_reference)
+            ORDER BY refunds.id)
             FROM refunds WHERE refunds.payment_id = payments.id)";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
@@ -42,15 +46,26 @@ impl Record for Payment {
             amount_refunded: columns.amount()?,
             gateway_reference: columns.take()?,
             failure: columns.take()?,
+            remote: RemoteState::default(),
             refunds: Vec::new(),
             created_at: columns.at()?,
             updated_at: columns.at()?,
             version: columns.take()?,
         };
-        for (id, amount, state, reason, micros) in columns.children::<(Uuid, i64, String, String, i64)>()? {
+        let asking = match columns.optional_id()? {
+            Some(intent) => Some(Asking { intent, step: columns.word()? }),
+            None => columns.take::<Option<String>>()?.and(None),
+        };
+        payment.remote = RemoteState {
+            asking,
+            look_at: columns.optional_at()?,
+            client_secret: columns.take::<Option<String>>()?.map(Sealed::from_stored),
+        };
+        for child in columns.children::<(Uuid, i64, String, String, i64, Option<String>)>()? {
+            let (id, amount, state, reason, micros, gateway_reference) = child;
             let state = columns.word_of(&state)?;
             let (id, amount, created_at) = (id.into(), shop_core::money::Amount(amount), columns.time(micros)?);
-            payment.refunds.push(Refund { id, amount, state, reason, created_at });
+            payment.refunds.push(Refund { id, amount, state, reason, gateway_reference, created_at });
         }
         Ok(payment)
     }
@@ -94,6 +109,19 @@ impl PaymentsRepository for PostgresStore {
         let mut payments: Vec<Payment> = found.into_iter().flat_map(|(_, payments)| payments).collect();
         payments.sort_by_key(|payment| payment.id);
         Ok(payments)
+    }
+
+    async fn payment_by_reference(&self, gateway: &str, reference: &str) -> StoreResult<Option<Payment>> {
+        if !is_storable(gateway) || !is_storable(reference) {
+            return Ok(None);
+        }
+        let end = "WHERE payments.gateway_reference = $1 AND payments.gateway = $2 ORDER BY payments.id LIMIT 1";
+        self.pool.first(end, Values::new().put(reference).put(gateway)).await
+    }
+
+    async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>> {
+        let end = "WHERE payments.look_at <= $1 ORDER BY payments.look_at, payments.id LIMIT $2";
+        self.pool.all(end, Values::new().put(at(now)).put(i64::from(limit))).await
     }
 
     async fn list_payments(

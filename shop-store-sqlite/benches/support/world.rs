@@ -15,7 +15,7 @@ use shop_core::orders::{
     FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus, PlaceOrder,
     ShippingMethodSnapshot,
 };
-use shop_core::payments::{Payment, PaymentState, PaymentsWrite};
+use shop_core::payments::{Payment, PaymentState, PaymentsWrite, RemoteState};
 use shop_core::shipping::{Address, AddressInput, Method, Rate, ShippingWrite, Zone};
 use shop_core::store::Store;
 use shop_core::{Actor, actor::SignedIn};
@@ -224,6 +224,7 @@ impl World {
                 amount_refunded: Amount::ZERO,
                 gateway_reference: None,
                 failure: None,
+                remote: RemoteState::default(),
                 refunds: Vec::new(),
                 created_at: order.placed_at,
                 updated_at: order.placed_at,

@@ -47,7 +47,7 @@ fn place(known: &mut Known) -> Value {
         fields.insert("shipping_address".to_owned(), known.place());
     }
     fields.insert("shipping_method_id".to_owned(), json!(known.method()));
-    let gateway = known.one_of(&["manual", "manual", "manual", "manual", "bank", "bank", "bank", "none"]);
+    let gateway = known.one_of(&["manual", "manual", "manual", "bank", "bank", "card", "card", "none"]);
     fields.insert("payment_gateway".to_owned(), json!(gateway));
     fields.insert("email".to_owned(), json!("guest@example.com"));
     if known.once_in(8) {
@@ -147,7 +147,7 @@ fn paying(known: &mut Known) -> (String, Run) {
             ))
         }
         2 => {
-            let fields = json!({"order_id": known.order(), "gateway": known.one_of(&["manual", "bank"])});
+            let fields = json!({"order_id": known.order(), "gateway": known.one_of(&["manual", "bank", "card"])});
             call!(
                 "begin_payment",
                 [staff, fields, key],

@@ -10,11 +10,14 @@ use rand::{RngCore as _, SeedableRng as _};
 use super::call::{Answer, Call};
 use super::known::News;
 use crate::accounts::{MemoryMailer, PasswordHasher, Verified};
+use crate::actor::Actor;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::conformance::lab::{CaseResult, Failure};
 use crate::error::{Error, Result};
 use crate::outbox::{MemorySender, Progress};
-use crate::payments::ManualGateway;
+use crate::page::{MAX_PAGE_SIZE, PageRequest};
+use crate::payments::bank::Bank;
+use crate::payments::{ManualGateway, PaymentFilter};
 use crate::secret::Secret;
 use crate::shop::Shop;
 use crate::store::Store;
@@ -66,6 +69,8 @@ pub(super) struct World {
     clock: Arc<StillClock>,
     mailer: Arc<MemoryMailer>,
     sender: Arc<MemorySender>,
+    /// Takes cards; asked over no network.
+    cards: Arc<Bank>,
 }
 
 impl World {
@@ -75,6 +80,7 @@ impl World {
         let mailer = Arc::new(MemoryMailer::new());
         let sender = Arc::new(MemorySender::new());
         sender.answer(BAD_URL, 500);
+        let cards = Arc::new(Bank::new("card"));
         let shop = Shop::builder(store, &[42; 32])
             .clock(Arc::clone(&clock) as _)
             .random(Arc::new(SeededRandom(Mutex::new(StdRng::seed_from_u64(seed)))))
@@ -83,10 +89,11 @@ impl World {
             .webhook_sender(Arc::clone(&sender) as _)
             .gateway(Arc::new(ManualGateway::default()))
             .gateway(Arc::new(ManualGateway::new("bank", "Bank transfer").prepaid()))
+            .gateway(Arc::clone(&cards) as _)
             .open()
             .await
             .map_err(|error| Failure::new(format!("{name}: {error:?}")))?;
-        Ok(Self { name, shop, clock, mailer, sender })
+        Ok(Self { name, shop, clock, mailer, sender, cards })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -98,8 +105,27 @@ impl World {
     pub(super) async fn ask(&self, call: &Call) -> CaseResult<Answer> {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
         let mut answer = (call.run)(self.shop.clone()).await;
+        let failure = |error| Failure::new(format!("{}: {error:?}", self.name));
+        self.ask_bank(call.seconds % 3 == 0).await.map_err(failure)?;
         self.deliver(&mut answer).await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))?;
         Ok(answer)
+    }
+
+    /// Makes the calls that are wanted of the bank, one after the other for the reason above; now and then the buyers
+    /// pay and come back.
+    async fn ask_bank(&self, pays: bool) -> Result<(), Error> {
+        let filter = PaymentFilter { gateway: Some("card".to_owned()), ..PaymentFilter::default() };
+        let page = PageRequest { size: MAX_PAGE_SIZE, ..PageRequest::default() };
+        for payment in self.shop.store().list_payments(&filter, &page).await?.items {
+            let payments = self.shop.payments();
+            payments.advance(payment.id, |_| std::future::ready(())).await?;
+            if pays && payment.state.is_open() {
+                self.cards.pay(payment.id);
+                payments.confirm(&Actor::system(), payment.id).await?;
+                payments.advance(payment.id, |_| std::future::ready(())).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Delivers until nothing is due; mails and what webhooks are told become part of the answer, in the order of their

@@ -10,7 +10,8 @@ use crate::inventory::{Reservation, ReservationStatus};
 use crate::orders::{Order, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::operations::{event_data as payment_data, undo};
-use crate::payments::{Payment, PaymentState, PaymentsWrite};
+use crate::payments::remote::{ask_cancel, hold_again, send_back};
+use crate::payments::{CancelWish, Payment, PaymentState, PaymentsWrite};
 use crate::pricing::give_back_uses;
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
 
@@ -25,12 +26,17 @@ pub enum Reason<'a> {
 
 /// Calls an order off: gives its stock and the uses of its promotions back, unpacks its parcels, voids what was not paid and refunds what was.
 ///
+/// While a payment is open at a gateway that is asked over a network (`is_remote`), that gateway is asked first: the
+/// order stays as it is, and is called off when the answer is recorded.
+///
 /// # Errors
-/// [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it has left the house.
+/// [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it has left the house;
+/// [`Error::RequestInProgress`] while a gateway is asked for something else.
 pub fn cancel(
     view: OrderView,
     reservations: &[Reservation],
     reason: Reason<'_>,
+    is_remote: &dyn Fn(&Payment) -> bool,
     moment: &mut Moment,
 ) -> Result<Decision<OrderView>> {
     let OrderView { order, payments, shipments } = view;
@@ -43,6 +49,9 @@ pub fn cancel(
         OrderStatus::Canceled => return Err(Error::transition("The order is canceled already.")),
         OrderStatus::Completed => return Err(Error::transition("A completed order cannot be canceled.")),
     }
+    if let Some(open) = payments.iter().position(|payment| payment.state.is_open() && is_remote(payment)) {
+        return ask_first(OrderView { order, payments, shipments }, open, reason, moment);
+    }
     let (role, ending, detail) = match reason {
         Reason::Asked(role) => (role, ReservationStatus::Released, "The order was canceled."),
         Reason::Overdue => ("system", ReservationStatus::Expired, "The payment did not come in time."),
@@ -51,12 +60,31 @@ pub fn cancel(
     let shipments: Vec<_> = shipments.into_iter().map(|shipment| unpack(shipment, role, moment, &mut batch)).collect();
     end_reservations(&mut batch, reservations, ending);
     give_back_uses(&mut batch, &order);
-    let payments = undo_all(&order, payments, role, moment, &mut batch)?;
+    let payments = undo_all(&order, payments, is_remote, role, moment, &mut batch)?;
     let canceled = Order { status: OrderStatus::Canceled, canceled_at: Some(moment.now()), hold_until: None, ..order };
     let order = settle(canceled, &payments, &shipments, moment, &mut batch);
     record(&mut batch, moment, order.id, "canceled", role, detail);
     batch.event(moment, EventKind::OrderCanceled, order.id, event_data(&order));
     Ok(Decision { batch, reply: OrderView { order, payments, shipments } })
+}
+
+/// Asks the gateway of an open payment to call it off, and the order with it.
+fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
+    let mut batch = Batch::new(moment);
+    let wish = match reason {
+        Reason::Asked(role) => CancelWish::Asked { role: role.to_owned() },
+        Reason::Overdue => {
+            hold_again(&mut view.order, moment);
+            CancelWish::Overdue
+        }
+    };
+    if let Some(payment) = view.payments.get_mut(open) {
+        *payment = ask_cancel(payment, &view.order, wish, moment, &mut batch)?;
+        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+    }
+    view.order = settle(view.order, &view.payments, &view.shipments, moment, &mut batch);
+    view.payments = view.payments.into_iter().map(Payment::without_secret).collect();
+    Ok(Decision { batch, reply: view })
 }
 
 /// A parcel that was only being packed will not leave.
@@ -91,12 +119,18 @@ fn shipment_data(shipment: &Shipment) -> serde_json::Value {
 fn undo_all(
     order: &Order,
     payments: Vec<Payment>,
+    is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<Vec<Payment>> {
-    let undone = undo(&payments, moment)?;
-    for payment in &undone {
+    let mut undone = undo(&payments, moment)?;
+    for payment in &mut undone {
+        let goes_back = payment.state != PaymentState::Voided && is_remote(payment);
+        if goes_back {
+            send_back(payment, moment, batch)?;
+        }
+        let payment = &*payment;
         batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
         if payment.state == PaymentState::Voided {
             record(batch, moment, order.id, "payment_voided", role, "The payment was voided.");
@@ -105,7 +139,9 @@ fn undo_all(
             let amount = amount.unwrap_or_default();
             let detail = format!("{amount} {} are given back.", payment.currency);
             record(batch, moment, order.id, "refund_created", role, detail);
-            batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(payment));
+            if !goes_back {
+                batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(payment));
+            }
         }
     }
     let after = |payment: Payment| undone.iter().find(|undone| undone.id == payment.id).cloned().unwrap_or(payment);

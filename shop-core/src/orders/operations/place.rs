@@ -21,7 +21,7 @@ use crate::orders::{
     FulfillmentStatus, Order, OrderItem, OrderStatus, OrderView, OrdersWrite, PaymentStatus, ShippingMethodSnapshot,
 };
 use crate::outbox::EventKind;
-use crate::payments::operations::begin;
+use crate::payments::operations::{begin, create_remotely};
 use crate::payments::{PaymentGateway, PaymentsWrite};
 use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price, take_uses};
 use crate::shipping::Address;
@@ -90,7 +90,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     }
 
     let waits = gateway.prepaid() && total > Amount::ZERO;
-    let payment = begin(gateway, order_id, total, cart.currency, moment);
+    let mut payment = begin(gateway, order_id, total, cart.currency, moment);
     let mut order = Order {
         id: order_id,
         number: draw_number(moment),
@@ -147,6 +147,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         let line = StockLine { order_id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
         reserve(&mut batch, moment, line, allocation, status);
     }
+    create_remotely(gateway, &mut payment, &order, moment, &mut batch);
     batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
     record(&mut batch, moment, order_id, "placed", role, format!("Order {} was placed.", order.number));
     batch.event(moment, EventKind::OrderPlaced, order_id, placed_data(&order));

@@ -88,7 +88,8 @@ pub fn settle(
     }
     order.version += 1;
     batch.write(OrdersWrite::Order(Change::Update(order.clone())));
-    if paid && !was_paid {
+    // Money that comes for a canceled order is given back: nobody should ship it.
+    if paid && !was_paid && order.status != OrderStatus::Canceled {
         batch.event(moment, EventKind::OrderPaid, order.id, event_data(&order));
     }
     if completes {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::error::BoxError;
@@ -88,7 +89,7 @@ pub trait RemoteGateway: Send + Sync {
 }
 
 /// Which payment a call is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemotePayment {
     /// The shop's own id; a gateway should hand it to the provider, to find the payment by it later.
     pub id: PaymentId,
@@ -223,7 +224,7 @@ pub enum GatewayError {
 }
 
 /// A message of a provider whose signature is good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayNotice {
     /// The provider's own id of it, the same at each repetition.
     pub id: String,

@@ -3,14 +3,16 @@
 //! Always `0 ≤ refunded ≤ captured ≤ authorized ≤ amount`, pending refunds counted.
 
 mod orders;
+mod remote;
 
 use serde_json::{Value, json};
 
-pub(crate) use orders::give_back;
-pub(super) use orders::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
+pub(super) use orders::{Goods, begin_attempt, capture_payment, finish, refund_payment, void_payment};
+pub(crate) use orders::{create_remotely, give_back};
+pub(super) use remote::{ask_capture, ask_confirm, ask_void, make_room};
 
 use super::gateway::PaymentGateway;
-use super::model::{Payment, PaymentState, Refund, RefundState};
+use super::model::{Payment, PaymentState, Refund, RefundState, RemoteState};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::OrderId;
@@ -40,6 +42,7 @@ pub fn begin(
         amount_refunded: Amount::ZERO,
         gateway_reference: None,
         failure: None,
+        remote: RemoteState::default(),
         refunds: Vec::new(),
         created_at: moment.now(),
         updated_at: moment.now(),
@@ -128,6 +131,7 @@ pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment:
         amount,
         state: RefundState::Succeeded,
         reason,
+        gateway_reference: None,
         created_at: moment.now(),
     });
     Ok(refunded)

@@ -13,19 +13,36 @@ use crate::orders::operations::{record, return_rest, settle};
 use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus, Return};
 use crate::outbox::EventKind;
 use crate::payments::input::CheckedRefund;
-use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView};
+use crate::payments::remote::{ask, may_ask, send_back};
+use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView, Wish};
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
 
-/// Another attempt to pay an order. One that waits and has brought no money makes room for it.
+/// What a payment that begins through a gateway over a network asks of it; the caller writes the payment.
+pub(crate) fn create_remotely(
+    gateway: &dyn PaymentGateway,
+    payment: &mut Payment,
+    order: &Order,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) {
+    if payment.state == PaymentState::Pending && gateway.remote().is_some() {
+        let wish = Wish::Create { order_number: order.number.clone(), email: order.email.clone() };
+        ask(payment, wish, moment, batch);
+    }
+}
+
+/// Another attempt to pay an order. One that waits and has brought no money makes room for it; one that is open at a
+/// gateway over a network (`is_remote`) must be called off there before ([`make_room`](super::make_room)).
 ///
 /// The hold of an order that waits for its money runs from its last attempt; it ends when the new gateway needs no
 /// money first. An order that was placed on trust, whose stock is held for good, stays so.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the order takes no payment.
+/// [`Error::InvalidTransition`] when the order takes no payment; [`Error::RequestInProgress`] when room must be made.
 pub(in crate::payments) fn begin_attempt(
     mut state: OrderState,
     gateway: &dyn PaymentGateway,
+    is_remote: &dyn Fn(&Payment) -> bool,
     hold: chrono::TimeDelta,
     actor: &str,
     moment: &mut Moment,
@@ -46,6 +63,9 @@ pub(in crate::payments) fn begin_attempt(
     let mut batch = Batch::new(moment);
     for open in &mut state.payments {
         match open.state {
+            PaymentState::Pending | PaymentState::RequiresAction if is_remote(open) => {
+                return Err(Error::RequestInProgress);
+            }
             PaymentState::Pending | PaymentState::RequiresAction => {
                 *open = void(open, moment)?;
                 batch.write(PaymentsWrite::Payment(Change::Update(open.clone())));
@@ -58,7 +78,8 @@ pub(in crate::payments) fn begin_attempt(
             PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
         }
     }
-    let payment = begin(gateway, state.order.id, state.order.total, state.order.currency, moment);
+    let mut payment = begin(gateway, state.order.id, state.order.total, state.order.currency, moment);
+    create_remotely(gateway, &mut payment, &state.order, moment, &mut batch);
     batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
     let detail = format!("Another payment was begun by {}.", payment.gateway);
     record(&mut batch, moment, state.order.id, "payment_begun", actor, detail);
@@ -124,11 +145,12 @@ pub(in crate::payments) fn void_payment(
 /// where it came from, what is still reserved is let go, and parcels that wait to leave are unpacked. Without it the
 /// goods stay the buyer's: a refund alone does not call an order off.
 ///
-/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them.
+/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them. When the payment is
+/// at a gateway that is asked over a network, the refund is pending until it answers.
 ///
 /// # Errors
-/// As [`refund`]; [`Error::Invalid`] naming `restock` when money would be left; [`Error::InvalidTransition`] when
-/// there is no place left to put the goods.
+/// As [`refund`]; [`Error::RequestInProgress`] while the gateway is asked for something else; [`Error::Invalid`] naming
+/// `restock` when money would be left; [`Error::InvalidTransition`] when there is no place left to put the goods.
 pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
@@ -153,7 +175,8 @@ pub(in crate::payments) fn refund_payment(
 /// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left.
 ///
 /// # Errors
-/// A fault when the sums of a payment make no sense.
+/// A fault when the sums of a payment make no sense; [`Error::RequestInProgress`] while its gateway is asked for
+/// something else.
 pub(crate) fn give_back(
     state: &mut OrderState,
     amount: Amount,
@@ -184,11 +207,20 @@ fn refund_one(
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<(Payment, Refund)> {
-    let payment = refund(find(&state.payments, id)?, amount, reason, moment)?;
+    let before = find(&state.payments, id)?;
+    let mut payment = refund(before, amount, reason, moment)?;
+    let at_gateway = payment.is_at_gateway();
+    if at_gateway {
+        may_ask(before)?;
+        send_back(&mut payment, moment, batch)?;
+    }
     let made = payment.refunds.last().cloned().ok_or_else(|| Error::fault("a refund left no trace"))?;
     write(state, &payment, batch);
-    batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
-    let detail = format!("{} {} was given back.", payment.currency.format_amount(made.amount), payment.currency);
+    if !at_gateway {
+        batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
+    }
+    let verb = if at_gateway { "is given" } else { "was given" };
+    let detail = format!("{} {} {verb} back.", payment.currency.format_amount(made.amount), payment.currency);
     record(batch, moment, state.order.id, "refund_created", actor, detail);
     Ok((payment, made))
 }
@@ -221,11 +253,11 @@ fn take_back(
     Ok(())
 }
 
-fn find(payments: &[Payment], id: PaymentId) -> Result<&Payment> {
+pub(super) fn find(payments: &[Payment], id: PaymentId) -> Result<&Payment> {
     payments.iter().find(|payment| payment.id == id).ok_or(Error::NotFound)
 }
 
-fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch) {
+pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch) {
     batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
     for stored in &mut state.payments {
         if stored.id == payment.id {
@@ -235,7 +267,7 @@ fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch) {
 }
 
 /// Brings the order up to date; once its money is safe, what was held for a while is held for good.
-fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
+pub(in crate::payments) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
     let OrderState { order, payments, shipments, reservations } = state;
     let waited = order.hold_until.is_some();
     let settled = settle(order, &payments, &shipments, moment, batch);

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
+use shop_core::Shop;
 use shop_core::money::Currency;
-use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder, PlacedOrder};
+use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder};
+use shop_core::secret::Secret;
 use uuid::Uuid;
 
 use crate::api::payments::PaymentBody;
@@ -204,10 +206,17 @@ impl From<OrderView> for OrderBody {
     }
 }
 
-impl From<PlacedOrder> for OrderBody {
-    fn from(placed: PlacedOrder) -> Self {
-        let access_token = placed.access_token.map(|token| token.expose().to_owned());
-        Self { access_token, ..placed.view.into() }
+impl OrderBody {
+    /// With what the buyer's browser goes on with: for the eyes of the buyer.
+    pub(super) fn for_buyer(mut view: OrderView, shop: &Shop) -> Self {
+        let payments = std::mem::take(&mut view.payments);
+        let payments = payments.into_iter().map(|payment| PaymentBody::for_buyer(payment, shop)).collect();
+        Self { payments, ..view.into() }
+    }
+
+    /// With what opens a guest's order.
+    pub(super) fn with_token(self, token: Option<Secret>) -> Self {
+        Self { access_token: token.map(|token| token.expose().to_owned()), ..self }
     }
 }
 

@@ -8,11 +8,12 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
-use shop_core::orders::OrderQuery;
+use shop_core::orders::{OrderQuery, PlacedOrder};
 use uuid::Uuid;
 
 use super::Context;
 use super::paging::{self, Text};
+use super::payments::settled_order;
 use crate::answer::{Answer, IdempotencyKey, List, Replayable, RequestUrl, Versioned};
 use crate::auth::{Caller, User};
 use crate::field::{JsonBody, Optional};
@@ -35,6 +36,7 @@ impl Orders {
     /// Turns the caller's cart into an order and closes the cart.
     ///
     /// Stock is reserved and the payment begun with it. A guest's order comes with the `access_token` that opens it.
+    /// Waits at most 5 seconds for a gateway over a network; without its answer, `client_secret` can be read later.
     #[oai(path = "/orders/", method = "post")]
     async fn place(
         &self,
@@ -45,10 +47,11 @@ impl Orders {
         let (request, raw) = body.into_parts();
         let key = idempotency_key.of(&raw)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(placed, |placed| {
-            let version = placed.view.order.version;
-            Versioned::new(placed.into(), version)
-        }))
+        let (PlacedOrder { view, access_token }, replayed) = (placed.value, placed.replayed);
+        let view = settled_order(&self.0.shop, view).await?;
+        let version = view.order.version;
+        let body = OrderBody::for_buyer(view, &self.0.shop).with_token(access_token);
+        Ok(Replayable::new(Versioned::new(body, version), replayed))
     }
 
     /// One's own orders, for staff everybody's; the newest first.
@@ -94,7 +97,8 @@ impl Orders {
     async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Versioned<OrderBody>> {
         let view = self.0.shop.orders().view(&caller, OrderId(id.0)).await?;
         let version = view.order.version;
-        Ok(Versioned::new(view.into(), version))
+        let body = if caller.is_staff() { view.into() } else { OrderBody::for_buyer(view, &self.0.shop) };
+        Ok(Versioned::new(body, version))
     }
 
     /// The timeline of an order, oldest first.
@@ -105,6 +109,9 @@ impl Orders {
     }
 
     /// Calls an order off: releases its stock, voids or refunds what was taken.
+    ///
+    /// Where a card payment is open, its gateway is asked first: waits at most 5 seconds for it, and answers the order
+    /// as it is then, still `placed` when the gateway has not answered.
     #[oai(path = "/orders/:id/cancel/", method = "post")]
     async fn cancel(
         &self,
@@ -116,9 +123,8 @@ impl Orders {
         let (_, raw) = body.into_parts();
         let key = idempotency_key.of(&raw)?;
         let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(canceled, |view| {
-            let version = view.order.version;
-            Versioned::new(view.into(), version)
-        }))
+        let (view, replayed) = (settled_order(&self.0.shop, canceled.value).await?, canceled.replayed);
+        let version = view.order.version;
+        Ok(Replayable::new(Versioned::new(view.into(), version), replayed))
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
+use shop_core::Shop;
 use shop_core::money::Currency;
 use shop_core::payments::{self, AmountInput, AttemptInput, GatewayView, Payment, Refund, RefundInput, RefundView};
 use uuid::Uuid;
@@ -148,6 +149,9 @@ pub(crate) struct PaymentBody {
     refunds: Vec<RefundBody>,
     /// Why the last try was declined.
     failure: Option<String>,
+    /// What the buyer's browser goes on with, while the payment waits for its buyer. Not shown to staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -169,10 +173,27 @@ impl From<Payment> for PaymentBody {
             gateway_reference: payment.gateway_reference,
             refunds: payment.refunds.into_iter().map(refund).collect(),
             failure: payment.failure,
+            client_secret: None,
             created_at: payment.created_at,
             updated_at: payment.updated_at,
         }
     }
+}
+
+impl PaymentBody {
+    /// With what the buyer's browser goes on with: for the eyes of the buyer.
+    pub(in crate::api) fn for_buyer(payment: Payment, shop: &Shop) -> Self {
+        let client_secret = shop.payments().client_secret(&payment).map(|secret| secret.expose().to_owned());
+        Self { client_secret, ..payment.into() }
+    }
+}
+
+/// That a message was kept.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "GatewayNotice")]
+pub(crate) struct NoticeBody {
+    /// Always true: it will be looked into, if it is about anything that matters here.
+    pub(super) received: bool,
 }
 
 /// Money given back.

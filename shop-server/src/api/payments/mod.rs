@@ -1,23 +1,28 @@
 //! Payments: attempts to pay, money received and given back.
 
 mod bodies;
+mod patience;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use shop_core::field::Checks;
+use shop_core::Error;
+use shop_core::field::{Checks, Field};
 use shop_core::id::PaymentId;
-use shop_core::payments::PaymentFilter;
+use shop_core::idempotency::Replayable as Outcome;
+use shop_core::payments::{AttemptInput, NoticeHeaders, PaymentFilter};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
 use crate::api::Context;
 use crate::api::paging::{self, Text, text};
 use crate::auth::{Buyer, Caller, Staff};
-use crate::field::{JsonBody, Optional};
+use crate::field::{JsonBody, Optional, SignedBody};
 use crate::problem::Result;
 
 pub(in crate::api) use bodies::PaymentBody;
-use bodies::{AmountRequest, AttemptRequest, GatewayBody, PaymentState, RefundBody, RefundRequest};
+use bodies::{AmountRequest, AttemptRequest, GatewayBody, NoticeBody, PaymentState, RefundBody, RefundRequest};
+pub(in crate::api) use patience::settled_order;
+use patience::{asked, settled_payment, settled_refund, wait_for};
 
 /// Payments: attempts to pay, money received and given back.
 pub struct Payments(pub(in crate::api) Context);
@@ -60,6 +65,8 @@ impl Payments {
     }
 
     /// Begins another attempt to pay an order that is not paid; one that waits makes room for it.
+    ///
+    /// Waits at most 5 seconds for the gateway; without its answer, `client_secret` can be read later.
     #[oai(path = "/payments/", method = "post")]
     async fn begin(
         &self,
@@ -69,17 +76,46 @@ impl Payments {
     ) -> Result<Replayable<Created<PaymentBody>>> {
         let (request, raw) = body.into_parts();
         let key = idempotency_key.of(&raw)?;
-        let payment = self.0.shop.payments().begin(&buyer, request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
+        let (shop, input) = (&self.0.shop, AttemptInput::from(request));
+        let mut begun = shop.payments().begin(&buyer, input.clone(), key.as_ref()).await;
+        if let (Err(Error::RequestInProgress), Field::Value(order)) = (&begun, &input.order_id) {
+            // The attempt before it is being called off.
+            let order = shop.orders().view(&buyer, *order).await?;
+            wait_for(shop, asked(&order.payments)).await;
+            begun = shop.payments().begin(&buyer, input, key.as_ref()).await;
+        }
+        let payment = settled_payment(shop, begun?).await?;
+        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_buyer(payment, shop))))
     }
 
     /// One payment, for the owner of its order and staff.
     #[oai(path = "/payments/:id/", method = "get")]
     async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
-        Ok(Answer(self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?.into()))
+        let payment = self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?;
+        Ok(Answer(if buyer.is_staff() { payment.into() } else { PaymentBody::for_buyer(payment, &self.0.shop) }))
+    }
+
+    /// Asks the gateway how the payment stands, after its buyer did their part there: nobody has to wait for the
+    /// gateway's own message.
+    #[oai(path = "/payments/:id/confirm/", method = "post")]
+    async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
+        let shop = &self.0.shop;
+        let payment = shop.payments().confirm(&buyer, PaymentId(id.0)).await?;
+        let payment = settled_payment(shop, Outcome { value: payment, replayed: false }).await?.value;
+        Ok(Answer(if buyer.is_staff() { payment.into() } else { PaymentBody::for_buyer(payment, shop) }))
+    }
+
+    /// What a gateway tells by itself, signed by it. Kept once, and looked into right afterwards.
+    #[oai(path = "/payments/webhooks/:gateway/", method = "post")]
+    async fn notice(&self, gateway: Path<String>, body: SignedBody) -> Result<Answer<NoticeBody>> {
+        let headers: Vec<_> = body.headers().collect();
+        self.0.shop.payments().notice(&gateway.0, &NoticeHeaders::new(&headers), body.bytes()).await?;
+        Ok(Answer(NoticeBody { received: true }))
     }
 
     /// Takes the money; for `manual` payments, records that it was received.
+    ///
+    /// Waits at most 5 seconds for a gateway over a network, and answers the payment as it is then.
     #[oai(path = "/payments/:id/capture/", method = "post")]
     async fn capture(
         &self,
@@ -92,6 +128,7 @@ impl Payments {
         let key = idempotency_key.of(&raw)?;
         let payments = self.0.shop.payments();
         let payment = payments.capture(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
+        let payment = settled_payment(&self.0.shop, payment).await?;
         Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
     }
 
@@ -108,6 +145,7 @@ impl Payments {
         let key = idempotency_key.of(&raw)?;
         let payments = self.0.shop.payments();
         let payment = payments.void(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
+        let payment = settled_payment(&self.0.shop, payment).await?;
         Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
     }
 
@@ -124,6 +162,7 @@ impl Payments {
         let key = idempotency_key.of(&raw)?;
         let payments = self.0.shop.payments();
         let refund = payments.refund(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
+        let refund = settled_refund(&self.0.shop, refund).await?;
         Ok(Replayable::from_outcome(refund, |refund| Answer(refund.into())))
     }
 }

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use poem_openapi::OpenApi;
 use shop_core::Shop;
 use shop_core::memory::MemoryStore;
+use shop_core::shop::ShopBuilder;
 use shop_core::store::Store;
 use shop_server::config::Config;
 use shop_server::edge::{Cors, Metrics};
@@ -97,10 +98,18 @@ impl Server {
 
     /// The same with further variables set.
     pub(crate) async fn start_shop_with(variables: &[(&str, &str)]) -> (Self, Shop) {
+        Self::start_shop_as(variables, |builder| builder).await
+    }
+
+    /// The same, put together a little differently.
+    pub(crate) async fn start_shop_as(
+        variables: &[(&str, &str)],
+        change: impl FnOnce(ShopBuilder) -> ShopBuilder,
+    ) -> (Self, Shop) {
         let usual = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
         let variables = usual.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::from_variables(&variables.collect()).unwrap();
-        let shop = start::open(&config, empty_store().await).await.unwrap();
+        let shop = change(start::builder(&config, empty_store().await).unwrap()).open().await.unwrap();
         let clone = shop.clone();
         let server = Self::spawn(|listener, stop| async move {
             let limits = Limits::new(config.rate_limit);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shop_core::accounts::SuperuserInput;
 use shop_core::clock::{Random as _, SystemRandom};
 use shop_core::secret::Secret;
+use shop_core::shop::ShopBuilder;
 use shop_core::{Actor, Shop};
 
 use super::{Answer, Server};
@@ -40,12 +41,17 @@ impl TestShop {
 
     /// With further variables set.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_as(variables, |builder| builder).await
+    }
+
+    /// The same, put together a little differently.
+    pub(crate) async fn start_as(variables: &[(&str, &str)], change: impl FnOnce(ShopBuilder) -> ShopBuilder) -> Self {
         let number = u64::from_be_bytes(*SystemRandom.seed().first_chunk().unwrap());
         let mails = std::env::temp_dir().join(format!("shop-test-{number:016x}"));
         let folder = mails.to_str().unwrap().to_owned();
         let mut all = vec![("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", folder.as_str())];
         all.extend(variables);
-        let (server, shop) = Server::start_shop_with(&all).await;
+        let (server, shop) = Server::start_shop_as(&all, change).await;
         Self { server, shop, mails }
     }
 

@@ -1,7 +1,8 @@
 //! Payments with their refunds.
 
 use shop_core::batch::{Change, Conflict, Unique};
-use shop_core::payments::{Payment, PaymentsWrite};
+use shop_core::payments::{Payment, PaymentsWrite, RemoteState};
+use shop_core::secret::Sealed;
 use uuid::Uuid;
 
 use super::part::Part;
@@ -27,6 +28,10 @@ pub(super) static PAYMENTS: Table = Table {
         ("created_at", Kind::Time),
         ("updated_at", Kind::Time),
         ("version", Kind::Int),
+        ("asking", Kind::Id),
+        ("asking_step", Kind::Text),
+        ("look_at", Kind::Time),
+        ("client_secret", Kind::Text),
     ],
     key: 1,
     uniques: &[(
@@ -44,6 +49,9 @@ impl Record for Payment {
         row.text(self.state.word()).int(self.amount_authorized.0).int(self.amount_captured.0);
         row.int(self.amount_refunded.0).optional_text(self.gateway_reference.as_deref());
         row.optional_text(self.failure.as_deref()).time(self.created_at).time(self.updated_at).int(self.version);
+        let RemoteState { asking, look_at, client_secret } = &self.remote;
+        row.optional_id(asking.map(|asking| asking.intent)).optional_text(asking.map(|asking| asking.step.word()));
+        row.optional_time(*look_at).optional_text(client_secret.as_ref().map(Sealed::stored));
     }
 }
 
@@ -56,6 +64,7 @@ pub(super) static REFUNDS: Table = Table {
         ("state", Kind::Text),
         ("reason", Kind::Text),
         ("created_at", Kind::Time),
+        ("gateway_reference", Kind::Text),
     ],
     key: 1,
     uniques: &[],
@@ -66,7 +75,7 @@ pub(super) fn refunds(payment: &Payment) -> impl Iterator<Item = Row> {
     payment.refunds.iter().map(|refund| {
         let mut row = Row::default();
         row.id(refund.id).id(payment.id).int(refund.amount.0).text(refund.state.word()).text(&refund.reason);
-        row.time(refund.created_at);
+        row.time(refund.created_at).optional_text(refund.gateway_reference.as_deref());
         row
     })
 }

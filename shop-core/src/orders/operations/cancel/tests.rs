@@ -49,7 +49,7 @@ fn an_unpaid_order_gives_its_stock_back_and_voids_its_payment() {
     let view = view(PaymentState::Pending, 0, &[ShipmentStatus::Pending, ShipmentStatus::Canceled]);
     let held = [reservation(&view.order, ReservationStatus::Committed, 2)];
     let version = view.order.version;
-    let Decision { batch, reply } = cancel(view, &held, Reason::Asked("customer"), &mut moment()).unwrap();
+    let Decision { batch, reply } = cancel(view, &held, Reason::Asked("customer"), &|_| false, &mut moment()).unwrap();
     let order = &reply.order;
     assert_eq!((order.status, order.payment_status), (OrderStatus::Canceled, PaymentStatus::Voided));
     assert_eq!((order.canceled_at, order.version), (Some(moment().now()), version + 1));
@@ -71,7 +71,8 @@ fn an_unpaid_order_gives_its_stock_back_and_voids_its_payment() {
 #[test]
 fn a_paid_order_is_given_back_to_the_last_cent() {
     let Decision { batch, reply } =
-        cancel(view(PaymentState::Captured, 2000, &[]), &[], Reason::Asked("staff"), &mut moment()).unwrap();
+        cancel(view(PaymentState::Captured, 2000, &[]), &[], Reason::Asked("staff"), &|_| false, &mut moment())
+            .unwrap();
     assert_eq!(reply.order.payment_status, PaymentStatus::Refunded);
     assert_eq!((reply.order.amount_paid, reply.order.amount_refunded), (Amount(2000), Amount(2000)));
     let expected = ["refund_created by staff", "payment.refunded", "canceled by staff", "order.canceled"];
@@ -82,7 +83,7 @@ fn a_paid_order_is_given_back_to_the_last_cent() {
 fn an_overdue_order_lets_its_hold_expire() {
     let view = view(PaymentState::Pending, 0, &[]);
     let held = [reservation(&view.order, ReservationStatus::Held, 2)];
-    let Decision { batch, reply } = cancel(view, &held, Reason::Overdue, &mut moment()).unwrap();
+    let Decision { batch, reply } = cancel(view, &held, Reason::Overdue, &|_| false, &mut moment()).unwrap();
     assert_eq!((reply.order.status, reply.order.hold_until), (OrderStatus::Canceled, None));
     let ended = batch.writes.iter().find_map(|write| match write {
         Write::Inventory(InventoryWrite::Reservation(Change::Update(ended))) => Some((ended.status, ended.remaining)),
@@ -95,13 +96,14 @@ fn an_overdue_order_lets_its_hold_expire() {
 #[test]
 fn what_has_left_or_is_over_cannot_be_canceled() {
     for parcel in [ShipmentStatus::Shipped, ShipmentStatus::Delivered] {
-        let refused = cancel(view(PaymentState::Pending, 0, &[parcel]), &[], Reason::Asked("staff"), &mut moment());
+        let refused =
+            cancel(view(PaymentState::Pending, 0, &[parcel]), &[], Reason::Asked("staff"), &|_| false, &mut moment());
         assert_eq!(refused.unwrap_err().code(), "invalid_transition");
     }
     for status in [OrderStatus::Canceled, OrderStatus::Completed] {
         let mut over = view(PaymentState::Pending, 0, &[]);
         over.order.status = status;
-        let refused = cancel(over, &[], Reason::Asked("staff"), &mut moment());
+        let refused = cancel(over, &[], Reason::Asked("staff"), &|_| false, &mut moment());
         assert_eq!(refused.unwrap_err().code(), "invalid_transition");
     }
 }

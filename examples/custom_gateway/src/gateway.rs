@@ -1,0 +1,148 @@
+//! The gateway: what the shop asks, in the house's words, and what the house says, in the shop's.
+//!
+//! What makes it a good one:
+//! - the shop's key goes to the house with every call that moves something, so a call that comes again does nothing new;
+//! - when an answer is lost it says `Unavailable`, never `Refused`: nobody knows what happened, and the shop asks again;
+//! - the shop's own ids go along, so that a payment is found even if the answer to its beginning was lost;
+//! - an answer shows the whole payment as it is then, every refund included;
+//! - a message is believed only for its signature over the raw body, and even then only as a hint where to look.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shop_core::clock::Timestamp;
+use shop_core::error::BoxError;
+use shop_core::money::{Amount, Currency};
+use shop_core::payments::{
+    CaptureCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway, PaymentState,
+    RefundCall, RefundState, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
+};
+use subtle::ConstantTimeEq as _;
+
+use crate::house::{Charge, House, News, Status, Trouble, signature};
+
+/// The header in which the house signs.
+pub const SIGNATURE: &str = "House-Signature";
+/// How far the clocks may differ, in seconds: an old message must not be played again for ever.
+const TOLERANCE: i64 = 300;
+
+/// Money from gift accounts.
+pub struct GiftAccounts {
+    house: Arc<House>,
+    secret: Vec<u8>,
+}
+
+impl GiftAccounts {
+    /// Through a house, with the secret it signs with.
+    pub fn new(house: Arc<House>, secret: &[u8]) -> Self {
+        Self { house, secret: secret.to_vec() }
+    }
+}
+
+impl PaymentGateway for GiftAccounts {
+    fn id(&self) -> &'static str {
+        "gift"
+    }
+
+    fn name(&self) -> &'static str {
+        "Gift account"
+    }
+
+    fn prepaid(&self) -> bool {
+        true
+    }
+
+    fn remote(&self) -> Option<&dyn RemoteGateway> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl RemoteGateway for GiftAccounts {
+    async fn create(&self, call: &CreateCall) -> Result<Snapshot, GatewayError> {
+        if call.payment.currency != Currency::USD {
+            return Err(refused("currency", "Gift accounts are kept in dollars."));
+        }
+        let charge = self.house.charge(&call.key, &call.payment.id.to_string(), call.payment.amount.0);
+        charge.map(|charge| shown(&charge)).map_err(trouble)
+    }
+
+    async fn capture(&self, _call: &CaptureCall) -> Result<Snapshot, GatewayError> {
+        // The house moves the money as soon as its owner agrees: there is never something reserved to be taken.
+        Err(refused("not_supported", "Gift accounts pay at once."))
+    }
+
+    async fn void(&self, call: &VoidCall) -> Result<Snapshot, GatewayError> {
+        let number = reference(&call.payment)?;
+        self.house.withdraw(&call.key, number).map(|charge| shown(&charge)).map_err(trouble)
+    }
+
+    async fn refund(&self, call: &RefundCall) -> Result<Snapshot, GatewayError> {
+        let number = reference(&call.payment)?;
+        let back = self.house.give_back(&call.key, number, &call.refund_id.to_string(), call.amount.0);
+        back.map(|charge| shown(&charge)).map_err(trouble)
+    }
+
+    async fn look_up(&self, payment: &RemotePayment) -> Result<Option<Snapshot>, GatewayError> {
+        let charge = self.house.look(payment.reference.as_deref(), &payment.id.to_string());
+        Ok(charge.map(|charge| shown(&charge)))
+    }
+
+    fn verify(&self, headers: &NoticeHeaders<'_>, body: &[u8], now: Timestamp) -> Result<GatewayNotice, InvalidNotice> {
+        let invalid = |why: &str| InvalidNotice(why.to_owned());
+        let given = headers.get(SIGNATURE).ok_or_else(|| invalid("it is not signed"))?;
+        if !bool::from(signature(&self.secret, body).as_bytes().ct_eq(given.as_bytes())) {
+            return Err(invalid("the house did not sign this"));
+        }
+        let news: News = serde_json::from_slice(body).map_err(|_| invalid("it cannot be read"))?;
+        let at = Timestamp::from_timestamp(news.at, 0).ok_or_else(|| invalid("it has no time"))?;
+        if (now - at).num_seconds().abs() > TOLERANCE {
+            return Err(invalid("it is not of now"));
+        }
+        let News { number, charge, what, .. } = news;
+        Ok(GatewayNotice { id: number, kind: what, at, payment_id: None, reference: Some(charge), foreign: None })
+    }
+}
+
+/// The whole charge in the shop's words.
+fn shown(charge: &Charge) -> Snapshot {
+    let (state, taken) = match charge.status {
+        Status::Waiting => (PaymentState::RequiresAction, 0),
+        Status::Paid => (PaymentState::Captured, charge.cents),
+        Status::Withdrawn => (PaymentState::Voided, 0),
+    };
+    let refund = |(place, (word, cents)): (usize, &(String, i64))| RemoteRefund {
+        reference: format!("{}/{place}", charge.number),
+        id: word.parse().ok(),
+        amount: Amount(*cents),
+        state: RefundState::Succeeded,
+    };
+    Snapshot {
+        reference: charge.number.clone(),
+        state,
+        amount: Amount(charge.cents),
+        currency: Currency::USD,
+        authorized: Amount(taken),
+        captured: Amount(taken),
+        refunds: charge.returns.iter().enumerate().map(refund).collect(),
+        failure: None,
+        // What the buyer types into the house's app.
+        client_secret: Some(charge.number.clone().into()),
+        foreign: None,
+    }
+}
+
+fn reference(payment: &RemotePayment) -> Result<&str, GatewayError> {
+    payment.reference.as_deref().ok_or_else(|| refused("unknown", "The house does not know the payment."))
+}
+
+fn refused(code: &str, message: &str) -> GatewayError {
+    GatewayError::Refused { code: code.to_owned(), message: message.to_owned() }
+}
+
+fn trouble(trouble: Trouble) -> GatewayError {
+    match trouble {
+        Trouble::TimedOut => GatewayError::Unavailable(BoxError::from("the house did not answer")),
+        Trouble::No(why) => refused("house", why),
+    }
+}

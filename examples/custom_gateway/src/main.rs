@@ -1,0 +1,177 @@
+//! A payment gateway of one's own, and a day on which the network is bad: an order is paid, told of twice, and given back
+//! in part; another is called off; and never is anything charged twice.
+//!
+//! - `house.rs`: the outside, which moves the money;
+//! - `gateway.rs`: the gateway, which a shop of your own would have;
+//! - here: what happens, and what must be true afterwards.
+//!
+//! `cargo run -p custom_gateway` tells the story and fails where it does not go as told.
+
+mod gateway;
+mod house;
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use shop_core::clock::{Clock, SystemClock, Timestamp};
+use shop_core::memory::MemoryStore;
+use shop_core::orders::{OrderStatus, PaymentStatus};
+use shop_core::payments::{NoticeHeaders, Payment, PaymentState, RefundState};
+use shop_core::shop::Tokens;
+use shop_core::{Actor, Shop};
+
+use gateway::{GiftAccounts, SIGNATURE};
+use house::House;
+
+type Told<T = ()> = Result<T, Box<dyn Error>>;
+
+const SECRET: &[u8] = b"what the house and the shop share";
+
+fn main() -> Told {
+    run(tell)
+}
+
+fn run(tell: impl Fn(&str)) -> Told {
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(story(&tell))
+}
+
+/// Stands still until the story lets time pass, so that nobody has to wait for it.
+struct Watch(Mutex<Timestamp>);
+
+impl Watch {
+    fn pass(&self, seconds: i64) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now += chrono::TimeDelta::seconds(seconds);
+    }
+}
+
+impl Clock for Watch {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The shop, and its watch.
+struct World {
+    shop: Shop,
+    watch: Arc<Watch>,
+}
+
+#[expect(clippy::print_stdout, reason = "this program tells a story")]
+fn tell(what: &str) {
+    println!("{what}");
+}
+
+async fn story(tell: &impl Fn(&str)) -> Told {
+    let house = Arc::new(House::new(SECRET));
+    let gifts = Arc::new(GiftAccounts::new(Arc::clone(&house), SECRET));
+    let watch = Arc::new(Watch(Mutex::new(SystemClock.now())));
+    let shop = Shop::builder(Arc::new(MemoryStore::new()), b"32 bytes from a good source, kept").gateway(gifts);
+    let shop = shop.clock(Arc::clone(&watch) as _).open().await?;
+    let world = World { shop: shop.clone(), watch };
+    let method = goods(&shop).await?;
+
+    tell("An order is placed, and the house's answer is lost.");
+    house.lose_answers(1);
+    let (buyer, payment) = place(&shop, &method).await?;
+    let asked = advance(&shop, &payment).await?;
+    must(asked.remote.asking.is_some() && house.charges() == 1, "the house has charged, and the shop does not know")?;
+
+    tell("The buyer agrees in the house's app; the house tells the shop, twice.");
+    let number = house.look(None, &payment.id.to_string()).ok_or("there is no charge")?.number;
+    let now = shop.moment().now().timestamp();
+    let (signature, body) = house.agree(&number, now).ok_or("the charge does not wait")?;
+    for _ in 0..2 {
+        let headers = [(SIGNATURE, signature.as_str())];
+        shop.payments().notice("gift", &NoticeHeaders::new(&headers), &body).await?;
+    }
+    let forged = [(SIGNATURE, "0000")];
+    let refused = shop.payments().notice("gift", &NoticeHeaders::new(&forged), &body).await;
+    must(refused.is_err_and(|error| error.code() == "invalid_signature"), "a forged message is refused")?;
+
+    tell("The buyer comes back: whatever was lost, the shop finds out.");
+    let paid = settled(&world, &buyer, &payment).await?;
+    must(paid.amount_captured == paid.amount && house.charges() == 1, "it is paid once")?;
+    let order = shop.orders().view(&buyer, paid.order_id).await?.order;
+    must(order.payment_status == PaymentStatus::Paid, "and so is the order")?;
+
+    tell("Some of the money goes back.");
+    let part = serde_json::from_value(json!({"amount": "5.00", "reason": "A scratch."}))?;
+    shop.payments().refund(&Actor::system(), paid.id, part, None).await?;
+    let back = settled(&world, &buyer, &payment).await?;
+    must(back.refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "the house gave it back")?;
+    must(back.amount_refunded.0 == 500, "five dollars")?;
+
+    tell("Another order is called off before it is paid: the house is asked first.");
+    let (buyer, payment) = place(&shop, &method).await?;
+    advance(&shop, &payment).await?;
+    shop.orders().cancel(&buyer, payment.order_id, None).await?;
+    let voided = settled(&world, &buyer, &payment).await?;
+    must(voided.state == PaymentState::Voided, "the charge is withdrawn")?;
+    let order = shop.orders().view(&buyer, voided.order_id).await?.order;
+    must(order.status == OrderStatus::Canceled, "and the order canceled")?;
+
+    must(shop.check().await?.is_empty(), "the books balance")?;
+    tell("The books balance.");
+    Ok(())
+}
+
+/// Something to sell, and a way to ship it.
+async fn goods(shop: &Shop) -> Told<Value> {
+    let boss = Actor::system();
+    let lamp = json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
+    shop.catalog().create_product(&boss, serde_json::from_value(lamp)?).await?;
+    let zone = json!({"name": "Everywhere", "countries": ["*"]});
+    let zone = shop.shipping().create_zone(&boss, serde_json::from_value(zone)?).await?;
+    let post = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "5"}});
+    let method = shop.shipping().create_method(&boss, serde_json::from_value(post)?).await?;
+    Ok(json!(method.id))
+}
+
+/// A guest orders a lamp, to be paid from a gift account.
+async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
+    let wish = serde_json::from_value(json!({"sku": "LAMP"}))?;
+    let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
+    let token = cart.token.ok_or("a guest gets a token")?;
+    let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
+    let wishes = json!({
+        "shipping_address": {
+            "first_name": "Ada", "last_name": "Lovelace", "line1": "12 St James's Square", "city": "London", "country": "GB",
+        },
+        "shipping_method_id": method, "payment_gateway": "gift", "email": "ada@example.com",
+    });
+    let placed = shop.orders().place(&guest, serde_json::from_value(wishes)?, None).await?.value;
+    let token = placed.access_token.ok_or("a guest's order has a token")?;
+    let buyer = shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() }).await?;
+    let payment = placed.view.payments.into_iter().next().ok_or("an order has a payment")?;
+    Ok((buyer, payment))
+}
+
+/// Makes the calls that are wanted for a payment.
+async fn advance(shop: &Shop, payment: &Payment) -> Told<Payment> {
+    Ok(shop.payments().advance(payment.id, |_| std::future::ready(())).await?)
+}
+
+/// Lets some time pass, in which the worker does what is due: what failed is due again after some seconds. A server's
+/// worker does this by itself, as often as it takes. Then the buyer comes back.
+async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Payment> {
+    for _ in 0..3 {
+        world.watch.pass(10);
+        world.shop.worker().run_once().await?;
+    }
+    world.shop.payments().confirm(buyer, payment.id).await?;
+    advance(&world.shop, payment).await
+}
+
+fn must(holds: bool, what: &str) -> Told {
+    if holds { Ok(()) } else { Err(format!("It should be so: {what}.").into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_story_goes_as_told() {
+        super::run(|_| {}).unwrap();
+    }
+}

@@ -1,0 +1,124 @@
+//! Steps of a payment that a gateway over a network takes: judged here, and then wanted. What came of them is recorded
+//! with its answer.
+
+use super::orders::{find, finish, write};
+use super::{refused, touched, within};
+use crate::batch::Batch;
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::PaymentId;
+use crate::money::Amount;
+use crate::orders::operations::record;
+use crate::orders::{OrderState, OrderStatus};
+use crate::payments::remote::{ask, may_ask, may_void};
+use crate::payments::{Payment, PaymentState, Wish};
+
+/// Wants money that was authorized: `amount`, or all that is.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] unless the payment is authorized and the order not canceled, [`Error::Invalid`] naming
+/// `amount` when it is not positive or more than is authorized; [`Error::RequestInProgress`].
+pub(in crate::payments) fn ask_capture(
+    state: OrderState,
+    id: PaymentId,
+    amount: Option<Amount>,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    if state.order.status == OrderStatus::Canceled {
+        return Err(Error::transition("A canceled order takes no money."));
+    }
+    let payment = find(&state.payments, id)?;
+    if payment.state != PaymentState::Authorized {
+        return Err(match payment.state {
+            PaymentState::Captured => Error::transition("The payment was captured already."),
+            PaymentState::Pending | PaymentState::RequiresAction => {
+                Error::transition("The payment waits for its buyer: nothing is authorized yet.")
+            }
+            state => refused(state, "captured"),
+        });
+    }
+    let open = payment.amount_authorized.minus(payment.amount_captured)?;
+    let amount = within(amount, open, payment.currency, "authorized")?;
+    may_ask(payment)?;
+    let detail = format!("{} {} is to be taken.", payment.currency.format_amount(amount), payment.currency);
+    want(state, id, Wish::Capture { amount }, ("capture_requested", actor, detail), moment)
+}
+
+/// Wants a payment called off. The order stays; another attempt may follow.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when it has brought money, or is over; [`Error::RequestInProgress`].
+pub(in crate::payments) fn ask_void(
+    state: OrderState,
+    id: PaymentId,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    let payment = find(&state.payments, id)?;
+    if !payment.state.is_open() {
+        return Err(refused(payment.state, "voided"));
+    }
+    may_void(payment)?;
+    let detail = format!("The payment by {} is to be called off.", payment.gateway);
+    want(state, id, Wish::Void { cancel: None }, ("void_requested", actor, detail), moment)
+}
+
+/// Wants the gateway to go on after the buyer did their part; nothing when it is being asked already, or when
+/// there is nothing to go on with.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub(in crate::payments) fn ask_confirm(
+    state: OrderState,
+    id: PaymentId,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    let payment = find(&state.payments, id)?;
+    let waits = matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction);
+    if !waits || payment.remote.asking.is_some() {
+        let payment = payment.clone();
+        return Ok(Decision::unchanged(moment, payment));
+    }
+    let detail = "The buyer came back from the gateway.".to_owned();
+    want(state, id, Wish::Confirm, ("confirm_requested", actor, detail), moment)
+}
+
+/// Wants the payment called off that stands in the way of another attempt. Nothing when none does, or when that is
+/// wanted already.
+///
+/// # Errors
+/// A fault when the payment vanished.
+pub(in crate::payments) fn make_room(
+    state: OrderState,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    actor: &str,
+    moment: &mut Moment,
+) -> Result<Decision<()>> {
+    let waits = |payment: &&Payment| {
+        matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction) && is_remote(payment)
+    };
+    let in_the_way = state.payments.iter().find(waits).filter(|payment| may_void(payment).is_ok());
+    match in_the_way.map(|payment| payment.id) {
+        Some(id) => Ok(ask_void(state, id, actor, moment)?.map(|_| ())),
+        None => Ok(Decision::unchanged(moment, ())),
+    }
+}
+
+fn want(
+    mut state: OrderState,
+    id: PaymentId,
+    wish: Wish,
+    (event, actor, detail): (&str, &str, String),
+    moment: &mut Moment,
+) -> Result<Decision<Payment>> {
+    let mut batch = Batch::new(moment);
+    let mut payment = touched(find(&state.payments, id)?, moment);
+    ask(&mut payment, wish, moment, &mut batch);
+    write(&mut state, &payment, &mut batch);
+    record(&mut batch, moment, state.order.id, event, actor, detail);
+    finish(state, &mut batch, moment);
+    Ok(Decision { batch, reply: payment.without_secret() })
+}

@@ -1,0 +1,170 @@
+//! What a gateway tells by itself: kept once, acknowledged at once, looked into by the worker.
+
+use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::drive::Seen;
+use super::intent::listener;
+use crate::actor::Actor;
+use crate::batch::{Batch, Change};
+use crate::error::{BoxError, Error, Result};
+use crate::execute::Decision;
+use crate::id::DeliveryId;
+use crate::outbox::{Content, Delivery, OutboxWrite};
+use crate::payments::Payments;
+use crate::payments::gateway::{GatewayNotice, NoticeHeaders, RemoteGateway};
+use crate::payments::model::Payment;
+
+/// How long a message is tried again whose payment is not here: the gateway may be faster than our own commit, and
+/// then another program may share the account.
+const PATIENCE: TimeDelta = TimeDelta::minutes(15);
+
+/// What a message led to.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// The payment as it was when the gateway was asked.
+    pub(crate) payment: Payment,
+    /// What the gateway showed.
+    pub(crate) seen: Box<Seen>,
+}
+
+impl Payments<'_> {
+    /// Takes a message of a gateway: judges its signature against the raw body, keeps it once, and answers. The worker
+    /// looks into it afterwards. A repetition, or a message about nothing that matters here, is no error and has
+    /// no effect.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such gateway, or none that tells anything; [`Error::InvalidSignature`];
+    /// [`Error::Unavailable`] when it could not be kept: the gateway will tell it again.
+    pub async fn notice(&self, gateway: &str, headers: &NoticeHeaders<'_>, body: &[u8]) -> Result<()> {
+        let remote = self.shop.gateway(gateway).and_then(|gateway| gateway.remote()).ok_or(Error::NotFound)?;
+        let notice = match remote.verify(headers, body, self.shop.moment().now()) {
+            Ok(notice) => notice,
+            Err(why) => {
+                tracing::warn!(gateway, %why, "a message was not signed by the gateway");
+                return Err(Error::InvalidSignature);
+            }
+        };
+        if let Some(foreign) = &notice.foreign {
+            tracing::warn!(gateway, id = notice.id, kind = notice.kind, foreign, "a message is not for this shop");
+            return Ok(());
+        }
+        let Some(thing) = thing(gateway, &notice) else { return Ok(()) };
+        let id = delivery_id(gateway, &notice);
+        let notice = &notice;
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                if self.shop.store().delivery(id).await?.is_some() {
+                    return Ok(Decision::unchanged(&mut moment, ()));
+                }
+                let content = Content::GatewayNotice(Box::new(notice.clone()));
+                let delivery = Delivery::new(id, listener(gateway), thing, content, moment.now());
+                let mut batch = Batch::new(&mut moment);
+                batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+                Ok(Decision { batch, reply: () })
+            })
+            .await
+    }
+
+    /// Looks at the payment that a message is about. `None` when it is about none of this shop's.
+    pub(crate) async fn look_into(
+        &self,
+        gateway: &str,
+        remote: &dyn RemoteGateway,
+        delivery: &Delivery,
+        notice: &GatewayNotice,
+    ) -> Result<Option<Look>, BoxError> {
+        let Some(payment) = self.payment_of(gateway, notice).await? else {
+            if self.shop.moment().now() - delivery.created_at < PATIENCE {
+                return Err("there is no such payment yet".into());
+            }
+            tracing::warn!(gateway, id = notice.id, kind = notice.kind, "a message is about a payment of nobody here");
+            return Ok(None);
+        };
+        let seen = self.look(remote, &payment, notice.reference.as_deref()).await?;
+        Ok(seen.map(|seen| Look { payment, seen }))
+    }
+
+    async fn payment_of(&self, gateway: &str, notice: &GatewayNotice) -> Result<Option<Payment>> {
+        let store = self.shop.store();
+        let named = match notice.payment_id {
+            Some(id) => store.payment(id).await?.filter(|payment| payment.gateway == gateway),
+            None => None,
+        };
+        // Its own reference beats an id that somebody may have copied to another payment at the gateway.
+        let agrees = |payment: &Payment| match (&payment.gateway_reference, &notice.reference) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        if let Some(named) = named.filter(agrees) {
+            return Ok(Some(named));
+        }
+        match &notice.reference {
+            Some(reference) => Ok(store.payment_by_reference(gateway, reference).await?),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Messages about one payment are looked into one after the other. `None` when it is about none.
+fn thing(gateway: &str, notice: &GatewayNotice) -> Option<Uuid> {
+    let of_reference = |reference: &String| Uuid::from_bytes(digest(&[gateway, "payment", reference]));
+    notice.payment_id.map(Uuid::from).or_else(|| notice.reference.as_ref().map(of_reference))
+}
+
+/// The one id under which a message is kept, the same at each repetition: its own id, hashed, behind the time that
+/// it carries, so that they sort by time as all deliveries do.
+fn delivery_id(gateway: &str, notice: &GatewayNotice) -> DeliveryId {
+    let digest = u128::from_be_bytes(digest(&[gateway, "notice", &notice.id]));
+    let millis = u128::try_from(notice.at.timestamp_millis()).unwrap_or(0);
+    // The time takes the first 48 bits of a UUIDv7 (RFC 9562).
+    DeliveryId(Uuid::from_u128((millis << 80) | (digest >> 48)))
+}
+
+fn digest(parts: &[&str]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::PaymentId;
+
+    fn notice(id: &str, seconds: i64) -> GatewayNotice {
+        GatewayNotice {
+            id: id.to_owned(),
+            kind: "paid".to_owned(),
+            at: Timestamp::from_timestamp(seconds, 0).unwrap(),
+            payment_id: None,
+            reference: Some("r".to_owned()),
+            foreign: None,
+        }
+    }
+
+    #[test]
+    fn a_message_has_one_id_that_sorts_by_time() {
+        let id = |gateway, name, seconds| delivery_id(gateway, &notice(name, seconds));
+        assert_eq!(id("bank", "e1", 1000), id("bank", "e1", 1000));
+        assert_ne!(id("bank", "e1", 1000), id("bank", "e2", 1000));
+        assert_ne!(id("bank", "e1", 1000), id("bunk", "e1", 1000));
+        assert!(id("bank", "e1", 1000) < id("bank", "e0", 1001));
+        assert!(id("bank", "e1", -5) < id("bank", "e1", 1));
+    }
+
+    #[test]
+    fn messages_about_one_payment_stand_in_one_line() {
+        let by_reference = notice("e1", 1);
+        let by_id = GatewayNotice { payment_id: Some(PaymentId(Uuid::from_u128(7))), ..notice("e2", 1) };
+        assert_eq!(thing("bank", &by_id), Some(Uuid::from_u128(7)));
+        assert_eq!(thing("bank", &by_reference), thing("bank", &notice("e3", 9)));
+        assert_eq!(thing("bank", &GatewayNotice { reference: None, ..by_reference }), None);
+    }
+}

@@ -1,0 +1,355 @@
+//! What an answer of a gateway means for a payment, its order and its stock: each decision gives the whole batch.
+
+use chrono::TimeDelta;
+
+use super::apply::{Applied, apply_snapshot, refunded, shortened, touch, without_lost_refunds};
+use super::ask::{ask, is_unsettled};
+use super::drive::{Answer, Seen};
+use super::intent::{CancelWish, GatewayCall, Wish};
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::id::{DeliveryId, PaymentId, RefundId};
+use crate::money::Amount;
+use crate::orders::operations::{Reason, cancel, record};
+use crate::orders::{OrderState, OrderStatus, OrderView};
+use crate::outbox::EventKind;
+use crate::payments::PaymentsWrite;
+use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
+use crate::payments::operations::{event_data, finish, left, refund};
+use crate::shipping::{Shipment, ShipmentStatus};
+
+/// Who speaks in the history when a gateway answers.
+const GATEWAY: &str = "gateway";
+
+/// What the shop that settles has decided for itself.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// Whether a payment is through a gateway that is asked over a network.
+    pub(super) is_remote: &'a dyn Fn(&Payment) -> bool,
+    /// How long an order waits for its money.
+    pub(super) hold: TimeDelta,
+}
+
+/// A payment on its way to its next version, and what is written with it.
+struct Books<'a> {
+    state: OrderState,
+    before: Payment,
+    payment: Payment,
+    batch: Batch,
+    terms: Terms<'a>,
+    moment: &'a mut Moment,
+}
+
+/// Records the answer to a call: the payment, its order, and what was wanted with it.
+///
+/// # Errors
+/// [`Error::NotFound`] when the payment is not of this order; a fault when sums make no sense.
+pub(super) fn settle_answer(
+    state: OrderState,
+    intent: DeliveryId,
+    call: &GatewayCall,
+    answer: &Answer,
+    terms: Terms<'_>,
+    moment: &mut Moment,
+) -> Result<Batch> {
+    let mut books = Books::open(state, call.payment.id, terms, moment)?;
+    if let Some(seen) = answer.seen() {
+        books.take_in(seen)?;
+    }
+    match answer {
+        Answer::Shows(_) | Answer::Nothing => {}
+        Answer::Unknown => {
+            if books.payment.state.is_open() {
+                books.payment.state = PaymentState::Voided;
+                books.note("payment_voided", "The gateway does not know the payment; it is called off.");
+            }
+        }
+        Answer::Refused { message, .. } => books.refused(&call.wish, message)?,
+        Answer::GaveUp => {
+            let step = crate::word::Word::word(call.wish.step());
+            books.note("gateway_silent", format!("The gateway did not answer to {step}; it is not asked again."));
+        }
+    }
+    if books.payment.remote.asking.is_some_and(|asking| asking.intent == intent) {
+        books.payment.remote.asking = None;
+    }
+    let canceling = match &call.wish {
+        Wish::Void { cancel } => cancel.as_ref(),
+        _ => None,
+    };
+    books.give_back_what_nobody_owes()?;
+    match canceling {
+        Some(wish) => books.close_with_cancel(wish),
+        None => Ok(books.close()),
+    }
+}
+
+/// Records what was seen of a payment without being asked for. `None` when it changes nothing.
+///
+/// `exact` says that the payment is still as it was when the gateway was asked: then a refund that the gateway does
+/// not know, and that nobody is asking for, was lost.
+///
+/// # Errors
+/// As [`settle_answer`].
+pub(super) fn settle_seen(
+    state: OrderState,
+    id: PaymentId,
+    seen: &Seen,
+    exact: bool,
+    terms: Terms<'_>,
+    moment: &mut Moment,
+) -> Result<Option<Batch>> {
+    let mut books = Books::open(state, id, terms, moment)?;
+    books.take_in(seen)?;
+    if exact
+        && books.payment.failure.is_none()
+        && let Some((payment, lost)) = without_lost_refunds(&books.payment, &seen.snapshot)?
+    {
+        books.payment = payment;
+        for refund in &lost {
+            books.refund_failed(refund, "The gateway does not know it.");
+        }
+    }
+    books.give_back_what_nobody_owes()?;
+    Ok((books.payment != books.before).then(|| books.close()))
+}
+
+/// Ends a payment that the gateway surely does not have, and that nobody is asking it to begin. `None` when it is
+/// over already, or has brought money.
+///
+/// # Errors
+/// As [`settle_answer`].
+pub(super) fn settle_unknown(
+    state: OrderState,
+    id: PaymentId,
+    terms: Terms<'_>,
+    moment: &mut Moment,
+) -> Result<Option<Batch>> {
+    let mut books = Books::open(state, id, terms, moment)?;
+    if !books.payment.state.is_open() || books.payment.remote.asking.is_some() {
+        return Ok(None);
+    }
+    books.fail("The gateway does not know the payment.");
+    Ok(Some(books.close()))
+}
+
+impl<'a> Books<'a> {
+    fn open(state: OrderState, id: PaymentId, terms: Terms<'a>, moment: &'a mut Moment) -> Result<Self> {
+        let before = state.payments.iter().find(|payment| payment.id == id).ok_or(Error::NotFound)?.clone();
+        let batch = Batch::new(moment);
+        Ok(Self { state, payment: before.clone(), before, batch, terms, moment })
+    }
+
+    fn note(&mut self, event: &str, detail: impl Into<String>) {
+        record(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
+    }
+
+    fn money(&self, amount: Amount) -> String {
+        format!("{} {}", self.payment.currency.format_amount(amount), self.payment.currency)
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        let data = event_data(&self.payment);
+        self.batch.event(self.moment, kind, self.payment.order_id, data);
+    }
+
+    fn another_lives(&self) -> bool {
+        self.state.payments.iter().any(|other| other.id != self.payment.id && other.state.is_live())
+    }
+
+    /// Applies a snapshot, and tells what it changed.
+    fn take_in(&mut self, seen: &Seen) -> Result<()> {
+        let (lives, secret) = (self.another_lives(), seen.client_secret.clone());
+        let Some(applied) = apply_snapshot(&self.payment, &seen.snapshot, secret, lives, self.moment)? else {
+            return Ok(());
+        };
+        let Applied { payment, came, refunded, failed, failure, mismatch } = applied;
+        let old = std::mem::replace(&mut self.payment, payment);
+        if let Some(why) = mismatch {
+            tracing::error!(payment = %self.payment.id, why, "a gateway shows what was not asked for");
+            self.note("payment_mismatch", why);
+            return Ok(());
+        }
+        if came > Amount::ZERO {
+            self.tell(EventKind::PaymentCaptured);
+            let detail = format!("{} were received.", self.money(came));
+            self.note("payment_captured", detail);
+        } else if self.payment.state != old.state {
+            match self.payment.state {
+                PaymentState::Authorized => {
+                    let detail = format!("{} were authorized.", self.money(self.payment.amount_authorized));
+                    self.note("payment_authorized", detail);
+                }
+                PaymentState::Voided => self.note("payment_voided", "The payment was called off."),
+                PaymentState::Expired => self.note("payment_expired", "The authorization ran out."),
+                PaymentState::Pending
+                | PaymentState::RequiresAction
+                | PaymentState::Captured
+                | PaymentState::Failed => {}
+            }
+        }
+        if let Some(why) = failure {
+            self.tell(EventKind::PaymentFailed);
+            self.note("payment_failed", why);
+        }
+        for refund in refunded {
+            self.tell(EventKind::PaymentRefunded);
+            let detail = format!("{} went back.", self.money(refund.amount));
+            self.note("refund_succeeded", detail);
+        }
+        for refund in failed {
+            self.refund_failed(&refund, "The money could not be sent back.");
+        }
+        Ok(())
+    }
+
+    fn refund_failed(&mut self, refund: &Refund, why: &str) {
+        let detail = format!("A refund of {} failed. {why}", self.money(refund.amount));
+        self.note("refund_failed", detail);
+    }
+
+    fn fail(&mut self, why: &str) {
+        self.payment.state = PaymentState::Failed;
+        self.payment.failure = Some(shortened(why));
+        self.payment.remote.client_secret = None;
+        self.tell(EventKind::PaymentFailed);
+        self.note("payment_failed", shortened(why));
+    }
+
+    /// The gateway said no, for good.
+    fn refused(&mut self, wish: &Wish, message: &str) -> Result<()> {
+        match wish {
+            Wish::Create { .. } => {
+                if self.payment.state.is_open() && self.payment.gateway_reference.is_none() {
+                    self.fail(message);
+                }
+            }
+            Wish::Refund { refund_id, .. } => self.end_refund(*refund_id, message)?,
+            Wish::Confirm | Wish::Capture { .. } => {
+                self.payment.failure = Some(shortened(message));
+                self.note("gateway_refused", shortened(message));
+            }
+            // What it was called off for is told by what it is now.
+            Wish::Void { .. } => self.note("gateway_refused", shortened(message)),
+        }
+        Ok(())
+    }
+
+    fn end_refund(&mut self, id: RefundId, message: &str) -> Result<()> {
+        let mut ended = None;
+        for refund in &mut self.payment.refunds {
+            if refund.id == id && refund.state == RefundState::Pending && refund.gateway_reference.is_none() {
+                refund.state = RefundState::Failed;
+                ended = Some(refund.clone());
+            }
+        }
+        if let Some(refund) = ended {
+            self.payment.amount_refunded = refunded(&self.payment)?;
+            self.refund_failed(&refund, &shortened(message));
+        }
+        Ok(())
+    }
+
+    /// Money that came for an order that is called off, or beside another payment of it, is given back: once, for it
+    /// came once.
+    fn give_back_what_nobody_owes(&mut self) -> Result<()> {
+        let came = self.payment.amount_captured > self.before.amount_captured;
+        let canceled = self.state.order.status == OrderStatus::Canceled;
+        if !came || (!canceled && self.payment.state.is_live()) || left(&self.payment)? <= Amount::ZERO {
+            return Ok(());
+        }
+        let why = if canceled { "The order was canceled." } else { "The order is paid otherwise." };
+        self.payment = refund(&self.payment, None, why.to_owned(), self.moment)?;
+        send_back(&mut self.payment, self.moment, &mut self.batch)?;
+        let detail = format!("Money came that nobody owes, and is given back. {why}");
+        self.note("refund_created", detail);
+        Ok(())
+    }
+
+    fn write_payment(&mut self) {
+        self.payment.version = self.before.version;
+        touch(&mut self.payment, self.moment);
+        self.batch.write(PaymentsWrite::Payment(Change::Update(self.payment.clone())));
+        for stored in &mut self.state.payments {
+            if stored.id == self.payment.id {
+                stored.clone_from(&self.payment);
+            }
+        }
+    }
+
+    /// An order whose authorized money went away again waits for its buyer as at first: else it would hold its stock
+    /// for ever. Not when some of it has left: then staff must see to it.
+    fn wait_again(&mut self) {
+        let gone = self.before.state == PaymentState::Authorized && !self.payment.state.is_live();
+        let is_packed = |parcel: &Shipment| matches!(parcel.status, ShipmentStatus::Pending | ShipmentStatus::Canceled);
+        let here = self.state.shipments.iter().all(is_packed);
+        let order = &mut self.state.order;
+        if gone && here && order.status == OrderStatus::Placed && order.hold_until.is_none() {
+            order.hold_until = Some(self.moment.now() + self.terms.hold);
+        }
+    }
+
+    /// Writes the payment, and brings its order up to date.
+    fn close(mut self) -> Batch {
+        self.wait_again();
+        self.write_payment();
+        finish(self.state, &mut self.batch, self.moment);
+        self.batch
+    }
+
+    /// The same, and calls the order off if that is still right.
+    fn close_with_cancel(mut self, wish: &CancelWish) -> Result<Batch> {
+        let order = &self.state.order;
+        let wanted = match wish {
+            CancelWish::Asked { .. } => order.status == OrderStatus::Placed,
+            CancelWish::Overdue => {
+                let brought = self.payment.amount_captured > Amount::ZERO;
+                order.status == OrderStatus::Placed && order.hold_until.is_some() && !brought
+            }
+        };
+        if !wanted {
+            return Ok(self.close());
+        }
+        if self.payment.state.is_open() {
+            self.note("cancel_failed", "The payment cannot be called off now, and so the order was not.");
+            return Ok(self.close());
+        }
+        self.write_payment();
+        let view = OrderView {
+            order: self.state.order.clone(),
+            payments: self.state.payments.clone(),
+            shipments: self.state.shipments.clone(),
+        };
+        let reason = match wish {
+            CancelWish::Asked { role } => Reason::Asked(role),
+            CancelWish::Overdue => Reason::Overdue,
+        };
+        match cancel(view, &self.state.reservations, reason, self.terms.is_remote, self.moment) {
+            Ok(decision) => {
+                self.batch.requires.extend(decision.batch.requires);
+                self.batch.writes.extend(decision.batch.writes);
+            }
+            // Something of it left meanwhile.
+            Err(Error::InvalidTransition { detail }) => {
+                self.note("cancel_failed", detail);
+                finish(self.state, &mut self.batch, self.moment);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.batch)
+    }
+}
+
+/// Sends the last refund of a payment to its gateway: it is on its way until the gateway says more.
+///
+/// # Errors
+/// A fault when there is none.
+pub(crate) fn send_back(payment: &mut Payment, moment: &mut Moment, batch: &mut Batch) -> Result<()> {
+    let refund = payment.refunds.last_mut().ok_or_else(|| Error::fault("a refund left no trace"))?;
+    refund.state = RefundState::Pending;
+    let wish = Wish::Refund { refund_id: refund.id, amount: refund.amount, reason: refund.reason.clone() };
+    ask(payment, wish, moment, batch);
+    debug_assert!(is_unsettled(payment), "what is on its way is looked at");
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Waiting for a gateway's answer, but not for ever.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use shop_core::id::PaymentId;
+use shop_core::orders::OrderView;
+use shop_core::payments::{Payment, RefundView};
+use shop_core::{Actor, Shop, idempotency};
+
+use crate::problem::Result;
+
+/// How long an answer waits for a gateway's. What takes longer goes on without its caller, who reads it later.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Waits until nothing is asked of a gateway about these payments any more.
+pub(in crate::api) async fn wait_for(shop: &Shop, payments: impl IntoIterator<Item = PaymentId>) {
+    let calls = payments.into_iter().map(|id| {
+        let shop = shop.clone();
+        // In a task of its own: the call goes on when its caller hangs up, or has waited long enough.
+        tokio::spawn(async move {
+            if let Err(error) = shop.payments().advance(id, tokio::time::sleep).await {
+                tracing::warn!(%error, payment = %id, "a payment could not be gone on with");
+            }
+        })
+    });
+    let calls = join_all(calls);
+    if tokio::time::timeout(PATIENCE, calls).await.is_err() {
+        tracing::warn!("a gateway is slow: answering without it");
+    }
+}
+
+/// The payments of these that a gateway is being asked about.
+pub(in crate::api) fn asked(payments: &[Payment]) -> impl Iterator<Item = PaymentId> {
+    payments.iter().filter(|payment| payment.remote.asking.is_some()).map(|payment| payment.id)
+}
+
+/// An order as it is once its gateways have answered; untouched when none is being asked.
+pub(in crate::api) async fn settled_order(shop: &Shop, view: OrderView) -> Result<OrderView> {
+    if asked(&view.payments).next().is_none() {
+        return Ok(view);
+    }
+    wait_for(shop, asked(&view.payments)).await;
+    // Who called was judged by the call itself.
+    Ok(shop.orders().view(&Actor::system(), view.order.id).await?)
+}
+
+/// The same for a payment.
+pub(super) async fn settled_payment(
+    shop: &Shop,
+    payment: idempotency::Replayable<Payment>,
+) -> Result<idempotency::Replayable<Payment>> {
+    let idempotency::Replayable { value, replayed } = payment;
+    if value.remote.asking.is_none() {
+        return Ok(idempotency::Replayable { value, replayed });
+    }
+    wait_for(shop, [value.id]).await;
+    let value = shop.payments().get(&Actor::system(), value.id).await?;
+    Ok(idempotency::Replayable { value, replayed })
+}
+
+/// The same for a refund.
+pub(super) async fn settled_refund(
+    shop: &Shop,
+    refund: idempotency::Replayable<RefundView>,
+) -> Result<idempotency::Replayable<RefundView>> {
+    let idempotency::Replayable { mut value, replayed } = refund;
+    if value.refund.state == shop_core::payments::RefundState::Pending {
+        wait_for(shop, [value.payment_id]).await;
+        let payment = shop.payments().get(&Actor::system(), value.payment_id).await?;
+        if let Some(refund) = payment.refunds.into_iter().find(|refund| refund.id == value.refund.id) {
+            value.refund = refund;
+        }
+    }
+    Ok(idempotency::Replayable { value, replayed })
+}
