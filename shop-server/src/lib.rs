@@ -85,6 +85,7 @@ mod sheet;
 pub mod site;
 pub mod start;
 mod storage;
+pub mod stripe;
 mod superuser;
 mod transfer;
 pub mod webhooks;

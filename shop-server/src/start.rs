@@ -8,13 +8,14 @@ use chrono::TimeDelta;
 use shop_core::Shop;
 use shop_core::clock::SystemRandom;
 use shop_core::error::BoxError;
+use shop_core::payments::ManualGateway;
 use shop_core::shop::{Settings, ShopBuilder};
 use shop_core::store::Store;
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::{self, Context};
-use crate::config::{Config, ConfigError, secret_key};
+use crate::config::{self, Config, ConfigError, secret_key};
 use crate::cookies::CookieMode;
 use crate::edge::{Cors, Metrics};
 use crate::health::Health;
@@ -22,6 +23,7 @@ use crate::limits::Limits;
 use crate::mail;
 use crate::serve;
 use crate::site::{Options, site};
+use crate::stripe::{StripeGateway, StripeOptions};
 use crate::webhooks::HttpSender;
 
 /// How often metrics are folded and limits swept.
@@ -54,10 +56,30 @@ pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, Bo
         webhooks_allow_private: config.webhooks_allow_private,
     };
     let sender = HttpSender::new(config.webhooks_allow_private)?;
-    Ok(Shop::builder(store, key.expose().as_bytes())
+    let mut shop = Shop::builder(store, key.expose().as_bytes())
         .settings(settings)
         .mailer(mail::mailer(&config.email)?)
-        .webhook_sender(Arc::new(sender)))
+        .webhook_sender(Arc::new(sender));
+    if let Some(stripe) = &config.stripe {
+        shop = shop.gateway(Arc::new(ManualGateway::default())).gateway(Arc::new(card_gateway(stripe)?));
+    }
+    Ok(shop)
+}
+
+fn card_gateway(stripe: &config::Stripe) -> Result<StripeGateway, BoxError> {
+    if stripe.webhook_secrets.is_empty() {
+        tracing::warn!(
+            "STRIPE_WEBHOOK_SECRET is not set: events of Stripe are refused, and payments are only found out by \
+             looking them up, minutes later"
+        );
+    }
+    let secret = |secret: &config::Secret| secret.expose().into();
+    StripeGateway::new(StripeOptions {
+        secret_key: secret(&stripe.secret_key),
+        webhook_secrets: stripe.webhook_secrets.iter().map(secret).collect(),
+        api_base: stripe.api_base.clone(),
+        capture: stripe.capture,
+    })
 }
 
 /// Serves a shop at `BIND` until `until` completes and the requests in work have ended.

@@ -49,7 +49,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
         tokens.iter().map(|token| request("POST", path, Some(token), &body)).collect()
     };
     let items = post("/cart/items/", json!({"sku": sku, "quantity": 1}));
-    let placements = post("/orders/", order(world));
+    let placements = post("/orders/", order(world, "manual"));
     let wishes = world.wishes();
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     // The first round warms up.
@@ -100,7 +100,7 @@ async fn add(shop: &Shop, sku: &str, customers: &Arc<[Customer]>) -> Result<Dura
 }
 
 /// An access token for each, as a sign-in gives it.
-fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
+pub(crate) fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
     let signer = JwtSigner::new(&Keys::new(SECRET_KEY.as_bytes()));
     let now = SystemClock.now();
     let token = |customer: &Customer| {
@@ -117,10 +117,11 @@ fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
     customers.iter().map(token).collect()
 }
 
-fn order(world: &World) -> serde_json::Value {
+/// The body of an order of what is in the cart.
+pub(crate) fn order(world: &World, gateway: &str) -> serde_json::Value {
     json!({
         "shipping_method_id": world.method,
-        "payment_gateway": "manual",
+        "payment_gateway": gateway,
         "shipping_address": {"first_name": "Ada", "last_name": "Lovelace", "line1": "12 St James's Square",
             "city": "New York", "region": "NY", "postal_code": "10001", "country": "US"},
     })

@@ -21,6 +21,7 @@ mod bare_server;
 mod catalog;
 mod checkout;
 mod client;
+mod notices;
 mod orders;
 mod postgres;
 mod process;
@@ -44,7 +45,7 @@ struct Options {
     /// Everything once and tiny, to see that it runs; the figures mean nothing.
     #[arg(long)]
     smoke: bool,
-    /// Only these parts: orders, catalog, checkout, sign-ins, process, large, postgres.
+    /// Only these parts: orders, catalog, checkout, cards, sign-ins, process, large, postgres.
     #[arg(long)]
     only: Vec<String>,
     /// Be the bare server: the file and the address.
@@ -161,6 +162,14 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
         let (bare, ours) = rates.orders;
         figures.push(figure("`POST /orders/`, to in process", bare, ours, "/s", Target::AtLeast(0.4)));
         figures.push(alone("resident memory under that load, at most", rates.memory, "MiB", 200.0));
+    }
+    if wanted("cards") {
+        say("events of a card network while people shop …");
+        let measured = notices::measure(&file, &world, capacity, scale.rounds, scale.length).await?;
+        let wished = f64::from(notices::WANTED);
+        let what = "events of a card network acknowledged while people shop";
+        figures.push(figure(what, wished, measured.rate, "/s", Target::AtLeast(1.0)));
+        figures.push(alone("p99 of that", measured.tail, "ms", 50.0));
     }
     if wanted("sign-ins") {
         say("sign-ins …");

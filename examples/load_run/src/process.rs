@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use shop_server::stripe::stub::Stub;
 use tokio::time::sleep;
 
 use crate::SECRET_KEY;
@@ -31,6 +32,24 @@ impl Server {
     /// # Errors
     /// When `shop-server` was not built beside this program, or does not answer.
     pub(crate) async fn shop(file: &Path) -> Result<Self> {
+        Self::shop_with(file, &[]).await
+    }
+
+    /// The same, taking cards through a stand-in for Stripe.
+    ///
+    /// # Errors
+    /// As [`Server::shop`].
+    pub(crate) async fn shop_with_cards(file: &Path, stripe: &Stub) -> Result<Self> {
+        let base = stripe.base();
+        let variables = [
+            ("STRIPE_SECRET_KEY", stripe.secret_key()),
+            ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret()),
+            ("STRIPE_API_BASE", base.as_str()),
+        ];
+        Self::shop_with(file, &variables).await
+    }
+
+    async fn shop_with(file: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("shop-server");
         if !program.exists() {
             return Err(format!("there is no {}: build the workspace first", program.display()).into());
@@ -43,7 +62,8 @@ impl Server {
             .env("BIND", address.to_string())
             .env("SECRET_KEY", SECRET_KEY)
             .env("RATE_LIMIT", "off")
-            .env("EMAIL_BACKEND", "console");
+            .env("EMAIL_BACKEND", "console")
+            .envs(variables.iter().copied());
         Self::start(&mut command, file, address, "/healthz").await
     }
 

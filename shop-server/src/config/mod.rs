@@ -7,6 +7,7 @@
 mod database;
 mod email;
 mod secret;
+mod stripe;
 mod variables;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use shop_core::pricing::TaxRounding;
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
 pub use secret::{Secret, secret_key};
+pub use stripe::Stripe;
 use variables::Variables;
 
 /// Everything that can be configured, with all rules already applied.
@@ -56,6 +58,8 @@ pub struct Config {
     pub auth_cookies: bool,
     /// Webhooks may lead into private networks, and need no encryption.
     pub webhooks_allow_private: bool,
+    /// The account that takes cards, if any does.
+    pub stripe: Option<Stripe>,
 }
 
 /// Why the start stops: one line that names the variable.
@@ -129,6 +133,7 @@ impl Config {
             rate_limit: rate_limit(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
             webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
+            stripe: Stripe::from_variables(&variables)?,
         })
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stripe::Capture;
 
 fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -212,4 +213,49 @@ fn the_environment_beats_the_file_unless_it_is_empty() {
     let variables = read_variables(&file, environment).unwrap();
     std::fs::remove_file(&file).unwrap();
     assert_eq!((variables["BIND"].as_str(), variables["CURRENCY"].as_str()), ("0.0.0.0:2", "EUR"));
+}
+
+#[test]
+fn cards_are_taken_with_a_key() {
+    assert_eq!(config(&[("STRIPE_WEBHOOK_SECRET", "whsec_abcd")]).stripe, None);
+    let key = ("STRIPE_SECRET_KEY", "sk_test_4eC39H");
+    let stripe = config(&[key]).stripe.unwrap();
+    assert_eq!((stripe.api_base.as_str(), stripe.capture), ("https://api.stripe.com", Capture::Automatic));
+    assert!(stripe.webhook_secrets.is_empty());
+    let all = [
+        ("STRIPE_SECRET_KEY", "rk_live_4eC39H"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_new1, whsec_old1,"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:8420/"),
+        ("STRIPE_CAPTURE", "manual"),
+    ];
+    let stripe = config(&all).stripe.unwrap();
+    assert_eq!(stripe.webhook_secrets, [Secret::new("whsec_new1"), Secret::new("whsec_old1")]);
+    assert_eq!((stripe.api_base.as_str(), stripe.capture), ("http://127.0.0.1:8420", Capture::Manual));
+    assert!(!format!("{stripe:?}").contains("4eC39H") && !format!("{stripe:?}").contains("whsec"));
+}
+
+#[test]
+fn what_is_wrong_about_stripe_is_named_and_not_shown() {
+    for wrong in ["pk_test_4eC39H", "4eC39Hq", "sk_", "sk_test_4eC3 9H", "sk_test_4eC39H\u{e9}"] {
+        let why = refused(&[("STRIPE_SECRET_KEY", wrong)]);
+        assert!(why.starts_with("STRIPE_SECRET_KEY: ") && !why.contains("4eC"), "{why}");
+    }
+    for wrong in ["secret", "whsec_", "whsec_abcd,sk_test_4eC39H"] {
+        let why = refused(&[("STRIPE_WEBHOOK_SECRET", wrong)]);
+        assert!(why.starts_with("STRIPE_WEBHOOK_SECRET: ") && !why.contains("4eC"), "{why}");
+    }
+    let bases = [
+        "api.stripe.com",
+        "http://api.stripe.com",
+        "https://",
+        "https://a/v1",
+        "https://u@a",
+        "ftp://a",
+        "http://127.0.0.1.evil.example",
+    ];
+    for wrong in bases {
+        let why = refused(&[("STRIPE_API_BASE", wrong)]);
+        assert!(why.starts_with("STRIPE_API_BASE: "), "{wrong}: {why}");
+    }
+    assert!(refused(&[("STRIPE_CAPTURE", "later")]).starts_with("STRIPE_CAPTURE: "));
 }

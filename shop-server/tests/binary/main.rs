@@ -3,6 +3,8 @@
 //! Nothing here knows the insides of the server: it is started, spoken to over HTTP, killed, and its log is read.
 
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod disk;

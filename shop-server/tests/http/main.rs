@@ -7,6 +7,8 @@ mod accounts_cookies;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod cart;
 #[cfg(test)]
 mod catalog;

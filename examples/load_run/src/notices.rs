@@ -1,0 +1,121 @@
+//! Events of a card network, acknowledged while people shop.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use serde_json::Value;
+use shop_server::stripe::stub::{Card, SignedEvent, Stub};
+use shop_store_sqlite::SqliteStore;
+
+use crate::catalog::product_requests;
+use crate::checkout;
+use crate::client::{Bytes, Connection, pace, request};
+use crate::orders;
+use crate::process::Server;
+use crate::support::Result;
+use crate::support::world::{Customer, Demand, World};
+use crate::table::{median, percentile};
+
+/// Events a second that must be acknowledged.
+pub(crate) const WANTED: u32 = 1_000;
+/// Connections they come over.
+const POSTMEN: u32 = 32;
+/// Connections of those who look around.
+const BROWSERS: u32 = 8;
+/// Things put into carts, a second.
+const ADDED: f64 = 200.0;
+/// Orders that are paid by card before; every event is about one of them.
+const ORDERS: usize = 64;
+
+/// What was measured.
+pub(crate) struct Measured {
+    /// Events acknowledged a second.
+    pub(crate) rate: f64,
+    /// How long the slowest hundredth of them took at least, in milliseconds.
+    pub(crate) tail: f64,
+}
+
+/// Sends [`WANTED`] events a second while people look at a fifth of what the catalog could show and fill carts.
+pub(crate) async fn measure(
+    file: &Path,
+    world: &World,
+    capacity: f64,
+    rounds: usize,
+    length: Duration,
+) -> Result<Measured> {
+    let (store, _shop) = orders::open(file).await?;
+    let copy = file.with_extension("cards");
+    store.backup(&copy)?;
+    let stripe = Stub::start()?;
+    let server = Server::shop_with_cards(&copy, &stripe).await?;
+    let beside = SqliteStore::open(&copy)?;
+    let customers: Arc<[Customer]> = world.customers.iter().take(ORDERS).copied().collect();
+    let tokens = checkout::tokens(&customers)?;
+    world.fill_carts(&beside, &customers, Demand::Spread).await?;
+    beside.close().await?;
+    place(&server, &stripe, world, &tokens).await?;
+
+    let products = product_requests(world);
+    let sku = world.goods.first().ok_or("nothing is sold")?.sku.clone();
+    let item = serde_json::json!({"sku": sku, "quantity": 1}).to_string();
+    let items: Arc<[Bytes]> = tokens.iter().map(|token| request("POST", "/cart/items/", Some(token), &item)).collect();
+    let (mut rates, mut tails) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let letters = letters(&stripe, length)?;
+        let posting = async {
+            let each = f64::from(WANTED) / f64::from(POSTMEN);
+            let started = Instant::now();
+            let times = try_join_all(letters.iter().map(|own| pace(server.address, 1, own, each, length))).await?;
+            // Who cannot keep pace ends late.
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((times.concat(), started.elapsed()))
+        };
+        let looking = pace(server.address, BROWSERS, &products, capacity / 5.0, length);
+        let adding = pace(server.address, BROWSERS, &items, ADDED, length);
+        let ((times, took), _, _) = tokio::try_join!(posting, looking, adding)?;
+        rates.push(orders::rate(times.len(), took));
+        tails.push(percentile(times, 99));
+    }
+    drop(server);
+    std::fs::remove_file(&copy)?;
+    Ok(Measured { rate: median(rates), tail: median(tails) })
+}
+
+/// Everybody orders what is in their cart and pays by card.
+async fn place(server: &Server, stripe: &Stub, world: &World, tokens: &[String]) -> Result<()> {
+    let mut connection = Connection::open(server.address).await?;
+    let body = checkout::order(world, "stripe").to_string();
+    for token in tokens {
+        let (status, answer) = connection.call(&request("POST", "/orders/", Some(token), &body)).await?;
+        let order: Value = serde_json::from_slice(answer)?;
+        let secret = order.pointer("/payments/0/client_secret").and_then(Value::as_str);
+        let secret = secret.ok_or_else(|| format!("{status}: no payment by card in {order}"))?;
+        stripe.pay(secret, Card::Visa)?;
+    }
+    Ok(())
+}
+
+/// The events of a round, each of its own, shared out to those who bring them.
+fn letters(stripe: &Stub, length: Duration) -> Result<Vec<Arc<[Bytes]>>> {
+    let payments = stripe.payments();
+    // Some more each: a round may last a little longer.
+    let each = usize::try_from(length.as_millis() * u128::from(WANTED) / 1_000 / u128::from(POSTMEN))? + 2;
+    let mut payments = payments.iter().cycle();
+    let mut share = || -> Result<Arc<[Bytes]>> {
+        let mut own = Vec::with_capacity(each);
+        for payment in payments.by_ref().take(each) {
+            own.push(letter(&stripe.event("payment_intent.succeeded", payment)));
+        }
+        if own.is_empty() { Err("nothing was paid".into()) } else { Ok(own.into()) }
+    };
+    (0..POSTMEN).map(|_| share()).collect()
+}
+
+fn letter(event: &SignedEvent) -> Bytes {
+    let mut text = String::from("POST /payments/webhooks/stripe/ HTTP/1.1\r\nHost: shop.test\r\n");
+    let _ = write!(text, "Content-Type: application/json\r\nStripe-Signature: {}\r\n", event.signature);
+    let _ = write!(text, "Content-Length: {}\r\n\r\n{}", event.body.len(), event.body);
+    text.into_bytes().into()
+}
