@@ -22,19 +22,19 @@ use subtle::ConstantTimeEq as _;
 use crate::house::{Charge, House, News, Status, Trouble, signature};
 
 /// The header in which the house signs.
-pub const SIGNATURE: &str = "House-Signature";
+pub(crate) const SIGNATURE: &str = "House-Signature";
 /// How far the clocks may differ, in seconds: an old message must not be played again for ever.
 const TOLERANCE: i64 = 300;
 
 /// Money from gift accounts.
-pub struct GiftAccounts {
+pub(crate) struct GiftAccounts {
     house: Arc<House>,
     secret: Vec<u8>,
 }
 
 impl GiftAccounts {
     /// Through a house, with the secret it signs with.
-    pub fn new(house: Arc<House>, secret: &[u8]) -> Self {
+    pub(crate) fn new(house: Arc<House>, secret: &[u8]) -> Self {
         Self { house, secret: secret.to_vec() }
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 /// Where a charge stands, in the house's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// The owner of the account must agree.
     Waiting,
     /// The money was moved.
@@ -21,22 +21,22 @@ pub enum Status {
 
 /// A charge on an account.
 #[derive(Debug, Clone)]
-pub struct Charge {
+pub(crate) struct Charge {
     /// The house's number of it.
-    pub number: String,
+    pub(crate) number: String,
     /// What the shop calls it.
-    pub merchant_id: String,
+    pub(crate) merchant_id: String,
     /// Cents.
-    pub cents: i64,
+    pub(crate) cents: i64,
     /// Where it stands.
-    pub status: Status,
+    pub(crate) status: Status,
     /// What went back: the shop's word for it, and cents.
-    pub returns: Vec<(String, i64)>,
+    pub(crate) returns: Vec<(String, i64)>,
 }
 
 /// Why the house did not do it.
 #[derive(Debug)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// No answer came.
     TimedOut,
     /// It does not want to.
@@ -45,15 +45,15 @@ pub enum Trouble {
 
 /// What the house tells by itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct News {
+pub(crate) struct News {
     /// The number of the message.
-    pub number: String,
+    pub(crate) number: String,
     /// Which charge it is about.
-    pub charge: String,
+    pub(crate) charge: String,
     /// What happened.
-    pub what: String,
+    pub(crate) what: String,
     /// Seconds since 1970.
-    pub at: i64,
+    pub(crate) at: i64,
 }
 
 #[derive(Default)]
@@ -65,29 +65,29 @@ struct Ledger {
 }
 
 /// The house.
-pub struct House {
+pub(crate) struct House {
     secret: Vec<u8>,
     ledger: Mutex<Ledger>,
 }
 
 impl House {
     /// A house that signs with this secret.
-    pub fn new(secret: &[u8]) -> Self {
+    pub(crate) fn new(secret: &[u8]) -> Self {
         Self { secret: secret.to_vec(), ledger: Mutex::default() }
     }
 
     /// The next answers will be lost on the way, after the house has done what was asked.
-    pub fn lose_answers(&self, count: u32) {
+    pub(crate) fn lose_answers(&self, count: u32) {
         self.ledger().answers_lost = count;
     }
 
     /// How many charges were ever made.
-    pub fn charges(&self) -> usize {
+    pub(crate) fn charges(&self) -> usize {
         self.ledger().charges.len()
     }
 
     /// Begins a charge.
-    pub fn charge(&self, key: &str, merchant_id: &str, cents: i64) -> Result<Charge, Trouble> {
+    pub(crate) fn charge(&self, key: &str, merchant_id: &str, cents: i64) -> Result<Charge, Trouble> {
         self.once(key, |ledger| {
             let number = format!("C-{}", ledger.charges.len() + 1);
             let merchant_id = merchant_id.to_owned();
@@ -99,7 +99,7 @@ impl House {
     }
 
     /// Withdraws a charge that waits.
-    pub fn withdraw(&self, key: &str, number: &str) -> Result<Charge, Trouble> {
+    pub(crate) fn withdraw(&self, key: &str, number: &str) -> Result<Charge, Trouble> {
         self.once(key, |ledger| match ledger.charges.get_mut(number) {
             Some(charge) if charge.status == Status::Waiting => {
                 charge.status = Status::Withdrawn;
@@ -111,7 +111,7 @@ impl House {
     }
 
     /// Gives money back.
-    pub fn give_back(&self, key: &str, number: &str, word: &str, cents: i64) -> Result<Charge, Trouble> {
+    pub(crate) fn give_back(&self, key: &str, number: &str, word: &str, cents: i64) -> Result<Charge, Trouble> {
         self.once(key, |ledger| match ledger.charges.get_mut(number) {
             Some(charge) if charge.status == Status::Paid => {
                 let back: i64 = charge.returns.iter().map(|(_, cents)| cents).sum();
@@ -126,14 +126,14 @@ impl House {
     }
 
     /// A charge, by the house's number or by what the shop calls it.
-    pub fn look(&self, number: Option<&str>, merchant_id: &str) -> Option<Charge> {
+    pub(crate) fn look(&self, number: Option<&str>, merchant_id: &str) -> Option<Charge> {
         let ledger = self.ledger();
         let by_name = || ledger.charges.values().find(|charge| charge.merchant_id == merchant_id);
         number.and_then(|number| ledger.charges.get(number)).or_else(by_name).cloned()
     }
 
     /// The owner of the account agrees. Gives the signed message that the house posts to the shop: signature and body.
-    pub fn agree(&self, number: &str, at: i64) -> Option<(String, Vec<u8>)> {
+    pub(crate) fn agree(&self, number: &str, at: i64) -> Option<(String, Vec<u8>)> {
         let mut ledger = self.ledger();
         let charge = ledger.charges.get_mut(number).filter(|charge| charge.status == Status::Waiting)?;
         charge.status = Status::Paid;
@@ -162,7 +162,7 @@ impl House {
 }
 
 /// How the house signs: HMAC-SHA256 over the body, in hex.
-pub fn signature(secret: &[u8], body: &[u8]) -> String {
+pub(crate) fn signature(secret: &[u8], body: &[u8]) -> String {
     let mut key = [0; 64];
     // Longer or shorter secrets are hashed to one length.
     for (to, from) in key.iter_mut().zip(Sha256::digest(secret)) {

@@ -358,11 +358,11 @@ impl<'a> Worker<'a> {
     {
         let limit = match receiver {
             Receiver::Webhook(_) => CONCURRENCY,
-            Receiver::Mail(_) | Receiver::Subscriber(_) => CLAIM_BATCH,
+            Receiver::Mail(_) | Receiver::Subscriber(_) | Receiver::Caller(_) | Receiver::Listener(_) => CLAIM_BATCH,
         };
         let claimed = self.claim(receiver, limit).await?;
         let results: Vec<Result<Progress>> = stream::iter(claimed)
-            .map(|delivery| self.deliver_one(receiver, delivery, patience()))
+            .map(|delivery| self.deliver_claimed(receiver, delivery, patience()))
             .buffer_unordered(CONCURRENCY)
             .collect()
             .await;
@@ -374,7 +374,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Makes a claimed delivery, and notes what became of it.
-    async fn deliver_one(
+    async fn deliver_claimed(
         &self,
         receiver: Receiver<'_>,
         delivery: Delivery,

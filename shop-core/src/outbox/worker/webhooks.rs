@@ -159,7 +159,7 @@ impl Worker<'_> {
         loop {
             let pause = match self.take_up(outgoing, CONCURRENCY - under_way.len()).await {
                 Ok(Some((claimed, pause))) => {
-                    let begin = |delivery| self.deliver_one(receiver, delivery, sleep(super::PATIENCE));
+                    let begin = |delivery| self.deliver_claimed(receiver, delivery, sleep(super::PATIENCE));
                     under_way.extend(claimed.into_iter().map(begin));
                     pause
                 }

@@ -78,7 +78,7 @@ impl Payments {
         let key = idempotency_key.of(&raw)?;
         let (shop, input) = (&self.0.shop, AttemptInput::from(request));
         let mut begun = shop.payments().begin(&buyer, input.clone(), key.as_ref()).await;
-        if let (Err(Error::RequestInProgress), Field::Value(order)) = (&begun, &input.order_id) {
+        if let (Err(Error::RequestInProgress), Field::Given(order)) = (&begun, &input.order_id) {
             // The attempt before it is being called off.
             let order = shop.orders().view(&buyer, *order).await?;
             wait_for(shop, asked(&order.payments)).await;
