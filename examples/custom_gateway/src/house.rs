@@ -35,7 +35,7 @@ pub(crate) struct Charge {
 }
 
 /// Why the house did not do it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
     /// No answer came.
     TimedOut,
@@ -170,5 +170,5 @@ pub(crate) fn signature(secret: &[u8], body: &[u8]) -> String {
     }
     let mut mac = Hmac::<Sha256>::new(&key.into());
     mac.update(body);
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize().into_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

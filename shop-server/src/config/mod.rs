@@ -25,6 +25,7 @@ use variables::Variables;
 
 /// Everything that can be configured, with all rules already applied.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own, on or off")]
 pub struct Config {
     /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes an answer.
     pub debug: bool,

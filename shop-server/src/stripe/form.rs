@@ -1,6 +1,8 @@
 //! Parameters with nested names (`metadata[order_id]`, `payment_method_types[0]`), as Stripe's API takes them in bodies
 //! and queries.
 
+use std::fmt::Display;
+
 /// The parameters of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Form(Vec<(String, String)>);
@@ -12,14 +14,14 @@ impl Form {
 
     /// With one more parameter.
     #[must_use]
-    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub(super) fn with(mut self, name: &str, value: impl Display) -> Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
     }
 
     /// With one more in an object.
     #[must_use]
-    pub(super) fn with_in(self, object: &str, key: &str, value: impl ToString) -> Self {
+    pub(super) fn with_in(self, object: &str, key: &str, value: impl Display) -> Self {
         self.with(&format!("{object}[{key}]"), value)
     }
 

@@ -62,7 +62,7 @@ async fn sent(port: u16, patience: Duration) -> Result<u16, String> {
 
 #[tokio::test]
 async fn a_message_is_one_post_with_three_headers() {
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let (told, mut received) = tokio::sync::mpsc::unbounded_channel();
     let (port, _) = receiver(move |mut stream| {
         let told = told.clone();
         async move {
@@ -72,7 +72,7 @@ async fn a_message_is_one_post_with_three_headers() {
     })
     .await;
     assert_eq!(sent(port, LONG).await, Ok(202));
-    let request = heard.recv().await.unwrap();
+    let request = received.recv().await.unwrap();
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, r#"{"type":"order.placed"}"#);
     assert!(head.starts_with("POST /hook?key=hidden HTTP/1.1\r\n"), "{head}");
@@ -125,7 +125,7 @@ async fn who_says_nothing_or_too_slowly_has_no_answer_in_time() {
 async fn what_comes_without_end_is_not_read() {
     let (flood_of_headers, _) = receiver(|mut stream| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nX: ").await;
-        while stream.write_all(&[b'y'; 65_536]).await.is_ok() {}
+        while stream.write_all(&vec![b'y'; 65_536]).await.is_ok() {}
     })
     .await;
     assert!(sent(flood_of_headers, LONG).await.is_err());
@@ -133,7 +133,7 @@ async fn what_comes_without_end_is_not_read() {
     let (flood_of_body, _) = receiver(|mut stream| async move {
         request(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").await;
-        while stream.write_all(&[b'y'; 65_536]).await.is_ok() {}
+        while stream.write_all(&vec![b'y'; 65_536]).await.is_ok() {}
     })
     .await;
     let started = Instant::now();

@@ -169,7 +169,7 @@ async fn one_person_uses_a_coupon_as_often_as_they_may() {
         }
         // One address, however it is spelled.
         let order = async |number: usize, cart: &str| {
-            let email = if number % 2 == 0 { "Ada@Example.com" } else { "ada@example.com" };
+            let email = if number.is_multiple_of(2) { "Ada@Example.com" } else { "ada@example.com" };
             let body = with(&store.order, json!({"email": email}));
             shop.as_guest("POST", "/orders/", cart, &body).await
         };

@@ -33,7 +33,7 @@ impl Sold {
         let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
         assert_eq!(shop.post(&events, Some(&staff.access), &json!({"status": "shipped"})).await.status, 201);
         let returns = format!("/orders/{id}/returns/");
-        Self { staff, order, token, returns, store }
+        Self { store, staff, order, token, returns }
     }
 
     async fn by_guest(&self, method: &str, path: &str, body: &Value) -> Answer {

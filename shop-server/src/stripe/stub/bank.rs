@@ -28,9 +28,9 @@ impl Refusal {
     }
 
     pub(super) fn parameter(code: &str, name: &str) -> Self {
-        let mut refusal = Self::invalid(code, &format!("{code}: {name}"));
-        refusal.error["param"] = json!(name);
-        refusal
+        let message = format!("{code}: {name}");
+        let error = json!({"type": "invalid_request_error", "code": code, "message": message, "param": name});
+        Self { error, ..Self::invalid(code, &message) }
     }
 
     fn missing(what: &str, id: &str) -> Self {

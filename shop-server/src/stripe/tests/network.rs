@@ -8,7 +8,7 @@ use super::super::stub::{Call, Fault, Point};
 use super::*;
 
 #[track_caller]
-fn unavailable(result: Result<Snapshot, GatewayError>) {
+fn unavailable(result: &Result<Snapshot, GatewayError>) {
     assert!(matches!(result, Err(GatewayError::Unavailable(_))), "{result:?}");
 }
 
@@ -18,7 +18,7 @@ async fn a_lost_reply_and_the_same_key_make_one_payment() {
     let call = world.create_call("key-1");
     for fault in [Fault::LoseRequest, Fault::LoseReply, Fault::Answer(500), Fault::Answer(429)] {
         world.stripe.fail(Call::Create, fault);
-        unavailable(world.gateway.create(&call).await);
+        unavailable(&world.gateway.create(&call).await);
     }
     let snapshot = world.gateway.create(&call).await.unwrap();
     assert_eq!((world.stripe.payments().len(), stands(&snapshot)), (1, (PaymentState::Pending, 0, 0)));
@@ -57,7 +57,7 @@ async fn a_twin_under_way_is_to_be_asked_again() {
     let call = world.create_call("twin");
     let twin = async {
         gate.reached().await;
-        unavailable(world.gateway.create(&call).await);
+        unavailable(&world.gateway.create(&call).await);
         gate.release();
     };
     let (first, ()) = tokio::join!(world.gateway.create(&call), twin);
@@ -70,7 +70,7 @@ async fn after_a_refund_whose_news_were_lost_the_same_key_finds_it() {
     let world = World::paid(Capture::Automatic, Card::Visa).await;
     for call in [Call::Refund, Call::Retrieve, Call::ListRefunds] {
         world.stripe.fail(call, Fault::LoseReply);
-        unavailable(world.gateway.refund(&world.refund_call("refund", 1, 3000)).await);
+        unavailable(&world.gateway.refund(&world.refund_call("refund", 1, 3000)).await);
     }
     let refunded = world.gateway.refund(&world.refund_call("refund", 1, 3000)).await.unwrap();
     assert_eq!((refunded.refunds.len(), world.stripe.balance()), (1, 0));
@@ -119,6 +119,6 @@ async fn whatever_answers_in_the_place_of_stripe_is_not_believed() {
         let result = world.gateway.create(&world.create_call("create")).await;
         let shown = format!("{result:?}");
         assert!(!shown.contains("sk_test_secret"), "{shown}");
-        unavailable(result);
+        unavailable(&result);
     }
 }

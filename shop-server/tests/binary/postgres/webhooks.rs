@@ -37,10 +37,10 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let notes = Arc::<Mutex<Notes>>::default();
-        let (noted, mut left) = (Arc::clone(&notes), hangs);
+        let (all, mut left) = (Arc::clone(&notes), hangs);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (notes, hang) = (Arc::clone(&noted), left > 0);
+                let (notes, hang) = (Arc::clone(&all), left > 0);
                 left = left.saturating_sub(1);
                 thread::spawn(move || serve(stream.unwrap(), &notes, hang));
             }
@@ -139,7 +139,7 @@ fn what_a_killed_server_was_telling_is_told_by_another() {
     }
     let started = Instant::now();
     while receiver.notes().under_way.len() < 3 {
-        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", receiver.notes());
+        assert!(started.elapsed() < Duration::from_mins(1), "{:?}", receiver.notes());
         thread::sleep(Duration::from_millis(5));
     }
     shop.process.kill();

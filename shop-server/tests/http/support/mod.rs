@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use goods::{Goods, order};
 pub(crate) use people::{PASSWORD, Person, TestShop};
-pub(crate) use receiver::{Receiver, Reply};
+pub(crate) use receiver::{Received, Receiver, Reply};
 
 /// Completes when a test asks its server to stop.
 type Stop = BoxFuture<'static, ()>;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long something may take to arrive: longer than a first pause between two tries.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Receiver {
 }
 
 async fn serve(mut stream: TcpStream, noted: Arc<Mutex<Vec<Received>>>, reply: Answers) {
-    while let Some(received) = read(&mut stream).await {
+    while let Some(received) = Box::pin(read(&mut stream)).await {
         let number = {
             let mut noted = noted.lock().unwrap();
             noted.push(received);
