@@ -61,6 +61,24 @@ impl World {
         let of_order = format!("{}/returns/{returned}", id(&sent));
         let cart = shop.staff("POST", "/cart/items/", &json!({"sku": "MUG"}), 201);
         let item = id(&cart["items"][0]);
+        let coupon = json!({"name": "Ten", "code": "TEN", "kind": "percent", "value": "10"});
+        let promotion = id(&shop.staff("POST", "/catalog/promotions/", &coupon, 201));
+        shop.staff("POST", "/cart/coupons/", &json!({"code": "TEN"}), 200);
+        let rate = json!({"name": "Tax", "country": "GB", "rate": "0.2"});
+        let rate = id(&shop.staff("POST", "/catalog/tax-rates/", &rate, 201));
+        // Nobody is there, whatever is told.
+        let hook = json!({"url": "https://nobody.invalid/", "events": ["product.*"]});
+        let webhook = id(&shop.staff("POST", "/webhooks/", &hook, 201));
+        shop.product("HAT", 1);
+        let deliveries = format!("/webhooks/{webhook}/deliveries/");
+        let delivery = loop {
+            // The worker passes the event on.
+            let found = shop.staff("GET", &deliveries, &Value::Null, 200);
+            if let Some(delivery) = found["results"].as_array().and_then(|found| found.first()) {
+                break id(delivery);
+            }
+        };
+        let of_webhook = format!("{webhook}/deliveries/{delivery}");
         let document = shop.client().ask("GET", "/openapi.json", &[], &Value::Null).expect(200);
 
         let things = [
@@ -68,6 +86,8 @@ impl World {
             ("/cart/items/{id}/", &item),
             ("/catalog/categories/{id}/", &category),
             ("/catalog/products/{id}/", &goods.product_id),
+            ("/catalog/promotions/{id}/", &promotion),
+            ("/catalog/tax-rates/{id}/", &rate),
             ("/inventory/locations/{id}/", &location),
             ("/inventory/stock/{variant_id}/", &goods.variant_id),
             ("/orders/{id}/returns/{return_id}/", &of_order),
@@ -77,12 +97,16 @@ impl World {
             ("/shipping/methods/{id}/", &method),
             ("/shipping/shipments/{id}/", &shipment),
             ("/shipping/zones/{id}/", &zone),
+            ("/webhooks/{id}/deliveries/{delivery_id}/", &of_webhook),
+            ("/webhooks/{id}/", &webhook),
         ];
         let path = |template: &str| {
             let whole = match template {
                 "/accounts/password-reset-confirm/{uidb64}/{token}/" => {
                     format!("/accounts/password-reset-confirm/{link}/")
                 }
+                "/cart/coupons/{code}/" => "/cart/coupons/TEN/".to_owned(),
+                "/payments/webhooks/{gateway}/" => "/payments/webhooks/manual/".to_owned(),
                 "/shipping/track/{tracking_number}/" => "/shipping/track/TRACK-1/".to_owned(),
                 _ => {
                     let thing = things.iter().find(|(beginning, _)| template.starts_with(beginning));
