@@ -1,7 +1,7 @@
 //! Reading a file line by line.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Chain, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -12,8 +12,10 @@ use super::formula::unguard;
 
 /// A file with rows in it.
 pub(super) struct Sheet<R> {
-    reader: Reader<R>,
+    reader: Reader<Chain<BufReader<R>, &'static [u8]>>,
     columns: Vec<String>,
+    /// Lines end with `\r\n`.
+    crlf: bool,
 }
 
 /// One row: where it begins, and its cells, or what cannot be read of them.
@@ -37,6 +39,11 @@ impl Sheet<File> {
 impl<R: Read> Sheet<R> {
     /// Reads the names of the columns.
     pub(super) fn new(source: R, known: &[&str]) -> Result<Self, BoxError> {
+        let mut source = BufReader::new(source);
+        let begin = source.fill_buf().map_err(|why| why.to_string())?;
+        let crlf = begin.split_inclusive(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r\n"));
+        // The last line ends as the others do, too: see `Sheet::next`. (A blank one more is no row.)
+        let source = source.chain(if crlf { b"\r\n".as_slice() } else { b"\n" });
         // Rows that are too short or too long are refused one by one, not with the whole file.
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
         let headers = reader.headers().map_err(|why| format!("line 1: {}", told(&why)))?;
@@ -55,7 +62,7 @@ impl<R: Read> Sheet<R> {
         if columns.is_empty() {
             return Err("the first line must name the columns".into());
         }
-        Ok(Self { reader, columns })
+        Ok(Self { reader, columns, crlf })
     }
 
     /// The next row; `None` at the end of the file.
@@ -64,8 +71,13 @@ impl<R: Read> Sheet<R> {
         if !self.reader.read_byte_record(&mut record)? {
             return Ok(None);
         }
-        let number = record.position().map_or(0, csv::Position::line);
-        Ok(Some(Line { number, end: self.reader.position().byte(), cells: self.cells(&record) }))
+        let place = self.reader.position();
+        let (line, end) = (place.line(), place.byte());
+        // A record's own position is where the one before ended: before the `\n` of its line, and before blank ones. The
+        // reader stands behind the end of the line, or, when that is `\r\n`, between the two.
+        let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let number = line.saturating_sub(breaks + u64::from(!self.crlf));
+        Ok(Some(Line { number, end, cells: self.cells(&record) }))
     }
 
     fn cells(&self, record: &ByteRecord) -> Result<Cells, Vec<CellError>> {
@@ -111,11 +123,17 @@ mod tests {
 
     #[test]
     fn rows_have_the_numbers_of_their_lines() {
-        let lines = lines("\u{feff}A , b\r\n1,\"x\ny\"\r\n\r\n'=2,\"a \"\"b\"\"\"\n".as_bytes());
-        let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
-        assert_eq!(numbers, [2, 5]);
-        assert_eq!(lines[0].cells.as_ref().unwrap(), &Cells::new([("a", "1"), ("b", "x\ny")]));
-        assert_eq!(lines[1].cells.as_ref().unwrap(), &Cells::new([("a", "=2"), ("b", "a \"b\"")]));
+        let text = "\u{feff}A , b\n1,\"x\ny\"\n\n'=2,\"a \"\"b\"\"\"\n5,6";
+        let ends = [text.to_owned(), format!("{text}\n"), format!("{text}\n\n")];
+        for text in ends.iter().flat_map(|text| [text.clone(), text.replace('\n', "\r\n")]) {
+            let lines = lines(text.as_bytes());
+            let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+            assert_eq!(numbers, [2, 5, 6], "{text:?}");
+            let end = if text.contains('\r') { "\r\n" } else { "\n" };
+            let broken = format!("x{end}y");
+            assert_eq!(lines[0].cells.as_ref().unwrap(), &Cells::new([("a", "1"), ("b", broken.as_str())]));
+            assert_eq!(lines[1].cells.as_ref().unwrap(), &Cells::new([("a", "=2"), ("b", "a \"b\"")]));
+        }
     }
 
     #[test]
