@@ -192,7 +192,9 @@ fn operations(document: &Value, path: impl Fn(&str) -> String) -> Vec<Operation>
                 let schema = document.pointer(&reference[1..]).unwrap();
                 schema["properties"].as_object().cloned().unwrap_or_default()
             });
-            assert_eq!(fields.is_some(), operation.get("requestBody").is_some(), "{method} {template}");
+            // What a gateway sends has a form of its own.
+            let has_form = operation.get("requestBody").is_some() && template != "/payments/webhooks/{gateway}/";
+            assert_eq!(fields.is_some(), has_form, "{method} {template}");
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             let query = parameters.filter(|parameter| parameter["in"] == "query");
             all.push(Operation {
