@@ -182,6 +182,25 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
+    /// As [`Worker::run_once`], but one delivery after the other: on every store chance is then drawn in one order.
+    #[cfg(feature = "conformance")]
+    pub(crate) async fn run_in_turn(&self) -> Result<Progress> {
+        let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
+        let webhooks: Vec<_> = match self.shop.webhook_sender() {
+            Some(sender) => {
+                let webhooks = self.shop.store().active_webhooks().await?;
+                webhooks.iter().map(|webhook| Outgoing::new(sender, webhook.id)).collect()
+            }
+            None => Vec::new(),
+        };
+        for receiver in self.receivers().into_iter().chain(webhooks.iter().map(Receiver::Webhook)) {
+            while let Some(delivery) = self.claim(receiver, 1).await?.pop() {
+                progress += self.deliver_claimed(receiver, delivery, std::future::pending()).await?;
+            }
+        }
+        Ok(progress)
+    }
+
     /// Delivers to these, beside each other, until nothing is due any more.
     async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<Progress> {
         let rounds = receivers.into_iter().map(|receiver| async move {

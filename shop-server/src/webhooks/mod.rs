@@ -1,7 +1,7 @@
 //! The way out for webhooks: the adapter of the core's [`WebhookSender`] port, over HTTP.
 //!
 //! Addresses come from staff, and answers from anybody, so nothing of either is trusted: only public addresses are
-//! connected to ([`guard`]), through no proxy; no redirect is followed; of an answer only the head is read, which hyper
+//! connected to (`guard.rs`), through no proxy; no redirect is followed; of an answer only the head is read, which hyper
 //! bounds (some 400 KiB), and everything ends within the time that the core allows.
 
 mod guard;

@@ -24,7 +24,7 @@ pub struct TaxRate {
     pub country: String,
     /// A state or province of it, in whose place the rate of the whole country is not asked.
     pub region: Option<String>,
-    /// The region [folded](region_key); empty for the whole country.
+    /// The region folded; empty for the whole country.
     pub region_key: String,
     /// How much.
     pub rate: Ratio,

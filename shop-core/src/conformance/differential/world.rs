@@ -133,7 +133,7 @@ impl World {
     async fn deliver(&self, answer: &mut Answer) -> Result<(), Error> {
         let worker = self.shop.worker();
         for _ in 0..100 {
-            let progress = worker.run_once().await?;
+            let progress = worker.run_in_turn().await?;
             if progress == Progress::default() {
                 break;
             }
