@@ -75,7 +75,7 @@ impl<R: Read> Sheet<R> {
         let (line, end) = (place.line(), place.byte());
         // A record's own position is where the one before ended: before the `\n` of its line, and before blank ones. The
         // reader stands behind the end of the line, or, when that is `\r\n`, between the two.
-        let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let breaks = record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
         let number = line.saturating_sub(breaks + u64::from(!self.crlf));
         Ok(Some(Line { number, end, cells: self.cells(&record) }))
     }
