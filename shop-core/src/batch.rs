@@ -30,6 +30,7 @@ pub enum Entity {
     TaxRate,
     Cart,
     Order,
+    Draft,
     Return,
     Payment,
     Address,

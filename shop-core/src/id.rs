@@ -60,6 +60,8 @@ ids! {
     OrderItemId,
     /// Goods of an order that come back.
     ReturnId,
+    /// An order that staff put together.
+    DraftId,
     /// An entry of an order's history.
     HistoryId,
     /// One attempt to pay an order.

@@ -6,7 +6,7 @@ use crate::accounts::{User, UserSort};
 use crate::catalog::{Category, CategorySort, CountedPromotion, PromotionSort, TaxRate};
 use crate::clock::Timestamp;
 use crate::inventory::{InventorySort, Location, Movement, Reservation, StockLevel, StockSort};
-use crate::orders::{Order, OrderSort, Return, ReturnSort};
+use crate::orders::{Draft, DraftSort, Order, OrderSort, Return, ReturnSort};
 use crate::outbox::{Delivery, DeliverySort, Webhook, WebhookSort};
 use crate::page::{Listed, SortValue};
 use crate::payments::{Payment, PaymentSort};
@@ -53,6 +53,9 @@ listed! {
         OrderSort::PlacedAt => instant(order.placed_at),
         OrderSort::Total => SortValue::Number(order.total.0),
     }, order.id.0;
+    Draft, DraftSort, |draft, sort| match sort {
+        DraftSort::CreatedAt => instant(draft.created_at),
+    }, draft.id.0;
     Return, ReturnSort, |returned, sort| match sort {
         ReturnSort::CreatedAt => instant(returned.created_at),
     }, returned.id.0;

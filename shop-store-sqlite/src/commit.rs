@@ -12,7 +12,7 @@ use shop_core::catalog::{Category, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::inventory::{InventoryWrite, Location, Reservation};
-use shop_core::orders::{Order, Return};
+use shop_core::orders::{Draft, Order, Return};
 use shop_core::outbox::{Delivery, Webhook};
 use shop_core::payments::Payment;
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
@@ -121,6 +121,7 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
         Entity::TaxRate => version_of::<TaxRate>(connection, key),
         Entity::Cart => version_of::<Cart>(connection, key),
         Entity::Order => version_of::<Order>(connection, key),
+        Entity::Draft => version_of::<Draft>(connection, key),
         Entity::Return => version_of::<Return>(connection, key),
         Entity::Payment => version_of::<Payment>(connection, key),
         Entity::Address => version_of::<SavedAddress>(connection, key),

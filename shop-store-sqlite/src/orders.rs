@@ -1,5 +1,6 @@
 //! Orders with their lines, and their timeline.
 
+mod drafts;
 mod returns;
 
 use std::sync::LazyLock;
@@ -8,10 +9,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
-use shop_core::id::{CartId, OrderId, ReturnId};
+use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
 use shop_core::orders::{
-    HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite, Return, ReturnFilter,
-    ReturnSort,
+    Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite, Return,
+    ReturnFilter, ReturnSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -152,16 +153,25 @@ pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
         OrdersWrite::Order(Change::Update(order)) => record::update(connection, order),
         OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
         OrdersWrite::History(entry) => {
-            let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail, visible)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             let done = record::execute(
                 connection,
                 sql,
-                &[&id(entry.id), &id(entry.order_id), &at(entry.at), &entry.event, &entry.actor, &entry.detail],
+                &[
+                    &id(entry.id),
+                    &id(entry.order_id),
+                    &at(entry.at),
+                    &entry.event,
+                    &entry.actor,
+                    &entry.detail,
+                    &entry.visible,
+                ],
             );
             unless_taken(done, Unique::OtherId)?;
             Ok(())
         }
+        OrdersWrite::Draft(change) => record::change(connection, change),
         OrdersWrite::Return(change) => record::change(connection, change),
     }
 }
@@ -230,7 +240,7 @@ impl OrdersRepository for SqliteStore {
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
         self.readers().point(|connection| {
             let sql =
-                "SELECT id, order_id, at, event, actor, detail FROM order_history WHERE order_id = ?1 ORDER BY id";
+                "SELECT id, order_id, at, event, actor, detail, visible FROM order_history WHERE order_id = ?1 ORDER BY id";
             let mut statement = prepare(connection, sql)?;
             let mut rows = statement.query([Id(order.0)])?;
             let mut entries = Vec::new();
@@ -243,6 +253,7 @@ impl OrdersRepository for SqliteStore {
                     event: columns.take()?,
                     actor: columns.take()?,
                     detail: columns.take()?,
+                    visible: columns.take()?,
                 });
             }
             Ok(entries)
@@ -257,6 +268,15 @@ impl OrdersRepository for SqliteStore {
             let ids = statement.query_map(params![at(now), limit], |row| Ok(OrderId(row.get::<_, Id>(0)?.0)))?;
             ids.collect()
         })
+    }
+
+    async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {
+        self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
+        let (query, page) = (Query::from("draft_orders"), page.clone());
+        self.readers().list(move |connection| drafts::list().page(connection, query, &page)).await
     }
 
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {

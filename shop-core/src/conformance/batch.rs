@@ -39,7 +39,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
     let ordered = next(&world.order, |order| order.note = "changed".into());
     let (bought, order) = lab.order(&product);
     let (history, payment) = (lab.history(&world.order), lab.payment(&world.order));
-    let returned = lab.order_return(&world.order);
+    let (draft, returned) = (lab.draft(&world.product), lab.order_return(&world.order));
     let (address, zone) = (SavedAddress { is_default: true, ..lab.address(&user) }, lab.zone());
     let (method, shipment) = (lab.method(&zone), lab.shipment(&world.order));
     let level = tracked_level(&world.product, &world.variant(), &world.location, 5);
@@ -61,6 +61,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         insert(&bought),
         insert(&order),
         OrdersWrite::History(history).into(),
+        insert(&draft),
         insert(&returned),
         insert(&payment),
         insert(&address),
@@ -108,6 +109,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         let id = order_id; |store| store.order(id).await?.is_some_and(|order| order.version == 2),
         let id = bought.id; |store| store.order_of_cart(id).await?.is_some(),
         let id = order_id; |store| !store.history(id).await?.is_empty(),
+        let id = draft.id; |store| store.draft(id).await?.is_some(),
         let id = returned.id; |store| store.order_return(id).await?.is_some(),
         let id = payment.id; |store| store.payment(id).await?.is_some(),
         let id = user.id; |store| store.default_address(id).await?.is_some(),

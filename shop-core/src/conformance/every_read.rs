@@ -11,7 +11,8 @@ use crate::idempotency::AnswerKey;
 use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
 use crate::money::Amount;
 use crate::orders::{
-    FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort, ReturnStatus,
+    DraftSort, FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort,
+    ReturnStatus,
 };
 use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, WebhookSort};
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
@@ -135,6 +136,10 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
         for page in requests::<OrderSort>() {
             store.list_orders(&filter, &page).await?;
         }
+    }
+    store.draft(id.into()).await?;
+    for page in requests::<DraftSort>() {
+        store.list_drafts(&page).await?;
     }
     store.order_return(id.into()).await?;
     store.returns_of_orders(&[id.into()]).await?;

@@ -10,8 +10,8 @@ use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, MovementReason, Reservation, ReservationStatus, StockLevel};
 use crate::money::{Amount, Currency};
 use crate::orders::{
-    FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, Return, ReturnItem, ReturnStatus,
-    ShippingMethodSnapshot,
+    Draft, DraftItem, FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, PaymentStatus, Return,
+    ReturnItem, ReturnStatus, ShippingMethodSnapshot,
 };
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, Webhook};
 use crate::payments::{Payment, PaymentState, Refund, RefundState};
@@ -271,6 +271,7 @@ impl Lab {
             event: "placed".to_owned(),
             actor: "guest".to_owned(),
             detail: String::new(),
+            visible: true,
         }
     }
 
@@ -341,6 +342,21 @@ impl Lab {
             max_days: None,
             active: true,
             created_at: self.now(),
+            version: 1,
+        }
+    }
+
+    pub(super) fn draft(&mut self, product: &Product) -> Draft {
+        let item = |variant: &Variant| DraftItem { variant_id: variant.id, quantity: 1, price: None };
+        Draft {
+            id: self.id(),
+            customer_id: None,
+            email: Some("grace@example.com".to_owned()),
+            currency: Currency::USD,
+            items: product.variants.iter().map(item).collect(),
+            note: String::new(),
+            created_at: self.now(),
+            updated_at: self.now(),
             version: 1,
         }
     }

@@ -51,6 +51,7 @@ mod batch;
 mod cart;
 mod catalog;
 mod differential;
+mod drafts;
 mod every_read;
 mod fixtures;
 mod generic;
@@ -225,6 +226,11 @@ macro_rules! __conformance_cases {
                 overdue_orders_come_in_their_order,
                 orders_are_filtered,
                 orders_are_paged,
+            ]
+            drafts: [
+                drafts_live,
+                drafts_are_paged,
+                a_draft_ends_once,
             ]
             returns: [
                 returns_live,

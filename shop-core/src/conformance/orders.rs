@@ -97,7 +97,14 @@ pub(super) async fn history_is_a_timeline(mut lab: Lab) -> CaseResult {
     let mut entries = Vec::new();
     for _ in 0..3 {
         lab.tick();
-        entries.push(HistoryEntry { event: wild(), actor: wild(), detail: wild(), ..lab.history(&world.order) });
+        let visible = entries.len() % 2 == 0;
+        entries.push(HistoryEntry {
+            event: wild(),
+            actor: wild(),
+            detail: wild(),
+            visible,
+            ..lab.history(&world.order)
+        });
     }
     let elsewhere = lab.history(&other);
     accepted(lab.commit([insert(&cart), insert(&other), OrdersWrite::History(elsewhere.clone()).into()]).await)?;

@@ -5,7 +5,7 @@ use crate::batch::{Change, Versioned, Write};
 use crate::cart::{Cart, CartWrite};
 use crate::catalog::{CatalogWrite, Category, Product, Promotion, TaxRate};
 use crate::inventory::{InventoryWrite, Location, Reservation};
-use crate::orders::{Order, OrdersWrite, Return};
+use crate::orders::{Draft, Order, OrdersWrite, Return};
 use crate::outbox::{Delivery, OutboxWrite, Webhook};
 use crate::payments::{Payment, PaymentsWrite};
 use crate::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
@@ -39,6 +39,7 @@ rows! {
     Cart => CartWrite,
     Order => OrdersWrite,
     Return => OrdersWrite,
+    Draft => OrdersWrite,
     Payment => PaymentsWrite,
     Zone => ShippingWrite,
     Method => ShippingWrite,

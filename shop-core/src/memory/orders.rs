@@ -8,10 +8,10 @@ use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, change_plain, insert, never_deleted};
 use crate::batch::Change;
 use crate::clock::Timestamp;
-use crate::id::{CartId, OrderId, ReturnId};
+use crate::id::{CartId, DraftId, OrderId, ReturnId};
 use crate::orders::{
-    HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, OrdersRepository, OrdersWrite, Return, ReturnFilter,
-    ReturnSort,
+    Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, OrdersRepository, OrdersWrite, Return,
+    ReturnFilter, ReturnSort,
 };
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -35,6 +35,7 @@ impl<T: WriteRows> State<'_, T> {
                 change(&mut self.orders, &mut self.uniques, order, keys)
             }
             OrdersWrite::History(entry) => insert(&mut self.history, entry.id.0, entry.clone()),
+            OrdersWrite::Draft(draft) => change_plain(&mut self.drafts, &mut self.uniques, draft),
             OrdersWrite::Return(returned) => {
                 never_deleted(returned)?;
                 change_plain(&mut self.returns, &mut self.uniques, returned)
@@ -77,6 +78,14 @@ impl<E: Engine> OrdersRepository for TableStore<E> {
         let mut overdue: Vec<_> = orders.into_iter().map(|order| (order.hold_until, order.id)).collect();
         overdue.sort_unstable();
         Ok(overdue.into_iter().take(limit as usize).map(|(_, id)| id).collect())
+    }
+
+    async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {
+        self.read(|state| state.drafts.get(&id.0))
+    }
+
+    async fn list_drafts(&self, request: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
+        self.read(|state| Ok(page(state.drafts.select(|_| true)?, request)))
     }
 
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {

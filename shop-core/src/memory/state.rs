@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, Reservation, StockLevel};
-use crate::orders::{HistoryEntry, Order, Return};
+use crate::orders::{Draft, HistoryEntry, Order, Return};
 use crate::outbox::{Delivery, Event, Webhook};
 use crate::payments::Payment;
 use crate::shipping::{Method, SavedAddress, Shipment, Zone};
@@ -61,6 +61,7 @@ state! {
     carts: Uuid => Cart,
     orders: Uuid => Order,
     history: Uuid => HistoryEntry,
+    drafts: Uuid => Draft,
     returns: Uuid => Return,
     payments: Uuid => Payment,
     addresses: Uuid => SavedAddress,
@@ -148,6 +149,7 @@ impl<T: ReadRows> State<'_, T> {
             Entity::TaxRate => of(&self.tax_rates, id),
             Entity::Cart => of(&self.carts, id),
             Entity::Order => of(&self.orders, id),
+            Entity::Draft => of(&self.drafts, id),
             Entity::Return => of(&self.returns, id),
             Entity::Payment => of(&self.payments, id),
             Entity::Address => of(&self.addresses, id),

@@ -1,5 +1,6 @@
 //! What callers ask of orders, not yet checked.
 
+mod drafts;
 mod returns;
 
 use serde::Deserialize;
@@ -13,6 +14,8 @@ use crate::money::{Amount, Currency};
 use crate::shipping::{Address, AddressInput};
 use crate::validate::{self, Email, email_key};
 
+pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Named, Recipient};
+pub use drafts::{DraftInput, DraftItemInput, NoteInput};
 pub(super) use returns::CheckedReturn;
 #[cfg(test)]
 pub(super) use returns::CheckedReturnItem;

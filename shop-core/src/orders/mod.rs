@@ -23,12 +23,16 @@ mod state;
 pub(crate) mod tests;
 mod view;
 
-pub use input::{OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput};
+pub use input::{
+    DraftInput, DraftItemInput, NoteInput, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput,
+    ReturnItemInput,
+};
 pub use model::{
-    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrderStatus, PaymentStatus, Return,
-    ReturnFilter, ReturnItem, ReturnSort, ReturnStatus, ShippingMethodSnapshot,
+    Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort,
+    OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,
+    ShippingMethodSnapshot,
 };
 pub use repository::{OrdersRepository, OrdersWrite};
 pub use service::Orders;
 pub(crate) use state::OrderState;
-pub use view::{OrderView, PlacedOrder};
+pub use view::{DraftItemView, DraftView, OrderView, PlacedOrder};

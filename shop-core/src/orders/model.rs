@@ -1,5 +1,6 @@
 //! Orders: what was agreed, frozen at the moment it was agreed.
 
+mod drafts;
 mod returns;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::pricing::Explanation;
 use crate::shipping::Address;
 use crate::word::words;
 
+pub use drafts::{Draft, DraftItem, DraftSort, PriceOverride};
 pub use returns::{Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus};
 
 /// What became of an order. Money and parcels are never states of it.
@@ -216,6 +218,8 @@ pub struct HistoryEntry {
     pub actor: String,
     /// A sentence.
     pub detail: String,
+    /// False for what only staff see: their own notes.
+    pub visible: bool,
 }
 
 /// Which orders a list shows.

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::model::{HistoryEntry, Order, OrderFilter, OrderSort, Return, ReturnFilter, ReturnSort};
+use super::model::{Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderSort, Return, ReturnFilter, ReturnSort};
 use crate::batch::Change;
 use crate::clock::Timestamp;
-use crate::id::{CartId, OrderId, ReturnId};
+use crate::id::{CartId, DraftId, OrderId, ReturnId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
@@ -25,6 +25,10 @@ pub trait OrdersRepository: Send + Sync {
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
     /// Placed orders whose hold ended at or before `now`, the longest overdue first (then by id), at most `limit`.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
+    /// The draft with this id.
+    async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>>;
+    /// The drafts of a list.
+    async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>>;
     /// The return with this id.
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>>;
     /// Every return of these orders, oldest first over all of them.
@@ -43,6 +47,8 @@ pub enum OrdersWrite {
     Order(Change<Order>),
     /// A new entry of a timeline.
     History(HistoryEntry),
+    /// A draft with its lines.
+    Draft(Change<Draft>),
     /// A return with its lines. Never deleted.
     Return(Change<Return>),
 }

@@ -1,5 +1,6 @@
 //! The calls of this domain: each loads, decides and commits.
 
+mod drafts;
 mod returns;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
 use crate::execute::Decision;
-use crate::id::{MethodId, OrderId};
+use crate::id::{MethodId, OrderId, UserId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::money::Amount;
 use crate::page::{Page, PageRequest};
@@ -27,6 +28,16 @@ use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
 use crate::validate::{Email, email_key};
+
+/// Whose an order will be, and who places it.
+struct Buyer {
+    /// The customer, whose address book and address of mail are used.
+    user: Option<UserId>,
+    /// Anybody else's address of mail.
+    email: Option<Email>,
+    /// Who places it: [`Actor::role`].
+    role: &'static str,
+}
 
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
@@ -71,9 +82,14 @@ impl<'a> Orders<'a> {
                 }
             })
             .await?;
+        Ok(Replayable { value: self.placed(view), replayed })
+    }
+
+    /// The order as whoever placed it sees it: a guest's comes with its token.
+    fn placed(self, view: OrderView) -> PlacedOrder {
         let is_guests = view.order.customer_id.is_none();
         let access_token = is_guests.then(|| self.shop.keys().order_token(view.order.id));
-        Ok(Replayable { value: PlacedOrder { view, access_token }, replayed })
+        PlacedOrder { view, access_token }
     }
 
     /// The orders of a list: a customer's own, for staff everybody's.
@@ -122,13 +138,15 @@ impl<'a> Orders<'a> {
         Ok(OrderView { order, payments, shipments })
     }
 
-    /// The timeline of an order, oldest first, for those who may see the order.
+    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes.
     ///
     /// # Errors
     /// As [`Orders::view`].
     pub async fn history(&self, actor: &Actor, id: OrderId) -> Result<Vec<HistoryEntry>> {
         self.visible(actor, id).await?;
-        Ok(self.shop.store().history(id).await?)
+        let mut history = self.shop.store().history(id).await?;
+        history.retain(|entry| entry.visible || actor.is_staff());
+        Ok(history)
     }
 
     /// Calls an order off: its stock is given back, its payments are voided or refunded.
@@ -211,37 +229,57 @@ impl<'a> Orders<'a> {
         Ok(order)
     }
 
-    /// Reads what an order is made of, and judges what could not be judged without.
+    /// Reads what an order of the caller's cart is made of.
     async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Placement<'a>> {
-        let store = self.shop.store();
         let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
             (Some(cart), _) => cart,
             // A customer always has a cart, if only an empty one.
             (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, moment),
             (None, None) => return Err(Error::NotFound),
         };
+        let user = actor.signed_in().map(|person| person.user_id);
+        let buyer = Buyer { user, email: wishes.email.clone(), role: actor.role() };
+        self.placement(buyer, wishes, cart, None, moment).await
+    }
+
+    /// Reads what else an order of a cart is made of, and judges what could not be judged without. What its lines are
+    /// about is read, too, unless it is known.
+    async fn placement(
+        &self,
+        buyer: Buyer,
+        wishes: &Wishes,
+        cart: Cart,
+        known: Option<Goods>,
+        moment: &Moment,
+    ) -> Result<Placement<'a>> {
+        let store = self.shop.store();
         let mut invalid = wishes.invalid.clone();
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let address = self.shipping_address(actor, wishes, &mut invalid).await?;
+        let address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
         let query = RulesQuery {
             code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
-            customer: match (&wishes.email, actor.signed_in()) {
-                (_, Some(person)) => Some(Customer::User(person.user_id)),
-                (email, None) => email.as_ref().map(|email| Customer::Email(email.key.clone())),
+            customer: match buyer.user {
+                Some(id) => Some(Customer::User(id)),
+                None => buyer.email.as_ref().map(|email| Customer::Email(email.key.clone())),
             },
             tax_country: address.as_ref().map(|address| address.country.clone()),
         };
         let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
-        let (goods, rules) = futures_util::future::try_join(Goods::load(store, &variants), rules).await?;
+        let goods = async {
+            match known {
+                Some(goods) => Ok(goods),
+                None => Goods::load(store, &variants).await,
+            }
+        };
+        let (goods, rules) = futures_util::future::try_join(goods, rules).await?;
         let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
-        let email = match (&wishes.email, actor.signed_in()) {
-            (Some(email), None) => Some(email.clone()),
+        let email = match buyer.user {
+            None => buyer.email,
             // A customer's own, as it is now.
-            (_, Some(person)) => {
-                let user = store.user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
+            Some(id) => {
+                let user = store.user(id).await?.ok_or(Error::NotAuthenticated)?;
                 Some(Email { key: email_key(&user.email), address: user.email })
             }
-            (None, None) => None,
         };
         let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
         match (address, quote, email, gateway) {
@@ -251,7 +289,7 @@ impl<'a> Orders<'a> {
                 shipping_address: address,
                 hold_until: moment.now() + self.shop.settings().reservation_ttl,
                 gateway: gateway.as_ref(),
-                role: actor.role(),
+                role: buyer.role,
                 expected_total: wishes.expected_total,
                 note: wishes.note.clone(),
                 cart,
@@ -303,14 +341,18 @@ impl<'a> Orders<'a> {
         Ok(Taxes { quote, included: settings.prices_include_tax, rounding: settings.tax_rounding })
     }
 
-    async fn shipping_address(&self, actor: &Actor, wishes: &Wishes, invalid: &mut Invalid) -> Result<Option<Address>> {
+    async fn shipping_address(
+        &self,
+        buyer: Option<UserId>,
+        wishes: &Wishes,
+        invalid: &mut Invalid,
+    ) -> Result<Option<Address>> {
         let id = match &wishes.shipping_address {
             None => return Ok(None),
             Some(ShipTo::Address(address)) => return Ok(Some(address.as_ref().clone())),
             Some(ShipTo::Saved(id)) => *id,
         };
-        let own = |owner| actor.signed_in().is_some_and(|person| person.user_id == owner);
-        let saved = self.shop.store().address(id).await?.filter(|saved| own(saved.user_id));
+        let saved = self.shop.store().address(id).await?.filter(|saved| buyer == Some(saved.user_id));
         if saved.is_none() {
             invalid.add("shipping_address_id", "There is no such address in your address book.");
         }

@@ -1,8 +1,13 @@
 //! What callers see of an order.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::model::Order;
+use super::model::{Draft, Order};
+use crate::cart::Goods;
+use crate::id::{ProductId, VariantId};
+use crate::money::Amount;
 use crate::payments::Payment;
 use crate::secret::Secret;
 use crate::shipping::Shipment;
@@ -25,4 +30,70 @@ pub struct PlacedOrder {
     pub view: OrderView,
     /// What opens a guest's order; only in the answer to the call that placed it, and when that is given again.
     pub access_token: Option<Secret>,
+}
+
+/// A draft at the prices of now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftView {
+    /// The draft.
+    pub draft: Draft,
+    /// Its lines, priced.
+    pub items: Vec<DraftItemView>,
+    /// Sum of the lines, before discounts, shipping and tax.
+    pub subtotal: Amount,
+}
+
+/// A line of a draft, priced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftItemView {
+    /// What is wanted.
+    pub variant_id: VariantId,
+    /// Its product.
+    pub product_id: ProductId,
+    /// Its sku.
+    pub sku: String,
+    /// What the product is called.
+    pub name: String,
+    /// Which variant of it.
+    pub options: BTreeMap<String, String>,
+    /// How many.
+    pub quantity: i64,
+    /// What one costs.
+    pub unit_price: Amount,
+    /// What one costs in the catalog.
+    pub list_price: Amount,
+    /// Why these differ.
+    pub reason: Option<String>,
+    /// What the line costs.
+    pub line_total: Amount,
+    /// How many can be sold now; `None` when they are not counted, 0 when it is not on sale any more.
+    pub available: Option<i64>,
+}
+
+impl DraftView {
+    /// Prices a draft; `goods` are what its lines are about. Sums saturate, as those of a cart.
+    #[must_use]
+    pub fn new(draft: Draft, goods: &Goods) -> Self {
+        // Products are never deleted, so every line is found.
+        let line = |item: &super::DraftItem| {
+            let (product, variant) = goods.find(item.variant_id)?;
+            let unit_price = item.price.as_ref().map_or(variant.price, |price| price.unit_price);
+            Some(DraftItemView {
+                variant_id: variant.id,
+                product_id: product.id,
+                sku: variant.sku.clone(),
+                name: product.name.clone(),
+                options: variant.options.clone(),
+                quantity: item.quantity,
+                unit_price,
+                list_price: variant.price,
+                reason: item.price.as_ref().map(|price| price.reason.clone()),
+                line_total: Amount(unit_price.0.saturating_mul(item.quantity)),
+                available: goods.availability(variant.id, draft.currency).available,
+            })
+        };
+        let items: Vec<_> = draft.items.iter().filter_map(line).collect();
+        let subtotal = items.iter().fold(0_i64, |sum, item| sum.saturating_add(item.line_total.0));
+        Self { items, subtotal: Amount(subtotal), draft }
+    }
 }

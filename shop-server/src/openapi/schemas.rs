@@ -75,8 +75,15 @@ fn names(value: &Value, found: &mut Vec<String>) {
 
 /// The fields of answers that are left out when there is nothing to say (`skip_serializing_if`): secrets that are
 /// shown once, and what only some kinds of a thing have.
-const LEFT_OUT: [(&str, &str); 5] =
-    [("Cart", "token"), ("Order", "access_token"), ("Rate", "price"), ("Rate", "tiers"), ("Stock", "locations")];
+pub(super) const LEFT_OUT: [(&str, &str); 7] = [
+    ("Adjustment", "code"),
+    ("Cart", "token"),
+    ("Order", "access_token"),
+    ("Payment", "client_secret"),
+    ("Rate", "price"),
+    ("Rate", "tiers"),
+    ("Stock", "locations"),
+];
 
 /// In an answer a field without a value is null; it is there all the same, but for those of [`LEFT_OUT`].
 fn present_or_null(name: &str, schema: &mut Value) {

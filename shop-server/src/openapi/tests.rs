@@ -139,3 +139,33 @@ fn nullable_references_have_the_form_generators_read() {
 fn the_document_is_the_same_every_time() {
     assert_eq!((document().json(), document().yaml()), (document().json(), document().yaml()));
 }
+
+/// A client that is generated refuses an answer without a field that the document calls required.
+#[test]
+fn what_is_left_out_of_answers_is_known_to_the_document() {
+    let mut found = Vec::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/api"))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let (text, mut of, mut left_out) = (std::fs::read_to_string(path).unwrap(), String::new(), false);
+            for line in text.lines().map(str::trim) {
+                if let Some(name) = line.strip_prefix("#[oai(rename = \"").and_then(|rest| rest.split('"').next()) {
+                    name.clone_into(&mut of);
+                } else if line.contains("skip_serializing_if") {
+                    left_out = true;
+                } else if left_out && let Some((field, _)) = line.split_once(": ") {
+                    found.push((of.clone(), field.trim_start_matches("pub(super) ").to_owned()));
+                    left_out = false;
+                }
+            }
+        }
+    }
+    found.sort();
+    let known = schemas::LEFT_OUT.map(|(name, field)| (name.to_owned(), field.to_owned()));
+    assert_eq!(found, known);
+}

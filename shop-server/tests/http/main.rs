@@ -17,6 +17,8 @@ mod command_line;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod gateways;
 #[cfg(test)]
 mod infrastructure;

@@ -86,6 +86,13 @@ const TABLE: &[Row] = &[
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),
+    ("POST", "/orders/{id}/notes/", 401, 403, 400),
+    ("GET", "/orders/drafts/", 401, 403, 200),
+    ("POST", "/orders/drafts/", 401, 403, 400),
+    ("GET", "/orders/drafts/{id}/", 401, 403, 200),
+    ("PATCH", "/orders/drafts/{id}/", 401, 403, 200),
+    ("DELETE", "/orders/drafts/{id}/", 401, 403, 204),
+    ("POST", "/orders/drafts/{id}/place/", 401, 403, 400),
     ("GET", "/orders/returns/", 401, 403, 200),
     ("GET", "/orders/{id}/returns/", 401, 404, 200),
     ("POST", "/orders/{id}/returns/", 401, 404, 400),
@@ -193,6 +200,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let cart = shop.post("/cart/items/", Some(ada), &line).await.json();
     let parcel = json!({"order_id": placed["id"], "tracking_number": "RM-1"});
     let parcel = shop.post("/shipping/shipments/", Some(staff), &parcel).await.json();
+    let draft = shop.post("/orders/drafts/", Some(staff), &json!({"email": "grace@example.com"})).await.json();
     let me = shop.get("/accounts/user/", Some(ada)).await.json();
     let (webhook, delivery) = webhook(shop, staff).await;
     vec![
@@ -207,6 +215,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
         ("/cart/items/", id(&cart["items"][0])),
         ("/orders/{id}/returns/{return_id}/", format!("{returns}{}/", id(&returned))),
         ("/orders/", id(&placed)),
+        ("/orders/drafts/", id(&draft)),
         ("/payments/", id(&placed["payments"][0])),
         ("/payments/webhooks/", "manual".to_owned()),
         ("/shipping/addresses/", id(&address)),

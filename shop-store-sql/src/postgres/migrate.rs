@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_webhooks", sql: include_str!("../../migrations/postgres/0004_webhooks.sql") },
     Migration { name: "0005_returns", sql: include_str!("../../migrations/postgres/0005_returns.sql") },
     Migration { name: "0006_gateways", sql: include_str!("../../migrations/postgres/0006_gateways.sql") },
+    Migration { name: "0007_drafts", sql: include_str!("../../migrations/postgres/0007_drafts.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.

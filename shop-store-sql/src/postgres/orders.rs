@@ -1,5 +1,6 @@
 //! Orders with their lines, and their timeline. Every read is one statement; a page by number that needs a count is two.
 
+mod drafts;
 mod returns;
 
 use std::sync::Arc;
@@ -7,9 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use shop_core::clock::Timestamp;
-use shop_core::id::{CartId, OrderId, ReturnId};
+use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
 pub(crate) use shop_core::orders::Order;
-use shop_core::orders::{HistoryEntry, OrderFilter, OrderSort, OrdersRepository, Return, ReturnFilter, ReturnSort};
+use shop_core::orders::{
+    Draft, DraftSort, HistoryEntry, OrderFilter, OrderSort, OrdersRepository, Return, ReturnFilter, ReturnSort,
+};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
@@ -75,7 +78,7 @@ impl Record for Order {
 impl Record for HistoryEntry {
     const TABLE: &'static str = "order_history";
     const COLUMNS: &'static str = "order_history.id, order_history.order_id, order_history.at, order_history.event,
-        order_history.actor, order_history.detail";
+        order_history.actor, order_history.detail, order_history.visible";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -85,6 +88,7 @@ impl Record for HistoryEntry {
             event: columns.take()?,
             actor: columns.take()?,
             detail: columns.take()?,
+            visible: columns.take()?,
         })
     }
 }
@@ -148,6 +152,14 @@ impl OrdersRepository for PostgresStore {
             ORDER BY hold_until, id LIMIT $2";
         let rows = self.pool.rows(sql.to_owned(), Values::new().put(at(now)).put(i64::from(limit))).await?;
         rows.iter().map(|row| Columns::new(row).id()).collect::<Result<_, _>>().map_err(store_error)
+    }
+
+    async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {
+        self.pool.first("WHERE draft_orders.id = $1", Values::new().put(id.0)).await
+    }
+
+    async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
+        drafts::list().page(&self.pool, Query::from(Draft::TABLE), page).await
     }
 
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {

@@ -78,7 +78,8 @@ const ROWS: &str = "
         CASE WHEN n % 100 = 0 THEN now() END, 1 FROM (SELECT *, row_number() OVER () AS n FROM carts) AS carts;
     INSERT INTO order_items SELECT id, 0, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 's', 'n', '{}',
         1, 1, 0, 0, 1 FROM orders;
-    INSERT INTO order_history SELECT gen_random_uuid(), id, placed_at, 'placed', 'guest', '' FROM orders;
+    INSERT INTO order_history SELECT gen_random_uuid(), id, placed_at, 'placed', 'guest', '', true FROM orders;
+    INSERT INTO draft_orders SELECT gen_random_uuid(), NULL, 'e', 'USD', '[]', '', placed_at, placed_at, 1 FROM orders;
     INSERT INTO order_returns SELECT gen_random_uuid(), id, 'USD', '[]', '', (ARRAY['requested', 'completed', 'canceled'])[1 + total % 3],
         '', false, 1, 0, placed_at, placed_at, 1 FROM orders;
     INSERT INTO payments SELECT gen_random_uuid(), id, 'g' || total % 3, 1, 'USD',

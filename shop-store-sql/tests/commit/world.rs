@@ -89,8 +89,16 @@ pub(crate) fn take(level: &StockLevel, quantity: i64) -> Write {
 pub(crate) fn entry(order: OrderId) -> Write {
     let mut moment = moment();
     let (event, actor, detail) = ("placed".to_owned(), "guest".to_owned(), "It was placed.".to_owned());
-    OrdersWrite::History(HistoryEntry { id: moment.id(), order_id: order, at: moment.now(), event, actor, detail })
-        .into()
+    OrdersWrite::History(HistoryEntry {
+        id: moment.id(),
+        order_id: order,
+        at: moment.now(),
+        event,
+        actor,
+        detail,
+        visible: true,
+    })
+    .into()
 }
 
 /// An answer under this key.

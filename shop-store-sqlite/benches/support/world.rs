@@ -237,6 +237,7 @@ impl World {
                 event: "placed".to_owned(),
                 actor: "customer".to_owned(),
                 detail: format!("Order {} was placed.", order.number),
+                visible: true,
             };
             filler.add([OrdersWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
             filler.add([PaymentsWrite::Payment(Change::Insert(payment))]).await?;

@@ -2,6 +2,8 @@
 
 mod access;
 mod cancel;
+mod drafts;
+mod notes;
 mod number;
 mod place;
 mod returns;
@@ -9,6 +11,8 @@ mod status;
 
 pub use access::{identified, may_see};
 pub use cancel::{Reason, cancel};
+pub(super) use drafts::{cart_of, change_draft, create_draft, delete_draft, expected_draft, place_draft, priced};
+pub(super) use notes::add_note;
 pub use number::draw_number;
 pub use place::{Placement, place};
 pub(super) use returns::{Step, request_return, step_return};

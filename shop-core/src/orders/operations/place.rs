@@ -269,4 +269,4 @@ fn placed_data(order: &Order) -> serde_json::Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -115,6 +115,7 @@ pub fn record(
         event: event.to_owned(),
         actor: actor.to_owned(),
         detail: detail.into(),
+        visible: true,
     }));
 }
 

@@ -1,5 +1,6 @@
 //! What is sent to orders, and what comes back.
 
+mod drafts;
 mod returns;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::api::pricing::AdjustmentBody;
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
 
+pub(super) use drafts::{DraftBody, DraftChangeRequest, DraftRequest, NoteRequest};
 pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
 
 /// What turns the cart into an order.
@@ -249,10 +251,18 @@ pub(super) struct HistoryBody {
     actor: String,
     /// What happened, in a sentence.
     detail: String,
+    /// False for what only staff see.
+    visible_to_customer: bool,
 }
 
 impl From<HistoryEntry> for HistoryBody {
     fn from(entry: HistoryEntry) -> Self {
-        Self { at: entry.at, event: entry.event, actor: entry.actor, detail: entry.detail }
+        Self {
+            at: entry.at,
+            event: entry.event,
+            actor: entry.actor,
+            detail: entry.detail,
+            visible_to_customer: entry.visible,
+        }
     }
 }

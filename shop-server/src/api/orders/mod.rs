@@ -1,13 +1,16 @@
 //! `/orders/`: what was agreed.
 
 mod bodies;
+mod drafts;
 mod returns;
 
 use chrono::{DateTime, Utc};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
+use shop_core::Shop;
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
+use shop_core::idempotency::Replayable as Outcome;
 use shop_core::orders::{OrderQuery, PlacedOrder};
 use uuid::Uuid;
 
@@ -21,6 +24,7 @@ use crate::problem::Result;
 
 use bodies::{FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
 
+pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
 
 /// What was agreed.
@@ -47,11 +51,7 @@ impl Orders {
         let (request, raw) = body.into_parts();
         let key = idempotency_key.of(&raw)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
-        let (PlacedOrder { view, access_token }, replayed) = (placed.value, placed.replayed);
-        let view = settled_order(&self.0.shop, view).await?;
-        let version = view.order.version;
-        let body = OrderBody::for_buyer(view, &self.0.shop).with_token(access_token);
-        Ok(Replayable::new(Versioned::new(body, version), replayed))
+        placed_order(&self.0.shop, placed).await
     }
 
     /// One's own orders, for staff everybody's; the newest first.
@@ -127,4 +127,13 @@ impl Orders {
         let version = view.order.version;
         Ok(Replayable::new(Versioned::new(view.into(), version), replayed))
     }
+}
+
+/// An order that was just placed, as its buyer sees it.
+async fn placed_order(shop: &Shop, placed: Outcome<PlacedOrder>) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+    let (PlacedOrder { view, access_token }, replayed) = (placed.value, placed.replayed);
+    let view = settled_order(shop, view).await?;
+    let version = view.order.version;
+    let body = OrderBody::for_buyer(view, shop).with_token(access_token);
+    Ok(Replayable::new(Versioned::new(body, version), replayed))
 }

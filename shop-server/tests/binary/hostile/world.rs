@@ -59,6 +59,8 @@ impl World {
         let returns = format!("/orders/{}/returns/", id(&sent));
         let returned = id(&shop.staff("POST", &returns, &json!({"items": items}), 201));
         let of_order = format!("{}/returns/{returned}", id(&sent));
+        let draft = json!({"email": "grace@example.com", "items": [{"sku": "SHIRT"}]});
+        let draft = id(&shop.staff("POST", "/orders/drafts/", &draft, 201));
         let cart = shop.staff("POST", "/cart/items/", &json!({"sku": "MUG"}), 201);
         let item = id(&cart["items"][0]);
         let coupon = json!({"name": "Ten", "code": "TEN", "kind": "percent", "value": "10"});
@@ -91,6 +93,7 @@ impl World {
             ("/inventory/locations/{id}/", &location),
             ("/inventory/stock/{variant_id}/", &goods.variant_id),
             ("/orders/{id}/returns/{return_id}/", &of_order),
+            ("/orders/drafts/{id}/", &draft),
             ("/orders/{id}/", &order),
             ("/payments/{id}/", &payment),
             ("/shipping/addresses/{id}/", &saved),

@@ -24,7 +24,7 @@ use super::table::Table;
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 19] = [
+pub(super) static TABLES: [&Table; 20] = [
     &accounts::USERS,
     &accounts::SESSIONS,
     &catalog::CATEGORIES,
@@ -33,6 +33,7 @@ pub(super) static TABLES: [&Table; 19] = [
     &pricing::TAX_RATES,
     &cart::CARTS,
     &orders::ORDERS,
+    &orders::DRAFTS,
     &orders::RETURNS,
     &payments::PAYMENTS,
     &shipping::ADDRESSES,
@@ -64,6 +65,7 @@ fn place_of(entity: Entity) -> Option<usize> {
         Entity::TaxRate => &pricing::TAX_RATES,
         Entity::Cart => &cart::CARTS,
         Entity::Order => &orders::ORDERS,
+        Entity::Draft => &orders::DRAFTS,
         Entity::Return => &orders::RETURNS,
         Entity::Payment => &payments::PAYMENTS,
         Entity::Address => &shipping::ADDRESSES,
@@ -197,6 +199,7 @@ impl Locks {
             }
             Write::Cart(CartWrite::Cart(change)) => self.change(change),
             Write::Orders(OrdersWrite::Order(change)) => self.change(change),
+            Write::Orders(OrdersWrite::Draft(change)) => self.change(change),
             Write::Orders(OrdersWrite::Return(change)) => self.change(change),
             Write::Payments(PaymentsWrite::Payment(change)) => self.change(change),
             Write::Shipping(ShippingWrite::Address(change)) => {

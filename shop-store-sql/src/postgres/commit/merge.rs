@@ -268,9 +268,10 @@ impl Mergeable {
                 self.line(Part::InsertAnswers, outbox::answer(answer));
                 Ok(())
             }
-            Write::Catalog(_) | Write::Shipping(_) | Write::Orders(OrdersWrite::Return(_)) | Write::Forget { .. } => {
-                Err(Alone)
-            }
+            Write::Catalog(_)
+            | Write::Shipping(_)
+            | Write::Orders(OrdersWrite::Return(_) | OrdersWrite::Draft(_))
+            | Write::Forget { .. } => Err(Alone),
         }
     }
 

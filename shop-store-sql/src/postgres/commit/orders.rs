@@ -1,7 +1,7 @@
 //! Orders with their lines, and their timeline.
 
 use shop_core::batch::{Change, Unique};
-use shop_core::orders::{HistoryEntry, Order, OrdersWrite, Return};
+use shop_core::orders::{Draft, HistoryEntry, Order, OrdersWrite, Return};
 
 use super::part::Part;
 use super::plain::{Applied, Plain};
@@ -99,6 +99,7 @@ pub(super) static HISTORY: Table = Table {
         ("event", Kind::Text),
         ("actor", Kind::Text),
         ("detail", Kind::Text),
+        ("visible", Kind::Flag),
     ],
     key: 1,
     uniques: &[],
@@ -108,7 +109,34 @@ pub(super) static HISTORY: Table = Table {
 pub(super) fn history(entry: &HistoryEntry) -> Row {
     let mut row = Row::default();
     row.id(entry.id).id(entry.order_id).time(entry.at).text(&entry.event).text(&entry.actor).text(&entry.detail);
+    row.flag(entry.visible);
     row
+}
+
+pub(super) static DRAFTS: Table = Table {
+    name: "draft_orders",
+    columns: &[
+        ("id", Kind::Id),
+        ("customer_id", Kind::Id),
+        ("email", Kind::Text),
+        ("currency", Kind::Text),
+        ("items", Kind::Json),
+        ("note", Kind::Text),
+        ("created_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("version", Kind::Int),
+    ],
+    key: 1,
+    uniques: &[],
+};
+
+impl Record for Draft {
+    const TABLE: &'static Table = &DRAFTS;
+
+    fn put(&self, row: &mut Row) {
+        row.id(self.id).optional_id(self.customer_id).optional_text(self.email.as_deref()).text(self.currency.code());
+        row.json(&self.items).text(&self.note).time(self.created_at).time(self.updated_at).int(self.version);
+    }
 }
 
 pub(super) static RETURNS: Table = Table {
@@ -152,6 +180,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied
                 Change::Update(_) | Change::Delete { .. } => Ok(()),
             }
         }
+        OrdersWrite::Draft(change) => plain.change(change, true).await,
         OrdersWrite::Return(change) => plain.change(change, false).await,
         OrdersWrite::History(entry) => plain.insert_unless(Part::InsertHistory, history(entry), Unique::OtherId).await,
     }

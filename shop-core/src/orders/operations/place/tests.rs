@@ -16,7 +16,7 @@ static PREPAID: std::sync::LazyLock<ManualGateway> =
     std::sync::LazyLock::new(|| ManualGateway::new("bank", "Bank").prepaid());
 
 /// A cart of (price, on hand, wanted), shipped for `shipping`.
-fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
+pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
     let mut moment = crate::cart::operations::fixtures::moment();
     let things: Vec<_> = lines.iter().map(|(price, on_hand, _)| (*price, *on_hand)).collect();
     let goods = goods(&things);

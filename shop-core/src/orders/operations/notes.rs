@@ -1,0 +1,29 @@
+//! What staff note about an order.
+
+use crate::batch::Batch;
+use crate::clock::Moment;
+use crate::execute::Decision;
+use crate::id::OrderId;
+use crate::orders::input::CheckedNote;
+use crate::orders::{HistoryEntry, OrdersWrite};
+
+/// An entry of the order's timeline, for the buyer or for staff only. It changes nothing of the order.
+pub(in crate::orders) fn add_note(
+    order_id: OrderId,
+    note: CheckedNote,
+    role: &str,
+    moment: &mut Moment,
+) -> Decision<HistoryEntry> {
+    let mut batch = Batch::new(moment);
+    let entry = HistoryEntry {
+        id: moment.id(),
+        order_id,
+        at: moment.now(),
+        event: "note".to_owned(),
+        actor: role.to_owned(),
+        detail: note.text,
+        visible: note.visible,
+    };
+    batch.write(OrdersWrite::History(entry.clone()));
+    Decision { batch, reply: entry }
+}

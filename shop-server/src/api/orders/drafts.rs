@@ -1,0 +1,99 @@
+//! Orders that staff put together, and their notes.
+
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+use shop_core::id::{DraftId, OrderId};
+use shop_core::orders::DraftView;
+use uuid::Uuid;
+
+use super::bodies::{DraftBody, DraftChangeRequest, DraftRequest, HistoryBody, NoteRequest, OrderBody, OrderRequest};
+use super::placed_order;
+use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Replayable, RequestUrl, Versioned};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::Staff;
+use crate::field::JsonBody;
+use crate::problem::Result;
+
+/// Orders that staff put together, and their notes.
+pub struct Drafts(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Drafts {
+    /// The drafts, the newest first.
+    #[oai(path = "/orders/drafts/", method = "get")]
+    async fn list(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<DraftBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let drafts = self.0.shop.orders().drafts(&staff, &request).await?;
+        Ok(Answer(List::new(&url, &request, drafts.map(DraftBody::from))))
+    }
+
+    /// Puts an order together for a customer, or for somebody without an account.
+    #[oai(path = "/orders/drafts/", method = "post")]
+    async fn create(&self, staff: Staff, body: JsonBody<DraftRequest>) -> Result<Versioned<DraftBody, 201>> {
+        Ok(answer(self.0.shop.orders().create_draft(&staff, body.into_inner().into()).await?))
+    }
+
+    /// One draft.
+    #[oai(path = "/orders/drafts/:id/", method = "get")]
+    async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<DraftBody>> {
+        Ok(answer(self.0.shop.orders().draft(&staff, DraftId(id.0)).await?))
+    }
+
+    /// Changes a draft; its items are given whole.
+    #[oai(path = "/orders/drafts/:id/", method = "patch")]
+    async fn update(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        if_match: IfMatch,
+        body: JsonBody<DraftChangeRequest>,
+    ) -> Result<Versioned<DraftBody>> {
+        let (orders, input) = (self.0.shop.orders(), body.into_inner().into());
+        Ok(answer(orders.change_draft(&staff, DraftId(id.0), input, if_match.expected()).await?))
+    }
+
+    /// Throws a draft away.
+    #[oai(path = "/orders/drafts/:id/", method = "delete")]
+    async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
+        self.0.shop.orders().delete_draft(&staff, DraftId(id.0), if_match.expected()).await?;
+        Ok(NoContent)
+    }
+
+    /// Turns a draft into an order: it is its customer's own then, and the draft is gone.
+    #[oai(path = "/orders/drafts/:id/place/", method = "post")]
+    async fn place(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<OrderRequest>,
+    ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+        let (request, raw) = body.into_parts();
+        let key = idempotency_key.of(&raw)?;
+        let orders = self.0.shop.orders();
+        let placed = orders.place_draft(&staff, DraftId(id.0), request.into(), key.as_ref()).await?;
+        placed_order(&self.0.shop, placed).await
+    }
+
+    /// Notes something in the history of an order.
+    #[oai(path = "/orders/:id/notes/", method = "post")]
+    async fn note(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<NoteRequest>) -> Result<Created<HistoryBody>> {
+        let note = self.0.shop.orders().add_note(&staff, OrderId(id.0), body.into_inner().into()).await?;
+        Ok(Answer(note.into()))
+    }
+}
+
+fn answer<const STATUS: u16>(view: DraftView) -> Versioned<DraftBody, STATUS> {
+    let version = view.draft.version;
+    Versioned::new(view.into(), version)
+}
