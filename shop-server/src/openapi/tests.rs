@@ -153,12 +153,13 @@ fn what_is_left_out_of_answers_is_known_to_the_document() {
                 continue;
             }
             let (text, mut of, mut left_out) = (std::fs::read_to_string(path).unwrap(), String::new(), false);
-            for line in text.lines().map(str::trim) {
+            for line in text.lines() {
+                // Only what stands before a struct is not indented.
                 if let Some(name) = line.strip_prefix("#[oai(rename = \"").and_then(|rest| rest.split('"').next()) {
                     name.clone_into(&mut of);
                 } else if line.contains("skip_serializing_if") {
                     left_out = true;
-                } else if left_out && let Some((field, _)) = line.split_once(": ") {
+                } else if left_out && let Some((field, _)) = line.trim().split_once(": ") {
                     found.push((of.clone(), field.trim_start_matches("pub(super) ").to_owned()));
                     left_out = false;
                 }
