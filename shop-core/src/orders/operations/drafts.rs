@@ -157,7 +157,8 @@ fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Res
             checks.refuse::<()>(&field, "This variant is listed twice.");
         }
         let unit_price = item.price.as_ref().map_or(variant.price, |price| price.unit_price);
-        total = total.plus(unit_price.times(item.quantity)?)?;
+        // Saturated sums are too large, too.
+        total = Amount(total.0.saturating_add(unit_price.0.saturating_mul(item.quantity)));
         lines.push(DraftItem { variant_id: variant.id, quantity: item.quantity, price: item.price });
     }
     if total > Amount::MAX {
