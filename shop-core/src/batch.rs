@@ -9,6 +9,7 @@ use crate::accounts::AccountsWrite;
 use crate::cart::CartWrite;
 use crate::catalog::CatalogWrite;
 use crate::clock::{Moment, Timestamp};
+use crate::error::{Error, Result};
 use crate::id::{LocationId, OperationId, OtpId, PromotionId, SessionId, UserId, VariantId};
 use crate::idempotency::Answer;
 use crate::inventory::InventoryWrite;
@@ -52,6 +53,17 @@ pub trait Versioned {
     fn key(&self) -> Uuid;
     /// Its version.
     fn version(&self) -> i64;
+}
+
+/// Passes a row at the version that the caller saw; whoever names none takes any.
+///
+/// # Errors
+/// [`Error::VersionMismatch`].
+pub(crate) fn expect_version(row: &impl Versioned, expected: Option<i64>) -> Result<()> {
+    match expected {
+        Some(expected) if expected != row.version() => Err(Error::VersionMismatch),
+        _ => Ok(()),
+    }
 }
 
 /// What happens to one row, and the guard fused with it.

@@ -55,6 +55,12 @@ impl<T> Field<T> {
         matches!(self, Self::Missing)
     }
 
+    /// True when the caller gave something else than null, be it right or wrong.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        !matches!(self, Self::Missing | Self::Null)
+    }
+
     /// The given value, if there is one of the right type.
     #[must_use]
     pub fn given(&self) -> Option<&T> {

@@ -160,6 +160,25 @@ pub trait SortKey: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
     fn default_order() -> Vec<Sort<Self>>;
 }
 
+/// The key of lists that can be ordered by when things were made, and by nothing else: the newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreationSort {
+    /// When it was made.
+    CreatedAt,
+}
+
+impl SortKey for CreationSort {
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+    fn all() -> &'static [Self] {
+        &[Self::CreatedAt]
+    }
+    fn default_order() -> Vec<Sort<Self>> {
+        vec![Sort { key: Self::CreatedAt, descending: true }]
+    }
+}
+
 impl<K: SortKey> PageRequest<K> {
     /// Reads `page`, `page_size`, `cursor` and `ordering` as clients send them (`ordering=-price,name`).
     ///

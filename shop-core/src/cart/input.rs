@@ -72,8 +72,11 @@ impl Wanted {
 impl AddItem {
     /// What is wanted, and how many; everything wrong is noted.
     pub(super) fn check(self, checks: &mut Checks) -> Option<(Wanted, i64)> {
-        let given =
-            [("variant_id", said(&self.variant_id)), ("sku", said(&self.sku)), ("product_id", said(&self.product_id))];
+        let given = [
+            ("variant_id", self.variant_id.is_said()),
+            ("sku", self.sku.is_said()),
+            ("product_id", self.product_id.is_said()),
+        ];
         let named: Vec<_> = given.into_iter().filter_map(|(name, said)| said.then_some(name)).collect();
         if named.len() > 1 {
             for name in &named {
@@ -117,11 +120,6 @@ impl ShippingOptions {
         checks.optional("postal_code", self.postal_code, validate::or_blank(validate::text(1, 20)));
         checks.required("country", self.country, validate::country)
     }
-}
-
-/// True when the caller named something, right or wrong.
-fn said<T>(field: &Field<T>) -> bool {
-    !matches!(field, Field::Missing | Field::Null)
 }
 
 /// The sentence for more than a line can hold.

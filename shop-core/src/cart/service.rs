@@ -6,7 +6,7 @@ use super::model::{Cart, CartStatus};
 use super::operations;
 use super::view::{CartView, priced};
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, expect_version};
 use crate::catalog::{Customer, PriceRules, ProductStatus, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -105,8 +105,8 @@ impl<'a> Carts<'a> {
             // What does not exist, or has changed, is answered before what is wrong with the input.
             let cart = self.stored(actor).await?.filter(|cart| cart.items.iter().any(|line| line.id == item));
             let cart = cart.ok_or(Error::NotFound)?;
-            let changed = expected.is_some_and(|expected| expected != cart.version);
-            return Err(if changed { Error::VersionMismatch } else { checks.into_error() });
+            expect_version(&cart, expected)?;
+            return Err(checks.into_error());
         };
         self.change(actor, expected, None, |cart, world, _| {
             operations::set_quantity(cart, &world.goods, item, quantity)
@@ -132,12 +132,12 @@ impl<'a> Carts<'a> {
         let mut checks = Checks::new();
         let (Some(code), true) = (input.check(&mut checks), checks.is_clean()) else {
             // What does not exist, or has changed, is answered before what is wrong with the input.
-            let cart = self.stored(actor).await?;
-            if cart.is_none() && actor.signed_in().is_none() {
-                return Err(Error::NotFound);
+            match self.stored(actor).await? {
+                Some(cart) => expect_version(&cart, expected)?,
+                None if actor.signed_in().is_none() => return Err(Error::NotFound),
+                None => {}
             }
-            let changed = cart.is_some_and(|cart| expected.is_some_and(|expected| expected != cart.version));
-            return Err(if changed { Error::VersionMismatch } else { checks.into_error() });
+            return Err(checks.into_error());
         };
         let code = &code;
         self.change(actor, expected, Some(code), |cart, world, moment| {
@@ -243,9 +243,7 @@ impl<'a> Carts<'a> {
                     (None, Some(person)) => self.open(Some(person.user_id), &mut moment),
                     (None, None) => return Err(Error::NotFound),
                 };
-                if expected.is_some_and(|expected| expected != before.version) {
-                    return Err(Error::VersionMismatch);
-                }
+                expect_version(&before, expected)?;
                 let variants = before.items.iter().map(|item| item.variant_id).collect();
                 let codes = before.coupons.iter().map(String::as_str).chain(coupon).collect();
                 let world = World::load(self.shop, before.customer_id, variants, codes).await?;

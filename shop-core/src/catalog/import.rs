@@ -248,8 +248,7 @@ fn found(stored: &Product, input: &VariantInput, alone: bool) -> Option<crate::i
 
 fn status(row: &Cells) -> Field<ProductStatus> {
     let Some(word) = row.get("status") else { return Field::Missing };
-    let words = || ProductStatus::ALL.iter().map(|status| status.word()).collect::<Vec<_>>().join(", ");
-    ProductStatus::of(word.trim()).map_or_else(|| Field::Wrong(format!("Must be one of: {}.", words())), Field::Given)
+    validate::word(word.trim()).map_or_else(Field::Wrong, Field::Given)
 }
 
 fn json<T: DeserializeOwned>(row: &Cells, column: &str, why: &str) -> Field<T> {

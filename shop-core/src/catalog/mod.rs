@@ -10,6 +10,7 @@ mod rules;
 mod search;
 mod service;
 mod tax;
+mod variant_name;
 mod view;
 
 pub use import::{PRODUCT_COLUMNS, product_of_row, product_rows};
@@ -28,4 +29,5 @@ pub use search::FoundProduct;
 pub use service::Catalog;
 pub(crate) use tax::region_key;
 pub use tax::{STANDARD_TAX_CLASS, TaxRate, TaxRateInput};
+pub(crate) use variant_name::VariantName;
 pub use view::ProductView;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{LocationId, MovementId, OrderId, OrderItemId, ProductId, ReservationId, VariantId};
-use crate::page::{Sort, SortKey};
+use crate::page::{CreationSort, Sort, SortKey};
 use crate::word::words;
 
 /// A place that holds stock.
@@ -255,23 +255,7 @@ pub struct ReservationFilter {
 }
 
 /// By what the lists of this domain can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InventorySort {
-    /// When it was made (locations, movements, reservations).
-    CreatedAt,
-}
-
-impl SortKey for InventorySort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type InventorySort = CreationSort;
 
 /// By what a list of stock levels can be ordered. Ties are broken by location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::money::{Amount, Currency};
 use crate::shipping::{Address, AddressInput};
 use crate::validate::{self, Email, email_key};
 
-pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Named, Recipient};
+pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Recipient};
 pub use drafts::{DraftInput, DraftItemInput, NoteInput};
 pub(super) use returns::CheckedReturn;
 #[cfg(test)]
@@ -136,11 +136,11 @@ fn ship_to(
     is_guest: bool,
     checks: &mut Checks,
 ) -> Option<ShipTo> {
-    if matches!(saved, Field::Missing | Field::Null) {
+    if !saved.is_said() {
         let address = checks.required("shipping_address", address, Ok)?;
         return address.check(checks, "shipping_address").map(Box::new).map(ShipTo::Address);
     }
-    if !checks.unreadable("shipping_address", &address) && !matches!(address, Field::Missing | Field::Null) {
+    if !checks.unreadable("shipping_address", &address) && address.is_said() {
         checks.refuse::<()>("shipping_address_id", "Give shipping_address or shipping_address_id, not both.");
     }
     let id = checks.required("shipping_address_id", saved, Ok)?;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::input::{OrderQuery, PlaceOrder, ShipTo, Wishes};
 use super::model::{HistoryEntry, Order, OrderSort, OrderStatus};
-use super::operations::{self, Placement, Reason, identified, may_see};
+use super::operations::{self, Placement, Reason, basket, identified, may_see};
 use super::state::OrderState;
 use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
@@ -23,7 +23,7 @@ use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
-use crate::pricing::{Basket, Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
+use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
 use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
@@ -319,15 +319,7 @@ impl<'a> Orders<'a> {
         let quote = match self.shop.tax_provider() {
             None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
             Some(provider) => {
-                let basket = Basket {
-                    currency: cart.currency,
-                    lines: &lines,
-                    coupons: &cart.coupons,
-                    customer_id: cart.customer_id,
-                    shipping: Some((&quote.method.name, quote.price)),
-                    now: moment.now(),
-                };
-                let (amounts, shipping) = taxable(&basket, rules);
+                let (amounts, shipping) = taxable(&basket(cart, &lines, quote, moment.now()), rules);
                 let request = TaxRequest {
                     address,
                     currency: cart.currency,

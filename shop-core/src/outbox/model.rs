@@ -7,7 +7,7 @@ use crate::accounts::MailJob;
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::payments::{GatewayCall, GatewayNotice};
 use crate::word::words;
 
@@ -172,23 +172,7 @@ pub struct DeliveryFilter {
 }
 
 /// By what deliveries are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliverySort {
-    /// When it was made.
-    CreatedAt,
-}
-
-impl SortKey for DeliverySort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type DeliverySort = CreationSort;
 
 words! {
     DeliveryStatus { Pending => "pending", Done => "done", Dead => "dead" }

@@ -6,7 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::secret::Sealed;
 use crate::word::words;
 
@@ -188,23 +188,7 @@ pub struct PaymentFilter {
 }
 
 /// By what a list of payments can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PaymentSort {
-    /// When it was begun.
-    CreatedAt,
-}
-
-impl SortKey for PaymentSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type PaymentSort = CreationSort;
 
 words! {
     PaymentState {

@@ -6,7 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{AddressId, MethodId, OrderId, OrderItemId, ShipmentId, UserId, ZoneId};
 use crate::money::{Amount, Currency};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::word::words;
 
 /// A postal address.
@@ -258,23 +258,7 @@ pub struct ShipmentFilter {
 }
 
 /// By what the lists of this domain can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShippingSort {
-    /// When it was made.
-    CreatedAt,
-}
-
-impl SortKey for ShippingSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type ShippingSort = CreationSort;
 
 words! {
     ShipmentStatus { Pending => "pending", Shipped => "shipped", Delivered => "delivered", Canceled => "canceled" }

@@ -20,6 +20,8 @@ mod password;
 mod people;
 mod things;
 
+use crate::word::Word;
+
 pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
 pub use people::{Email, Username, country, currency, email, email_key, person_name, phone, username, username_key};
 pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
@@ -43,6 +45,25 @@ pub fn multiline(min: usize, max: usize) -> impl Fn(String) -> Result<String, St
 /// A note, which may be empty: at most [`MAX_NOTE_LENGTH`] characters.
 pub fn note(text: String) -> Result<String, String> {
     multiline(0, MAX_NOTE_LENGTH)(text)
+}
+
+/// A whole number from `min` to `max`.
+pub fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
+    move |number| {
+        if (min..=max).contains(&number) {
+            Ok(number)
+        } else {
+            Err(format!("Must be a whole number from {min} to {max}."))
+        }
+    }
+}
+
+/// One of the words that a state or the like has.
+pub fn word<W: Word>(text: &str) -> Result<W, String> {
+    W::of(text).ok_or_else(|| {
+        let words: Vec<_> = W::ALL.iter().map(|value| value.word()).collect();
+        format!("Must be one of: {}.", words.join(", "))
+    })
 }
 
 /// Makes a check accept a blank text as nothing: forms send `""` for what was left empty.

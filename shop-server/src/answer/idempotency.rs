@@ -6,7 +6,8 @@ use poem_openapi::registry::{MetaParamIn, MetaResponses, MetaSchema, MetaSchemaR
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
 use shop_core::{Error, idempotency};
 
-use super::header_meta;
+use super::{Answer, header_meta};
+use crate::field::JsonBody;
 use crate::problem::{Problem, Result};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -40,14 +41,14 @@ impl IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// The core's key for a request: `request` is everything the call asks for, the raw body above all
-    /// ([`crate::field::JsonBody::into_parts`]).
+    /// What was sent, and the core's key for it, which holds for that body only.
     ///
     /// # Errors
     /// None that [`IdempotencyKey::from_headers`] let pass.
-    pub fn of(&self, request: &serde_json::Value) -> Result<Option<idempotency::IdempotencyKey>> {
-        let key = self.0.as_deref().map(|key| idempotency::IdempotencyKey::new(key, request));
-        Ok(key.transpose()?)
+    pub fn of<T>(self, body: JsonBody<T>) -> Result<(T, Option<idempotency::IdempotencyKey>)> {
+        let (request, raw) = body.into_parts();
+        let key = self.0.map(|key| idempotency::IdempotencyKey::new(&key, &raw));
+        Ok((request, key.transpose()?))
     }
 }
 
@@ -90,6 +91,12 @@ impl<R> Replayable<R> {
     /// The core's outcome, its value made an answer.
     pub fn from_outcome<T>(outcome: idempotency::Replayable<T>, answer: impl FnOnce(T) -> R) -> Self {
         Self { answer: answer(outcome.value), replayed: outcome.replayed }
+    }
+}
+
+impl<T, B: From<T>, const STATUS: u16> From<idempotency::Replayable<T>> for Replayable<Answer<B, STATUS>> {
+    fn from(outcome: idempotency::Replayable<T>) -> Self {
+        Self::from_outcome(outcome, |value| Answer(value.into()))
     }
 }
 

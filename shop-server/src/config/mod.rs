@@ -19,6 +19,7 @@ use shop_core::pricing::TaxRounding;
 
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
+pub(crate) use secret::key_file;
 pub use secret::{Secret, secret_key};
 pub use stripe::Stripe;
 use variables::Variables;

@@ -65,9 +65,14 @@ pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
         return Ok(key.clone());
     }
     match &config.database {
-        Database::Sqlite(database) => kept_key(&beside(database, ".secret-key"), random),
+        Database::Sqlite(database) => kept_key(&key_file(database), random),
         Database::Postgres(_) => Err(needed()),
     }
+}
+
+/// Where the key lies that is kept beside an SQLite file.
+pub(crate) fn key_file(database: &Path) -> PathBuf {
+    beside(database, ".secret-key")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

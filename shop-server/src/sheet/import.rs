@@ -17,7 +17,7 @@ use shop_core::inventory::STOCK_COLUMNS;
 use shop_core::{Actor, Shop};
 
 use super::Import;
-use super::read::{Line, Sheet};
+use super::read::Sheet;
 use crate::config::Config;
 use crate::progress::Bar;
 use crate::start;
@@ -108,9 +108,17 @@ impl Run {
         self.note(&[line], Imported::Refused(cells))
     }
 
-    fn came_to(&mut self, line: &Line) {
-        self.bar.add(line.end.saturating_sub(self.place));
-        self.place = line.end;
+    /// The next row that can be read, with its line; what cannot is refused.
+    fn next(&mut self, sheet: &mut Sheet<File>) -> Result<Option<(u64, Cells)>> {
+        while let Some(line) = sheet.next()? {
+            self.bar.add(line.end.saturating_sub(self.place));
+            self.place = line.end;
+            match line.cells {
+                Ok(cells) => return Ok(Some((line.number, cells))),
+                Err(wrong) => self.refuse(line.number, wrong)?,
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -130,37 +138,29 @@ async fn products(run: &mut Run, mut sheet: Sheet<File>) -> Result {
     let mut gathered = Gathered::default();
     // Where products and skus stood first: a product that comes again would change what the first rows made.
     let (mut seen, mut skus): (HashMap<String, u64>, HashMap<String, u64>) = (HashMap::new(), HashMap::new());
-    while let Some(line) = sheet.next()? {
-        run.came_to(&line);
-        let cells = match line.cells {
-            Ok(cells) => cells,
-            Err(wrong) => {
-                run.refuse(line.number, wrong)?;
-                continue;
-            }
-        };
+    while let Some((line, cells)) = run.next(&mut sheet)? {
         let Some(product) = product_of_row(&cells) else {
-            run.refuse(line.number, vec![cell("name", "Give a slug, a name or a sku.".to_owned())])?;
+            run.refuse(line, vec![cell("name", "Give a slug, a name or a sku.".to_owned())])?;
             continue;
         };
         if product != gathered.product {
             finish_product(run, std::mem::take(&mut gathered)).await?;
             if let Some(first) = seen.get(&product) {
                 let why = format!("The rows of a product stand together; the others begin in line {first}.");
-                run.refuse(line.number, vec![cell("name", why)])?;
+                run.refuse(line, vec![cell("name", why)])?;
                 continue;
             }
-            seen.insert(product.clone(), line.number);
+            seen.insert(product.clone(), line);
             gathered.product = product;
         }
         if let Some(sku) = cells.get("sku").map(str::trim) {
             if let Some(first) = skus.get(sku) {
-                run.refuse(line.number, vec![cell("sku", format!("This sku stands in line {first}, too."))])?;
+                run.refuse(line, vec![cell("sku", format!("This sku stands in line {first}, too."))])?;
                 continue;
             }
-            skus.insert(sku.to_owned(), line.number);
+            skus.insert(sku.to_owned(), line);
         }
-        gathered.lines.push(line.number);
+        gathered.lines.push(line);
         gathered.rows.push(cells);
     }
     finish_product(run, gathered).await
@@ -194,33 +194,25 @@ async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
     let digest = digest(file)?;
     // Two counts of one thing at one place cannot both be true.
     let mut counted: HashMap<(String, String), u64> = HashMap::new();
-    while let Some(line) = sheet.next()? {
-        run.came_to(&line);
-        let cells = match line.cells {
-            Ok(cells) => cells,
-            Err(wrong) => {
-                run.refuse(line.number, wrong)?;
-                continue;
-            }
-        };
+    while let Some((line, cells)) = run.next(&mut sheet)? {
         let text = |column| cells.get(column).unwrap_or_default().trim().to_owned();
         let place = (text("sku"), text("location"));
         if cells.get("on_hand").is_some()
-            && let Some(first) = counted.insert(place, line.number)
+            && let Some(first) = counted.insert(place, line)
         {
-            run.refuse(line.number, vec![cell("sku", format!("This was counted in line {first}, too."))])?;
+            run.refuse(line, vec![cell("sku", format!("This was counted in line {first}, too."))])?;
             continue;
         }
         // The same line of the same file is the same delta.
-        let key = IdempotencyKey::new(&format!("import:{digest}:{}", line.number), &json!(null))?;
+        let key = IdempotencyKey::new(&format!("import:{digest}:{line}"), &json!(null))?;
         let call = async |shop: Shop| shop.inventory().import_stock(&Actor::system(), &cells, Some(&key)).await;
-        let stopped = |why| stopped(line.number, &why);
+        let stopped = |why| stopped(line, &why);
         let imported = if run.dry {
             run.shop.prepare(call).await.map_err(stopped)?.reply
         } else {
             call(run.shop.clone()).await.map_err(stopped)?
         };
-        run.note(&[line.number], imported)?;
+        run.note(&[line], imported)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use shop_core::clock::{Random as _, SystemRandom};
 use shop_core::error::BoxError;
 use shop_core::transfer::{Source, Step, Table, Target};
 
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, key_file};
 use crate::progress::Bar;
 use crate::storage::{Purpose, Storage};
 use digest::Digest;
@@ -58,9 +58,7 @@ pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
 /// Where the key of an SQLite file lies, that was made with it.
 fn kept_key(database: &Database) -> Option<PathBuf> {
     let Database::Sqlite(path) = database else { return None };
-    let mut name = path.as_os_str().to_owned();
-    name.push(".secret-key");
-    Some(PathBuf::from(name)).filter(|path| path.exists())
+    Some(key_file(path)).filter(|path| path.exists())
 }
 
 /// Fills the target with everything that the source has. Answers how many rows that is.

@@ -21,21 +21,15 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record, Values, is_storable};
 
-/// The names are those of [`Promotion`], for what comes as JSON.
-const PROMOTION: &str = "promotions.id, promotions.name, promotions.code, promotions.code_key, promotions.currency,
-        promotions.offer, promotions.min_subtotal, promotions.product_ids, promotions.category_ids,
-        promotions.customer_ids, promotions.first_order_only, promotions.starts_at, promotions.ends_at,
-        promotions.usage_limit, promotions.usage_limit_per_customer, promotions.combinable, promotions.priority,
-        promotions.active, promotions.created_at, promotions.updated_at, promotions.version";
-
 impl Record for CountedPromotion {
     const TABLE: &'static str = "promotions";
+    /// The names are those of [`Promotion`] and [`Row`], for what comes as JSON.
     const COLUMNS: &'static str = "promotions.id, promotions.name, promotions.code, promotions.code_key,
         promotions.currency, promotions.offer, promotions.min_subtotal, promotions.product_ids,
         promotions.category_ids, promotions.customer_ids, promotions.first_order_only, promotions.starts_at,
         promotions.ends_at, promotions.usage_limit, promotions.usage_limit_per_customer, promotions.combinable,
         promotions.priority, promotions.active, promotions.created_at, promotions.updated_at, promotions.version,
-        coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0)";
+        coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0) AS uses";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         let promotion = Promotion {
@@ -117,8 +111,7 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
     // The addresses asked for, and those of the people asked for: looked up once.
     let who = "ARRAY(SELECT unnest($2::text[]) UNION ALL SELECT email_key FROM users WHERE users.id = ANY($3))";
     let offered = format!(
-        "SELECT {PROMOTION},
-            coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0) AS uses,
+        "SELECT {},
             (SELECT json_agg(count) FROM (
                 SELECT customer, uses FROM promotion_uses
                 WHERE promotion_id = promotions.id AND customer = ANY({who})
@@ -128,7 +121,8 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
                 JOIN categories ON categories.id = named.id::uuid
                 UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
             ) SELECT json_agg(below.id) FROM below) AS categories
-        FROM promotions"
+        FROM promotions",
+        CountedPromotion::COLUMNS
     );
     let sql = format!(
         "SELECT

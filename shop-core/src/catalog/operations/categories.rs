@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Mode;
 use super::check::MAX_DESCRIPTION;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, expect_version};
 use crate::catalog::{CatalogWrite, Category, CategoryInput, CategoryTree, MAX_CATEGORIES};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -37,10 +37,7 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
     let description =
         checks.filled(mode.is_whole(), "description", input.description, validate::multiline(0, MAX_DESCRIPTION));
     let parent_id = checks.change("parent_id", input.parent_id, Ok);
-    let position = checks.filled(mode.is_whole(), "position", input.position, |position| match position {
-        0..=MAX_POSITION => Ok(position),
-        _ => Err(format!("Must be a whole number from 0 to {MAX_POSITION}.")),
-    });
+    let position = checks.filled(mode.is_whole(), "position", input.position, validate::between(0, MAX_POSITION));
     checks.finish()?;
     let whole = mode.is_whole();
     Ok(CategoryFields {
@@ -137,10 +134,8 @@ pub(crate) fn delete_category(
 
 fn find(tree: &CategoryTree, id: CategoryId, expected: Option<i64>) -> Result<&Category> {
     let category = tree.categories.iter().find(|category| category.id == id).ok_or(Error::NotFound)?;
-    match expected {
-        Some(version) if version != category.version => Err(Error::VersionMismatch),
-        _ => Ok(category),
-    }
+    expect_version(category, expected)?;
+    Ok(category)
 }
 
 /// The parent is there, and is neither the category itself nor below it.

@@ -83,7 +83,7 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     let attributes = checks.filled(mode.is_whole(), "attributes", input.attributes, attributes);
     let variants = checks.filled(mode.is_whole(), "variants", input.variants, Ok);
     let variants = variants.map(|variants| check_variants(&mut checks, variants, mode, currency));
-    let priceless = matches!(input.price, Field::Missing | Field::Null);
+    let priceless = !input.price.is_said();
     let clears_sku = !mode.is_whole() && is_nothing(&input.sku);
     let single = VariantInput {
         id: Field::Missing,
@@ -178,7 +178,7 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
             // A copy of another product's variant is a new one.
             variant.id = Field::Missing;
         }
-        let needs_price = mode.is_whole() && !lone && matches!(variant.price, Field::Missing | Field::Null);
+        let needs_price = mode.is_whole() && !lone && !variant.price.is_said();
         if needs_price {
             checks.refuse::<()>(&format!("{prefix}price"), "This field is required.");
         }
@@ -215,7 +215,7 @@ fn check_variant(
 ) -> VariantFields {
     let named = |field: &str| format!("{prefix}{field}");
     let amount = |text: String| currency.parse_amount(&text);
-    let count = |max: i64| move |value: i64| in_range(value, max);
+    let count = |max: i64| validate::between(0, max);
     let compare_at_price = checks.change(&named("compare_at_price"), input.compare_at_price, amount);
     let barcode = checks.change(&named("barcode"), input.barcode, validate::or_blank(validate::text(1, 64)));
     let weight_grams = checks.filled(mode.is_whole(), &named("weight_grams"), input.weight_grams, count(MAX_WEIGHT));
@@ -256,8 +256,4 @@ fn check_values(checks: &mut Checks, prefix: &str, given: BTreeMap<String, Strin
 /// The tax class of what names none.
 pub(super) fn standard_tax_class() -> String {
     STANDARD_TAX_CLASS.to_owned()
-}
-
-fn in_range(value: i64, max: i64) -> Result<i64, String> {
-    if (0..=max).contains(&value) { Ok(value) } else { Err(format!("Must be a whole number from 0 to {max}.")) }
 }

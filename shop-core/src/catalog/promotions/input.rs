@@ -11,8 +11,7 @@ use crate::field::{Checks, Field};
 use crate::id::{CategoryId, ProductId, UserId};
 use crate::money::{Amount, Currency};
 use crate::pricing::Ratio;
-use crate::validate;
-use crate::word::Word as _;
+use crate::validate::{self, between};
 
 /// The longest name, in characters.
 const MAX_NAME_LENGTH: usize = 100;
@@ -171,12 +170,7 @@ impl Said {
     fn check(self, checks: &mut Checks, base: Option<Offer>, currency: Currency) -> Option<Offer> {
         let kind = match base {
             Some(base) if self.kind.is_missing() => Some(base.kind()),
-            _ => checks.required("kind", self.kind, |word| {
-                PromotionKind::of(&word).ok_or_else(|| {
-                    let words: Vec<_> = PromotionKind::ALL.iter().map(|kind| kind.word()).collect();
-                    format!("Must be one of: {}.", words.join(", "))
-                })
-            }),
+            _ => checks.required("kind", self.kind, |kind| validate::word(&kind)),
         };
         let Some(kind) = kind else {
             // What it means is not known, but it must be of its type.
@@ -227,12 +221,6 @@ fn coupon_code(given: String) -> Result<String, String> {
         return Err(format!("Ensure this field has no more than {MAX_CODE_LENGTH} characters."));
     }
     Ok(code)
-}
-
-fn between(least: i64, most: i64) -> impl Fn(i64) -> Result<i64, String> {
-    move |number| {
-        if (least..=most).contains(&number) { Ok(number) } else { Err(format!("Must be from {least} to {most}.")) }
-    }
 }
 
 fn instant(at: Timestamp) -> Result<Timestamp, String> {

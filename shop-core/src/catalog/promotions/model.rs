@@ -8,7 +8,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, UserId};
 use crate::money::{Amount, Currency};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::pricing::Ratio;
 use crate::text::caseless;
 use crate::word::words;
@@ -162,23 +162,7 @@ pub struct PromotionFilter {
 }
 
 /// By what a list of promotions or of rates of tax can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PromotionSort {
-    /// When it was made.
-    CreatedAt,
-}
-
-impl SortKey for PromotionSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type PromotionSort = CreationSort;
 
 words! {
     PromotionKind {

@@ -4,6 +4,7 @@ use super::input::{CheckedPromotion, PromotionInput};
 use super::model::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, code_key};
 use super::operations;
 use crate::actor::Actor;
+use crate::batch::expect_version;
 use crate::catalog::{Catalog, RulesQuery};
 use crate::error::{Error, Result};
 use crate::field::{Checks, Field};
@@ -120,10 +121,8 @@ impl Catalog<'_> {
 
     async fn promotion_at(&self, actor: &Actor, id: PromotionId, expected: Option<i64>) -> Result<CountedPromotion> {
         let before = self.promotion(actor, id).await?;
-        match expected {
-            Some(expected) if expected != before.promotion.version => Err(Error::VersionMismatch),
-            _ => Ok(before),
-        }
+        expect_version(&before.promotion, expected)?;
+        Ok(before)
     }
 
     async fn promotion_with(&self, code: Option<&str>) -> Result<Option<Promotion>> {

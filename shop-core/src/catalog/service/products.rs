@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, expect_version};
 use crate::catalog::operations::{Mode, ProductFields, archive, build, product_fields, write_changed, write_new};
 use crate::catalog::{Product, ProductInput, ProductView};
 use crate::clock::Moment;
@@ -112,10 +112,8 @@ impl Catalog<'_> {
 
     async fn expected(&self, id: ProductId, expected: Option<i64>) -> Result<Product> {
         let product = self.shop.store().product(id).await?.ok_or(Error::NotFound)?;
-        match expected {
-            Some(version) if version != product.version => Err(Error::VersionMismatch),
-            _ => Ok(product),
-        }
+        expect_version(&product, expected)?;
+        Ok(product)
     }
 
     /// A product may only be put into a category that is there, and still is when it is written.

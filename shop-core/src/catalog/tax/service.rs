@@ -4,6 +4,7 @@ use super::input::{CheckedTaxRate, TaxRateInput};
 use super::model::TaxRate;
 use super::operations;
 use crate::actor::Actor;
+use crate::batch::expect_version;
 use crate::catalog::{Catalog, PromotionSort, RulesQuery};
 use crate::error::{Error, Result};
 use crate::id::TaxRateId;
@@ -106,10 +107,8 @@ impl Catalog<'_> {
 
     async fn tax_rate_at(&self, actor: &Actor, id: TaxRateId, expected: Option<i64>) -> Result<TaxRate> {
         let before = self.tax_rate(actor, id).await?;
-        match expected {
-            Some(expected) if expected != before.version => Err(Error::VersionMismatch),
-            _ => Ok(before),
-        }
+        expect_version(&before, expected)?;
+        Ok(before)
     }
 
     /// The rate that stands where this one would.

@@ -1,10 +1,10 @@
 //! Changes of stock that staff make.
 
-use super::checks::VariantName;
 use super::stock::view;
 use super::{Inventory, checks};
 use crate::actor::Actor;
 use crate::batch::Batch;
+use crate::catalog::VariantName;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::{LocationId, VariantId};

@@ -1,34 +1,18 @@
 //! Inputs as callers give them, checked: every wrong field is named at once.
 
 use super::import::Counted;
+use crate::catalog::VariantName;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{LocationId, VariantId};
 use crate::import::Cells;
 use crate::inventory::operations::{Adjustment, ChangedLocation, Transfer};
 use crate::inventory::{AdjustmentInput, LocationInput, MovementReason, StockInput, StockSettings, TransferInput};
-use crate::validate;
+use crate::validate::{self, between};
 
 /// The most of one thing that one call counts: far beyond any shop, and a thousand million of them still add up.
 pub(super) const MAX_COUNT: i64 = 1_000_000_000;
 const MAX_PRIORITY: i64 = 1_000_000;
-
-/// By what a variant is named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum VariantName {
-    Id(VariantId),
-    Sku(String),
-}
-
-impl VariantName {
-    /// The field it came in.
-    pub(super) fn field(&self) -> &'static str {
-        match self {
-            Self::Id(_) => "variant_id",
-            Self::Sku(_) => "sku",
-        }
-    }
-}
 
 /// `whole`: absent fields take their defaults, except those that name the location.
 pub(super) fn location(input: LocationInput, whole: bool) -> Result<ChangedLocation> {
@@ -125,18 +109,17 @@ pub(super) fn transfer(input: TransferInput) -> Result<(VariantName, Transfer)> 
 }
 
 fn variant_name(checks: &mut Checks, sku: Field<String>, variant_id: Field<VariantId>) -> Option<VariantName> {
-    let absent = |missing: bool, null: bool| missing || null;
-    match (absent(sku.is_missing(), sku == Field::Null), absent(variant_id.is_missing(), variant_id == Field::Null)) {
-        (true, true) => checks.refuse("sku", "Give either sku or variant_id."),
-        (false, false) => {
+    match (sku.is_said(), variant_id.is_said()) {
+        (false, false) => checks.refuse("sku", "Give either sku or variant_id."),
+        (true, true) => {
             let unreadable = [checks.unreadable("sku", &sku), checks.unreadable("variant_id", &variant_id)];
             if unreadable.contains(&true) {
                 return None;
             }
             checks.refuse("sku", "Give either sku or variant_id, not both.")
         }
-        (false, true) => checks.required("sku", sku, validate::sku).map(VariantName::Sku),
-        (true, false) => checks.required("variant_id", variant_id, Ok).map(VariantName::Id),
+        (true, false) => checks.required("sku", sku, validate::sku).map(VariantName::Sku),
+        (false, true) => checks.required("variant_id", variant_id, Ok).map(VariantName::Id),
     }
 }
 
@@ -148,16 +131,6 @@ fn reason_of_staff(reason: &str) -> Result<MovementReason, String> {
         "lost" => Ok(MovementReason::Lost),
         "correction" => Ok(MovementReason::Correction),
         _ => Err("Must be one of: received, returned, damaged, lost, correction.".to_owned()),
-    }
-}
-
-fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
-    move |value| {
-        if (min..=max).contains(&value) {
-            Ok(value)
-        } else {
-            Err(format!("Must be a whole number from {min} to {max}."))
-        }
     }
 }
 

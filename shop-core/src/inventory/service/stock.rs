@@ -1,8 +1,8 @@
 //! Reading stock, the ledger and reservations.
 
 use super::Inventory;
-use super::checks::VariantName;
 use crate::actor::Actor;
+use crate::catalog::VariantName;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, VariantId};
 use crate::inventory::operations::Stocked;
@@ -80,10 +80,7 @@ impl Inventory<'_> {
         };
         let Some(product) = product else { return Ok(None) };
         let product_id = product.id;
-        let variant = product.variants.into_iter().find(|variant| match name {
-            VariantName::Sku(sku) => variant.sku == *sku,
-            VariantName::Id(id) => variant.id == *id,
-        });
+        let variant = product.variants.into_iter().find(|variant| name.is_of(variant));
         let Some(variant) = variant else { return Ok(None) };
         let levels = store.stock_of(&[variant.id]).await?;
         Ok(Some(Stocked { variant_id: variant.id, product_id, sku: variant.sku, levels }))

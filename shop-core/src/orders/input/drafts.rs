@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::cart::MAX_CART_ITEMS;
+use crate::catalog::VariantName;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{UserId, VariantId};
@@ -60,23 +61,6 @@ pub(in crate::orders) enum Recipient {
     Email(String),
 }
 
-/// How a line names its variant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::orders) enum Named {
-    Variant(VariantId),
-    Sku(String),
-}
-
-impl Named {
-    /// Which field named it.
-    pub(in crate::orders) fn field(&self) -> &'static str {
-        match self {
-            Self::Variant(_) => "variant_id",
-            Self::Sku(_) => "sku",
-        }
-    }
-}
-
 /// A draft whose every field passed; `None` keeps what is there. Whether there is such a customer and such variants is
 /// judged with what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +73,7 @@ pub(in crate::orders) struct CheckedDraft {
 /// A line of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedDraftItem {
-    pub(in crate::orders) variant: Named,
+    pub(in crate::orders) variant: VariantName,
     pub(in crate::orders) quantity: i64,
     pub(in crate::orders) price: Option<PriceOverride>,
 }
@@ -114,7 +98,7 @@ impl DraftInput {
 }
 
 fn recipient(checks: &mut Checks, whole: bool, customer: Field<UserId>, email: Field<String>) -> Option<Recipient> {
-    match (said(&customer), said(&email)) {
+    match (customer.is_said(), email.is_said()) {
         (true, true) => {
             checks.refuse::<()>("customer_id", "Give customer_id or email, not both.");
         }
@@ -131,16 +115,16 @@ fn recipient(checks: &mut Checks, whole: bool, customer: Field<UserId>, email: F
 impl DraftItemInput {
     fn check(self, checks: &mut Checks, path: &str, currency: Currency) -> Option<CheckedDraftItem> {
         let at = |field: &str| format!("{path}.{field}");
-        if said(&self.variant_id) && said(&self.sku) {
+        if self.variant_id.is_said() && self.sku.is_said() {
             checks.refuse::<()>(&at("variant_id"), "Give variant_id or sku, not both.");
         }
-        let by_sku = checks.optional(&at("sku"), self.sku.clone(), validate::sku).map(Named::Sku);
-        let variant = if said(&self.sku) {
+        let by_sku = checks.optional(&at("sku"), self.sku.clone(), validate::sku).map(VariantName::Sku);
+        let variant = if self.sku.is_said() {
             checks.optional(&at("variant_id"), self.variant_id, Ok)
         } else {
             checks.required(&at("variant_id"), self.variant_id, Ok)
         };
-        let variant = variant.map(Named::Variant).or(by_sku);
+        let variant = variant.map(VariantName::Id).or(by_sku);
         let quantity = match self.quantity {
             Field::Missing => Some(1),
             quantity => checks.required(&at("quantity"), quantity, validate::quantity),
@@ -157,11 +141,6 @@ impl DraftItemInput {
         };
         Some(CheckedDraftItem { variant: variant?, quantity: quantity?, price })
     }
-}
-
-/// True when the caller named something, right or wrong.
-fn said<T>(field: &Field<T>) -> bool {
-    !matches!(field, Field::Missing | Field::Null)
 }
 
 /// A note whose every field passed.
@@ -235,7 +214,7 @@ mod tests {
         let draft = check(json!({"email": "Ada@example.com", "items": [item]}), true).unwrap();
         assert_eq!(draft.recipient, Some(Recipient::Email("Ada@example.com".into())));
         let price = Some(PriceOverride { unit_price: Amount(500), reason: "scratched".into() });
-        let line = CheckedDraftItem { variant: Named::Sku("A".into()), quantity: 1, price };
+        let line = CheckedDraftItem { variant: VariantName::Sku("A".into()), quantity: 1, price };
         assert_eq!((draft.items, draft.note), (Some(vec![line]), None));
         let nothing = check(json!({}), false).unwrap();
         assert_eq!(nothing, CheckedDraft { recipient: None, items: None, note: None });

@@ -6,7 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, UserId, VariantId};
 use crate::money::{Amount, Currency};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 
 /// What staff put together for somebody, before it is an order. Like a cart it holds no stock, and no prices but those
 /// that staff set. When it is placed it is gone: its id is that of the cart that the order came from.
@@ -71,20 +71,4 @@ pub struct PriceOverride {
 }
 
 /// By what a list of drafts can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DraftSort {
-    /// When it was made.
-    CreatedAt,
-}
-
-impl SortKey for DraftSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type DraftSort = CreationSort;

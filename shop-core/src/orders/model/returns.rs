@@ -6,7 +6,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, OrderItemId, ReturnId};
 use crate::money::{Amount, Currency};
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::word::words;
 
 /// Where a return stands: `requested → approved | rejected`, `approved → received → completed`,
@@ -106,23 +106,7 @@ pub struct ReturnFilter {
 }
 
 /// By what a list of returns can be ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReturnSort {
-    /// When it was requested.
-    CreatedAt,
-}
-
-impl SortKey for ReturnSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type ReturnSort = CreationSort;
 
 words! {
     ReturnStatus {

@@ -2,15 +2,14 @@
 
 use super::place::{Placement, place};
 use super::status::record;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, expect_version};
 use crate::cart::{Cart, CartItem, CartStatus, Goods};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Checks;
-use crate::id::VariantId;
 use crate::money::{Amount, Currency};
-use crate::orders::input::{CheckedDraft, CheckedDraftItem, Named, Recipient};
+use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
 use crate::orders::{Draft, DraftItem, OrderView, OrdersWrite};
 
 /// A new draft.
@@ -148,8 +147,9 @@ fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Res
     let mut total = Amount::ZERO;
     for (index, item) in items.into_iter().enumerate() {
         let field = format!("items.{index}.{}", item.variant.field());
-        let variant = named(goods, &item.variant).and_then(|id| goods.on_sale(id, currency)).map(|(_, found)| found);
-        let Some(variant) = variant else {
+        let mut variants = goods.products.iter().flat_map(|product| &product.variants);
+        let named = variants.find(|variant| item.variant.is_of(variant));
+        let Some((_, variant)) = named.and_then(|variant| goods.on_sale(variant.id, currency)) else {
             checks.refuse::<()>(&field, "This is not on sale.");
             continue;
         };
@@ -168,25 +168,13 @@ fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Res
     Ok(lines)
 }
 
-fn named(goods: &Goods, variant: &Named) -> Option<VariantId> {
-    match variant {
-        Named::Variant(id) => Some(*id),
-        Named::Sku(sku) => {
-            let mut variants = goods.products.iter().flat_map(|product| &product.variants);
-            variants.find(|variant| variant.sku == *sku).map(|variant| variant.id)
-        }
-    }
-}
-
-/// What is not there, or is another's, is not found; what has changed is refused.
+/// What is not there is not found; what has changed is refused.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::VersionMismatch`].
 pub(in crate::orders) fn expected_draft(draft: Option<Draft>, expected: Option<i64>) -> Result<Draft> {
     let draft = draft.ok_or(Error::NotFound)?;
-    if expected.is_some_and(|expected| expected != draft.version) {
-        return Err(Error::VersionMismatch);
-    }
+    expect_version(&draft, expected)?;
     Ok(draft)
 }
 

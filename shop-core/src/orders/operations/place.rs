@@ -157,6 +157,23 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
 }
 
+/// What of an order is priced and taxed.
+pub(in crate::orders) fn basket<'a>(
+    cart: &'a Cart,
+    lines: &'a [Line<'a>],
+    quote: &'a Quote,
+    now: Timestamp,
+) -> Basket<'a> {
+    Basket {
+        currency: cart.currency,
+        lines,
+        coupons: &cart.coupons,
+        customer_id: cart.customer_id,
+        shipping: Some((&quote.method.name, quote.price)),
+        now,
+    }
+}
+
 /// Prices the order. A coupon without effect on this cart is left out, as the cart said; one that is gone is not: its
 /// buyer was promised less.
 fn agree(
@@ -171,15 +188,7 @@ fn agree(
     let line =
         |item: &OrderItem| Some(Line { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? });
     let lines: Vec<_> = items.iter().filter_map(line).collect();
-    let basket = Basket {
-        currency: cart.currency,
-        lines: &lines,
-        coupons: &cart.coupons,
-        customer_id: cart.customer_id,
-        shipping: Some((&quote.method.name, quote.price)),
-        now: moment.now(),
-    };
-    let mut priced = price(&basket, rules, taxes);
+    let mut priced = price(&basket(cart, &lines, quote, moment.now()), rules, taxes);
     if priced.subtotal > Amount::MAX || priced.total > Amount::MAX {
         return Err(Error::invalid("cart", "The total is too large."));
     }

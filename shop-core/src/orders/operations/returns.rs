@@ -31,15 +31,15 @@ const MAX_RETURNS: usize = 100;
 
 /// What happens to a return.
 #[derive(Debug, Clone)]
-pub(in crate::orders) enum Step<'a> {
+pub(in crate::orders) enum Step {
     /// Staff agree.
     Approve,
     /// Staff do not, in these words.
     Reject(String),
     /// It is called off.
     Cancel,
-    /// The goods came back: written off, or put back to these levels of their variants.
-    Receive(Option<&'a [StockLevel]>),
+    /// The goods came back: to be put back to where they came from, or written off.
+    Receive { restock: bool },
     /// Their money goes back.
     Refund,
 }
@@ -147,7 +147,7 @@ fn new_return(order: &Order, items: Vec<ReturnItem>, note: String, moment: &mut 
 }
 
 /// A return after a step, with what follows for the stock, the payments and the order. `returns` are all of the
-/// order, `before` among them.
+/// order, `before` among them; `levels` are those of the variants whose goods go back to stock.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when the return is not where the step begins, when no location takes the goods, or
@@ -156,33 +156,36 @@ pub(in crate::orders) fn step_return(
     mut state: OrderState,
     returns: &[Return],
     before: &Return,
-    step: Step<'_>,
+    step: &Step,
+    levels: &[StockLevel],
     role: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Return>> {
     use ReturnStatus as S;
-    let (after, event, what) = match (before.status, &step) {
+    let (after, event, what) = match (before.status, step) {
         (S::Requested, Step::Approve) => (S::Approved, "return_approved", "may be returned"),
         (S::Requested, Step::Reject(_)) => (S::Rejected, "return_rejected", "are not taken back"),
         (S::Requested | S::Approved, Step::Cancel) => (S::Canceled, "return_canceled", "are kept after all"),
-        (S::Approved, Step::Receive(Some(_))) => (S::Received, "return_received", "came back and lie in stock again"),
-        (S::Approved, Step::Receive(None)) => (S::Received, "return_received", "came back and were written off"),
+        (S::Approved, Step::Receive { restock: true }) => {
+            (S::Received, "return_received", "came back and lie in stock again")
+        }
+        (S::Approved, Step::Receive { restock: false }) => {
+            (S::Received, "return_received", "came back and were written off")
+        }
         (S::Received, Step::Refund) => (S::Completed, "return_completed", "are settled"),
         (is, step) => {
-            let (is, step) = (is.word(), step.word());
+            let (is, step) = (is.word(), step.participle());
             return Err(Error::transition(format!("A return that is {is} cannot be {step}.")));
         }
     };
     let mut batch = Batch::new(moment);
     let mut changed = Return { status: after, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
     match step {
-        Step::Approve | Step::Cancel => {}
-        Step::Reject(reason) => changed.rejection = reason,
-        Step::Receive(levels) => {
-            changed.restocked = levels.is_some();
-            if let Some(levels) = levels {
-                restock(&state.reservations, returns, &before.items, levels, moment, &mut batch)?;
-            }
+        Step::Approve | Step::Cancel | Step::Receive { restock: false } => {}
+        Step::Reject(reason) => changed.rejection.clone_from(reason),
+        Step::Receive { restock: true } => {
+            changed.restocked = true;
+            restock(&state.reservations, returns, &before.items, levels, moment, &mut batch)?;
         }
         Step::Refund => changed.amount_refunded = refund(&mut state, before.refund_amount, role, moment, &mut batch)?,
     }
@@ -260,13 +263,24 @@ pub(crate) fn return_rest(
     Ok(())
 }
 
-impl Step<'_> {
-    fn word(&self) -> &'static str {
+impl Step {
+    /// The name under which answers to the call are kept, so it never changes.
+    pub(in crate::orders) fn operation(&self) -> &'static str {
+        match self {
+            Self::Approve => "orders.approve_return",
+            Self::Reject(_) => "orders.reject_return",
+            Self::Cancel => "orders.cancel_return",
+            Self::Receive { .. } => "orders.receive_return",
+            Self::Refund => "orders.refund_return",
+        }
+    }
+
+    fn participle(&self) -> &'static str {
         match self {
             Self::Approve => "approved",
             Self::Reject(_) => "rejected",
             Self::Cancel => "canceled",
-            Self::Receive(_) => "received",
+            Self::Receive { .. } => "received",
             Self::Refund => "refunded",
         }
     }

@@ -3,10 +3,11 @@
 use super::{Buyer, Orders};
 use crate::actor::Actor;
 use crate::cart::Goods;
+use crate::catalog::VariantName;
 use crate::error::{Error, Result};
 use crate::id::{DraftId, OrderId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::input::{CheckedDraft, Named, Recipient};
+use crate::orders::input::{CheckedDraft, Recipient};
 use crate::orders::operations::{
     add_note, cart_of, change_draft, create_draft, delete_draft, expected_draft, place_draft, priced,
 };
@@ -159,10 +160,10 @@ impl Orders<'_> {
         let mut variants = Vec::new();
         for item in input.items.iter().flatten() {
             match &item.variant {
-                Named::Variant(id) => variants.push(*id),
-                Named::Sku(sku) => {
+                VariantName::Id(id) => variants.push(*id),
+                name @ VariantName::Sku(sku) => {
                     let product = store.product_by_sku(sku).await?;
-                    let variant = product.and_then(|product| product.variants.into_iter().find(|one| one.sku == *sku));
+                    let variant = product.and_then(|product| product.variants.into_iter().find(|one| name.is_of(one)));
                     variants.extend(variant.map(|variant| variant.id));
                 }
             }

@@ -9,17 +9,6 @@ use crate::orders::operations::{Step, identified, may_see, request_return, step_
 use crate::orders::{Order, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnSort};
 use crate::page::{Page, PageRequest};
 
-/// A step of a return, before the levels of its goods are read.
-#[derive(Debug, Clone)]
-enum Wish {
-    Approve,
-    Reject(String),
-    Cancel,
-    /// Whether the goods go back to stock.
-    Receive(bool),
-    Refund,
-}
-
 impl Orders<'_> {
     /// The returns of one order, for those who may see the order. The filter's own order plays no role.
     ///
@@ -99,7 +88,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Wish::Approve, key).await
+        self.step(actor, order, id, Step::Approve, key).await
     }
 
     /// Refuses a return, for staff.
@@ -115,7 +104,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Wish::Reject(input.check()?), key).await
+        self.step(actor, order, id, Step::Reject(input.check()?), key).await
     }
 
     /// Records that the goods of an approved return came back, for staff: they are put back to where they came from, or
@@ -133,7 +122,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Wish::Receive(input.check()?), key).await
+        self.step(actor, order, id, Step::Receive { restock: input.check()? }, key).await
     }
 
     /// Gives back the money of goods that came back, for staff: what they cost, or what is left of what the order has
@@ -149,7 +138,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         actor.require_staff()?;
-        self.step(actor, order, id, Wish::Refund, key).await
+        self.step(actor, order, id, Step::Refund, key).await
     }
 
     /// Calls off a return whose goods have not come, for those who may see the order.
@@ -164,7 +153,7 @@ impl Orders<'_> {
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
         identified(actor)?;
-        self.step(actor, order, id, Wish::Cancel, key).await
+        self.step(actor, order, id, Step::Cancel, key).await
     }
 
     async fn step(
@@ -172,11 +161,11 @@ impl Orders<'_> {
         actor: &Actor,
         order: OrderId,
         id: ReturnId,
-        wish: Wish,
+        step: Step,
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<Return>> {
-        let wish = &wish;
-        let operation = format!("orders.{}_return:{id}", wish.word());
+        let step = &step;
+        let operation = format!("{}:{id}", step.operation());
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
                 let state = self.state(order).await?;
@@ -185,32 +174,13 @@ impl Orders<'_> {
                 // Read after the order, whose version guards them.
                 let returns = store.returns_of_orders(&[order]).await?;
                 let before = returns.iter().find(|returned| returned.id == id).ok_or(Error::NotFound)?;
-                let levels = match wish {
-                    Wish::Receive(true) => store.stock_of(&variants(before, &state.order)).await?,
+                let levels = match step {
+                    Step::Receive { restock: true } => store.stock_of(&variants(before, &state.order)).await?,
                     _ => Vec::new(),
                 };
-                let step = match wish {
-                    Wish::Approve => Step::Approve,
-                    Wish::Reject(reason) => Step::Reject(reason.clone()),
-                    Wish::Cancel => Step::Cancel,
-                    Wish::Receive(restock) => Step::Receive(restock.then_some(levels.as_slice())),
-                    Wish::Refund => Step::Refund,
-                };
-                step_return(state, &returns, before, step, actor.role(), &mut moment)
+                step_return(state, &returns, before, step, &levels, actor.role(), &mut moment)
             })
             .await
-    }
-}
-
-impl Wish {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject(_) => "reject",
-            Self::Cancel => "cancel",
-            Self::Receive(_) => "receive",
-            Self::Refund => "refund",
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::WebhookId;
 use crate::outbox::EventKind;
-use crate::page::{Sort, SortKey};
+use crate::page::CreationSort;
 use crate::word::Word as _;
 
 /// What the name of every webhook as a receiver begins with.
@@ -113,23 +113,7 @@ impl std::str::FromStr for EventPattern {
 }
 
 /// By what webhooks are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WebhookSort {
-    /// When it was registered.
-    CreatedAt,
-}
-
-impl SortKey for WebhookSort {
-    fn name(self) -> &'static str {
-        "created_at"
-    }
-    fn all() -> &'static [Self] {
-        &[Self::CreatedAt]
-    }
-    fn default_order() -> Vec<Sort<Self>> {
-        vec![Sort { key: Self::CreatedAt, descending: true }]
-    }
-}
+pub type WebhookSort = CreationSort;
 
 #[cfg(test)]
 mod tests {

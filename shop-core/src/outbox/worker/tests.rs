@@ -5,15 +5,20 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::receiver::{Given, LEASE, Receiver};
+use super::record::{MAX_ATTEMPTS, backoff};
+use super::run::BREATH;
 use super::*;
+use crate::error::BoxError;
 use crate::id::EventId;
 use crate::outbox::OutboxRepository as _;
-use crate::outbox::{Event, EventKind, WebhookMessage, WebhookSender};
+use crate::outbox::{DeliveryStatus, Event, EventKind, MAIL, Subscriber, WebhookMessage, WebhookSender};
 use crate::page::PageRequest;
 use crate::testing::{World, block_on, world, world_with};
 

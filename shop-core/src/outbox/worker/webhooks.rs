@@ -11,7 +11,10 @@ use futures_util::future::{Either, join, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::{BREATH, CONCURRENCY, Given, MAX_PAUSE, Receiver, Worker, either, troubled};
+use super::Worker;
+use super::deliver::CONCURRENCY;
+use super::receiver::{Given, Receiver};
+use super::run::{self, BREATH, MAX_PAUSE, either, troubled};
 use crate::error::Result;
 use crate::id::WebhookId;
 use crate::outbox::{Delivery, Event, Webhook, WebhookMessage, WebhookSender};
@@ -159,7 +162,7 @@ impl Worker<'_> {
         loop {
             let pause = match self.take_up(outgoing, CONCURRENCY - under_way.len()).await {
                 Ok(Some((claimed, pause))) => {
-                    let begin = |delivery| self.deliver_claimed(receiver, delivery, sleep(super::PATIENCE));
+                    let begin = |delivery| self.deliver_claimed(receiver, delivery, sleep(run::PATIENCE));
                     under_way.extend(claimed.into_iter().map(begin));
                     pause
                 }

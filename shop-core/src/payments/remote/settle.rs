@@ -18,6 +18,7 @@ use crate::payments::PaymentsWrite;
 use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
 use crate::payments::operations::{event_data, finish, left, refund};
 use crate::shipping::{Shipment, ShipmentStatus};
+use crate::word::Word as _;
 
 /// Who speaks in the history when a gateway answers.
 const GATEWAY: &str = "gateway";
@@ -67,7 +68,7 @@ pub(super) fn settle_answer(
         }
         Answer::Refused { message, .. } => books.refused(&call.wish, message)?,
         Answer::GaveUp => {
-            let step = crate::word::Word::word(call.wish.step());
+            let step = call.wish.step().word();
             books.note("gateway_silent", format!("The gateway did not answer to {step}; it is not asked again."));
         }
     }

@@ -9,7 +9,6 @@ use crate::field::{Checks, Field};
 use crate::id::{OrderId, OrderItemId};
 use crate::shipping::{Shipment, ShipmentItem, TrackingStatus};
 use crate::validate;
-use crate::word::Word as _;
 
 /// The longest name of a carrier or place, in characters.
 const MAX_NAME_LENGTH: usize = 100;
@@ -140,12 +139,7 @@ impl ShipmentChange {
 impl TrackingInput {
     pub(in crate::shipping) fn check(self, now: Timestamp) -> Result<CheckedTracking> {
         let mut checks = Checks::new();
-        let status = checks.required("status", self.status, |word| {
-            TrackingStatus::of(&word).ok_or_else(|| {
-                let words: Vec<_> = TrackingStatus::ALL.iter().map(|status| status.word()).collect();
-                format!("Must be one of: {}.", words.join(", "))
-            })
-        });
+        let status = checks.required("status", self.status, |word| validate::word::<TrackingStatus>(&word));
         let description =
             checks.optional("description", self.description, validate::multiline(0, MAX_DESCRIPTION_LENGTH));
         let location = checks.optional("location", self.location, optional_name()).flatten();

@@ -147,10 +147,11 @@ impl MethodInput {
         let free_over = checks
             .change("free_over", self.free_over, |text| currency.parse_amount(&text))
             .unwrap_or_else(|| base.and_then(|base| base.free_over));
+        let days = validate::between(0, MAX_DAYS);
         let min_days =
-            checks.change("min_days", self.min_days, days).unwrap_or_else(|| base.and_then(|base| base.min_days));
+            checks.change("min_days", self.min_days, &days).unwrap_or_else(|| base.and_then(|base| base.min_days));
         let max_days =
-            checks.change("max_days", self.max_days, days).unwrap_or_else(|| base.and_then(|base| base.max_days));
+            checks.change("max_days", self.max_days, &days).unwrap_or_else(|| base.and_then(|base| base.max_days));
         if let (Some(min), Some(max)) = (min_days, max_days)
             && min > max
         {
@@ -165,10 +166,6 @@ impl MethodInput {
             _ => Err(checks.into_error()),
         }
     }
-}
-
-fn days(days: i64) -> Result<i64, String> {
-    if (0..=MAX_DAYS).contains(&days) { Ok(days) } else { Err(format!("Must be from 0 to {MAX_DAYS}.")) }
 }
 
 impl RateInput {

@@ -28,10 +28,9 @@ impl Ledger {
         idempotency_key: IdempotencyKey,
         body: JsonBody<AdjustmentRequest>,
     ) -> Result<Replayable<Created<MovementBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let done = self.0.shop.inventory().adjust(&staff, request.into(), key.as_ref()).await?;
-        Ok(Replayable::new(Answer(done.value.into()), done.replayed))
+        Ok(done.into())
     }
 
     /// Moves free stock to another location.
@@ -42,10 +41,9 @@ impl Ledger {
         idempotency_key: IdempotencyKey,
         body: JsonBody<TransferRequest>,
     ) -> Result<Replayable<Created<TransferBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let done = self.0.shop.inventory().transfer(&staff, request.into(), key.as_ref()).await?;
-        Ok(Replayable::new(Answer(done.value.into()), done.replayed))
+        Ok(done.into())
     }
 
     /// The ledger: every change of stock, the newest first.

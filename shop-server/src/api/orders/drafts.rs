@@ -78,8 +78,7 @@ impl Drafts {
         idempotency_key: IdempotencyKey,
         body: JsonBody<OrderRequest>,
     ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let orders = self.0.shop.orders();
         let placed = orders.place_draft(&staff, DraftId(id.0), request.into(), key.as_ref()).await?;
         placed_order(&self.0.shop, placed).await

@@ -48,8 +48,7 @@ impl Orders {
         idempotency_key: IdempotencyKey,
         body: JsonBody<OrderRequest>,
     ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
         placed_order(&self.0.shop, placed).await
     }
@@ -120,8 +119,7 @@ impl Orders {
         idempotency_key: IdempotencyKey,
         body: JsonBody<CancelRequest>,
     ) -> Result<Replayable<Versioned<OrderBody>>> {
-        let (_, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (_, key) = idempotency_key.of(body)?;
         let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
         let (view, replayed) = (settled_order(&self.0.shop, canceled.value).await?, canceled.replayed);
         let version = view.order.version;

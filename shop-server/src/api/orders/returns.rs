@@ -83,11 +83,10 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnRequest>,
     ) -> Result<Replayable<Created<ReturnBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let orders = self.0.shop.orders();
         let returned = orders.request_return(&buyer, OrderId(id.0), request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 
     /// One return, for the owner of its order and staff.
@@ -107,11 +106,10 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
     ) -> Result<Replayable<Answer<ReturnBody>>> {
-        let (_, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().approve_return(&staff, order, id, key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 
     /// Refuses a requested return.
@@ -124,11 +122,10 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<RejectReturnRequest>,
     ) -> Result<Replayable<Answer<ReturnBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().reject_return(&staff, order, id, request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 
     /// Records that the goods of an approved return came back: to stock, or to be written off.
@@ -141,11 +138,10 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReceiveReturnRequest>,
     ) -> Result<Replayable<Answer<ReturnBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().receive_return(&staff, order, id, request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 
     /// Gives back the money of goods that came back: what they cost, or what is left of it.
@@ -158,11 +154,10 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
     ) -> Result<Replayable<Answer<ReturnBody>>> {
-        let (_, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().refund_return(&staff, order, id, key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 
     /// Calls off a return whose goods have not come.
@@ -175,10 +170,9 @@ impl Returns {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ReturnStepRequest>,
     ) -> Result<Replayable<Answer<ReturnBody>>> {
-        let (_, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (_, key) = idempotency_key.of(body)?;
         let (order, id) = (OrderId(id.0), ReturnId(return_id.0));
         let returned = self.0.shop.orders().cancel_return(&buyer, order, id, key.as_ref()).await?;
-        Ok(Replayable::from_outcome(returned, |returned| Answer(returned.into())))
+        Ok(returned.into())
     }
 }

@@ -74,8 +74,7 @@ impl Payments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<AttemptRequest>,
     ) -> Result<Replayable<Created<PaymentBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let (shop, input) = (&self.0.shop, AttemptInput::from(request));
         let mut begun = shop.payments().begin(&buyer, input.clone(), key.as_ref()).await;
         if let (Err(Error::RequestInProgress), Field::Given(order)) = (&begun, &input.order_id) {
@@ -124,12 +123,11 @@ impl Payments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<AmountRequest>,
     ) -> Result<Replayable<Answer<PaymentBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let payment = payments.capture(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
+        Ok(payment.into())
     }
 
     /// Calls off a payment that has brought no money.
@@ -141,12 +139,11 @@ impl Payments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<AmountRequest>,
     ) -> Result<Replayable<Answer<PaymentBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let payment = payments.void(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(payment.into())))
+        Ok(payment.into())
     }
 
     /// Gives money back.
@@ -158,11 +155,10 @@ impl Payments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<RefundRequest>,
     ) -> Result<Replayable<Created<RefundBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let payments = self.0.shop.payments();
         let refund = payments.refund(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let refund = settled_refund(&self.0.shop, refund).await?;
-        Ok(Replayable::from_outcome(refund, |refund| Answer(refund.into())))
+        Ok(refund.into())
     }
 }

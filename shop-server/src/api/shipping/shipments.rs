@@ -56,10 +56,9 @@ impl Shipments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<ShipmentRequest>,
     ) -> Result<Replayable<Created<ShipmentBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let shipment = self.0.shop.shipping().create_shipment(&staff, request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(shipment, |shipment| Answer(shipment.into())))
+        Ok(shipment.into())
     }
 
     /// One parcel.
@@ -89,11 +88,10 @@ impl Shipments {
         idempotency_key: IdempotencyKey,
         body: JsonBody<TrackingRequest>,
     ) -> Result<Replayable<Created<ShipmentBody>>> {
-        let (request, raw) = body.into_parts();
-        let key = idempotency_key.of(&raw)?;
+        let (request, key) = idempotency_key.of(body)?;
         let shipping = self.0.shop.shipping();
         let shipment = shipping.track_shipment(&staff, ShipmentId(id.0), request.into(), key.as_ref()).await?;
-        Ok(Replayable::from_outcome(shipment, |shipment| Answer(shipment.into())))
+        Ok(shipment.into())
     }
 
     /// Where a parcel is: no name, no address.

@@ -104,23 +104,23 @@ impl Story {
         Ok(decided.reply.id)
     }
 
-    fn step(&mut self, id: ReturnId, step: Step<'_>) -> Result<(Return, i64)> {
+    fn step(&mut self, id: ReturnId, step: &Step) -> Result<(Return, i64)> {
+        let (state, levels) = (self.state.clone(), self.levels());
         let before = self.returns.iter().find(|returned| returned.id == id).unwrap();
-        let decided = step_return(self.state.clone(), &self.returns, before, step, "staff", &mut self.moment)?;
+        let decided = step_return(state, &self.returns, before, step, &levels, "staff", &mut self.moment)?;
         let back = self.apply(decided.batch);
         Ok((decided.reply, back))
     }
 
     fn receive(&mut self, id: ReturnId) -> Result<(Return, i64)> {
-        let levels = self.levels();
-        self.step(id, Step::Receive(Some(&levels)))
+        self.step(id, &Step::Receive { restock: true })
     }
 
     /// Through all steps; what was given back.
     fn go_through(&mut self, id: ReturnId) -> i64 {
-        self.step(id, Step::Approve).unwrap();
+        self.step(id, &Step::Approve).unwrap();
         self.receive(id).unwrap();
-        self.step(id, Step::Refund).unwrap().0.amount_refunded.0
+        self.step(id, &Step::Refund).unwrap().0.amount_refunded.0
     }
 }
 
@@ -138,10 +138,10 @@ fn no_more_comes_back_than_left_and_is_not_on_its_way() {
     assert_eq!(code(story.request(&[2, 0])), "invalid_transition");
     let second = story.request(&[1, 0]).unwrap();
     assert_eq!(code(story.request(&[1, 0])), "invalid_transition");
-    story.step(first, Step::Reject("worn".into())).unwrap();
+    story.step(first, &Step::Reject("worn".into())).unwrap();
     let third = story.request(&[2, 0]).unwrap();
-    story.step(second, Step::Approve).unwrap();
-    story.step(second, Step::Cancel).unwrap();
+    story.step(second, &Step::Approve).unwrap();
+    story.step(second, &Step::Cancel).unwrap();
     assert_eq!(story.go_through(third), 2000);
     let last = story.request(&[1, 0]).unwrap();
     assert_eq!(story.go_through(last), 1000);
@@ -151,13 +151,12 @@ fn no_more_comes_back_than_left_and_is_not_on_its_way() {
 #[test]
 fn steps_follow_the_one_order() {
     use ReturnStatus as S;
-    let levels = Story::of(&[(1000, 1)], &[1]).levels();
     let steps = [
         Step::Approve,
         Step::Reject("no".to_owned()),
         Step::Cancel,
-        Step::Receive(None),
-        Step::Receive(Some(&levels)),
+        Step::Receive { restock: false },
+        Step::Receive { restock: true },
         Step::Refund,
     ];
     let table: [(S, [Option<S>; 6]); 6] = [
@@ -173,7 +172,7 @@ fn steps_follow_the_one_order() {
             let mut story = Story::of(&[(1000, 1)], &[1]);
             let id = story.request(&[1]).unwrap();
             story.returns[0].status = from;
-            let after = story.step(id, step.clone());
+            let after = story.step(id, step);
             match to {
                 Some(to) => assert_eq!(after.unwrap().0.status, to),
                 None => assert_eq!(code(after), "invalid_transition", "{from:?} {step:?}"),
@@ -187,11 +186,11 @@ fn goods_lie_in_stock_again_or_are_written_off() {
     let mut story = Story::of(&[(1000, 3)], &[3]);
     let (first, second) = (story.request(&[2]).unwrap(), story.request(&[1]).unwrap());
     for id in [first, second] {
-        story.step(id, Step::Approve).unwrap();
+        story.step(id, &Step::Approve).unwrap();
     }
     let (back, moved) = story.receive(first).unwrap();
     assert_eq!((back.restocked, moved), (true, 2));
-    let (off, moved) = story.step(second, Step::Receive(None)).unwrap();
+    let (off, moved) = story.step(second, &Step::Receive { restock: false }).unwrap();
     assert_eq!((off.restocked, moved), (false, 0));
 }
 
@@ -220,10 +219,10 @@ fn no_more_goes_back_than_is_left() {
 fn without_any_money_there_is_nothing_to_give_back() {
     let mut story = Story::of(&[(1000, 1)], &[1]);
     let id = story.request(&[1]).unwrap();
-    story.step(id, Step::Approve).unwrap();
+    story.step(id, &Step::Approve).unwrap();
     story.receive(id).unwrap();
     story.state.payments[0] = payment(&story.state.order, PaymentState::Pending, 0, 0, 0);
-    assert_eq!(code(story.step(id, Step::Refund)), "invalid_transition");
+    assert_eq!(code(story.step(id, &Step::Refund)), "invalid_transition");
     // Goods that cost nothing are settled all the same.
     let mut story = Story::of(&[(0, 1)], &[1]);
     let id = story.request(&[1]).unwrap();
@@ -249,7 +248,7 @@ fn the_rest_comes_back_once() {
     assert_eq!((done.status, done.restocked), (ReturnStatus::Completed, true));
     assert_eq!((done.refund_amount, done.amount_refunded), (Amount(2000), Amount(1500)));
     assert!(rest(&mut story).is_empty());
-    story.step(open, Step::Approve).unwrap();
+    story.step(open, &Step::Approve).unwrap();
     assert_eq!(story.receive(open).unwrap().1, 1);
     assert_eq!(code(story.request(&[1])), "invalid_transition");
 }
@@ -259,7 +258,7 @@ fn an_order_has_not_returns_without_end() {
     let mut story = Story::of(&[(1000, 1)], &[1]);
     for _ in 0..MAX_RETURNS {
         let id = story.request(&[1]).unwrap();
-        story.step(id, Step::Cancel).unwrap();
+        story.step(id, &Step::Cancel).unwrap();
     }
     assert_eq!(code(story.request(&[1])), "invalid_transition");
 }
@@ -270,7 +269,8 @@ fn the_history_says_what_and_why() {
     let id = story.request(&[2]).unwrap();
     let before = &story.returns[0];
     let step = Step::Reject("worn".to_owned());
-    let decided = step_return(story.state.clone(), &story.returns, before, step, "staff", &mut moment()).unwrap();
+    let state = story.state.clone();
+    let decided = step_return(state, &story.returns, before, &step, &[], "staff", &mut moment()).unwrap();
     let entry = |write: &Write| match write {
         Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
@@ -304,7 +304,7 @@ proptest! {
                 requested.push(id);
             }
             if !keep && requested.len() > 1 {
-                story.step(requested.remove(0), Step::Cancel).unwrap();
+                story.step(requested.remove(0), &Step::Cancel).unwrap();
             }
         }
         while story.request(&[1]).is_ok() {}

@@ -1,0 +1,105 @@
+//! Orders with their payments, parcels and returns, each judged by `rules.rs`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::LOOKS;
+use super::pages::Pages;
+use super::rules::{order_problems, return_problems};
+use crate::batch::Versioned as _;
+use crate::cart::CartStatus;
+use crate::error::Result;
+use crate::id::{CartId, OrderId, PaymentId};
+use crate::orders::{OrderFilter, OrderSort, OrderStatus};
+use crate::outbox::DeliveryStatus;
+use crate::payments::Payment;
+use crate::shop::Shop;
+
+impl Shop {
+    pub(super) async fn check_orders(&self, problems: &mut Vec<String>) -> Result<()> {
+        let mut carts: HashMap<CartId, OrderId> = HashMap::new();
+        let mut suspects: HashSet<OrderId> = HashSet::new();
+        let mut stuck: HashSet<PaymentId> = HashSet::new();
+        let mut pages = Pages::<OrderSort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
+            pages.turn(page.next);
+            let ids: Vec<_> = page.items.iter().map(|order| order.id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let payments = self.store().payments_of_orders(&ids).await?;
+            let shipments = self.store().shipments_of_orders(&ids).await?;
+            let returns = self.store().returns_of_orders(&ids).await?;
+            for payment in &payments {
+                if self.is_stuck(payment).await? {
+                    stuck.insert(payment.id);
+                }
+            }
+            for order in &page.items {
+                let payments: Vec<_> = payments.iter().filter(|one| one.order_id == order.id).cloned().collect();
+                let shipments: Vec<_> = shipments.iter().filter(|one| one.order_id == order.id).cloned().collect();
+                let returns: Vec<_> = returns.iter().filter(|one| one.order_id == order.id).cloned().collect();
+                if !order_problems(order, &payments, &shipments).is_empty()
+                    || !return_problems(order, &shipments, &returns).is_empty()
+                {
+                    suspects.insert(order.id);
+                }
+                match carts.insert(order.cart_id, order.id) {
+                    Some(other) if other != order.id => {
+                        problems.push(format!("Cart {} became the orders {other} and {}.", order.cart_id, order.id));
+                    }
+                    _ => {}
+                }
+                let cart = self.store().cart(order.cart_id).await?;
+                if cart.is_some_and(|cart| cart.status != CartStatus::Ordered) {
+                    problems.push(format!("Cart {} became order {} and is still open.", order.cart_id, order.id));
+                }
+                if order.status != OrderStatus::Placed {
+                    let reservations = self.store().reservations_of(order.id).await?;
+                    if reservations.iter().any(|reservation| reservation.status.is_live()) {
+                        problems.push(format!("Order {} is over and still holds stock.", order.number));
+                    }
+                }
+            }
+        }
+        for id in suspects {
+            problems.extend(self.look_at_order(id).await?);
+        }
+        for id in stuck {
+            // Its answer may have been recorded between the two reads.
+            let now = self.store().payment(id).await?;
+            if let Some(payment) = now
+                && self.is_stuck(&payment).await?
+                && self.store().payment(id).await?.is_some_and(|after| after.version == payment.version)
+            {
+                problems.push(format!("Payment {id} waits for a call of its gateway that nobody will make."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a payment waits for a call that was given up, or is gone.
+    async fn is_stuck(&self, payment: &Payment) -> Result<bool> {
+        let Some(asking) = payment.remote.asking else { return Ok(false) };
+        let intent = self.store().delivery(asking.intent).await?;
+        Ok(intent.is_none_or(|intent| intent.status != DeliveryStatus::Pending))
+    }
+
+    /// What is wrong with one order, if it stays wrong.
+    async fn look_at_order(&self, id: OrderId) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for _ in 0..LOOKS {
+            let Some(order) = self.store().order(id).await? else { return Ok(Vec::new()) };
+            let payments = self.store().payments_of_orders(&[id]).await?;
+            let shipments = self.store().shipments_of_orders(&[id]).await?;
+            let returns = self.store().returns_of_orders(&[id]).await?;
+            found = order_problems(&order, &payments, &shipments);
+            found.extend(return_problems(&order, &shipments, &returns));
+            let unchanged = self.store().order(id).await?.is_some_and(|after| after.version() == order.version());
+            if found.is_empty() || unchanged {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}

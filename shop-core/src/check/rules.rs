@@ -1,0 +1,100 @@
+//! The rules of a single order.
+
+use crate::money::Amount;
+use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
+use crate::orders::{Order, Return, ReturnStatus};
+use crate::payments::{Payment, RefundState};
+use crate::shipping::{Shipment, ShipmentStatus};
+
+pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut rule = |holds: bool, what: &str| {
+        if !holds {
+            problems.push(format!("Order {}: {what}.", order.number));
+        }
+    };
+    let sum = |amounts: &mut dyn Iterator<Item = Amount>| Amount::sum(amounts).ok();
+    rule(
+        order.items.iter().all(|item| item.unit_price.times(item.quantity).ok() == Some(item.line_total)),
+        "a line is not its price times its quantity",
+    );
+    rule(
+        sum(&mut order.items.iter().map(|item| item.line_total)) == Some(order.subtotal),
+        "the subtotal is not the sum of the lines",
+    );
+    rule(
+        sum(&mut order.items.iter().map(|item| item.discount)) == Some(order.discount_total),
+        "the discount is not the sum of the lines' discounts",
+    );
+    let taxes = &mut order.items.iter().map(|item| item.tax).chain([order.shipping_tax]);
+    rule(sum(taxes) == Some(order.tax_total), "the tax is not the sum of the lines' and the shipping's taxes");
+    let added = if order.explanation.prices_include_tax { Amount::ZERO } else { order.tax_total };
+    let total = order.subtotal.0 + order.shipping_total.0 + added.0 - order.discount_total.0;
+    rule(order.total.0 == total, "the total is not the sum of its parts");
+    rule(
+        order.items.iter().all(|item| (Amount::ZERO..=item.line_total).contains(&item.discount)),
+        "a line's discount is more than the line",
+    );
+
+    for payment in payments {
+        let refunds = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
+        let refunded = sum(&mut refunds.map(|refund| refund.amount));
+        rule(refunded == Some(payment.amount_refunded), "a payment's refunds do not add up");
+        let ordered = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized];
+        rule(ordered.is_sorted(), "a payment breaks 0 ≤ refunded ≤ captured ≤ authorized");
+        let sent = payment.refunds.iter().all(|refund| refund.state != RefundState::Pending);
+        rule(sent || payment.remote.look_at.is_some(), "a refund is on its way and nobody looks after it");
+        rule(payment.currency == order.currency, "a payment has another currency");
+    }
+    rule(payments.iter().filter(|payment| payment.state.is_live()).count() <= 1, "more than one payment is live");
+    rule(
+        sum(&mut payments.iter().map(|payment| payment.amount_captured)) == Some(order.amount_paid),
+        "what was paid is not the sum of the payments",
+    );
+    rule(
+        sum(&mut payments.iter().map(|payment| payment.amount_refunded)) == Some(order.amount_refunded),
+        "what was refunded is not the sum of the payments",
+    );
+    let kept = order.amount_paid.0.saturating_sub(order.amount_refunded.0);
+    rule(kept <= order.total.0, "more was paid than it costs, and not given back");
+    rule(order.payment_status == payment_status(order, payments), "the payment status is not that of its payments");
+    rule(
+        order.fulfillment_status == fulfillment_status(order, shipments),
+        "the fulfillment status is not that of its parcels",
+    );
+    let packed = |id| {
+        let live = shipments.iter().filter(|shipment| shipment.status != ShipmentStatus::Canceled);
+        let items = live.flat_map(|shipment| &shipment.items).filter(move |item| item.order_item_id == id);
+        items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
+    };
+    rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
+    problems
+}
+
+pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[Return]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut rule = |holds: bool, what: &str| {
+        if !holds {
+            problems.push(format!("Order {}: {what}.", order.number));
+        }
+    };
+    for line in &order.items {
+        rule(
+            returned(returns, line.id, ReturnStatus::is_live) <= shipped(shipments, line.id),
+            "more of a line is returned than was shipped",
+        );
+        let live = returns.iter().filter(|one| one.status.is_live()).flat_map(|one| &one.items);
+        let amount = Amount::sum(live.filter(|item| item.order_item_id == line.id).map(|item| item.amount)).ok();
+        let most = worth(order, line, line.quantity).ok();
+        rule(amount.is_some() && amount <= most, "more is to be given back for a line than it cost");
+    }
+    for one in returns {
+        let sum = Amount::sum(one.items.iter().map(|item| item.amount)).ok();
+        rule(sum == Some(one.refund_amount), "the amount of a return is not the sum of its lines");
+        rule(one.amount_refunded <= one.refund_amount, "more was given back for a return than its goods cost");
+        let known = |line| order.items.iter().any(|item| item.id == line);
+        rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
+        rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
+    }
+    problems
+}

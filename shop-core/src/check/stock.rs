@@ -1,0 +1,125 @@
+//! What lies in stock is what the ledger says, and what is reserved is what reservations hold.
+
+use std::collections::HashMap;
+
+use super::LOOKS;
+use super::pages::Pages;
+use crate::error::Result;
+use crate::id::{LocationId, VariantId};
+use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
+use crate::shop::Shop;
+
+/// Where a variant lies.
+type Place = (VariantId, LocationId);
+
+impl Shop {
+    pub(super) async fn check_stock(&self, problems: &mut Vec<String>) -> Result<()> {
+        let mut sums: HashMap<Place, Sums> = HashMap::new();
+        let mut pages = Pages::<InventorySort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_movements(&MovementFilter::default(), &request).await?;
+            pages.turn(page.next);
+            for movement in page.items {
+                let sums = sums.entry((movement.variant_id, movement.location_id)).or_default();
+                sums.moved = sums.moved.saturating_add(movement.delta);
+            }
+        }
+        let live = ReservationFilter { live: Some(true), ..ReservationFilter::default() };
+        let mut pages = Pages::<InventorySort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_reservations(&live, &request).await?;
+            pages.turn(page.next);
+            for reservation in page.items {
+                let sums = sums.entry((reservation.variant_id, reservation.location_id)).or_default();
+                sums.held = sums.held.saturating_add(reservation.remaining);
+            }
+        }
+        let mut suspects: Vec<Place> = Vec::new();
+        let mut pages = Pages::<StockSort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_stock(&StockFilter::default(), &request).await?;
+            pages.turn(page.next);
+            for level in page.items {
+                let place = (level.variant_id, level.location_id);
+                if !stock_problems(place, Some(&level), sums.remove(&place).unwrap_or_default()).is_empty() {
+                    suspects.push(place);
+                }
+            }
+        }
+        // What is left moved where nothing lies any more: it must have left again.
+        suspects.extend(sums.into_iter().filter(|(_, sums)| *sums != Sums::default()).map(|(place, _)| place));
+        for place in suspects {
+            problems.extend(self.look_at_stock(place).await?);
+        }
+        Ok(())
+    }
+
+    /// What is wrong with one level, if it stays wrong.
+    async fn look_at_stock(&self, place: Place) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for _ in 0..LOOKS {
+            let mut sums = Sums::default();
+            let level = self.level(place).await?;
+            let mut pages = Pages::<InventorySort>::new();
+            while let Some(request) = pages.next() {
+                let filter = MovementFilter {
+                    variant_id: Some(place.0),
+                    location_id: Some(place.1),
+                    ..MovementFilter::default()
+                };
+                let page = self.store().list_movements(&filter, &request).await?;
+                pages.turn(page.next);
+                sums.moved = page.items.iter().fold(sums.moved, |sum, movement| sum.saturating_add(movement.delta));
+            }
+            let mut pages = Pages::<InventorySort>::new();
+            while let Some(request) = pages.next() {
+                let filter = ReservationFilter {
+                    variant_id: Some(place.0),
+                    location_id: Some(place.1),
+                    live: Some(true),
+                    ..ReservationFilter::default()
+                };
+                let page = self.store().list_reservations(&filter, &request).await?;
+                pages.turn(page.next);
+                let remaining = page.items.iter().map(|reservation| reservation.remaining);
+                sums.held = remaining.fold(sums.held, i64::saturating_add);
+            }
+            found = stock_problems(place, level.as_ref(), sums);
+            if found.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn level(&self, (variant, location): Place) -> Result<Option<StockLevel>> {
+        let levels = self.store().stock_of(&[variant]).await?;
+        Ok(levels.into_iter().find(|level| level.location_id == location))
+    }
+}
+
+/// What the ledger and the reservations say about one level.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sums {
+    moved: i64,
+    held: i64,
+}
+
+fn stock_problems((variant, location): Place, level: Option<&StockLevel>, sums: Sums) -> Vec<String> {
+    let (on_hand, reserved) = level.map_or((0, 0), |level| (level.on_hand, level.reserved));
+    let name = level.map_or_else(|| variant.to_string(), |level| level.sku.clone());
+    let mut problems = Vec::new();
+    if on_hand != sums.moved {
+        problems.push(format!("{name} at {location}: {on_hand} lie there, the ledger says {}.", sums.moved));
+    }
+    if reserved != sums.held {
+        problems.push(format!("{name} at {location}: {reserved} are reserved, live reservations hold {}.", sums.held));
+    }
+    if reserved < 0 {
+        problems.push(format!("{name} at {location}: {reserved} are reserved."));
+    }
+    if reserved > on_hand && level.is_some_and(|level| level.tracked && !level.backorder) {
+        problems.push(format!("{name} at {location}: {reserved} are reserved of {on_hand}."));
+    }
+    problems
+}

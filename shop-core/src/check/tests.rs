@@ -1,0 +1,149 @@
+//! Spoilt books, and what is found in them.
+
+use super::rules::{order_problems, return_problems};
+use crate::batch::{Batch, Change, Write};
+use crate::execute::Decision;
+use crate::inventory::{InventoryWrite, StockDelta};
+use crate::money::Amount;
+use crate::orders::fixtures::offer;
+use crate::orders::tests::{moment, order, payment, shipment};
+use crate::orders::{Order, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
+use crate::payments::{Payment, PaymentState, Refund, RefundState};
+use crate::shipping::{Shipment, ShipmentStatus};
+use crate::testing::{World, block_on, world};
+
+fn spoil(world: &World, write: impl Into<Write>) {
+    let write = write.into();
+    let write = &write;
+    block_on(world.shop.execute(&crate::Actor::system(), |mut moment| async move {
+        let mut batch = Batch::new(&mut moment);
+        batch.write(write.clone());
+        Ok(Decision { batch, reply: () })
+    }))
+    .unwrap();
+}
+
+#[test]
+fn a_sound_shop_has_no_problems() {
+    let world = world();
+    offer(&world, &vec![(100, 5); 250]);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn stock_without_a_ledger_is_found() {
+    let world = world();
+    let offer = offer(&world, &[(100, 5), (100, 5)]);
+    let level = block_on(world.shop.store().stock_of(&[offer.variant(1)])).unwrap().remove(0);
+    let delta = StockDelta { variant_id: level.variant_id, location_id: level.location_id, on_hand: 1, reserved: 2 };
+    spoil(&world, InventoryWrite::Delta(delta));
+    let problems = block_on(world.shop.check()).unwrap();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.starts_with("SKU-1 at ")));
+}
+
+#[test]
+fn an_order_that_does_not_add_up_is_found() {
+    let world = world();
+    let sound = order(&[(1000, 2)], 500);
+    spoil(&world, OrdersWrite::Order(Change::Insert(Order { total: Amount(2499), ..sound.clone() })));
+    let problems = block_on(world.shop.check()).unwrap();
+    assert_eq!(problems, [format!("Order {}: the total is not the sum of its parts.", sound.number)]);
+}
+
+#[test]
+fn each_rule_of_an_order_is_judged() {
+    let sound = order(&[(1000, 2)], 500);
+    let pending = payment(&sound, PaymentState::Pending, 0, 0, 0);
+    assert_eq!(order_problems(&sound, std::slice::from_ref(&pending), &[]), Vec::<String>::new());
+    let breaks = |rule: &str, order: &Order, payments: &[Payment], shipments: &[Shipment]| {
+        let problems = order_problems(order, payments, shipments);
+        let expected = format!("Order {}: {rule}.", order.number);
+        assert!(problems.contains(&expected), "{expected:?} is not in {problems:?}");
+    };
+    let breaks_alone = |rule, order: Order| breaks(rule, &order, &[], &[]);
+    let mut wrong = sound.clone();
+    wrong.items[0].quantity = 3;
+    breaks_alone("a line is not its price times its quantity", wrong.clone());
+    wrong = Order { discount_total: Amount(2001), total: Amount(499), ..sound.clone() };
+    wrong.items[0].discount = Amount(2001);
+    breaks_alone("a line's discount is more than the line", wrong);
+    let wrong = Order { subtotal: Amount(1999), total: Amount(2499), ..sound.clone() };
+    breaks_alone("the subtotal is not the sum of the lines", wrong);
+    let wrong = Order { discount_total: Amount(1), total: Amount(2499), ..sound.clone() };
+    breaks_alone("the discount is not the sum of the lines' discounts", wrong);
+    let wrong = Order { tax_total: Amount(1), total: Amount(2501), ..sound.clone() };
+    breaks_alone("the tax is not the sum of the lines' and the shipping's taxes", wrong);
+    let wrong = Order { amount_paid: Amount(1), ..sound.clone() };
+    breaks_alone("what was paid is not the sum of the payments", wrong);
+    let wrong = Order { amount_refunded: Amount(1), ..sound.clone() };
+    breaks_alone("what was refunded is not the sum of the payments", wrong);
+    let wrong = Order { payment_status: PaymentStatus::Paid, ..sound.clone() };
+    breaks_alone("the payment status is not that of its payments", wrong);
+
+    breaks("more than one payment is live", &sound, &[pending.clone(), pending.clone()], &[]);
+    let refunded = payment(&sound, PaymentState::Voided, 0, 0, 1);
+    breaks("a payment breaks 0 ≤ refunded ≤ captured ≤ authorized", &sound, std::slice::from_ref(&refunded), &[]);
+    breaks("a payment's refunds do not add up", &sound, &[refunded], &[]);
+    let abroad = Payment { currency: "EUR".parse().unwrap(), ..pending };
+    breaks("a payment has another currency", &sound, &[abroad], &[]);
+    let mut forgotten = payment(&sound, PaymentState::Captured, 2500, 2500, 100);
+    forgotten.refunds.push(Refund {
+        id: moment().id(),
+        amount: Amount(100),
+        state: RefundState::Pending,
+        reason: String::new(),
+        gateway_reference: None,
+        created_at: sound.placed_at,
+    });
+    breaks("a refund is on its way and nobody looks after it", &sound, &[forgotten], &[]);
+    let excess = payment(&sound, PaymentState::Captured, 2501, 2501, 0);
+    let rich = Order { amount_paid: Amount(2501), ..sound.clone() };
+    breaks("more was paid than it costs, and not given back", &rich, &[excess], &[]);
+
+    let shipped = shipment(&sound, ShipmentStatus::Shipped, &[1]);
+    breaks("the fulfillment status is not that of its parcels", &sound, &[], &[shipped]);
+    let packed = shipment(&sound, ShipmentStatus::Pending, &[3]);
+    breaks("more of a line was packed than was bought", &sound, &[], &[packed]);
+}
+
+#[test]
+fn each_rule_of_a_return_is_judged() {
+    let order = order(&[(1000, 2)], 500);
+    let shipped = [shipment(&order, ShipmentStatus::Shipped, &[1])];
+    let item =
+        ReturnItem { order_item_id: order.items[0].id, quantity: 1, reason: String::new(), amount: Amount(1000) };
+    let sound = Return {
+        id: moment().id(),
+        order_id: order.id,
+        currency: order.currency,
+        items: vec![item.clone()],
+        note: String::new(),
+        status: ReturnStatus::Completed,
+        rejection: String::new(),
+        restocked: true,
+        refund_amount: Amount(1000),
+        amount_refunded: Amount(1000),
+        created_at: order.placed_at,
+        updated_at: order.placed_at,
+        version: 1,
+    };
+    assert_eq!(return_problems(&order, &shipped, std::slice::from_ref(&sound)), Vec::<String>::new());
+    let breaks = |rule: &str, shipments: &[Shipment], returned: Return| {
+        let problems = return_problems(&order, shipments, &[returned]);
+        let expected = format!("Order {}: {rule}.", order.number);
+        assert!(problems.contains(&expected), "{expected:?} is not in {problems:?}");
+    };
+    breaks("more of a line is returned than was shipped", &[], sound.clone());
+    let dear = Return { items: vec![ReturnItem { amount: Amount(2001), ..item.clone() }], ..sound.clone() };
+    breaks("more is to be given back for a line than it cost", &shipped, dear);
+    let wrong = Return { refund_amount: Amount(1001), ..sound.clone() };
+    breaks("the amount of a return is not the sum of its lines", &shipped, wrong);
+    let wrong = Return { amount_refunded: Amount(1001), ..sound.clone() };
+    breaks("more was given back for a return than its goods cost", &shipped, wrong);
+    let strange =
+        Return { items: vec![ReturnItem { order_item_id: uuid::Uuid::nil().into(), ..item }], ..sound.clone() };
+    breaks("a return has a line that the order has not", &shipped, strange);
+    let wrong = Return { status: ReturnStatus::Approved, ..sound };
+    breaks("goods of a return lie in stock that did not come back", &shipped, wrong);
+}

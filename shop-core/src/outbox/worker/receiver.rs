@@ -1,0 +1,132 @@
+//! Who is delivered to, and what became of it.
+
+use chrono::TimeDelta;
+
+use super::Worker;
+use super::webhooks::Outgoing;
+use crate::accounts::mail_jobs::{self, Outcome};
+use crate::accounts::{MailJob, Mailer};
+use crate::batch::Batch;
+use crate::error::{BoxError, Result};
+use crate::outbox::{Content, Delivery, MAIL, Subscriber};
+use crate::payments::remote::{Answer, Look};
+use crate::shop::Remote;
+
+/// How long a claim holds: longer than all that is claimed at once takes when every delivery takes
+/// [`PATIENCE`](super::run::PATIENCE).
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// The same for webhooks, whose tries end sooner, and begin when they are claimed: what a crash has left is soon tried
+/// again.
+const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(30);
+
+/// Who is delivered to.
+#[derive(Clone, Copy)]
+pub(super) enum Receiver<'a> {
+    Mail(&'a dyn Mailer),
+    Subscriber(&'a dyn Subscriber),
+    Webhook(&'a Outgoing<'a>),
+    /// Calls of a gateway.
+    Caller(&'a Remote),
+    /// What a gateway told.
+    Listener(&'a Remote),
+}
+
+impl Receiver<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Mail(_) => MAIL,
+            Self::Subscriber(subscriber) => subscriber.name(),
+            Self::Webhook(outgoing) => &outgoing.name,
+            Self::Caller(remote) => &remote.caller,
+            Self::Listener(remote) => &remote.listener,
+        }
+    }
+
+    /// How long a claim holds.
+    pub(super) fn lease(&self) -> TimeDelta {
+        match self {
+            Self::Mail(_) | Self::Subscriber(_) | Self::Caller(_) | Self::Listener(_) => LEASE,
+            Self::Webhook(_) => WEBHOOK_LEASE,
+        }
+    }
+}
+
+/// What a receiver made of a delivery.
+pub(super) enum Given {
+    /// It took it; the batch goes together with the end of the delivery.
+    Taken { also: Option<Batch>, response_status: Option<u16> },
+    /// It is a gateway, and answered.
+    Answered(Answer),
+    /// It looked at a payment; `None` when there was nothing to look at.
+    Looked(Option<Look>),
+    /// It did not.
+    Failed { why: BoxError, response_status: Option<u16> },
+    /// It was not tried after all: the receiver was paused meanwhile.
+    Withdrawn,
+}
+
+impl Given {
+    pub(super) fn failed(why: impl Into<BoxError>) -> Self {
+        Self::Failed { why: why.into(), response_status: None }
+    }
+}
+
+impl From<Result<Option<Batch>, BoxError>> for Given {
+    fn from(given: Result<Option<Batch>, BoxError>) -> Self {
+        match given {
+            Ok(also) => Self::Taken { also, response_status: None },
+            Err(why) => Self::failed(why),
+        }
+    }
+}
+
+impl<'a> Worker<'a> {
+    /// All but the webhooks.
+    pub(super) fn receivers(self) -> Vec<Receiver<'a>> {
+        let mail = self.shop.mailer().map(Receiver::Mail);
+        let subscribers = self.shop.subscribers().iter().map(|subscriber| Receiver::Subscriber(subscriber.as_ref()));
+        let remotes = self.shop.remotes().iter();
+        let gateways = remotes.flat_map(|remote| [Receiver::Caller(remote), Receiver::Listener(remote)]);
+        mail.into_iter().chain(subscribers).chain(gateways).collect()
+    }
+
+    /// Gives a delivery to its receiver.
+    pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+        match (receiver, &delivery.content) {
+            (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
+            (Receiver::Subscriber(subscriber), Content::Event(event)) => {
+                subscriber.receive(event).await.map(|()| None).into()
+            }
+            (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
+            (Receiver::Caller(remote), Content::GatewayCall(call)) => match remote.gateway.remote() {
+                Some(gateway) => match self.shop.payments().perform(gateway, delivery, call).await {
+                    Ok(answer) => Given::Answered(answer),
+                    Err(why) => Given::failed(why),
+                },
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
+            (Receiver::Listener(remote), Content::GatewayNotice(notice)) => match remote.gateway.remote() {
+                Some(gateway) => {
+                    let id = remote.gateway.id();
+                    match self.shop.payments().look_into(id, gateway, delivery, notice).await {
+                        Ok(look) => Given::Looked(look),
+                        Err(why) => Given::failed(why),
+                    }
+                }
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
+            _ => Given::failed("this receiver does not take such deliveries"),
+        }
+    }
+
+    async fn mail(&self, mailer: &dyn Mailer, delivery: &Delivery, job: &MailJob) -> Result<Option<Batch>, BoxError> {
+        match mail_jobs::compose(self.shop, job, &mut self.shop.moment()).await? {
+            Outcome::Nothing => Ok(None),
+            Outcome::Change(batch) => Ok(Some(batch)),
+            Outcome::Send { to, mail } => {
+                let message = self.shop.templates().render(delivery.id, &to, &mail)?;
+                mailer.send(&message).await.map(|()| None)
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The loops that work for ever.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::future::{join, join_all, join5, select};
+
+use super::receiver::Receiver;
+use super::webhooks::Bells;
+use super::{Progress, Worker};
+use crate::error::{Error, Result};
+use crate::wake::Wake;
+
+/// How long [`Worker::run`] waits for a receiver before it counts a delivery as failed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often [`Worker::run`] sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Sweeps between two rounds of forgetting: ten minutes.
+const SWEEPS_PER_FORGET: u32 = 60;
+/// The longest pause: another program may have written to the same storage without ringing our bell.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// The shortest pause between two rounds: a busy shop rings with every order, and one look finds many.
+pub(super) const BREATH: Duration = Duration::from_millis(20);
+/// The pause after the storage failed.
+const FAULT_PAUSE: Duration = Duration::from_secs(2);
+
+impl Worker<'_> {
+    /// Works for ever: relays and delivers as soon as something is committed or due, sweeps every few seconds and
+    /// forgets now and then. Drop it to stop it; what was under way is delivered again once its lease has ended.
+    ///
+    /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only
+    /// one hears the bell that makes delivery immediate.
+    pub async fn run<S, F>(&self, sleep: S)
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        let sleep = &sleep;
+        let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
+        let ring_all = || receivers.iter().for_each(|(_, bell)| bell.ring());
+        let (relay_bell, wanted) = (Wake::default(), Wake::default());
+        let bells = Bells::default();
+        let pass_on = async {
+            loop {
+                self.shop.wake().wait().await;
+                relay_bell.ring();
+                ring_all();
+            }
+        };
+        let relay = async {
+            loop {
+                let pause = match self.relay().await {
+                    Ok(relayed) => {
+                        if relayed.events > 0 {
+                            ring_all();
+                        }
+                        if !bells.ring(relayed.webhooks) {
+                            self.shop.webhooks_wake().ring();
+                        }
+                        if relayed.is_idle {
+                            // Nobody waits for what has no receiver.
+                            either(wanted.wait(), sleep(MAX_PAUSE)).await;
+                        }
+                        MAX_PAUSE
+                    }
+                    Err(error) => troubled(&error, "relay events"),
+                };
+                sleep(BREATH).await;
+                either(relay_bell.wait(), sleep(pause)).await;
+            }
+        };
+        let webhooks_changed = || {
+            wanted.ring();
+            relay_bell.ring();
+        };
+        let webhooks = self.serve_webhooks(&bells, webhooks_changed, sleep);
+        let deliver = join_all(receivers.iter().map(|(receiver, bell)| async move {
+            loop {
+                let pause = match self.deliver_and_look_ahead(*receiver, sleep).await {
+                    Ok(pause) => pause,
+                    Err(error) => troubled(&error, "deliver"),
+                };
+                sleep(BREATH).await;
+                either(bell.wait(), sleep(pause)).await;
+            }
+        }));
+        let keep_house = async {
+            loop {
+                if let Err(error) = self.forget().await {
+                    troubled(&error, "forget old answers");
+                }
+                for _ in 0..SWEEPS_PER_FORGET {
+                    if let Err(error) = self.sweep().await {
+                        troubled(&error, "cancel overdue orders");
+                    }
+                    sleep(SWEEP_EVERY).await;
+                }
+            }
+        };
+        // Beside the house: a gateway that is slow keeps nobody's stock.
+        let reconcile = async {
+            loop {
+                if let Err(error) = self.reconcile().await {
+                    troubled(&error, "compare payments with their gateways");
+                }
+                sleep(SWEEP_EVERY).await;
+            }
+        };
+        let house = join(keep_house, reconcile);
+        let _: ((), (), Vec<()>, (), ((), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
+    }
+
+    /// Delivers all that is due to a receiver, and says how long there is nothing more to do.
+    async fn deliver_and_look_ahead<S, F>(&self, receiver: Receiver<'_>, sleep: &S) -> Result<Duration>
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
+        while self.deliver(receiver, || sleep(PATIENCE)).await? != Progress::default() {}
+        self.pause_of(receiver).await
+    }
+
+    /// How long nothing more will be due to a receiver.
+    pub(super) async fn pause_of(&self, receiver: Receiver<'_>) -> Result<Duration> {
+        let Some(due_at) = self.shop.store().next_due(receiver.name()).await? else {
+            return Ok(MAX_PAUSE);
+        };
+        let pause = (due_at - self.shop.moment().now()).to_std().unwrap_or_default();
+        Ok(pause.min(MAX_PAUSE))
+    }
+}
+
+/// Logs why a part of the work could not be done; it is tried again after the pause.
+pub(super) fn troubled(error: &Error, what: &str) -> Duration {
+    tracing::error!(%error, source = ?std::error::Error::source(error), "cannot {what}");
+    FAULT_PAUSE
+}
+
+/// Waits for the first of two futures.
+pub(super) async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (one, other) = (std::pin::pin!(one), std::pin::pin!(other));
+    select(one, other).await;
+}

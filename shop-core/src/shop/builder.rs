@@ -1,0 +1,195 @@
+//! How a shop is put together.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Parts, Remote, Settings, Shop};
+use crate::accounts::{Argon2Hasher, Argon2Settings, JwtSigner, Mailer, PasswordHasher, Templates, TokenSigner};
+use crate::clock::{Clock, Random, SystemClock, SystemRandom};
+use crate::error::{Error, Result};
+use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender};
+use crate::payments::{ManualGateway, PaymentGateway, remote};
+use crate::pricing::TaxProvider;
+use crate::secret::Keys;
+use crate::store::Store;
+use crate::wake::Wake;
+
+/// Puts a shop together; every part but the store has a sensible default.
+pub struct ShopBuilder {
+    store: Arc<dyn Store>,
+    keys: Keys,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    hasher: Option<Arc<dyn PasswordHasher>>,
+    signer: Option<Arc<dyn TokenSigner>>,
+    mailer: Option<Arc<dyn Mailer>>,
+    templates: Templates,
+    gateways: Vec<Arc<dyn PaymentGateway>>,
+    tax_provider: Option<Arc<dyn TaxProvider>>,
+    subscribers: Vec<Arc<dyn Subscriber>>,
+    webhook_sender: Option<Arc<dyn WebhookSender>>,
+}
+
+impl ShopBuilder {
+    pub(super) fn new(store: Arc<dyn Store>, secret_key: &[u8]) -> Self {
+        Self {
+            store,
+            keys: Keys::new(secret_key),
+            settings: Settings::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            hasher: None,
+            signer: None,
+            mailer: None,
+            templates: Templates::default(),
+            gateways: Vec::new(),
+            tax_provider: None,
+            subscribers: Vec::new(),
+            webhook_sender: None,
+        }
+    }
+
+    /// What the operator decides.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Another clock, for simulations.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another source of randomness, for simulations.
+    #[must_use]
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// Another password hasher than argon2id at OWASP's parameters.
+    #[must_use]
+    pub fn password_hasher(mut self, hasher: Arc<dyn PasswordHasher>) -> Self {
+        self.hasher = Some(hasher);
+        self
+    }
+
+    /// Another token signer than JWT with HS256.
+    #[must_use]
+    pub fn token_signer(mut self, signer: Arc<dyn TokenSigner>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// Who sends the mails. Without one they wait in the outbox.
+    #[must_use]
+    pub fn mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        self.mailer = Some(mailer);
+        self
+    }
+
+    /// Other words for the mails.
+    #[must_use]
+    pub fn mail_templates(mut self, templates: Templates) -> Self {
+        self.templates = templates;
+        self
+    }
+
+    /// Adds a way to pay. Without any there is [`ManualGateway`].
+    #[must_use]
+    pub fn gateway(mut self, gateway: Arc<dyn PaymentGateway>) -> Self {
+        self.gateways.push(gateway);
+        self
+    }
+
+    /// Who knows the rates of tax, instead of the shop's own table.
+    #[must_use]
+    pub fn tax_provider(mut self, provider: Arc<dyn TaxProvider>) -> Self {
+        self.tax_provider = Some(provider);
+        self
+    }
+
+    /// Adds a receiver of events.
+    #[must_use]
+    pub fn subscriber(mut self, subscriber: Arc<dyn Subscriber>) -> Self {
+        self.subscribers.push(subscriber);
+        self
+    }
+
+    /// Who sends what webhooks are told. Without one it waits in the outbox.
+    #[must_use]
+    pub fn webhook_sender(mut self, sender: Arc<dyn WebhookSender>) -> Self {
+        self.webhook_sender = Some(sender);
+        self
+    }
+
+    /// Opens the shop: a new one gets its default location.
+    ///
+    /// # Errors
+    /// When the storage cannot be read or written, or two gateways have one id, or two
+    /// subscribers one name (none begins with `webhook:`).
+    pub async fn open(self) -> Result<Shop> {
+        let mut gateways = self.gateways;
+        if gateways.is_empty() {
+            gateways.push(Arc::new(ManualGateway::default()));
+        }
+        if let Some(id) = repeated(gateways.iter().map(|gateway| gateway.id())) {
+            return Err(Error::fault(format!("two gateways have the id {id:?}")));
+        }
+        let mut receivers: Vec<_> = self.subscribers.iter().map(|subscriber| subscriber.name()).collect();
+        receivers.push(MAIL);
+        if let Some(name) = receivers.iter().find(|name| name.starts_with(RECEIVERS)) {
+            return Err(Error::fault(format!("a subscriber may not be named like a webhook: {name:?}")));
+        }
+        let remote = gateways.iter().filter(|gateway| gateway.remote().is_some());
+        let remotes: Vec<_> = remote
+            .map(|gateway| Remote {
+                caller: remote::caller(gateway.id()),
+                listener: remote::listener(gateway.id()),
+                gateway: Arc::clone(gateway),
+            })
+            .collect();
+        receivers.extend(remotes.iter().flat_map(|remote| [remote.caller.as_str(), remote.listener.as_str()]));
+        if let Some(name) = repeated(receivers) {
+            return Err(Error::fault(format!("two receivers of events have the name {name:?}")));
+        }
+        let hasher = match self.hasher {
+            Some(hasher) => hasher,
+            None => Arc::new(Argon2Hasher::start(Argon2Settings::default(), &self.random)?),
+        };
+        let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
+        let shop = Shop {
+            capture: None,
+            parts: Arc::new(Parts {
+                store: self.store,
+                settings: self.settings,
+                keys: self.keys,
+                clock: self.clock,
+                random: self.random,
+                hasher,
+                signer,
+                mailer: self.mailer,
+                templates: self.templates,
+                gateways,
+                tax_provider: self.tax_provider,
+                remotes,
+                subscribers: self.subscribers,
+                webhook_sender: self.webhook_sender,
+                wake: Wake::default(),
+                webhooks_wake: Wake::default(),
+            }),
+        };
+        shop.inventory().ensure_default_location().await?;
+        Ok(shop)
+    }
+}
+
+/// The first that was there before.
+fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}

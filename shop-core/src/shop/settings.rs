@@ -1,0 +1,43 @@
+//! What an operator decides about a shop.
+
+use chrono::TimeDelta;
+
+use crate::money::Currency;
+use crate::pricing::TaxRounding;
+
+/// What an operator decides about a shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The currency of every price (USD).
+    pub currency: Currency,
+    /// Base of the links in mails, without a slash at the end (`http://localhost:3000`).
+    pub frontend_url: String,
+    /// How long an access token works (5 minutes).
+    pub access_token_lifetime: TimeDelta,
+    /// How long a refresh token works (a day).
+    pub refresh_token_lifetime: TimeDelta,
+    /// How long an order holds stock while it waits for its payment (30 minutes).
+    pub reservation_ttl: TimeDelta,
+    /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
+    pub prices_include_tax: bool,
+    /// Of what taxes are rounded (of each line).
+    pub tax_rounding: TaxRounding,
+    /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
+    /// shop (no).
+    pub webhooks_allow_private: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            currency: Currency::USD,
+            frontend_url: "http://localhost:3000".to_owned(),
+            access_token_lifetime: TimeDelta::seconds(300),
+            refresh_token_lifetime: TimeDelta::seconds(86_400),
+            reservation_ttl: TimeDelta::seconds(1_800),
+            prices_include_tax: false,
+            tax_rounding: TaxRounding::Line,
+            webhooks_allow_private: false,
+        }
+    }
+}
