@@ -229,8 +229,8 @@ fn has_the_newest(rows: &BTreeMap<String, Vec<BTreeMap<String, Cell>>>) -> bool 
 async fn a_shop_moves_between_databases_whoever_is_in_between() {
     let cluster = Cluster::start().unwrap();
     let bouncer = Bouncer::start(&cluster, 3).unwrap();
-    let address = |url: &str, bounced: bool| {
-        if bounced { options(&bouncer.url(url)).pgbouncer(true) } else { options(url) }
+    let address = |url: &str, through: bool| {
+        if through { options(&bouncer.url(url)).pgbouncer(true) } else { options(url) }
     };
     let from = cluster.database().unwrap();
     fill(Arc::new(PostgresStore::connect(options(&from)).await.unwrap()), 8).await;

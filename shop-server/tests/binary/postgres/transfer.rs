@@ -244,9 +244,9 @@ fn a_shop_moves_from_postgres_to_postgres_whoever_is_in_between() {
     assert!(before.iter().any(|list| list.to_string().contains("Rang twice")));
     for (here, there) in [(false, false), (true, false), (false, true)] {
         let to = cluster.database().unwrap();
-        let address = |url: &str, bounced: bool| if bounced { bouncer.url(url) } else { url.to_owned() };
-        let bounced = [("DB_PGBOUNCER", if here || there { "True" } else { "False" })];
-        let said = succeeds(&shop.folder.run(&transfer(&address(&from, here), &address(&to, there)), &bounced));
+        let address = |url: &str, through: bool| if through { bouncer.url(url) } else { url.to_owned() };
+        let variables = [("DB_PGBOUNCER", if here || there { "True" } else { "False" })];
+        let said = succeeds(&shop.folder.run(&transfer(&address(&from, here), &address(&to, there)), &variables));
         assert!(said.contains("rows moved") && said.contains("All is well"), "{said}");
         assert_eq!(lists(&shop, &to), before);
         let twin = refusal(&shop.folder.run(&transfer(&to, &address(&to, true)), &[("DB_PGBOUNCER", "True")]));
