@@ -6,12 +6,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::json;
+use shop_core::cart::AddItem;
 use shop_core::catalog::ProductQuery;
+use shop_core::orders::NoteInput;
 use shop_core::page::PageRequest;
+use shop_core::secret::Secret;
+use shop_core::shop::Tokens;
 use shop_core::store::Store;
 use shop_core::transfer::{Cell, Kind, Row, Source, Step, Target};
 use shop_core::{Actor, Shop};
-use shop_store_sql::testing::{Cluster, execute, texts};
+use shop_store_sql::testing::{Bouncer, Cluster, execute, texts};
 use shop_store_sql::{OpenError, Options, PostgresRows, PostgresStore};
 use shop_store_sqlite::{SqliteRows, SqliteStore};
 
@@ -51,15 +56,43 @@ async fn fill(store: Arc<dyn Store>, products: usize) {
     let shop = shop(store).await;
     let system = Actor::system();
     for number in 0..products {
-        let input = serde_json::json!({"name": format!("Bücher & \"Tee\" {number}"), "price": "19.99", "stock": number,
+        let input = json!({"name": format!("Bücher & \"Tee\" {number}"), "price": "19.99", "stock": number,
             "sku": format!("tea-{number}"), "attributes": {"b": 1, "a": [null, true]}});
         shop.catalog().create_product(&system, serde_json::from_value(input).unwrap()).await.unwrap();
     }
     let person = shop_core::accounts::SuperuserInput {
         email: "Ada@example.com".into(),
-        password: shop_core::secret::Secret::new("analytical-engine-1842").into(),
+        password: Secret::new("analytical-engine-1842").into(),
     };
     shop.accounts().create_superuser(&system, person).await.unwrap();
+    add_an_order(&shop).await;
+}
+
+/// A guest's order with a note that only staff see, and a draft.
+async fn add_an_order(shop: &Shop) {
+    let system = Actor::system();
+    let zone = serde_json::from_value(json!({"name": "Home", "countries": ["GB"]})).unwrap();
+    let zone = shop.shipping().create_zone(&system, zone).await.unwrap();
+    let method = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "3.50"}});
+    let method = shop.shipping().create_method(&system, serde_json::from_value(method).unwrap()).await.unwrap();
+    let pot = json!({"name": "Pot", "sku": "pot", "price": "30.00", "stock": 5});
+    shop.catalog().create_product(&system, serde_json::from_value(pot).unwrap()).await.unwrap();
+    let cart = shop.carts().create(&Actor::anonymous()).await.unwrap();
+    let guest = shop.identify(Tokens { cart: cart.token.as_ref().map(Secret::expose), ..Tokens::default() });
+    let guest = guest.await.unwrap();
+    shop.carts().add_item(&guest, AddItem { sku: "pot".into(), ..AddItem::default() }).await.unwrap();
+    let order = json!({"shipping_address": {"first_name": "Ada", "last_name": "Lovelace", "line1": "12 St James's Square",
+        "city": "London", "postal_code": "SW1Y 4JH", "country": "GB"}, "shipping_method_id": method.id,
+        "payment_gateway": "manual", "email": "ada@example.com"});
+    let order = shop.orders().place(&guest, serde_json::from_value(order).unwrap(), None).await.unwrap();
+    let order = order.value.view.order.id;
+    for (text, visible) in [("Rang twice", false), ("On its way", true)] {
+        let note = NoteInput { text: text.into(), visible_to_customer: visible.into() };
+        shop.orders().add_note(&system, order, note).await.unwrap();
+    }
+    let draft = json!({"email": "grace@example.com", "note": "By phone",
+        "items": [{"sku": "pot", "quantity": 2, "unit_price": "25.00", "reason": "Scratched"}]});
+    shop.orders().create_draft(&system, serde_json::from_value(draft).unwrap()).await.unwrap();
 }
 
 /// Moves what is left to move, at most so many batches. True when all is there.
@@ -158,6 +191,7 @@ async fn a_shop_moves_there_and_back_and_every_row_is_the_same() {
     let (from, back, url) = (File::new("from"), File::new("back"), database());
     fill(Arc::new(SqliteStore::open(&from.0).unwrap()), 8).await;
     let before = rows(&SqliteRows::source(&from.0).unwrap()).await;
+    assert!(has_the_newest(&before), "{before:?}");
     let mut stops = 0;
     loop {
         let (source, target) =
@@ -183,6 +217,49 @@ async fn a_shop_moves_there_and_back_and_every_row_is_the_same() {
         assert_eq!(found(Arc::new(moved), search).await, expected, "{search}");
         assert_eq!(found(Arc::new(SqliteStore::open(&back.0).unwrap()), search).await, expected, "{search}");
     }
+}
+
+/// A draft, and a note that only staff see: what the newest tables and columns hold.
+fn has_the_newest(rows: &BTreeMap<String, Vec<BTreeMap<String, Cell>>>) -> bool {
+    let hidden = |row: &BTreeMap<String, Cell>| row.get("visible") == Some(&Cell::Number(0));
+    !rows["draft_orders"].is_empty() && rows["order_history"].iter().any(hidden)
+}
+
+#[tokio::test]
+async fn a_shop_moves_between_databases_whoever_is_in_between() {
+    let cluster = Cluster::start().unwrap();
+    let bouncer = Bouncer::start(&cluster, 3).unwrap();
+    let address = |url: &str, through: bool| {
+        if through { options(&bouncer.url(url)).pgbouncer(true) } else { options(url) }
+    };
+    let from = cluster.database().unwrap();
+    fill(Arc::new(PostgresStore::connect(options(&from)).await.unwrap()), 8).await;
+    let before = rows(&PostgresRows::source(&options(&from)).await.unwrap()).await;
+    assert!(has_the_newest(&before), "{before:?}");
+    let expected = found(Arc::new(PostgresStore::connect(options(&from)).await.unwrap()), "tee").await;
+    assert_eq!(expected.len(), 8);
+    for (here, there) in [(false, false), (true, false), (false, true), (true, true)] {
+        let to = cluster.database().unwrap();
+        let mut stops = 0;
+        loop {
+            let source = PostgresRows::source(&address(&from, here)).await.unwrap();
+            let target = PostgresRows::target(&address(&to, there)).await.unwrap();
+            if proceed(&source, &target, 7).await {
+                break;
+            }
+            stops += 1;
+        }
+        assert!(stops > 3, "{stops}");
+        assert_eq!(rows(&PostgresRows::source(&address(&to, there)).await.unwrap()).await, before);
+        let moved = Arc::new(PostgresStore::connect(options(&to)).await.unwrap());
+        assert_eq!(found(Arc::clone(&moved) as _, "tee").await, expected);
+        assert_eq!(shop(moved).await.check().await.unwrap(), Vec::<String>::new());
+    }
+    // The shop is known by what it is, not by its address.
+    let source = PostgresRows::source(&options(&from)).await.unwrap();
+    assert_eq!(source.identity(), PostgresRows::source(&address(&from, true)).await.unwrap().identity());
+    let log = cluster.log().unwrap();
+    assert!(!log.contains("prepared statement"), "{log}");
 }
 
 #[tokio::test]
@@ -214,7 +291,7 @@ async fn nobody_writes_while_a_shop_moves_away() {
     let source = PostgresRows::source(&options(&url)).await.unwrap();
     let refused = execute(&url, "SET lock_timeout = '100ms'; UPDATE products SET price = 1").unwrap_err();
     assert!(refused.to_string().contains("lock"), "{refused}");
-    assert_eq!(texts(&url, "SELECT count(*)::text FROM products").unwrap(), ["1"]);
+    assert_eq!(texts(&url, "SELECT count(*)::text FROM products").unwrap(), ["2"]);
     drop(source);
     execute(&url, "UPDATE products SET price = 1").unwrap();
 }

@@ -1,6 +1,7 @@
 //! Postgres, through sqlx.
 //!
-//! - `options`, `pool`, `migrate`, `error`: the way to the database, and what can go wrong on it.
+//! - `options`, `pool`, `migrate`, `error`, `pause`: the way to the database, what can go wrong on it, and when it is tried
+//!   again.
 //! - `read`, `rows`, `paging`, `coalesce`: what all reads share: statements, values in columns, pages, and flights of many
 //!   keys.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
@@ -22,6 +23,7 @@ mod options;
 mod orders;
 mod outbox;
 mod paging;
+mod pause;
 mod payments;
 #[cfg(test)]
 mod plans;

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::error::{Trouble, store_error, trouble};
 use super::options::Options;
+use super::pause::pause;
 
 /// The connections of a store.
 pub(crate) struct Pool {
@@ -253,8 +254,8 @@ impl Pool {
         self.read_with(lease, sql, arguments).await
     }
 
-    /// As `read_here`, on a connection that is at hand. Again on another one, when it was lost, within the options'
-    /// patience.
+    /// As `read_here`, on a connection that is at hand. Again on another one when it was lost, and after a pause when
+    /// others got in its way, within the options' patience.
     pub(crate) async fn read_with(
         self: &Arc<Self>,
         mut lease: Lease,
@@ -262,7 +263,9 @@ impl Pool {
         arguments: PgArguments,
     ) -> StoreResult<Vec<PgRow>> {
         let deadline = Instant::now() + self.options.patience();
+        let mut attempt = 0;
         loop {
+            attempt += 1;
             let error = match self.read_on(&mut lease, sql.clone(), arguments.clone()).await {
                 Ok(rows) => {
                     lease.release();
@@ -273,7 +276,11 @@ impl Pool {
             let again = Instant::now() < deadline;
             match trouble(&error) {
                 Trouble::Lost if again => lease.discard(),
-                Trouble::Clash if again => lease.release(),
+                Trouble::Clash if again => {
+                    lease.release();
+                    tracing::debug!(%error, attempt, "a read is tried again");
+                    tokio::time::sleep(pause(attempt)).await;
+                }
                 Trouble::Lost => {
                     lease.discard();
                     return Err(store_error(error));
@@ -311,7 +318,11 @@ impl Pool {
         sql: SqlStr,
         arguments: PgArguments,
     ) -> Result<Vec<PgRow>, Error> {
-        let begin = format!("BEGIN; SET LOCAL statement_timeout = {}", self.options.longest_statement().as_millis());
+        // As without a pgbouncer, whatever the server's default is: a stricter level would only refuse more.
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {}",
+            self.options.longest_statement().as_millis()
+        );
         session.simple(AssertSqlSafe(begin)).await?;
         match session.rows(sql, arguments).await {
             Ok(rows) => {

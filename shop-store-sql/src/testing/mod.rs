@@ -36,6 +36,7 @@ mod cluster;
 mod guarded;
 mod programs;
 mod proxy;
+mod rival;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use bouncer::Bouncer;
 pub use cluster::{Cluster, ClusterOptions};
 pub use programs::find as program;
 pub use proxy::{Direction, Message, Proxy, Verdict};
+pub use rival::Rival;
 pub use sql::{Held, execute, hold, texts, wait_until};
 
 /// Why something of this module could not be done.

@@ -76,6 +76,8 @@ struct State {
     judge: Mutex<Judge>,
     open: Mutex<HashMap<u64, [TcpStream; 2]>>,
     next: AtomicU64,
+    /// How new connections keep their transactions apart, if not as the client asks.
+    isolation: Mutex<Option<&'static str>>,
 }
 
 impl std::fmt::Debug for Proxy {
@@ -98,6 +100,7 @@ impl Proxy {
             judge: Mutex::new(Arc::new(|_| Verdict::Pass)),
             open: Mutex::default(),
             next: AtomicU64::new(0),
+            isolation: Mutex::default(),
         });
         let accepting = Arc::downgrade(&state);
         thread::spawn(move || {
@@ -148,6 +151,12 @@ impl Proxy {
         }
     }
 
+    /// Has the server keep the transactions of new connections apart at this level (`serializable`) unless they name one
+    /// themselves, whatever the client asks for at its start: as with an engine that knows no other level.
+    pub fn isolate(&self, level: &'static str) {
+        *locked(&self.state.isolation) = Some(level);
+    }
+
     /// How many connections are open.
     pub fn open(&self) -> usize {
         locked(&self.state.open).len()
@@ -163,6 +172,7 @@ impl Drop for Proxy {
             judge: Mutex::new(Arc::new(|_| Verdict::Pass)),
             open: Mutex::default(),
             next: AtomicU64::new(0),
+            isolation: Mutex::default(),
         });
         let _ = TcpStream::connect(self.address);
     }
@@ -181,7 +191,8 @@ impl State {
         let state = Arc::clone(&self);
         thread::spawn(move || {
             let mut wire = Wire::new(connection, Direction::FromClient, &self);
-            if start_up(&mut client, &mut server).is_ok() {
+            let isolation = *locked(&self.isolation);
+            if start_up(&mut client, &mut server, isolation).is_ok() {
                 wire.carry(&mut client, &mut server);
             }
             self.ended(connection);
@@ -201,7 +212,7 @@ impl State {
 }
 
 /// The first messages of a client have no letter. Encryption is declined here, so that the rest can be read.
-fn start_up(client: &mut TcpStream, server: &mut TcpStream) -> io::Result<()> {
+fn start_up(client: &mut TcpStream, server: &mut TcpStream, isolation: Option<&str>) -> io::Result<()> {
     const SSL_REQUEST: u32 = 80_877_103;
     const GSS_REQUEST: u32 = 80_877_104;
     loop {
@@ -214,9 +225,31 @@ fn start_up(client: &mut TcpStream, server: &mut TcpStream) -> io::Result<()> {
         }
         let mut rest = vec![0; length([a, b, c, d])?.saturating_sub(4)];
         client.read_exact(&mut rest)?;
-        server.write_all(&[&head[..], &rest].concat())?;
+        if let Some(level) = isolation {
+            rest = isolated(&rest, level);
+        }
+        let length = u32::try_from(rest.len() + head.len()).map_err(|_| malformed())?;
+        server.write_all(&[length.to_be_bytes().as_slice(), &code, &rest].concat())?;
         return Ok(());
     }
+}
+
+/// The parameters of a start-up message (names and values, each ended by a zero, and one more zero) with a level of
+/// isolation behind the client's own options: the last one counts.
+fn isolated(parameters: &[u8], level: &str) -> Vec<u8> {
+    let mut changed = Vec::with_capacity(parameters.len() + 64);
+    let mut options = Vec::new();
+    let mut parts = parameters.split(|byte| *byte == 0);
+    while let Some((name, value)) = parts.next().filter(|name| !name.is_empty()).zip(parts.next()) {
+        if name == b"options" {
+            options = [value, b" "].concat();
+        } else {
+            changed.extend([name, b"\0", value, b"\0"].concat());
+        }
+    }
+    options.extend(format!("-c default_transaction_isolation={}", level.replace(' ', "\\ ")).bytes());
+    changed.extend([b"options\0".as_slice(), &options, b"\0\0"].concat());
+    changed
 }
 
 /// The bytes that follow a length, which counts itself.

@@ -97,12 +97,17 @@ pub(super) fn address(url: &str) -> Result<std::net::SocketAddr> {
     found.next().ok_or_else(|| failed(&"it has no address"))
 }
 
-/// A transaction that stays open until this is dropped, then it is rolled back.
+/// A transaction that stays open until it is committed; when this is dropped it is rolled back.
 #[derive(Debug)]
 pub struct Held {
-    end: Option<std::sync::mpsc::Sender<()>>,
+    end: Option<std::sync::mpsc::Sender<Commit>>,
+    done: std::sync::mpsc::Receiver<Result>,
     worker: Option<thread::JoinHandle<()>>,
 }
+
+/// The wish that a transaction be committed.
+#[derive(Debug)]
+struct Commit;
 
 /// Runs statements in a transaction, on a connection of its own, and keeps it and its locks.
 ///
@@ -110,24 +115,36 @@ pub struct Held {
 /// What Postgres says.
 pub fn hold(url: &str, sql: &str) -> Result<Held> {
     let (url, sql) = (url.to_owned(), format!("BEGIN; {sql}"));
-    let (begun, has_begun) = std::sync::mpsc::channel();
-    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (tell, done) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<Commit>();
     let worker = thread::spawn(move || {
         let held = on_this_thread(&url, async |connection| {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
             // Who asked may be gone; then so is the sender of the end.
-            let _ = begun.send(Ok(()));
-            let _ = ended.recv();
-            sqlx::raw_sql("ROLLBACK").execute(connection).await.map(drop)
+            let _ = tell.send(Ok(()));
+            let end = if ended.recv().is_ok() { "COMMIT" } else { "ROLLBACK" };
+            sqlx::raw_sql(end).execute(connection).await.map(drop)
         });
-        if let Err(why) = held {
-            let _ = begun.send(Err(why));
-        }
+        let _ = tell.send(held);
     });
-    match has_begun.recv() {
-        Ok(Ok(())) => Ok(Held { end: Some(end), worker: Some(worker) }),
+    match done.recv() {
+        Ok(Ok(())) => Ok(Held { end: Some(end), done, worker: Some(worker) }),
         Ok(Err(why)) => Err(why),
         Err(why) => Err(TestingError::because("a transaction of the test", why)),
+    }
+}
+
+impl Held {
+    /// Commits it.
+    ///
+    /// # Errors
+    /// What Postgres says.
+    pub fn commit(self) -> Result {
+        if let Some(end) = &self.end {
+            // Whoever held it may have failed; then that is what was done.
+            let _ = end.send(Commit);
+        }
+        self.done.recv().map_err(|why| TestingError::because("a transaction of the test", why))?
     }
 }
 

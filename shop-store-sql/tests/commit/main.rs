@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
 mod bouncer;
+mod clashes;
 mod grouping;
 mod host;
 mod lost;

@@ -27,9 +27,13 @@ async fn shop(path: &Path) -> Shop {
 async fn filled(path: &Path, products: usize) {
     let shop = shop(path).await;
     for number in 0..products {
-        let input = serde_json::json!({"name": format!("Lamp {number}"), "price": "19.99", "stock": number});
+        let sku = if number == 0 { "lamp".to_owned() } else { format!("lamp-{number}") };
+        let input =
+            serde_json::json!({"name": format!("Lamp {number}"), "sku": sku, "price": "19.99", "stock": number});
         shop.catalog().create_product(&Actor::system(), serde_json::from_value(input).unwrap()).await.unwrap();
     }
+    let draft = serde_json::json!({"email": "grace@example.com", "items": [{"sku": "lamp", "quantity": 2}]});
+    shop.orders().create_draft(&Actor::system(), serde_json::from_value(draft).unwrap()).await.unwrap();
 }
 
 async fn found(path: &Path, search: &str) -> Vec<ProductView> {

@@ -1,6 +1,7 @@
 //! The binary on Postgres: its subcommands, several servers on one database, and the days on which the database hurts.
 
 mod bad_days;
+mod clashes;
 mod commands;
 mod cut;
 mod load;

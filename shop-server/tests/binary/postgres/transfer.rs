@@ -7,19 +7,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use shop_store_sql::testing::{Cluster, execute, texts};
+use shop_store_sql::testing::{Bouncer, Cluster, execute, texts};
 
-use super::SECRET_KEY;
+use super::{SECRET_KEY, shop_on};
 use crate::operations::{refusal, succeeds};
-use crate::support::{Client, Folder, Process, TestShop, order, text};
+use crate::support::{Client, Folder, PASSWORD, Process, TestShop, order, text};
 
 /// Every list that staff can read, each in one page.
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 18] = [
     "/catalog/products/?page_size=100",
     "/catalog/products/?page_size=100&search=thing",
     "/catalog/products/?page_size=100&search=sh&ordering=-price",
     "/catalog/categories/?page_size=100",
+    "/catalog/promotions/?page_size=100",
+    "/catalog/tax-rates/?page_size=100",
     "/orders/?page_size=100",
+    "/orders/drafts/?page_size=100",
     "/payments/?page_size=100",
     "/shipping/shipments/?page_size=100",
     "/shipping/zones/?page_size=100",
@@ -29,6 +32,7 @@ const LISTS: [&str; 14] = [
     "/inventory/movements/?page_size=100",
     "/inventory/reservations/?page_size=100",
     "/accounts/users/?page_size=100",
+    "/webhooks/?page_size=100",
 ];
 
 fn database() -> String {
@@ -37,7 +41,11 @@ fn database() -> String {
 
 /// A shop in a file in which something of every kind has happened, its server stopped.
 fn filled() -> TestShop {
-    let shop = TestShop::open_with(&[("SECRET_KEY", SECRET_KEY)]);
+    fill(TestShop::open_with(&[("SECRET_KEY", SECRET_KEY)]))
+}
+
+/// The same, and its server stopped, wherever the shop is.
+fn fill(shop: TestShop) -> TestShop {
     let category = shop.staff("POST", "/catalog/categories/", &json!({"name": "Clothes"}), 201);
     let below = json!({"name": "Shirts", "parent_id": category["id"]});
     let below = shop.staff("POST", "/catalog/categories/", &below, 201);
@@ -48,10 +56,23 @@ fn filled() -> TestShop {
     shop.staff("POST", "/catalog/products/", &shirt, 201);
     let (_, method) = shop.shipping();
     let goods = shop.product("MUG", 9);
+    let coupon = json!({"name": "Ten off", "code": "TEN", "kind": "percent", "value": "10"});
+    shop.staff("POST", "/catalog/promotions/", &coupon, 201);
+    let vat = json!({"name": "VAT", "country": "GB", "rate": "0.2", "applies_to_shipping": true});
+    shop.staff("POST", "/catalog/tax-rates/", &vat, 201);
+    // Nothing that it would be told of happens after it.
+    let hook = json!({"url": "https://shop.example/hook", "events": ["product.*"]});
+    shop.staff("POST", "/webhooks/", &hook, 201);
+    // Somebody who has not confirmed their address yet.
+    shop.call("POST", "/accounts/register/", None, &json!({"email": "bob@example.com", "password": PASSWORD}))
+        .expect(201);
     let customer = shop.customer("ada@example.com");
     shop.call("POST", "/shipping/addresses/", Some(&customer), &crate::support::address()).expect(201);
     for quantity in [1, 2, 3] {
         let cart = shop.guest_cart(&goods.sku, quantity);
+        shop.client()
+            .ask("POST", "/cart/coupons/", &[("X-Cart-Token", cart.as_str())], &json!({"code": "TEN"}))
+            .expect(200);
         let headers = [("X-Cart-Token", cart.as_str()), ("Idempotency-Key", "once")];
         let placed = shop.client().ask("POST", "/orders/", &headers, &order(&method)).expect(201);
         let payment = text(&placed["payments"][0]["id"]);
@@ -60,14 +81,26 @@ fn filled() -> TestShop {
                 let path = format!("/payments/{payment}/capture/");
                 shop.staff("POST", &path, &json!({}), 200);
                 let parcel = json!({"order_id": placed["id"], "carrier": "UPS", "tracking_number": "1Z"});
-                shop.staff("POST", "/shipping/shipments/", &parcel, 201);
+                let parcel = shop.staff("POST", "/shipping/shipments/", &parcel, 201);
+                let path = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+                shop.staff("POST", &path, &json!({"status": "shipped"}), 201);
+                let back = json!({"items": [{"order_item_id": placed["items"][0]["id"], "quantity": 1}]});
+                shop.staff("POST", &format!("/orders/{}/returns/", text(&placed["id"])), &back, 201);
                 let path = format!("/payments/{payment}/refunds/");
                 shop.staff("POST", &path, &json!({"amount": "1.00", "reason": "late"}), 201);
             }
             2 => drop(shop.staff("POST", &format!("/orders/{}/cancel/", text(&placed["id"])), &json!({}), 200)),
-            _ => {}
+            _ => {
+                for (words, visible) in [("Rang twice", false), ("On its way", true)] {
+                    let note = json!({"text": words, "visible_to_customer": visible});
+                    shop.staff("POST", &format!("/orders/{}/notes/", text(&placed["id"])), &note, 201);
+                }
+            }
         }
     }
+    let draft = json!({"email": "grace@example.com", "note": "By phone", "items": [
+        {"sku": "SHIRT-M", "quantity": 2, "unit_price": "11.00", "reason": "Scratched"}]});
+    shop.staff("POST", "/orders/drafts/", &draft, 201);
     shop.guest_cart("SHIRT-S", 1);
     let (status, log) = shop.process.stop();
     assert!(status.success(), "{log:?}");
@@ -82,10 +115,12 @@ fn lists(shop: &TestShop, database: &str) -> Vec<Value> {
     let mut read = |path: &str| client.ask("GET", path, &[("Authorization", &bearer)], &Value::Null).expect(200);
     let mut all: Vec<Value> = LISTS.iter().map(|path| read(path)).collect();
     assert!(all.iter().all(|list| !list["results"].as_array().unwrap().is_empty()), "{all:?}");
-    for one in all[4]["results"].as_array().unwrap().clone() {
+    let orders = LISTS.iter().position(|path| path.starts_with("/orders/?")).unwrap();
+    for one in all[orders]["results"].as_array().unwrap().clone() {
         let path = format!("/orders/{}/", text(&one["id"]));
         all.push(read(&path));
         all.push(read(&format!("{path}history/")));
+        all.push(read(&format!("{path}returns/")));
     }
     // Links name the address of the server.
     let address = server.address.to_string();
@@ -145,15 +180,17 @@ fn killed(command: &mut Command, mut reached: impl FnMut() -> bool) {
     child.wait().unwrap();
 }
 
+/// How many of the many rows are in a target.
+fn moved(url: &str) -> u32 {
+    let sql = "SELECT rows::text FROM shop_transfer WHERE step = 'operations'";
+    texts(url, sql).ok().and_then(|rows| rows.first()?.parse().ok()).unwrap_or_default()
+}
+
 #[test]
 fn a_move_that_is_killed_goes_on_where_it_was() {
     let (shop, url) = (filled(), database());
     let before = lists(&shop, "sqlite:db.sqlite3");
     swell(&shop.folder.file("db.sqlite3"), 60_000);
-    let moved = |url: &str| {
-        let sql = "SELECT rows::text FROM shop_transfer WHERE step = 'operations'";
-        texts(url, sql).ok().and_then(|rows| rows.first()?.parse::<u32>().ok()).unwrap_or_default()
-    };
     let mut last = 0;
     for _ in 0..3 {
         killed(&mut shop.folder.command(&transfer("sqlite:db.sqlite3", &url)), || moved(&url) > last + 2_000);
@@ -185,6 +222,55 @@ fn a_move_that_is_killed_goes_on_where_it_was() {
     assert!(said.contains("not finished"), "{said}");
     succeeds(&shop.folder.run(&transfer(&url, "sqlite:back.sqlite3"), &[]));
     assert_eq!(lists(&shop, "sqlite:back.sqlite3"), before);
+}
+
+/// Every table of a shop but what is not moved.
+const TABLES: &str = "SELECT table_name::text FROM information_schema.tables
+    WHERE table_schema = current_schema() AND table_name NOT IN ('shop_migrations', 'limits') ORDER BY 1";
+
+#[test]
+fn a_shop_moves_from_postgres_to_postgres_whoever_is_in_between() {
+    let cluster = Cluster::start().unwrap();
+    let bouncer = Bouncer::start(&cluster, 3).unwrap();
+    let shop = fill(shop_on(&cluster.database().unwrap(), &[]));
+    let configured = std::fs::read_to_string(shop.folder.file(".env")).unwrap();
+    let mut from = configured.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap().to_owned();
+    // What moves is something of everything, be it as new as it may.
+    for table in texts(&from, TABLES).unwrap() {
+        let filled = texts(&from, &format!("SELECT (count(*) > 0)::text FROM {table}")).unwrap();
+        assert_eq!(filled, ["true"], "there is nothing in {table}");
+    }
+    let before = lists(&shop, &from);
+    assert!(before.iter().any(|list| list.to_string().contains("Rang twice")));
+    for (here, there) in [(false, false), (true, false), (false, true)] {
+        let to = cluster.database().unwrap();
+        let address = |url: &str, through: bool| if through { bouncer.url(url) } else { url.to_owned() };
+        let variables = [("DB_PGBOUNCER", if here || there { "True" } else { "False" })];
+        let said = succeeds(&shop.folder.run(&transfer(&address(&from, here), &address(&to, there)), &variables));
+        assert!(said.contains("rows moved") && said.contains("All is well"), "{said}");
+        assert_eq!(lists(&shop, &to), before);
+        let twin = refusal(&shop.folder.run(&transfer(&to, &address(&to, true)), &[("DB_PGBOUNCER", "True")]));
+        assert!(twin.contains("the same shop"), "{twin}");
+        from = to;
+    }
+
+    // Killed, with a pgbouncer at both ends, it goes on where it was.
+    let more = "INSERT INTO operations (id, at) SELECT gen_random_uuid(), now() FROM generate_series(1, 30000)";
+    execute(&from, more).unwrap();
+    let to = cluster.database().unwrap();
+    let (here, there) = (bouncer.url(&from), bouncer.url(&to));
+    let mut last = 0;
+    for _ in 0..2 {
+        let mut command = shop.folder.command(&transfer(&here, &there));
+        killed(command.env("DB_PGBOUNCER", "True"), || moved(&to) > last + 2_000);
+        last = moved(&to);
+    }
+    let said = succeeds(&shop.folder.run(&transfer(&here, &there), &[("DB_PGBOUNCER", "True")]));
+    assert!(said.contains("All is well"), "{said}");
+    assert_eq!(texts(&to, "SELECT (count(*) > 30000)::text FROM operations").unwrap(), ["true"]);
+    assert_eq!(lists(&shop, &to), before);
+    let log = cluster.log().unwrap();
+    assert!(!log.contains("prepared statement"), "{log}");
 }
 
 #[test]

@@ -17,7 +17,6 @@
 //!   again gives the answer;
 //! - no connection is to be had: everybody who waits hears [`StoreError::Unavailable`] at once.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -33,6 +32,7 @@ use super::inbox::{Inbox, Job, Outcome, QUEUE};
 use super::merge::Mergeable;
 use super::transaction::{End, Temper, Transactions, Work};
 use crate::postgres::error::{Trouble, trouble};
+use crate::postgres::pause::pause;
 use crate::postgres::pool::Pool;
 
 /// So many tasks commit at once. One would let the database idle while it waits for the disk; many make small groups.
@@ -272,14 +272,6 @@ fn halve(mut group: Vec<Job>, groups: &mut Vec<Vec<Job>>) {
     let second = group.split_off(group.len() / 2);
     groups.push(second);
     groups.push(group);
-}
-
-/// Doubles from a few milliseconds on, and is never the same for two.
-fn pause(attempt: u32) -> Duration {
-    let most = 4_u64 << attempt.min(5);
-    // The standard library's own keys are random, and it need not be more than that.
-    let chance = RandomState::new().hash_one(attempt) % most;
-    Duration::from_millis(most / 2 + chance)
 }
 
 /// One ending that is told to many.

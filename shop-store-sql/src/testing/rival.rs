@@ -1,0 +1,85 @@
+//! Somebody who is always a moment faster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::{Held, Result, TestingError, hold, texts, wait_until};
+
+/// Somebody else waits for a lock.
+const THEY_WAIT: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'rival')::text";
+
+/// The next rival waits.
+const NEXT_WAITS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'rival')::text";
+
+/// A client that changes rows each time that the store is about to: no transaction that must see one state of them from
+/// its beginning to its end (REPEATABLE READ and above; see [`Proxy::isolate`](super::Proxy::isolate)) gets through, but
+/// ends with SQLSTATE 40001.
+///
+/// It holds the table, which all others can read only. When somebody waits for it, the rival's next transaction queues
+/// up behind them; then this one commits. Postgres serves such waits in their order, so whoever waited comes to rows that
+/// changed since it began, and the next attempt waits behind the next transaction.
+#[derive(Debug)]
+pub struct Rival {
+    stop: Arc<AtomicBool>,
+    worker: Option<JoinHandle<Result<u32>>>,
+}
+
+impl Rival {
+    /// Holds the table, and changes rows of it by this statement. Dropped, it lets go.
+    ///
+    /// # Errors
+    /// What Postgres says.
+    pub fn start(url: &str, table: &str, change: &str) -> Result<Self> {
+        let url = url.to_owned();
+        let sql = format!("SET LOCAL application_name = 'rival'; LOCK TABLE {table} IN EXCLUSIVE MODE; {change}");
+        let first = hold(&url, &sql)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let worker = thread::spawn(move || compete(&url, &sql, first, &stopped));
+        Ok(Self { stop, worker: Some(worker) })
+    }
+
+    /// Lets everybody through; answers how often somebody was overtaken.
+    ///
+    /// # Errors
+    /// What Postgres said meanwhile.
+    pub fn stop(mut self) -> Result<u32> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<u32> {
+        self.stop.store(true, Ordering::SeqCst);
+        let Some(worker) = self.worker.take() else { return Ok(0) };
+        worker.join().map_err(|_| TestingError::new("the rival panicked"))?
+    }
+}
+
+impl Drop for Rival {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended stops it.
+        let _ = self.end();
+    }
+}
+
+fn compete(url: &str, sql: &str, mut held: Held, stopped: &AtomicBool) -> Result<u32> {
+    let mut overtaken = 0;
+    while !stopped.load(Ordering::SeqCst) {
+        if texts(url, THEY_WAIT)?.first().is_none_or(|waits| waits != "true") {
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        let next = thread::spawn({
+            let (url, sql) = (url.to_owned(), sql.to_owned());
+            move || hold(&url, &sql)
+        });
+        wait_until(url, NEXT_WAITS)?;
+        held.commit()?;
+        overtaken += 1;
+        held = next.join().map_err(|_| TestingError::new("the rival panicked"))??;
+    }
+    Ok(overtaken)
+}
