@@ -98,6 +98,7 @@ async fn a_draft_is_changed_and_thrown_away() {
     let store = Store::open(9).await;
     let shop = &store.shop;
     let (ada, staff) = (shop.customer("ada").await, shop.staff("sam").await);
+    let bearer = format!("Bearer {}", staff.access);
     let staff = Some(staff.access.as_str());
     let draft = shop.post(DRAFTS, staff, &json!({"email": "grace@example.com"})).await.json();
     let path = format!("{DRAFTS}{}/", text(&draft["id"]));
@@ -114,7 +115,6 @@ async fn a_draft_is_changed_and_thrown_away() {
     assert_eq!((&changed["note"], &changed["items"][0]["quantity"]), (&json!("Gift"), &json!(3)));
     assert_eq!(change(json!({})).await.json()["version"], 3, "nothing changed");
 
-    let bearer = format!("Bearer {}", staff.unwrap());
     let old = [("Authorization", bearer.as_str()), ("If-Match", "\"1-0\"")];
     refused(&shop.call_with("PATCH", &path, &old, &json!({"note": "x"})).await, 412, "version_mismatch");
     refused(&shop.call_with("DELETE", &path, &old, &NOTHING).await, 412, "version_mismatch");
