@@ -7,12 +7,14 @@
 mod relay;
 mod webhooks;
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::{Either, join, join_all, join5, select};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::model::{Content, Delivery, DeliveryStatus, MAIL};
 use super::repository::OutboxWrite;
@@ -262,12 +264,27 @@ impl<'a> Worker<'a> {
     ///
     /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only
     /// one hears the bell that makes delivery immediate.
+    ///
+    /// Whatever panics on the way (a part that the embedding program gave the shop, say) is logged, and the work begins
+    /// again after a pause.
     pub async fn run<S, F>(&self, sleep: S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        let sleep = &sleep;
+        // Nothing of an attempt outlives it but what is stored, and that is right after every commit.
+        while let Err(panic) = AssertUnwindSafe(self.work(&sleep)).catch_unwind().await {
+            tracing::error!(panic = said(panic.as_ref()), "the worker panicked and begins again");
+            sleep(FAULT_PAUSE).await;
+        }
+    }
+
+    /// [`Worker::run`] until something panics.
+    async fn work<S, F>(&self, sleep: &S)
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
         let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
         let ring_all = || receivers.iter().for_each(|(_, bell)| bell.ring());
         let (relay_bell, wanted) = (Wake::default(), Wake::default());
@@ -463,8 +480,15 @@ impl<'a> Worker<'a> {
         Ok(if progress.delivered > 0 { Turn::Delivered } else { Turn::Later })
     }
 
-    /// Gives a delivery to its receiver.
+    /// Gives a delivery to its receiver. When that panics, it failed: its other deliveries, and those of others, go on.
     async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+        match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
+            Ok(given) => given,
+            Err(panic) => Given::failed(format!("the receiver panicked: {}", said(panic.as_ref()))),
+        }
+    }
+
+    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
         match (receiver, &delivery.content) {
             (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
             (Receiver::Subscriber(subscriber), Content::Event(event)) => {
@@ -606,6 +630,12 @@ fn backoff(attempts: i64) -> TimeDelta {
 
 fn shortened(error: &BoxError) -> String {
     error.to_string().chars().take(MAX_ERROR_LENGTH).collect()
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing that can be shown")
 }
 
 /// Logs why a part of the work could not be done; it is tried again after the pause.

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
@@ -23,6 +23,8 @@ struct Listener {
     name: &'static str,
     refuses: AtomicBool,
     hangs: AtomicBool,
+    panics: AtomicBool,
+    panics_when_asked_its_name: AtomicBool,
     heard: Mutex<Vec<(EventId, Uuid)>>,
 }
 
@@ -39,6 +41,7 @@ impl Listener {
 #[async_trait]
 impl Subscriber for Listener {
     fn name(&self) -> &str {
+        assert!(!self.panics_when_asked_its_name.load(Ordering::Relaxed), "who is asking?");
         self.name
     }
 
@@ -46,6 +49,7 @@ impl Subscriber for Listener {
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+        assert!(!self.panics.load(Ordering::Relaxed), "no ears for {}", event.thing.as_u128());
         self.heard.lock().unwrap().push((event.id, event.thing));
         if self.refuses.load(Ordering::Relaxed) { Err("not today".into()) } else { Ok(()) }
     }
@@ -115,6 +119,50 @@ fn a_refusal_is_tried_again_later_and_holds_up_only_its_own_thing() {
     assert_eq!(bad.heard(), things(&[1, 2, 1, 2, 1]));
     let ids: Vec<_> = bad.heard.lock().unwrap().iter().map(|(id, _)| *id).collect();
     assert_eq!((ids[0], ids[1]), (ids[2], ids[3]), "the same event has the same id");
+}
+
+#[test]
+fn a_receiver_that_panics_has_failed_and_spoils_nothing_else() {
+    let (bad, good) = (Listener::new("bad"), Listener::new("good"));
+    let world = listened(&[&bad, &good]);
+    bad.panics.store(true, Ordering::Relaxed);
+    for thing in [1, 2] {
+        happen(&world, thing);
+    }
+    assert_eq!(work(&world), Progress { relayed: 2, delivered: 2, failed: 2 });
+    assert_eq!(good.heard(), things(&[1, 2]));
+    let filter = crate::outbox::DeliveryFilter { receiver: "bad".to_owned(), status: Some(DeliveryStatus::Pending) };
+    let waiting = block_on(world.store.list_deliveries(&filter, &PageRequest::default())).unwrap().items;
+    let mut errors: Vec<_> = waiting.iter().filter_map(|delivery| delivery.last_error.as_deref()).collect();
+    errors.sort_unstable();
+    assert_eq!(errors, ["the receiver panicked: no ears for 1", "the receiver panicked: no ears for 2"]);
+
+    bad.panics.store(false, Ordering::Relaxed);
+    world.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(work(&world).delivered, 2);
+}
+
+#[test]
+fn a_worker_in_which_something_panicked_begins_again_after_a_pause() {
+    let one = Listener::new("one");
+    let world = listened(&[&one]);
+    let worker = world.shop.worker();
+    let pauses = AtomicU32::new(0);
+    // Only the pause after a fault ends by itself, and at its end nothing panics any more.
+    let timer = |pause| {
+        if pause == FAULT_PAUSE {
+            pauses.fetch_add(1, Ordering::Relaxed);
+            one.panics_when_asked_its_name.store(false, Ordering::Relaxed);
+        }
+        poll_fn(move |_| if pause == FAULT_PAUSE || pause <= BREATH { Poll::Ready(()) } else { Poll::Pending })
+    };
+    let mut running = Box::pin(worker.run(timer));
+    happen(&world, 1);
+    one.panics_when_asked_its_name.store(true, Ordering::Relaxed);
+    for _ in 0..5 {
+        assert!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!((pauses.load(Ordering::Relaxed), one.heard()), (1, things(&[1])));
 }
 
 #[test]
