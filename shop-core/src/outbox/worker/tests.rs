@@ -281,6 +281,25 @@ fn done_deliveries_are_forgotten_after_two_days() {
 }
 
 #[test]
+fn what_was_given_up_is_forgotten_after_ninety_days() {
+    let bad = Listener::new("bad");
+    let world = listened(&[&bad]);
+    bad.refuses.store(true, Ordering::Relaxed);
+    happen(&world, 1);
+    for _ in 0..MAX_ATTEMPTS {
+        work(&world);
+        world.clock.advance(TimeDelta::hours(1));
+    }
+    let filter = crate::outbox::DeliveryFilter { receiver: "bad".to_owned(), status: Some(DeliveryStatus::Dead) };
+    let dead = || block_on(world.store.list_deliveries(&filter, &PageRequest::default())).unwrap().items;
+    for (days, kept) in [(0, 1), (89, 1), (1, 0)] {
+        world.clock.advance(TimeDelta::days(days));
+        block_on(world.shop.worker().forget()).unwrap();
+        assert_eq!(dead().len(), kept, "after {days} more");
+    }
+}
+
+#[test]
 fn pauses_double_up_to_an_hour() {
     let seconds: Vec<_> = (1..=12).map(|attempts| backoff(attempts).num_seconds()).collect();
     assert_eq!(seconds, [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600]);
