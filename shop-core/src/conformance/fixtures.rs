@@ -258,6 +258,7 @@ impl Lab {
             placed_at: self.now(),
             canceled_at: None,
             hold_until: None,
+            updated_at: self.now(),
             version: 1,
         };
         (cart, order)

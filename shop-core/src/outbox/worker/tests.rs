@@ -12,10 +12,12 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::EventId;
+use crate::orders::fixtures::{guest, offer};
 use crate::outbox::OutboxRepository as _;
 use crate::outbox::{Event, EventKind, WebhookMessage, WebhookSender};
 use crate::page::PageRequest;
-use crate::testing::{World, block_on, world, world_with};
+use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
+use crate::word::Word as _;
 
 /// Remembers what it was told, and refuses while it is told to.
 #[derive(Default)]
@@ -91,6 +93,56 @@ fn events_are_told_once_to_everybody_and_in_order_per_thing() {
         assert!(first.is_sorted() && first.len() == 3);
     }
     assert_eq!(work(&world), Progress::default());
+}
+
+fn input<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
+    serde_json::from_value(fields).unwrap()
+}
+
+/// Notes what it was told of one thing.
+struct Ear(Uuid, Mutex<Vec<&'static str>>);
+
+#[async_trait]
+impl Subscriber for Ear {
+    fn name(&self) -> &'static str {
+        "ear"
+    }
+
+    async fn receive(&self, event: &Event) -> Result<(), BoxError> {
+        self.1.lock().unwrap().extend((event.thing == self.0).then(|| event.kind.word()));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_behind() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 5)]);
+    let buyer = guest(&world, offer.variant(0), 1);
+    let placed = block_on(world.shop.orders().place(&buyer, offer.wishes(), None)).unwrap().value.view;
+    let ear = Arc::new(Ear(placed.order.id.0, Mutex::default()));
+    let (clock, slow_clock) = (Arc::<TestClock>::default(), Arc::<TestClock>::default());
+    slow_clock.advance(TimeDelta::hours(-1));
+    let server = |clock: &Arc<TestClock>, seed| {
+        let builder = Shop::builder(Arc::clone(&world.store) as _, &[42; 32]).clock(Arc::clone(clock) as _);
+        let builder = builder.random(Arc::new(SeededRandom::new(seed))).subscriber(Arc::clone(&ear) as _);
+        block_on(builder.password_hasher(Arc::clone(&world.hasher) as _).open()).unwrap()
+    };
+    let (one, slow) = (server(&clock, 2), server(&slow_clock, 3));
+    let staff = Actor::system();
+
+    // Each server relays what is there: a delivery must not overtake one that another server made.
+    block_on(one.worker().relay()).unwrap();
+    block_on(slow.payments().capture(&staff, placed.payments[0].id, input(json!({})), None)).unwrap();
+    let shipment = input(json!({"order_id": placed.order.id}));
+    let shipment = block_on(one.shipping().create_shipment(&staff, shipment, None)).unwrap().value;
+    block_on(slow.worker().relay()).unwrap();
+    let delivered = input(json!({"status": "delivered"}));
+    block_on(slow.shipping().track_shipment(&staff, shipment.id, delivered, None)).unwrap();
+    block_on(one.worker().run_once()).unwrap();
+    let told = ear.1.lock().unwrap().clone();
+    let first = ["order.placed", "payment.captured", "order.paid", "shipment.created"];
+    assert_eq!(told, [&first[..], &["shipment.updated", "order.completed"]].concat());
 }
 
 #[test]
@@ -345,7 +397,6 @@ fn a_running_worker_serves_webhooks_as_they_come_and_go_and_none_waits_for_anoth
         told
     };
     let webhooks = world.shop.webhooks();
-    let input = |fields| serde_json::from_value(fields).unwrap();
     let hook =
         |url: &str| block_on(webhooks.create(&staff, input(json!({"url": url, "events": ["*"]})))).unwrap().webhook;
     let active = |id, active: bool| block_on(webhooks.change(&staff, id, input(json!({ "active": active })))).unwrap();
