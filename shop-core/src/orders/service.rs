@@ -23,7 +23,7 @@ use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
-use crate::pricing::{Basket, Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
+use crate::pricing::{Basket, Line, TaxRequest, TaxedLine, Taxes, lacks_region, own_rates, taxable};
 use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
@@ -272,6 +272,11 @@ impl<'a> Orders<'a> {
             }
         };
         let (goods, rules) = futures_util::future::try_join(goods, rules).await?;
+        let by_own_rates = self.shop.tax_provider().is_none();
+        if by_own_rates && address.as_ref().is_some_and(|address| lacks_region(&rules.tax_rates, address)) {
+            let why = "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York.";
+            invalid.add(wishes.region_field(), why);
+        }
         let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
         let email = match buyer.user {
             None => buyer.email,
