@@ -125,10 +125,13 @@ pub enum Write {
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
     /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
-    /// (`created_at`) and sessions (`expires_at`) that are older than this time (no guard). Dead deliveries stay.
+    /// (`created_at`) and sessions (`expires_at`) that are older than one time, and deliveries that were given up
+    /// (`due_at`) before another (no guard).
     Forget {
-        /// Up to when.
+        /// Up to when what is done and over.
         before: Timestamp,
+        /// Up to when what was given up.
+        given_up_before: Timestamp,
     },
 }
 

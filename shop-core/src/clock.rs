@@ -1,6 +1,6 @@
 //! Time, chance and ids as arguments: the ports, and the [`Moment`] a decision gets.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use uuid::Uuid;
@@ -50,6 +50,8 @@ impl Random for SystemRandom {
 #[derive(Debug, Clone)]
 pub struct Moment {
     now: Timestamp,
+    /// The time in the ids: that of the decision, unless they must be later.
+    ids_at: Timestamp,
     drawn: u16,
     generator: StdRng,
 }
@@ -58,7 +60,7 @@ impl Moment {
     /// A moment at `now` whose draws all follow from `seed`.
     #[must_use]
     pub fn new(now: Timestamp, seed: [u8; 32]) -> Self {
-        Self { now, drawn: 0, generator: StdRng::from_seed(seed) }
+        Self { now, ids_at: now, drawn: 0, generator: StdRng::from_seed(seed) }
     }
 
     /// The time of the decision.
@@ -70,13 +72,32 @@ impl Moment {
     /// A fresh id: `UUIDv7` with sub-millisecond precision (RFC 9562, 6.2, method 3) and then a counter, so
     /// that the ids drawn in one moment sort in the order in which they were drawn.
     pub fn id<T: From<Uuid>>(&mut self) -> T {
-        let millis = u64::try_from(self.now.timestamp_millis()).unwrap_or(0);
-        let micros = u64::from(self.now.timestamp_subsec_micros() % 1000);
+        let millis = u64::try_from(self.ids_at.timestamp_millis()).unwrap_or(0);
+        let micros = u64::from(self.ids_at.timestamp_subsec_micros() % 1000);
         let fraction = micros * 4096 / 1000;
         let high = (millis << 16) | 0x7000 | fraction;
         let low = (0b10 << 62) | (u64::from(self.drawn & 0x3fff) << 48) | (self.generator.next_u64() >> 16);
         self.drawn = self.drawn.wrapping_add(1);
         T::from(Uuid::from_u64_pair(high, low))
+    }
+
+    /// Makes the ids that are drawn from now on later than all that were drawn up to `time`, also by somebody whose clock
+    /// is ahead of ours: what happens to one thing has ids in the order in which it happened.
+    pub fn draw_after(&mut self, time: Timestamp) {
+        self.ids_at = self.ids_at.max(time + TimeDelta::microseconds(1));
+    }
+
+    /// The time in the ids that are drawn now, to be given to [`Moment::draw_after`] later.
+    #[must_use]
+    pub fn draws_at(&self) -> Timestamp {
+        self.ids_at
+    }
+
+    /// A fresh id that sorts among ids of others as `model` does.
+    pub fn id_beside<T: From<Uuid>>(&mut self, model: Uuid) -> T {
+        let (high, low) = model.as_u64_pair();
+        // All of it but the last 24 bits: enough to sort by, and enough to tell apart the few beside one.
+        T::from(Uuid::from_u64_pair(high, (low & (u64::MAX << 24)) | (self.generator.next_u64() >> 40)))
     }
 
     /// A number below `bound` (0 when `bound` is 0), evenly distributed.
@@ -90,5 +111,50 @@ impl Moment {
         let mut bytes = [0; 32];
         self.generator.fill_bytes(&mut bytes);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(micros: i64, seed: u8) -> Moment {
+        Moment::new(DateTime::from_timestamp_micros(1_800_000_000_000_000 + micros).unwrap(), [seed; 32])
+    }
+
+    fn ids(moment: &mut Moment) -> [Uuid; 3] {
+        [moment.id(), moment.id(), moment.id()]
+    }
+
+    #[test]
+    fn ids_can_be_made_later_than_those_of_a_clock_that_is_ahead() {
+        let mut ahead = moment(60_000_000, 9);
+        let mut ours = moment(0, 1);
+        assert!(ids(&mut ours).last() < ids(&mut ahead).first());
+        let mut before = ids(&mut ahead);
+        for seed in [1, 9] {
+            // Also twice in one instant, and when nothing has to be done.
+            let mut ours = moment(0, seed);
+            ours.draw_after(ahead.draws_at());
+            let after = ids(&mut ours);
+            assert!(before.is_sorted() && before.last() < after.first(), "{before:?} {after:?}");
+            ours.draw_after(ours.now());
+            assert!(after.last() < Some(&ours.id()));
+            assert_eq!(ours.now(), moment(0, seed).now());
+            (ahead, before) = (ours, after);
+        }
+    }
+
+    #[test]
+    fn an_id_beside_another_sorts_as_it_does() {
+        let mut models = [ids(&mut moment(0, 1)), ids(&mut moment(0, 3)), ids(&mut moment(1, 2))].concat();
+        models.sort();
+        let mut ours = moment(-5_000_000, 2);
+        let beside: Vec<Uuid> = models.iter().map(|model| ours.id_beside(*model)).collect();
+        assert!(beside.is_sorted());
+        for (one, model) in beside.iter().zip(models) {
+            assert_ne!(*one, model);
+            assert_eq!(one.get_version_num(), 7);
+        }
     }
 }

@@ -159,7 +159,8 @@ mod tests {
     /// Something to commit that changes nothing a test looks at.
     fn done(mut moment: Moment, reply: &str) -> Decision<String> {
         let mut batch = Batch::new(&mut moment);
-        batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH });
+        let never = Timestamp::UNIX_EPOCH;
+        batch.write(Write::Forget { before: never, given_up_before: never });
         Decision { batch, reply: reply.to_owned() }
     }
 

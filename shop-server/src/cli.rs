@@ -69,7 +69,8 @@ pub enum Command {
         what: Import,
         /// The file to read.
         file: PathBuf,
-        /// Judge every row and write nothing.
+        /// Judge every row by itself and write nothing: what only rows together would be refused for (two that each take
+        /// the last of something) is not seen.
         #[arg(long)]
         dry_run: bool,
     },

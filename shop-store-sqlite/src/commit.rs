@@ -74,7 +74,7 @@ pub(crate) fn apply(connection: &Connection, batch: &Batch) -> Applied {
             Write::Inventory(write) => inventory::apply(connection, write)?,
             Write::Outbox(write) => outbox::apply(connection, write)?,
             Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
-            Write::Forget { before } => forget(connection, *before)?,
+            Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
     }
     judge_whole(connection, batch)
@@ -156,15 +156,16 @@ fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
     Ok(())
 }
 
-fn forget(connection: &Connection, before: Timestamp) -> Applied {
-    for sql in [
-        "DELETE FROM operations WHERE at < ?1",
-        "DELETE FROM answers WHERE created_at < ?1",
-        "DELETE FROM events WHERE relayed = 1 AND at < ?1",
-        "DELETE FROM deliveries WHERE status = 'done' AND created_at < ?1",
-        "DELETE FROM sessions WHERE expires_at < ?1",
+fn forget(connection: &Connection, before: Timestamp, given_up_before: Timestamp) -> Applied {
+    for (sql, limit) in [
+        ("DELETE FROM operations WHERE at < ?1", before),
+        ("DELETE FROM answers WHERE created_at < ?1", before),
+        ("DELETE FROM events WHERE relayed = 1 AND at < ?1", before),
+        ("DELETE FROM deliveries WHERE status = 'done' AND created_at < ?1", before),
+        ("DELETE FROM deliveries WHERE status = 'dead' AND due_at < ?1", given_up_before),
+        ("DELETE FROM sessions WHERE expires_at < ?1", before),
     ] {
-        execute(connection, sql, &[&at(before)])?;
+        execute(connection, sql, &[&at(limit)])?;
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_returns", sql: include_str!("../migrations/0004_returns.sql") },
     Migration { name: "0005_gateways", sql: include_str!("../migrations/0005_gateways.sql") },
     Migration { name: "0006_drafts", sql: include_str!("../migrations/0006_drafts.sql") },
+    Migration { name: "0007_given_up", sql: include_str!("../migrations/0007_given_up.sql") },
+    Migration { name: "0008_order_changes", sql: include_str!("../migrations/0008_order_changes.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

@@ -54,6 +54,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "placed_at",
             "canceled_at",
             "hold_until",
+            "updated_at",
             "version",
         ],
         derived: &[],
@@ -80,7 +81,8 @@ impl Record for Order {
         values.put(Json(&self.shipping_address))?.put(Json(&self.billing_address))?;
         values.put(Json(&self.shipping_method))?.put(self.status.word())?.put(self.payment_status.word())?;
         values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
-        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(self.version)?;
+        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(at(self.updated_at))?;
+        values.put(self.version)?;
         Ok(())
     }
 
@@ -113,6 +115,7 @@ impl Record for Order {
             placed_at: columns.at()?,
             canceled_at: columns.optional_at()?,
             hold_until: columns.optional_at()?,
+            updated_at: columns.at()?,
             version: columns.take()?,
         })
     }

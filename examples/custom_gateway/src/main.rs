@@ -3,7 +3,8 @@
 //!
 //! - `house.rs`: the outside, which moves the money;
 //! - `gateway.rs`: the gateway, which a shop of your own would have;
-//! - here: what happens, and what must be true afterwards.
+//! - here: what happens, and what must be true afterwards;
+//! - `GUIDE.md` beside this folder: how to write a gateway of your own, step by step.
 //!
 //! `cargo run -p custom_gateway` tells the story and fails where it does not go as told.
 

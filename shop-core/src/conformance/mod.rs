@@ -288,6 +288,7 @@ macro_rules! __conformance_cases {
                 deliveries_of_one_thing_wait_in_line,
                 answers_are_kept_under_their_key,
                 what_is_done_is_forgotten,
+                what_was_given_up_is_forgotten_later,
                 sessions_that_are_over_are_forgotten,
             ]
             webhooks: [

@@ -40,6 +40,7 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.placed_at = long_ago();
         order.canceled_at = Some(far_away());
         order.hold_until = Some(long_ago());
+        order.updated_at = far_away();
     })
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::accounts::{MailJob, Session};
 use crate::batch::{Conflict, Entity, Require, Unique, Write};
+use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
@@ -162,6 +163,33 @@ pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult
     Ok(())
 }
 
+/// Forgets what is done; what was given up is kept.
+fn forget(before: Timestamp) -> Write {
+    Write::Forget { before, given_up_before: Timestamp::UNIX_EPOCH }
+}
+
+pub(super) async fn what_was_given_up_is_forgotten_later(mut lab: Lab) -> CaseResult {
+    let store = lab.store.clone();
+    let thing = lab.id::<Uuid>();
+    let limit = lab.now();
+    let mut with = |status, due_at| Delivery { status, due_at, ..lab.delivery("shop", thing) };
+    let earlier = limit - TimeDelta::microseconds(1);
+    let over = with(DeliveryStatus::Dead, earlier);
+    let kept = [
+        with(DeliveryStatus::Dead, limit),
+        with(DeliveryStatus::Pending, earlier),
+        with(DeliveryStatus::Done, earlier),
+    ];
+    accepted(lab.commit(kept.iter().chain([&over]).map(insert)).await)?;
+    let nothing_done = Timestamp::UNIX_EPOCH;
+    accepted(lab.commit([Write::Forget { before: nothing_done, given_up_before: limit }]).await)?;
+    same(&store.delivery(over.id).await?, &None)?;
+    for delivery in kept {
+        same(&store.delivery(delivery.id).await?, &Some(delivery))?;
+    }
+    Ok(())
+}
+
 pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     let store = lab.store.clone();
     let thing = lab.id::<Uuid>();
@@ -182,11 +210,11 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
 
     // Just too early: the old ones are exactly as old as the limit.
     let before = limit - TimeDelta::seconds(1);
-    accepted(lab.commit([Write::Forget { before }]).await)?;
+    accepted(lab.commit([forget(before)]).await)?;
     same(&store.answer(&old_answer.key).await?, &Some(old_answer.clone()))?;
     refused(lab.submit(old_batch.clone()).await, Conflict::Exists(Unique::Operation))?;
 
-    accepted(lab.commit([Write::Forget { before: limit }]).await)?;
+    accepted(lab.commit([forget(limit)]).await)?;
     same(&store.answer(&old_answer.key).await?, &None)?;
     same(&store.answer(&new_answer.key).await?, &Some(new_answer))?;
     for delivery in old {
@@ -213,7 +241,7 @@ pub(super) async fn sessions_that_are_over_are_forgotten(mut lab: Lab) -> CaseRe
     let over = Session { expires_at: limit - TimeDelta::microseconds(1), ..lab.session(&user) };
     let ending = Session { expires_at: limit, revoked_at: Some(limit), ..lab.session(&user) };
     accepted(lab.commit([insert(&user), insert(&over), insert(&ending)]).await)?;
-    accepted(lab.commit([Write::Forget { before: limit }]).await)?;
+    accepted(lab.commit([forget(limit)]).await)?;
     same(&store.session(over.id).await?, &None)?;
     same(&store.session(ending.id).await?, &Some((ending, user)))
 }

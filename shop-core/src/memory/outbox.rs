@@ -55,7 +55,7 @@ impl<T: WriteRows> State<'_, T> {
         Ok(self.answers.put(answer.key.clone(), answer.clone())?)
     }
 
-    pub(super) fn forget(&mut self, before: Timestamp) -> Judged {
+    pub(super) fn forget(&mut self, before: Timestamp, given_up_before: Timestamp) -> Judged {
         for key in self.operations.keys_where(|at| *at < before)? {
             self.operations.remove(&key)?;
         }
@@ -65,8 +65,12 @@ impl<T: WriteRows> State<'_, T> {
         for key in self.events.keys_where(|stored| stored.relayed && stored.event.at < before)? {
             self.events.remove(&key)?;
         }
-        let done = |delivery: &Delivery| delivery.status == DeliveryStatus::Done && delivery.created_at < before;
-        for key in self.deliveries.keys_where(done)? {
+        let over = |delivery: &Delivery| match delivery.status {
+            DeliveryStatus::Done => delivery.created_at < before,
+            DeliveryStatus::Dead => delivery.due_at < given_up_before,
+            DeliveryStatus::Pending => false,
+        };
+        for key in self.deliveries.keys_where(over)? {
             self.deliveries.remove(&key)?;
         }
         for key in self.sessions.keys_where(|session| session.expires_at < before)? {

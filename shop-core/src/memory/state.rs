@@ -101,7 +101,7 @@ impl<T: WriteRows> State<'_, T> {
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
             Write::Answer(answer) => self.write_answer(answer),
-            Write::Forget { before } => self.forget(*before),
+            Write::Forget { before, given_up_before } => self.forget(*before, *given_up_before),
         }
     }
 }

@@ -90,6 +90,16 @@ pub(super) struct Wishes {
     pub(super) invalid: Invalid,
 }
 
+impl Wishes {
+    /// The field of whoever wrote the region of the shipping address.
+    pub(super) fn region_field(&self) -> &'static str {
+        match self.shipping_address {
+            Some(ShipTo::Saved(_)) => "shipping_address_id",
+            _ => "shipping_address.region",
+        }
+    }
+}
+
 /// Where an order goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShipTo {

@@ -125,6 +125,10 @@ pub struct Order {
     pub canceled_at: Option<Timestamp>,
     /// Until when it waits for an online payment and holds stock; `None` when it waits for none.
     pub hold_until: Option<Timestamp>,
+    /// When it was changed last, as the ids that were drawn then say ([`Moment::draws_at`](crate::clock::Moment::draws_at)):
+    /// later at each change, also when servers' clocks differ.
+    #[serde(default)]
+    pub updated_at: Timestamp,
     /// Counts the changes: every batch that touches the order, its payments or its parcels counts it up.
     pub version: i64,
 }

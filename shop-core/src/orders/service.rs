@@ -23,7 +23,7 @@ use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
-use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, taxable};
+use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, lacks_region, own_rates, taxable};
 use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
@@ -168,7 +168,7 @@ impl<'a> Orders<'a> {
         identified(actor)?;
         self.shop
             .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
-                let OrderState { order, payments, shipments, reservations } = self.state(id).await?;
+                let OrderState { order, payments, shipments, reservations } = self.state(id, &mut moment).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
                 operations::cancel(view, &reservations, Reason::Asked(actor.role()), &self.is_remote(), &mut moment)
@@ -201,7 +201,7 @@ impl<'a> Orders<'a> {
     async fn cancel_if_overdue(&self, id: OrderId) -> Result<bool> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
-                let OrderState { mut order, payments, shipments, reservations } = self.state(id).await?;
+                let OrderState { mut order, payments, shipments, reservations } = self.state(id, &mut moment).await?;
                 let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
                 // Paid, canceled or given more time since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {
@@ -272,6 +272,11 @@ impl<'a> Orders<'a> {
             }
         };
         let (goods, rules) = futures_util::future::try_join(goods, rules).await?;
+        let by_own_rates = self.shop.tax_provider().is_none();
+        if by_own_rates && address.as_ref().is_some_and(|address| lacks_region(&rules.tax_rates, address)) {
+            let why = "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York.";
+            invalid.add(wishes.region_field(), why);
+        }
         let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
         let email = match buyer.user {
             None => buyer.email,

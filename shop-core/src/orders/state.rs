@@ -2,6 +2,7 @@
 
 use super::model::Order;
 use super::service::Orders;
+use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::OrderId;
 use crate::inventory::Reservation;
@@ -22,12 +23,15 @@ pub(crate) struct OrderState {
 }
 
 impl Orders<'_> {
-    /// Loads an order with all that hangs on it. The order is read first: every batch that touches the rest counts
-    /// its version up, so a decision from a torn state never passes its guard.
-    pub(crate) async fn state(&self, id: OrderId) -> Result<OrderState> {
+    /// Loads an order with all that hangs on it, for a decision of this moment. The order is read first: every batch that
+    /// touches the rest counts its version up, so a decision from a torn state never passes its guard. What is drawn from
+    /// then on, and so the events, is later than what happened to the order before.
+    pub(crate) async fn state(&self, id: OrderId, moment: &mut Moment) -> Result<OrderState> {
         let store = self.shop.store();
+        let order = store.order(id).await?.ok_or(Error::NotFound)?;
+        moment.draw_after(order.updated_at);
         Ok(OrderState {
-            order: store.order(id).await?.ok_or(Error::NotFound)?,
+            order,
             payments: store.payments_of_orders(&[id]).await?,
             shipments: store.shipments_of_orders(&[id]).await?,
             reservations: store.reservations_of(id).await?,

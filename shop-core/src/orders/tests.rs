@@ -84,6 +84,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         placed_at: moment.now(),
         canceled_at: None,
         hold_until: None,
+        updated_at: moment.now(),
         version: 1,
     }
 }

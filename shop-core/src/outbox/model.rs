@@ -88,7 +88,7 @@ pub enum DeliveryStatus {
     Pending,
     /// The receiver took it.
     Done,
-    /// Given up after too many tries; kept for a person to look at.
+    /// Given up after too many tries; kept for 90 days, for a person to look at.
     Dead,
 }
 

@@ -28,6 +28,8 @@ use webhooks::Outgoing;
 
 /// How long answers, operations and done deliveries are kept: idempotency keys are promised for a day.
 const MEMORY: TimeDelta = TimeDelta::hours(48);
+/// How long deliveries are kept that were given up: long enough for a person to look at them.
+const GIVEN_UP_MEMORY: TimeDelta = TimeDelta::days(90);
 /// Orders canceled in one round of the sweep.
 const SWEEP_BATCH: u32 = 100;
 /// Payments compared with their gateways in one round: what 4 look-ups at once manage between two rounds.
@@ -139,7 +141,8 @@ impl<'a> Worker<'a> {
         self.shop.payments().reconcile(RECONCILE_BATCH).await
     }
 
-    /// Forgets what was done two days ago or earlier: kept answers, relayed events, deliveries that were taken.
+    /// Forgets what was done two days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
+    /// were given up are forgotten after 90 days.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -147,7 +150,8 @@ impl<'a> Worker<'a> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let mut batch = Batch::new(&mut moment);
-                batch.write(Write::Forget { before: moment.now() - MEMORY });
+                let (before, given_up_before) = (moment.now() - MEMORY, moment.now() - GIVEN_UP_MEMORY);
+                batch.write(Write::Forget { before, given_up_before });
                 Ok(Decision { batch, reply: () })
             })
             .await

@@ -1,7 +1,7 @@
 //! Money coming in and going back.
 //!
 //! A [`PaymentGateway`] of one's own takes two steps: `id`, `name` and `prepaid`; and, when it is asked over a network,
-//! a [`RemoteGateway`]. `examples/custom_gateway` is a whole one.
+//! a [`RemoteGateway`]. `examples/custom_gateway` is a whole one; `GUIDE.md` there walks through it.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod bank;

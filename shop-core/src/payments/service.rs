@@ -8,6 +8,7 @@ use super::operations::{
 };
 use super::view::{GatewayView, RefundView};
 use crate::actor::Actor;
+use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{PaymentId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
@@ -86,14 +87,14 @@ impl<'a> Payments<'a> {
         let begun = self
             .shop
             .execute_once(actor, "payments.begin", key, |mut moment| async move {
-                let state = self.shop.orders().state(order_id).await?;
+                let state = self.shop.orders().state(order_id, &mut moment).await?;
                 begin_attempt(state, gateway, is_remote, hold, actor.role(), &mut moment)
             })
             .await;
         if matches!(begun, Err(Error::RequestInProgress)) {
             self.shop
                 .execute(actor, |mut moment| async move {
-                    let state = self.shop.orders().state(order_id).await?;
+                    let state = self.shop.orders().state(order_id, &mut moment).await?;
                     make_room(state, is_remote, actor.role(), &mut moment)
                 })
                 .await?;
@@ -114,7 +115,7 @@ impl<'a> Payments<'a> {
         }
         self.shop
             .execute(actor, |mut moment| async move {
-                let (state, _) = self.load(id).await?;
+                let (state, _) = self.load(id, &mut moment).await?;
                 ask_confirm(state, id, actor.role(), &mut moment)
             })
             .await
@@ -151,7 +152,7 @@ impl<'a> Payments<'a> {
         let input = &input;
         self.shop
             .execute_once(actor, &format!("payments.capture:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id).await?;
+                let (state, payment) = self.load(id, &mut moment).await?;
                 // The payment's own currency says what an amount is.
                 let amount = input.clone().check(&payment)?;
                 if self.shop.is_remote(&payment.gateway) {
@@ -179,7 +180,7 @@ impl<'a> Payments<'a> {
         let input = &input;
         self.shop
             .execute_once(actor, &format!("payments.void:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id).await?;
+                let (state, payment) = self.load(id, &mut moment).await?;
                 if input.clone().check(&payment)?.is_some_and(|amount| amount != payment.amount) {
                     return Err(Error::invalid("amount", "Only all of a payment can be voided."));
                 }
@@ -210,7 +211,7 @@ impl<'a> Payments<'a> {
         let input = &input;
         self.shop
             .execute_once(actor, &format!("payments.refund:{id}"), key, |mut moment| async move {
-                let (state, payment) = self.load(id).await?;
+                let (state, payment) = self.load(id, &mut moment).await?;
                 let input = input.clone().check(&payment)?;
                 let goods = if input.restock { self.goods(&state.order).await? } else { Goods::default() };
                 refund_payment(state, id, input, &goods, actor.role(), &mut moment)
@@ -228,9 +229,9 @@ impl<'a> Payments<'a> {
     }
 
     /// A payment with the state of its order, as of one version of the order.
-    async fn load(&self, id: PaymentId) -> Result<(OrderState, Payment)> {
+    async fn load(&self, id: PaymentId, moment: &mut Moment) -> Result<(OrderState, Payment)> {
         let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.orders().state(payment.order_id).await?;
+        let state = self.shop.orders().state(payment.order_id, moment).await?;
         // Read again with the order, whose version guards it.
         let payment = state.payments.iter().find(|stored| stored.id == id).cloned().unwrap_or(payment);
         Ok((state, payment))

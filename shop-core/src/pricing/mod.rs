@@ -39,6 +39,7 @@ pub use promotions::{Coupon, Outcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
 pub use ratio::Ratio;
 pub use share::share;
+pub(crate) use tax::lacks_region;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{give_back_uses, take_uses};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::share::share;
 use super::{Basket, Ratio, UsedTaxRate, sum};
-use crate::catalog::{STANDARD_TAX_CLASS, TaxRate, region_key};
+use crate::catalog::{STANDARD_TAX_CLASS, TaxRate, region_key, subdivision};
 use crate::id::{TaxRateId, VariantId};
 use crate::money::Amount;
 use crate::shipping::Address;
@@ -65,7 +65,7 @@ pub fn own_rates<'a>(
     address: &Address,
     lines: impl IntoIterator<Item = (VariantId, &'a str)>,
 ) -> TaxQuote {
-    let region = region_key(address.region.as_deref());
+    let region = region_key(region_code(address).as_deref());
     let rate_of = |class: &str| {
         let here = |rate: &&TaxRate| rate.tax_class == class && rate.country == address.country;
         let of_region = rates.iter().find(|rate| here(rate) && !region.is_empty() && rate.region_key == region);
@@ -85,6 +85,18 @@ pub fn own_rates<'a>(
         applying.max_by_key(|rate| (rate.rate, std::cmp::Reverse(rate.id)))
     });
     TaxQuote { lines, shipping: shipping.map(named) }
+}
+
+/// Whether taxes differ by region where the address is, and it does not say in which one it is: its region must be a code
+/// there, or whoever writes `New York` instead of `NY` would pay none.
+#[must_use]
+pub(crate) fn lacks_region(rates: &[TaxRate], address: &Address) -> bool {
+    let by_region = rates.iter().any(|rate| rate.country == address.country && !rate.region_key.is_empty());
+    by_region && region_code(address).is_none()
+}
+
+fn region_code(address: &Address) -> Option<String> {
+    address.region.as_deref().and_then(|region| subdivision(&address.country, region))
 }
 
 /// What all taxes come to.

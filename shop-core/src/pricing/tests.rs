@@ -305,6 +305,7 @@ fn the_rate_of_a_region_takes_the_place_of_its_countrys() {
     };
     assert_eq!(quote(None), ((Some(50_000), Some(0), None), Some(50_000)));
     assert_eq!(quote(Some(" ny ")), ((Some(80_000), Some(0), None), Some(0)));
+    assert_eq!(quote(Some("US-NY")), quote(Some("NY")));
     assert_eq!(quote(Some("Texas")), ((Some(50_000), Some(0), None), Some(50_000)));
     assert_eq!(own_rates(&rates, &address(), bought()), TaxQuote::default());
 }

@@ -24,7 +24,8 @@ pub struct Address {
     pub line2: Option<String>,
     /// Town.
     pub city: String,
-    /// State or province.
+    /// State or province, as its writer calls it; where an order goes to a country with taxes that differ by region, its code
+    /// in ISO 3166-2 (`NY`).
     pub region: Option<String>,
     /// Postal code.
     pub postal_code: Option<String>,

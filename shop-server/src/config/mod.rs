@@ -60,6 +60,8 @@ pub struct Config {
     pub auth_cookies: bool,
     /// Webhooks may lead into private networks, and need no encryption.
     pub webhooks_allow_private: bool,
+    /// Orders can be paid outside the shop, and staff record the money.
+    pub manual_payments: bool,
     /// The account that takes cards, if any does.
     pub stripe: Option<Stripe>,
 }
@@ -114,6 +116,11 @@ impl Config {
         if let Some(key) = &secret_key {
             secret::check_length(key, debug)?;
         }
+        let (manual_payments, stripe) =
+            (variables.boolean("MANUAL_PAYMENTS", true)?, Stripe::from_variables(&variables)?);
+        if !manual_payments && stripe.is_none() {
+            return Err(ConfigError::new("MANUAL_PAYMENTS", "can be False only where STRIPE_SECRET_KEY is set"));
+        }
         let database = Database::from_variables(&variables)?;
         if secret_key.is_none() && matches!(database, Database::Postgres(_)) {
             return Err(secret::needed());
@@ -135,7 +142,8 @@ impl Config {
             rate_limit: rate_limit(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
             webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
-            stripe: Stripe::from_variables(&variables)?,
+            manual_payments,
+            stripe,
         })
     }
 }

@@ -60,6 +60,15 @@ fn booleans_are_read_as_django_and_shells_write_them() {
 }
 
 #[test]
+fn an_order_can_be_paid_somehow() {
+    let key = ("STRIPE_SECRET_KEY", "sk_test_1234");
+    assert!(config(&[]).manual_payments && config(&[key]).manual_payments);
+    assert!(!config(&[key, ("MANUAL_PAYMENTS", "False")]).manual_payments);
+    assert!(refused(&[("MANUAL_PAYMENTS", "False")]).starts_with("MANUAL_PAYMENTS: "));
+    assert!(refused(&[key, ("MANUAL_PAYMENTS", "never")]).starts_with("MANUAL_PAYMENTS: "));
+}
+
+#[test]
 fn databases_are_found_under_every_name() {
     let sqlite = |pairs: &[(&str, &str)], path: &str| {
         assert_eq!(config(pairs).database, Database::Sqlite(path.into()));

@@ -1,25 +1,47 @@
 //! Cells that a spreadsheet would take for formulas (OWASP, "CSV Injection"): a customer's name that begins with `=` must
 //! not run on the computer of who opens the file.
+//!
+//! Where the separator is not a comma (many countries use `;`, and some programs a tab), a cell of ours is read as
+//! several: each piece of it is guarded as if it were a cell.
 
 use std::borrow::Cow;
 
 /// With these a formula begins.
-const STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+/// With these a cell begins that some programs trim before they look for a formula.
+const TRIMMED: [char; 2] = ['\t', '\r'];
+/// Behind these a program may begin a new cell.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+/// What may stand before the beginning of a formula: apostrophes, which are guards or look like them, and quotation marks,
+/// which a program takes off a cell.
+const BEFORE: [char; 2] = ['\'', '"'];
 
-/// What a cell holds in a file: text that a spreadsheet would run gets an apostrophe before it, and so does text that
+/// What a cell holds in a file: each piece that a spreadsheet would run gets an apostrophe before it, and so does one that
 /// looks as if it had got one, so that [`unguard`] gives back what was.
 pub(super) fn guard(text: &str) -> Cow<'_, str> {
-    if looks_guarded(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    rewritten(text, |piece, is_first| looks_guarded(piece, is_first).then(|| format!("'{piece}").into()))
 }
 
 /// The text of a cell of a file.
-pub(super) fn unguard(text: &str) -> &str {
-    text.strip_prefix('\'').filter(|rest| looks_guarded(rest)).unwrap_or(text)
+pub(super) fn unguard(text: &str) -> Cow<'_, str> {
+    rewritten(text, |piece, is_first| {
+        piece.strip_prefix('\'').filter(|rest| looks_guarded(rest, is_first)).map(Cow::Borrowed)
+    })
 }
 
-/// Begins a formula, behind any number of apostrophes.
-fn looks_guarded(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(STARTS)
+/// The text with those of its pieces in another form that get one. A piece holds the separator that ends it.
+fn rewritten<'a>(text: &'a str, form: impl Fn(&'a str, bool) -> Option<Cow<'a, str>>) -> Cow<'a, str> {
+    let pieces = || text.split_inclusive(SEPARATORS).enumerate().map(|(index, piece)| (piece, form(piece, index == 0)));
+    if pieces().all(|(_, form)| form.is_none()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(pieces().map(|(piece, form)| form.unwrap_or(Cow::Borrowed(piece))).collect())
+}
+
+/// Begins a formula, behind any number of apostrophes and quotation marks.
+fn looks_guarded(piece: &str, is_first: bool) -> bool {
+    let text = piece.trim_start_matches(BEFORE);
+    text.starts_with(FORMULA) || (is_first && text.starts_with(TRIMMED))
 }
 
 #[cfg(test)]
@@ -28,11 +50,12 @@ mod tests {
 
     #[test]
     fn formulas_are_guarded_and_other_text_is_not() {
-        for text in ["=1+1", "+49 30", "-5", "@here", "\tx", "\rx", "'=1", "''-"] {
+        for text in ["=1+1", "+49 30", "-5", "@here", "\tx", "\rx", "'=1", "''-", "\"=1"] {
             assert_eq!(guard(text), format!("'{text}"));
             assert_eq!(unguard(&guard(text)), text);
         }
-        for text in ["", "a=1", "'", "'quoted'", " =1", "1-2", "Ölkanne", "''"] {
+        for text in ["", "a=1", "'", "'quoted'", " =1", "1-2", "Ölkanne", "''", "a;b", "a\r\n\r\nb", "a, =1", "\"a\""]
+        {
             assert_eq!(guard(text), text);
             assert_eq!(unguard(text), text);
         }
@@ -40,11 +63,30 @@ mod tests {
         assert_eq!(unguard("'-5"), "-5");
     }
 
+    #[test]
+    fn what_another_separator_would_make_a_cell_is_guarded_too() {
+        for (text, guarded) in [
+            ("Eve;=cmd|' /C calc'!A0", "Eve;'=cmd|' /C calc'!A0"),
+            ("a\t+1", "a\t'+1"),
+            ("a\n-1\r\n@b", "a\n'-1\r\n'@b"),
+            ("=1;=2", "'=1;'=2"),
+            ("a;'=1", "a;''=1"),
+            // Inside a cell the marks are doubled, and a program that splits it takes a pair for an empty text.
+            ("a;\"=1", "a;'\"=1"),
+        ] {
+            assert_eq!(guard(text), guarded);
+            assert_eq!(unguard(guarded), text);
+        }
+    }
+
     proptest::proptest! {
         #[test]
-        fn every_text_comes_back_and_none_begins_a_formula(text in "['=+@\t\r\\-a ]{0,6}|.{0,20}") {
+        fn every_text_comes_back_and_no_piece_begins_a_formula(text in "['\"=+@;\t\r\n\\-a ]{0,9}|.{0,20}") {
             let guarded = guard(&text);
-            proptest::prop_assert!(!guarded.starts_with(STARTS));
+            proptest::prop_assert!(!guarded.starts_with(TRIMMED));
+            for piece in guarded.split(SEPARATORS) {
+                proptest::prop_assert!(!piece.trim_start_matches('"').starts_with(FORMULA), "{:?}", guarded);
+            }
             proptest::prop_assert_eq!(unguard(&guarded), text.as_str());
         }
     }

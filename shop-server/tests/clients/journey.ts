@@ -35,7 +35,7 @@ export async function journey(code: string): Promise<Schemas["Order"]> {
     payment_gateway: "manual",
     shipping_address: {
       first_name: "Ada", last_name: "Lovelace", line1: "12 St James's Square", city: "New York",
-      postal_code: "10001", country: "US",
+      region: "NY", postal_code: "10001", country: "US",
     },
     note: shown,
   });

@@ -137,6 +137,12 @@ async fn staff_keep_rates_of_tax() {
         fields(&call("POST", "/catalog/tax-rates/", &wrong).await),
         ["applies_to_shipping", "country", "name", "rate", "tax_class"]
     );
+    let long = call("POST", "/catalog/tax-rates/", &with(&rate, json!({"region": "us-nj"}))).await;
+    assert_eq!(long.json()["region"], "NJ", "{long:?}");
+    for region in ["New York", "N.Y.", "CA-QC"] {
+        let body = with(&rate, json!({"region": region}));
+        assert_eq!(fields(&call("POST", "/catalog/tax-rates/", &body).await), ["region"], "{region}");
+    }
     for rate in [json!(0.0825), json!("-0.1"), json!("0.0000001")] {
         let body = json!({"name": "a", "country": "US", "rate": rate});
         assert_eq!(fields(&call("POST", "/catalog/tax-rates/", &body).await), ["rate"]);

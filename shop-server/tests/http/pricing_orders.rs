@@ -112,6 +112,55 @@ async fn prices_may_include_the_tax_and_round_by_order() {
     }
 }
 
+#[tokio::test]
+async fn no_spelling_of_a_region_avoids_its_tax() {
+    let shop = TestShop::start().await;
+    let method = shop.shipping_method(&["*"], "0").await;
+    let shirt = shop.product("SHIRT", "10.00", 99).await;
+    shop.tax_rate(json!({"name": "Sales tax", "country": "US", "region": "NY", "rate": "0.1"})).await;
+    let place = async |country: &str, region: Value| {
+        let mut body = order(&method);
+        body["shipping_address"]["country"] = country.into();
+        body["shipping_address"]["region"] = region;
+        let cart = shop.guest_cart(&shirt, 1).await;
+        shop.as_guest("POST", "/orders/", &cart, &body).await
+    };
+    for region in ["NY", " ny ", "us-ny"] {
+        let placed = place("US", region.into()).await;
+        assert_eq!((placed.status, &placed.json()["tax_total"]), (201, &json!("1.00")), "{placed:?}");
+    }
+    let elsewhere = place("US", "NJ".into()).await;
+    assert_eq!((elsewhere.status, &elsewhere.json()["tax_total"]), (201, &json!("0.00")), "{elsewhere:?}");
+    for region in [json!("New York"), json!("N.Y."), json!("CA-NY"), json!(""), NOTHING] {
+        let refusal = place("US", region.clone()).await;
+        refused(&refusal, 400, "invalid");
+        let why = &refusal.json()["errors"]["shipping_address.region"];
+        assert!(why.to_string().contains("NY for New York"), "{region} {refusal:?}");
+    }
+    // A country whose taxes are the same everywhere takes what its people write.
+    for region in [json!("Bayern"), NOTHING] {
+        assert_eq!(place("DE", region).await.status, 201);
+    }
+
+    // An address of the buyer's own book is judged when it is used, for the rates may have come after it.
+    let ada = shop.customer("ada").await.access;
+    let mut address = order(&method)["shipping_address"].clone();
+    address["country"] = "US".into();
+    let saved = shop.post("/shipping/addresses/", Some(&ada), &address).await;
+    assert_eq!(saved.status, 201, "{saved:?}");
+    let saved = saved.json()["id"].clone();
+    shop.post("/cart/items/", Some(&ada), &json!({"sku": shirt.sku})).await;
+    let mut body = with(&order(&method), json!({"shipping_address_id": saved}));
+    body.as_object_mut().unwrap().remove("shipping_address");
+    let refusal = shop.post("/orders/", Some(&ada), &body).await;
+    refused(&refusal, 400, "invalid");
+    assert!(refusal.json()["errors"]["shipping_address_id"].to_string().contains("NY for New York"), "{refusal:?}");
+    let path = format!("/shipping/addresses/{}/", text(&saved));
+    assert_eq!(shop.call("PATCH", &path, Some(&ada), &json!({"region": "ny"})).await.status, 200);
+    let placed = shop.post("/orders/", Some(&ada), &body).await;
+    assert_eq!((placed.status, &placed.json()["tax_total"]), (201, &json!("1.00")), "{placed:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
     let store = Store::open(100).await;

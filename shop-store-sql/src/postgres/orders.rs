@@ -32,7 +32,8 @@ impl Record for Order {
         orders.email_key, orders.currency, orders.subtotal, orders.discount_total, orders.shipping_total,
         orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.amount_paid, orders.amount_refunded,
         orders.shipping_address, orders.billing_address, orders.shipping_method, orders.status, orders.payment_status,
-        orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.version,
+        orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.updated_at,
+        orders.version,
         (SELECT json_agg(item ORDER BY item.position) FROM (
             SELECT position, id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
             FROM order_items WHERE order_items.order_id = orders.id
@@ -67,6 +68,7 @@ impl Record for Order {
             placed_at: columns.at()?,
             canceled_at: columns.optional_at()?,
             hold_until: columns.optional_at()?,
+            updated_at: columns.at()?,
             version: columns.take()?,
         };
         // The names of its columns are those of `OrderItem`.

@@ -22,8 +22,8 @@ const STATEMENTS: [&str; 9] = [
     "INSERT INTO orders (id, number, cart_id, customer_id, email, email_key, currency, subtotal, discount_total,
         shipping_total, shipping_tax, tax_total, total, amount_paid, amount_refunded, shipping_address,
         billing_address, shipping_method, status, payment_status, fulfillment_status, note, placed_at, canceled_at,
-        hold_until, version) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 'USD', ?6, 0, 499, 0, 0, ?6 + 499, 0, 0, ?7, ?7, ?8,
-        'placed', 'not_paid', 'unfulfilled', '', ?9, NULL, NULL, 1)",
+        hold_until, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?5, 'USD', ?6, 0, 499, 0, 0, ?6 + 499, 0, 0, ?7, ?7, ?8,
+        'placed', 'not_paid', 'unfulfilled', '', ?9, NULL, NULL, ?9, 1)",
     "INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price, quantity,
         discount, tax, line_total) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, 0, 0, ?9)",
     "UPDATE stock_levels SET reserved = reserved + 1

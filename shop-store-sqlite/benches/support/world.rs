@@ -300,6 +300,7 @@ impl World {
             placed_at: moment.now(),
             canceled_at: None,
             hold_until: None,
+            updated_at: moment.now(),
             version: 3,
         })
     }

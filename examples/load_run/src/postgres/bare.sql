@@ -38,11 +38,11 @@ BEGIN
     INSERT INTO orders (id, number, cart_id, customer_id, email, email_key, currency, subtotal, discount_total,
         shipping_total, shipping_tax, tax_total, total, amount_paid, amount_refunded, shipping_address,
         billing_address, shipping_method, status, payment_status, fulfillment_status, note, placed_at, canceled_at,
-        hold_until, version)
+        hold_until, updated_at, version)
     VALUES (order_id, 'B' || number, cart, cart, 'customer' || number || '@example.com',
         'customer' || number || '@example.com', 'USD', 3998, 0, 499, 0, 0, 4497, 0, 0, place, place,
         '{"id":"01989a2e-0000-7000-8000-000000000005","name":"Standard","price":499,"carrier":"UPS"}',
-        'placed', 'not_paid', 'unfulfilled', '', at, NULL, NULL, 1);
+        'placed', 'not_paid', 'unfulfilled', '', at, NULL, NULL, at, 1);
     INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price, quantity,
         discount, tax, line_total)
     VALUES (order_id, 0, (stem || '2')::uuid, one.product, one.variant, one.sku, 'Shirt number 100 for every day', options, 1999, 1, 0, 0, 1999),

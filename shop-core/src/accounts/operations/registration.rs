@@ -107,7 +107,9 @@ pub(crate) fn spend_try(person: Option<(&User, &Otp)>, moment: &mut Moment) -> D
     let open = person.filter(|(user, otp)| is_open(otp, user, moment.now()));
     match open {
         Some((user, otp)) => batch.write(AccountsWrite::SpendOtpTry { user_id: user.id, otp_id: otp.id }),
-        None => batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH }),
+        None => {
+            batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH });
+        }
     }
     Decision { batch, reply: open.map(|(_, otp)| otp.id) }
 }

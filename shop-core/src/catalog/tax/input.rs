@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::model::{STANDARD_TAX_CLASS, TaxRate, region_key};
+use super::model::{STANDARD_TAX_CLASS, TaxRate, region_key, subdivision};
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::pricing::Ratio;
@@ -10,8 +10,6 @@ use crate::validate;
 
 /// The longest name of a rate, in characters.
 const MAX_NAME_LENGTH: usize = 100;
-/// The longest name of a region, as in an address.
-const MAX_REGION_LENGTH: usize = 150;
 
 /// A rate of tax as staff wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -19,11 +17,12 @@ const MAX_REGION_LENGTH: usize = 150;
 pub struct TaxRateInput {
     /// What buyers see, 1 to 100 characters.
     pub name: Field<String>,
-    /// Of which variants (standard).
+    /// Of which variants (standard). Variants of a class without a rate are not taxed.
     pub tax_class: Field<String>,
     /// ISO 3166-1 alpha-2.
     pub country: Field<String>,
-    /// A state or province, as buyers write it in an address; the whole country when nothing is said.
+    /// A state or province by its code in ISO 3166-2 (`NY`, or `US-NY`), which buyers must then give in an address; the
+    /// whole country when nothing is said.
     pub region: Field<String>,
     /// From 0 to 1, as `"0.0825"`, with at most six decimals.
     pub rate: Field<String>,
@@ -61,8 +60,12 @@ impl TaxRateInput {
             _ => checks.required("rate", self.rate, |text| Ratio::parse(&text)),
         };
         let tax_class = checks.filled(whole, "tax_class", self.tax_class, validate::slug);
+        let code = |text: String| {
+            let code = subdivision(country.as_deref().unwrap_or_default(), &text);
+            code.ok_or_else(|| "Enter a code of ISO 3166-2, such as NY for New York.".to_owned())
+        };
         let region = checks
-            .change("region", self.region, validate::or_blank(validate::text(1, MAX_REGION_LENGTH)))
+            .change("region", self.region, validate::or_blank(code))
             .map_or_else(|| base.and_then(|base| base.region.clone()), Option::flatten);
         let applies_to_shipping = checks.filled(whole, "applies_to_shipping", self.applies_to_shipping, Ok);
         match (name, country, rate) {
@@ -100,6 +103,15 @@ mod tests {
         assert_eq!((good.rate, good.region_key.as_str(), good.applies_to_shipping), (Ratio(190_000), "", false));
         let region = check(json!({"name": "VAT", "country": "US", "rate": "0", "region": " NY "})).unwrap();
         assert_eq!((region.region.as_deref(), region.region_key.as_str()), (Some("NY"), "ny"));
+        let long = check(json!({"name": "VAT", "country": "us", "rate": "0", "region": "us-ny"})).unwrap();
+        assert_eq!((long.region, long.region_key), (region.region, region.region_key));
+        for region in ["New York", "N.Y.", "CA-QC", "NEWY"] {
+            let refused = check(json!({"name": "VAT", "country": "US", "rate": "0", "region": region}));
+            assert!(
+                matches!(refused, Err(Error::Invalid(invalid)) if invalid.fields.contains_key("region")),
+                "{region}"
+            );
+        }
         let wrong = json!({"name": "", "country": "XX", "rate": 0.19, "tax_class": "No no", "region": 1,
             "applies_to_shipping": "yes"});
         let Err(Error::Invalid(invalid)) = check(wrong) else { panic!("it must be refused") };

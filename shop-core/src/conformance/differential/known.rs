@@ -161,8 +161,9 @@ impl Known {
     /// An address, in a country that may be served.
     pub(super) fn place(&mut self) -> Value {
         let country = self.one_of(&["US", "US", "US", "US", "GB", "GB", "PL", "XX"]).unwrap_or("US");
+        let region = self.one_of(&["NY", "NY", "NY", "us-ny", "Somewhere"]);
         json!({"first_name": "Ada", "last_name": self.word(), "line1": "12 St James's Square", "city": "London",
-            "postal_code": "10001", "country": country})
+            "region": region, "postal_code": "10001", "country": country})
     }
 }
 

@@ -124,6 +124,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         placed_at: moment.now(),
         canceled_at: None,
         hold_until: waits.then_some(hold_until),
+        updated_at: moment.draws_at(),
         version: 1,
     };
     order.payment_status = payment_status(&order, std::slice::from_ref(&payment));

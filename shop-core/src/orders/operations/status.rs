@@ -86,6 +86,7 @@ pub fn settle(
     if completes {
         order.status = OrderStatus::Completed;
     }
+    order.updated_at = moment.draws_at();
     order.version += 1;
     batch.write(OrdersWrite::Order(Change::Update(order.clone())));
     // Money that comes for a canceled order is given back: nobody should ship it.

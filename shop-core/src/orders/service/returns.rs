@@ -67,7 +67,7 @@ impl Orders<'_> {
         let input = &input.check()?;
         self.shop
             .execute_once(actor, &format!("orders.request_return:{id}"), key, |mut moment| async move {
-                let state = self.state(id).await?;
+                let state = self.state(id, &mut moment).await?;
                 may_see(actor, &state.order)?;
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
                 request_return(state, &returns, input.clone(), actor.role(), &mut moment)
@@ -168,7 +168,7 @@ impl Orders<'_> {
         let operation = format!("{}:{id}", step.operation());
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
-                let state = self.state(order).await?;
+                let state = self.state(order, &mut moment).await?;
                 may_see(actor, &state.order)?;
                 let store = self.shop.store();
                 // Read after the order, whose version guards them.

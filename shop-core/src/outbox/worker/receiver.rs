@@ -1,8 +1,12 @@
 //! Who is delivered to, and what became of it.
 
+use std::panic::AssertUnwindSafe;
+
 use chrono::TimeDelta;
+use futures_util::FutureExt as _;
 
 use super::Worker;
+use super::run::said;
 use super::webhooks::Outgoing;
 use crate::accounts::mail_jobs::{self, Outcome};
 use crate::accounts::{MailJob, Mailer};
@@ -90,8 +94,15 @@ impl<'a> Worker<'a> {
         mail.into_iter().chain(subscribers).chain(gateways).collect()
     }
 
-    /// Gives a delivery to its receiver.
+    /// Gives a delivery to its receiver. When that panics, it failed: its other deliveries, and those of others, go on.
     pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+        match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
+            Ok(given) => given,
+            Err(panic) => Given::failed(format!("the receiver panicked: {}", said(panic.as_ref()))),
+        }
+    }
+
+    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
         match (receiver, &delivery.content) {
             (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
             (Receiver::Subscriber(subscriber), Content::Event(event)) => {

@@ -62,7 +62,9 @@ impl Worker<'_> {
                         webhook.receiver()
                     }));
                     for name in names {
-                        let delivery = Delivery::event(moment.id(), &name, event, moment.now());
+                        // In line as the event is, whoever relays it.
+                        let id = moment.id_beside(event.id.0);
+                        let delivery = Delivery::event(id, &name, event, moment.now());
                         batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
                     }
                 }

@@ -1,8 +1,11 @@
 //! The loops that work for ever.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all, join5, select};
 
 use super::receiver::Receiver;
@@ -30,12 +33,27 @@ impl Worker<'_> {
     ///
     /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only
     /// one hears the bell that makes delivery immediate.
+    ///
+    /// Whatever panics on the way (a part that the embedding program gave the shop, say) is logged, and the work begins
+    /// again after a pause.
     pub async fn run<S, F>(&self, sleep: S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        let sleep = &sleep;
+        // Nothing of an attempt outlives it but what is stored, and that is right after every commit.
+        while let Err(panic) = AssertUnwindSafe(self.work(&sleep)).catch_unwind().await {
+            tracing::error!(panic = said(panic.as_ref()), "the worker panicked and begins again");
+            sleep(FAULT_PAUSE).await;
+        }
+    }
+
+    /// [`Worker::run`] until something panics.
+    async fn work<S, F>(&self, sleep: &S)
+    where
+        S: Fn(Duration) -> F,
+        F: Future<Output = ()>,
+    {
         let receivers: Vec<_> = self.receivers().into_iter().map(|receiver| (receiver, Wake::default())).collect();
         let ring_all = || receivers.iter().for_each(|(_, bell)| bell.ring());
         let (relay_bell, wanted) = (Wake::default(), Wake::default());
@@ -128,6 +146,12 @@ impl Worker<'_> {
         let pause = (due_at - self.shop.moment().now()).to_std().unwrap_or_default();
         Ok(pause.min(MAX_PAUSE))
     }
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing that can be shown")
 }
 
 /// Logs why a part of the work could not be done; it is tried again after the pause.

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,10 +17,12 @@ use super::run::BREATH;
 use super::*;
 use crate::error::BoxError;
 use crate::id::EventId;
+use crate::orders::fixtures::{guest, offer};
 use crate::outbox::OutboxRepository as _;
 use crate::outbox::{DeliveryStatus, Event, EventKind, MAIL, Subscriber, WebhookMessage, WebhookSender};
 use crate::page::PageRequest;
-use crate::testing::{World, block_on, world, world_with};
+use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
+use crate::word::Word as _;
 
 /// Remembers what it was told, and refuses while it is told to.
 #[derive(Default)]
@@ -28,6 +30,8 @@ struct Listener {
     name: &'static str,
     refuses: AtomicBool,
     hangs: AtomicBool,
+    panics: AtomicBool,
+    panics_when_asked_its_name: AtomicBool,
     heard: Mutex<Vec<(EventId, Uuid)>>,
 }
 
@@ -44,6 +48,7 @@ impl Listener {
 #[async_trait]
 impl Subscriber for Listener {
     fn name(&self) -> &str {
+        assert!(!self.panics_when_asked_its_name.load(Ordering::Relaxed), "who is asking?");
         self.name
     }
 
@@ -51,6 +56,7 @@ impl Subscriber for Listener {
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+        assert!(!self.panics.load(Ordering::Relaxed), "no ears for {}", event.thing.as_u128());
         self.heard.lock().unwrap().push((event.id, event.thing));
         if self.refuses.load(Ordering::Relaxed) { Err("not today".into()) } else { Ok(()) }
     }
@@ -94,6 +100,56 @@ fn events_are_told_once_to_everybody_and_in_order_per_thing() {
     assert_eq!(work(&world), Progress::default());
 }
 
+fn input<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
+    serde_json::from_value(fields).unwrap()
+}
+
+/// Notes what it was told of one thing.
+struct Ear(Uuid, Mutex<Vec<&'static str>>);
+
+#[async_trait]
+impl Subscriber for Ear {
+    fn name(&self) -> &'static str {
+        "ear"
+    }
+
+    async fn receive(&self, event: &Event) -> Result<(), BoxError> {
+        self.1.lock().unwrap().extend((event.thing == self.0).then(|| event.kind.word()));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_behind() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 5)]);
+    let buyer = guest(&world, offer.variant(0), 1);
+    let placed = block_on(world.shop.orders().place(&buyer, offer.wishes(), None)).unwrap().value.view;
+    let ear = Arc::new(Ear(placed.order.id.0, Mutex::default()));
+    let (clock, slow_clock) = (Arc::<TestClock>::default(), Arc::<TestClock>::default());
+    slow_clock.advance(TimeDelta::hours(-1));
+    let server = |clock: &Arc<TestClock>, seed| {
+        let builder = Shop::builder(Arc::clone(&world.store) as _, &[42; 32]).clock(Arc::clone(clock) as _);
+        let builder = builder.random(Arc::new(SeededRandom::new(seed))).subscriber(Arc::clone(&ear) as _);
+        block_on(builder.password_hasher(Arc::clone(&world.hasher) as _).open()).unwrap()
+    };
+    let (one, slow) = (server(&clock, 2), server(&slow_clock, 3));
+    let staff = Actor::system();
+
+    // Each server relays what is there: a delivery must not overtake one that another server made.
+    block_on(one.worker().relay()).unwrap();
+    block_on(slow.payments().capture(&staff, placed.payments[0].id, input(json!({})), None)).unwrap();
+    let shipment = input(json!({"order_id": placed.order.id}));
+    let shipment = block_on(one.shipping().create_shipment(&staff, shipment, None)).unwrap().value;
+    block_on(slow.worker().relay()).unwrap();
+    let delivered = input(json!({"status": "delivered"}));
+    block_on(slow.shipping().track_shipment(&staff, shipment.id, delivered, None)).unwrap();
+    block_on(one.worker().run_once()).unwrap();
+    let told = ear.1.lock().unwrap().clone();
+    let first = ["order.placed", "payment.captured", "order.paid", "shipment.created"];
+    assert_eq!(told, [&first[..], &["shipment.updated", "order.completed"]].concat());
+}
+
 #[test]
 fn without_subscribers_events_are_only_marked() {
     let world = world();
@@ -120,6 +176,50 @@ fn a_refusal_is_tried_again_later_and_holds_up_only_its_own_thing() {
     assert_eq!(bad.heard(), things(&[1, 2, 1, 2, 1]));
     let ids: Vec<_> = bad.heard.lock().unwrap().iter().map(|(id, _)| *id).collect();
     assert_eq!((ids[0], ids[1]), (ids[2], ids[3]), "the same event has the same id");
+}
+
+#[test]
+fn a_receiver_that_panics_has_failed_and_spoils_nothing_else() {
+    let (bad, good) = (Listener::new("bad"), Listener::new("good"));
+    let world = listened(&[&bad, &good]);
+    bad.panics.store(true, Ordering::Relaxed);
+    for thing in [1, 2] {
+        happen(&world, thing);
+    }
+    assert_eq!(work(&world), Progress { relayed: 2, delivered: 2, failed: 2 });
+    assert_eq!(good.heard(), things(&[1, 2]));
+    let filter = crate::outbox::DeliveryFilter { receiver: "bad".to_owned(), status: Some(DeliveryStatus::Pending) };
+    let waiting = block_on(world.store.list_deliveries(&filter, &PageRequest::default())).unwrap().items;
+    let mut errors: Vec<_> = waiting.iter().filter_map(|delivery| delivery.last_error.as_deref()).collect();
+    errors.sort_unstable();
+    assert_eq!(errors, ["the receiver panicked: no ears for 1", "the receiver panicked: no ears for 2"]);
+
+    bad.panics.store(false, Ordering::Relaxed);
+    world.clock.advance(TimeDelta::seconds(5));
+    assert_eq!(work(&world).delivered, 2);
+}
+
+#[test]
+fn a_worker_in_which_something_panicked_begins_again_after_a_pause() {
+    let one = Listener::new("one");
+    let world = listened(&[&one]);
+    let worker = world.shop.worker();
+    let pauses = AtomicU32::new(0);
+    // Only the pause after a fault ends by itself, and at its end nothing panics any more.
+    let timer = |pause| {
+        if pause == FAULT_PAUSE {
+            pauses.fetch_add(1, Ordering::Relaxed);
+            one.panics_when_asked_its_name.store(false, Ordering::Relaxed);
+        }
+        poll_fn(move |_| if pause == FAULT_PAUSE || pause <= BREATH { Poll::Ready(()) } else { Poll::Pending })
+    };
+    let mut running = Box::pin(worker.run(timer));
+    happen(&world, 1);
+    one.panics_when_asked_its_name.store(true, Ordering::Relaxed);
+    for _ in 0..5 {
+        assert!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!((pauses.load(Ordering::Relaxed), one.heard()), (1, things(&[1])));
 }
 
 #[test]
@@ -238,6 +338,25 @@ fn done_deliveries_are_forgotten_after_two_days() {
 }
 
 #[test]
+fn what_was_given_up_is_forgotten_after_ninety_days() {
+    let bad = Listener::new("bad");
+    let world = listened(&[&bad]);
+    bad.refuses.store(true, Ordering::Relaxed);
+    happen(&world, 1);
+    for _ in 0..MAX_ATTEMPTS {
+        work(&world);
+        world.clock.advance(TimeDelta::hours(1));
+    }
+    let filter = crate::outbox::DeliveryFilter { receiver: "bad".to_owned(), status: Some(DeliveryStatus::Dead) };
+    let dead = || block_on(world.store.list_deliveries(&filter, &PageRequest::default())).unwrap().items;
+    for (days, kept) in [(0, 1), (89, 1), (1, 0)] {
+        world.clock.advance(TimeDelta::days(days));
+        block_on(world.shop.worker().forget()).unwrap();
+        assert_eq!(dead().len(), kept, "after {days} more");
+    }
+}
+
+#[test]
 fn pauses_double_up_to_an_hour() {
     let seconds: Vec<_> = (1..=12).map(|attempts| backoff(attempts).num_seconds()).collect();
     assert_eq!(seconds, [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600]);
@@ -283,7 +402,6 @@ fn a_running_worker_serves_webhooks_as_they_come_and_go_and_none_waits_for_anoth
         told
     };
     let webhooks = world.shop.webhooks();
-    let input = |fields| serde_json::from_value(fields).unwrap();
     let hook =
         |url: &str| block_on(webhooks.create(&staff, input(json!({"url": url, "events": ["*"]})))).unwrap().webhook;
     let active = |id, active: bool| block_on(webhooks.change(&staff, id, input(json!({ "active": active })))).unwrap();

@@ -29,6 +29,8 @@ use crate::secret::Secret;
 ///   [`GatewayError::Unavailable`].
 /// - A call ends by itself within less than 30 seconds, when the worker gives up waiting; dropping one is safe.
 /// - Nothing secret stands in an error, nor in [`Snapshot::failure`].
+///
+/// How to write one, step by step: `GUIDE.md` of `examples/custom_gateway`.
 #[async_trait]
 pub trait RemoteGateway: Send + Sync {
     /// Begins a payment, so that its buyer can pay it. Where the provider needs the buyer for the next step (a card

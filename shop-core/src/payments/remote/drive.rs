@@ -170,7 +170,7 @@ impl Payments<'_> {
         answer: &Answer,
         moment: &mut Moment,
     ) -> Result<Batch> {
-        let state = self.shop.orders().state(call.payment.order_id).await?;
+        let state = self.shop.orders().state(call.payment.order_id, moment).await?;
         let is_remote = self.is_remote();
         let terms = Terms { is_remote: &is_remote, hold: self.shop.settings().reservation_ttl };
         settle_answer(state, intent.id, call, answer, terms, moment)
@@ -183,7 +183,7 @@ impl Payments<'_> {
         seen: Option<&Seen>,
         moment: &mut Moment,
     ) -> Result<Option<Batch>> {
-        let state = self.shop.orders().state(looked.order_id).await?;
+        let state = self.shop.orders().state(looked.order_id, moment).await?;
         let exact = state.payments.iter().any(|now| now.id == looked.id && now.version == looked.version);
         let is_remote = self.is_remote();
         let terms = Terms { is_remote: &is_remote, hold: self.shop.settings().reservation_ttl };

@@ -158,6 +158,23 @@ fn payments_are_seen_by_their_owner_and_staff() {
 }
 
 #[test]
+fn payments_by_hand_outlive_their_gateway() {
+    let cards = ManualGateway::new("cards", "Cards");
+    let world = world_with(|builder| builder.gateway(std::sync::Arc::new(cards)));
+    let (payments, staff) = (world.shop.payments(), world.staff("eve"));
+    let paid = order(&[(1000, 2)], 0);
+    let id = store_placed(&world, &paid).id;
+    assert_eq!(block_on(payments.get(&staff, id)).unwrap().gateway, "manual");
+    block_on(payments.capture(&staff, id, AmountInput::default(), None)).unwrap();
+    assert_eq!(stored(&world, paid.id).payment_status, PaymentStatus::Paid);
+    block_on(payments.refund(&staff, id, RefundInput::default(), None)).unwrap();
+    assert_eq!(stored(&world, paid.id).payment_status, PaymentStatus::Refunded);
+    let attempt = input(json!({"order_id": paid.id, "gateway": "manual"}));
+    let Err(Error::Invalid(invalid)) = block_on(payments.begin(&staff, attempt, None)) else { panic!("it was begun") };
+    assert!(invalid.fields.contains_key("gateway"));
+}
+
+#[test]
 fn a_canceled_order_takes_no_money() {
     let world = world();
     let (payments, staff) = (world.shop.payments(), world.staff("eve"));

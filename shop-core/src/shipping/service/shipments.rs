@@ -2,6 +2,7 @@
 
 use super::Shipping;
 use crate::actor::Actor;
+use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::ShipmentId;
 use crate::idempotency::{IdempotencyKey, Replayable};
@@ -49,7 +50,7 @@ impl Shipping<'_> {
         let input = &input.check()?;
         self.shop
             .execute_once(actor, "shipping.create_shipment", key, |mut moment| async move {
-                let state = self.shop.orders().state(input.order_id).await?;
+                let state = self.shop.orders().state(input.order_id, &mut moment).await?;
                 create_shipment(state, input.clone(), actor.role(), &mut moment)
             })
             .await
@@ -64,7 +65,7 @@ impl Shipping<'_> {
         let change = &change;
         self.shop
             .execute(actor, |mut moment| async move {
-                let (state, before) = self.load(id).await?;
+                let (state, before) = self.load(id, &mut moment).await?;
                 let (carrier, number) = change.clone().check(&before)?;
                 Ok(update_shipment(state, &before, carrier, number, &mut moment))
             })
@@ -88,7 +89,7 @@ impl Shipping<'_> {
         let operation = format!("shipping.track_shipment:{id}");
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
-                let (state, before) = self.load(id).await?;
+                let (state, before) = self.load(id, &mut moment).await?;
                 track_shipment(state, &before, news.clone(), actor.role(), &mut moment)
             })
             .await
@@ -105,9 +106,9 @@ impl Shipping<'_> {
     }
 
     /// A parcel with the state of its order, as of one version of the order.
-    async fn load(&self, id: ShipmentId) -> Result<(OrderState, Shipment)> {
+    async fn load(&self, id: ShipmentId, moment: &mut Moment) -> Result<(OrderState, Shipment)> {
         let shipment = self.shop.store().shipment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.orders().state(shipment.order_id).await?;
+        let state = self.shop.orders().state(shipment.order_id, moment).await?;
         // Read again with the order, whose version guards it.
         let shipment = state.shipments.iter().find(|stored| stored.id == id).cloned().unwrap_or(shipment);
         Ok((state, shipment))

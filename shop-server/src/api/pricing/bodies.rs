@@ -208,12 +208,14 @@ macro_rules! tax_rate_request {
         pub(super) struct $name {
             /// What buyers see, 1 to 100 characters.
             name: $needed<String>,
-            /// Of which variants; `standard` unless said otherwise.
+            /// Of which variants; `standard` unless said otherwise. Variants of a class that has no rate at a place are not
+            /// taxed there.
             tax_class: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: $needed<String>,
-            /// A state or province of it, in whose place the rate of the whole country is not asked; null for the whole
-            /// country.
+            /// A state or province of it by its ISO 3166-2 code (`NY`, or `US-NY`), in whose place the rate of the whole country
+            /// is not asked; null for the whole country. Orders to this country must then say such a code as the region of
+            /// their shipping address.
             region: Nullable<String>,
             /// From 0 to 1: `"0.0825"` is 8.25 %.
             rate: $needed<Money>,

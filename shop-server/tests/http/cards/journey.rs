@@ -11,6 +11,20 @@ async fn cards_are_one_more_way_to_pay() {
 }
 
 #[tokio::test]
+async fn cards_can_be_the_only_way_to_pay() {
+    let store = Store::open_with(&[("MANUAL_PAYMENTS", "False")]).await;
+    let gateways = store.shop.get("/payments/gateways/", None).await.json();
+    assert_eq!(gateways.as_array().unwrap().iter().map(|gateway| text(&gateway["id"])).collect::<Vec<_>>(), ["stripe"]);
+    let cart = store.shop.guest_cart(&store.goods, 1).await;
+    let mut body = store.order.clone();
+    body["payment_gateway"] = json!("manual");
+    let refusal = store.shop.as_guest("POST", "/orders/", &cart, &body).await;
+    refused(&refusal, 400, "invalid");
+    assert!(refusal.json()["errors"]["payment_gateway"].is_array(), "{refusal:?}");
+    store.paid(Card::Visa).await;
+}
+
+#[tokio::test]
 async fn an_order_is_paid_by_card_and_the_money_goes_back() {
     let store = Store::open().await;
     let placed = store.placed().await;

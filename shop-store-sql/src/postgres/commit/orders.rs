@@ -38,6 +38,7 @@ pub(super) static ORDERS: Table = Table {
         ("placed_at", Kind::Time),
         ("canceled_at", Kind::Time),
         ("hold_until", Kind::Time),
+        ("updated_at", Kind::Time),
         ("version", Kind::Int),
     ],
     key: 1,
@@ -54,7 +55,8 @@ impl Record for Order {
         row.json(&self.explanation).int(self.amount_paid.0).int(self.amount_refunded.0).json(&self.shipping_address);
         row.json(&self.billing_address).json(&self.shipping_method).text(self.status.word());
         row.text(self.payment_status.word()).text(self.fulfillment_status.word()).text(&self.note);
-        row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until).int(self.version);
+        row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until).time(self.updated_at);
+        row.int(self.version);
     }
 }
 

@@ -138,22 +138,42 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
     }
 }
 
-/// Forgets what is older than this time. Rows that somebody else has locked are left for the next time, so that it waits
+/// Forgets what is older than these times. Rows that somebody else has locked are left for the next time, so that it waits
 /// for nobody.
-pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp) -> Applied {
-    for sql in [
-        "DELETE FROM operations WHERE id IN
-            (SELECT id FROM operations WHERE at < $1 FOR UPDATE SKIP LOCKED)",
-        "DELETE FROM answers WHERE (caller, operation, key) IN
-            (SELECT caller, operation, key FROM answers WHERE created_at < $1 FOR UPDATE SKIP LOCKED)",
-        "DELETE FROM events WHERE id IN
-            (SELECT id FROM events WHERE relayed AND at < $1 FOR UPDATE SKIP LOCKED)",
-        "DELETE FROM deliveries WHERE id IN
-            (SELECT id FROM deliveries WHERE status = 'done' AND created_at < $1 FOR UPDATE SKIP LOCKED)",
-        "DELETE FROM sessions WHERE id IN
-            (SELECT id FROM sessions WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
+pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
+    for (sql, limit) in [
+        (
+            "DELETE FROM operations WHERE id IN
+                (SELECT id FROM operations WHERE at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM answers WHERE (caller, operation, key) IN
+                (SELECT caller, operation, key FROM answers WHERE created_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM events WHERE id IN
+                (SELECT id FROM events WHERE relayed AND at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM deliveries WHERE id IN
+                (SELECT id FROM deliveries WHERE status = 'done' AND created_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM deliveries WHERE id IN
+                (SELECT id FROM deliveries WHERE status = 'dead' AND due_at < $1 FOR UPDATE SKIP LOCKED)",
+            given_up_before,
+        ),
+        (
+            "DELETE FROM sessions WHERE id IN
+                (SELECT id FROM sessions WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
     ] {
-        plain.execute(sql, (before,)).await?;
+        plain.execute(sql, (limit,)).await?;
     }
     Ok(())
 }

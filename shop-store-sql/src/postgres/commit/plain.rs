@@ -78,7 +78,9 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
             Write::Answer(answer) => {
                 plain.insert_unless(Part::InsertAnswers, outbox::answer(answer), Unique::Answer).await?;
             }
-            Write::Forget { before } => outbox::forget(&mut plain, *before).await?,
+            Write::Forget { before, given_up_before } => {
+                outbox::forget(&mut plain, *before, *given_up_before).await?;
+            }
         }
     }
     plain.judge_whole(batch).await

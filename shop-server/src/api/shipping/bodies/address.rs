@@ -17,6 +17,7 @@ pub(crate) struct AddressRequest {
     line1: Required<String>,
     line2: Nullable<String>,
     city: Required<String>,
+    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2.
@@ -33,6 +34,7 @@ pub(crate) struct SavedAddressRequest {
     line1: Required<String>,
     line2: Nullable<String>,
     city: Required<String>,
+    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2.
@@ -51,6 +53,7 @@ pub(crate) struct SavedAddressChange {
     line1: Optional<String>,
     line2: Nullable<String>,
     city: Optional<String>,
+    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2.

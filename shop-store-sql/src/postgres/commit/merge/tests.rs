@@ -65,7 +65,7 @@ fn together(first: &Batch, second: &Batch) -> bool {
 
 #[test]
 fn what_is_seldom_done_is_done_alone() {
-    let forget = Write::Forget { before: Timestamp::UNIX_EPOCH };
+    let forget = Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH };
     let reshape = CatalogWrite::ReshapeTree { from: 0 }.into();
     let delete = AccountsWrite::Session(Change::Delete { id: id(1), version: 1 }).into();
     for write in [forget, reshape, delete] {
