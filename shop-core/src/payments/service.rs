@@ -133,6 +133,19 @@ impl<'a> Payments<'a> {
         self.shop.keys().open_client_secret(payment.id, sealed)
     }
 
+    /// The same for somebody who may see the payment: nothing unless they are its buyer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when its order is gone.
+    pub async fn secret_for(&self, actor: &Actor, payment: &Payment) -> Result<Option<Secret>> {
+        let Some(secret) = self.client_secret(payment) else { return Ok(None) };
+        if !actor.is_staff() {
+            return Ok(Some(secret));
+        }
+        let order = self.shop.store().order(payment.order_id).await?.ok_or(Error::NotFound)?;
+        Ok(order.is_bought_by(actor).then_some(secret))
+    }
+
     /// Records money received outside the shop: the given amount, or all that is open. A gateway over a network is
     /// asked for what is authorized ([`Payments::advance`] waits for the answer).
     ///
