@@ -138,7 +138,8 @@ impl<'a> Orders<'a> {
         Ok(OrderView { order, payments, shipments })
     }
 
-    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes.
+    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes
+    /// and what is for them to look at.
     ///
     /// # Errors
     /// As [`Orders::view`].
