@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0004_returns", sql: include_str!("../migrations/0004_returns.sql") },
     Migration { name: "0005_gateways", sql: include_str!("../migrations/0005_gateways.sql") },
     Migration { name: "0006_drafts", sql: include_str!("../migrations/0006_drafts.sql") },
+    Migration { name: "0007_mismatches", sql: include_str!("../migrations/0007_mismatches.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

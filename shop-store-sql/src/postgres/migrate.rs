@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0005_returns", sql: include_str!("../../migrations/postgres/0005_returns.sql") },
     Migration { name: "0006_gateways", sql: include_str!("../../migrations/postgres/0006_gateways.sql") },
     Migration { name: "0007_drafts", sql: include_str!("../../migrations/postgres/0007_drafts.sql") },
+    Migration { name: "0008_mismatches", sql: include_str!("../../migrations/postgres/0008_mismatches.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.

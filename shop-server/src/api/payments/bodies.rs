@@ -147,7 +147,7 @@ pub(crate) struct PaymentBody {
     /// The gateway's own name for it.
     gateway_reference: Option<String>,
     refunds: Vec<RefundBody>,
-    /// Why the last try was declined.
+    /// Why the last try was declined. For staff also why nothing counts of what the gateway shows.
     failure: Option<String>,
     /// What the buyer's browser goes on with, while the payment waits for its buyer. Shown to staff only for orders of
     /// their own.
@@ -162,6 +162,7 @@ impl PaymentBody {
     pub(in crate::api) fn new(payment: Payment, for_staff: bool) -> Self {
         let currency = payment.currency;
         let refund = |refund| RefundBody::new(refund, payment.id.0, currency, for_staff);
+        let mismatch = payment.remote.mismatch.filter(|_| for_staff);
         Self {
             id: payment.id.0,
             order_id: payment.order_id.0,
@@ -174,7 +175,7 @@ impl PaymentBody {
             amount_refunded: Money::new(payment.amount_refunded, currency),
             gateway_reference: payment.gateway_reference,
             refunds: payment.refunds.into_iter().map(refund).collect(),
-            failure: payment.failure,
+            failure: mismatch.or(payment.failure),
             client_secret: None,
             created_at: payment.created_at,
             updated_at: payment.updated_at,

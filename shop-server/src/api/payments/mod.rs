@@ -64,7 +64,7 @@ impl Payments {
         Ok(Answer(List::new(&url, &request, payments.map(PaymentBody::for_staff))))
     }
 
-    /// Begins another attempt to pay an order that is not paid; one that waits makes room for it.
+    /// Begins another attempt to pay an order that is not paid; one that waits makes room for it. An order has at most 20.
     ///
     /// Waits at most 5 seconds for the gateway; without its answer, `client_secret` can be read later.
     #[oai(path = "/payments/", method = "post")]
@@ -97,7 +97,7 @@ impl Payments {
     }
 
     /// Asks the gateway how the payment stands, after its buyer did their part there: nobody has to wait for the
-    /// gateway's own message.
+    /// gateway's own message. Who asks again within 3 seconds gets the same answer.
     #[oai(path = "/payments/:id/confirm/", method = "post")]
     async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
         let shop = &self.0.shop;
@@ -134,6 +134,8 @@ impl Payments {
     }
 
     /// Calls off a payment that has brought no money.
+    ///
+    /// This also ends one whose gateway shows what was not asked for (its `failure` says so): look there for money first.
     #[oai(path = "/payments/:id/void/", method = "post")]
     async fn void(
         &self,
