@@ -13,6 +13,8 @@
 //! It reads page by page, beside a shop that goes on: what looks wrong is looked at again, and reported only when it
 //! stays wrong.
 
+mod people;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::batch::Versioned as _;
@@ -360,6 +362,7 @@ fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -
         items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
     rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
+    problems.extend(people::in_payments(order, payments));
     problems
 }
 
@@ -388,6 +391,7 @@ fn return_problems(order: &Order, shipments: &[Shipment], returns: &[Return]) ->
         rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
         rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
     }
+    problems.extend(people::in_returns(order, returns));
     problems
 }
 
