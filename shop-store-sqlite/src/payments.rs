@@ -44,6 +44,8 @@ static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
             "asking_step",
             "look_at",
             "client_secret",
+            "mismatch",
+            "confirmed_at",
         ],
         derived: &[],
         fixed: &["order_id", "gateway", "created_at"],
@@ -67,9 +69,10 @@ impl Record for Payment {
         values.put(self.currency.code())?.put(self.state.word())?.put(self.amount_authorized.0)?;
         values.put(self.amount_captured.0)?.put(self.amount_refunded.0)?.put(&self.gateway_reference)?;
         values.put(&self.failure)?.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        let RemoteState { asking, look_at, client_secret } = &self.remote;
+        let RemoteState { asking, look_at, client_secret, mismatch, confirmed_at } = &self.remote;
         values.put(optional_id(asking.map(|asking| asking.intent)))?.put(asking.map(|asking| asking.step.word()))?;
         values.put(optional_at(*look_at))?.put(client_secret.as_ref().map(Sealed::stored))?;
+        values.put(mismatch)?.put(optional_at(*confirmed_at))?;
         Ok(())
     }
 
@@ -100,6 +103,8 @@ impl Record for Payment {
             asking,
             look_at: columns.optional_at()?,
             client_secret: columns.take::<Option<String>>()?.map(Sealed::from_stored),
+            mismatch: columns.take()?,
+            confirmed_at: columns.optional_at()?,
         };
         Ok(payment)
     }

@@ -33,6 +33,8 @@ pub(super) async fn payments_live(mut lab: Lab) -> CaseResult {
             asking: Some(asking),
             look_at: Some(far_away()),
             client_secret: Some(Sealed::from_stored(wild())),
+            mismatch: Some(wild()),
+            confirmed_at: Some(long_ago()),
         };
         payment.created_at = long_ago();
         payment.updated_at = far_away();

@@ -222,7 +222,7 @@ pub struct HistoryEntry {
     pub actor: String,
     /// A sentence.
     pub detail: String,
-    /// False for what only staff see: their own notes.
+    /// False for what only staff see: their own notes, and what is for them to look at.
     pub visible: bool,
 }
 

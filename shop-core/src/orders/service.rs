@@ -138,7 +138,8 @@ impl<'a> Orders<'a> {
         Ok(OrderView { order, payments, shipments })
     }
 
-    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes.
+    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes
+    /// and what is for them to look at.
     ///
     /// # Errors
     /// As [`Orders::view`].
@@ -156,8 +157,8 @@ impl<'a> Orders<'a> {
     /// is. Money that comes before the gateway has answered is given back.
     ///
     /// # Errors
-    /// As [`Orders::view`]; [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it
-    /// has been shipped; [`Error::RequestInProgress`] while a gateway is asked for something else;
+    /// As [`Orders::view`]; [`Error::InvalidTransition`] when it is canceled or completed already, when any of it
+    /// has been shipped, or when staff must call off a payment of it first, whose gateway shows what was not asked for; [`Error::RequestInProgress`] while a gateway is asked for something else;
     /// [`Error::IdempotencyMismatch`].
     pub async fn cancel(
         &self,

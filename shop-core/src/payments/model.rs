@@ -95,6 +95,14 @@ impl Payment {
         self.remote.client_secret = None;
         self
     }
+
+    /// Whether people must see to it: something is open at the gateway, which shows what was not asked for. Money may lie
+    /// there that counts for nothing here.
+    #[must_use]
+    pub fn is_disputed(&self) -> bool {
+        let refunding = || self.refunds.iter().any(|refund| refund.state == RefundState::Pending);
+        self.remote.mismatch.is_some() && (self.state.is_open() || refunding())
+    }
 }
 
 impl Versioned for Payment {
@@ -119,6 +127,13 @@ pub struct RemoteState {
     /// What lets the buyer's browser go on with the payment. Sealed, and in no kept answer.
     #[serde(default)]
     pub client_secret: Option<Sealed>,
+    /// Why nothing counts of what the gateway shows: it is not what was asked for. For staff to look at; buyers are
+    /// not shown it.
+    #[serde(default)]
+    pub mismatch: Option<String>,
+    /// When the gateway last answered a buyer who wanted to go on ([`Step::Confirm`]).
+    #[serde(default)]
+    pub confirmed_at: Option<Timestamp>,
 }
 
 /// A call of a gateway whose answer is not recorded yet.

@@ -63,8 +63,8 @@ impl<'a> Payments<'a> {
         Ok(payment)
     }
 
-    /// Begins another attempt to pay an order that is not paid, for whoever may see the order. At most one attempt
-    /// is live: one that waits and has brought no money is voided. Where that takes a call of a gateway over a network,
+    /// Begins another attempt to pay an order that is not paid, for whoever may see the order: twenty at most. At most one
+    /// attempt is live: one that waits and has brought no money is voided. Where that takes a call of a gateway over a network,
     /// it is wanted, and this call refused: it can be made again once the gateway has answered ([`Payments::advance`]).
     ///
     /// # Errors
@@ -103,7 +103,8 @@ impl<'a> Payments<'a> {
     }
 
     /// Goes on with a payment after its buyer did their part at the gateway, for whoever may see the order. The gateway
-    /// is asked ([`Payments::advance`] waits for the answer) when the payment waits for its buyer; else nothing happens.
+    /// is asked ([`Payments::advance`] waits for the answer) when the payment waits for its buyer; else nothing happens. Nor
+    /// does it within seconds of the answer before.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::NotFound`]; [`Error::InvalidTransition`] when its gateway is not asked over
@@ -116,7 +117,7 @@ impl<'a> Payments<'a> {
         self.shop
             .execute(actor, |mut moment| async move {
                 let (state, _) = self.load(id, &mut moment).await?;
-                ask_confirm(state, id, actor.role(), &mut moment)
+                ask_confirm(state, id, &mut moment)
             })
             .await
     }
@@ -132,6 +133,19 @@ impl<'a> Payments<'a> {
     pub fn client_secret(&self, payment: &Payment) -> Option<Secret> {
         let sealed = payment.remote.client_secret.as_ref().filter(|_| payment.state.is_open())?;
         self.shop.keys().open_client_secret(payment.id, sealed)
+    }
+
+    /// The same for somebody who may see the payment: nothing unless they are its buyer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when its order is gone.
+    pub async fn secret_for(&self, actor: &Actor, payment: &Payment) -> Result<Option<Secret>> {
+        let Some(secret) = self.client_secret(payment) else { return Ok(None) };
+        if !actor.is_staff() {
+            return Ok(Some(secret));
+        }
+        let order = self.shop.store().order(payment.order_id).await?.ok_or(Error::NotFound)?;
+        Ok(order.is_bought_by(actor).then_some(secret))
     }
 
     /// Records money received outside the shop: the given amount, or all that is open. A gateway over a network is
@@ -164,7 +178,8 @@ impl<'a> Payments<'a> {
     }
 
     /// Calls off a payment that has brought no money, all of it. A gateway over a network is asked to
-    /// ([`Payments::advance`] waits for the answer).
+    /// ([`Payments::advance`] waits for the answer); one whose gateway shows what was not asked for is over then, whatever
+    /// the gateway answers.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming

@@ -59,11 +59,13 @@ async fn staff_order_for_a_customer_at_a_price_of_their_own() {
     assert_eq!(store.reserved().await, 2);
     let own = shop.get("/orders/", Some(&ada.access)).await.json();
     assert_eq!(own["results"][0]["id"], order["id"]);
-    let history = shop.get(&format!("/orders/{}/history/", text(&order["id"])), Some(&ada.access)).await.json();
-    let told: Vec<_> = history.as_array().unwrap().iter().map(|entry| text(&entry["event"])).collect();
-    assert_eq!(told, ["placed", "price_overridden"]);
-    assert_eq!(history[1]["detail"], "SHIRT costs 15.00 instead of 19.99 USD: Scratched");
-    assert_eq!(history[1]["actor"], "staff");
+    let history = async |access| shop.get(&format!("/orders/{}/history/", text(&order["id"])), access).await.json();
+    let told = history(staff).await;
+    let events: Vec<_> = told.as_array().unwrap().iter().map(|entry| text(&entry["event"])).collect();
+    assert_eq!(events, ["placed", "price_overridden"]);
+    assert_eq!(told[1]["detail"], "SHIRT costs 15.00 instead of 19.99 USD: Scratched");
+    assert_eq!((&told[1]["actor"], &told[1]["visible_to_customer"]), (&json!("staff"), &json!(false)));
+    assert_eq!(history(Some(&ada.access)).await.as_array().unwrap().len(), 1, "the reason is for staff");
 
     refused(&shop.get(&path, staff).await, 404, "not_found");
     refused(&shop.post(&format!("{path}place/"), staff, &store.order).await, 404, "not_found");

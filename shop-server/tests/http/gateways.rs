@@ -11,34 +11,34 @@ use shop_core::payments::bank::{Bank, Mood, SIGNATURE};
 use crate::support::{Answer, Goods, TestShop, order};
 
 /// A shop that takes money through a bank, with one product for 10.00, shipped for nothing.
-struct Till {
-    shop: TestShop,
-    bank: Arc<Bank>,
-    goods: Goods,
-    order: Value,
-    staff: String,
+pub(crate) struct Till {
+    pub(crate) shop: TestShop,
+    pub(crate) bank: Arc<Bank>,
+    pub(crate) goods: Goods,
+    pub(crate) order: Value,
+    pub(crate) staff: String,
 }
 
-struct Placed {
-    id: String,
-    token: String,
-    payment: String,
-    body: Value,
+pub(crate) struct Placed {
+    pub(crate) id: String,
+    pub(crate) token: String,
+    pub(crate) payment: String,
+    pub(crate) body: Value,
 }
 
 impl Placed {
-    fn payment_id(&self) -> PaymentId {
+    pub(crate) fn payment_id(&self) -> PaymentId {
         self.payment.parse().unwrap()
     }
 }
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
 impl Till {
-    async fn open(bank: Bank) -> Self {
+    pub(crate) async fn open(bank: Bank) -> Self {
         let bank = Arc::new(bank);
         let gateway = Arc::clone(&bank);
         let shop = TestShop::start_as(&[], |builder| builder.gateway(gateway)).await;
@@ -50,7 +50,7 @@ impl Till {
     }
 
     /// A guest's order of 20.00.
-    async fn placed(&self) -> Placed {
+    pub(crate) async fn placed(&self) -> Placed {
         let cart = self.shop.guest_cart(&self.goods, 2).await;
         let answer = self.shop.as_guest("POST", "/orders/", &cart, &self.order).await;
         assert_eq!(answer.status, 201, "{answer:?}");
@@ -64,7 +64,7 @@ impl Till {
         }
     }
 
-    async fn paid(&self) -> Placed {
+    pub(crate) async fn paid(&self) -> Placed {
         let placed = self.placed().await;
         assert!(self.bank.pay(placed.payment_id()));
         let path = format!("/payments/{}/confirm/", placed.payment);
@@ -73,32 +73,32 @@ impl Till {
         placed
     }
 
-    async fn as_holder(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn as_holder(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         self.shop.call_with(method, path, &[("X-Order-Token", token)], body).await
     }
 
-    async fn act(&self, payment: &str, what: &str, body: &Value) -> Answer {
+    pub(crate) async fn act(&self, payment: &str, what: &str, body: &Value) -> Answer {
         self.shop.post(&format!("/payments/{payment}/{what}/"), Some(&self.staff), body).await
     }
 
-    async fn order(&self, id: &str) -> Value {
+    pub(crate) async fn order(&self, id: &str) -> Value {
         self.shop.get(&format!("/orders/{id}/"), Some(&self.staff)).await.json()
     }
 
     /// The bank tells of a payment.
-    async fn tell(&self, name: &str, placed: &Placed) -> Answer {
+    pub(crate) async fn tell(&self, name: &str, placed: &Placed) -> Answer {
         let now = self.shop.shop.moment().now();
         let (signature, body) = self.bank.message(name, placed.payment_id(), now);
         self.post(&signature, &String::from_utf8(body).unwrap()).await
     }
 
-    async fn post(&self, signature: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&self, signature: &str, body: &str) -> Answer {
         let headers = [(SIGNATURE, signature), ("Content-Type", "application/json")];
         self.shop.server.send("POST", "/payments/webhooks/bank/", &headers, body).await
     }
 
     /// Reads the order until it is so: the worker of the server looks into what the bank tells.
-    async fn until(&self, placed: &Placed, field: &str, value: &str) -> Value {
+    pub(crate) async fn until(&self, placed: &Placed, field: &str, value: &str) -> Value {
         let read = async {
             loop {
                 let order = self.order(&placed.id).await;
@@ -111,7 +111,7 @@ impl Till {
         tokio::time::timeout(std::time::Duration::from_secs(30), read).await.unwrap()
     }
 
-    async fn is_sound(&self) {
+    pub(crate) async fn is_sound(&self) {
         assert_eq!(self.shop.shop.check().await.unwrap(), Vec::<String>::new());
         assert_eq!(self.bank.wrongs(), Vec::<String>::new());
     }

@@ -20,6 +20,7 @@ mod document;
 mod drafts;
 #[cfg(test)]
 mod gateways;
+mod gateways_seen;
 #[cfg(test)]
 mod infrastructure;
 #[cfg(test)]

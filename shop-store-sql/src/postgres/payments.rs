@@ -28,6 +28,7 @@ impl Record for Payment {
         payments.state, payments.amount_authorized, payments.amount_captured, payments.amount_refunded,
         payments.gateway_reference, payments.failure, payments.created_at, payments.updated_at, payments.version,
         payments.asking, payments.asking_step, payments.look_at, payments.client_secret,
+        payments.mismatch, payments.confirmed_at,
         (SELECT json_agg(json_build_array(refunds.id, refunds.amount, refunds.state, refunds.reason,
             (extract(epoch FROM refunds.created_at) * 1000000)::bigint, refunds.gateway_reference)
             ORDER BY refunds.id)
@@ -60,6 +61,8 @@ impl Record for Payment {
             asking,
             look_at: columns.optional_at()?,
             client_secret: columns.take::<Option<String>>()?.map(Sealed::from_stored),
+            mismatch: columns.take()?,
+            confirmed_at: columns.optional_at()?,
         };
         for child in columns.children::<(Uuid, i64, String, String, i64, Option<String>)>()? {
             let (id, amount, state, reason, micros, gateway_reference) = child;

@@ -30,7 +30,8 @@ pub enum Reason<'a> {
 /// order stays as it is, and is called off when the answer is recorded.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it is canceled or completed already, or when any of it has left the house;
+/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house, or when
+/// somebody asks while people must see to an open payment of it;
 /// [`Error::RequestInProgress`] while a gateway is asked for something else.
 pub fn cancel(
     view: OrderView,
@@ -72,6 +73,10 @@ pub fn cancel(
 fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let mut batch = Batch::new(moment);
     let wish = match reason {
+        Reason::Asked(_) if view.payments.get(open).is_some_and(Payment::is_disputed) => {
+            let detail = "A payment of this order is being looked into: staff must call it off first.";
+            return Err(Error::transition(detail));
+        }
         Reason::Asked(role) => CancelWish::Asked { role: role.to_owned() },
         Reason::Overdue => {
             hold_again(&mut view.order, moment);

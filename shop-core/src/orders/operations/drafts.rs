@@ -1,7 +1,7 @@
 //! Orders that staff put together for somebody: a cart with prices of its own, placed as any other.
 
 use super::place::{Placement, place};
-use super::status::record;
+use super::status::record_for_staff;
 use crate::batch::{Batch, Change, expect_version};
 use crate::cart::{Cart, CartItem, CartStatus, Goods};
 use crate::clock::Moment;
@@ -66,7 +66,8 @@ pub(in crate::orders) fn delete_draft(draft: &Draft, moment: &mut Moment) -> Dec
     Decision { batch, reply: () }
 }
 
-/// A draft becomes an order, as a cart does ([`place`]): with its prices, the reasons of which go into the history.
+/// A draft becomes an order, as a cart does ([`place`]): with its prices, the reasons of which go into the history, for
+/// staff only.
 /// `placement` is of the draft's [cart](cart_of), `goods` are what its lines are about before they were
 /// [priced](priced).
 ///
@@ -90,7 +91,7 @@ pub(in crate::orders) fn place_draft(
         let (now, before) = (format(price.unit_price), format(variant.price));
         let (sku, currency) = (&variant.sku, order.currency);
         let detail = format!("{sku} costs {now} instead of {before} {currency}: {}", price.reason);
-        record(batch, moment, order.id, "price_overridden", role, detail);
+        record_for_staff(batch, moment, order.id, "price_overridden", role, detail);
     }
     Ok(decision)
 }

@@ -18,4 +18,4 @@ pub(super) use place::basket;
 pub use place::{Placement, place};
 pub(super) use returns::{Step, request_return, step_return};
 pub(crate) use returns::{return_rest, returned, shipped, worth};
-pub use status::{event_data, fulfillment_status, payment_status, record, settle};
+pub use status::{event_data, fulfillment_status, payment_status, record, record_for_staff, settle};

@@ -100,7 +100,8 @@ pub fn settle(
     order
 }
 
-/// Adds an entry to an order's timeline; `actor` is [`Actor::role`](crate::Actor::role), `system` or `gateway`.
+/// Adds an entry to an order's timeline, in words that its buyer may read; `actor` is
+/// [`Actor::role`](crate::Actor::role), `system` or `gateway`.
 pub fn record(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -109,15 +110,30 @@ pub fn record(
     actor: &str,
     detail: impl Into<String>,
 ) {
-    batch.write(OrdersWrite::History(HistoryEntry {
-        id: moment.id(),
-        order_id,
-        at: moment.now(),
-        event: event.to_owned(),
-        actor: actor.to_owned(),
-        detail: detail.into(),
-        visible: true,
-    }));
+    batch.write(entry(moment, order_id, (event, actor), detail.into(), true));
+}
+
+/// The same in words that only staff read.
+pub fn record_for_staff(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    order_id: OrderId,
+    event: &str,
+    actor: &str,
+    detail: impl Into<String>,
+) {
+    batch.write(entry(moment, order_id, (event, actor), detail.into(), false));
+}
+
+fn entry(
+    moment: &mut Moment,
+    order_id: OrderId,
+    (event, actor): (&str, &str),
+    detail: String,
+    visible: bool,
+) -> OrdersWrite {
+    let (event, actor) = (event.to_owned(), actor.to_owned());
+    OrdersWrite::History(HistoryEntry { id: moment.id(), order_id, at: moment.now(), event, actor, detail, visible })
 }
 
 /// What the events of an order tell of it: which one, where it stands, its amounts. No names, no addresses.

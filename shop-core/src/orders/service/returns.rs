@@ -128,6 +128,10 @@ impl Orders<'_> {
     /// Gives back the money of goods that came back, for staff: what they cost, or what is left of what the order has
     /// brought. What their shipping cost stays; [`Payments::refund`](crate::payments::Payments::refund) gives more.
     ///
+    /// Where the money goes back over a network, it is only on its way then. Should the gateway refuse it, the return stays
+    /// completed; the order's history tells staff, and [`Shop::check`](crate::Shop::check) names the order until the
+    /// money was sent again with [`Payments::refund`](crate::payments::Payments::refund).
+    ///
     /// # Errors
     /// As [`Orders::approve_return`]; [`Error::InvalidTransition`] also when no money was received.
     pub async fn refund_return(

@@ -17,6 +17,9 @@ use crate::payments::remote::{ask, may_ask, send_back};
 use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView, Wish};
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
 
+/// More attempts than any buyer needs. Each renews the hold of an order's stock: who begins for ever ends here.
+const MAX_ATTEMPTS: usize = 20;
+
 /// What a payment that begins through a gateway over a network asks of it; the caller writes the payment.
 pub(crate) fn create_remotely(
     gateway: &dyn PaymentGateway,
@@ -38,7 +41,8 @@ pub(crate) fn create_remotely(
 /// money first. An order that was placed on trust, whose stock is held for good, stays so.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the order takes no payment; [`Error::RequestInProgress`] when room must be made.
+/// [`Error::InvalidTransition`] when the order takes no payment, has had too many attempts, or has one that people must
+/// see to; [`Error::RequestInProgress`] when room must be made.
 pub(in crate::payments) fn begin_attempt(
     mut state: OrderState,
     gateway: &dyn PaymentGateway,
@@ -59,6 +63,12 @@ pub(in crate::payments) fn begin_attempt(
         PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded | PaymentStatus::Voided => {
             return Err(Error::transition("The money of this order went back."));
         }
+    }
+    if state.payments.len() >= MAX_ATTEMPTS {
+        return Err(Error::transition(format!("An order has at most {MAX_ATTEMPTS} attempts to pay it.")));
+    }
+    if state.payments.iter().any(Payment::is_disputed) {
+        return Err(Error::transition("A payment of this order is being looked into by the shop."));
     }
     let mut batch = Batch::new(moment);
     for open in &mut state.payments {

@@ -1,6 +1,8 @@
 //! Steps of a payment that a gateway over a network takes: judged here, and then wanted. What came of them is recorded
 //! with its answer.
 
+use chrono::TimeDelta;
+
 use super::orders::{find, finish, write};
 use super::{refused, touched, within};
 use crate::batch::Batch;
@@ -13,6 +15,9 @@ use crate::orders::operations::record;
 use crate::orders::{OrderState, OrderStatus};
 use crate::payments::remote::{ask, may_ask, may_void};
 use crate::payments::{Payment, PaymentState, Wish};
+
+/// How long what a gateway answered to a buyer who came back is answered again, without asking it.
+const CONFIRM_PAUSE: TimeDelta = TimeDelta::seconds(3);
 
 /// Wants money that was authorized: `amount`, or all that is.
 ///
@@ -43,10 +48,11 @@ pub(in crate::payments) fn ask_capture(
     let amount = within(amount, open, payment.currency, "authorized")?;
     may_ask(payment)?;
     let detail = format!("{} {} is to be taken.", payment.currency.format_amount(amount), payment.currency);
-    want(state, id, Wish::Capture { amount }, ("capture_requested", actor, detail), moment)
+    want(state, id, Wish::Capture { amount }, Some(("capture_requested", actor, detail)), moment)
 }
 
-/// Wants a payment called off. The order stays; another attempt may follow.
+/// Wants a payment called off. The order stays; another attempt may follow. One whose gateway shows what was not asked
+/// for is over once the gateway has answered, whatever it answers: else it would be open for ever.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when it has brought money, or is over; [`Error::RequestInProgress`].
@@ -62,32 +68,33 @@ pub(in crate::payments) fn ask_void(
     }
     may_void(payment)?;
     let detail = format!("The payment by {} is to be called off.", payment.gateway);
-    want(state, id, Wish::Void { cancel: None }, ("void_requested", actor, detail), moment)
+    let wish = Wish::Void { cancel: None, despite_mismatch: payment.is_disputed() };
+    want(state, id, wish, Some(("void_requested", actor, detail)), moment)
 }
 
-/// Wants the gateway to go on after the buyer did their part; nothing when it is being asked already, or when
-/// there is nothing to go on with.
+/// Wants the gateway to go on after the buyer did their part; nothing when it is being asked already or has just answered
+/// that, or when there is nothing to go on with. The history tells only what comes of it: buyers may ask as often
+/// as they like.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub(in crate::payments) fn ask_confirm(
     state: OrderState,
     id: PaymentId,
-    actor: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Payment>> {
     let payment = find(&state.payments, id)?;
     let waits = matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction);
-    if !waits || payment.remote.asking.is_some() {
+    let just_answered = payment.remote.confirmed_at.is_some_and(|at| moment.now() - at < CONFIRM_PAUSE);
+    if !waits || payment.remote.asking.is_some() || just_answered {
         let payment = payment.clone();
         return Ok(Decision::unchanged(moment, payment));
     }
-    let detail = "The buyer came back from the gateway.".to_owned();
-    want(state, id, Wish::Confirm, ("confirm_requested", actor, detail), moment)
+    want(state, id, Wish::Confirm, None, moment)
 }
 
-/// Wants the payment called off that stands in the way of another attempt. Nothing when none does, or when that is
-/// wanted already.
+/// Wants the payment called off that stands in the way of another attempt. Nothing when none does, when that is
+/// wanted already, or when staff must see to it first.
 ///
 /// # Errors
 /// A fault when the payment vanished.
@@ -98,7 +105,8 @@ pub(in crate::payments) fn make_room(
     moment: &mut Moment,
 ) -> Result<Decision<()>> {
     let waits = |payment: &&Payment| {
-        matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction) && is_remote(payment)
+        let open = matches!(payment.state, PaymentState::Pending | PaymentState::RequiresAction);
+        open && is_remote(payment) && !payment.is_disputed()
     };
     let in_the_way = state.payments.iter().find(waits).filter(|payment| may_void(payment).is_ok());
     match in_the_way.map(|payment| payment.id) {
@@ -111,14 +119,16 @@ fn want(
     mut state: OrderState,
     id: PaymentId,
     wish: Wish,
-    (event, actor, detail): (&str, &str, String),
+    told: Option<(&str, &str, String)>,
     moment: &mut Moment,
 ) -> Result<Decision<Payment>> {
     let mut batch = Batch::new(moment);
     let mut payment = touched(find(&state.payments, id)?, moment);
     ask(&mut payment, wish, moment, &mut batch);
     write(&mut state, &payment, &mut batch);
-    record(&mut batch, moment, state.order.id, event, actor, detail);
+    if let Some((event, actor, detail)) = told {
+        record(&mut batch, moment, state.order.id, event, actor, detail);
+    }
     finish(state, &mut batch, moment);
     Ok(Decision { batch, reply: payment.without_secret() })
 }

@@ -37,7 +37,8 @@ pub struct Applied {
 /// - An end without money (`voided`, `expired`, `failed`) is final unless money came.
 /// - A refund goes from pending to succeeded to failed (banks send money back), never the other way. One that was
 ///   not made through the shop is taken in.
-/// - Another amount, currency, account or mode than asked for: nothing counts, and the payment's failure says why.
+/// - Another amount, currency, account or mode than asked for: nothing counts, and the payment says why
+///   ([`RemoteState::mismatch`](super::super::RemoteState)) until the gateway shows what was asked for.
 ///
 /// # Errors
 /// A fault when amounts leave the range of an `i64`.
@@ -51,9 +52,10 @@ pub fn apply_snapshot(
     let mut after = payment.clone();
     let mismatch = mismatch(payment, snapshot);
     if let Some(why) = &mismatch {
-        after.failure = Some(why.clone());
+        after.remote.mismatch = Some(why.clone());
         return Ok((after != *payment).then(|| Applied { mismatch, ..applied(after, moment) }));
     }
+    after.remote.mismatch = None;
     after.gateway_reference = Some(snapshot.reference.clone());
     after.amount_captured = payment.amount_captured.max(snapshot.captured);
     let reserved = snapshot.authorized.min(payment.amount);

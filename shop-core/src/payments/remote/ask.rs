@@ -17,6 +17,8 @@ use crate::payments::model::{Asking, Payment, RefundState, Step};
 /// How long an order holds its stock again while its gateway is asked to call an overdue payment off: many times what
 /// an answer takes, and short enough that a gateway that is down delays the others' orders by nothing.
 const HOLD_AGAIN: TimeDelta = TimeDelta::minutes(5);
+/// The longest time for which an order holds its stock again because its payment could not be called off.
+const LONGEST_HOLD: TimeDelta = TimeDelta::days(1);
 /// How soon a payment that is open is compared with the gateway, should no message settle it before.
 const FIRST_LOOK: TimeDelta = TimeDelta::minutes(5);
 /// The longest pause between two looks: well within the days for which banks keep an authorization.
@@ -68,19 +70,30 @@ pub(crate) fn ask_cancel(
     batch: &mut Batch,
 ) -> Result<Payment> {
     may_void(payment)?;
+    // Of a wish that comes again and again, as long as the gateway shows what was not asked for, nothing is told.
+    let again = matches!(cancel, CancelWish::Overdue) && payment.remote.mismatch.is_some();
     let (role, detail) = match &cancel {
         CancelWish::Asked { role } => (role.as_str(), "The order is called off once its payment is."),
         CancelWish::Overdue => ("system", "The payment did not come in time and is called off."),
     };
-    record(batch, moment, order.id, "cancel_requested", role, detail);
+    if !again {
+        record(batch, moment, order.id, "cancel_requested", role, detail);
+    }
     let mut asked = Payment { updated_at: moment.now(), version: payment.version + 1, ..payment.clone() };
-    ask(&mut asked, Wish::Void { cancel: Some(cancel) }, moment, batch);
+    ask(&mut asked, Wish::Void { cancel: Some(cancel), despite_mismatch: false }, moment, batch);
     Ok(asked)
 }
 
 /// An overdue order waits a little longer for its gateway's answer, so that it is not swept again at once.
 pub(crate) fn hold_again(order: &mut Order, moment: &Moment) {
     order.hold_until = Some(moment.now() + HOLD_AGAIN);
+}
+
+/// An overdue order whose payment could not be called off is tried again when the payment is twice as old as now,
+/// within bounds: what is refused for good is not asked for ever in the same rhythm.
+pub(crate) fn hold_longer(order: &mut Order, payment: &Payment, moment: &Moment) {
+    let age = moment.now() - payment.created_at;
+    order.hold_until = Some(moment.now() + age.clamp(HOLD_AGAIN, LONGEST_HOLD));
 }
 
 /// When a payment is looked at next: half its age from now, within bounds.

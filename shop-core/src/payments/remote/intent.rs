@@ -40,6 +40,10 @@ pub enum Wish {
     Void {
         /// That the order is called off with it.
         cancel: Option<CancelWish>,
+        /// That staff have looked at what the gateway shows and was not asked for: the payment is over here once the
+        /// gateway has answered, whatever it answers.
+        #[serde(default)]
+        despite_mismatch: bool,
     },
     /// To give back.
     Refund {

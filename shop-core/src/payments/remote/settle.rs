@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::apply::{Applied, apply_snapshot, refunded, shortened, touch, without_lost_refunds};
-use super::ask::{ask, is_unsettled};
+use super::ask::{ask, hold_longer, is_unsettled};
 use super::drive::{Answer, Seen};
 use super::intent::{CancelWish, GatewayCall, Wish};
 use crate::batch::{Batch, Change};
@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, PaymentId, RefundId};
 use crate::money::Amount;
-use crate::orders::operations::{Reason, cancel, record};
+use crate::orders::operations::{Reason, cancel, record, record_for_staff};
 use crate::orders::{OrderState, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::PaymentsWrite;
@@ -69,15 +69,25 @@ pub(super) fn settle_answer(
         Answer::Refused { message, .. } => books.refused(&call.wish, message)?,
         Answer::GaveUp => {
             let step = call.wish.step().word();
-            books.note("gateway_silent", format!("The gateway did not answer to {step}; it is not asked again."));
+            let detail = format!("The gateway did not answer to {step}; it is not asked again.");
+            books.note_for_staff("gateway_silent", detail);
         }
     }
     if books.payment.remote.asking.is_some_and(|asking| asking.intent == intent) {
         books.payment.remote.asking = None;
     }
     let canceling = match &call.wish {
-        Wish::Void { cancel } => cancel.as_ref(),
-        _ => None,
+        Wish::Void { cancel, despite_mismatch } => {
+            if *despite_mismatch && matches!(answer, Answer::Shows(_) | Answer::Refused { .. }) {
+                books.end_despite_mismatch();
+            }
+            cancel.as_ref()
+        }
+        Wish::Confirm => {
+            books.payment.remote.confirmed_at = Some(books.moment.now());
+            None
+        }
+        Wish::Create { .. } | Wish::Capture { .. } | Wish::Refund { .. } => None,
     };
     books.give_back_what_nobody_owes()?;
     match canceling {
@@ -104,7 +114,7 @@ pub(super) fn settle_seen(
     let mut books = Books::open(state, id, terms, moment)?;
     books.take_in(seen)?;
     if exact
-        && books.payment.failure.is_none()
+        && books.payment.remote.mismatch.is_none()
         && let Some((payment, lost)) = without_lost_refunds(&books.payment, &seen.snapshot)?
     {
         books.payment = payment;
@@ -146,6 +156,15 @@ impl<'a> Books<'a> {
         record(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
     }
 
+    fn note_for_staff(&mut self, event: &str, detail: impl Into<String>) {
+        record_for_staff(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
+    }
+
+    /// The gateway shows what was not asked for, and the history says so already.
+    fn is_known_mismatch(&self) -> bool {
+        self.before.remote.mismatch.is_some() && self.payment.remote.mismatch == self.before.remote.mismatch
+    }
+
     fn money(&self, amount: Amount) -> String {
         format!("{} {}", self.payment.currency.format_amount(amount), self.payment.currency)
     }
@@ -169,7 +188,7 @@ impl<'a> Books<'a> {
         let old = std::mem::replace(&mut self.payment, payment);
         if let Some(why) = mismatch {
             tracing::error!(payment = %self.payment.id, why, "a gateway shows what was not asked for");
-            self.note("payment_mismatch", why);
+            self.note_for_staff("payment_mismatch", why);
             return Ok(());
         }
         if came > Amount::ZERO {
@@ -208,6 +227,13 @@ impl<'a> Books<'a> {
     fn refund_failed(&mut self, refund: &Refund, why: &str) {
         let detail = format!("A refund of {} failed. {why}", self.money(refund.amount));
         self.note("refund_failed", detail);
+        let owed = if self.state.order.status == OrderStatus::Canceled {
+            "The order is canceled, and its buyer waits for the money"
+        } else {
+            "If the buyer is to have the money all the same"
+        };
+        let detail = format!("{owed}: refund it again by POST /payments/{}/refunds/.", self.payment.id);
+        self.note_for_staff("refund_again", detail);
     }
 
     fn fail(&mut self, why: &str) {
@@ -227,10 +253,18 @@ impl<'a> Books<'a> {
                 }
             }
             Wish::Refund { refund_id, .. } => self.end_refund(*refund_id, message)?,
-            Wish::Confirm | Wish::Capture { .. } => {
+            Wish::Capture { .. } => {
                 self.payment.failure = Some(shortened(message));
                 self.note("gateway_refused", shortened(message));
             }
+            // Buyers may ask again and again: told is only what is new. What the payment itself shows says more.
+            Wish::Confirm => {
+                self.payment.failure.get_or_insert_with(|| shortened(message));
+                if self.payment.failure != self.before.failure {
+                    self.note("gateway_refused", shortened(message));
+                }
+            }
+            Wish::Void { .. } if self.is_known_mismatch() => {}
             // What it was called off for is told by what it is now.
             Wish::Void { .. } => self.note("gateway_refused", shortened(message)),
         }
@@ -250,6 +284,15 @@ impl<'a> Books<'a> {
             self.refund_failed(&refund, &shortened(message));
         }
         Ok(())
+    }
+
+    /// Ends a payment of which staff have seen that what the gateway shows counts for nothing.
+    fn end_despite_mismatch(&mut self) {
+        if self.payment.state.is_open() && self.payment.remote.mismatch.is_some() {
+            self.payment.state = PaymentState::Voided;
+            self.payment.remote.client_secret = None;
+            self.note("payment_voided", "The payment was called off.");
+        }
     }
 
     /// Money that came for an order that is called off, or beside another payment of it, is given back: once, for it
@@ -313,7 +356,12 @@ impl<'a> Books<'a> {
             return Ok(self.close());
         }
         if self.payment.state.is_open() {
-            self.note("cancel_failed", "The payment cannot be called off now, and so the order was not.");
+            if *wish == CancelWish::Overdue {
+                hold_longer(&mut self.state.order, &self.payment, self.moment);
+            }
+            if !self.is_known_mismatch() {
+                self.note("cancel_failed", "The payment cannot be called off now, and so the order was not.");
+            }
             return Ok(self.close());
         }
         self.write_payment();

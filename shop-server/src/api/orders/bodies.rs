@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
-use shop_core::Shop;
 use shop_core::money::Currency;
 use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder};
 use shop_core::secret::Secret;
+use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
 use crate::api::payments::PaymentBody;
@@ -165,8 +165,9 @@ pub(super) struct ShippingMethodBody {
     price: Money,
 }
 
-impl From<OrderView> for OrderBody {
-    fn from(view: OrderView) -> Self {
+impl OrderBody {
+    /// An order as staff or as its buyer sees it.
+    pub(super) fn new(view: OrderView, for_staff: bool) -> Self {
         let OrderView { order, payments, shipments } = view;
         let currency = order.currency;
         let money = |amount| Money::new(amount, currency);
@@ -198,7 +199,7 @@ impl From<OrderView> for OrderBody {
             status: order.status.into(),
             payment_status: order.payment_status.into(),
             fulfillment_status: order.fulfillment_status.into(),
-            payments: payments.into_iter().map(PaymentBody::from).collect(),
+            payments: payments.into_iter().map(|payment| PaymentBody::new(payment, for_staff)).collect(),
             shipments: shipments.into_iter().map(ShipmentBody::from).collect(),
             note: order.note,
             placed_at: order.placed_at,
@@ -206,14 +207,16 @@ impl From<OrderView> for OrderBody {
             version: order.version,
         }
     }
-}
 
-impl OrderBody {
-    /// With what the buyer's browser goes on with: for the eyes of the buyer.
-    pub(super) fn for_buyer(mut view: OrderView, shop: &Shop) -> Self {
-        let payments = std::mem::take(&mut view.payments);
-        let payments = payments.into_iter().map(|payment| PaymentBody::for_buyer(payment, shop)).collect();
-        Self { payments, ..view.into() }
+    /// The same, with what the buyer's browser goes on with where the caller is the buyer.
+    pub(super) fn seen_by(view: OrderView, caller: &Actor, shop: &Shop) -> Self {
+        let is_buyer = view.order.is_bought_by(caller);
+        let secret = |payment| shop.payments().client_secret(payment).filter(|_| is_buyer);
+        let secrets: Vec<_> = view.payments.iter().map(secret).collect();
+        let mut body = Self::new(view, caller.is_staff());
+        let payments = std::mem::take(&mut body.payments).into_iter().zip(secrets);
+        body.payments = payments.map(|(payment, secret)| payment.with_secret(secret)).collect();
+        body
     }
 
     /// With what opens a guest's order.

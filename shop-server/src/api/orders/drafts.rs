@@ -81,7 +81,7 @@ impl Drafts {
         let (request, key) = idempotency_key.of(body)?;
         let orders = self.0.shop.orders();
         let placed = orders.place_draft(&staff, DraftId(id.0), request.into(), key.as_ref()).await?;
-        placed_order(&self.0.shop, placed).await
+        placed_order(&self.0.shop, &staff, placed).await
     }
 
     /// Notes something in the history of an order.

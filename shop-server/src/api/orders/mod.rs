@@ -7,11 +7,11 @@ mod returns;
 use chrono::{DateTime, Utc};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use shop_core::Shop;
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
 use shop_core::idempotency::Replayable as Outcome;
 use shop_core::orders::{OrderQuery, PlacedOrder};
+use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
 use super::Context;
@@ -50,7 +50,7 @@ impl Orders {
     ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
         let (request, key) = idempotency_key.of(body)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
-        placed_order(&self.0.shop, placed).await
+        placed_order(&self.0.shop, &caller, placed).await
     }
 
     /// One's own orders, for staff everybody's; the newest first.
@@ -88,7 +88,7 @@ impl Orders {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, paging::text(&ordering))?;
         let orders = self.0.shop.orders().list(&user, query, &request).await?;
-        Ok(Answer(List::new(&url, &request, orders.map(OrderBody::from))))
+        Ok(Answer(List::new(&url, &request, orders.map(|view| OrderBody::new(view, user.is_staff())))))
     }
 
     /// One order, for its owner, staff, or the holder of a guest's `X-Order-Token`.
@@ -96,8 +96,7 @@ impl Orders {
     async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Versioned<OrderBody>> {
         let view = self.0.shop.orders().view(&caller, OrderId(id.0)).await?;
         let version = view.order.version;
-        let body = if caller.is_staff() { view.into() } else { OrderBody::for_buyer(view, &self.0.shop) };
-        Ok(Versioned::new(body, version))
+        Ok(Versioned::new(OrderBody::seen_by(view, &caller, &self.0.shop), version))
     }
 
     /// The timeline of an order, oldest first.
@@ -123,15 +122,19 @@ impl Orders {
         let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
         let (view, replayed) = (settled_order(&self.0.shop, canceled.value).await?, canceled.replayed);
         let version = view.order.version;
-        Ok(Replayable::new(Versioned::new(view.into(), version), replayed))
+        Ok(Replayable::new(Versioned::new(OrderBody::new(view, caller.is_staff()), version), replayed))
     }
 }
 
-/// An order that was just placed, as its buyer sees it.
-async fn placed_order(shop: &Shop, placed: Outcome<PlacedOrder>) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+/// An order that was just placed, as whoever placed it sees it.
+async fn placed_order(
+    shop: &Shop,
+    caller: &Actor,
+    placed: Outcome<PlacedOrder>,
+) -> Result<Replayable<Versioned<OrderBody, 201>>> {
     let (PlacedOrder { view, access_token }, replayed) = (placed.value, placed.replayed);
     let view = settled_order(shop, view).await?;
     let version = view.order.version;
-    let body = OrderBody::for_buyer(view, shop).with_token(access_token);
+    let body = OrderBody::seen_by(view, caller, shop).with_token(access_token);
     Ok(Replayable::new(Versioned::new(body, version), replayed))
 }

@@ -145,6 +145,9 @@ impl Returns {
     }
 
     /// Gives back the money of goods that came back: what they cost, or what is left of it.
+    ///
+    /// Should a gateway over a network refuse the refund later, the return stays completed; the order's history tells
+    /// staff, who refund it again by `POST /payments/{id}/refunds/`.
     #[oai(path = "/orders/:id/returns/:return_id/refund/", method = "post")]
     async fn refund(
         &self,

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
-use shop_core::Shop;
 use shop_core::money::Currency;
 use shop_core::payments::{self, AmountInput, AttemptInput, GatewayView, Payment, Refund, RefundInput, RefundView};
+use shop_core::secret::Secret;
 use uuid::Uuid;
 
 use crate::field::{Money, Optional, Required};
@@ -42,7 +42,7 @@ impl From<AmountRequest> for AmountInput {
 pub(crate) struct RefundRequest {
     /// All that is left when it is left out.
     amount: Optional<Money>,
-    /// For the staff's own memory, at most 500 characters.
+    /// For the staff's own memory, at most 500 characters; buyers are not shown it.
     reason: Optional<String>,
     /// The goods go back to stock; only with a refund of all that is left.
     restock: Optional<bool>,
@@ -147,19 +147,22 @@ pub(crate) struct PaymentBody {
     /// The gateway's own name for it.
     gateway_reference: Option<String>,
     refunds: Vec<RefundBody>,
-    /// Why the last try was declined.
+    /// Why the last try was declined. For staff also why nothing counts of what the gateway shows.
     failure: Option<String>,
-    /// What the buyer's browser goes on with, while the payment waits for its buyer. Not shown to staff.
+    /// What the buyer's browser goes on with, while the payment waits for its buyer. Shown to staff only for orders of
+    /// their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
-impl From<Payment> for PaymentBody {
-    fn from(payment: Payment) -> Self {
+impl PaymentBody {
+    /// A payment as staff or as its buyer sees it.
+    pub(in crate::api) fn new(payment: Payment, for_staff: bool) -> Self {
         let currency = payment.currency;
-        let refund = |refund| RefundBody::new(refund, payment.id.0, currency);
+        let refund = |refund| RefundBody::new(refund, payment.id.0, currency, for_staff);
+        let mismatch = payment.remote.mismatch.filter(|_| for_staff);
         Self {
             id: payment.id.0,
             order_id: payment.order_id.0,
@@ -172,19 +175,21 @@ impl From<Payment> for PaymentBody {
             amount_refunded: Money::new(payment.amount_refunded, currency),
             gateway_reference: payment.gateway_reference,
             refunds: payment.refunds.into_iter().map(refund).collect(),
-            failure: payment.failure,
+            failure: mismatch.or(payment.failure),
             client_secret: None,
             created_at: payment.created_at,
             updated_at: payment.updated_at,
         }
     }
-}
 
-impl PaymentBody {
+    /// As staff see it.
+    pub(super) fn for_staff(payment: Payment) -> Self {
+        Self::new(payment, true)
+    }
+
     /// With what the buyer's browser goes on with: for the eyes of the buyer.
-    pub(in crate::api) fn for_buyer(payment: Payment, shop: &Shop) -> Self {
-        let client_secret = shop.payments().client_secret(&payment).map(|secret| secret.expose().to_owned());
-        Self { client_secret, ..payment.into() }
+    pub(in crate::api) fn with_secret(self, secret: Option<Secret>) -> Self {
+        Self { client_secret: secret.map(|secret| secret.expose().to_owned()), ..self }
     }
 }
 
@@ -205,26 +210,26 @@ pub(crate) struct RefundBody {
     amount: Money,
     currency: String,
     status: RefundState,
-    reason: String,
+    /// Why, in the words of staff, and for staff only: null for buyers.
+    reason: Option<String>,
     created_at: DateTime<Utc>,
 }
 
 impl RefundBody {
-    fn new(refund: Refund, payment_id: Uuid, currency: Currency) -> Self {
+    fn new(refund: Refund, payment_id: Uuid, currency: Currency, for_staff: bool) -> Self {
         Self {
             id: refund.id.0,
             payment_id,
             amount: Money::new(refund.amount, currency),
             currency: currency.code().to_owned(),
             status: refund.state.into(),
-            reason: refund.reason,
+            reason: for_staff.then_some(refund.reason),
             created_at: refund.created_at,
         }
     }
-}
 
-impl From<RefundView> for RefundBody {
-    fn from(view: RefundView) -> Self {
-        Self::new(view.refund, view.payment_id.0, view.currency)
+    /// As staff see it.
+    pub(super) fn for_staff(view: RefundView) -> Self {
+        Self::new(view.refund, view.payment_id.0, view.currency, true)
     }
 }

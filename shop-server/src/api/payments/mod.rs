@@ -5,11 +5,11 @@ mod patience;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use shop_core::Error;
 use shop_core::field::{Checks, Field};
 use shop_core::id::PaymentId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::payments::{AttemptInput, NoticeHeaders, PaymentFilter};
+use shop_core::payments::{AttemptInput, NoticeHeaders, Payment, PaymentFilter};
+use shop_core::{Actor, Error};
 use uuid::Uuid;
 
 use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
@@ -61,10 +61,10 @@ impl Payments {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let payments = self.0.shop.payments().list(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, payments.map(PaymentBody::from))))
+        Ok(Answer(List::new(&url, &request, payments.map(PaymentBody::for_staff))))
     }
 
-    /// Begins another attempt to pay an order that is not paid; one that waits makes room for it.
+    /// Begins another attempt to pay an order that is not paid; one that waits makes room for it. An order has at most 20.
     ///
     /// Waits at most 5 seconds for the gateway; without its answer, `client_secret` can be read later.
     #[oai(path = "/payments/", method = "post")]
@@ -84,24 +84,25 @@ impl Payments {
             begun = shop.payments().begin(&buyer, input, key.as_ref()).await;
         }
         let payment = settled_payment(shop, begun?).await?;
-        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_buyer(payment, shop))))
+        let body = self.seen_by(&buyer, payment.value).await?;
+        Ok(Replayable::new(Answer(body), payment.replayed))
     }
 
     /// One payment, for the owner of its order and staff.
     #[oai(path = "/payments/:id/", method = "get")]
     async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
         let payment = self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?;
-        Ok(Answer(if buyer.is_staff() { payment.into() } else { PaymentBody::for_buyer(payment, &self.0.shop) }))
+        Ok(Answer(self.seen_by(&buyer, payment).await?))
     }
 
     /// Asks the gateway how the payment stands, after its buyer did their part there: nobody has to wait for the
-    /// gateway's own message.
+    /// gateway's own message. Who asks again within 3 seconds gets the same answer.
     #[oai(path = "/payments/:id/confirm/", method = "post")]
     async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
         let shop = &self.0.shop;
         let payment = shop.payments().confirm(&buyer, PaymentId(id.0)).await?;
         let payment = settled_payment(shop, Outcome { value: payment, replayed: false }).await?.value;
-        Ok(Answer(if buyer.is_staff() { payment.into() } else { PaymentBody::for_buyer(payment, shop) }))
+        Ok(Answer(self.seen_by(&buyer, payment).await?))
     }
 
     /// What a gateway tells by itself, signed by it. Kept once, and looked into right afterwards.
@@ -127,10 +128,12 @@ impl Payments {
         let payments = self.0.shop.payments();
         let payment = payments.capture(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(payment.into())
+        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
     }
 
     /// Calls off a payment that has brought no money.
+    ///
+    /// This also ends one whose gateway shows what was not asked for (its `failure` says so): look there for money first.
     #[oai(path = "/payments/:id/void/", method = "post")]
     async fn void(
         &self,
@@ -143,7 +146,7 @@ impl Payments {
         let payments = self.0.shop.payments();
         let payment = payments.void(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let payment = settled_payment(&self.0.shop, payment).await?;
-        Ok(payment.into())
+        Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
     }
 
     /// Gives money back.
@@ -159,6 +162,15 @@ impl Payments {
         let payments = self.0.shop.payments();
         let refund = payments.refund(&staff, PaymentId(id.0), request.into(), key.as_ref()).await?;
         let refund = settled_refund(&self.0.shop, refund).await?;
-        Ok(refund.into())
+        Ok(Replayable::from_outcome(refund, |refund| Answer(RefundBody::for_staff(refund))))
+    }
+}
+
+impl Payments {
+    /// A payment as the caller sees it.
+    async fn seen_by(&self, caller: &Actor, payment: Payment) -> Result<PaymentBody> {
+        let shop = &self.0.shop;
+        let secret = shop.payments().secret_for(caller, &payment).await?;
+        Ok(PaymentBody::new(payment, caller.is_staff()).with_secret(secret))
     }
 }

@@ -133,5 +133,6 @@ async fn a_wrong_amount_never_pays_an_order() {
         assert_eq!((&order["payment_status"], &order["amount_paid"]), (&json!("not_paid"), &json!("0.00")));
         assert!(text(&order["payments"][0]["failure"]).starts_with("Not counted"), "{order:#}");
     }
-    store.is_sound().await;
+    let problems = store.shop.shop.check().await.unwrap();
+    assert!(problems.len() == 2 && problems.iter().all(|one| one.contains("Not counted")), "{problems:?}");
 }

@@ -32,6 +32,8 @@ pub(super) static PAYMENTS: Table = Table {
         ("asking_step", Kind::Text),
         ("look_at", Kind::Time),
         ("client_secret", Kind::Text),
+        ("mismatch", Kind::Text),
+        ("confirmed_at", Kind::Time),
     ],
     key: 1,
     uniques: &[(
@@ -49,9 +51,10 @@ impl Record for Payment {
         row.text(self.state.word()).int(self.amount_authorized.0).int(self.amount_captured.0);
         row.int(self.amount_refunded.0).optional_text(self.gateway_reference.as_deref());
         row.optional_text(self.failure.as_deref()).time(self.created_at).time(self.updated_at).int(self.version);
-        let RemoteState { asking, look_at, client_secret } = &self.remote;
+        let RemoteState { asking, look_at, client_secret, mismatch, confirmed_at } = &self.remote;
         row.optional_id(asking.map(|asking| asking.intent)).optional_text(asking.map(|asking| asking.step.word()));
         row.optional_time(*look_at).optional_text(client_secret.as_ref().map(Sealed::stored));
+        row.optional_text(mismatch.as_deref()).optional_time(*confirmed_at);
     }
 }
 

@@ -117,13 +117,15 @@ fn what_was_not_asked_for_is_not_counted() {
     ];
     for snapshot in wrong {
         let applied = apply(&payment, &snapshot).unwrap();
-        assert!(applied.mismatch.is_some() && applied.mismatch == applied.payment.failure, "{applied:?}");
+        assert!(applied.mismatch.is_some() && applied.mismatch == applied.payment.remote.mismatch, "{applied:?}");
+        assert_eq!(applied.payment.failure, None, "buyers read that");
         let after = &applied.payment;
         assert_eq!(
             (after.state, after.amount_captured, &after.gateway_reference),
             (payment.state, Amount::ZERO, &None)
         );
         assert_eq!(apply(after, &snapshot), None, "told once");
+        assert_eq!(apply(after, &paid()).unwrap().payment.remote.mismatch, None, "it was put right");
     }
     let known = Payment { gateway_reference: Some("r_2".into()), ..payment };
     assert!(apply(&known, &paid()).unwrap().mismatch.is_some());

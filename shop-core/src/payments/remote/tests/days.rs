@@ -291,21 +291,6 @@ fn a_decline_is_shown_and_late_news_of_it_are_ignored() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_noted_for_staff() {
-    let till = Till::open(Bank::new("bank"));
-    let (placed, _) = till.place();
-    till.advance(placed.payment);
-    till.bank.change(placed.payment, |account| account.amount = Amount(1));
-    till.bank.pay(placed.payment);
-    for name in ["e1", "e2"] {
-        till.tell(name, placed.payment);
-    }
-    assert_eq!(till.statuses(placed), (OrderStatus::Placed, PaymentStatus::NotPaid, PaymentState::Pending));
-    let noted = till.history(placed.order).into_iter().filter(|entry| entry == "payment_mismatch by gateway").count();
-    assert_eq!(noted, 1);
-}
-
-#[test]
 fn a_message_that_never_came_is_made_up_for() {
     let till = Till::open(Bank::new("bank"));
     let (placed, _) = till.place();

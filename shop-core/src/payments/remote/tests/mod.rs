@@ -1,6 +1,7 @@
 //! Money through a bank over no network, on the memory store: every day, and the bad ones.
 
 mod days;
+mod people;
 mod simulation;
 
 use std::sync::Arc;
@@ -106,6 +107,12 @@ impl Till {
         entries.into_iter().map(|entry| format!("{} by {}", entry.event, entry.actor)).collect()
     }
 
+    /// The entries of one kind in an order's history, as this person reads it.
+    pub(super) fn told(&self, reader: &Actor, order: OrderId, event: &str) -> Vec<String> {
+        let entries = block_on(self.world.shop.orders().history(reader, order)).unwrap();
+        entries.into_iter().filter(|entry| entry.event == event).map(|entry| entry.detail).collect()
+    }
+
     /// How much of the first product is held.
     pub(super) fn reserved(&self) -> i64 {
         block_on(self.world.shop.store().stock_of(&[self.offer.variant(0)])).unwrap()[0].reserved
@@ -125,10 +132,14 @@ impl Till {
         block_on(self.world.shop.orders().cancel(actor, order, None)).map(|order| order.value)
     }
 
+    pub(super) fn check(&self) -> Vec<String> {
+        block_on(self.world.shop.check()).unwrap()
+    }
+
     /// The books balance, and the bank was asked nothing that a careful shop would not ask.
     #[track_caller]
     pub(super) fn is_sound(&self) {
-        assert_eq!(block_on(self.world.shop.check()).unwrap(), Vec::<String>::new());
+        assert_eq!(self.check(), Vec::<String>::new());
         assert_eq!(self.bank.wrongs(), Vec::<String>::new());
     }
 }

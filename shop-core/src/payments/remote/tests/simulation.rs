@@ -111,7 +111,10 @@ fn live(seed: u64) {
     let mut told = 0;
     for _ in 0..60 {
         step(&till, placed, &holder, &mut chance, &mut told);
-        assert_eq!(block_on(till.world.shop.check()).unwrap(), Vec::<String>::new(), "seed {seed}");
+        // What the bank refuses to send back is for people: see below.
+        let problems: Vec<_> =
+            till.check().into_iter().filter(|problem| !problem.contains("canceled and keeps")).collect();
+        assert_eq!(problems, Vec::<String>::new(), "seed {seed}");
     }
     rest(&till);
     send_again(&till, placed);
