@@ -1,5 +1,6 @@
 //! The rules of a single order.
 
+use super::people;
 use crate::money::Amount;
 use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
 use crate::orders::{Order, Return, ReturnStatus};
@@ -68,6 +69,7 @@ pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[S
         items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
     rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
+    problems.extend(people::in_payments(order, payments));
     problems
 }
 
@@ -96,5 +98,6 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
         rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
         rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
     }
+    problems.extend(people::in_returns(order, returns));
     problems
 }

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0007_drafts", sql: include_str!("../../migrations/postgres/0007_drafts.sql") },
     Migration { name: "0008_given_up", sql: include_str!("../../migrations/postgres/0008_given_up.sql") },
     Migration { name: "0009_order_changes", sql: include_str!("../../migrations/postgres/0009_order_changes.sql") },
+    Migration { name: "0010_mismatches", sql: include_str!("../../migrations/postgres/0010_mismatches.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
