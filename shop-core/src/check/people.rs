@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(in_payments(&order, std::slice::from_ref(&open)), Vec::<String>::new());
         open.remote.mismatch = Some("Not counted.".to_owned());
         let told = format!("Order {}: payment {} is to be looked into. Not counted.", order.number, open.id);
-        assert_eq!(in_payments(&order, std::slice::from_ref(&open)), [told.clone()]);
+        assert_eq!(in_payments(&order, std::slice::from_ref(&open)), std::slice::from_ref(&told));
         let mut over = Payment { state: PaymentState::Voided, ..open };
         assert_eq!(in_payments(&order, std::slice::from_ref(&over)), Vec::<String>::new());
         over.refunds.push(Refund {

@@ -62,7 +62,7 @@ pub(super) enum Given {
     /// It is a gateway, and answered.
     Answered(Answer),
     /// It looked at a payment; `None` when there was nothing to look at.
-    Looked(Option<Look>),
+    Looked(Option<Box<Look>>),
     /// It did not.
     Failed { why: BoxError, response_status: Option<u16> },
     /// It was not tried after all: the receiver was paused meanwhile.

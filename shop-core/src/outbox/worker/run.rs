@@ -25,7 +25,7 @@ pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The shortest pause between two rounds: a busy shop rings with every order, and one look finds many.
 pub(super) const BREATH: Duration = Duration::from_millis(20);
 /// The pause after the storage failed.
-const FAULT_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
 impl Worker<'_> {
     /// Works for ever: relays and delivers as soon as something is committed or due, sweeps every few seconds and

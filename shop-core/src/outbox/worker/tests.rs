@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::receiver::{Given, LEASE, Receiver};
 use super::record::{MAX_ATTEMPTS, backoff};
-use super::run::BREATH;
+use super::run::{BREATH, FAULT_PAUSE};
 use super::*;
 use crate::error::BoxError;
 use crate::id::EventId;

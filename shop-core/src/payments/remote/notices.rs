@@ -74,7 +74,7 @@ impl Payments<'_> {
         remote: &dyn RemoteGateway,
         delivery: &Delivery,
         notice: &GatewayNotice,
-    ) -> Result<Option<Look>, BoxError> {
+    ) -> Result<Option<Box<Look>>, BoxError> {
         let Some(payment) = self.payment_of(gateway, notice).await? else {
             if self.shop.moment().now() - delivery.created_at < PATIENCE {
                 return Err("there is no such payment yet".into());
@@ -83,7 +83,7 @@ impl Payments<'_> {
             return Ok(None);
         };
         let seen = self.look(remote, &payment, notice.reference.as_deref()).await?;
-        Ok(seen.map(|seen| Look { payment, seen }))
+        Ok(seen.map(|seen| Box::new(Look { payment, seen })))
     }
 
     async fn payment_of(&self, gateway: &str, notice: &GatewayNotice) -> Result<Option<Payment>> {

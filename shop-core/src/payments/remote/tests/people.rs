@@ -46,7 +46,7 @@ fn what_was_not_asked_for_is_noted_for_staff() {
     let payment = till.payment(placed.payment);
     assert_eq!(payment.failure, None, "buyers read that");
     let why = payment.remote.mismatch.unwrap();
-    assert_eq!(till.told(&till.staff, placed.order, "payment_mismatch"), [why.clone()]);
+    assert_eq!(till.told(&till.staff, placed.order, "payment_mismatch"), std::slice::from_ref(&why));
     assert_eq!(till.told(&holder, placed.order, "payment_mismatch"), Vec::<String>::new());
     let problems = till.check();
     assert!(problems.len() == 1 && problems[0].ends_with(&why), "{problems:?}");
