@@ -13,7 +13,9 @@ async fn events(till: &Till, placed: &Placed, token: Option<&str>) -> Vec<String
         Some(token) => till.as_holder("GET", &path, token, &Value::Null).await,
         None => till.shop.get(&path, Some(&till.staff)).await,
     };
-    answer.json().as_array().unwrap().iter().map(|entry| entry["event"].as_str().unwrap().to_owned()).collect()
+    let history = answer.json();
+    let event = |entry: &Value| entry["event"].as_str().unwrap_or_default().to_owned();
+    history.as_array().into_iter().flatten().map(event).collect()
 }
 
 #[tokio::test]
