@@ -109,7 +109,7 @@ fn each_rule_of_an_order_is_judged() {
 
 #[test]
 fn each_rule_of_a_return_is_judged() {
-    let order = order(&[(1000, 2)], 500);
+    let order = Order { amount_refunded: Amount(1000), ..order(&[(1000, 2)], 500) };
     let shipped = [shipment(&order, ShipmentStatus::Shipped, &[1])];
     let item =
         ReturnItem { order_item_id: order.items[0].id, quantity: 1, reason: String::new(), amount: Amount(1000) };
