@@ -233,7 +233,7 @@ impl Shop {
     /// A cart or order token that was not made by this shop is as good as none.
     ///
     /// # Errors
-    /// [`Error::TokenNotValid`] for an access token that is not valid, whatever else was given.
+    /// [`Error::TokenNotValid`](crate::Error::TokenNotValid) for an access token that is not valid, whatever else was given.
     pub async fn identify(&self, tokens: Tokens<'_>) -> Result<Actor> {
         let actor = match tokens.access {
             Some(token) => self.accounts().authenticate(token).await?,
