@@ -1,9 +1,9 @@
 //! What people must see to: the books are right, but nobody goes on with it by itself.
 //!
 //! 1. A canceled order keeps no money, unless it is on its way back; what completed returns gave back is given back. Else a
-//!    refund failed, and is to be made again (`POST /payments/{id}/refunds/`).
+//!    refund failed, and is to be made again ([`Payments::refund`](crate::payments::Payments::refund)).
 //! 2. What a gateway shows of a payment is what was asked for. Else somebody looks there for money, and calls the payment
-//!    off here (`POST /payments/{id}/void/`).
+//!    off here ([`Payments::void`](crate::payments::Payments::void)).
 
 use crate::money::Amount;
 use crate::orders::{Order, OrderStatus, Return, ReturnStatus};

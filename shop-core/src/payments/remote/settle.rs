@@ -232,7 +232,7 @@ impl<'a> Books<'a> {
         } else {
             "If the buyer is to have the money all the same"
         };
-        let detail = format!("{owed}: refund it again by POST /payments/{}/refunds/.", self.payment.id);
+        let detail = format!("{owed}: payment {} is to be refunded again.", self.payment.id);
         self.note_for_staff("refund_again", detail);
     }
 
