@@ -27,11 +27,11 @@
 //! (variants, lines, refunds) come as JSON in the row of their parent. A page by number takes a second statement, which
 //! counts, unless the page is not full; a page by cursor never does. Behind a pgbouncer a read is a transaction.
 //!
-//! A round trip costs far more than what it looks up, on both sides of it, and one for many keys hardly more than one for a key. So the reads that
-//! many callers make at once share them: a session with its person, products (by id, by variant), a cart, an order, the
-//! payments and parcels of orders, stock levels, the tariff, the rules of prices, and answers. At most two flights of a kind are under way;
-//! whoever comes meanwhile flies with the next. A lone caller waits for nobody, and a read never joins a flight that began
-//! before it.
+//! A round trip costs far more than what it looks up, on both sides of it, and one for many keys hardly more than one for
+//! a key. So the reads that many callers make at once share them: a session with its person, a person, products (by id, by
+//! variant), a cart (by id, by customer), an order, the payments and parcels of orders, stock levels, a method with its
+//! zone, the tariff, the rules of prices, and answers. One flight of a kind is under way; whoever comes meanwhile flies with
+//! the next. A lone caller waits for nobody, and a read never joins a flight that began before it.
 //!
 //! # Adding a repository method
 //! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.

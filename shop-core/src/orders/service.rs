@@ -17,15 +17,15 @@ use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
 use crate::execute::Decision;
-use crate::id::{MethodId, OrderId, UserId};
+use crate::id::{OrderId, UserId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
 use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, lacks_region, own_rates, taxable};
-use crate::shipping::Address;
 use crate::shipping::operations::{Quote, quote};
+use crate::shipping::{Address, Method, Zone};
 use crate::shop::Shop;
 use crate::validate::{Email, email_key};
 
@@ -272,18 +272,34 @@ impl<'a> Orders<'a> {
                 None => Goods::load(store, &variants).await,
             }
         };
-        let (goods, rules) = futures_util::future::try_join(goods, rules).await?;
+        // Nothing of this knows of the rest: read at once, it costs one wait.
+        let method = async {
+            match wishes.method {
+                Some(id) => Ok::<_, Error>(store.method(id).await?),
+                None => Ok(None),
+            }
+        };
+        let user = async {
+            match buyer.user {
+                Some(id) => Ok::<_, Error>(store.user(id).await?),
+                None => Ok(None),
+            }
+        };
+        let (goods, rules, method, user) = futures_util::future::try_join4(goods, rules, method, user).await?;
         let by_own_rates = self.shop.tax_provider().is_none();
         if by_own_rates && address.as_ref().is_some_and(|address| lacks_region(&rules.tax_rates, address)) {
             let why = "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York.";
             invalid.add(wishes.region_field(), why);
         }
-        let quote = self.quote(wishes.method, address.as_ref(), &cart, &goods, &mut invalid).await?;
+        if wishes.method.is_some() && method.is_none() {
+            invalid.add("shipping_method_id", "There is no such shipping method.");
+        }
+        let quote = self.quote(method, address.as_ref(), &cart, &goods, &mut invalid).await?;
         let email = match buyer.user {
             None => buyer.email,
             // A customer's own, as it is now.
-            Some(id) => {
-                let user = store.user(id).await?.ok_or(Error::NotAuthenticated)?;
+            Some(_) => {
+                let user = user.ok_or(Error::NotAuthenticated)?;
                 Some(Email { key: email_key(&user.email), address: user.email })
             }
         };
@@ -359,21 +375,15 @@ impl<'a> Orders<'a> {
 
     async fn quote(
         &self,
-        method: Option<MethodId>,
+        method: Option<(Method, Zone)>,
         address: Option<&Address>,
         cart: &Cart,
         goods: &Goods,
         invalid: &mut Invalid,
     ) -> Result<Option<Quote>> {
-        let store = self.shop.store();
-        let Some(id) = method else { return Ok(None) };
-        let Some((method, zone)) = store.method(id).await? else {
-            invalid.add("shipping_method_id", "There is no such shipping method.");
-            return Ok(None);
-        };
-        let Some(Address { country, .. }) = address else { return Ok(None) };
+        let (Some((method, zone)), Some(Address { country, .. })) = (method, address) else { return Ok(None) };
         // A zone that names the country serves it, whatever others do: only for the rest of the world are all read.
-        let zones = if zone.countries.contains(country) { vec![zone] } else { store.tariff().await?.0 };
+        let zones = if zone.countries.contains(country) { vec![zone] } else { self.shop.store().tariff().await?.0 };
         let (weight, subtotal) = carts::load(cart, goods);
         let quote = quote(&zones, &[method], country, weight, subtotal, cart.currency).pop();
         if quote.is_none() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shop_core::accounts::{AccountsRepository, Otp, Session, User, UserFilter, UserSort};
+pub(crate) use shop_core::accounts::User;
+use shop_core::accounts::{AccountsRepository, Otp, Session, UserFilter, UserSort};
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -13,7 +14,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids};
+use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
 
 impl Record for User {
     const TABLE: &'static str = "users";
@@ -84,9 +85,10 @@ pub(crate) type SignedIn = (Session, User);
 /// Sessions, each together with its person: read at every call of a signed-in person.
 pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     let sql = format!(
-        "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ANY($1)",
+        "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE {}",
         Session::COLUMNS,
-        User::COLUMNS
+        User::COLUMNS,
+        is_one_of("sessions.id")
     );
     pool.loader(
         sql,
@@ -99,6 +101,15 @@ pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
             };
             rows.iter().map(read).collect()
         },
+    )
+}
+
+/// People by their ids: read with every order that a customer places.
+pub(crate) fn users_by_id(pool: &Arc<Pool>) -> Loader<UserId, Arc<User>> {
+    pool.loader(
+        select::<User>(&format!("WHERE {}", is_one_of("users.id"))),
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| Ok(records::<User>(rows)?.into_iter().map(|user| (user.id, Arc::new(user))).collect()),
     )
 }
 
@@ -119,7 +130,7 @@ fn users() -> List<UserSort, User> {
 #[async_trait]
 impl AccountsRepository for PostgresStore {
     async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
-        self.pool.first("WHERE users.id = $1", Values::new().put(id.0)).await
+        Ok(self.loaders.users.one(id).await?.map(Arc::unwrap_or_clone))
     }
 
     async fn user_by_email(&self, email_key: &str) -> StoreResult<Option<User>> {

@@ -12,7 +12,7 @@ use sqlx_core::error::Error;
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, records, select};
+use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
 
 impl Record for Cart {
     const TABLE: &'static str = "carts";
@@ -36,13 +36,21 @@ impl Record for Cart {
 
 /// Carts by their ids.
 pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {
-    let sql = select::<Cart>("WHERE carts.id = ANY($1)");
     pool.loader(
-        sql,
+        select::<Cart>(&format!("WHERE {}", is_one_of("carts.id"))),
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| Ok(records::<Cart>(rows)?.into_iter().map(|cart| (cart.id, Arc::new(cart))).collect()),
+    )
+}
+
+/// The open carts of customers, of whom each has one at most.
+pub(crate) fn open_carts(pool: &Arc<Pool>) -> Loader<UserId, Arc<Cart>> {
+    pool.loader(
+        select::<Cart>(&format!("WHERE {} AND carts.status = 'open'", is_one_of("carts.customer_id"))),
         |asked| Values::new().put(ids(asked)),
         |rows, _| {
-            let carts: Vec<Cart> = records(rows)?;
-            Ok(carts.into_iter().map(|cart| (cart.id, Arc::new(cart))).collect())
+            let carts = records::<Cart>(rows)?.into_iter();
+            Ok(carts.filter_map(|cart| Some((cart.customer_id?, Arc::new(cart)))).collect())
         },
     )
 }
@@ -54,6 +62,6 @@ impl CartRepository for PostgresStore {
     }
 
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {
-        self.pool.first("WHERE carts.customer_id = $1 AND carts.status = 'open'", Values::new().put(customer.0)).await
+        Ok(self.loaders.open_carts.one(customer).await?.map(Arc::unwrap_or_clone))
     }
 }

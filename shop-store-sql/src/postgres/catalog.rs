@@ -22,7 +22,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query, ROW_BY_ROW, Value};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, records, select};
+use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
 
 impl Record for Product {
     const TABLE: &'static str = "products";
@@ -79,7 +79,7 @@ impl Record for Category {
 
 /// Products by their ids.
 pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {
-    let sql = select::<Product>("WHERE products.id = ANY($1)");
+    let sql = select::<Product>(&format!("WHERE {}", is_one_of("products.id")));
     pool.loader(
         sql,
         |asked| Values::new().put(ids(asked)),
@@ -92,7 +92,9 @@ pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>
 
 /// Products by any of their variants.
 pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Product>> {
-    let sql = select::<Product>("WHERE products.id IN (SELECT product_id FROM variants WHERE id = ANY($1))");
+    let of_variants =
+        format!("WHERE products.id IN (SELECT product_id FROM variants WHERE {})", is_one_of("variants.id"));
+    let sql = select::<Product>(&of_variants);
     pool.loader(
         sql,
         |asked| Values::new().put(ids(asked)),

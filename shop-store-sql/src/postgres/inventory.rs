@@ -19,7 +19,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids};
+use super::rows::{Columns, Record, Values, ids, is_one_of};
 
 impl Record for Location {
     const TABLE: &'static str = "locations";
@@ -111,8 +111,9 @@ pub(crate) type Placed = (i64, StockLevel);
 pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed>> {
     let sql = format!(
         "SELECT locations.priority, {} FROM stock_levels
-            JOIN locations ON locations.id = stock_levels.location_id WHERE stock_levels.variant_id = ANY($1)",
-        StockLevel::COLUMNS
+            JOIN locations ON locations.id = stock_levels.location_id WHERE {}",
+        StockLevel::COLUMNS,
+        is_one_of("stock_levels.variant_id")
     );
     pool.loader(
         sql,

@@ -24,7 +24,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
 
 impl Record for Order {
     const TABLE: &'static str = "orders";
@@ -97,7 +97,7 @@ impl Record for HistoryEntry {
 
 /// Orders by their ids.
 pub(crate) fn orders_by_id(pool: &Arc<Pool>) -> Loader<OrderId, Arc<Order>> {
-    let sql = select::<Order>("WHERE orders.id = ANY($1)");
+    let sql = select::<Order>(&format!("WHERE {}", is_one_of("orders.id")));
     pool.loader(
         sql,
         |asked| Values::new().put(ids(asked)),

@@ -19,7 +19,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, is_storable, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_one_of, is_storable, records, select};
 
 impl Record for Payment {
     const TABLE: &'static str = "payments";
@@ -76,7 +76,7 @@ impl Record for Payment {
 
 /// Payments by their orders.
 pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {
-    let sql = select::<Payment>("WHERE payments.order_id = ANY($1)");
+    let sql = select::<Payment>(&format!("WHERE {}", is_one_of("payments.order_id")));
     pool.loader(
         sql,
         |asked| Values::new().put(ids(asked)),

@@ -88,7 +88,7 @@ struct Row {
     #[serde(flatten)]
     promotion: Promotion,
     uses: i64,
-    /// The uses of those among the customers asked for who have any.
+    /// The uses of each of the customers asked for.
     customers: Option<Vec<Count>>,
     categories: Option<BTreeSet<CategoryId>>,
 }
@@ -108,38 +108,42 @@ struct Person {
 /// The rules of prices by what is asked. Those who ask meanwhile share the next look: the promotions that apply by
 /// themselves are the same for all.
 pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules>> {
-    // The addresses asked for, and those of the people asked for: looked up once.
-    let who = "ARRAY(SELECT unnest($2::text[]) UNION ALL SELECT email_key FROM users WHERE users.id = ANY($3))";
+    // Each count is looked up by its key: a sub-select sees to that, however few rows the planner once saw.
+    let counts = |promotion: &str| {
+        format!(
+            "SELECT json_agg(count) FROM (
+                SELECT who.email_key AS customer, coalesce((
+                    SELECT uses FROM promotion_uses WHERE promotion_id = {promotion} AND customer = who.email_key
+                ), 0) AS uses FROM who
+            ) AS count"
+        )
+    };
     let offered = format!(
         "SELECT {},
-            (SELECT json_agg(count) FROM (
-                SELECT customer, uses FROM promotion_uses
-                WHERE promotion_id = promotions.id AND customer = ANY({who})
-            ) AS count) AS customers,
+            ({}) AS customers,
             (WITH RECURSIVE below (id) AS (
                 SELECT categories.id FROM json_array_elements_text(promotions.category_ids) AS named (id)
                 JOIN categories ON categories.id = named.id::uuid
                 UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
             ) SELECT json_agg(below.id) FROM below) AS categories
-        FROM promotions",
-        CountedPromotion::COLUMNS
+        FROM promotions
+        WHERE promotions.active AND promotions.code_key IS NULL OR promotions.code_key = ANY((SELECT $1::text[])::text[])",
+        CountedPromotion::COLUMNS,
+        counts("promotions.id")
     );
+    // Arrays by a SELECT: see `is_one_of`.
     let sql = format!(
-        "SELECT
-            (SELECT json_agg(offered) FROM (
-                {offered} WHERE promotions.active AND promotions.code_key IS NULL
-                UNION ALL {offered} WHERE promotions.code_key = ANY($1)
-            ) AS offered),
+        "WITH people AS MATERIALIZED (SELECT id, email_key FROM users WHERE users.id = ANY((SELECT $3::uuid[])::uuid[])),
+        who AS MATERIALIZED (SELECT unnest((SELECT $2::text[])) AS email_key UNION SELECT email_key FROM people)
+        SELECT
+            (SELECT json_agg(offered) FROM ({offered}) AS offered),
             (SELECT json_agg(found) FROM (
-                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY($4)
+                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY((SELECT $4::text[])::text[])
             ) AS found),
-            (SELECT json_agg(count) FROM (
-                SELECT customer, uses FROM promotion_uses
-                WHERE promotion_id = '{}' AND customer = ANY({who})
-            ) AS count),
-            (SELECT json_agg(person) FROM (SELECT id, email_key FROM users WHERE users.id = ANY($3)) AS person)",
+            ({}),
+            (SELECT json_agg(person) FROM people AS person)",
         TaxRate::COLUMNS,
-        Uuid::nil(),
+        counts(&format!("'{}'", Uuid::nil())),
     );
     pool.loader(sql, bind, |rows, asked| {
         let rules = rows.first().map(Shared::read).transpose()?.unwrap_or_default();

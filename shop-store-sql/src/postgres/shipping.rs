@@ -6,19 +6,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
-pub(crate) use shop_core::shipping::Shipment;
-use shop_core::shipping::{Method, SavedAddress, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
+pub(crate) use shop_core::shipping::{Method, Shipment, Zone};
+use shop_core::shipping::{SavedAddress, ShipmentFilter, ShippingRepository, ShippingSort};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, records, select};
+use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
 
 impl Record for SavedAddress {
     const TABLE: &'static str = "addresses";
@@ -102,7 +101,7 @@ impl Record for Shipment {
 
 /// Parcels by their orders.
 pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {
-    let sql = select::<Shipment>("WHERE shipments.order_id = ANY($1)");
+    let sql = select::<Shipment>(&format!("WHERE {}", is_one_of("shipments.order_id")));
     pool.loader(
         sql,
         |asked| Values::new().put(ids(asked)),
@@ -142,6 +141,28 @@ pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
                 }
             }
             Ok(vec![((), Arc::new((zones.into_values().collect(), methods.into_values().collect())))])
+        },
+    )
+}
+
+/// Methods, each with its zone: most orders of a moment ask for the same few.
+pub(crate) fn methods_by_id(pool: &Arc<Pool>) -> Loader<MethodId, Arc<(Method, Zone)>> {
+    let sql = format!(
+        "SELECT {}, {} FROM methods JOIN zones ON zones.id = methods.zone_id WHERE {}",
+        Method::COLUMNS,
+        Zone::COLUMNS,
+        is_one_of("methods.id")
+    );
+    pool.loader(
+        sql,
+        |asked| Values::new().put(ids(asked)),
+        |rows, _| {
+            let read = |row| {
+                let mut columns = Columns::new(row);
+                let method = Method::read(&mut columns)?;
+                Ok((method.id, Arc::new((method, Zone::read(&mut columns)?))))
+            };
+            rows.iter().map(read).collect()
         },
     )
 }
@@ -188,17 +209,7 @@ impl ShippingRepository for PostgresStore {
     }
 
     async fn method(&self, id: MethodId) -> StoreResult<Option<(Method, Zone)>> {
-        let sql = format!(
-            "SELECT {}, {} FROM methods JOIN zones ON zones.id = methods.zone_id WHERE methods.id = $1",
-            Method::COLUMNS,
-            Zone::COLUMNS
-        );
-        let rows = self.pool.rows(sql, Values::new().put(id.0)).await?;
-        let read = |row| {
-            let mut columns = Columns::new(row);
-            Ok((Method::read(&mut columns)?, Zone::read(&mut columns)?))
-        };
-        rows.first().map(read).transpose().map_err(store_error)
+        Ok(self.loaders.methods.one(id).await?.map(Arc::unwrap_or_clone))
     }
 
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::world::{Customer, World, address, order_number};
 use super::{CALLERS, Result};
 
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 10] = [
     "INSERT INTO operations (id, at) VALUES (?1, ?2)",
     "UPDATE carts SET status = 'ordered', updated_at = ?2, version = version + 1 WHERE id = ?1 AND version = 1",
     "INSERT INTO orders (id, number, cart_id, customer_id, email, email_key, currency, subtotal, discount_total,
@@ -35,6 +35,8 @@ const STATEMENTS: [&str; 9] = [
         VALUES (?1, ?2, 'manual', ?3, 'USD', 'pending', 0, 0, 0, NULL, NULL, ?4, ?4, 1)",
     "INSERT INTO order_history (id, order_id, at, event, actor, detail) VALUES (?1, ?2, ?3, 'placed', 'customer', ?4)",
     "INSERT INTO events (id, kind, thing, data, at) VALUES (?1, 'order.placed', ?2, ?3, ?4)",
+    "INSERT INTO promotion_uses (promotion_id, customer, uses) VALUES (zeroblob(16), ?1, 1)
+        ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = uses + 1",
 ];
 
 /// The bare loop over a file that a shop has made.
@@ -110,7 +112,7 @@ impl Loop {
     }
 
     fn write(&self, row: &Row, location: Uuid) -> Result<()> {
-        let [operation, cart, order, item, stock, reservation, payment, history, event] = STATEMENTS;
+        let [operation, cart, order, item, stock, reservation, payment, history, event, orders] = STATEMENTS;
         let run = |sql: &str, params: &[&dyn rusqlite::ToSql]| -> Result<()> {
             match self.connection.prepare_cached(sql)?.execute(params)? {
                 1 => Ok(()),
@@ -150,7 +152,8 @@ impl Loop {
         }
         run(payment, params![blob(payment_id), order_id, subtotal + 499, at])?;
         run(history, params![blob(history_id), order_id, at, row.detail])?;
-        run(event, params![blob(event_id), order_id, row.event, at])
+        run(event, params![blob(event_id), order_id, row.event, at])?;
+        run(orders, params![row.email])
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shop_core::accounts::{AccountsWrite, Session, User};
 use shop_core::batch::{Batch, Change, Write};
 use shop_core::cart::{Cart, CartItem, CartStatus, CartWrite};
-use shop_core::catalog::{CatalogWrite, Image, Product, ProductStatus, Variant};
+use shop_core::catalog::{CatalogWrite, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
 use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
 use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
@@ -239,7 +239,9 @@ impl World {
                 detail: format!("Order {} was placed.", order.number),
                 visible: true,
             };
+            let counted = UsesDelta { counter: Counter::Orders(order.email_key.clone()), delta: 1, limit: None };
             filler.add([OrdersWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
+            filler.add([CatalogWrite::Uses(counted)]).await?;
             filler.add([PaymentsWrite::Payment(Change::Insert(payment))]).await?;
             filler.add(reservations.into_iter().map(|row| InventoryWrite::Reservation(Change::Insert(row)))).await?;
         }

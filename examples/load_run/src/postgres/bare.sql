@@ -69,6 +69,9 @@ BEGIN
                 'unit_price', '19.99', 'line_total', '19.99'),
             json_build_object('product_id', other.product, 'variant_id', other.variant, 'sku', other.sku, 'quantity', 1,
                 'unit_price', '19.99', 'line_total', '19.99'))), at);
+    INSERT INTO promotion_uses AS counted (promotion_id, customer, uses)
+    VALUES ('00000000-0000-0000-0000-000000000000', 'customer' || number % 2048 || '@example.com', 1)
+    ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = counted.uses + 1;
 END
 $$;
 

@@ -33,6 +33,7 @@ mod sql;
 mod stock;
 mod table;
 mod transaction;
+mod turn;
 mod value;
 
 pub(super) use catalog::search_words;

@@ -3,6 +3,8 @@
 //! A transaction costs almost the same for one batch as for fifty: round trips, locks on what is hot, the wait for the
 //! disk. So a committer takes all that came in while it was busy, as far as it can share a transaction
 //! ([`super::merge`]), and answers only after COMMIT. Nobody waits for company: a lone caller's batch is begun at once.
+//! One committer fills a transaction at a time; the next begins when that one waits for the disk ([`super::turn`]). If
+//! both filled theirs at once, each would be half as large, and on what is hot one would wait for the other anyway.
 //!
 //! What can go wrong, and what the callers hear:
 //! - a guard fails: the group is rolled back; the batches that it names are committed one by one, by the path that names
@@ -31,11 +33,12 @@ use super::group::{Group, Refused};
 use super::inbox::{Inbox, Job, Outcome, QUEUE};
 use super::merge::Mergeable;
 use super::transaction::{End, Temper, Transactions, Work};
+use super::turn::{Turn, Turns};
 use crate::postgres::error::{Trouble, trouble};
 use crate::postgres::pause::pause;
 use crate::postgres::pool::Pool;
 
-/// So many tasks commit at once. One would let the database idle while it waits for the disk; many make small groups.
+/// So many tasks commit at once: while one waits for the disk, the other fills its transaction.
 const COMMITTERS: usize = 2;
 /// So long a batch is tried again when transactions get in each other's way, or connections are lost.
 const PERSISTENCE: Duration = Duration::from_secs(2);
@@ -61,11 +64,13 @@ impl Queue {
     pub(crate) fn start(pool: &Arc<Pool>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let inbox = Arc::new(Mutex::new(Inbox::new(receiver)));
+        let turns = Turns::new();
         let counts = Arc::new(Counts::default());
         let aside = Arc::new(Semaphore::new((pool.options().most() as usize / 4).max(1)));
         let committer = |_| {
             let committer = Committer {
                 inbox: Arc::clone(&inbox),
+                turns: turns.clone(),
                 transactions: Transactions::new(Arc::clone(pool)),
                 aside: Arc::clone(&aside),
                 patience: pool.options().patience(),
@@ -113,6 +118,7 @@ fn stopped() -> StoreError {
 /// One of the tasks.
 struct Committer {
     inbox: Arc<Mutex<Inbox>>,
+    turns: Turns,
     transactions: Transactions,
     /// How many groups may wait for locks beside the committers: each takes a connection.
     aside: Arc<Semaphore>,
@@ -124,6 +130,8 @@ struct Committer {
 impl Committer {
     async fn run(self: Arc<Self>) {
         loop {
+            // The turn first: what comes in until it is ours joins the group.
+            let turn = self.turns.next().await;
             let group = self.inbox.lock().await.next().await;
             if group.is_empty() {
                 return;
@@ -131,20 +139,25 @@ impl Committer {
             self.counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
             let committer = Arc::clone(&self);
             // In a task of its own: what panics there ends that group and no other.
-            if let Err(error) = tokio::spawn(committer.commit(vec![group], Temper::Hasty)).await {
+            if let Err(error) = tokio::spawn(committer.commit(vec![group], Temper::Hasty, turn)).await {
                 tracing::error!(%error, "committing a group of batches failed");
             }
         }
     }
 
     /// Commits groups, in parts where it must be, and answers each of them.
-    fn commit(self: Arc<Self>, mut groups: Vec<Vec<Job>>, temper: Temper) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn commit(
+        self: Arc<Self>,
+        mut groups: Vec<Vec<Job>>,
+        temper: Temper,
+        mut turn: Turn,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             while let Some(group) = groups.pop() {
                 let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
                 let end = match (&mergeable, group.as_slice()) {
-                    (Some(mergeable), _) => self.persist(&Work::Group(&Group::of(mergeable)), temper).await,
-                    (None, [job]) => self.persist(&Work::Plain(&job.batch), temper).await,
+                    (Some(mergeable), _) => self.persist(&Work::Group(&Group::of(mergeable)), temper, &mut turn).await,
+                    (None, [job]) => self.persist(&Work::Plain(&job.batch), temper, &mut turn).await,
                     (None, _) => {
                         halve(group, &mut groups);
                         continue;
@@ -182,7 +195,9 @@ impl Committer {
     async fn step_aside(self: Arc<Self>, group: Vec<Job>) {
         let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
         let found = match &mergeable {
-            Some(mergeable) => self.persist(&Work::Probe(&Group::of(mergeable)), Temper::Hasty).await,
+            Some(mergeable) => {
+                self.persist(&Work::Probe(&Group::of(mergeable)), Temper::Hasty, &mut Turn::none()).await
+            }
             None => Ok(()),
         };
         let everybody: Vec<_> = (0..group.len()).collect();
@@ -194,11 +209,11 @@ impl Committer {
         let waiting = if waiting.is_empty() { everybody } else { waiting };
         let (waiting, others) = part(group, &waiting);
         if !others.is_empty() {
-            tokio::spawn(Arc::clone(&self).commit(vec![others], Temper::Hasty));
+            tokio::spawn(Arc::clone(&self).commit(vec![others], Temper::Hasty, Turn::none()));
         }
         let aside = Arc::clone(&self.aside);
         match timeout(self.patience, aside.acquire()).await {
-            Ok(Ok(_permit)) => self.commit(vec![waiting], Temper::Patient).await,
+            Ok(Ok(_permit)) => self.commit(vec![waiting], Temper::Patient, Turn::none()).await,
             _ => {
                 for job in waiting {
                     job.answer(Err(StoreError::Unavailable("too many wait for somebody else's locks".into()).into()));
@@ -220,15 +235,17 @@ impl Committer {
     }
 
     /// Runs a transaction, again and again while it may pass the next time.
-    async fn persist(&self, work: &Work<'_>, temper: Temper) -> Result<(), End> {
+    async fn persist(&self, work: &Work<'_>, temper: Temper, turn: &mut Turn) -> Result<(), End> {
         let began = Instant::now();
         let mut attempt = 1;
         loop {
             self.counts.transactions.fetch_add(1, Ordering::Relaxed);
-            let end = match self.transactions.run(work, temper).await {
+            let end = match self.transactions.run(work, temper, turn).await {
                 Ok(()) => return Ok(()),
                 Err(end) => end,
             };
+            // Whatever comes now takes its time.
+            turn.pass_on();
             let passes = match &end {
                 End::Again(_) => true,
                 End::Failed(error) => trouble(error) == Trouble::Lost,

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::group::{Group, Refused};
 use super::plain::{self, Failure};
+use super::turn::Turn;
 use crate::postgres::error::{Trouble, is_state, trouble};
 use crate::postgres::pool::{Lease, Pool};
 
@@ -99,10 +100,10 @@ impl Transactions {
         Self { pool, hasty, patient, patience }
     }
 
-    /// Does the work and commits it.
-    pub(crate) async fn run(&self, work: &Work<'_>, temper: Temper) -> Result<(), End> {
-        let mut lease = self.pool.acquire().await.map_err(End::Unreachable)?;
-        match timeout(self.patience, self.work(&mut lease, work, temper)).await {
+    /// Does the work and commits it. The turn is passed on before COMMIT.
+    pub(crate) async fn run(&self, work: &Work<'_>, temper: Temper, turn: &mut Turn) -> Result<(), End> {
+        let mut lease = turn.during(self.pool.acquire()).await.map_err(End::Unreachable)?;
+        match timeout(self.patience, turn.during(self.work(&mut lease, work, temper))).await {
             Ok(Ok(())) => {}
             Ok(Err(end)) => {
                 self.give_back(lease, &end).await;
@@ -111,6 +112,7 @@ impl Transactions {
             // It did not come to COMMIT; closed, the connection takes its transaction with it.
             Err(_) => return Err(End::Failed(Error::PoolTimedOut)),
         }
+        turn.pass_on();
         let committed = timeout(self.patience, lease.session().simple("COMMIT")).await;
         match committed {
             Ok(Ok(())) => {
