@@ -7,12 +7,14 @@
 //!    parcels, and no more of it left than was bought, nor came back than had left, nor is given back for it than it cost.
 //!    No more of its price is kept than was asked for, what is on its way to or from a gateway is being seen to, and an
 //!    intent that a payment waits for is one that will be carried out.
-//! 4. A cart became at most one order; an order that is over holds no stock; a promotion's uses are the orders that carry
-//!    it and were not canceled.
+//! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to
+//!    leave; a promotion's uses, in all and by each customer, are the orders that carry it and were not canceled, and so
+//!    is the number of orders of a customer.
 //!
 //! It reads page by page, beside a shop that goes on: what looks wrong is looked at again, and reported only when it
 //! stays wrong.
 
+mod customers;
 mod orders;
 mod pages;
 mod people;
@@ -39,6 +41,7 @@ impl Shop {
         self.check_stock(&mut problems).await?;
         self.check_orders(&mut problems).await?;
         problems.extend(self.check_uses().await?);
+        problems.extend(self.check_customers().await?);
         Ok(problems)
     }
 }

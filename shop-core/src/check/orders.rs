@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::LOOKS;
 use super::pages::Pages;
-use super::rules::{order_problems, return_problems};
+use super::rules::{order_problems, reservation_problems, return_problems};
 use crate::batch::Versioned as _;
 use crate::cart::CartStatus;
 use crate::error::Result;
@@ -54,11 +54,14 @@ impl Shop {
                 if cart.is_some_and(|cart| cart.status != CartStatus::Ordered) {
                     problems.push(format!("Cart {} became order {} and is still open.", order.cart_id, order.id));
                 }
-                if order.status != OrderStatus::Placed {
-                    let reservations = self.store().reservations_of(order.id).await?;
-                    if reservations.iter().any(|reservation| reservation.status.is_live()) {
-                        problems.push(format!("Order {} is over and still holds stock.", order.number));
-                    }
+                let reservations = self.store().reservations_of(order.id).await?;
+                if !reservation_problems(order, &shipments, &reservations).is_empty() {
+                    suspects.insert(order.id);
+                }
+                if order.status != OrderStatus::Placed
+                    && reservations.iter().any(|reservation| reservation.status.is_live())
+                {
+                    problems.push(format!("Order {} is over and still holds stock.", order.number));
                 }
             }
         }
@@ -95,6 +98,7 @@ impl Shop {
             let returns = self.store().returns_of_orders(&[id]).await?;
             found = order_problems(&order, &payments, &shipments);
             found.extend(return_problems(&order, &shipments, &returns));
+            found.extend(reservation_problems(&order, &shipments, &self.store().reservations_of(id).await?));
             let unchanged = self.store().order(id).await?.is_some_and(|after| after.version() == order.version());
             if found.is_empty() || unchanged {
                 break;

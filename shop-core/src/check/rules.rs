@@ -1,9 +1,10 @@
 //! The rules of a single order.
 
 use super::people;
+use crate::inventory::Reservation;
 use crate::money::Amount;
 use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
-use crate::orders::{Order, Return, ReturnStatus};
+use crate::orders::{Order, OrderStatus, Return, ReturnStatus};
 use crate::payments::{Payment, RefundState};
 use crate::shipping::{Shipment, ShipmentStatus};
 
@@ -70,6 +71,28 @@ pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[S
     };
     rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
     problems.extend(people::in_payments(order, payments));
+    problems
+}
+
+/// A line that is not counted has no reservations; one that has any holds all that has yet to leave.
+pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for line in &order.items {
+        let of_line: Vec<_> = reservations.iter().filter(|one| one.order_item_id == line.id).collect();
+        if of_line.is_empty() || order.status != OrderStatus::Placed {
+            continue;
+        }
+        let sum =
+            |amount: fn(&Reservation) -> i64| of_line.iter().fold(0, |sum: i64, one| sum.saturating_add(amount(one)));
+        if sum(|one| one.quantity) != line.quantity {
+            problems.push(format!("Order {}: another quantity of a line was reserved than was bought.", order.number));
+        }
+        let held = sum(|one| if one.status.is_live() { one.remaining } else { 0 });
+        if held != line.quantity.saturating_sub(shipped(shipments, line.id)) {
+            problems
+                .push(format!("Order {}: another quantity of a line is reserved than has yet to leave.", order.number));
+        }
+    }
     problems
 }
 

@@ -1,14 +1,18 @@
 //! Spoilt books, and what is found in them.
 
-use super::rules::{order_problems, return_problems};
+use serde_json::json;
+
+use super::rules::{order_problems, reservation_problems, return_problems};
 use crate::batch::{Batch, Change, Write};
+use crate::catalog::{CatalogWrite, Counter, UsesDelta};
 use crate::execute::Decision;
-use crate::inventory::{InventoryWrite, StockDelta};
+use crate::inventory::{InventoryWrite, Reservation, ReservationStatus, StockDelta};
 use crate::money::Amount;
 use crate::orders::fixtures::offer;
 use crate::orders::tests::{moment, order, payment, shipment};
-use crate::orders::{Order, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
+use crate::orders::{Order, OrderStatus, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
 use crate::payments::{Payment, PaymentState, Refund, RefundState};
+use crate::pricing::UsedPromotion;
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::testing::{World, block_on, world};
 
@@ -21,6 +25,11 @@ fn spoil(world: &World, write: impl Into<Write>) {
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();
+}
+
+/// So many orders more are counted of the customer of this one.
+fn count(order: &Order, delta: i64) -> CatalogWrite {
+    CatalogWrite::Uses(UsesDelta { counter: Counter::Orders(order.email_key.clone()), delta, limit: None })
 }
 
 #[test]
@@ -46,6 +55,7 @@ fn stock_without_a_ledger_is_found() {
 fn an_order_that_does_not_add_up_is_found() {
     let world = world();
     let sound = order(&[(1000, 2)], 500);
+    spoil(&world, count(&sound, 1));
     spoil(&world, OrdersWrite::Order(Change::Insert(Order { total: Amount(2499), ..sound.clone() })));
     let problems = block_on(world.shop.check()).unwrap();
     assert_eq!(problems, [format!("Order {}: the total is not the sum of its parts.", sound.number)]);
@@ -105,6 +115,73 @@ fn each_rule_of_an_order_is_judged() {
     breaks("the fulfillment status is not that of its parcels", &sound, &[], &[shipped]);
     let packed = shipment(&sound, ShipmentStatus::Pending, &[3]);
     breaks("more of a line was packed than was bought", &sound, &[], &[packed]);
+}
+
+#[test]
+fn counts_that_are_not_those_of_the_orders_are_found() {
+    let world = world();
+    let input = json!({"name": "Ten", "code": "TEN", "kind": "percent", "value": "10"});
+    let input = serde_json::from_value(input).unwrap();
+    let promotion = block_on(world.shop.catalog().create_promotion(&crate::Actor::system(), input)).unwrap().promotion;
+    let mut order = order(&[(1000, 2)], 500);
+    order.explanation.promotions = vec![UsedPromotion {
+        promotion_id: promotion.id,
+        name: promotion.name.clone(),
+        code: promotion.code.clone(),
+        free_shipping: false,
+        amount: Amount::ZERO,
+    }];
+    let of_customer = Counter::Customer(promotion.id, order.email_key.clone());
+    let uses = |counter, delta| CatalogWrite::Uses(UsesDelta { counter, delta, limit: None });
+    spoil(&world, OrdersWrite::Order(Change::Insert(order.clone())));
+    spoil(&world, uses(Counter::Promotion(promotion.id), 1));
+    let (number, id) = (&order.number, promotion.id);
+    let of_orders = format!("Order {number}: 0 orders of its customer are counted, there are 1.");
+    let of_uses = format!("Order {number}: 0 uses of promotion {id} by its customer are counted, 1 orders carry it.");
+    assert_eq!(block_on(world.shop.check()).unwrap(), [of_orders, of_uses.clone()]);
+    spoil(&world, count(&order, 1));
+    assert_eq!(block_on(world.shop.check()).unwrap(), [of_uses]);
+    spoil(&world, uses(of_customer, 1));
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn each_rule_of_reservations_is_judged() {
+    let order = order(&[(1000, 3), (1000, 1)], 500);
+    let held = |quantity, remaining, status| Reservation {
+        id: moment().id(),
+        order_id: order.id,
+        order_item_id: order.items[0].id,
+        variant_id: order.items[0].variant_id,
+        sku: order.items[0].sku.clone(),
+        location_id: uuid::Uuid::nil().into(),
+        quantity,
+        remaining,
+        status,
+        created_at: order.placed_at,
+        version: 1,
+    };
+    let committed = ReservationStatus::Committed;
+    let shipped = [shipment(&order, ShipmentStatus::Shipped, &[1])];
+    let sound = |shipments: &[Shipment], reservations: &[Reservation]| {
+        assert_eq!(reservation_problems(&order, shipments, reservations), Vec::<String>::new());
+    };
+    // The second line is not counted.
+    sound(&[], &[held(3, 3, committed)]);
+    sound(&shipped, &[held(1, 0, ReservationStatus::Consumed), held(2, 2, ReservationStatus::Held)]);
+    let breaks = |rule: &str, shipments: &[Shipment], reservations: &[Reservation]| {
+        let problems = reservation_problems(&order, shipments, reservations);
+        assert_eq!(problems, [format!("Order {}: {rule}.", order.number)]);
+    };
+    let fewer = "another quantity of a line is reserved than has yet to leave";
+    breaks(fewer, &shipped, &[held(3, 3, committed)]);
+    breaks(fewer, &[], &[held(3, 2, committed)]);
+    breaks(fewer, &[], &[held(3, 3, ReservationStatus::Released)]);
+    let another = "another quantity of a line was reserved than was bought";
+    breaks(another, &[], &[held(2, 3, committed)]);
+    // Whoever called it off gave everything back.
+    let canceled = Order { status: OrderStatus::Canceled, ..order.clone() };
+    assert_eq!(reservation_problems(&canceled, &[], &[held(3, 0, ReservationStatus::Released)]), Vec::<String>::new());
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! What is counted of a customer is what their orders say.
+
+use std::collections::HashMap;
+
+use super::LOOKS;
+use super::pages::Pages;
+use crate::catalog::{Customer, RulesQuery, code_key};
+use crate::error::Result;
+use crate::id::PromotionId;
+use crate::orders::{Order, OrderFilter, OrderSort, OrderStatus};
+use crate::shop::Shop;
+
+impl Shop {
+    /// What is wrong with the counts of customers, if it stays wrong.
+    pub(super) async fn check_customers(&self) -> Result<Vec<String>> {
+        let mut customers: HashMap<String, Count> = HashMap::new();
+        let mut pages = Pages::<OrderSort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
+            pages.turn(page.next);
+            for order in &page.items {
+                customers.entry(order.email_key.clone()).or_default().add(order);
+            }
+        }
+        let mut problems = Vec::new();
+        for (email, count) in customers {
+            if !self.miscounted(&email, &count).await?.is_empty() {
+                problems.extend(self.look_at_customer(&email).await?);
+            }
+        }
+        problems.sort_unstable();
+        Ok(problems)
+    }
+
+    /// What is wrong with the counts of one, if it stays wrong.
+    async fn look_at_customer(&self, email: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for _ in 0..LOOKS {
+            let mut count = Count::default();
+            let mut pages = Pages::<OrderSort>::new();
+            while let Some(request) = pages.next() {
+                let filter = OrderFilter { email_key: Some(email.to_owned()), ..OrderFilter::default() };
+                let page = self.store().list_orders(&filter, &request).await?;
+                pages.turn(page.next);
+                page.items.iter().for_each(|order| count.add(order));
+            }
+            found = self.miscounted(email, &count).await?;
+            if found.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn miscounted(&self, email: &str, count: &Count) -> Result<Vec<String>> {
+        let query = RulesQuery {
+            code_keys: count.codes.iter().map(|code| code_key(code)).collect(),
+            customer: Some(Customer::Email(email.to_owned())),
+            tax_country: None,
+        };
+        let rules = self.store().price_rules(&query).await?;
+        // By the number of an order: what operators read says nobody's address.
+        let of = &count.number;
+        let mut problems = Vec::new();
+        let counted = rules.customer_orders.unwrap_or_default();
+        if counted != count.orders {
+            problems
+                .push(format!("Order {of}: {counted} orders of its customer are counted, there are {}.", count.orders));
+        }
+        for offered in rules.promotions {
+            let (id, counted) = (offered.promotion.id, offered.customer_uses);
+            let carried = count.uses.get(&id).copied().unwrap_or_default();
+            if counted != carried {
+                problems.push(format!(
+                    "Order {of}: {counted} uses of promotion {id} by its customer are counted, {carried} orders carry it."
+                ));
+            }
+        }
+        Ok(problems)
+    }
+}
+
+/// What the orders of one customer say.
+#[derive(Debug, Default)]
+struct Count {
+    /// The number of one of them.
+    number: String,
+    orders: i64,
+    uses: HashMap<PromotionId, i64>,
+    codes: Vec<String>,
+}
+
+impl Count {
+    fn add(&mut self, order: &Order) {
+        self.number.clone_from(&order.number);
+        for code in order.explanation.promotions.iter().filter_map(|used| used.code.as_ref()) {
+            if !self.codes.contains(code) {
+                self.codes.push(code.clone());
+            }
+        }
+        if order.status != OrderStatus::Canceled {
+            self.orders += 1;
+            for used in &order.explanation.promotions {
+                *self.uses.entry(used.promotion_id).or_default() += 1;
+            }
+        }
+    }
+}
