@@ -295,13 +295,11 @@ impl<'a> Orders<'a> {
             invalid.add("shipping_method_id", "There is no such shipping method.");
         }
         let quote = self.quote(method, address.as_ref(), &cart, &goods, &mut invalid).await?;
-        let email = match buyer.user {
-            None => buyer.email,
+        let email = match (buyer.user, user) {
+            (None, _) => buyer.email,
             // A customer's own, as it is now.
-            Some(_) => {
-                let user = user.ok_or(Error::NotAuthenticated)?;
-                Some(Email { key: email_key(&user.email), address: user.email })
-            }
+            (Some(_), Some(user)) => Some(Email { key: email_key(&user.email), address: user.email }),
+            (Some(_), None) => return Err(Error::NotAuthenticated),
         };
         let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
         match (address, quote, email, gateway) {
