@@ -131,7 +131,8 @@ async fn an_exhausted_pool_is_told_in_time_and_recovers() {
     let stuck: Vec<_> = (0..2)
         .map(|number| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.user(Uuid::from_u128(number).into()).await })
+            // Not by id: that would be one statement for both.
+            tokio::spawn(async move { store.user_by_email(&number.to_string()).await })
         })
         .collect();
     wait_until(
@@ -152,6 +153,33 @@ async fn an_exhausted_pool_is_told_in_time_and_recovers() {
     assert_eq!(store.product(ProductId(now_id())).await.unwrap(), None);
 }
 
+/// Reads by id share statements, one at a time; but not with one that hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_person_does_not_wait_for_a_statement_that_hangs() {
+    let url = database();
+    let options = Options::parse(&url).unwrap().max_connections(2).acquire_timeout(Duration::from_millis(300));
+    let store = connect(options.statement_timeout(Duration::from_mins(1))).await;
+    let mut holder = lock_users(&url).await;
+    let mut stuck = Vec::new();
+    for number in 1..=2 {
+        let store = Arc::clone(&store);
+        stuck.push(tokio::spawn(async move { store.user(Uuid::from_u128(number).into()).await }));
+        let waits = "SELECT (count(*) = $)::text FROM pg_stat_activity
+            WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        wait_until(&url, &waits.replace('$', &number.to_string())).unwrap();
+    }
+    // There is no connection for a third statement: that is told in time.
+    let began = Instant::now();
+    let read = store.user(now_id().into()).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+    for read in stuck {
+        assert_eq!(read.await.unwrap().unwrap(), None);
+    }
+    assert_eq!(store.user(now_id().into()).await.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_statement_is_cancelled() {
     let url = database();
@@ -167,11 +195,12 @@ async fn a_slow_statement_is_cancelled() {
 async fn lost_connections_are_replaced_unseen() {
     let url = database();
     let store = connect(Options::parse(&url).unwrap()).await;
-    join_all((0..8).map(|number| store.user(Uuid::from_u128(number).into()))).await;
+    let emails: Vec<_> = (0..8).map(|number| number.to_string()).collect();
+    join_all(emails.iter().map(|email| store.user_by_email(email))).await;
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     execute(&url, kill).unwrap();
-    for read in join_all((0..8).map(|number| store.user(Uuid::from_u128(number).into()))).await {
+    for read in join_all(emails.iter().map(|email| store.user_by_email(email))).await {
         assert_eq!(read.unwrap(), None);
     }
     assert_eq!(store.product(ProductId(now_id())).await.unwrap(), None);

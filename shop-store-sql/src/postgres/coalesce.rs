@@ -8,16 +8,19 @@
 //! - A read never joins a flight that began before it, so it sees all that was committed before it began.
 //! - An error reaches everybody in the flight.
 //! - A flight is a task of the store: a caller that goes away harms nobody.
+//! - Nobody waits for the end of a flight that takes long (a locked table, a silent network): the next one begins beside it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use shop_core::store::{StoreError, StoreResult};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::error::Shared;
 
@@ -38,6 +41,8 @@ struct Inner<K, V, G> {
     gate: Box<Gate<G>>,
     load: Box<Load<K, V, G>>,
     flights: usize,
+    /// What takes longer is not counted any more.
+    long: Duration,
     runtime: Handle,
     state: Mutex<State<K, V>>,
 }
@@ -66,11 +71,11 @@ where
     G: Send + 'static,
 {
     /// A loader that waits at the `gate` for what a flight needs, and then reads with `load` (which gets each key once, no
-    /// key at all when everybody went away, and leaves out what is absent), in at most so many `flights` at a time, which
-    /// are tasks of the runtime. Whoever comes while a flight waits at the gate comes with it.
+    /// key at all when everybody went away, and leaves out what is absent), in at most so many `flights` at a time, but for
+    /// those that take `long`; they are tasks of the runtime. Whoever comes while a flight waits at the gate comes with it.
     pub(crate) fn new<A, B>(
         runtime: Handle,
-        flights: usize,
+        (flights, long): (usize, Duration),
         gate: impl Fn() -> A + Send + Sync + 'static,
         load: impl Fn(G, Vec<K>) -> B + Send + Sync + 'static,
     ) -> Self
@@ -81,7 +86,7 @@ where
         let gate: Box<Gate<G>> = Box::new(move || Box::pin(gate()));
         let load: Box<Load<K, V, G>> = Box::new(move |gate, keys| Box::pin(load(gate, keys)));
         let state = Mutex::new(State { waiting: VecDeque::new(), flying: 0 });
-        Self { shared: Arc::new(Inner { gate, load, flights: flights.max(1), runtime, state }) }
+        Self { shared: Arc::new(Inner { gate, load, flights: flights.max(1), long, runtime, state }) }
     }
 
     /// The value of a key.
@@ -156,7 +161,13 @@ where
                 let mut seen = HashSet::new();
                 let keys = aboard.iter().flat_map(|passenger| &passenger.keys).filter(|key| seen.insert(*key)).cloned();
                 let keys: Vec<K> = keys.collect();
-                let loaded = (flight.shared.load)(open, keys).await;
+                let mut load = (flight.shared.load)(open, keys);
+                let Ok(loaded) = timeout(flight.shared.long, &mut load).await else {
+                    // Makes room for the next one.
+                    drop(flight);
+                    hand_out(aboard, load.await);
+                    return;
+                };
                 hand_out(aboard, loaded);
             }
             // Nobody waits longer for what another waited for in vain.
@@ -237,12 +248,16 @@ mod tests {
         }
 
         fn loader(self: &Arc<Self>, flights: usize) -> Loader<u32, (u32, usize), ()> {
+            self.impatient_loader(flights, Duration::MAX)
+        }
+
+        fn impatient_loader(self: &Arc<Self>, flights: usize, long: Duration) -> Loader<u32, (u32, usize), ()> {
             let (storage, gate) = (Arc::clone(self), Arc::clone(self));
             let gate = move || {
                 let open = !gate.closed.load(Ordering::SeqCst);
                 async move { if open { Ok(()) } else { Err(StoreError::Unavailable("closed".into())) } }
             };
-            Loader::new(Handle::current(), flights, gate, move |(), keys: Vec<u32>| {
+            Loader::new(Handle::current(), (flights, long), gate, move |(), keys: Vec<u32>| {
                 let storage = Arc::clone(&storage);
                 async move {
                     storage.asked.lock().unwrap().push(keys.clone());
@@ -342,6 +357,24 @@ mod tests {
             assert_eq!(answer.await.unwrap().unwrap().len(), 1);
         }
         assert_eq!(storage.asked()[2], [3, 4]);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_end_of_a_flight_that_takes_long() {
+        let storage = Storage::new();
+        let loader = storage.impatient_loader(1, Duration::ZERO);
+        let mut answers = Vec::new();
+        for key in [1, 2, 3] {
+            answers.push(ask(&loader, &[key]));
+            // Though none before it has ended.
+            storage.a_flight_began().await;
+        }
+        storage.gate.add_permits(3);
+        for answer in answers {
+            assert_eq!(answer.await.unwrap().unwrap().len(), 1);
+        }
+        assert_eq!(storage.asked(), [vec![1], vec![2], vec![3]]);
+        assert_eq!(loader.shared.state().flying, 0);
     }
 
     #[tokio::test]

@@ -307,7 +307,11 @@ impl Pool {
                 session.rows(sql, arguments).await
             }
         };
-        timeout(longest, rows).await.unwrap_or(Err(Error::PoolTimedOut))
+        timeout(longest, rows).await.unwrap_or_else(|_| {
+            // Those that idle may lead to where nobody answers, too.
+            self.idle().clear();
+            Err(Error::PoolTimedOut)
+        })
     }
 
     /// Behind a pgbouncer in transaction mode. sqlx prepares a statement in one round trip and runs it in the next; outside

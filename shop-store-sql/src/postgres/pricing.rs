@@ -88,7 +88,7 @@ struct Row {
     #[serde(flatten)]
     promotion: Promotion,
     uses: i64,
-    /// The uses of each of the customers asked for.
+    /// The uses of those among the customers asked for who have any.
     customers: Option<Vec<Count>>,
     categories: Option<BTreeSet<CategoryId>>,
 }
@@ -112,10 +112,10 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
     let counts = |promotion: &str| {
         format!(
             "SELECT json_agg(count) FROM (
-                SELECT who.email_key AS customer, coalesce((
+                SELECT who.email_key AS customer, (
                     SELECT uses FROM promotion_uses WHERE promotion_id = {promotion} AND customer = who.email_key
-                ), 0) AS uses FROM who
-            ) AS count"
+                ) AS uses FROM who OFFSET 0
+            ) AS count WHERE count.uses IS NOT NULL"
         )
     };
     let offered = format!(

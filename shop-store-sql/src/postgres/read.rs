@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, MethodId, OrderId, ProductId, SessionId, UserId, VariantId};
@@ -20,6 +21,8 @@ use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricin
 /// flight that has just begun, less than a millisecond; but the flights would be half as full and cost more together: of
 /// orders, a fifth fewer in a second.
 const FLIGHTS: usize = 1;
+/// A flight of so long waits for something, and the next one need not wait with it.
+const LONG: Duration = Duration::from_millis(50);
 
 /// Loads by key, each flight on a connection of its own.
 pub(crate) type Loader<K, V> = coalesce::Loader<K, V, Lease>;
@@ -85,7 +88,7 @@ impl Pool {
             let connections = Arc::clone(&connections);
             async move { connections.acquire().await.map_err(store_error) }
         };
-        coalesce::Loader::new(self.runtime().clone(), FLIGHTS, gate, move |lease: Lease, keys: Vec<K>| {
+        coalesce::Loader::new(self.runtime().clone(), (FLIGHTS, LONG), gate, move |lease: Lease, keys: Vec<K>| {
             let (pool, sql) = (Arc::clone(&pool), sql.clone());
             async move {
                 if keys.is_empty() {

@@ -60,6 +60,8 @@ pub enum Verdict {
     CutWithin,
     /// It arrives, then the connection is cut.
     CutAfter,
+    /// It does not arrive, and nobody is told: the connection stays open.
+    Swallow,
 }
 
 type Judge = Arc<dyn Fn(&Message<'_>) -> Verdict + Send + Sync>;
@@ -306,6 +308,12 @@ impl<'a> Wire<'a> {
             let upto = match judge(&message) {
                 Verdict::Pass => {
                     done = end;
+                    continue;
+                }
+                Verdict::Swallow => {
+                    to.write_all(read.get(..done).unwrap_or_default())?;
+                    read.drain(..end);
+                    done = 0;
                     continue;
                 }
                 Verdict::CutBefore => done,

@@ -1,9 +1,11 @@
 //! The connection is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use shop_core::accounts::AccountsRepository as _;
 use shop_core::batch::{Conflict, Unique};
 use shop_core::store::{CommitError, Store as _, StoreError};
 use shop_store_sql::testing::{self, ClusterOptions, Direction, Message, Proxy, Verdict};
@@ -40,6 +42,46 @@ fn lost_before_commit_it_is_tried_again() {
         store.commit(Arc::new(batch([take(&levels[0], 1), take(&levels[1], 1), entry(order)]))).await.unwrap();
         proxy.pass();
         assert_eq!((reserved(&store, &levels[0]).await, entries(&store, order).await), (3, 3));
+    });
+}
+
+/// As after a failover that closed nothing: what was open leads to nowhere, and what is opened now to the new primary.
+#[test]
+fn where_nobody_answers_the_other_connections_are_given_up_too() {
+    run(async {
+        let url = database();
+        let proxy = Proxy::start(&url).unwrap();
+        let options = Options::parse(&proxy.url(&url)).unwrap().statement_timeout(Duration::from_millis(100));
+        let store = PostgresStore::connect(options.acquire_timeout(Duration::from_millis(400))).await.unwrap();
+        let store = Arc::new(store);
+        let last = Arc::new(AtomicU64::new(0));
+        let emails: Vec<_> = (0..8).map(|number| number.to_string()).collect();
+        let silence = async || {
+            let seen = Arc::clone(&last);
+            proxy.judge(move |message| {
+                seen.fetch_max(message.connection, Ordering::SeqCst);
+                Verdict::Pass
+            });
+            // Several at once have connections of their own.
+            for read in join_all(emails.iter().map(|email| store.user_by_email(email))).await {
+                assert_eq!(read.unwrap(), None);
+            }
+            let last = last.load(Ordering::SeqCst);
+            assert!(last > 1, "one connection served all");
+            proxy.judge(move |message| if message.connection <= last { Verdict::Swallow } else { Verdict::Pass });
+        };
+
+        silence().await;
+        let read = store.user_by_email("a").await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+        assert_eq!(store.user_by_email("a").await.unwrap(), None);
+
+        silence().await;
+        let order = moment().id();
+        let commit = store.commit(Arc::new(batch([entry(order)]))).await;
+        assert!(matches!(commit, Err(CommitError::Store(StoreError::Unavailable(_)))), "{commit:?}");
+        store.commit(Arc::new(batch([entry(order)]))).await.unwrap();
+        assert_eq!(entries(&store, order).await, 1);
     });
 }
 

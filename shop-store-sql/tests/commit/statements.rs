@@ -108,6 +108,30 @@ fn statements_are_counted() {
             .await
             .unwrap();
 
+        // Some of it comes back.
+        let id = order.order.id;
+        let back = json!({"items": [{"order_item_id": order.order.items.first().unwrap().id, "quantity": 1}]});
+        let back = serde_json::from_value(back).unwrap();
+        let back = counted
+            .step("request a return", async { shop.orders().request_return(&sam, id, back, None).await })
+            .await
+            .unwrap();
+        let back = back.value.id;
+        counted.step("approve it", async { shop.orders().approve_return(&sam, id, back, None).await }).await.unwrap();
+        let restock = serde_json::from_value(json!({"restock": true})).unwrap();
+        counted
+            .step("receive it", async { shop.orders().receive_return(&sam, id, back, restock, None).await })
+            .await
+            .unwrap();
+        counted.step("refund it", async { shop.orders().refund_return(&sam, id, back, None).await }).await.unwrap();
+        let part = serde_json::from_value(json!({"amount": "1"})).unwrap();
+        counted
+            .step("refund a payment", async { shop.payments().refund(&sam, payment, part, None).await })
+            .await
+            .unwrap();
+        let received = serde_json::from_value(json!({"sku": "TEA", "delta": 1, "reason": "received"})).unwrap();
+        counted.step("adjust stock", async { shop.inventory().adjust(&sam, received, None).await }).await.unwrap();
+
         // A guest: no session.
         let cart = shop.carts().create(&anonymous).await.unwrap();
         let guest = shop.identify(Tokens { cart: cart.token.as_ref().map(Secret::expose), ..Tokens::default() });
@@ -136,7 +160,8 @@ fn statements_are_counted() {
         assert_eq!((order.explanation.promotions.len(), order.explanation.taxes.len()), (2, 1));
         counted.step("cancel it", shop.orders().cancel(&sam, order.id, None)).await.unwrap();
 
-        // A commit takes 3 or 4 of them (BEGIN, locks, writes, COMMIT), but for what staff do seldom; the others are reads.
+        // A commit takes 3 or 4 of them (BEGIN, locks, writes, COMMIT), but for what is done seldom (products, returns), which
+        // goes write by write; the others are reads.
         let wanted = [
             ("create a product", 8),
             ("register", 4),
@@ -151,6 +176,12 @@ fn statements_are_counted() {
             ("capture a payment", 9),
             ("pack a parcel", 8),
             ("ship it", 9),
+            ("request a return", 20),
+            ("approve it", 20),
+            ("receive it", 24),
+            ("refund it", 27),
+            ("refund a payment", 9),
+            ("adjust stock", 7),
             ("change a guest's cart", 8),
             ("place a guest's order", 9),
             ("add a coupon", 8),

@@ -106,11 +106,15 @@ impl Transactions {
         match timeout(self.patience, turn.during(self.work(&mut lease, work, temper))).await {
             Ok(Ok(())) => {}
             Ok(Err(end)) => {
+                turn.pass_on();
                 self.give_back(lease, &end).await;
                 return Err(end);
             }
             // It did not come to COMMIT; closed, the connection takes its transaction with it.
-            Err(_) => return Err(End::Failed(Error::PoolTimedOut)),
+            Err(_) => {
+                lease.discard();
+                return Err(End::Failed(Error::PoolTimedOut));
+            }
         }
         turn.pass_on();
         let committed = timeout(self.patience, lease.session().simple("COMMIT")).await;
@@ -127,7 +131,10 @@ impl Transactions {
                 lease.discard();
                 Err(End::Unknown(error.into()))
             }
-            Err(elapsed) => Err(End::Unknown(elapsed.into())),
+            Err(elapsed) => {
+                lease.discard();
+                Err(End::Unknown(elapsed.into()))
+            }
         }
     }
 

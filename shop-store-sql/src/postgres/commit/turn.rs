@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Who holds the turn for so long waits for something, and others may go on meanwhile.
+/// Who holds the turn for so long waits for something, and others may go on meanwhile. (So they do where the database is
+/// that far away; there is little to be gained by large groups then, and as many are under way as there are committers.)
 const LONG: Duration = Duration::from_millis(50);
 
 /// Hands out turns, one at a time.
