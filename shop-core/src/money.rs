@@ -160,3 +160,27 @@ impl Amount {
 fn too_large() -> Error {
     Error::invalid("amount", "The amount is too large.")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again_and_a_decimal_more_is_refused(
+            code in prop_oneof!["JPY", "USD", "KWD"],
+            minor in prop_oneof![0..10_000_i64, 0..=Amount::MAX.0],
+        ) {
+            let currency: Currency = code.parse().unwrap();
+            let text = currency.format_amount(Amount(minor));
+            prop_assert_eq!(currency.parse_amount(&text), Ok(Amount(minor)));
+            let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+            prop_assert_eq!(decimals, currency.decimals() as usize);
+            let more = if decimals == 0 { format!("{text}.0") } else { format!("{text}0") };
+            prop_assert!(currency.parse_amount(&more).is_err());
+            prop_assert_eq!(currency.format_amount(Amount(-minor - 1)), format!("-{}", currency.format_amount(Amount(minor + 1))));
+        }
+    }
+}

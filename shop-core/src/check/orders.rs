@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::LOOKS;
 use super::pages::Pages;
-use super::rules::{order_problems, reservation_problems, return_problems};
+use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use crate::batch::Versioned as _;
 use crate::cart::CartStatus;
 use crate::error::Result;
 use crate::id::{CartId, OrderId, PaymentId};
+use crate::inventory::{InventorySort, Movement, MovementFilter};
 use crate::orders::{OrderFilter, OrderSort, OrderStatus};
 use crate::outbox::DeliveryStatus;
 use crate::payments::Payment;
@@ -55,7 +56,10 @@ impl Shop {
                     problems.push(format!("Cart {} became order {} and is still open.", order.cart_id, order.id));
                 }
                 let reservations = self.store().reservations_of(order.id).await?;
-                if !reservation_problems(order, &shipments, &reservations).is_empty() {
+                let movements = self.movements_of(order.id).await?;
+                if !reservation_problems(order, &shipments, &reservations).is_empty()
+                    || !ledger_problems(order, &shipments, &returns, &reservations, &movements).is_empty()
+                {
                     suspects.insert(order.id);
                 }
                 if order.status != OrderStatus::Placed
@@ -88,6 +92,19 @@ impl Shop {
         Ok(intent.is_none_or(|intent| intent.status != DeliveryStatus::Pending))
     }
 
+    /// What the ledger says of an order.
+    async fn movements_of(&self, id: OrderId) -> Result<Vec<Movement>> {
+        let mut movements = Vec::new();
+        let mut pages = Pages::<InventorySort>::new();
+        while let Some(request) = pages.next() {
+            let filter = MovementFilter { order_id: Some(id), ..MovementFilter::default() };
+            let page = self.store().list_movements(&filter, &request).await?;
+            pages.turn(page.next);
+            movements.extend(page.items);
+        }
+        Ok(movements)
+    }
+
     /// What is wrong with one order, if it stays wrong.
     async fn look_at_order(&self, id: OrderId) -> Result<Vec<String>> {
         let mut found = Vec::new();
@@ -98,7 +115,10 @@ impl Shop {
             let returns = self.store().returns_of_orders(&[id]).await?;
             found = order_problems(&order, &payments, &shipments);
             found.extend(return_problems(&order, &shipments, &returns));
-            found.extend(reservation_problems(&order, &shipments, &self.store().reservations_of(id).await?));
+            let reservations = self.store().reservations_of(id).await?;
+            let movements = self.movements_of(id).await?;
+            found.extend(reservation_problems(&order, &shipments, &reservations));
+            found.extend(ledger_problems(&order, &shipments, &returns, &reservations, &movements));
             let unchanged = self.store().order(id).await?.is_some_and(|after| after.version() == order.version());
             if found.is_empty() || unchanged {
                 break;

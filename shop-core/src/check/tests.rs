@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::rules::{order_problems, reservation_problems, return_problems};
+use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use crate::batch::{Batch, Change, Write};
 use crate::catalog::{CatalogWrite, Counter, UsesDelta};
 use crate::execute::Decision;
-use crate::inventory::{InventoryWrite, Reservation, ReservationStatus, StockDelta};
+use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
 use crate::money::Amount;
 use crate::orders::fixtures::offer;
 use crate::orders::tests::{moment, order, payment, shipment};
@@ -30,6 +30,26 @@ fn spoil(world: &World, write: impl Into<Write>) {
 /// So many orders more are counted of the customer of this one.
 fn count(order: &Order, delta: i64) -> CatalogWrite {
     CatalogWrite::Uses(UsesDelta { counter: Counter::Orders(order.email_key.clone()), delta, limit: None })
+}
+
+/// So many of the first line came back, lie in stock again and were paid back.
+fn back(order: &Order, quantity: i64) -> Return {
+    let amount = Amount(1000 * quantity);
+    Return {
+        id: moment().id(),
+        order_id: order.id,
+        currency: order.currency,
+        items: vec![ReturnItem { order_item_id: order.items[0].id, quantity, reason: String::new(), amount }],
+        note: String::new(),
+        status: ReturnStatus::Completed,
+        rejection: String::new(),
+        restocked: true,
+        refund_amount: amount,
+        amount_refunded: amount,
+        created_at: order.placed_at,
+        updated_at: order.placed_at,
+        version: 1,
+    }
 }
 
 #[test]
@@ -176,7 +196,10 @@ fn each_rule_of_reservations_is_judged() {
     let fewer = "another quantity of a line is reserved than has yet to leave";
     breaks(fewer, &shipped, &[held(3, 3, committed)]);
     breaks(fewer, &[], &[held(3, 2, committed)]);
-    breaks(fewer, &[], &[held(3, 3, ReservationStatus::Released)]);
+    breaks(fewer, &[], &[held(3, 0, ReservationStatus::Consumed)]);
+    // A refund may have given back what had not left, but nothing is held twice.
+    sound(&shipped, &[held(3, 0, ReservationStatus::Released)]);
+    breaks(fewer, &shipped, &[held(1, 0, ReservationStatus::Released), held(2, 3, committed)]);
     let another = "another quantity of a line was reserved than was bought";
     breaks(another, &[], &[held(2, 3, committed)]);
     // Whoever called it off gave everything back.
@@ -185,26 +208,60 @@ fn each_rule_of_reservations_is_judged() {
 }
 
 #[test]
+fn what_left_and_came_back_is_compared_with_the_ledger() {
+    let order = order(&[(1000, 3), (1000, 1)], 500);
+    let line = order.items[0].clone();
+    let reservation = Reservation {
+        id: moment().id(),
+        order_id: order.id,
+        order_item_id: line.id,
+        variant_id: line.variant_id,
+        sku: line.sku.clone(),
+        location_id: uuid::Uuid::nil().into(),
+        quantity: 3,
+        remaining: 1,
+        status: ReservationStatus::Committed,
+        created_at: order.placed_at,
+        version: 2,
+    };
+    let moved = |delta, reason| Movement {
+        id: moment().id(),
+        variant_id: line.variant_id,
+        sku: line.sku.clone(),
+        location_id: reservation.location_id,
+        delta,
+        reason,
+        note: String::new(),
+        order_id: Some(order.id),
+        created_at: order.placed_at,
+    };
+    let back = back(&order, 1);
+    let judged = |reservations: &[Reservation], returned: &Return, movements: &[&Movement]| {
+        let movements: Vec<_> = movements.iter().copied().cloned().collect();
+        // The second line is not counted, and left, too.
+        let shipments = [shipment(&order, ShipmentStatus::Shipped, &[2, 1])];
+        ledger_problems(&order, &shipments, std::slice::from_ref(returned), reservations, &movements)
+    };
+    let held = std::slice::from_ref(&reservation);
+    let (left, came) = (moved(-2, MovementReason::Shipped), moved(1, MovementReason::Returned));
+    let none: [String; 0] = [];
+    assert_eq!(judged(held, &back, &[&left, &came]), none);
+    assert_eq!(judged(&[], &back, &[]), none);
+    let written_off = Return { restocked: false, ..back.clone() };
+    assert_eq!(judged(held, &written_off, &[&left]), none);
+    let of_parcels = format!("Order {}: another quantity left than the ledger says.", order.number);
+    let of_returns = format!("Order {}: another quantity came back than the ledger says.", order.number);
+    assert_eq!(judged(held, &back, &[&came]), [of_parcels]);
+    assert_eq!(judged(held, &back, &[&left]), std::slice::from_ref(&of_returns));
+    assert_eq!(judged(held, &written_off, &[&left, &came]), [of_returns]);
+}
+
+#[test]
 fn each_rule_of_a_return_is_judged() {
     let order = Order { amount_refunded: Amount(1000), ..order(&[(1000, 2)], 500) };
     let shipped = [shipment(&order, ShipmentStatus::Shipped, &[1])];
-    let item =
-        ReturnItem { order_item_id: order.items[0].id, quantity: 1, reason: String::new(), amount: Amount(1000) };
-    let sound = Return {
-        id: moment().id(),
-        order_id: order.id,
-        currency: order.currency,
-        items: vec![item.clone()],
-        note: String::new(),
-        status: ReturnStatus::Completed,
-        rejection: String::new(),
-        restocked: true,
-        refund_amount: Amount(1000),
-        amount_refunded: Amount(1000),
-        created_at: order.placed_at,
-        updated_at: order.placed_at,
-        version: 1,
-    };
+    let sound = back(&order, 1);
+    let item = sound.items[0].clone();
     assert_eq!(return_problems(&order, &shipped, std::slice::from_ref(&sound)), Vec::<String>::new());
     let breaks = |rule: &str, shipments: &[Shipment], returned: Return| {
         let problems = return_problems(&order, shipments, &[returned]);
