@@ -106,7 +106,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let if_none_match = conditional::wanted(&request);
 
-        let span = tracing::debug_span!("request", id = id.to_str().unwrap_or_default());
+        // Wherever a line is logged, it says for which request.
+        let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
         let mut response = if self.health.refuses(request.uri().path()) {
             Problem::unavailable(crate::serve::RETRY_AFTER_RESTART).to_response()
         } else if let Some(preflight) = self.cors.preflight(&request) {

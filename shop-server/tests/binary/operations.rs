@@ -72,6 +72,7 @@ fn the_seeds_own_configuration_works_unchanged() {
     assert_eq!(answer.status, 200);
     let (status, log) = server.stop();
     assert!(status.success());
+    assert!(log.iter().all(|line| serde_json::from_str::<Value>(line).is_err()), "for people: {log:?}");
     let log = log.join("\n");
     assert!(log.contains("WARN") && log.contains("SECRET_KEY"), "a short key is warned of: {log}");
     assert!(!log.contains("django-insecure") && !log.contains("app-password"), "{log}");
@@ -236,6 +237,9 @@ fn check_says_what_is_wrong_with_books_and_file() {
         ("UPDATE stock_levels SET reserved = reserved + 1 WHERE reserved > 0", "reserved"),
         ("UPDATE stock_levels SET on_hand = on_hand - 1", "ledger"),
         ("UPDATE orders SET total = total - 1", "total"),
+        ("UPDATE payments SET amount_authorized = 1, amount_captured = 1", "payments"),
+        ("UPDATE reservations SET remaining = remaining - 1", "has yet to leave"),
+        ("UPDATE promotion_uses SET uses = uses + 1", "its customer"),
     ];
     for (sql, word) in falsified {
         fs::write(shop.folder.file("false.sqlite3"), &sound).unwrap();

@@ -1,6 +1,15 @@
 //! `/accounts/`: every row of the contract, good and bad.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use shop_core::accounts::{PasswordHasher, Verified};
+use shop_core::clock::{Clock, SystemClock, Timestamp};
+use shop_core::secret::Secret;
+use shop_core::{Error, error::Result};
 
 use crate::support::{Answer, PASSWORD, TestShop};
 
@@ -369,13 +378,19 @@ async fn staff_lists_finds_and_shuts_out_people() {
 
 #[tokio::test]
 async fn tries_are_limited_by_account() {
-    let shop = TestShop::start_with(&[("RATE_LIMIT", "on")]).await;
+    let ada = json!({"email": "ada@example.com"});
     let cases = [
-        ("/accounts/login/", json!({"email": "ada@example.com"}), 10),
-        ("/accounts/verify-otp/", json!({"email": "ada@example.com"}), 10),
-        ("/accounts/request-reset-email/", json!({"email": "ada@example.com"}), 5),
+        ("/accounts/login/", ada.clone(), 10),
+        ("/accounts/token/", json!({"username": "ada@example.com"}), 10),
+        ("/accounts/verify-otp/", ada.clone(), 10),
+        ("/accounts/password-reset-confirm/MQ/token/", json!({}), 10),
+        ("/accounts/register/", ada.clone(), 5),
+        ("/accounts/resend-otp/", ada.clone(), 5),
+        ("/accounts/request-reset-email/", ada, 5),
     ];
     for (path, body, tries) in cases {
+        // Each in a shop of its own: they share the address that all of them come from.
+        let shop = TestShop::start_with(&[("RATE_LIMIT", "on")]).await;
         for _ in 0..tries {
             assert_ne!(shop.post(path, None, &body).await.status, 429, "{path}");
         }
@@ -383,6 +398,96 @@ async fn tries_are_limited_by_account() {
         refused(&answer, 429, "throttled");
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     }
+}
+
+#[tokio::test]
+async fn tries_are_limited_by_address() {
+    let shop = TestShop::start_with(&[("RATE_LIMIT", "on")]).await;
+    let verify = async |number: u32| {
+        let body = json!({"email": format!("nobody{number}@example.com"), "otp": "123456"});
+        shop.post("/accounts/verify-otp/", None, &body).await
+    };
+    for number in 0..60 {
+        refused(&verify(number).await, 400, "invalid_otp");
+    }
+    let mut throttled = verify(60).await;
+    // One more is let through for each second that passed meanwhile.
+    for number in 61..120 {
+        if throttled.status == 429 {
+            break;
+        }
+        throttled = verify(number).await;
+    }
+    refused(&throttled, 429, "throttled");
+}
+
+/// The system's clock, put forward.
+#[derive(Default)]
+struct Forward(AtomicI64);
+
+impl Clock for Forward {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn codes_links_and_tokens_end_in_time() {
+    let clock = Arc::new(Forward::default());
+    let shop = TestShop::start_as(&[], |builder| builder.clock(Arc::clone(&clock) as _)).await;
+    let pass = |seconds: i64| clock.0.fetch_add(seconds, Ordering::SeqCst);
+    let email = "ada@example.com";
+    let person = json!({"email": email, "password": PASSWORD});
+    assert_eq!(shop.post("/accounts/register/", None, &person).await.status, 201);
+    let verify = async |otp: &str| shop.post("/accounts/verify-otp/", None, &json!({"email": email, "otp": otp})).await;
+    let first = shop.otp(email, 1).await;
+    pass(10 * 60 + 1);
+    refused(&verify(&first).await, 400, "invalid_otp");
+    assert_eq!(shop.post("/accounts/resend-otp/", None, &json!({"email": email})).await.status, 200);
+    let second = shop.otp(email, 2).await;
+    pass(9 * 60);
+    assert_eq!(verify(&second).await.status, 200);
+
+    let ada = shop.login(email, PASSWORD).await;
+    assert_eq!(shop.post("/accounts/request-reset-email/", None, &json!({"email": email})).await.status, 200);
+    let (uidb64, token) = shop.reset_link(email, 3).await;
+    assert_eq!(shop.get("/accounts/user/", Some(&ada.access)).await.status, 200);
+    pass(60 * 60 + 1);
+    refused(&shop.get("/accounts/user/", Some(&ada.access)).await, 401, "token_not_valid");
+    let path = format!("/accounts/password-reset-confirm/{uidb64}/{token}/");
+    let changed = shop.post(&path, None, &json!({"new_password": OTHER_PASSWORD})).await;
+    refused(&changed, 400, "invalid_token");
+    let body = json!({"refresh": ada.refresh});
+    assert_eq!(shop.post("/accounts/token/refresh/", None, &body).await.status, 200);
+}
+
+/// As when too many passwords wait.
+struct Busy;
+
+#[async_trait]
+impl PasswordHasher for Busy {
+    async fn hash(&self, _: Secret) -> Result<String> {
+        Err(Error::Unavailable { retry_after: 2, source: None })
+    }
+
+    async fn verify(&self, _: Secret, _: Option<String>) -> Result<Verified> {
+        Err(Error::Unavailable { retry_after: 2, source: None })
+    }
+}
+
+#[tokio::test]
+async fn too_many_sign_ins_are_told_when_to_come_again() {
+    let shop = TestShop::start_as(&[], |builder| builder.password_hasher(Arc::new(Busy))).await;
+    let person = json!({"email": "ada@example.com", "password": PASSWORD});
+    let named = json!({"username": "ada@example.com", "password": PASSWORD});
+    for (path, person) in
+        [("/accounts/login/", &person), ("/accounts/token/", &named), ("/accounts/register/", &person)]
+    {
+        let answer = shop.post(path, None, person).await;
+        refused(&answer, 503, "unavailable");
+        assert_eq!(answer.header("retry-after"), Some("2"), "{path}");
+    }
+    assert_eq!(shop.get("/catalog/products/", None).await.status, 200);
 }
 
 #[tokio::test]

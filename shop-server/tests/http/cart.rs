@@ -253,6 +253,48 @@ async fn the_ways_to_ship_a_cart_are_priced() {
 }
 
 #[tokio::test]
+async fn ways_to_ship_are_priced_by_weight_and_subtotal() {
+    let shop = TestShop::start().await;
+    let sam = shop.staff("sam").await.access;
+    // 100 grams each.
+    let shirt = shop.product("SHIRT", "10", 99).await;
+    let zone = json!({"name": "Home", "countries": ["GB"]});
+    let zone = shop.post("/shipping/zones/", Some(&sam), &zone).await.json()["id"].clone();
+    let made = async |name: &str, rate: Value, free_over: Value| {
+        let body = json!({"name": name, "zone_id": zone, "rate": rate, "free_over": free_over});
+        let answer = shop.post("/shipping/methods/", Some(&sam), &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["id"].clone()
+    };
+    let tiers = json!([{"up_to": 200, "price": "1.00"}, {"up_to": 500, "price": "3.00"}]);
+    let by_weight = made("Weight", json!({"type": "by_weight", "tiers": tiers}), json!("45")).await;
+    let tiers = json!([{"up_to": "15", "price": "5.00"}, {"up_to": null, "price": "2.50"}]);
+    made("Subtotal", json!({"type": "by_subtotal", "tiers": tiers}), Value::Null).await;
+    // Of so many shirts: what each way costs, or that it takes no such parcel.
+    for (quantity, weight, subtotal) in [
+        (1, Some("1.00"), "5.00"),
+        (2, Some("1.00"), "2.50"),
+        (3, Some("3.00"), "2.50"),
+        (5, Some("0.00"), "2.50"),
+        (6, None, "2.50"),
+    ] {
+        let token = shop.guest_cart(&shirt, quantity).await;
+        let options = shop.as_guest("GET", "/cart/shipping-options/?country=GB", &token, &NOTHING).await.json();
+        let price = |name: &str| {
+            let found = options["results"].as_array().unwrap().iter().find(|option| option["name"] == name);
+            found.map(|option| text(&option["price"]))
+        };
+        assert_eq!(price("Weight").as_deref(), weight, "{quantity}: {options}");
+        assert_eq!(price("Subtotal").as_deref(), Some(subtotal), "{quantity}: {options}");
+        if let Some(weight) = weight {
+            let order = crate::support::order(by_weight.as_str().unwrap());
+            let placed = shop.as_guest("POST", "/orders/", &token, &order).await;
+            assert_eq!((placed.status, &placed.json()["shipping_total"]), (201, &json!(weight)), "{placed:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_guests_cart_goes_into_the_customers_at_sign_in() {
     let shop = TestShop::start().await;
     let (shirt, cap) = (shop.product("SHIRT", "19.99", 5).await, shop.product("CAP", "5", 5).await);

@@ -223,8 +223,17 @@ async fn free_stock_moves_between_locations() {
     let (main, store) = (inventory.main().await, inventory.location("Store").await);
     let body = |quantity: Value| json!({"sku": "TEA", "from_location_id": main, "to_location_id": store, "quantity": quantity});
     let path = "/inventory/transfers/";
-    let made = inventory.post(path, body(json!(2))).await;
+    let bearer = format!("Bearer {}", inventory.staff.access);
+    let keyed = async |quantity: i64| {
+        let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "move")];
+        inventory.shop.call_with("POST", path, &headers, &body(json!(quantity))).await
+    };
+    let made = keyed(2).await;
     assert_eq!(made.status, 201, "{made:?}");
+    let again = keyed(2).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
+    assert_eq!(again.body, made.body);
+    assert_eq!(refused(&keyed(3).await), (422, "idempotency_mismatch".into()));
     let made = made.json();
     assert_eq!((&made["quantity"], &made["to_location_id"]), (&json!(2), &json!(store)));
     assert_eq!((&made["movements"][0]["delta"], &made["movements"][1]["delta"]), (&json!(-2), &json!(2)));

@@ -48,7 +48,11 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) async fn open(stock: i64) -> Self {
-        let shop = TestShop::start().await;
+        Self::open_with(stock, &[]).await
+    }
+
+    pub(crate) async fn open_with(stock: i64, variables: &[(&str, &str)]) -> Self {
+        let shop = TestShop::start_with(variables).await;
         let shirt = shop.product("SHIRT", "19.99", stock).await;
         let method = shop.shipping_method(&["GB"], "4.50").await;
         Self { shop, shirt, order: order(&method) }
@@ -293,6 +297,66 @@ async fn a_client_sets_no_price_and_a_later_change_touches_no_order() {
     shop.shop.catalog().update_product(&Actor::system(), id, change, None).await.unwrap();
     let path = format!("/orders/{}/", text(&order["id"]));
     assert_eq!(shop.get(&path, Some(&ada.access)).await.json(), order);
+    let sam = shop.staff("sam").await.access;
+    let ledger = format!("/inventory/movements/?variant_id={}", store.shirt.variant_id);
+    let moved = shop.get(&ledger, Some(&sam)).await.json();
+    let product = format!("/catalog/products/{}/", store.shirt.product_id);
+    assert_eq!(shop.call("DELETE", &product, Some(&sam), &NOTHING).await.status, 204);
+    assert_eq!(shop.get(&path, Some(&ada.access)).await.json(), order);
+    assert_eq!((&moved["count"], shop.get(&ledger, Some(&sam)).await.json()), (&json!(1), moved.clone()));
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn staff_see_what_is_held_for_which_order() {
+    let store = Store::open(5).await;
+    let shop = &store.shop;
+    let sam = shop.staff("sam").await.access;
+    let cart = shop.guest_cart(&store.shirt, 2).await;
+    let order = shop.as_guest("POST", "/orders/", &cart, &store.order).await.json();
+    let id = text(&order["id"]);
+    let list = async |query: &str| shop.get(&format!("/inventory/reservations/?{query}"), Some(&sam)).await.json();
+    let held = list(&format!("live=true&order_id={id}")).await;
+    assert_eq!(held["count"], 1);
+    let held = &held["results"][0];
+    let variant = json!(store.shirt.variant_id);
+    assert_eq!((&held["order_id"], &held["variant_id"]), (&order["id"], &variant));
+    assert_eq!((&held["sku"], &held["quantity"], &held["status"]), (&json!("SHIRT"), &json!(2), &json!("committed")));
+    assert_eq!(list("live=true&sku=OTHER").await["count"], 0);
+    let canceled = shop.post(&format!("/orders/{id}/cancel/"), Some(&sam), &NOTHING).await;
+    assert_eq!(canceled.status, 200, "{canceled:?}");
+    assert_eq!(list(&format!("live=true&order_id={id}")).await["count"], 0);
+    assert_eq!(list(&format!("order_id={id}")).await["results"][0]["status"], "released");
+}
+
+#[tokio::test]
+async fn amounts_have_the_decimals_of_the_shops_currency() {
+    for (currency, price, post, total, wrong) in
+        [("JPY", "80", "12", "172", "80.0"), ("KWD", "1.250", "0.005", "2.505", "1.2500")]
+    {
+        let shop = TestShop::start_with(&[("CURRENCY", currency)]).await;
+        let sam = shop.staff("sam").await.access;
+        let bad = json!({"name": "x", "sku": "X", "price": wrong});
+        assert_eq!(fields(&shop.post("/catalog/products/", Some(&sam), &bad).await), ["price"], "{currency}");
+        let goods = shop.product("TEA", price, 5).await;
+        let method = shop.shipping_method(&["GB"], post).await;
+        let cart = shop.guest_cart(&goods, 2).await;
+        let placed = shop.as_guest("POST", "/orders/", &cart, &order(&method)).await;
+        assert_eq!(placed.status, 201, "{placed:?}");
+        let placed = placed.json();
+        assert_eq!((&placed["currency"], &placed["total"]), (&json!(currency), &json!(total)));
+        assert_eq!((&placed["items"][0]["unit_price"], &placed["shipping_total"]), (&json!(price), &json!(post)));
+        let payment = format!("/payments/{}/", text(&placed["payments"][0]["id"]));
+        let paid = shop.post(&format!("{payment}capture/"), Some(&sam), &json!({})).await.json();
+        assert_eq!(paid["amount_captured"], *total);
+        let refunded = shop.post(&format!("{payment}refunds/"), Some(&sam), &json!({"amount": post})).await;
+        assert_eq!(refunded.status, 201, "{refunded:?}");
+        let order = shop.get(&format!("/orders/{}/", text(&placed["id"])), Some(&sam)).await.json();
+        assert_eq!(order["amount_refunded"], *post);
+        let over = shop.post(&format!("{payment}refunds/"), Some(&sam), &json!({"amount": total})).await;
+        assert_eq!(fields(&over), ["amount"], "{currency}");
+        assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test]

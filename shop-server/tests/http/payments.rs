@@ -123,8 +123,13 @@ async fn a_voided_payment_makes_room_for_another() {
     let store = Store::open().await;
     let placed = store.placed().await;
     assert_eq!(fields(&store.act(&placed.payment, "void", &json!({"amount": "29.99"})).await), ["amount"]);
-    let voided = store.act(&placed.payment, "void", &json!({})).await;
+    let path = format!("/payments/{}/void/", placed.payment);
+    let voided = store.keyed(&path, "off", &json!({})).await;
     assert_eq!((voided.status, &voided.json()["status"]), (200, &json!("voided")));
+    let again = store.keyed(&path, "off", &json!({})).await;
+    assert_eq!((again.status, again.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(again.body, voided.body);
+    refused(&store.keyed(&path, "off", &json!({"amount": "30.00"})).await, 422, "idempotency_mismatch");
     for what in ["void", "capture", "refunds"] {
         refused(&store.act(&placed.payment, what, &json!({})).await, 409, "invalid_transition");
     }
@@ -217,6 +222,9 @@ async fn money_goes_back_in_parts_and_with_the_last_the_goods() {
     refused(&store.act(&placed.payment, "refunds", &json!({})).await, 409, "invalid_transition");
     assert_eq!(store.act(&placed.payment, "capture", &json!({})).await.status, 200);
     let refund = async |body: Value| store.act(&placed.payment, "refunds", &body).await;
+    for wrong in [json!("0"), json!("0.00"), json!("-1"), json!("1.234"), json!(""), json!([])] {
+        assert_eq!(fields(&refund(json!({"amount": wrong})).await), ["amount"], "{wrong}");
+    }
     assert_eq!(fields(&refund(json!({"amount": "30.01"})).await), ["amount"]);
     assert_eq!(
         fields(&refund(json!({"amount": 1, "reason": "x".repeat(501), "restock": "yes"})).await),

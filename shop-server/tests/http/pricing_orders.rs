@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shop_core::Actor;
+use shop_core::id::TaxRateId;
 
 use crate::orders::{Store, refused, text, with};
 use crate::support::{TestShop, order};
@@ -10,13 +11,13 @@ use crate::support::{TestShop, order};
 const NOTHING: Value = Value::Null;
 
 impl TestShop {
-    async fn tax_rate(&self, body: Value) {
+    pub(crate) async fn tax_rate(&self, body: Value) -> TaxRateId {
         let input = serde_json::from_value(body).unwrap();
-        self.shop.catalog().create_tax_rate(&Actor::system(), input).await.unwrap();
+        self.shop.catalog().create_tax_rate(&Actor::system(), input).await.unwrap().id
     }
 
     /// A guest's cart with a coupon in it; its token.
-    async fn cart_with(&self, goods: &crate::support::Goods, code: &str) -> String {
+    pub(crate) async fn cart_with(&self, goods: &crate::support::Goods, code: &str) -> String {
         let cart = self.guest_cart(goods, 1).await;
         let added = self.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
         assert_eq!(added.status, 200, "{added:?}");
@@ -30,7 +31,7 @@ impl TestShop {
 }
 
 /// An amount in hundredths.
-fn cents(value: &Value) -> i64 {
+pub(crate) fn cents(value: &Value) -> i64 {
     text(value).replace('.', "").parse().unwrap()
 }
 
@@ -54,7 +55,8 @@ async fn an_order_freezes_discounts_and_taxes() {
     let shop = &store.shop;
     let coupon = json!({"name": "Ten off", "code": "TEN", "kind": "percent", "value": "10"});
     let id = shop.promotion(coupon).await;
-    shop.tax_rate(json!({"name": "VAT 20 %", "country": "GB", "rate": "0.2", "applies_to_shipping": true})).await;
+    let rate = json!({"name": "VAT 20 %", "country": "GB", "rate": "0.2", "applies_to_shipping": true});
+    let rate = shop.tax_rate(rate).await;
     let cart = shop.cart_with(&store.shirt, "ten").await;
     // 19.99 − 2.00 + 4.50, and a fifth of 17.99 and of 4.50: 3.60 and 0.90.
     let body = with(&store.order, json!({"expected_total": "26.99"}));
@@ -71,12 +73,16 @@ async fn an_order_freezes_discounts_and_taxes() {
     ]);
     assert_eq!(placed["adjustments"], adjustments);
     assert_eq!(shop.uses(&id).await, 1);
-    // Whatever becomes of the promotion, the order stays as it is.
-    shop.shop.catalog().delete_promotion(&Actor::system(), id.parse().unwrap(), None).await.unwrap();
+    // Whatever becomes of the promotion and of the rate, the order stays as it is.
+    let (catalog, staff) = (shop.shop.catalog(), Actor::system());
+    catalog.delete_promotion(&staff, id.parse().unwrap(), None).await.unwrap();
+    let dearer = serde_json::from_value(json!({"name": "VAT", "rate": "0.25"})).unwrap();
+    catalog.change_tax_rate(&staff, rate, dearer, None).await.unwrap();
     let token = text(&placed["access_token"]);
     let path = format!("/orders/{}/", text(&placed["id"]));
     let read = shop.call_with("GET", &path, &[("X-Order-Token", &token)], &NOTHING).await.json();
     assert_eq!((&read["adjustments"], &read["total"]), (&adjustments, &json!("26.99")));
+    assert_eq!((&read["items"], &read["tax_total"]), (&placed["items"], &json!("4.50")));
     let canceled = shop.call_with("POST", &format!("{path}cancel/"), &[("X-Order-Token", &token)], &NOTHING).await;
     assert_eq!(canceled.status, 200, "{canceled:?}");
     store.is_sound().await;

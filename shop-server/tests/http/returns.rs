@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::orders::{Store, fields, refused, text};
+use crate::pricing_orders::cents;
 use crate::support::{Answer, Person};
 
 const NOTHING: Value = Value::Null;
@@ -22,10 +23,14 @@ struct Sold {
 impl Sold {
     async fn of(quantity: i64) -> Self {
         let store = Store::open(9).await;
+        let cart = store.shop.guest_cart(&store.shirt, quantity).await;
+        Self::from(store, &cart).await
+    }
+
+    async fn from(store: Store, cart: &str) -> Self {
         let shop = &store.shop;
         let staff = shop.staff("sam").await;
-        let cart = shop.guest_cart(&store.shirt, quantity).await;
-        let order = shop.as_guest("POST", "/orders/", &cart, &store.order).await.json();
+        let order = shop.as_guest("POST", "/orders/", cart, &store.order).await.json();
         let (id, token) = (text(&order["id"]), text(&order["access_token"]));
         let capture = format!("/payments/{}/capture/", text(&order["payments"][0]["id"]));
         assert_eq!(shop.post(&capture, Some(&staff.access), &json!({})).await.status, 200);
@@ -64,6 +69,40 @@ impl Sold {
     async fn on_hand(&self) -> Value {
         let path = format!("/inventory/stock/{}/", self.store.shirt.variant_id);
         self.store.shop.get(&path, Some(&self.staff.access)).await.json()["on_hand"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_line_is_paid_back_with_the_discount_and_the_tax_it_carried() {
+    for included in ["True", "False"] {
+        let store = Store::open_with(9, &[("PRICES_INCLUDE_TAX", included)]).await;
+        let shop = &store.shop;
+        shop.promotion(json!({"name": "Ten off", "code": "TEN", "kind": "percent", "value": "10"})).await;
+        shop.tax_rate(json!({"name": "VAT", "country": "GB", "rate": "0.2", "applies_to_shipping": true})).await;
+        let cart = shop.cart_with(&store.shirt, "ten").await;
+        let more = json!({"sku": store.shirt.sku, "quantity": 2});
+        assert_eq!(shop.as_guest("POST", "/cart/items/", &cart, &more).await.status, 201);
+        let sold = Sold::from(store, &cart).await;
+        let line = &sold.order["items"][0];
+        assert_eq!(line["quantity"], 3);
+        let tax = if included == "True" { 0 } else { cents(&line["tax"]) };
+        let carried = cents(&line["line_total"]) - cents(&line["discount"]) + tax;
+        assert!(cents(&line["discount"]) > 0 && cents(&line["tax"]) > 0, "{line}");
+        let mut back = 0;
+        for _ in 0..3 {
+            let id = sold.request(1).await;
+            for (step, body) in [("approve", json!({})), ("receive", json!({"restock": true})), ("refund", json!({}))] {
+                let answer = sold.step(&id, step, &body).await;
+                assert_eq!(answer.status, 200, "{step}: {answer:?}");
+                if step == "refund" {
+                    back += cents(&answer.json()["amount_refunded"]);
+                }
+            }
+        }
+        // One by one to the cent, and nothing of the shipping.
+        assert_eq!(back, carried, "{line}");
+        assert_eq!(cents(&sold.stored().await["amount_refunded"]), carried);
+        sold.store.is_sound().await;
     }
 }
 

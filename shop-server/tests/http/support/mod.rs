@@ -22,6 +22,7 @@ use shop_server::site::{self, site};
 use shop_server::start;
 use shop_store_sql::testing::Cluster;
 use shop_store_sql::{Options, PostgresStore};
+use shop_store_sqlite::SqliteStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -75,13 +76,14 @@ const STORE: &str = "TEST_STORE";
 async fn empty_store() -> Arc<dyn Store> {
     match std::env::var(STORE).as_deref() {
         Err(_) | Ok("" | "memory") => Arc::new(MemoryStore::new()),
+        Ok("sqlite") => Arc::new(SqliteStore::temporary().unwrap()),
         Ok("postgres") => {
             let url = Cluster::shared().unwrap().database().unwrap();
             // Many tests run at once; together they stay below what the cluster can take.
             let options = Options::parse(&url).unwrap().max_connections(6);
             Arc::new(PostgresStore::connect(options).await.unwrap())
         }
-        Ok(other) => panic!("{STORE} must be memory or postgres, not {other}"),
+        Ok(other) => panic!("{STORE} must be memory, sqlite or postgres, not {other}"),
     }
 }
 
@@ -91,7 +93,7 @@ impl Server {
     }
 
     /// The whole server over an empty shop, as the binary starts it, with limits off. The shop is in memory, or, with
-    /// `TEST_STORE=postgres`, in a Postgres database of its own.
+    /// `TEST_STORE`, in an SQLite file or a Postgres database of its own.
     pub(crate) async fn start_shop() -> (Self, Shop) {
         Self::start_shop_with(&[]).await
     }
