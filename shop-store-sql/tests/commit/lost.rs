@@ -51,8 +51,8 @@ fn where_nobody_answers_the_other_connections_are_given_up_too() {
     run(async {
         let url = database();
         let proxy = Proxy::start(&url).unwrap();
-        let options = Options::parse(&proxy.url(&url)).unwrap().statement_timeout(Duration::from_millis(100));
-        let store = PostgresStore::connect(options.acquire_timeout(Duration::from_millis(400))).await.unwrap();
+        let options = Options::parse(&proxy.url(&url)).unwrap().statement_timeout(Duration::from_secs(1));
+        let store = PostgresStore::connect(options.acquire_timeout(Duration::from_millis(500))).await.unwrap();
         let store = Arc::new(store);
         let last = Arc::new(AtomicU64::new(0));
         let emails: Vec<_> = (0..8).map(|number| number.to_string()).collect();
