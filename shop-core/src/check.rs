@@ -8,8 +8,8 @@
 //!    No more of its price is kept than was asked for, what is on its way to or from a gateway is being seen to, and an
 //!    intent that a payment waits for is one that will be carried out.
 //! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to
-//!    leave; what left with its parcels and came back to stock is what the ledger says; a promotion's uses, in all and by each customer, are the orders that carry it and were not canceled, and so
-//!    is the number of orders of a customer.
+//!    leave; what left with its parcels and came back to stock is what the ledger says; a promotion's uses, in all and by
+//!    each customer, are the orders that carry it and were not canceled, and so is the number of orders of a customer.
 //!
 //! It reads page by page, beside a shop that goes on: what looks wrong is looked at again, and reported only when it
 //! stays wrong.

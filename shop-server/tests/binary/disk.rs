@@ -84,6 +84,7 @@ fn survives(shop: &mut TestShop, exhaust: impl FnOnce(&TestShop), relieve: impl 
     assert!(told("ERROR", "nothing was written") || told("ERROR", "outcome"), "the storage says why: {log:?}");
     for id in ids {
         assert!(told("WARN", &id), "and every refused request says so, by its id: {id} {log:?}");
+        assert!(told(r#""name":"request""#, &id), "whatever is logged in a request says for which: {id} {log:?}");
     }
     shop.folder.is_sound();
     shop.restart();

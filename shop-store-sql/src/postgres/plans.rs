@@ -4,8 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use serde_json::Value;
+use shop_core::accounts::AccountsRepository as _;
+use shop_core::cart::CartRepository as _;
+use shop_core::catalog::{CatalogRepository as _, Customer, RulesQuery};
 use shop_core::conformance::every_read;
+use shop_core::inventory::InventoryRepository as _;
+use shop_core::shipping::ShippingRepository as _;
 use sqlx::Row as _;
+use sqlx::postgres::PgArguments;
 use sqlx_core::sql_str::AssertSqlSafe;
 
 use super::pool::Session;
@@ -192,4 +198,30 @@ async fn no_read_looks_at_a_whole_table_that_grows() {
     }
     assert!(usual > 15, "only {usual}");
     assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// See `is_one_of`: after five tries the planner keeps one plan, as it does not believe that another would be cheaper.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_by_key_are_not_planned_anew() {
+    let url = Cluster::shared().unwrap().database().unwrap();
+    let store = PostgresStore::connect(Options::parse(&url).unwrap().max_connections(1)).await.unwrap();
+    let id = uuid::Uuid::from_u128(1);
+    let rules = RulesQuery { customer: Some(Customer::User(id.into())), ..RulesQuery::default() };
+    for _ in 0..8 {
+        store.user(id.into()).await.unwrap();
+        store.open_cart_of(id.into()).await.unwrap();
+        store.products_of_variants(&[id.into()]).await.unwrap();
+        store.stock_of(&[id.into()]).await.unwrap();
+        store.method(id.into()).await.unwrap();
+        store.price_rules(&rules).await.unwrap();
+    }
+    let mut lease = store.pool.acquire().await.unwrap();
+    let sql =
+        "SELECT statement FROM pg_prepared_statements WHERE custom_plans + generic_plans >= 8 AND generic_plans < 3";
+    let rows = lease.session().rows(AssertSqlSafe(sql.to_owned()), PgArguments::default()).await.unwrap();
+    let anew: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(anew.is_empty(), "{anew:#?}");
+    let sql = "SELECT count(*) FROM pg_prepared_statements WHERE custom_plans = 5 AND generic_plans = 3";
+    let rows = lease.session().rows(AssertSqlSafe(sql.to_owned()), PgArguments::default()).await.unwrap();
+    assert_eq!(rows.first().map(|row| row.get::<i64, _>(0)), Some(6));
 }
