@@ -45,6 +45,32 @@ fn lost_before_commit_it_is_tried_again() {
     });
 }
 
+#[test]
+fn the_next_group_is_filled_while_one_is_committed() {
+    run(async {
+        let url = database();
+        let proxy = Proxy::start(&url).unwrap();
+        let store = connect(&proxy.url(&url)).await;
+        let (asked, is_asked) = tokio::sync::oneshot::channel();
+        let asked = std::sync::Mutex::new(Some(asked));
+        // The first COMMIT never arrives.
+        proxy.judge(move |message| match asked.lock().unwrap().take_if(|_| message.is_commit()) {
+            Some(asked) => {
+                asked.send(()).unwrap();
+                Verdict::Swallow
+            }
+            None => Verdict::Pass,
+        });
+        let one = batch([entry(moment().id())]);
+        let committed = Arc::clone(&store);
+        let first = tokio::spawn(async move { committed.commit(Arc::new(one)).await });
+        is_asked.await.unwrap();
+        store.commit(Arc::new(batch([entry(moment().id())]))).await.unwrap();
+        assert!(!first.is_finished(), "the second waited for the first");
+        first.abort();
+    });
+}
+
 /// As after a failover that closed nothing: what was open leads to nowhere, and what is opened now to the new primary.
 #[test]
 fn where_nobody_answers_the_other_connections_are_given_up_too() {
