@@ -15,7 +15,7 @@ use shop_core::batch::{Batch, Change, Entity, Require, Unique, Write};
 use shop_core::cart::{CartStatus, CartWrite};
 use shop_core::catalog::CatalogWrite;
 use shop_core::inventory::InventoryWrite;
-use shop_core::orders::OrdersWrite;
+use shop_core::orders::{Draft, OrdersWrite};
 use shop_core::outbox::OutboxWrite;
 use shop_core::payments::PaymentsWrite;
 use shop_core::shipping::ShippingWrite;
@@ -30,7 +30,7 @@ use super::{accounts, catalog, inventory, orders, outbox, payments};
 
 /// A set of parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Parts(u64);
+pub(crate) struct Parts(u128);
 
 impl Parts {
     /// These parts.
@@ -91,6 +91,12 @@ fn ids(ids: &[Uuid]) -> Row {
     row
 }
 
+fn at_version(id: Uuid, version: Option<i64>) -> Row {
+    let mut row = Row::default();
+    row.id(id).optional_int(version);
+    row
+}
+
 /// The batch needs the plain path: it does what is seldom done, or writes one row twice.
 #[derive(Debug)]
 struct Alone;
@@ -138,7 +144,7 @@ impl Mergeable {
         if before.is_some_and(|before| before != direction) { Err(Alone) } else { Ok(()) }
     }
 
-    /// A new row, or the next version of one. Deleting is rare.
+    /// A new row, or the next version of one.
     fn change<T: Record>(&mut self, change: &Change<T>, insert: Part, update: Option<(Part, Part)>) -> Merged {
         match (change, update) {
             (Change::Insert(row), _) => {
@@ -148,14 +154,22 @@ impl Mergeable {
             (Change::Update(row), Some((own, update))) => {
                 let before = row.version().checked_sub(1);
                 self.own(row_touch(T::ENTITY, row.key()), before)?;
-                let mut guard = Row::default();
-                guard.id(row.key()).optional_int(before);
-                self.line(own, guard);
+                self.line(own, at_version(row.key(), before));
                 self.line(update, row_of(row));
             }
             _ => return Err(Alone),
         }
         Ok(())
+    }
+
+    fn draft(&mut self, change: &Change<Draft>) -> Merged {
+        if let Change::Delete { id, version } = *change {
+            self.own(row_touch(Entity::Draft, id), Some(version))?;
+            self.line(Part::OwnDrafts, at_version(id, Some(version)));
+            self.line(Part::DeleteDrafts, at_version(id, Some(version)));
+            return Ok(());
+        }
+        self.change(change, Part::InsertDrafts, Some((Part::OwnDrafts, Part::UpdateDrafts)))
     }
 
     fn require(&mut self, require: &Require) -> Merged {
@@ -186,9 +200,7 @@ impl Mergeable {
                     Entity::Webhook => Part::ShareWebhooks,
                     _ => Part::ShareMethods,
                 };
-                let mut row = Row::default();
-                row.id(id).int(version);
-                self.line(part, row);
+                self.line(part, at_version(id, Some(version)));
                 self.reads.insert(touched);
             }
             Require::LiveSession(session, user) => {
@@ -208,14 +220,18 @@ impl Mergeable {
     fn write(&mut self, write: &Write) -> Merged {
         match write {
             Write::Accounts(write) => self.accounts(write),
-            Write::Catalog(CatalogWrite::Product(Change::Insert(product))) => {
-                self.take(key_touch(Unique::ProductSlug, &product.slug))?;
-                for variant in &product.variants {
-                    self.take(key_touch(Unique::OtherId, variant.id))?;
-                    self.take(key_touch(Unique::VariantSku, &variant.sku))?;
+            Write::Catalog(CatalogWrite::Product(change)) => {
+                if let Change::Insert(product) | Change::Update(product) = change {
+                    self.take(key_touch(Unique::ProductSlug, &product.slug))?;
+                    for variant in &product.variants {
+                        self.take(key_touch(Unique::OtherId, variant.id))?;
+                        self.take(key_touch(Unique::VariantSku, &variant.sku))?;
+                    }
+                    let is_new = matches!(change, Change::Insert(_));
+                    let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
+                    catalog::variants(product).for_each(|row| self.line(part, row));
                 }
-                catalog::variants(product).for_each(|row| self.line(Part::InsertVariants, row));
-                self.change(&Change::Insert(product.clone()), Part::InsertProducts, None)
+                self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
             }
             Write::Catalog(CatalogWrite::Uses(delta)) => {
                 self.goes(if delta.delta > 0 { Direction::Takes } else { Direction::Gives })?;
@@ -241,6 +257,10 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
             }
+            Write::Orders(OrdersWrite::Return(change)) => {
+                self.change(change, Part::InsertReturns, Some((Part::OwnReturns, Part::UpdateReturns)))
+            }
+            Write::Orders(OrdersWrite::Draft(change)) => self.draft(change),
             Write::Orders(OrdersWrite::History(entry)) => {
                 self.take(key_touch(Unique::OtherId, entry.id))?;
                 self.line(Part::InsertHistory, orders::history(entry));
@@ -268,10 +288,7 @@ impl Mergeable {
                 self.line(Part::InsertAnswers, outbox::answer(answer));
                 Ok(())
             }
-            Write::Catalog(_)
-            | Write::Shipping(_)
-            | Write::Orders(OrdersWrite::Return(_) | OrdersWrite::Draft(_))
-            | Write::Forget { .. } => Err(Alone),
+            Write::Catalog(_) | Write::Shipping(_) | Write::Forget { .. } => Err(Alone),
         }
     }
 

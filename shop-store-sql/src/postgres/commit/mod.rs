@@ -4,7 +4,8 @@
 //! - `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
 //! - `merge`: which batches may share a transaction, and their rows put together. `stock`: how changes of stock add up.
 //! - `group`: the rows of a group, written set-wise: two statements, whatever the number of batches.
-//! - `plain`: one batch, write by write; it names the guard that fails. `lock`: what it locks before.
+//! - `plain`: one batch, write by write: it names the guard that fails, and does what has one row per table anyway.
+//!   `lock`: what it locks before.
 //! - `part`: what a transaction does to each table, in the one order in which every transaction does it. `sql`: in
 //!   SQL.
 //! - `table`, `value`: tables, and rows on their way into them.

@@ -8,7 +8,7 @@ use super::accounts::{OTPS, SESSIONS, USERS};
 use super::cart::CARTS;
 use super::catalog::{CATEGORIES, PRODUCTS, VARIANTS};
 use super::inventory::{LEVELS, MOVEMENTS, RESERVATIONS};
-use super::orders::{HISTORY, ITEMS, ORDERS};
+use super::orders::{DRAFTS, HISTORY, ITEMS, ORDERS, RETURNS};
 use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS, WEBHOOKS};
 use super::payments::{PAYMENTS, REFUNDS};
 use super::pricing::{PROMOTIONS, TAX_RATES};
@@ -26,11 +26,14 @@ pub(crate) enum Part {
     LiveSessions,
     OwnOtps,
     ShareCategories,
+    OwnProducts,
     ShareProducts,
     SharePromotions,
     ShareTaxRates,
     OwnCarts,
     OwnOrders,
+    OwnDrafts,
+    OwnReturns,
     OwnPayments,
     ShareZones,
     ShareMethods,
@@ -46,8 +49,13 @@ pub(crate) enum Part {
     UpdateUsers,
     UpdateSessions,
     PutOtps,
+    UpdateProducts,
+    PutVariants,
     UpdateCarts,
     UpdateOrders,
+    UpdateDrafts,
+    DeleteDrafts,
+    UpdateReturns,
     UpdatePayments,
     UpdateShipments,
     UpdateReservations,
@@ -63,6 +71,8 @@ pub(crate) enum Part {
     InsertCarts,
     InsertOrders,
     InsertItems,
+    InsertDrafts,
+    InsertReturns,
     InsertHistory,
     InsertPayments,
     PutRefunds,
@@ -84,6 +94,8 @@ pub(super) enum Act {
     Share(&'static Table),
     /// Writes the next version of rows.
     Update(&'static Table),
+    /// Takes rows away that are at a version.
+    Delete(&'static Table),
     /// Adds rows whose keys are free.
     Insert(&'static Table),
     /// Adds rows whose parents are new, so that their keys are free for certain.
@@ -94,18 +106,21 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 52] = [
+    pub(crate) const ALL: [Self; 62] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
         Self::LiveSessions,
         Self::OwnOtps,
         Self::ShareCategories,
+        Self::OwnProducts,
         Self::ShareProducts,
         Self::SharePromotions,
         Self::ShareTaxRates,
         Self::OwnCarts,
         Self::OwnOrders,
+        Self::OwnDrafts,
+        Self::OwnReturns,
         Self::OwnPayments,
         Self::ShareZones,
         Self::ShareMethods,
@@ -120,8 +135,13 @@ impl Part {
         Self::UpdateUsers,
         Self::UpdateSessions,
         Self::PutOtps,
+        Self::UpdateProducts,
+        Self::PutVariants,
         Self::UpdateCarts,
         Self::UpdateOrders,
+        Self::UpdateDrafts,
+        Self::DeleteDrafts,
+        Self::UpdateReturns,
         Self::UpdatePayments,
         Self::UpdateShipments,
         Self::UpdateReservations,
@@ -136,6 +156,8 @@ impl Part {
         Self::InsertCarts,
         Self::InsertOrders,
         Self::InsertItems,
+        Self::InsertDrafts,
+        Self::InsertReturns,
         Self::InsertHistory,
         Self::InsertPayments,
         Self::PutRefunds,
@@ -181,8 +203,11 @@ impl Part {
         match self {
             Self::OwnUsers => Act::Own(&USERS),
             Self::OwnSessions => Act::Own(&SESSIONS),
+            Self::OwnProducts => Act::Own(&PRODUCTS),
             Self::OwnCarts => Act::Own(&CARTS),
             Self::OwnOrders => Act::Own(&ORDERS),
+            Self::OwnDrafts => Act::Own(&DRAFTS),
+            Self::OwnReturns => Act::Own(&RETURNS),
             Self::OwnPayments => Act::Own(&PAYMENTS),
             Self::OwnShipments => Act::Own(&SHIPMENTS),
             Self::OwnReservations => Act::Own(&RESERVATIONS),
@@ -196,8 +221,12 @@ impl Part {
             Self::ShareWebhooks => Act::Share(&WEBHOOKS),
             Self::UpdateUsers => Act::Update(&USERS),
             Self::UpdateSessions => Act::Update(&SESSIONS),
+            Self::UpdateProducts => Act::Update(&PRODUCTS),
             Self::UpdateCarts => Act::Update(&CARTS),
             Self::UpdateOrders => Act::Update(&ORDERS),
+            Self::UpdateDrafts => Act::Update(&DRAFTS),
+            Self::DeleteDrafts => Act::Delete(&DRAFTS),
+            Self::UpdateReturns => Act::Update(&RETURNS),
             Self::UpdatePayments => Act::Update(&PAYMENTS),
             Self::UpdateShipments => Act::Update(&SHIPMENTS),
             Self::UpdateReservations => Act::Update(&RESERVATIONS),
@@ -209,6 +238,8 @@ impl Part {
             Self::InsertCarts => Act::Insert(&CARTS),
             Self::InsertOrders => Act::Insert(&ORDERS),
             Self::InsertItems => Act::Append(&ITEMS),
+            Self::InsertDrafts => Act::Insert(&DRAFTS),
+            Self::InsertReturns => Act::Insert(&RETURNS),
             Self::InsertHistory => Act::Insert(&HISTORY),
             Self::InsertPayments => Act::Insert(&PAYMENTS),
             Self::InsertShipments => Act::Insert(&SHIPMENTS),
@@ -227,6 +258,7 @@ impl Part {
             | Self::OwnLevels
             | Self::UntrackedLevels
             | Self::PutOtps
+            | Self::PutVariants
             | Self::RelayEvents
             | Self::ChangeLevels
             | Self::CountUses
@@ -237,10 +269,11 @@ impl Part {
     /// What a row of this part holds, column by column.
     pub(crate) fn kinds(self) -> Vec<Kind> {
         match self.act() {
-            Act::Own(_) | Act::Share(_) => vec![Kind::Id, Kind::Int],
+            Act::Own(_) | Act::Share(_) | Act::Delete(_) => vec![Kind::Id, Kind::Int],
             Act::Update(table) | Act::Insert(table) | Act::Append(table) => table.kinds(),
             Act::Special => match self {
                 Self::PutOtps => OTPS.kinds(),
+                Self::PutVariants => VARIANTS.kinds(),
                 Self::PutRefunds => REFUNDS.kinds(),
                 // The variant, its location, and the sums of `stock::Sum`.
                 Self::ChangeLevels => {

@@ -4,6 +4,7 @@
 //! part and so in their order, the rows that a guard refused. No row is the good answer.
 
 use super::accounts::OTPS;
+use super::catalog::VARIANTS;
 use super::part::{Act, Part};
 use super::payments::REFUNDS;
 use super::table::Table;
@@ -84,6 +85,14 @@ impl Part {
                 ),
                 refused: by_place,
             },
+            Act::Delete(table) => Sql {
+                body: format!(
+                    "DELETE FROM {} AS old USING {given} WITH ORDINALITY AS new (id, version, place)
+                    WHERE {by_version} RETURNING new.place",
+                    table.name
+                ),
+                refused: by_place,
+            },
             Act::Insert(table) => insert(table, "ON CONFLICT DO NOTHING"),
             Act::Append(table) => insert(table, ""),
             Act::Special => match self {
@@ -154,6 +163,15 @@ impl Part {
                 Self::PutOtps => {
                     insert(&OTPS, &format!("ON CONFLICT (user_id) DO UPDATE SET {}", OTPS.assignments("excluded")))
                 }
+                // A variant that gets another sku is refused here: its levels must be locked, in the order of levels.
+                Self::PutVariants => insert(
+                    &VARIANTS,
+                    &format!(
+                        "ON CONFLICT (id) DO UPDATE SET {}
+                        WHERE variants.product_id = excluded.product_id AND variants.sku = excluded.sku",
+                        VARIANTS.assignments("excluded")
+                    ),
+                ),
                 Self::PutRefunds => insert(
                     &REFUNDS,
                     &format!(

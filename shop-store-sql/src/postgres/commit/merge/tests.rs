@@ -2,12 +2,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use shop_core::accounts::Session;
 use shop_core::cart::Cart;
-use shop_core::catalog::{Counter, UsesDelta};
+use shop_core::catalog::{Counter, Product, ProductStatus, UsesDelta, Variant};
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
 use shop_core::idempotency::{Answer, AnswerKey};
 use shop_core::inventory::{StockDelta, StockLevel};
-use shop_core::money::Currency;
+use shop_core::money::{Amount, Currency};
 
 use super::super::stock::LARGE;
 use super::*;
@@ -37,6 +37,20 @@ fn cart(number: u128, customer: Option<u128>, version: i64) -> Cart {
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         version,
+    }
+}
+
+fn variant(number: u128, sku: &str) -> Variant {
+    Variant {
+        id: id(number),
+        sku: sku.to_owned(),
+        price: Amount(100),
+        compare_at_price: None,
+        options: BTreeMap::new(),
+        weight_grams: 0,
+        barcode: None,
+        tax_class: "standard".to_owned(),
+        archived: false,
     }
 }
 
@@ -73,6 +87,44 @@ fn what_is_seldom_done_is_done_alone() {
     }
     assert!(Mergeable::of(&requiring(Require::Version(Entity::Order, id(1), 1), [answer("1")])).is_none());
     assert!(Mergeable::of(&requiring(Require::Version(Entity::Zone, id(1), 1), [answer("1")])).is_some());
+}
+
+#[test]
+fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
+    let product = |sku: &str, version| Product {
+        id: id(1),
+        slug: "tea".to_owned(),
+        name: "Tea".to_owned(),
+        description: String::new(),
+        status: ProductStatus::Active,
+        category_id: None,
+        currency: Currency::USD,
+        options: Vec::new(),
+        images: Vec::new(),
+        attributes: serde_json::Map::new(),
+        variants: [(2, "POT"), (3, sku)].map(|(number, sku)| variant(number, sku)).into(),
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+        version,
+    };
+    let change = |sku: &str| batch([CatalogWrite::Product(Change::Update(product(sku, 2))).into()]);
+    let parts = |batch: &Batch| {
+        let merged = Mergeable::of(batch).unwrap();
+        merged.lines.iter().map(|(part, _)| *part).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        parts(&change("TEA")),
+        [Part::InsertOperations, Part::PutVariants, Part::PutVariants, Part::OwnProducts, Part::UpdateProducts]
+    );
+    assert!(Mergeable::of(&change("POT")).is_none(), "a sku is taken twice");
+    assert!(!together(&change("TEA"), &change("TEE")), "one product");
+    let relied_on = requiring(Require::Version(Entity::Product, id(1), 1), [answer("1")]);
+    assert!(!together(&change("TEA"), &relied_on) && !together(&relied_on, &change("TEA")));
+
+    let placed = || OrdersWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
+    let place = batch([placed(), delta(1, 0, 1), delta(2, 0, 1)]);
+    assert_eq!(parts(&place), [Part::InsertOperations, Part::OwnDrafts, Part::DeleteDrafts]);
+    assert!(!together(&place, &batch([placed()])), "a draft becomes one order");
 }
 
 #[test]
