@@ -71,8 +71,18 @@ impl fmt::Display for Ratio {
 
 /// A quotient of numbers that are not negative, rounded half up.
 pub(super) fn half_up(dividend: i128, divisor: i128) -> Amount {
-    let rounded = if divisor > 0 { (2 * dividend + divisor) / (2 * divisor) } else { 0 };
+    let rounded = if divisor > 0 { divide(2 * dividend + divisor, 2 * divisor).0 } else { 0 };
     Amount(i64::try_from(rounded).unwrap_or(i64::MAX))
+}
+
+/// Quotient and remainder of numbers that are not negative. Usual amounts fit into 64 bits, which a processor divides
+/// several times faster.
+pub(super) fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
+    match (u64::try_from(dividend), u64::try_from(divisor)) {
+        (_, Ok(0)) => (0, 0),
+        (Ok(dividend), Ok(divisor)) => (i128::from(dividend / divisor), i128::from(dividend % divisor)),
+        _ => (dividend / divisor, dividend % divisor),
+    }
 }
 
 fn parse(text: &str, decimals: usize, example: &str) -> Result<Ratio, String> {

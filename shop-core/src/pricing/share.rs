@@ -1,5 +1,6 @@
 //! An amount shared out so that the parts sum to it, exactly.
 
+use super::ratio::divide;
 use crate::money::Amount;
 
 /// Shares `whole` out in proportion to the weights (none negative) by largest remainder: everybody gets their exact
@@ -18,15 +19,19 @@ pub fn share(whole: Amount, weights: &[Amount]) -> Vec<Amount> {
     let mut losses = Vec::with_capacity(weights.len());
     for (index, weight) in weights.iter().enumerate() {
         let exact = i128::from(whole.0) * i128::from(weight.0);
-        let part = exact / total;
-        losses.push((std::cmp::Reverse(exact - part * total), index));
+        let (part, loss) = divide(exact, total);
+        losses.push((std::cmp::Reverse(loss), index));
         let part = i64::try_from(part).unwrap_or(i64::MAX);
         left = left.saturating_sub(part);
         parts.push(Amount(part));
     }
-    losses.sort_unstable();
     // Fewer units are left than there are parts: what each has lost is less than one.
-    for (_, index) in losses.into_iter().take(usize::try_from(left).unwrap_or_default()) {
+    let left = usize::try_from(left).unwrap_or_default();
+    if left < losses.len() {
+        // Only who is among the first counts, not in which order.
+        losses.select_nth_unstable(left);
+    }
+    for (_, index) in losses.into_iter().take(left) {
         if let Some(part) = parts.get_mut(index) {
             part.0 += 1;
         }
