@@ -16,12 +16,13 @@ use crate::word::Word as _;
 
 /// The columns of a table of products, in their usual order.
 ///
-/// `slug`, `name`, `description`, `status`, `category` (the slug of one), `images` (JSON: `[{"url": …, "alt": …}]`) and
-/// `attributes` (a JSON object) are the product's; `option1_name` to `option5_name` name its options. The others are of
+/// `slug`, `name`, `description`, `status`, `category` (the slug of one), `images` (JSON: `[{"url": …, "alt": …}]`),
+/// `attributes` (a JSON object) and `currency` (that of all prices, if it is said: another one than the shop's is refused)
+/// are the product's; `option1_name` to `option5_name` name its options. The others are of
 /// the variant: `sku`, `price` and `compare_at_price` in major units of the shop's currency, `option1_value` to
 /// `option5_value`, `weight_grams`, `barcode`, `tax_class`, and `stock`: how many of a new product's variant lie at the
 /// default location.
-pub const PRODUCT_COLUMNS: [&str; 24] = [
+pub const PRODUCT_COLUMNS: [&str; 25] = [
     "slug",
     "name",
     "description",
@@ -40,6 +41,7 @@ pub const PRODUCT_COLUMNS: [&str; 24] = [
     "sku",
     "price",
     "compare_at_price",
+    "currency",
     "weight_grams",
     "barcode",
     "tax_class",
@@ -49,7 +51,7 @@ pub const PRODUCT_COLUMNS: [&str; 24] = [
 ];
 
 /// The columns that concern the whole product.
-const OF_PRODUCT: [&str; 12] = [
+const OF_PRODUCT: [&str; 13] = [
     "slug",
     "name",
     "description",
@@ -57,6 +59,7 @@ const OF_PRODUCT: [&str; 12] = [
     "category",
     "images",
     "attributes",
+    "currency",
     "option1_name",
     "option2_name",
     "option3_name",
@@ -92,6 +95,7 @@ fn product_row(product: &Product, variant: &Variant, category: Option<&str>) -> 
         ("category", category.unwrap_or_default().to_owned()),
         ("sku", variant.sku.clone()),
         ("price", amount(variant.price)),
+        ("currency", product.currency.code().to_owned()),
         ("compare_at_price", variant.compare_at_price.map(amount).unwrap_or_default()),
         ("weight_grams", variant.weight_grams.to_string()),
         ("barcode", variant.barcode.clone().unwrap_or_default()),
@@ -187,6 +191,7 @@ pub(super) fn read(
         variants: Field::Given(variants),
         images: json(first, "images", "Must be a JSON array of objects with url and alt."),
         attributes: json(first, "attributes", "Must be a JSON object."),
+        currency: first.field("currency"),
         ..ProductInput::default()
     };
     let input = if stored.is_some() { kept(input) } else { input };

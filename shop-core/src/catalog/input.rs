@@ -36,6 +36,8 @@ pub struct ProductInput {
     pub attributes: Field<serde_json::Value>,
     /// What the one variant costs, in major units.
     pub price: Field<String>,
+    /// That of all prices, if anything is said: the shop's.
+    pub currency: Field<String>,
     /// The sku of the one variant; made up when absent.
     pub sku: Field<String>,
     /// How many of the one variant lie at the default location; only for a new product (0).

@@ -39,6 +39,8 @@ pub struct PlaceOrder {
     pub email: Field<String>,
     /// What the buyer believes to pay in all; the order is refused when it is not the total.
     pub expected_total: Field<String>,
+    /// That of `expected_total`, if anything is said: the shop's.
+    pub currency: Field<String>,
     /// The buyer's words.
     pub note: Field<String>,
 }
@@ -129,6 +131,9 @@ impl PlaceOrder {
             checks.unreadable("email", &self.email);
             None
         };
+        if self.expected_total.is_said() {
+            checks.optional("currency", self.currency, validate::amounts_in(currency));
+        }
         let expected_total =
             checks.optional("expected_total", self.expected_total, |text| currency.parse_amount(&text));
         let note = checks.optional("note", self.note, validate::note).unwrap_or_default();

@@ -28,6 +28,8 @@ pub struct AttemptInput {
 pub struct AmountInput {
     /// How much, as a decimal string in major units; all when nothing was said.
     pub amount: Field<String>,
+    /// That of the payment, if anything is said.
+    pub currency: Field<String>,
 }
 
 /// Money to be given back, as staff wrote it.
@@ -36,6 +38,8 @@ pub struct AmountInput {
 pub struct RefundInput {
     /// How much, as a decimal string in major units; all that is left when nothing was said.
     pub amount: Field<String>,
+    /// That of the payment, if anything is said.
+    pub currency: Field<String>,
     /// Why, for the staff's own memory.
     pub reason: Field<String>,
     /// The goods come back too; only with a refund of all that is left.
@@ -61,6 +65,7 @@ impl AmountInput {
     pub(super) fn check(self, payment: &Payment) -> Result<Option<Amount>> {
         let mut checks = Checks::new();
         let amount = checks.optional("amount", self.amount, |text| payment.currency.parse_amount(&text));
+        checks.optional("currency", self.currency, validate::amounts_in(payment.currency));
         checks.finish()?;
         Ok(amount)
     }
@@ -78,6 +83,7 @@ impl RefundInput {
     pub(super) fn check(self, payment: &Payment) -> Result<CheckedRefund> {
         let mut checks = Checks::new();
         let amount = checks.optional("amount", self.amount, |text| payment.currency.parse_amount(&text));
+        checks.optional("currency", self.currency, validate::amounts_in(payment.currency));
         let reason = checks.optional("reason", self.reason, validate::multiline(0, MAX_REASON_LENGTH));
         let restock = checks.optional("restock", self.restock, Ok);
         checks.finish()?;

@@ -23,7 +23,9 @@ mod things;
 use crate::word::Word;
 
 pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
-pub use people::{Email, Username, country, currency, email, email_key, person_name, phone, username, username_key};
+pub use people::{
+    Email, Username, amounts_in, country, currency, email, email_key, person_name, phone, username, username_key,
+};
 pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
 
 /// The longest note or comment, in characters.

@@ -136,6 +136,18 @@ pub fn currency(given: String) -> Result<Currency, String> {
         .ok_or_else(|| "Enter a valid ISO 4217 currency code.".into())
 }
 
+/// The currency that the amounts beside it are read in: whoever means another one would be charged something else than
+/// they said. Blank is as good as nothing.
+pub fn amounts_in(expected: Currency) -> impl Fn(String) -> Result<(), String> {
+    move |given| {
+        if given.trim().is_empty() || currency(given)? == expected {
+            Ok(())
+        } else {
+            Err(format!("The amounts here are in {expected}."))
+        }
+    }
+}
+
 /// Letters that show nothing or turn the reading direction: two addresses that look the same would differ.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -147,6 +159,16 @@ mod tests {
 
     fn key(address: &str) -> Option<String> {
         email(address.into()).ok().map(|email| email.key)
+    }
+
+    #[test]
+    fn amounts_are_in_one_currency() {
+        let check = |given: &str| amounts_in(Currency::USD)(given.into());
+        for same in ["USD", " usd ", "", "  "] {
+            assert_eq!(check(same), Ok(()), "{same:?}");
+        }
+        assert_eq!(check("EUR"), Err("The amounts here are in USD.".into()));
+        assert_eq!(check("dollars"), Err("Enter a valid ISO 4217 currency code.".into()));
     }
 
     #[test]

@@ -103,6 +103,20 @@ fn what_is_wrong_is_named_by_line_and_column_and_the_rest_is_written() {
 }
 
 #[test]
+fn prices_in_another_currency_are_not_taken_for_the_shops() {
+    let shop = TestShop::open();
+    let file = "name,sku,price,currency\nHere,HERE,1.00,usd\nAbroad,ABROAD,1.00,EUR\nNone,NONE,1.00,\n";
+    let said = refusal(&import(&shop.folder, "products", file, &[]));
+    assert!(said.contains("line 3, currency: The amounts here are in USD."), "{said}");
+    assert!(said.contains("2 created, 0 changed, 0 unchanged; 1 rows refused."), "{said}");
+    let dearer = "sku,price,currency\nHERE,2.00,EUR\n";
+    assert!(refusal(&import(&shop.folder, "products", dearer, &[])).contains("line 2, currency: "));
+    let found = shop.staff("GET", "/catalog/products/?ordering=name", &Value::Null, 200);
+    let prices: Vec<_> = found["results"].as_array().unwrap().iter().map(|product| text(&product["price"])).collect();
+    assert_eq!(prices, ["1.00", "1.00"]);
+}
+
+#[test]
 fn files_that_are_no_tables_are_refused_before_anything_is_done() {
     let folder = Folder::new();
     for (text, word) in

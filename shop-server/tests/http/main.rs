@@ -15,6 +15,8 @@ mod catalog;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod currencies;
+#[cfg(test)]
 mod document;
 #[cfg(test)]
 mod drafts;

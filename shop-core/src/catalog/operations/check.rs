@@ -84,6 +84,9 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
     let variants = checks.filled(mode.is_whole(), "variants", input.variants, Ok);
     let variants = variants.map(|variants| check_variants(&mut checks, variants, mode, currency));
     let priceless = !input.price.is_said();
+    if mode.is_whole() || !priceless || input.compare_at_price.is_said() || variants.is_some() {
+        checks.optional("currency", input.currency, validate::amounts_in(currency));
+    }
     let clears_sku = !mode.is_whole() && is_nothing(&input.sku);
     let single = VariantInput {
         id: Field::Missing,

@@ -44,6 +44,8 @@ pub struct PromotionInput {
     pub get_quantity: Field<i64>,
     /// From this subtotal of the cart on.
     pub min_subtotal: Field<String>,
+    /// That of its amounts, if anything is said: the shop's, and the promotion's own in a partial change.
+    pub currency: Field<String>,
     /// Only these products, at most 1,000; empty for all.
     pub product_ids: Field<Vec<ProductId>>,
     /// Only products of these categories or below them, at most 1,000; empty for all.
@@ -111,6 +113,7 @@ impl PromotionInput {
         let min_subtotal = checks
             .change("min_subtotal", self.min_subtotal, |text| currency.parse_amount(&text))
             .unwrap_or_else(|| base.and_then(|base| base.min_subtotal));
+        checks.optional("currency", self.currency, validate::amounts_in(currency));
         let product_ids = ids(&mut checks, "product_ids", self.product_ids, base.map(|base| &base.product_ids));
         let category_ids = ids(&mut checks, "category_ids", self.category_ids, base.map(|base| &base.category_ids));
         let customer_ids = ids(&mut checks, "customer_ids", self.customer_ids, base.map(|base| &base.customer_ids));

@@ -24,6 +24,8 @@ pub struct DraftInput {
     pub email: Field<String>,
     /// Its lines, all of them.
     pub items: Field<Vec<DraftItemInput>>,
+    /// That of its prices, if anything is said.
+    pub currency: Field<String>,
     /// Words for the order.
     pub note: Field<String>,
 }
@@ -91,6 +93,7 @@ impl DraftInput {
             let each = items.into_iter().enumerate();
             each.filter_map(|(index, item)| item.check(&mut checks, &format!("items.{index}"), currency)).collect()
         });
+        checks.optional("currency", self.currency, validate::amounts_in(currency));
         let note = checks.filled(whole, "note", self.note, validate::note);
         checks.finish()?;
         Ok(CheckedDraft { recipient, items, note })

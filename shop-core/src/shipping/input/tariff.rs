@@ -83,6 +83,7 @@ pub struct MethodInput {
     pub carrier: Field<String>,
     pub rate: Field<RateInput>,
     pub free_over: Field<String>,
+    pub currency: Field<String>,
     pub min_days: Field<i64>,
     pub max_days: Field<i64>,
     pub active: Field<bool>,
@@ -147,6 +148,7 @@ impl MethodInput {
         let free_over = checks
             .change("free_over", self.free_over, |text| currency.parse_amount(&text))
             .unwrap_or_else(|| base.and_then(|base| base.free_over));
+        checks.optional("currency", self.currency, validate::amounts_in(currency));
         let days = validate::between(0, MAX_DAYS);
         let min_days =
             checks.change("min_days", self.min_days, &days).unwrap_or_else(|| base.and_then(|base| base.min_days));

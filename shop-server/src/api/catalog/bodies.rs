@@ -73,6 +73,8 @@ macro_rules! product_request {
             attributes: Optional<Attributes>,
             /// What the one variant costs; with several it is the lowest of theirs and changes nothing.
             price: Optional<Money>,
+            /// That of all prices, to be sure: another one than the shop's is refused.
+            currency: Optional<String>,
             /// The sku of the one variant.
             sku: Nullable<String>,
             /// How many of the one variant there are; only for a new product.
@@ -100,6 +102,7 @@ macro_rules! product_request {
                     images: request.images.into_list(),
                     attributes: object(request.attributes.into()),
                     price: request.price.into_field(),
+                    currency: request.currency.into(),
                     sku: request.sku.into(),
                     stock: request.stock.into(),
                     compare_at_price: request.compare_at_price.into_field(),

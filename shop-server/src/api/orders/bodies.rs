@@ -39,6 +39,8 @@ pub(super) struct OrderRequest {
     email: Optional<String>,
     /// What the buyer believes to pay in all: another total is refused.
     expected_total: Optional<Money>,
+    /// That of `expected_total`, to be sure: another one than the shop's is refused.
+    currency: Optional<String>,
     /// At most 2,000 characters.
     note: Optional<String>,
 }
@@ -53,6 +55,7 @@ impl From<OrderRequest> for PlaceOrder {
             payment_gateway: request.payment_gateway.into(),
             email: request.email.into(),
             expected_total: request.expected_total.into_field(),
+            currency: request.currency.into(),
             note: request.note.into(),
         }
     }

@@ -29,11 +29,13 @@ impl From<AttemptRequest> for AttemptInput {
 pub(crate) struct AmountRequest {
     /// All when it is left out.
     amount: Optional<Money>,
+    /// That of the payment, to be sure: another one is refused.
+    currency: Optional<String>,
 }
 
 impl From<AmountRequest> for AmountInput {
     fn from(request: AmountRequest) -> Self {
-        Self { amount: request.amount.into_field() }
+        Self { amount: request.amount.into_field(), currency: request.currency.into() }
     }
 }
 
@@ -42,6 +44,8 @@ impl From<AmountRequest> for AmountInput {
 pub(crate) struct RefundRequest {
     /// All that is left when it is left out.
     amount: Optional<Money>,
+    /// That of the payment, to be sure: another one is refused.
+    currency: Optional<String>,
     /// For the staff's own memory, at most 500 characters; buyers are not shown it.
     reason: Optional<String>,
     /// The goods go back to stock; only with a refund of all that is left.
@@ -50,7 +54,12 @@ pub(crate) struct RefundRequest {
 
 impl From<RefundRequest> for RefundInput {
     fn from(request: RefundRequest) -> Self {
-        Self { amount: request.amount.into_field(), reason: request.reason.into(), restock: request.restock.into() }
+        Self {
+            amount: request.amount.into_field(),
+            currency: request.currency.into(),
+            reason: request.reason.into(),
+            restock: request.restock.into(),
+        }
     }
 }
 

@@ -67,6 +67,8 @@ macro_rules! promotion_request {
             get_quantity: Nullable<i64>,
             /// From this subtotal of the cart on, before discounts.
             min_subtotal: Nullable<Money>,
+            /// That of all amounts, to be sure: another one is refused.
+            currency: Optional<String>,
             /// Only these products (or those of `category_ids`); at most 1,000, empty or null for all.
             product_ids: Nullable<Vec<Uuid>>,
             /// Only products of these categories and of those below them (or those of `product_ids`).
@@ -100,6 +102,7 @@ macro_rules! promotion_request {
                     buy_quantity: request.buy_quantity.into(),
                     get_quantity: request.get_quantity.into(),
                     min_subtotal: request.min_subtotal.into_field(),
+                    currency: request.currency.into(),
                     product_ids: request.product_ids.into_list(),
                     category_ids: request.category_ids.into_list(),
                     customer_ids: request.customer_ids.into_list(),

@@ -73,7 +73,7 @@ impl Answer {
 /// Which storage the tests of the whole server run on.
 const STORE: &str = "TEST_STORE";
 
-async fn empty_store() -> Arc<dyn Store> {
+pub(crate) async fn empty_store() -> Arc<dyn Store> {
     match std::env::var(STORE).as_deref() {
         Err(_) | Ok("" | "memory") => Arc::new(MemoryStore::new()),
         Ok("sqlite") => Arc::new(SqliteStore::temporary().unwrap()),
@@ -95,23 +95,19 @@ impl Server {
     /// The whole server over an empty shop, as the binary starts it, with limits off. The shop is in memory, or, with
     /// `TEST_STORE`, in an SQLite file or a Postgres database of its own.
     pub(crate) async fn start_shop() -> (Self, Shop) {
-        Self::start_shop_with(&[]).await
+        Self::start_shop_over(empty_store().await, &[], |builder| builder).await
     }
 
-    /// The same with further variables set.
-    pub(crate) async fn start_shop_with(variables: &[(&str, &str)]) -> (Self, Shop) {
-        Self::start_shop_as(variables, |builder| builder).await
-    }
-
-    /// The same, put together a little differently.
-    pub(crate) async fn start_shop_as(
+    /// The same with further variables set, put together a little differently, over a store that may be another server's too.
+    pub(crate) async fn start_shop_over(
+        store: Arc<dyn Store>,
         variables: &[(&str, &str)],
         change: impl FnOnce(ShopBuilder) -> ShopBuilder,
     ) -> (Self, Shop) {
         let usual = [("SECRET_KEY", "a key for tests, and for tests only"), ("RATE_LIMIT", "off")];
         let variables = usual.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let config = Config::from_variables(&variables.collect()).unwrap();
-        let shop = change(start::builder(&config, empty_store().await).unwrap()).open().await.unwrap();
+        let shop = change(start::builder(&config, store).unwrap()).open().await.unwrap();
         let clone = shop.clone();
         let server = Self::spawn(|listener, stop| async move {
             let limits = Limits::new(config.rate_limit);

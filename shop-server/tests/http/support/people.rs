@@ -1,6 +1,7 @@
 //! A whole shop over HTTP with a folder for its mails, and people who sign in to it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,9 +9,10 @@ use shop_core::accounts::SuperuserInput;
 use shop_core::clock::{Random as _, SystemRandom};
 use shop_core::secret::Secret;
 use shop_core::shop::ShopBuilder;
+use shop_core::store::Store;
 use shop_core::{Actor, Shop};
 
-use super::{Answer, Server};
+use super::{Answer, Server, empty_store};
 
 /// A password that is strong enough.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -22,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct TestShop {
     pub(crate) server: Server,
     pub(crate) shop: Shop,
+    store: Arc<dyn Store>,
     mails: PathBuf,
 }
 
@@ -32,6 +35,10 @@ pub(crate) struct Person {
     pub(crate) email: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
+}
+
+fn borrowed(variables: &[(String, String)]) -> Vec<(&str, &str)> {
+    variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 impl TestShop {
@@ -46,13 +53,28 @@ impl TestShop {
 
     /// The same, put together a little differently.
     pub(crate) async fn start_as(variables: &[(&str, &str)], change: impl FnOnce(ShopBuilder) -> ShopBuilder) -> Self {
+        let (mails, all) = Self::with_mails(variables);
+        let store = empty_store().await;
+        let (server, shop) = Server::start_shop_over(Arc::clone(&store), &borrowed(&all), change).await;
+        Self { server, shop, store, mails }
+    }
+
+    /// A second server over the same data, with other variables set.
+    pub(crate) async fn beside(&self, variables: &[(&str, &str)]) -> Self {
+        let (mails, all) = Self::with_mails(variables);
+        let store = Arc::clone(&self.store);
+        let (server, shop) = Server::start_shop_over(Arc::clone(&store), &borrowed(&all), |builder| builder).await;
+        Self { server, shop, store, mails }
+    }
+
+    /// The variables, and a folder for the mails.
+    fn with_mails(variables: &[(&str, &str)]) -> (PathBuf, Vec<(String, String)>) {
         let number = u64::from_be_bytes(*SystemRandom.seed().first_chunk().unwrap());
         let mails = std::env::temp_dir().join(format!("shop-test-{number:016x}"));
         let folder = mails.to_str().unwrap().to_owned();
-        let mut all = vec![("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", folder.as_str())];
-        all.extend(variables);
-        let (server, shop) = Server::start_shop_as(&all, change).await;
-        Self { server, shop, mails }
+        let all = [("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", folder.as_str())].into_iter();
+        let all = all.chain(variables.iter().copied());
+        (mails, all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// One request with JSON in it (null: without a body), as somebody (an access token) or nobody.

@@ -20,6 +20,8 @@ pub(crate) struct DraftRequest {
     email: Optional<String>,
     /// None when they are left out.
     items: Optional<Vec<DraftItemRequest>>,
+    /// That of their prices, to be sure: another one is refused.
+    currency: Optional<String>,
     /// Words for the order, at most 2,000 characters.
     note: Optional<String>,
 }
@@ -33,6 +35,8 @@ pub(crate) struct DraftChangeRequest {
     email: Nullable<String>,
     /// All of them.
     items: Optional<Vec<DraftItemRequest>>,
+    /// That of their prices, to be sure: another one is refused.
+    currency: Optional<String>,
     note: Optional<String>,
 }
 
@@ -67,6 +71,7 @@ impl From<DraftRequest> for DraftInput {
             customer_id: request.customer_id.into_field(),
             email: request.email.into(),
             items: request.items.into_list(),
+            currency: request.currency.into(),
             note: request.note.into(),
         }
     }
@@ -78,6 +83,7 @@ impl From<DraftChangeRequest> for DraftInput {
             customer_id: request.customer_id.into_field(),
             email: request.email.into(),
             items: request.items.into_list(),
+            currency: request.currency.into(),
             note: request.note.into(),
         }
     }

@@ -67,6 +67,8 @@ pub(crate) struct MethodRequest {
     rate: Required<RateRequest>,
     /// From this subtotal on it is free.
     free_over: Nullable<Money>,
+    /// That of all amounts, to be sure: another one is refused.
+    currency: Optional<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
     /// Offered to buyers; true unless said otherwise.
@@ -83,6 +85,8 @@ pub(crate) struct MethodChange {
     rate: Optional<RateRequest>,
     /// From this subtotal on it is free.
     free_over: Nullable<Money>,
+    /// That of all amounts, to be sure: another one is refused.
+    currency: Optional<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
     active: Optional<bool>,
@@ -98,6 +102,7 @@ macro_rules! method_input {
                     carrier: request.carrier.into(),
                     rate: request.rate.into_field(),
                     free_over: request.free_over.into_field(),
+                    currency: request.currency.into(),
                     min_days: request.min_days.into(),
                     max_days: request.max_days.into(),
                     active: request.active.into(),
