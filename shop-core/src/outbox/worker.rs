@@ -26,8 +26,9 @@ pub(crate) use deliver::Turn;
 use receiver::Receiver;
 use webhooks::Outgoing;
 
-/// How long answers, operations and done deliveries are kept: idempotency keys are promised for a day.
-const MEMORY: TimeDelta = TimeDelta::hours(48);
+/// How long answers, operations and done deliveries are kept: idempotency keys are promised for a day, and Stripe sends an
+/// event again for up to three.
+const MEMORY: TimeDelta = TimeDelta::days(4);
 /// How long deliveries are kept that were given up: long enough for a person to look at them.
 const GIVEN_UP_MEMORY: TimeDelta = TimeDelta::days(90);
 /// Orders canceled in one round of the sweep.
@@ -141,7 +142,7 @@ impl<'a> Worker<'a> {
         self.shop.payments().reconcile(RECONCILE_BATCH).await
     }
 
-    /// Forgets what was done two days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
+    /// Forgets what was done four days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
     /// were given up are forgotten after 90 days.
     ///
     /// # Errors

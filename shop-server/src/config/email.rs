@@ -93,14 +93,18 @@ impl Smtp {
             Some(_) => return Err(ConfigError::new("EMAIL_PORT", "must be a port number from 1 to 65535")),
         };
         let start_tls = variables.boolean("EMAIL_USE_TLS", gmail)?;
-        let tls = match (port, start_tls) {
-            (Some(465), _) => Tls::Implicit,
-            (_, true) => Tls::StartTls,
-            (_, false) => Tls::None,
+        let from_the_first_byte = variables.boolean("EMAIL_USE_SSL", port == Some(465))?;
+        if from_the_first_byte && port != Some(465) && start_tls {
+            return Err(ConfigError::new("EMAIL_USE_SSL", "and EMAIL_USE_TLS exclude each other"));
+        }
+        let (tls, usual_port) = match (from_the_first_byte, start_tls) {
+            (true, _) => (Tls::Implicit, 465),
+            (false, true) => (Tls::StartTls, 587),
+            (false, false) => (Tls::None, 25),
         };
         Ok(Self {
             host: host.unwrap_or(default_host).to_owned(),
-            port: port.unwrap_or(if start_tls { 587 } else { 25 }),
+            port: port.unwrap_or(usual_port),
             tls,
             authorities: variables.text("EMAIL_CA_FILE").map(authorities).transpose()?,
             user: user.map(str::to_owned),

@@ -166,6 +166,11 @@ fn mail_follows_the_seed_and_django() {
     assert_eq!(smtp(&[("EMAIL_HOST", "mail")]), ("mail".into(), 25, Tls::None));
     assert_eq!(smtp(&[("EMAIL_HOST", "mail"), ("EMAIL_USE_TLS", "True")]), ("mail".into(), 587, Tls::StartTls));
     assert_eq!(smtp(&[("EMAIL_HOST", "mail"), ("EMAIL_PORT", "465")]), ("mail".into(), 465, Tls::Implicit));
+    let implicit = [("EMAIL_HOST", "mail"), ("EMAIL_USE_SSL", "True")];
+    assert_eq!(smtp(&implicit), ("mail".into(), 465, Tls::Implicit));
+    assert_eq!(smtp(&[implicit[0], implicit[1], ("EMAIL_PORT", "4650")]), ("mail".into(), 4650, Tls::Implicit));
+    let both = [implicit[0], implicit[1], ("EMAIL_USE_TLS", "True")];
+    assert!(refused(&both).starts_with("EMAIL_USE_SSL: "));
     assert_eq!(smtp(&[("EMAIL_BACKEND", "smtp")]), ("localhost".into(), 25, Tls::None));
     assert_eq!(config(&[("EMAIL_HOST_USER", "me@gmail.com")]).email.from.email.to_string(), "me@gmail.com");
     let file = config(&[("EMAIL_BACKEND", "file"), ("EMAIL_FILE_PATH", "/tmp/mail")]);

@@ -225,6 +225,23 @@ fn killed_while_money_goes_back() {
     }
 }
 
+/// The refund is made, and whoever made it dies while it reads what came of it.
+#[test]
+fn killed_while_refunds_are_looked_up() {
+    for fate in [Fate::Answered, Fate::Lost] {
+        let mut world = World::open("automatic");
+        world.pay();
+        world.deliver_all();
+        world.until("paid");
+        world.die_during(Call::ListRefunds, fate, |world| world.act("refunds", &json!({"amount": "10"})));
+        let settled = |order: &Value| order["payments"][0]["refunds"][0]["status"] == "succeeded";
+        let order = world.once("refunded", settled);
+        assert_eq!(order["payments"][0]["refunds"].as_array().unwrap().len(), 1);
+        world.deliver_all();
+        world.ends_with(1, "succeeded", 1449);
+    }
+}
+
 #[test]
 fn killed_while_a_payment_is_called_off() {
     for fate in FATES {

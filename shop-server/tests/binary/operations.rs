@@ -319,6 +319,17 @@ fn a_second_server_on_one_file_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn a_migration_beside_a_running_server_changes_nothing() {
+    let shop = TestShop::open();
+    let sku = shop.product("SKU", 3).sku;
+    succeeds(&shop.folder.run(&["migrate"], &[]));
+    let found = shop.staff("GET", &format!("/inventory/stock/?sku={sku}"), &Value::Null, 200);
+    assert_eq!(found["results"][0]["on_hand"], 3, "{found}");
+    shop.product("OTHER", 1);
+    shop.folder.is_sound();
+}
+
+#[test]
 fn the_document_is_printed_without_a_database() {
     let folder = Folder::new();
     let json: Value = serde_json::from_str(&succeeds(&folder.run(&["openapi"], &[]))).unwrap();

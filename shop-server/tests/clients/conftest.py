@@ -46,6 +46,7 @@ class Server:
     def __init__(self, folder, variables, command=()):
         self.folder = folder
         self.mails = folder / "mails"
+        self.terminal = folder / "terminal"
         self.variables = {
             "PATH": os.environ["PATH"],
             "DB_NAME": str(folder / "shop.sqlite3"),
@@ -57,9 +58,16 @@ class Server:
         }
         self.lines = []
         self.unread = queue.Queue()
-        self.process = subprocess.Popen(
-            [BINARY, *command], cwd=folder, env=self.variables, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        with self.terminal.open("wb") as terminal:
+            self.process = subprocess.Popen(
+                [BINARY, *command],
+                cwd=folder,
+                env=self.variables,
+                stdin=subprocess.DEVNULL,
+                stdout=terminal,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         threading.Thread(target=self._read, daemon=True).start()
         self.url = f"http://{self.logged('listening')['address']}"
 
@@ -83,6 +91,15 @@ class Server:
             if message in fields.get("message", ""):
                 return fields
         raise AssertionError(f"not logged in {DEADLINE} s: {message}\n" + "".join(self.lines))
+
+    def printed(self, pattern):
+        """What stands on the terminal, once it does: the first group of a pattern of whole lines."""
+
+        def look():
+            found = re.search(pattern, self.terminal.read_text(), re.M)
+            return found and found.group(1)
+
+        return eventually(look, f"{pattern} on the terminal")
 
     def run(self, *arguments, **variables):
         """Another subcommand, beside the running server."""

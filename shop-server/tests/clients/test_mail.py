@@ -8,6 +8,7 @@ import pytest
 import requests
 import trustme
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from conftest import DEADLINE, code_in, read_mail
 
 PASSWORD = "analytical-engine-1842"
@@ -103,8 +104,8 @@ def test_nothing_is_sent_in_the_clear_when_tls_is_asked_for(start_server, mail_s
     assert not inbox.mails
 
 
-def certified_by(authority):
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+def certified_by(authority, protocol=ssl.PROTOCOL_TLS_SERVER):
+    context = ssl.SSLContext(protocol)
     authority.issue_cert("localhost").configure_cert(context)
     return context
 
@@ -128,3 +129,56 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(start_server, mail_ser
     register(server, "ada@example.com")
     server.logged("delivery failed")
     assert not inbox.mails
+
+
+def test_mail_goes_to_a_server_that_is_encrypted_from_the_first_byte(start_server, mail_server, tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    inbox = Inbox()
+    # The context of both sides: the test's own server knocks at itself with it.
+    with pytest.warns(DeprecationWarning):
+        context = certified_by(authority, ssl.PROTOCOL_TLS)
+    controller = mail_server(inbox, ssl_context=context)
+    server = start_server(**smtp(controller.port, EMAIL_USE_SSL="True", EMAIL_CA_FILE=str(tmp_path / "ca.pem")))
+    register(server, "ada@example.com")
+    assert inbox.arrived.wait(DEADLINE)
+    assert verify(server, "ada@example.com", code_in(inbox.mails[0])) == 200
+
+
+@pytest.mark.parametrize("password", ["open-sesame-1", "closed-sesame-1"])
+def test_the_shop_signs_in_at_the_mail_server(start_server, mail_server, tmp_path, password):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    inbox = Inbox()
+    seen = []
+
+    def judge(server, session, envelope, mechanism, data):
+        seen.append((data.login, data.password))
+        return AuthResult(success=data.password == b"open-sesame-1")
+
+    controller = mail_server(
+        inbox, tls_context=certified_by(authority), require_starttls=True, authenticator=judge, auth_required=True
+    )
+    account = {"EMAIL_HOST_USER": "shop@example.org", "EMAIL_HOST_PASSWORD": password}
+    server = start_server(
+        **smtp(controller.port, EMAIL_USE_TLS="True", EMAIL_CA_FILE=str(tmp_path / "ca.pem"), **account)
+    )
+    register(server, "ada@example.com")
+    if password == "open-sesame-1":
+        assert inbox.arrived.wait(DEADLINE)
+        # Mail servers want mail from the account that signed in.
+        assert inbox.mails[0]["From"].addresses[0].addr_spec == "shop@example.org"
+        assert verify(server, "ada@example.com", code_in(inbox.mails[0])) == 200
+    else:
+        server.logged("delivery failed")
+        assert not inbox.mails
+    assert seen[0] == (b"shop@example.org", password.encode())
+    assert password not in "".join(server.lines), "a password is in the log"
+
+
+def test_a_first_look_needs_no_mail_server(start_server):
+    """Nothing is configured: the code stands on the terminal."""
+    server = start_server(EMAIL_BACKEND="", EMAIL_FILE_PATH="")
+    register(server, "ada@example.com")
+    code = server.printed(r"^\s*(\d{6})\s*$")
+    assert verify(server, "ada@example.com", code) == 200

@@ -1,17 +1,14 @@
 //! `/accounts/`: every row of the contract, good and bad.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shop_core::accounts::{PasswordHasher, Verified};
-use shop_core::clock::{Clock, SystemClock, Timestamp};
 use shop_core::secret::Secret;
 use shop_core::{Error, error::Result};
 
-use crate::support::{Answer, PASSWORD, TestShop};
+use crate::support::{Answer, Forward, PASSWORD, TestShop};
 
 const OTHER_PASSWORD: &str = "another fine purple elephant";
 
@@ -421,38 +418,27 @@ async fn tries_are_limited_by_address() {
     refused(&throttled, 429, "throttled");
 }
 
-/// The system's clock, put forward.
-#[derive(Default)]
-struct Forward(AtomicI64);
-
-impl Clock for Forward {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
-    }
-}
-
 #[tokio::test]
 async fn codes_links_and_tokens_end_in_time() {
     let clock = Arc::new(Forward::default());
     let shop = TestShop::start_as(&[], |builder| builder.clock(Arc::clone(&clock) as _)).await;
-    let pass = |seconds: i64| clock.0.fetch_add(seconds, Ordering::SeqCst);
     let email = "ada@example.com";
     let person = json!({"email": email, "password": PASSWORD});
     assert_eq!(shop.post("/accounts/register/", None, &person).await.status, 201);
     let verify = async |otp: &str| shop.post("/accounts/verify-otp/", None, &json!({"email": email, "otp": otp})).await;
     let first = shop.otp(email, 1).await;
-    pass(10 * 60 + 1);
+    clock.pass(10 * 60 + 1);
     refused(&verify(&first).await, 400, "invalid_otp");
     assert_eq!(shop.post("/accounts/resend-otp/", None, &json!({"email": email})).await.status, 200);
     let second = shop.otp(email, 2).await;
-    pass(9 * 60);
+    clock.pass(9 * 60);
     assert_eq!(verify(&second).await.status, 200);
 
     let ada = shop.login(email, PASSWORD).await;
     assert_eq!(shop.post("/accounts/request-reset-email/", None, &json!({"email": email})).await.status, 200);
     let (uidb64, token) = shop.reset_link(email, 3).await;
     assert_eq!(shop.get("/accounts/user/", Some(&ada.access)).await.status, 200);
-    pass(60 * 60 + 1);
+    clock.pass(60 * 60 + 1);
     refused(&shop.get("/accounts/user/", Some(&ada.access)).await, 401, "token_not_valid");
     let path = format!("/accounts/password-reset-confirm/{uidb64}/{token}/");
     let changed = shop.post(&path, None, &json!({"new_password": OTHER_PASSWORD})).await;

@@ -28,6 +28,8 @@ mod infrastructure;
 #[cfg(test)]
 mod inventory;
 #[cfg(test)]
+mod inventory_orders;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod orders;

@@ -42,6 +42,8 @@ fn adds_up(order: &Value) {
     assert_eq!(sum("line_total"), cents(&order["subtotal"]), "{order}");
     assert_eq!(sum("discount"), cents(&order["discount_total"]), "{order}");
     assert_eq!(sum("tax") + cents(&order["shipping_tax"]), cents(&order["tax_total"]), "{order}");
+    let taxes = order["taxes"].as_array().unwrap().iter().map(|tax| cents(&tax["amount"])).sum::<i64>();
+    assert_eq!(taxes, cents(&order["tax_total"]), "{order}");
     let added = if order["prices_include_tax"] == true { 0 } else { cents(&order["tax_total"]) };
     let total = cents(&order["subtotal"]) - cents(&order["discount_total"]) + cents(&order["shipping_total"]) + added;
     assert_eq!(total, cents(&order["total"]), "{order}");
@@ -72,6 +74,8 @@ async fn an_order_freezes_discounts_and_taxes() {
         {"kind": "tax", "label": "VAT 20 %", "amount": "4.50"},
     ]);
     assert_eq!(placed["adjustments"], adjustments);
+    let taxes = json!([{"name": "VAT 20 %", "rate": "0.2", "base": "22.49", "amount": "4.50"}]);
+    assert_eq!(placed["taxes"], taxes);
     assert_eq!(shop.uses(&id).await, 1);
     // Whatever becomes of the promotion and of the rate, the order stays as it is.
     let (catalog, staff) = (shop.shop.catalog(), Actor::system());
@@ -82,6 +86,7 @@ async fn an_order_freezes_discounts_and_taxes() {
     let path = format!("/orders/{}/", text(&placed["id"]));
     let read = shop.call_with("GET", &path, &[("X-Order-Token", &token)], &NOTHING).await.json();
     assert_eq!((&read["adjustments"], &read["total"]), (&adjustments, &json!("26.99")));
+    assert_eq!(read["taxes"], taxes);
     assert_eq!((&read["items"], &read["tax_total"]), (&placed["items"], &json!("4.50")));
     let canceled = shop.call_with("POST", &format!("{path}cancel/"), &[("X-Order-Token", &token)], &NOTHING).await;
     assert_eq!(canceled.status, 200, "{canceled:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use shop_core::accounts::{MemoryMailer, RegisterInput, SignInInput, SuperuserInput};
+use shop_core::accounts::{EmailInput, MemoryMailer, RegisterInput, SignInInput, SuperuserInput};
 use shop_core::cart::{AddCoupon, AddItem};
 use shop_core::id::MethodId;
 use shop_core::idempotency::IdempotencyKey;
@@ -217,6 +217,42 @@ fn statements_are_counted() {
         ];
         assert_eq!(counted.found, wanted);
         assert_eq!(shop.check().await.unwrap().len(), 0);
+    });
+}
+
+/// Whoever watches how long an answer takes must not learn who has an account.
+#[test]
+fn a_known_and_an_unknown_address_take_the_same_statements() {
+    run(async {
+        let store = connect(&database()).await;
+        let shop = Shop::builder(Arc::clone(&store) as _, b"a test's key, which is long enough to be one");
+        let shop = shop.mailer(Arc::new(MemoryMailer::new()) as _).open().await.unwrap();
+        let register = |email: &str| RegisterInput {
+            email: email.into(),
+            password: Secret::from(PASSWORD).into(),
+            ..RegisterInput::default()
+        };
+        let login = |email: &str| SignInInput {
+            email: email.into(),
+            password: Secret::from("not the password, whoever it is").into(),
+            ..SignInInput::default()
+        };
+        let email = |email: &str| EmailInput { email: email.into() };
+        let input = SuperuserInput { email: "sam@example.com".into(), password: Secret::from(PASSWORD).into() };
+        shop.accounts().create_superuser(&Actor::system(), input).await.unwrap();
+        shop.accounts().register(register("new@example.com")).await.unwrap();
+        let mut found = Vec::new();
+        // One who is confirmed, one who is not, and nobody.
+        for address in ["sam@example.com", "new@example.com", "nobody@example.com"] {
+            let mut counted = Counted { store: Arc::clone(&store), found: Vec::new() };
+            let accounts = shop.accounts();
+            let _ = counted.step("sign in", accounts.login(&Actor::anonymous(), login(address))).await;
+            counted.step("ask for a code", accounts.resend_otp(email(address))).await.unwrap();
+            counted.step("ask for a link", accounts.request_password_reset(email(address))).await.unwrap();
+            counted.step("register", accounts.register(register(address))).await.unwrap();
+            found.push(counted.found);
+        }
+        assert_eq!((&found[0], &found[1]), (&found[2], &found[2]));
     });
 }
 

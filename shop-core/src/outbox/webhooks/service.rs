@@ -99,7 +99,7 @@ impl<'a> Webhooks<'a> {
         self.shop.execute(actor, rotate).await.map(|webhook| self.reveal(webhook))
     }
 
-    /// The deliveries of a webhook, those taken for two days.
+    /// The deliveries of a webhook, those taken for four days.
     ///
     /// # Errors
     /// As [`Webhooks::get`].

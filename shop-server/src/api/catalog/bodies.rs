@@ -74,7 +74,7 @@ macro_rules! product_request {
             /// What the one variant costs; with several it is the lowest of theirs and changes nothing.
             price: Optional<Money>,
             /// That of all prices, to be sure: another one than the shop's is refused.
-            currency: Optional<String>,
+            currency: Nullable<String>,
             /// The sku of the one variant.
             sku: Nullable<String>,
             /// How many of the one variant there are; only for a new product.

@@ -15,7 +15,7 @@ use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
 use crate::api::payments::PaymentBody;
-use crate::api::pricing::AdjustmentBody;
+use crate::api::pricing::{AdjustmentBody, UsedTaxBody};
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
 
@@ -40,7 +40,7 @@ pub(super) struct OrderRequest {
     /// What the buyer believes to pay in all: another total is refused.
     expected_total: Optional<Money>,
     /// That of `expected_total`, to be sure: another one than the shop's is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     /// At most 2,000 characters.
     note: Optional<String>,
 }
@@ -123,6 +123,8 @@ pub(super) struct OrderBody {
     prices_include_tax: bool,
     /// Why the total is not the subtotal.
     adjustments: Vec<AdjustmentBody>,
+    /// The rates that it was placed with, and what they came to.
+    taxes: Vec<UsedTaxBody>,
     amount_paid: Money,
     amount_refunded: Money,
     shipping_address: AddressBody,
@@ -190,6 +192,7 @@ impl OrderBody {
             total: money(order.total),
             prices_include_tax: order.explanation.prices_include_tax,
             adjustments: AdjustmentBody::all(order.explanation.adjustments, currency),
+            taxes: UsedTaxBody::all(order.explanation.taxes, currency),
             amount_paid: money(order.amount_paid),
             amount_refunded: money(order.amount_refunded),
             shipping_address: order.shipping_address.into(),

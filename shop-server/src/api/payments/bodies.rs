@@ -8,7 +8,7 @@ use shop_core::payments::{self, AmountInput, AttemptInput, GatewayView, Payment,
 use shop_core::secret::Secret;
 use uuid::Uuid;
 
-use crate::field::{Money, Optional, Required};
+use crate::field::{Money, Nullable, Optional, Required};
 
 /// Another attempt to pay an order.
 #[derive(Debug, Object)]
@@ -30,7 +30,7 @@ pub(crate) struct AmountRequest {
     /// All when it is left out.
     amount: Optional<Money>,
     /// That of the payment, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
 }
 
 impl From<AmountRequest> for AmountInput {
@@ -45,7 +45,7 @@ pub(crate) struct RefundRequest {
     /// All that is left when it is left out.
     amount: Optional<Money>,
     /// That of the payment, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     /// For the staff's own memory, at most 500 characters; buyers are not shown it.
     reason: Optional<String>,
     /// The goods go back to stock; only with a refund of all that is left.

@@ -68,7 +68,7 @@ macro_rules! promotion_request {
             /// From this subtotal of the cart on, before discounts.
             min_subtotal: Nullable<Money>,
             /// That of all amounts, to be sure: another one is refused.
-            currency: Optional<String>,
+            currency: Nullable<String>,
             /// Only these products (or those of `category_ids`); at most 1,000, empty or null for all.
             product_ids: Nullable<Vec<Uuid>>,
             /// Only products of these categories and of those below them (or those of `product_ids`).
@@ -331,5 +331,29 @@ impl AdjustmentBody {
             code: adjustment.code,
         };
         adjustments.into_iter().map(body).collect()
+    }
+}
+
+/// A rate that an order was taxed at, as it was then.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderTax")]
+pub(crate) struct UsedTaxBody {
+    name: String,
+    /// `"0.0825"` is 8.25 %.
+    rate: Money,
+    /// What was taxed, after discounts.
+    base: Money,
+    amount: Money,
+}
+
+impl UsedTaxBody {
+    pub(crate) fn all(taxes: Vec<pricing::UsedTaxRate>, currency: Currency) -> Vec<Self> {
+        let body = |tax: pricing::UsedTaxRate| Self {
+            name: tax.name,
+            rate: Money(tax.rate.to_string()),
+            base: Money::new(tax.base, currency),
+            amount: Money::new(tax.amount, currency),
+        };
+        taxes.into_iter().map(body).collect()
     }
 }

@@ -15,7 +15,7 @@ use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-pub(super) use bodies::AdjustmentBody;
+pub(super) use bodies::{AdjustmentBody, UsedTaxBody};
 use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
 
 /// Promotions and rates of tax.

@@ -2,14 +2,16 @@
 
 mod journey;
 mod notices;
+mod reconciled;
 mod trouble;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shop_server::stripe::stub::{Card, SignedEvent, Stub};
 
-use crate::support::{Answer, Goods, TestShop, order};
+use crate::support::{Answer, Forward, Goods, TestShop, order};
 
 /// How long the worker may take: it has nothing to wait for, but a busy machine has other tests to run.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,6 +51,16 @@ impl Placed {
     }
 }
 
+/// Secrets of webhooks: those of yesterday are still good.
+fn secrets(stripe: &Stub) -> String {
+    format!("whsec_of_yesterday,{}", stripe.webhook_secret())
+}
+
+/// What a server must know of Stripe.
+fn keys<'a>(stripe: &Stub, base: &'a str, secrets: &'a str) -> [(&'static str, &'a str); 3] {
+    [("STRIPE_SECRET_KEY", stripe.secret_key()), ("STRIPE_WEBHOOK_SECRET", secrets), ("STRIPE_API_BASE", base)]
+}
+
 impl Store {
     async fn open() -> Self {
         Self::open_with(&[]).await
@@ -57,14 +69,8 @@ impl Store {
     /// With further variables set.
     async fn open_with(variables: &[(&str, &str)]) -> Self {
         let stripe = Stub::start().unwrap();
-        let base = stripe.base();
-        let secrets = format!("whsec_of_yesterday,{}", stripe.webhook_secret());
-        let usual = [
-            ("STRIPE_SECRET_KEY", stripe.secret_key()),
-            ("STRIPE_WEBHOOK_SECRET", secrets.as_str()),
-            ("STRIPE_API_BASE", base.as_str()),
-        ];
-        let shop = TestShop::start_with(&[&usual, variables].concat()).await;
+        let (base, secrets) = (stripe.base(), secrets(&stripe));
+        let shop = TestShop::start_with(&[&keys(&stripe, &base, &secrets), variables].concat()).await;
         let goods = shop.product("SHIRT", "10.00", 100).await;
         let mut order = order(&shop.shipping_method(&["GB"], "0").await);
         order["payment_gateway"] = json!("stripe");
@@ -173,6 +179,15 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.order(&placed.id).await
+    }
+
+    /// Another server of the shop, whose clock is ahead: its worker looks at what hangs as soon as it starts.
+    async fn ahead(&self, seconds: i64) -> TestShop {
+        let clock = Forward::default();
+        clock.pass(seconds);
+        let (base, secrets) = (self.stripe.base(), secrets(&self.stripe));
+        let keys = keys(&self.stripe, &base, &secrets);
+        self.shop.beside_as(&keys, |builder| builder.clock(Arc::new(clock))).await
     }
 
     async fn is_sound(&self) {

@@ -1,5 +1,6 @@
 //! A server in this process on a port of its own, and a client that says exactly what a test wants said.
 
+mod clock;
 mod goods;
 mod people;
 mod receiver;
@@ -28,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use clock::Forward;
 pub(crate) use goods::{Goods, order};
 pub(crate) use people::{PASSWORD, Person, TestShop};
 pub(crate) use receiver::{Received, Receiver, Reply};
@@ -172,8 +174,8 @@ impl Server {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    pub(crate) async fn stopped(self) {
-        self.done.await.unwrap();
+    pub(crate) async fn stopped(&mut self) {
+        (&mut self.done).await.unwrap();
     }
 }
 

@@ -61,9 +61,18 @@ impl TestShop {
 
     /// A second server over the same data, with other variables set.
     pub(crate) async fn beside(&self, variables: &[(&str, &str)]) -> Self {
+        self.beside_as(variables, |builder| builder).await
+    }
+
+    /// The same, put together a little differently.
+    pub(crate) async fn beside_as(
+        &self,
+        variables: &[(&str, &str)],
+        change: impl FnOnce(ShopBuilder) -> ShopBuilder,
+    ) -> Self {
         let (mails, all) = Self::with_mails(variables);
         let store = Arc::clone(&self.store);
-        let (server, shop) = Server::start_shop_over(Arc::clone(&store), &borrowed(&all), |builder| builder).await;
+        let (server, shop) = Server::start_shop_over(Arc::clone(&store), &borrowed(&all), change).await;
         Self { server, shop, store, mails }
     }
 

@@ -59,6 +59,47 @@ fn the_default_is_what_owasp_recommends() {
 }
 
 #[test]
+fn by_default_there_is_a_thread_for_each_core_and_a_queue_of_64() {
+    let Argon2Settings { threads, queue, .. } = Argon2Settings::default();
+    assert_eq!((threads, queue), (std::thread::available_parallelism().unwrap().get(), 64));
+    let (hashing, started) = mpsc::channel();
+    let release = Arc::new(Mutex::new(()));
+    let (held, reached) = (Arc::clone(&release), Mutex::new(hashing));
+    let salt = Scripted(move || {
+        let _ = reached.lock().unwrap().send(());
+        drop(held.lock().unwrap());
+    });
+    let hasher = start(Argon2Settings { threads: 1, queue, ..cheap() }, salt).unwrap();
+    let holding = release.lock().unwrap();
+    // One that is being hashed, and 64 that wait.
+    let mut waiting = vec![hasher.hash("first".into())];
+    let waker = futures_util::task::noop_waker();
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(waiting[0].as_mut().poll(&mut context).is_pending());
+    started.recv().unwrap();
+    for number in 0..64 {
+        waiting.push(hasher.hash(format!("{number}").into()));
+        assert!(waiting.last_mut().unwrap().as_mut().poll(&mut context).is_pending(), "{number}");
+    }
+    assert!(matches!(block_on(hasher.hash("one too many".into())), Err(Error::Unavailable { .. })));
+    drop(holding);
+    assert!(block_on(futures_util::future::join_all(waiting)).into_iter().all(|hash| hash.is_ok()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_hashes_lets_others_go_first() {
+    let (said, heard) = mpsc::channel();
+    let said = Mutex::new(said);
+    let salt = Scripted(move || {
+        let _ = said.lock().unwrap().send(rustix::process::getpriority_process(None).unwrap());
+    });
+    hash(&start(cheap(), salt).unwrap(), "x");
+    let own = rustix::process::getpriority_process(None).unwrap();
+    assert!(heard.recv().unwrap() >= own.max(10));
+}
+
+#[test]
 fn it_verifies_what_others_hashed() {
     // From the tests of the reference implementation, phc-winner-argon2.
     let stored = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";

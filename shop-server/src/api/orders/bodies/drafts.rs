@@ -21,7 +21,7 @@ pub(crate) struct DraftRequest {
     /// None when they are left out.
     items: Optional<Vec<DraftItemRequest>>,
     /// That of their prices, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     /// Words for the order, at most 2,000 characters.
     note: Optional<String>,
 }
@@ -36,7 +36,7 @@ pub(crate) struct DraftChangeRequest {
     /// All of them.
     items: Optional<Vec<DraftItemRequest>>,
     /// That of their prices, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     note: Optional<String>,
 }
 

@@ -68,7 +68,7 @@ pub(crate) struct MethodRequest {
     /// From this subtotal on it is free.
     free_over: Nullable<Money>,
     /// That of all amounts, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
     /// Offered to buyers; true unless said otherwise.
@@ -86,7 +86,7 @@ pub(crate) struct MethodChange {
     /// From this subtotal on it is free.
     free_over: Nullable<Money>,
     /// That of all amounts, to be sure: another one is refused.
-    currency: Optional<String>,
+    currency: Nullable<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
     active: Optional<bool>,

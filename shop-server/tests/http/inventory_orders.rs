@@ -1,0 +1,153 @@
+//! Stock and orders together: which location serves, what is sold before it is there, what the ledger says of an order.
+
+use serde_json::{Value, json};
+
+use crate::orders::{refused, text};
+use crate::support::{Goods, TestShop, order};
+
+/// A shop with one product, its stock at the default location, and somebody who runs it.
+struct Store {
+    shop: TestShop,
+    goods: Goods,
+    order: Value,
+    staff: String,
+}
+
+impl Store {
+    async fn open(stock: i64) -> Self {
+        let shop = TestShop::start().await;
+        let goods = shop.product("SHIRT", "10.00", stock).await;
+        let order = order(&shop.shipping_method(&["GB"], "0").await);
+        let staff = shop.staff("eve").await.access;
+        Self { shop, goods, order, staff }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
+        let answer = self.shop.call(method, path, Some(&self.staff), body).await;
+        assert_eq!(answer.status, status, "{method} {path} {answer:?}");
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.call("GET", path, &Value::Null, 200).await
+    }
+
+    /// A location served from at this place in the order, with so many of the product.
+    async fn location(&self, name: &str, priority: i64, stock: i64) -> String {
+        let body = json!({"name": name, "priority": priority});
+        let id = text(&self.call("POST", "/inventory/locations/", &body, 201).await["id"]);
+        let more = json!({"sku": "SHIRT", "location_id": id, "delta": stock, "reason": "received"});
+        self.call("POST", "/inventory/adjustments/", &more, 201).await;
+        id
+    }
+
+    async fn placed(&self, quantity: i64) -> Value {
+        let cart = self.shop.guest_cart(&self.goods, quantity).await;
+        let answer = self.shop.as_guest("POST", "/orders/", &cart, &self.order).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+
+    /// The totals of the product: on hand, reserved, available.
+    async fn totals(&self) -> (i64, i64, i64) {
+        let stock = self.get(&format!("/inventory/stock/{}/", self.goods.variant_id)).await;
+        let number = |name: &str| stock[name].as_i64().unwrap();
+        (number("on_hand"), number("reserved"), number("available"))
+    }
+
+    async fn is_sound(&self) {
+        assert_eq!(self.shop.shop.check().await.unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn orders_are_served_from_locations_by_priority() {
+    let store = Store::open(2).await;
+    let last = store.location("Attic", 9, 5).await;
+    let first = store.location("Front", 1, 3).await;
+    let default = store.get("/inventory/locations/").await["results"].clone();
+    let default = default.as_array().unwrap().iter().find(|row| row["is_default"] == true).unwrap();
+    let path = format!("/inventory/locations/{}/", text(&default["id"]));
+    store.call("PATCH", &path, &json!({"priority": 5}), 200).await;
+
+    let order = store.placed(6).await;
+    let held = store.get(&format!("/inventory/reservations/?order_id={}", text(&order["id"]))).await;
+    let mut held: Vec<_> = held["results"].as_array().unwrap().iter().collect();
+    held.sort_by_key(|row| row["quantity"].as_i64());
+    let held: Vec<_> = held.iter().map(|row| (text(&row["location_id"]), row["quantity"].as_i64().unwrap())).collect();
+    assert_eq!(held, [(last.clone(), 1), (text(&default["id"]), 2), (first.clone(), 3)]);
+    // Another location's share can be read, and what is left of it.
+    let there = store.get(&format!("/inventory/stock/{}/?location_id={last}", store.goods.variant_id)).await;
+    assert_eq!((&there["reserved"], &there["available"]), (&json!(1), &json!(4)));
+    assert_eq!(store.totals().await, (10, 6, 4));
+
+    // It leaves from where it is held, and the ledger says so, of this order only.
+    store.placed(1).await;
+    let parcel = json!({"order_id": order["id"], "carrier": "Post", "tracking_number": "1"});
+    let parcel = store.call("POST", "/shipping/shipments/", &parcel, 201).await;
+    let shipped = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    store.call("POST", &shipped, &json!({"status": "shipped"}), 201).await;
+    let movements = store.get(&format!("/inventory/movements/?order_id={}", text(&order["id"]))).await;
+    let mut deltas: Vec<_> = movements["results"].as_array().unwrap().iter().map(|row| row["delta"].clone()).collect();
+    deltas.sort_by_key(Value::as_i64);
+    assert_eq!(deltas, [json!(-3), json!(-2), json!(-1)]);
+    for (query, count) in [
+        (format!("variant_id={}", store.goods.variant_id), 6),
+        ("sku=SHIRT".to_owned(), 6),
+        (format!("variant_id={}&location_id={first}", store.goods.variant_id), 2),
+        ("sku=OTHER".to_owned(), 0),
+    ] {
+        let found = store.get(&format!("/inventory/movements/?{query}")).await;
+        assert_eq!(found["count"], count, "{query}: {found:#}");
+    }
+    assert_eq!(store.totals().await, (4, 1, 3));
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn settings_are_changed_at_one_location_or_at_all() {
+    let store = Store::open(2).await;
+    let there = store.location("Attic", 9, 5).await;
+    let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+    let change = json!({"location_id": there, "low_stock_threshold": 7, "backorder": true});
+    let changed = store.call("PATCH", &path, &change, 200).await;
+    assert_eq!((&changed["location_id"], &changed["low_stock_threshold"]), (&json!(there), &json!(7)), "{changed:#}");
+    let all = store.get(&path).await;
+    let mut settings: Vec<_> = all["locations"].as_array().unwrap().iter().collect();
+    settings.sort_by_key(|row| row["low_stock_threshold"].as_i64());
+    let settings: Vec<_> = settings.iter().map(|row| (&row["low_stock_threshold"], &row["backorder"])).collect();
+    assert_eq!(settings[1], (&json!(7), &json!(true)), "{all:#}");
+    assert_eq!((settings.len(), settings[0].1), (2, &json!(false)));
+    store.call("PATCH", &path, &json!({"backorder": false}), 200).await;
+    let all = store.get(&path).await;
+    assert!(all["locations"].as_array().unwrap().iter().all(|row| row["backorder"] == false), "{all:#}");
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn what_may_be_backordered_is_sold_before_it_is_there() {
+    let store = Store::open(1).await;
+    let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+    let body = json!({"sku": "SHIRT", "quantity": 3});
+    refused(&store.shop.post("/cart/items/", None, &body).await, 409, "out_of_stock");
+    store.call("PATCH", &path, &json!({"backorder": true}), 200).await;
+    let order = store.placed(3).await;
+    assert_eq!(store.totals().await, (1, 3, -2));
+    // More than is there is held, and it leaves when it is packed.
+    let parcel = store.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
+    let shipped = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+    store.call("POST", &shipped, &json!({"status": "shipped"}), 201).await;
+    assert_eq!(store.totals().await, (-2, 0, -2));
+    store.is_sound().await;
+    // What comes in fills the hole first.
+    let more = json!({"sku": "SHIRT", "delta": 5, "reason": "received"});
+    store.call("POST", "/inventory/adjustments/", &more, 201).await;
+    store.call("PATCH", &path, &json!({"backorder": false}), 200).await;
+    assert_eq!(store.totals().await, (3, 0, 3));
+    let over = store.shop.post("/cart/items/", None, &json!({"sku": "SHIRT", "quantity": 4})).await;
+    refused(&over, 409, "out_of_stock");
+    assert_eq!((&over.json()["sku"], &over.json()["available"]), (&json!("SHIRT"), &json!(3)));
+    store.placed(3).await;
+    assert_eq!(store.totals().await, (3, 3, 0));
+    store.is_sound().await;
+}

@@ -1,0 +1,22 @@
+//! Time that passes when a test says so.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::TimeDelta;
+use shop_core::clock::{Clock, SystemClock, Timestamp};
+
+/// The system's clock, put forward.
+#[derive(Debug, Default)]
+pub(crate) struct Forward(AtomicI64);
+
+impl Forward {
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Forward {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+    }
+}
