@@ -373,7 +373,6 @@ impl InventoryRepository for SqliteStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
         let mut query = Query::from("reservations");
-        query.filter("reservations.sku = ?", filter.sku.clone().map(Value::Text));
         query.filter("reservations.variant_id = ?", bytes(filter.variant_id));
         query.filter("reservations.location_id = ?", bytes(filter.location_id));
         query.filter("reservations.order_id = ?", bytes(filter.order_id));

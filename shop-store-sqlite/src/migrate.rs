@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0007_given_up", sql: include_str!("../migrations/0007_given_up.sql") },
     Migration { name: "0008_order_changes", sql: include_str!("../migrations/0008_order_changes.sql") },
     Migration { name: "0009_mismatches", sql: include_str!("../migrations/0009_mismatches.sql") },
+    Migration { name: "0010_reservations", sql: include_str!("../migrations/0010_reservations.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

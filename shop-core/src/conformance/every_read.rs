@@ -220,7 +220,6 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
         }
         for filter in [
             reservation(),
-            ReservationFilter { sku: Some("a".into()), ..reservation() },
             ReservationFilter { variant_id: Some(id.into()), ..reservation() },
             ReservationFilter { order_id: Some(id.into()), ..reservation() },
             ReservationFilter { live: yes, ..reservation() },

@@ -293,7 +293,6 @@ pub(super) async fn reservations_are_listed(mut lab: Lab) -> CaseResult {
     let all = ReservationFilter::default;
     let variant = world.variant();
     for filter in [
-        ReservationFilter { sku: Some(variant.sku.clone()), ..all() },
         ReservationFilter { variant_id: Some(variant.id), ..all() },
         ReservationFilter { location_id: Some(world.location.id), ..all() },
         ReservationFilter { order_id: Some(other.id), ..all() },
@@ -302,8 +301,7 @@ pub(super) async fn reservations_are_listed(mut lab: Lab) -> CaseResult {
         ReservationFilter { live: Some(true), order_id: Some(world.order.id), ..all() },
     ] {
         let wanted = reservations.iter().filter(|reservation| {
-            filter.sku.as_ref().is_none_or(|sku| reservation.sku == *sku)
-                && filter.variant_id.is_none_or(|variant| reservation.variant_id == variant)
+            filter.variant_id.is_none_or(|variant| reservation.variant_id == variant)
                 && filter.location_id.is_none_or(|location| reservation.location_id == location)
                 && filter.order_id.is_none_or(|order| reservation.order_id == order)
                 && filter.live.is_none_or(|live| reservation.status.is_live() == live)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::model::ReservationFilter;
 use crate::field::Field;
 use crate::id::{LocationId, VariantId};
 
@@ -33,6 +34,15 @@ pub struct StockInput {
     pub backorder: Field<bool>,
     /// Where; everywhere when absent.
     pub location_id: Field<LocationId>,
+}
+
+/// Which reservations staff want to see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReservationQuery {
+    /// Only of the variant that has this sku now.
+    pub sku: Option<String>,
+    /// Everything else.
+    pub filter: ReservationFilter,
 }
 
 /// A correction of what lies somewhere.

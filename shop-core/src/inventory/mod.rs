@@ -7,7 +7,7 @@ mod repository;
 mod service;
 mod view;
 
-pub use input::{AdjustmentInput, LocationInput, StockInput, TransferInput};
+pub use input::{AdjustmentInput, LocationInput, ReservationQuery, StockInput, TransferInput};
 pub use model::{
     InventorySort, Location, Movement, MovementFilter, MovementReason, Reservation, ReservationFilter,
     ReservationStatus, StockDelta, StockFilter, StockLevel, StockSort,

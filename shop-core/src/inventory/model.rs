@@ -242,8 +242,6 @@ pub struct MovementFilter {
 /// Which reservations a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservationFilter {
-    /// Only this sku's.
-    pub sku: Option<String>,
     /// Only this variant's.
     pub variant_id: Option<VariantId>,
     /// Only here.

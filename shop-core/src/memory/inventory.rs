@@ -166,8 +166,7 @@ impl<E: Engine> InventoryRepository for TableStore<E> {
         request: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
         let wanted = |reservation: &Reservation| {
-            filter.sku.as_ref().is_none_or(|sku| reservation.sku == *sku)
-                && filter.variant_id.is_none_or(|variant| reservation.variant_id == variant)
+            filter.variant_id.is_none_or(|variant| reservation.variant_id == variant)
                 && filter.location_id.is_none_or(|location| reservation.location_id == location)
                 && filter.order_id.is_none_or(|order| reservation.order_id == order)
                 && filter.live.is_none_or(|live| reservation.status.is_live() == live)

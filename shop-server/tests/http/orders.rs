@@ -322,7 +322,23 @@ async fn staff_see_what_is_held_for_which_order() {
     let variant = json!(store.shirt.variant_id);
     assert_eq!((&held["order_id"], &held["variant_id"]), (&order["id"], &variant));
     assert_eq!((&held["sku"], &held["quantity"], &held["status"]), (&json!("SHIRT"), &json!(2), &json!("committed")));
-    assert_eq!(list("live=true&sku=OTHER").await["count"], 0);
+    for (query, count) in [
+        ("live=true&sku=SHIRT".to_owned(), 1),
+        (format!("sku=SHIRT&variant_id={}", store.shirt.variant_id), 1),
+        (format!("sku=SHIRT&variant_id={UNKNOWN}"), 0),
+        ("sku=OTHER".to_owned(), 0),
+        ("sku=OTHER&cursor=".to_owned(), 0),
+    ] {
+        let found = list(&query).await;
+        assert_eq!(found["results"].as_array().unwrap().len(), count, "{query}: {found}");
+    }
+    // What is held of a variant is found by the sku that it has now.
+    let renamed = json!({"sku": "OTHER"});
+    let path = format!("/catalog/products/{}/", store.shirt.product_id);
+    assert_eq!(shop.call("PATCH", &path, Some(&sam), &renamed).await.status, 200);
+    let found = list("sku=OTHER").await;
+    assert_eq!((&found["count"], &found["results"][0]["sku"]), (&json!(1), &json!("SHIRT")));
+    assert_eq!(list("sku=SHIRT").await["count"], 0);
     let canceled = shop.post(&format!("/orders/{id}/cancel/"), Some(&sam), &NOTHING).await;
     assert_eq!(canceled.status, 200, "{canceled:?}");
     assert_eq!(list(&format!("live=true&order_id={id}")).await["count"], 0);

@@ -208,7 +208,6 @@ impl InventoryRepository for PostgresStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
         let mut query = Query::from("reservations");
-        query.filter("reservations.sku = ?", filter.sku.clone());
         query.filter("reservations.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("reservations.location_id = ?", filter.location_id.map(Uuid::from));
         query.filter("reservations.order_id = ?", filter.order_id.map(Uuid::from));

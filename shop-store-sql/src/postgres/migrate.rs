@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0008_given_up", sql: include_str!("../../migrations/postgres/0008_given_up.sql") },
     Migration { name: "0009_order_changes", sql: include_str!("../../migrations/postgres/0009_order_changes.sql") },
     Migration { name: "0010_mismatches", sql: include_str!("../../migrations/postgres/0010_mismatches.sql") },
+    Migration { name: "0011_reservations", sql: include_str!("../../migrations/postgres/0011_reservations.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
@@ -274,18 +275,36 @@ fn digest(sql: &str) -> Vec<u8> {
 
 /// The names of the tables, indexes and constraints that a step makes: every one has a name there.
 fn objects(sql: &str) -> Vec<&str> {
-    let words: Vec<&str> =
-        sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace).collect();
-    let named = words.windows(2).filter_map(|pair| match pair {
-        ["TABLE" | "INDEX" | "CONSTRAINT", name] => Some(*name),
+    named(sql).into_iter().filter(|(dropped, _)| !dropped).map(|(_, name)| name).collect()
+}
+
+/// What a step makes, or else drops.
+fn named(sql: &str) -> Vec<(bool, &str)> {
+    let code = sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace);
+    let words: Vec<&str> = std::iter::once("").chain(code).collect();
+    let named = words.windows(3).filter_map(|words| match words {
+        [before, "TABLE" | "INDEX" | "CONSTRAINT", name] => Some((*before == "DROP", name.trim_end_matches(';'))),
         _ => None,
     });
     named.collect()
 }
 
+/// What is there after all steps.
+fn made(migrations: &[Migration]) -> Vec<&str> {
+    let mut made = Vec::new();
+    for (dropped, name) in migrations.iter().flat_map(|migration| named(migration.sql)) {
+        if dropped {
+            made.retain(|made| *made != name);
+        } else {
+            made.push(name);
+        }
+    }
+    made
+}
+
 /// Looks whether everything that the migrations made is still there.
 async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
-    let wanted: Vec<&str> = migrations.iter().flat_map(|migration| objects(migration.sql)).collect();
+    let wanted = made(migrations);
     let found = present(session, &wanted).await?;
     match wanted.iter().find(|name| !found.iter().any(|found| found == *name)) {
         Some(missing) => Err(OpenError::Tampered(format!("{missing} is missing")).into()),
@@ -300,6 +319,16 @@ mod tests {
     use super::*;
     use crate::Options;
     use crate::testing::{Cluster, execute, texts};
+
+    #[test]
+    fn what_a_later_step_drops_is_not_missed() {
+        let third =
+            Migration { name: "0003_three", sql: "-- DROP TABLE one\nDROP INDEX two_b;\nCREATE INDEX b ON one (a);" };
+        let [first, second] = TWO else { panic!("two steps") };
+        let steps = [first, second, &third].map(|step| Migration { name: step.name, sql: step.sql });
+        assert_eq!(made(&steps), ["one", "one_a", "two", "b"]);
+        assert_eq!(objects(third.sql), ["b"]);
+    }
 
     const TWO: &[Migration] = &[
         Migration { name: "0001_one", sql: "CREATE TABLE one (a bigint CONSTRAINT one_a UNIQUE);" },

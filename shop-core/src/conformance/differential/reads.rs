@@ -7,7 +7,7 @@ use super::known::{Known, News};
 use crate::accounts::UserFilter;
 use crate::catalog::ProductQuery;
 use crate::error::Result;
-use crate::inventory::{Location, MovementFilter, ReservationFilter, StockFilter};
+use crate::inventory::{Location, MovementFilter, ReservationFilter, ReservationQuery, StockFilter};
 use crate::orders::{OrderQuery, ReturnFilter};
 use crate::page::{Page, PageRequest, SortKey};
 use crate::payments::PaymentFilter;
@@ -193,7 +193,9 @@ fn of_stock(known: &mut Known) -> (String, Run) {
         }
         _ => {
             let live = known.once_in(2).then(|| known.once_in(2));
-            let filter = ReservationFilter { variant_id, location_id, order_id, live, ..ReservationFilter::default() };
+            let filter = ReservationFilter { variant_id, location_id, order_id, live };
+            let sku = known.once_in(4).then(|| known.sku());
+            let filter = ReservationQuery { sku, filter };
             call!("list_reservations", [staff, filter, turns], |shop| turns.read(|page| {
                 let (shop, staff, filter) = (&shop, &staff, &filter);
                 async move { shop.inventory().list_reservations(staff, filter, &page).await }

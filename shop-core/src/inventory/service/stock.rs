@@ -1,5 +1,7 @@
 //! Reading stock, the ledger and reservations.
 
+use uuid::Uuid;
+
 use super::Inventory;
 use crate::actor::Actor;
 use crate::catalog::VariantName;
@@ -7,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::{LocationId, VariantId};
 use crate::inventory::operations::Stocked;
 use crate::inventory::{
-    InventorySort, Movement, MovementFilter, Reservation, ReservationFilter, StockFilter, StockLevel, StockSort,
+    InventorySort, Movement, MovementFilter, Reservation, ReservationQuery, StockFilter, StockLevel, StockSort,
     StockView,
 };
 use crate::page::{Page, PageRequest};
@@ -64,11 +66,19 @@ impl Inventory<'_> {
     pub async fn list_reservations(
         &self,
         actor: &Actor,
-        filter: &ReservationFilter,
+        query: &ReservationQuery,
         page: &PageRequest<InventorySort>,
     ) -> Result<Page<Reservation>> {
         actor.require_staff()?;
-        Ok(self.shop.store().list_reservations(filter, page).await?)
+        let mut filter = query.filter.clone();
+        if let Some(sku) = &query.sku {
+            let stocked = self.stocked(&VariantName::Sku(sku.clone())).await?;
+            let variant = stocked.map(|stocked| stocked.variant_id);
+            let wanted = variant.filter(|variant| filter.variant_id.is_none_or(|other| other == *variant));
+            // Nothing is held of a variant that is not there.
+            filter.variant_id = Some(wanted.unwrap_or(VariantId(Uuid::nil())));
+        }
+        Ok(self.shop.store().list_reservations(&filter, page).await?)
     }
 
     /// A variant and all its levels; `None` when there is no such variant.

@@ -4,7 +4,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use shop_core::field::Checks;
 use shop_core::id::{LocationId, OrderId, VariantId};
-use shop_core::inventory::{MovementFilter, ReservationFilter};
+use shop_core::inventory::{MovementFilter, ReservationFilter, ReservationQuery};
 use uuid::Uuid;
 
 use super::bodies::{AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest};
@@ -83,6 +83,7 @@ impl Ledger {
         &self,
         staff: Staff,
         url: RequestUrl,
+        /// Only of the variant that has this sku now.
         sku: Query<Optional<String>>,
         variant_id: Query<Optional<Uuid>>,
         location_id: Query<Optional<Uuid>>,
@@ -97,15 +98,15 @@ impl Ledger {
     ) -> Result<Answer<List<ReservationBody>>> {
         let mut checks = Checks::new();
         let filter = ReservationFilter {
-            sku: text(&sku).map(str::to_owned),
             variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
             location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
             order_id: checks.optional("order_id", order_id.0.0, Ok).map(OrderId),
             live: checks.optional("live", live.0.0, Ok),
         };
         checks.finish()?;
+        let query = ReservationQuery { sku: text(&sku).map(str::to_owned), filter };
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
-        let reservations = self.0.shop.inventory().list_reservations(&staff, &filter, &request).await?;
+        let reservations = self.0.shop.inventory().list_reservations(&staff, &query, &request).await?;
         Ok(Answer(List::new(&url, &request, reservations.map(ReservationBody::from))))
     }
 }
