@@ -18,8 +18,9 @@ use crate::outbox::DeliveryStatus;
 use crate::payments::Payment;
 use crate::shop::Shop;
 
-/// Orders that are looked into at once: a database far away answers several as soon as one.
-const READS: usize = 16;
+/// Orders that are looked into at once, with three reads each: a database far away answers several as soon as one, and a
+/// small pool has room for them.
+const READS: usize = 4;
 
 /// What is read of each order by itself.
 struct Around {
