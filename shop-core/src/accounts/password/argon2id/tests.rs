@@ -92,11 +92,11 @@ fn who_hashes_lets_others_go_first() {
     let (said, heard) = mpsc::channel();
     let said = Mutex::new(said);
     let salt = Scripted(move || {
-        let _ = said.lock().unwrap().send(rustix::process::getpriority_process(None).unwrap());
+        let _ = said.lock().unwrap().send(thread_priority::unix::thread_schedule_policy().unwrap());
     });
     hash(&start(cheap(), salt).unwrap(), "x");
-    let own = rustix::process::getpriority_process(None).unwrap();
-    assert!(heard.recv().unwrap() >= own.max(10));
+    let idle = thread_priority::unix::NormalThreadSchedulePolicy::Idle;
+    assert_eq!(heard.recv().unwrap(), thread_priority::unix::ThreadSchedulePolicy::Normal(idle));
 }
 
 #[test]
