@@ -33,6 +33,10 @@ use support::world::World;
 use support::{CALLERS, Result};
 use table::{Figure, Target};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Signs the tokens of the run's shops.
 const SECRET_KEY: &str = "the-load-run-signs-with-this-key-and-no-other-does";
 
