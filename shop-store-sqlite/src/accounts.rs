@@ -135,8 +135,8 @@ impl Record for Session {
 /// Applies a write of accounts.
 pub(crate) fn apply(connection: &Connection, write: &AccountsWrite) -> Applied {
     match write {
-        AccountsWrite::User(change) => record::change(connection, change),
-        AccountsWrite::Session(change) => record::change(connection, change),
+        AccountsWrite::User(change) => record::change(connection, change, &[]),
+        AccountsWrite::Session(change) => record::change(connection, change, &[]),
         AccountsWrite::PutOtp(otp) => put_otp(connection, otp),
         AccountsWrite::SpendOtpTry { user_id, otp_id } => {
             let sql = "UPDATE otps SET tries_left = tries_left - 1

@@ -13,7 +13,7 @@ use shop_core::word::Word as _;
 use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_id};
+use crate::rows::{Columns, Id, Values, at, id, optional_id};
 
 static CARTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -46,7 +46,7 @@ impl Record for Cart {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(optional_id(self.customer_id))?.put(self.currency.code())?;
-        values.put(self.status.word())?.put(Json(&self.items))?.put(Json(&self.coupons))?;
+        values.put(self.status.word())?.json(&self.items)?.json(&self.coupons)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
         Ok(())
     }
@@ -67,9 +67,16 @@ impl Record for Cart {
 }
 
 /// Applies a write of carts.
-pub(crate) fn apply(connection: &Connection, write: &CartWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, write: &CartWrite, texts: &[String]) -> Applied {
     match write {
-        CartWrite::Cart(change) => record::change(connection, change),
+        CartWrite::Cart(change) => record::change(connection, change, texts),
+    }
+}
+
+/// What of a write of carts is JSON.
+pub(crate) fn texts(write: &CartWrite) -> Vec<String> {
+    match write {
+        CartWrite::Cart(change) => record::texts(change),
     }
 }
 

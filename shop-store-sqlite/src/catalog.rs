@@ -57,7 +57,7 @@ impl Record for Product {
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(&self.slug)?.put(&self.name)?.put(&self.description)?;
         values.put(self.status.word())?.put(optional_id(self.category_id))?.put(self.currency.code())?;
-        values.put(Json(&self.options))?.put(Json(&self.images))?.put(Json(&self.attributes))?;
+        values.json(&self.options)?.json(&self.images)?.json(&self.attributes)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
         values.put(self.name_key())?.put(self.lowest_price().0)?;
         Ok(())
@@ -163,9 +163,9 @@ pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
     match write {
         CatalogWrite::Product(change) => apply_product(connection, change),
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, *id, *version),
-        CatalogWrite::Category(change) => record::change(connection, change),
-        CatalogWrite::Promotion(change) => record::change(connection, change),
-        CatalogWrite::TaxRate(change) => record::change(connection, change),
+        CatalogWrite::Category(change) => record::change(connection, change, &[]),
+        CatalogWrite::Promotion(change) => record::change(connection, change, &[]),
+        CatalogWrite::TaxRate(change) => record::change(connection, change, &[]),
         CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
@@ -179,8 +179,8 @@ pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
 
 fn apply_product(connection: &Connection, change: &Change<Product>) -> Applied {
     let (done, product) = match change {
-        Change::Insert(product) => (record::insert(connection, product), product),
-        Change::Update(product) => (record::update(connection, product), product),
+        Change::Insert(product) => (record::insert(connection, product, &[]), product),
+        Change::Update(product) => (record::update(connection, product, &[]), product),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
     };
     match done.and_then(|()| put_variants(connection, product)) {

@@ -4,6 +4,8 @@
 //! Nobody else writes while the transaction is open, so a guard may be a WHERE, a constraint or a look beforehand:
 //! all are judged atomically with the write. The hot ones are fused into one statement because that is cheaper.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 use shop_core::accounts::{Session, User};
 use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
@@ -55,24 +57,45 @@ pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Res
     done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
 }
 
+/// A batch on its way to the thread that writes, with what others can do beforehand: its JSON is written already.
+pub(crate) struct Prepared {
+    batch: Arc<Batch>,
+    /// Of each write; none where it is seldom written.
+    texts: Vec<Vec<String>>,
+}
+
+impl Prepared {
+    /// Writes the JSON of a batch.
+    pub(crate) fn new(batch: Arc<Batch>) -> Self {
+        let texts = batch.writes.iter().map(|write| match write {
+            Write::Cart(write) => cart::texts(write),
+            Write::Orders(write) => orders::texts(write),
+            Write::Outbox(write) => outbox::texts(write),
+            _ => Vec::new(),
+        });
+        Self { texts: texts.collect(), batch }
+    }
+}
+
 /// Applies a whole batch. On a failure the caller rolls back to where it was before.
-pub(crate) fn apply(connection: &Connection, batch: &Batch) -> Applied {
+pub(crate) fn apply(connection: &Connection, prepared: &Prepared) -> Applied {
+    let Prepared { batch, texts } = prepared;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
     let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
     unless_taken(done, Unique::Operation)?;
     for require in &batch.requires {
         judge(connection, require)?;
     }
-    for write in &batch.writes {
+    for (write, texts) in batch.writes.iter().zip(texts) {
         match write {
             Write::Accounts(write) => accounts::apply(connection, write)?,
             Write::Catalog(write) => catalog::apply(connection, write)?,
-            Write::Cart(write) => cart::apply(connection, write)?,
-            Write::Orders(write) => orders::apply(connection, write)?,
+            Write::Cart(write) => cart::apply(connection, write, texts)?,
+            Write::Orders(write) => orders::apply(connection, write, texts)?,
             Write::Payments(write) => payments::apply(connection, write)?,
             Write::Shipping(write) => shipping::apply(connection, write)?,
             Write::Inventory(write) => inventory::apply(connection, write)?,
-            Write::Outbox(write) => outbox::apply(connection, write)?,
+            Write::Outbox(write) => outbox::apply(connection, write, texts)?,
             Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }

@@ -8,7 +8,7 @@ use shop_core::batch::Batch;
 use shop_core::store::{CommitError, StoreError, StoreResult};
 
 use crate::SqliteStore;
-use crate::commit::{self, Failure};
+use crate::commit::{self, Failure, Prepared};
 use crate::writer::{Refusal, Work};
 
 /// Why a batch and the host's own writes were not committed together.
@@ -120,6 +120,7 @@ impl SqliteStore {
         T: Send + 'static,
         E: Send + 'static,
     {
+        let batch = Prepared::new(batch);
         self.with_host(Box::new(move |connection| commit::apply(connection, &batch)), host).await
     }
 

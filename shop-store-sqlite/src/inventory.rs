@@ -149,12 +149,12 @@ fn read_movement(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Movement> {
 pub(crate) fn apply(connection: &Connection, write: &InventoryWrite) -> Applied {
     match write {
         InventoryWrite::Location(Change::Delete { id, version }) => delete_location(connection, *id, *version),
-        InventoryWrite::Location(change) => record::change(connection, change),
+        InventoryWrite::Location(change) => record::change(connection, change, &[]),
         InventoryWrite::InsertLevel(level) => insert_level(connection, level),
         InventoryWrite::Delta(delta) => apply_delta(connection, delta),
         InventoryWrite::Settings(settings) => apply_settings(connection, settings),
         InventoryWrite::Movement(movement) => insert_movement(connection, movement),
-        InventoryWrite::Reservation(change) => record::change(connection, change),
+        InventoryWrite::Reservation(change) => record::change(connection, change, &[]),
     }
 }
 

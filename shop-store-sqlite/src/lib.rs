@@ -70,7 +70,15 @@
 //! A read by key takes a few microseconds on the caller's thread. A commit takes one sync of the disk, shared by all that
 //! came in meanwhile: 64 callers at once get many times the throughput of one. A list inside a tokio runtime pays about
 //! 10 µs for the way to a blocking thread and back, so that a long one delays nobody; a page by number also counts
-//! all results, a page by cursor costs the same wherever it lies. Staff's search for people looks at every person.
+//! all results, a page by cursor costs the same wherever it lies. Staff's search for people looks at every person, and
+//! the list of one variant's reservations at a sixteenth of the index of all (11 ms among two million).
+//!
+//! Each commit writes every page of the file that it changed to the log, once. So what an order costs is how many pages it
+//! changes: an entry in an index whose order is not that of time falls on a page of its own. Think of it before you add one.
+//!
+//! How fast the shop's own binary is, a program that embeds it becomes with the same two things, which only the program
+//! can decide: the flags that SQLite is compiled with (`LIBSQLITE3_FLAGS` in `.cargo/config.toml` of this repository), and
+//! an allocator that is quick at freeing what another thread has allocated (mimalloc there).
 
 mod accounts;
 mod backup;
@@ -118,6 +126,7 @@ pub use host::{CommitWithError, HostResult};
 pub use rusqlite;
 pub use transfer::SqliteRows;
 
+use commit::Prepared;
 use file::TemporaryDirectory;
 use guest::Tables;
 use lock::ServerLock;
@@ -303,6 +312,7 @@ fn open_and_migrate(path: &Path, busy_timeout: Duration, durable: bool) -> Resul
 #[async_trait]
 impl Store for SqliteStore {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
+        let batch = Prepared::new(batch);
         self.writer.submit(Box::new(move |connection| commit::apply(connection, &batch))).await
     }
 

@@ -76,10 +76,10 @@ impl Record for Order {
         values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
         values.put(&self.email)?.put(&self.email_key)?.put(self.currency.code())?.put(self.subtotal.0)?;
         values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
-        values.put(self.tax_total.0)?.put(self.total.0)?.put(Json(&self.explanation))?;
+        values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?;
         values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
-        values.put(Json(&self.shipping_address))?.put(Json(&self.billing_address))?;
-        values.put(Json(&self.shipping_method))?.put(self.status.word())?.put(self.payment_status.word())?;
+        values.json(&self.shipping_address)?.json(&self.billing_address)?;
+        values.json(&self.shipping_method)?.put(self.status.word())?.put(self.payment_status.word())?;
         values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
         values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(at(self.updated_at))?;
         values.put(self.version)?;
@@ -147,13 +147,13 @@ impl Record for Order {
 }
 
 /// Applies a write of orders.
-pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, write: &OrdersWrite, texts: &[String]) -> Applied {
     match write {
         OrdersWrite::Order(Change::Insert(order)) => {
-            record::insert(connection, order)?;
+            record::insert(connection, order, texts)?;
             insert_items(connection, order)
         }
-        OrdersWrite::Order(Change::Update(order)) => record::update(connection, order),
+        OrdersWrite::Order(Change::Update(order)) => record::update(connection, order, texts),
         OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
         OrdersWrite::History(entry) => {
             let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail, visible)
@@ -174,8 +174,16 @@ pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
             unless_taken(done, Unique::OtherId)?;
             Ok(())
         }
-        OrdersWrite::Draft(change) => record::change(connection, change),
-        OrdersWrite::Return(change) => record::change(connection, change),
+        OrdersWrite::Draft(change) => record::change(connection, change, &[]),
+        OrdersWrite::Return(change) => record::change(connection, change, &[]),
+    }
+}
+
+/// What of a write of orders is JSON, as far as orders are placed often enough for it to matter.
+pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
+    match write {
+        OrdersWrite::Order(change) => record::texts(change),
+        _ => Vec::new(),
     }
 }
 

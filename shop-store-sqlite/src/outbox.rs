@@ -20,7 +20,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Json, Values, at, id, optional_at, prepare};
+use crate::rows::{Columns, Values, at, id, optional_at, prepare};
 
 static DELIVERIES: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -51,7 +51,7 @@ impl Record for Delivery {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.receiver)?.put(id(self.thing))?.put(Json(&self.content))?;
+        values.put(id(self.id))?.put(&self.receiver)?.put(id(self.thing))?.json(&self.content)?;
         values.put(self.status.word())?.put(self.attempts)?.put(at(self.due_at))?.put(&self.last_error)?;
         values.put(at(self.created_at))?.put(self.version)?.put(self.response_status)?;
         Ok(())
@@ -91,7 +91,7 @@ impl Record for Webhook {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.url)?.put(Json(&self.events))?.put(self.active)?.put(self.rotation)?;
+        values.put(id(self.id))?.put(&self.url)?.json(&self.events)?.put(self.active)?.put(self.rotation)?;
         values.put(optional_at(self.rotated_at))?.put(at(self.created_at))?.put(at(self.updated_at))?;
         values.put(self.version)?;
         Ok(())
@@ -118,17 +118,15 @@ const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM de
         AND older.id < deliveries.id)";
 
 /// Applies a write of the outbox.
-pub(crate) fn apply(connection: &Connection, write: &OutboxWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[String]) -> Applied {
     match write {
         OutboxWrite::Event(event) => {
             let sql = "INSERT INTO events (id, kind, thing, data, at) VALUES (?1, ?2, ?3, ?4, ?5)";
             let (key, thing) = (id(event.id), id(event.thing));
-            let done = record::execute(
-                connection,
-                sql,
-                &[&key, &event.kind.word(), &thing, &Json(&event.data), &at(event.at)],
-            );
-            unless_taken(done, Unique::Id(Entity::Event))?;
+            let mut statement = prepare(connection, sql)?;
+            let mut values = Values::new(&mut statement, texts);
+            values.put(key)?.put(event.kind.word())?.put(thing)?.json(&event.data)?.put(at(event.at))?;
+            unless_taken(statement.raw_execute(), Unique::Id(Entity::Event))?;
             Ok(())
         }
         OutboxWrite::Relayed(event) => {
@@ -138,15 +136,24 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite) -> Applied {
                 _ => Ok(()),
             }
         }
-        OutboxWrite::Delivery(change) => record::change(connection, change),
+        OutboxWrite::Delivery(change) => record::change(connection, change, texts),
         OutboxWrite::Webhook(change) => {
-            record::change(connection, change)?;
+            record::change(connection, change, &[])?;
             if let Change::Delete { id, .. } = change {
                 let waits = "DELETE FROM deliveries WHERE receiver = ?1 AND status IN ('pending', 'dead')";
                 record::execute(connection, waits, &[&Webhook::receiver_of(WebhookId(*id))])?;
             }
             Ok(())
         }
+    }
+}
+
+/// What of a write of the outbox is JSON.
+pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
+    match write {
+        OutboxWrite::Event(event) => Values::texts(|values| values.json(&event.data).map(drop)).unwrap_or_default(),
+        OutboxWrite::Delivery(change) => record::texts(change),
+        _ => Vec::new(),
     }
 }
 

@@ -133,8 +133,8 @@ impl Record for Payment {
 pub(crate) fn apply(connection: &Connection, write: &PaymentsWrite) -> Applied {
     let PaymentsWrite::Payment(change) = write;
     let (done, payment) = match change {
-        Change::Insert(payment) => (record::insert(connection, payment), payment),
-        Change::Update(payment) => (record::update(connection, payment), payment),
+        Change::Insert(payment) => (record::insert(connection, payment, &[]), payment),
+        Change::Update(payment) => (record::update(connection, payment, &[]), payment),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
     };
     if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done

@@ -18,7 +18,7 @@ use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
+use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
 
 static PROMOTIONS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -60,8 +60,8 @@ impl Record for Promotion {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(&self.name)?.put(&self.code)?.put(&self.code_key)?.put(self.currency.code())?;
-        values.put(Json(&self.offer))?.put(self.min_subtotal.map(|amount| amount.0))?.put(Json(&self.product_ids))?;
-        values.put(Json(&self.category_ids))?.put(Json(&self.customer_ids))?.put(self.first_order_only)?;
+        values.json(&self.offer)?.put(self.min_subtotal.map(|amount| amount.0))?.json(&self.product_ids)?;
+        values.json(&self.category_ids)?.json(&self.customer_ids)?.put(self.first_order_only)?;
         values.put(optional_at(self.starts_at))?.put(optional_at(self.ends_at))?.put(self.usage_limit)?;
         values.put(self.usage_limit_per_customer)?.put(self.combinable)?.put(self.priority)?.put(self.active)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;

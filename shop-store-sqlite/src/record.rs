@@ -147,28 +147,36 @@ pub(crate) fn execute(connection: &Connection, sql: &str, params: &[&dyn ToSql])
     prepare(connection, sql)?.execute(params)
 }
 
-/// Applies a change of a row that has no child rows.
-pub(crate) fn change<T: Record>(connection: &Connection, change: &Change<T>) -> Applied {
+/// The JSON columns of a changed row; none when they cannot be written, which is found out again when they are bound.
+pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
     match change {
-        Change::Insert(row) => insert(connection, row),
-        Change::Update(row) => update(connection, row),
+        Change::Insert(row) | Change::Update(row) => Values::texts(|values| row.write(values)).unwrap_or_default(),
+        Change::Delete { .. } => Vec::new(),
+    }
+}
+
+/// Applies a change of a row that has no child rows; `texts` are its JSON columns, as far as they are written.
+pub(crate) fn change<T: Record>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
+    match change {
+        Change::Insert(row) => insert(connection, row, texts),
+        Change::Update(row) => update(connection, row, texts),
         Change::Delete { id, version } => delete::<T>(connection, *id, *version),
     }
 }
 
 /// Inserts a row; its id and its unique keys must be free.
-pub(crate) fn insert<T: Record>(connection: &Connection, row: &T) -> Applied {
-    match run(connection, &T::table().insert, row) {
+pub(crate) fn insert<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
+    match run(connection, &T::table().insert, row, texts) {
         Ok(_) => Ok(()),
         Err(error) => Err(taken(connection, row, error, true)),
     }
 }
 
 /// Replaces a row whose stored version is one less; its unique keys must be free.
-pub(crate) fn update<T: Record>(connection: &Connection, row: &T) -> Applied {
+pub(crate) fn update<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
     let table = T::table();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
-        match run(connection, sql, row) {
+        match run(connection, sql, row, texts) {
             Ok(0) => {}
             Ok(_) => return Ok(()),
             Err(error) => return Err(taken(connection, row, error, false)),
@@ -194,9 +202,9 @@ pub(crate) fn never_deleted(entity: Entity) -> Failure {
     Failure::Fault(format!("a {entity:?} is never deleted").into())
 }
 
-fn run<T: Record>(connection: &Connection, sql: &str, row: &T) -> rusqlite::Result<usize> {
+fn run<T: Record>(connection: &Connection, sql: &str, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
     let mut statement = prepare(connection, sql)?;
-    row.write(&mut Values::new(&mut statement))?;
+    row.write(&mut Values::new(&mut statement, texts))?;
     statement.raw_execute()
 }
 
@@ -233,7 +241,7 @@ fn taken<T: Record>(connection: &Connection, row: &T, error: rusqlite::Error, in
         );
         let found = (|| {
             let mut statement = connection.prepare(&sql)?;
-            row.write(&mut Values::new(&mut statement))?;
+            row.write(&mut Values::new(&mut statement, &[]))?;
             Ok::<_, rusqlite::Error>(statement.raw_query().next()?.is_some())
         })();
         match found {

@@ -62,30 +62,67 @@ pub(crate) struct Json<'a, T>(pub(crate) &'a T);
 
 impl<T: Serialize> ToSql for Json<'_, T> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let text = serde_json::to_string(self.0)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(BoxError::from(error)))?;
-        Ok(ToSqlOutput::from(text))
+        Ok(ToSqlOutput::from(json(self.0)?))
     }
 }
 
 /// Binds the columns of a row one after the other.
+///
+/// The JSON among them can be written beforehand, by whoever makes the row: the one thread that binds has enough to do.
 pub(crate) struct Values<'a, 'c> {
-    statement: &'a mut Statement<'c>,
+    /// `None`: only the JSON is written.
+    statement: Option<&'a mut Statement<'c>>,
     bound: usize,
+    texts: Texts<'a>,
+}
+
+/// The JSON columns of a row as text, in their order.
+enum Texts<'a> {
+    Written(std::slice::Iter<'a, String>),
+    Writing(Vec<String>),
 }
 
 impl<'a, 'c> Values<'a, 'c> {
-    /// None bound yet.
-    pub(crate) fn new(statement: &'a mut Statement<'c>) -> Self {
-        Self { statement, bound: 0 }
+    /// None bound yet. `texts` are the JSON columns, as far as they are written.
+    pub(crate) fn new(statement: &'a mut Statement<'c>, texts: &'a [String]) -> Self {
+        Self { statement: Some(statement), bound: 0, texts: Texts::Written(texts.iter()) }
+    }
+
+    /// Writes the JSON columns of a row, and binds nothing.
+    pub(crate) fn texts(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
+        let mut values = Self { statement: None, bound: 0, texts: Texts::Writing(Vec::new()) };
+        write(&mut values)?;
+        Ok(match values.texts {
+            Texts::Writing(texts) => texts,
+            Texts::Written(_) => Vec::new(),
+        })
     }
 
     /// The next column.
     pub(crate) fn put(&mut self, value: impl ToSql) -> rusqlite::Result<&mut Self> {
         self.bound += 1;
-        self.statement.raw_bind_parameter(self.bound, value)?;
+        if let Some(statement) = &mut self.statement {
+            statement.raw_bind_parameter(self.bound, value)?;
+        }
         Ok(self)
     }
+
+    /// The next column, as JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> rusqlite::Result<&mut Self> {
+        match &mut self.texts {
+            Texts::Writing(texts) => texts.push(json(value)?),
+            Texts::Written(texts) => {
+                if let Some(text) = texts.next() {
+                    return self.put(text);
+                }
+            }
+        }
+        self.put(Json(value))
+    }
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(BoxError::from(error)))
 }
 
 /// Reads the columns of a row one after the other.
@@ -182,9 +219,9 @@ mod tests {
         let uuid = Uuid::from_u128(7);
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let mut statement = prepare(&connection, "SELECT ?1, ?2, ?3, ?4, ?5").unwrap();
-        let mut values = Values::new(&mut statement);
+        let mut values = Values::new(&mut statement, &[]);
         values.put(Id(uuid)).unwrap().put(at(time)).unwrap().put(None::<i64>).unwrap();
-        values.put(Json(&vec!["M", "L"])).unwrap().put("USD").unwrap();
+        values.json(&["M", "L"]).unwrap().put("USD").unwrap();
         let mut rows = statement.raw_query();
         let mut columns = Columns::new(rows.next().unwrap().unwrap());
         assert_eq!(columns.id::<Uuid>().unwrap(), uuid);
@@ -192,6 +229,28 @@ mod tests {
         assert_eq!(columns.optional_at().unwrap(), None);
         assert_eq!(columns.json::<Vec<String>>().unwrap(), ["M", "L"]);
         assert_eq!(columns.currency().unwrap(), Currency::USD);
+    }
+
+    #[test]
+    fn json_that_was_written_beforehand_is_bound_in_its_place() {
+        fn write(values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
+            values.put("USD")?.json(&["M"])?.put(7)?.json(&["L"]).map(drop)
+        }
+        let texts = Values::texts(write).unwrap();
+        assert_eq!(texts, [r#"["M"]"#, r#"["L"]"#]);
+
+        let connection = Connection::open_in_memory().unwrap();
+        let bound = |texts: &[String]| -> [String; 4] {
+            let mut statement = prepare(&connection, "SELECT ?1, ?2, CAST(?3 AS TEXT), ?4").unwrap();
+            write(&mut Values::new(&mut statement, texts)).unwrap();
+            let mut rows = statement.raw_query();
+            let row = rows.next().unwrap().unwrap();
+            [0, 1, 2, 3].map(|column| row.get(column).unwrap())
+        };
+        assert_eq!(bound(&texts), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
+        // As it was written, and here what was not.
+        assert_eq!(bound(&["first".to_owned()]), ["USD", "first", "7", r#"["L"]"#]);
+        assert_eq!(bound(&[]), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
+use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
 
 static ADDRESSES: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -38,7 +38,7 @@ impl Record for SavedAddress {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.user_id))?.put(Json(&self.address))?.put(self.is_default)?;
+        values.put(id(self.id))?.put(id(self.user_id))?.json(&self.address)?.put(self.is_default)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Record for Zone {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.put(Json(&self.countries))?;
+        values.put(id(self.id))?.put(&self.name)?.json(&self.countries)?;
         values.put(at(self.created_at))?.put(self.version)?;
         Ok(())
     }
@@ -120,7 +120,7 @@ impl Record for Method {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(&self.name)?.put(id(self.zone_id))?.put(&self.carrier)?;
-        values.put(self.currency.code())?.put(Json(&self.rate))?.put(self.free_over.map(|amount| amount.0))?;
+        values.put(self.currency.code())?.json(&self.rate)?.put(self.free_over.map(|amount| amount.0))?;
         values.put(self.min_days)?.put(self.max_days)?.put(self.active)?;
         values.put(at(self.created_at))?.put(self.version)?;
         Ok(())
@@ -173,8 +173,8 @@ impl Record for Shipment {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.order_id))?.put(Json(&self.items))?.put(&self.carrier)?;
-        values.put(&self.tracking_number)?.put(self.status.word())?.put(Json(&self.events))?;
+        values.put(id(self.id))?.put(id(self.order_id))?.json(&self.items)?.put(&self.carrier)?;
+        values.put(&self.tracking_number)?.put(self.status.word())?.json(&self.events)?;
         values.put(at(self.created_at))?.put(optional_at(self.shipped_at))?;
         values.put(optional_at(self.delivered_at))?.put(self.version)?;
         Ok(())
@@ -200,11 +200,11 @@ impl Record for Shipment {
 /// Applies a write of shipping.
 pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
     match write {
-        ShippingWrite::Address(change) => record::change(connection, change),
+        ShippingWrite::Address(change) => record::change(connection, change, &[]),
         ShippingWrite::Zone(Change::Delete { id, version }) => delete_zone(connection, *id, *version),
-        ShippingWrite::Zone(change) => record::change(connection, change),
+        ShippingWrite::Zone(change) => record::change(connection, change, &[]),
         ShippingWrite::Method(change) => {
-            let done = record::change(connection, change);
+            let done = record::change(connection, change, &[]);
             match (done, change) {
                 (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
                     if record::is_dangling(&error) =>
@@ -214,7 +214,7 @@ pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
                 (done, _) => done,
             }
         }
-        ShippingWrite::Shipment(change) => record::change(connection, change),
+        ShippingWrite::Shipment(change) => record::change(connection, change, &[]),
     }
 }
 

@@ -6,7 +6,7 @@ use shop_core::orders::{Draft, DraftSort};
 
 use crate::paging::List;
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Json, Values, at, id, optional_id};
+use crate::rows::{Columns, Values, at, id, optional_id};
 
 static DRAFTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -26,7 +26,7 @@ impl Record for Draft {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(optional_id(self.customer_id))?.put(&self.email)?.put(self.currency.code())?;
-        values.put(Json(&self.items))?.put(&self.note)?;
+        values.json(&self.items)?.put(&self.note)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
         Ok(())
     }

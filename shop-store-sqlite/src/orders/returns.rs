@@ -9,7 +9,7 @@ use shop_core::word::Word as _;
 
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id};
+use crate::rows::{Columns, Id, Values, at, id};
 
 static RETURNS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -42,7 +42,7 @@ impl Record for Return {
     }
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.order_id))?.put(self.currency.code())?.put(Json(&self.items))?;
+        values.put(id(self.id))?.put(id(self.order_id))?.put(self.currency.code())?.json(&self.items)?;
         values.put(&self.note)?.put(self.status.word())?.put(&self.rejection)?.put(self.restocked)?;
         values
             .put(self.refund_amount.0)?
