@@ -33,6 +33,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0008_order_changes", sql: include_str!("../migrations/0008_order_changes.sql") },
     Migration { name: "0009_mismatches", sql: include_str!("../migrations/0009_mismatches.sql") },
     Migration { name: "0010_reservations", sql: include_str!("../migrations/0010_reservations.sql") },
+    Migration {
+        name: "0011_reservations_of_a_variant",
+        sql: include_str!("../migrations/0011_reservations_of_a_variant.sql"),
+    },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

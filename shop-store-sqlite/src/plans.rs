@@ -91,8 +91,10 @@ async fn the_usual_lists_come_sorted_out_of_an_index() {
     let mut looked_at = 0;
     for sql in &statements {
         let whole = !sql.contains("WITH ") && !sql.contains("EXISTS");
-        // One order has few of anything: they may be sorted.
-        let one_filter = !sql.contains(" AND ") && !sql.contains("order_id = ?") && !sql.contains("category_id");
+        // By which part of its index something is found is no filter of its own. One order has few of anything: they may be
+        // sorted.
+        let filters = sql.replace("substr(hex(of_variant.variant_id), 32) = ? AND ", "");
+        let one_filter = !filters.contains(" AND ") && !sql.contains("order_id = ?") && !sql.contains("category_id");
         let Some((_, order)) = sql.split_once("ORDER BY ") else { continue };
         let usual = [".created_at DESC", ".placed_at DESC", ".date_joined DESC"].iter().any(|key| order.contains(key))
             && order.matches(", ").count() == 1;
