@@ -11,9 +11,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use shop_core::cart::Cart;
 use shop_core::clock::Moment;
+use shop_core::orders::operations::draw_number;
 use uuid::Uuid;
 
-use super::world::{Customer, World, address, order_number};
+use super::world::{Customer, World, address};
 use super::{CALLERS, Result};
 
 const STATEMENTS: [&str; 10] = [
@@ -178,7 +179,7 @@ fn row(world: &World, cart: &Cart, number: usize, moment: &mut Moment) -> Option
         serde_json::json!({"product_id": line.product, "variant_id": line.variant, "sku": line.sku, "quantity": 1,
             "unit_price": "19.99", "line_total": "19.99"})
     });
-    let number_of_order = order_number(moment);
+    let number_of_order = draw_number(moment);
     let event = serde_json::json!({"number": number_of_order, "status": "placed", "total": "44.97",
         "customer_id": cart.customer_id, "currency": "USD", "items": items.collect::<Vec<_>>()});
     Some(Row {

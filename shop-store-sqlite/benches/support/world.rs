@@ -11,6 +11,7 @@ use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
 use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
 use shop_core::money::{Amount, Currency};
+use shop_core::orders::operations::draw_number;
 use shop_core::orders::{
     FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus, PlaceOrder,
     ShippingMethodSnapshot,
@@ -271,7 +272,7 @@ impl World {
         let email = Customer::email(number % self.customers.len());
         Some(Order {
             id: moment.id(),
-            number: order_number(moment),
+            number: draw_number(moment),
             cart_id: moment.id(),
             customer_id: Some(customer.user),
             email: email.clone(),
@@ -326,12 +327,6 @@ impl World {
             ..PlaceOrder::default()
         }
     }
-}
-
-/// Draws a number as unpredictable as the shop's own.
-pub(crate) fn order_number(moment: &mut Moment) -> String {
-    let number = moment.secret().iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    format!("{number:012X}")
 }
 
 /// Where everything goes.
