@@ -27,7 +27,7 @@ use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, lacks_region, own_rates
 use crate::shipping::operations::{Quote, quote};
 use crate::shipping::{Address, Method, Zone};
 use crate::shop::Shop;
-use crate::validate::{Email, email_key};
+use crate::validate::Email;
 
 /// Whose an order will be, and who places it.
 struct Buyer {
@@ -298,7 +298,7 @@ impl<'a> Orders<'a> {
         let email = match (buyer.user, user) {
             (None, _) => buyer.email,
             // A customer's own, as it is now.
-            (Some(_), Some(user)) => Some(Email { key: email_key(&user.email), address: user.email }),
+            (Some(_), Some(user)) => Some(Email { key: user.email_key, address: user.email }),
             (Some(_), None) => return Err(Error::NotAuthenticated),
         };
         let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
