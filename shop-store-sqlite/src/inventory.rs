@@ -316,7 +316,7 @@ fn reservations_of_variant() -> List<InventorySort, Reservation> {
 /// By what the index of reservations by variant is parted (`substr(hex(variant_id), 32)`): a part of the id that is
 /// random, so that the parts are alike.
 fn last_digit(variant: VariantId) -> String {
-    variant.0.simple().to_string().to_uppercase().chars().next_back().map(String::from).unwrap_or_default()
+    format!("{:X}", variant.0.as_u128() & 0xF)
 }
 
 fn bytes(id: Option<impl Into<Uuid>>) -> Option<Vec<u8>> {
@@ -416,5 +416,21 @@ impl InventoryRepository for SqliteStore {
 
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {
         self.readers().point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_is_looked_for_in_the_part_of_the_index_that_it_stands_in() {
+        let connection = Connection::open_in_memory().unwrap();
+        for digit in 0..16 {
+            let variant = VariantId(Uuid::from_u128(0xABCD_EF00 | digit));
+            let mut statement = connection.prepare("SELECT substr(hex(?1), 32)").unwrap();
+            let part: String = statement.query_row([id(variant)], |row| row.get(0)).unwrap();
+            assert_eq!(last_digit(variant), part);
+        }
     }
 }

@@ -78,7 +78,7 @@
 //!
 //! How fast the shop's own binary is, a program that embeds it becomes with the same two things, which only the program
 //! can decide: the flags that SQLite is compiled with (`LIBSQLITE3_FLAGS` in `.cargo/config.toml` of this repository), and
-//! an allocator that is quick at freeing what another thread has allocated (mimalloc there).
+//! a quick allocator (mimalloc there).
 
 mod accounts;
 mod backup;

@@ -73,7 +73,8 @@ pub enum FulfillmentStatus {
 pub struct Order {
     /// Identity; a guest's token is derived from it ([`crate::secret::Keys::order_token`]).
     pub id: OrderId,
-    /// What people say and write: short, unguessable, speakable; unique. See [`draw_number`](crate::orders::operations::draw_number).
+    /// What people say and write: short, unguessable, speakable; unique. See
+    /// [`draw_number`](crate::orders::operations::draw_number).
     pub number: String,
     /// The cart it came from; unique, so a cart becomes at most one order.
     pub cart_id: CartId,
