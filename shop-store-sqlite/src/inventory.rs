@@ -299,24 +299,19 @@ fn reservations() -> List<InventorySort, Reservation> {
     }
 }
 
-/// Those of one variant are found in the index alone, in their order; only what belongs to the page is looked up.
-const OF_VARIANT: &str = "reservations AS of_variant CROSS JOIN reservations ON reservations.id = of_variant.id";
+/// Those of a variant and the live ones are found in the index by time alone; only what belongs to the page is looked up.
+const LISTED: &str = "reservations AS listed";
+const LOOK_UP: &str = " CROSS JOIN reservations ON reservations.id = listed.id";
 
-/// The list over [`OF_VARIANT`].
-fn reservations_of_variant() -> List<InventorySort, Reservation> {
+/// The list over [`LISTED`].
+fn listed_reservations() -> List<InventorySort, Reservation> {
     List {
         key: |key| match key {
-            InventorySort::CreatedAt => Some("of_variant.created_at"),
+            InventorySort::CreatedAt => Some("listed.created_at"),
         },
-        id: "of_variant.id",
+        id: "listed.id",
         ..reservations()
     }
-}
-
-/// By what the index of reservations by variant is parted (`substr(hex(variant_id), 32)`): a part of the id that is
-/// random, so that the parts are alike.
-fn last_digit(variant: VariantId) -> String {
-    format!("{:X}", variant.0.as_u128() & 0xF)
 }
 
 fn bytes(id: Option<impl Into<Uuid>>) -> Option<Vec<u8>> {
@@ -392,45 +387,26 @@ impl InventoryRepository for SqliteStore {
         filter: &ReservationFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
-        let (mut list, mut query) = (reservations(), Query::from("reservations"));
-        match (filter.variant_id, filter.order_id) {
-            // One order has few, whatever their variants.
-            (Some(variant), None) => {
-                (list, query) = (reservations_of_variant(), Query::from(OF_VARIANT));
-                query.filter("substr(hex(of_variant.variant_id), 32) = ?", Some(last_digit(variant)));
-                query.filter("of_variant.variant_id = ?", bytes(Some(variant)));
-            }
-            (variant, _) => query.filter("reservations.variant_id = ?", bytes(variant)),
+        // One order has few, whatever else is asked.
+        let by_index = filter.order_id.is_none() && (filter.variant_id.is_some() || filter.live.is_some());
+        let (list, mut query, table) = match (by_index, filter.location_id) {
+            (false, _) => (reservations(), Query::from("reservations"), "reservations"),
+            (true, None) => (listed_reservations(), Query::listed(LISTED, LOOK_UP), "listed"),
+            (true, Some(_)) => (listed_reservations(), Query::from(format!("{LISTED}{LOOK_UP}")), "listed"),
+        };
+        query.filter(&format!("{table}.variant_id = ?"), bytes(filter.variant_id));
+        match filter.live {
+            Some(true) => query.is(&format!("{table}.status IN ('held', 'committed')")),
+            Some(false) => query.is(&format!("{table}.status NOT IN ('held', 'committed')")),
+            None => {}
         }
         query.filter("reservations.location_id = ?", bytes(filter.location_id));
         query.filter("reservations.order_id = ?", bytes(filter.order_id));
-        match filter.live {
-            // Spelled as the partial index spells it.
-            Some(true) => query.is("reservations.status IN ('held', 'committed')"),
-            Some(false) => query.is("reservations.status NOT IN ('held', 'committed')"),
-            None => {}
-        }
         let page = page.clone();
         self.readers().list(move |connection| list.page(connection, query, &page)).await
     }
 
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {
         self.readers().point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variant_is_looked_for_in_the_part_of_the_index_that_it_stands_in() {
-        let connection = Connection::open_in_memory().unwrap();
-        for digit in 0..16 {
-            let variant = VariantId(Uuid::from_u128(0xABCD_EF00 | digit));
-            let mut statement = connection.prepare("SELECT substr(hex(?1), 32)").unwrap();
-            let part: String = statement.query_row([id(variant)], |row| row.get(0)).unwrap();
-            assert_eq!(last_digit(variant), part);
-        }
     }
 }

@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "0011_reservations_of_a_variant",
         sql: include_str!("../migrations/0011_reservations_of_a_variant.sql"),
     },
+    Migration { name: "0012_fewer_pages", sql: include_str!("../migrations/0012_fewer_pages.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

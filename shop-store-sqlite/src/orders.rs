@@ -6,6 +6,7 @@ mod returns;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
@@ -14,15 +15,15 @@ use shop_core::orders::{
     Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort, OrdersRepository, OrdersWrite, Return,
     ReturnFilter, ReturnSort,
 };
-use shop_core::page::{Page, PageRequest};
+use shop_core::page::{Page, PageRequest, SortValue};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
-use crate::paging::{List, Query};
+use crate::paging::{List, Query, Rough};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
+use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
 
 static ORDERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -150,8 +151,9 @@ impl Record for Order {
 pub(crate) fn apply(connection: &Connection, write: &OrdersWrite, texts: &[String]) -> Applied {
     match write {
         OrdersWrite::Order(Change::Insert(order)) => {
-            record::insert(connection, order, texts)?;
-            insert_items(connection, order)
+            let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
+            record::insert(connection, order, of_order)?;
+            insert_items(connection, order, of_items)
         }
         OrdersWrite::Order(Change::Update(order)) => record::update(connection, order, texts),
         OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
@@ -182,31 +184,29 @@ pub(crate) fn apply(connection: &Connection, write: &OrdersWrite, texts: &[Strin
 /// What of a write of orders is JSON, as far as orders are placed often enough for it to matter.
 pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
     match write {
+        OrdersWrite::Order(Change::Insert(order)) => Values::texts(|values| {
+            order.write(values)?;
+            order.items.iter().try_for_each(|item| values.json(&item.options).map(drop))
+        })
+        .unwrap_or_default(),
         OrdersWrite::Order(change) => record::texts(change),
         _ => Vec::new(),
     }
 }
 
-fn insert_items(connection: &Connection, order: &Order) -> Applied {
+/// Inserts the lines of an order; `texts` are their options, as far as they are written.
+fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> Applied {
     let sql = "INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price,
         quantity, discount, tax, line_total) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let mut statement = prepare(connection, sql)?;
+    let mut texts = texts.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
-        statement.execute(params![
-            id(order.id),
-            position,
-            id(item.id),
-            id(item.product_id),
-            id(item.variant_id),
-            item.sku,
-            item.name,
-            Json(&item.options),
-            item.unit_price.0,
-            item.quantity,
-            item.discount.0,
-            item.tax.0,
-            item.line_total.0,
-        ])?;
+        let mut values = Values::new(&mut statement, texts.next().map(std::slice::from_ref).unwrap_or_default());
+        values.put(id(order.id))?.put(position)?.put(id(item.id))?.put(id(item.product_id))?;
+        values.put(id(item.variant_id))?.put(&item.sku)?.put(&item.name)?.json(&item.options)?;
+        values.put(item.unit_price.0)?.put(item.quantity)?.put(item.discount.0)?.put(item.tax.0)?;
+        values.put(item.line_total.0)?;
+        statement.raw_execute()?;
     }
     Ok(())
 }
@@ -225,6 +225,39 @@ fn orders() -> List<OrderSort, Order> {
     }
 }
 
+/// By what the index of orders by total is ordered before it is ordered by time.
+const BY_TOTAL: Rough =
+    Rough { table: "orders", column: "length(orders.total) * 10 + substr(orders.total, 1, 1)", of: magnitude };
+
+/// The number of digits of a total, and the first of them.
+fn magnitude(total: &SortValue) -> Value {
+    let text = match total {
+        SortValue::Number(total) => total.to_string(),
+        // No total is a text: such a cursor is of another list.
+        SortValue::Text(text) => text.clone(),
+    };
+    let digits = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    let first = text.chars().next().and_then(|first| first.to_digit(10)).unwrap_or_default();
+    Value::Integer(digits.saturating_mul(10).saturating_add(first.into()))
+}
+
+/// Those of an address are found in the index by time alone; only what belongs to the page is looked up.
+const LISTED: &str = "orders AS listed CROSS JOIN orders ON orders.id = listed.id";
+
+/// The list over [`LISTED`].
+fn listed_orders() -> List<OrderSort, Order> {
+    List {
+        key: |key| {
+            Some(match key {
+                OrderSort::PlacedAt => "listed.placed_at",
+                OrderSort::Total => "orders.total",
+            })
+        },
+        id: "listed.id",
+        ..orders()
+    }
+}
+
 #[async_trait]
 impl OrdersRepository for SqliteStore {
     async fn order(&self, id: OrderId) -> StoreResult<Option<Order>> {
@@ -236,16 +269,22 @@ impl OrdersRepository for SqliteStore {
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
-        let mut query = Query::from("orders");
+        let of_address = filter.email_key.is_some();
+        let by_total = page.order.first().is_some_and(|first| first.key == OrderSort::Total);
+        let (list, mut query, rough, placed_at) = if of_address {
+            (listed_orders(), Query::from(LISTED), None, "listed.placed_at")
+        } else {
+            (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders.placed_at")
+        };
+        query.filter("listed.email_key = ?", filter.email_key.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
         query.filter("orders.status = ?", filter.status.map(|status| status.word().to_owned()));
         query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.word().to_owned()));
         query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.word().to_owned()));
-        query.filter("orders.email_key = ?", filter.email_key.clone());
-        query.filter("orders.placed_at >= ?", filter.placed_after.map(at));
-        query.filter("orders.placed_at <= ?", filter.placed_before.map(at));
+        query.filter(&format!("{placed_at} >= ?"), filter.placed_after.map(at));
+        query.filter(&format!("{placed_at} <= ?"), filter.placed_before.map(at));
         let page = page.clone();
-        self.readers().list(move |connection| orders().page(connection, query, &page)).await
+        self.readers().list(move |connection| list.page_by(rough, connection, query, &page)).await
     }
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
@@ -301,5 +340,24 @@ impl OrdersRepository for SqliteStore {
     async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>> {
         let (query, page) = (returns::query(filter), page.clone());
         self.readers().list(move |connection| returns::list().page(connection, query, &page)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_looked_for_where_it_stands_in_the_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sql = format!("WITH orders (total) AS (VALUES (?1)) SELECT {} FROM orders", BY_TOTAL.column);
+        let mut last = Value::Null;
+        for total in [0, 1, 9, 10, 19, 20, 99, 100, 4_497, 9_999, 10_000, i64::MAX] {
+            let stored: Value = connection.query_row(&sql, [total], |row| row.get(0)).unwrap();
+            assert_eq!(magnitude(&SortValue::Number(total)), stored);
+            let number = |value: &Value| if let Value::Integer(number) = value { *number } else { i64::MIN };
+            assert!(number(&last) <= number(&stored), "{total}");
+            last = stored;
+        }
     }
 }

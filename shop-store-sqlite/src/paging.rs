@@ -3,7 +3,7 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use shop_core::page::{Cursor, Listed, Page, PageRequest, Position, SortValue};
+use shop_core::page::{Listed, Page, PageRequest, Position, SortValue};
 
 use crate::rows::{Columns, prepare};
 
@@ -12,6 +12,7 @@ use crate::rows::{Columns, prepare};
 pub(crate) struct Query {
     with: String,
     from: String,
+    look_up: &'static str,
     filter: String,
     values: Vec<Value>,
 }
@@ -20,6 +21,12 @@ impl Query {
     /// From a table, or several joined.
     pub(crate) fn from(from: impl Into<String>) -> Self {
         Self { from: from.into(), ..Self::default() }
+    }
+
+    /// From an index alone, under a name of its own, with a join by which the rows of a page are looked up; no filter needs
+    /// that join, so that nobody looks up what is only counted.
+    pub(crate) fn listed(from: &str, look_up: &'static str) -> Self {
+        Self { look_up, ..Self::from(from) }
     }
 
     /// A common table expression (`found (row) AS (…)`), with its values; only one, and before every filter.
@@ -55,10 +62,32 @@ pub(crate) struct List<K, T> {
     pub(crate) read: fn(&Connection, &mut Columns<'_, '_>) -> rusqlite::Result<T>,
 }
 
+/// An index that holds a list roughly in the order of its first key: by a coarser value, so that it grows at few places.
+/// What shares that value is sorted when it is read, by what stands in the index; only the rows of the page are looked up.
+pub(crate) struct Rough {
+    /// The table, which is listed without others.
+    pub(crate) table: &'static str,
+    /// The coarser value, as the index spells it.
+    pub(crate) column: &'static str,
+    /// The coarser value of a first key; it never falls while the key grows.
+    pub(crate) of: fn(&SortValue) -> Value,
+}
+
 impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
     /// The page that is asked for.
     pub(crate) fn page(
         &self,
+        connection: &Connection,
+        query: Query,
+        request: &PageRequest<K>,
+    ) -> rusqlite::Result<Page<T>> {
+        self.page_by(None, connection, query, request)
+    }
+
+    /// The page that is asked for, by an index that holds the first key only roughly.
+    pub(crate) fn page_by(
+        &self,
+        rough: Option<&Rough>,
         connection: &Connection,
         query: Query,
         request: &PageRequest<K>,
@@ -69,7 +98,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
                 let skipped = i64::from(number.saturating_sub(1)) * size;
                 let count = format!("{}SELECT count(*) FROM {}{}", query.with, query.from, query.filter);
                 let values = query.values.clone();
-                let items = self.rows(connection, query, request, None, size, skipped)?;
+                let items = self.rows(rough, connection, query, request, (size, skipped))?;
                 let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
                 // A last page that is not full says how many there are.
                 let total = if seen < size && (seen > 0 || skipped == 0) {
@@ -79,23 +108,26 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
                 };
                 Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
             }
-            Position::Start => Ok(request.page_by_cursor(self.rows(connection, query, request, None, size + 1, 0)?)),
-            Position::Cursor(cursor) => {
-                Ok(request.page_by_cursor(self.rows(connection, query, request, Some(cursor), size + 1, 0)?))
+            Position::Start | Position::Cursor(_) => {
+                Ok(request.page_by_cursor(self.rows(rough, connection, query, request, (size + 1, 0))?))
             }
         }
     }
 
     fn rows(
         &self,
+        rough: Option<&Rough>,
         connection: &Connection,
         mut query: Query,
         request: &PageRequest<K>,
-        cursor: Option<&Cursor>,
-        limit: i64,
-        skipped: i64,
+        (limit, skipped): (i64, i64),
     ) -> rusqlite::Result<Vec<T>> {
+        let cursor = match &request.position {
+            Position::Cursor(cursor) => Some(cursor),
+            Position::Number(_) | Position::Start => None,
+        };
         let backward = cursor.is_some_and(|cursor| cursor.backward);
+        let descends = request.order.first().is_some_and(|first| first.descending != backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
         // The constant keys say nothing; the id goes the way of the last key.
         let mut order: Vec<_> = keys.filter_map(|(key, descending)| Some((key?, descending))).collect();
@@ -104,13 +136,25 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
             let keys = request.order.iter().zip(&cursor.keys).filter(|(sort, _)| (self.key)(sort.key).is_some());
             let mut place: Vec<_> = keys.map(|(_, value)| value_of(value)).collect();
             place.push(Value::Blob(cursor.id.as_bytes().to_vec()));
+            if let (Some(rough), Some(first)) = (rough, cursor.keys.first()) {
+                let sign = if descends { "<=" } else { ">=" };
+                query.filter(&format!("{} {sign} ?", rough.column), Some((rough.of)(first)));
+            }
             beyond(&mut query, &order, &place);
         }
-        let order: Vec<_> =
-            order.iter().map(|(key, descending)| format!("{key}{}", if *descending { " DESC" } else { "" })).collect();
-        let Query { with, from, filter, mut values } = query;
-        let sql =
-            format!("{with}SELECT {} FROM {from}{filter} ORDER BY {} LIMIT ? OFFSET ?", self.columns, order.join(", "));
+        let order: Vec<_> = order.into_iter().map(ordered).collect();
+        let order = order.join(", ");
+        let Query { with, from, look_up, filter, mut values } = query;
+        let columns = &self.columns;
+        let sql = match rough {
+            None => format!("{with}SELECT {columns} FROM {from}{look_up}{filter} ORDER BY {order} LIMIT ? OFFSET ?"),
+            Some(Rough { table, column, .. }) => format!(
+                "{with}SELECT {columns} FROM
+                    (SELECT {table}.id AS id FROM {from}{filter} ORDER BY {}, {order} LIMIT ? OFFSET ?) AS page
+                    CROSS JOIN {table} ON {table}.id = page.id ORDER BY {order}",
+                ordered((column, descends))
+            ),
+        };
         values.extend([Value::Integer(limit), Value::Integer(skipped)]);
         let mut statement = prepare(connection, &sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
@@ -120,6 +164,10 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         }
         Ok(items)
     }
+}
+
+fn ordered((key, descending): (&str, bool)) -> String {
+    format!("{key}{}", if descending { " DESC" } else { "" })
 }
 
 fn value_of(value: &SortValue) -> Value {

@@ -195,6 +195,21 @@ fn payments() -> List<PaymentSort, Payment> {
     }
 }
 
+/// Those of a gateway are found in the index by time alone; only what belongs to the page is looked up.
+const LISTED: &str = "payments AS listed";
+const LOOK_UP: &str = " CROSS JOIN payments ON payments.id = listed.id";
+
+/// The list over [`LISTED`].
+fn listed_payments() -> List<PaymentSort, Payment> {
+    List {
+        key: |key| match key {
+            PaymentSort::CreatedAt => Some("listed.created_at"),
+        },
+        id: "listed.id",
+        ..payments()
+    }
+}
+
 #[async_trait]
 impl PaymentsRepository for SqliteStore {
     async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>> {
@@ -228,11 +243,17 @@ impl PaymentsRepository for SqliteStore {
         filter: &PaymentFilter,
         page: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>> {
-        let mut query = Query::from(PAYMENTS.name());
+        // Of an order there are few, and by state there is an index.
+        let by_gateway = filter.gateway.is_some() && filter.order_id.is_none() && filter.state.is_none();
+        let (list, mut query, table) = if by_gateway {
+            (listed_payments(), Query::listed(LISTED, LOOK_UP), "listed")
+        } else {
+            (payments(), Query::from(PAYMENTS.name()), PAYMENTS.name())
+        };
         query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
         query.filter("payments.state = ?", filter.state.map(|state| state.word().to_owned()));
-        query.filter("payments.gateway = ?", filter.gateway.clone().map(Value::Text));
+        query.filter(&format!("{table}.gateway = ?"), filter.gateway.clone().map(Value::Text));
         let page = page.clone();
-        self.readers().list(move |connection| payments().page(connection, query, &page)).await
+        self.readers().list(move |connection| list.page(connection, query, &page)).await
     }
 }
