@@ -150,12 +150,18 @@ impl Record for TaxRate {
     }
 }
 
-/// Counts an order more or less. Nobody else writes meanwhile, so the rule is judged beforehand.
+/// Counts an order more or less. What is counted already takes one statement that keeps the rule of [`UsesDelta`]; what it
+/// leaves alone is judged by the rule itself. Nobody else writes meanwhile.
 pub(crate) fn count_uses(connection: &Connection, delta: &UsesDelta) -> Applied {
+    let (promotion, customer) = delta.counter.key();
+    let sql = "UPDATE promotion_uses SET uses = uses + ?3 WHERE promotion_id = ?1 AND customer = ?2
+        AND typeof(uses + ?3) = 'integer' AND uses + ?3 >= 0 AND (?3 <= 0 OR ?4 IS NULL OR uses + ?3 <= ?4)";
+    if record::execute(connection, sql, &[&Id(promotion), &customer, &delta.delta, &delta.limit])? == 1 {
+        return Ok(());
+    }
     let Some(after) = delta.apply(uses(connection, &delta.counter)?) else {
         return Err(Conflict::Uses(delta.counter.promotion()).into());
     };
-    let (promotion, customer) = delta.counter.key();
     let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses) VALUES (?1, ?2, ?3)
         ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = excluded.uses";
     record::execute(connection, sql, &[&Id(promotion), &customer, &after])?;
