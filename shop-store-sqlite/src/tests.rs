@@ -53,6 +53,21 @@ fn count(store: &SqliteStore, table: &str) -> i64 {
     connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
+/// Long before the writer would have to do it.
+#[tokio::test]
+async fn the_log_is_moved_while_work_comes_in() {
+    let store = SqliteStore::temporary().unwrap();
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    let mut moment = moment(12);
+    let (mut length, mut moved) = (0, 0);
+    while moved < 4_000 {
+        assert!(length < 12_000, "nobody moved the log");
+        store.commit(large_batch(&mut moment).1).await.unwrap();
+        let look = "PRAGMA wal_checkpoint(NOOP)";
+        (length, moved) = connection.query_row(look, [], |row| Ok((row.get(1)?, row.get(2)?))).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_same_batch_happens_once() {
     let store = SqliteStore::temporary().unwrap();

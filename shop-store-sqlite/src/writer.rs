@@ -27,6 +27,7 @@ use shop_core::error::BoxError;
 use shop_core::store::{CommitError, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::checkpoint::Checkpointer;
 use crate::commit::{Applied, Failure};
 use crate::error::store_error;
 use crate::guest::{Guests, Tables};
@@ -85,10 +86,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread. `tables` are those that only the shop's own work may write.
-    pub(crate) fn start(mut connection: Connection, tables: Tables) -> io::Result<Self> {
+    pub(crate) fn start(mut connection: Connection, checkpointer: Checkpointer, tables: Tables) -> io::Result<Self> {
         let guests = Guests::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let run = move || run(&connection, &guests, inbox);
+        let run = move || run(&connection, checkpointer, &guests, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
     }
@@ -111,8 +112,11 @@ impl Writer {
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         let (reply, answer) = oneshot::channel();
         queue.send(Message::Work(Job { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
-        // No answer: the thread died with the work in its hands.
-        answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into()).into()))
+        match answer.await {
+            Ok(done) => done.outcome,
+            // The thread died with the work in its hands.
+            Err(lost) => Err(CommitError::OutcomeUnknown(lost.into()).into()),
+        }
     }
 
     /// Finishes what is in the queue, moves the log into the file, and stops.
@@ -146,12 +150,14 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-fn run(connection: &Connection, guests: &Guests, inbox: mpsc::Receiver<Message>) {
+fn run(connection: &Connection, mut checkpointer: Checkpointer, guests: &Guests, inbox: mpsc::Receiver<Message>) {
     let mut inbox = Inbox { inbox, closing: Vec::new() };
     let mut careful = 0;
     while let Some(job) = inbox.wait() {
         commit(connection, guests, vec![job], &mut careful, &mut || inbox.more());
+        checkpointer.committed();
     }
+    drop(checkpointer);
     let done = finish(connection);
     if let Err(error) = &done {
         tracing::warn!(%error, "the log was not moved into the database file; the next start does it");
@@ -212,8 +218,14 @@ struct Job {
     /// What a host does in the same transaction, when the work is done. It always gets a savepoint with the work, so
     /// that it cannot take back what is not its own, and its refusal costs the others nothing.
     host: Option<Work>,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<Done>,
     outcome: Outcome,
+}
+
+/// The answer, and the work with it: whoever made it also frees it, for which the one thread has no time.
+struct Done {
+    outcome: Outcome,
+    _work: (Work, Option<Work>),
 }
 
 impl Job {
@@ -231,7 +243,7 @@ impl Job {
 
     fn answer(self) {
         // Whoever waited may have gone; the work is done all the same.
-        let _ = self.reply.send(self.outcome);
+        let _ = self.reply.send(Done { outcome: self.outcome, _work: (self.work, self.host) });
     }
 }
 

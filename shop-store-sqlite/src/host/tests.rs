@@ -272,9 +272,10 @@ fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
         if failed { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }
     };
     connection.wal_hook(Some(hook)).unwrap();
+    let checkpointer = crate::checkpoint::Checkpointer::start(rusqlite::Connection::open(&path).unwrap()).unwrap();
     let store = SqliteStore {
         readers: crate::readers::Readers::open(&path, std::time::Duration::from_secs(5)).unwrap(),
-        writer: crate::writer::Writer::start(connection, crate::guest::Tables::new()).unwrap(),
+        writer: crate::writer::Writer::start(connection, checkpointer, crate::guest::Tables::new()).unwrap(),
         path,
         _lock: None,
         _directory: Some(directory),
