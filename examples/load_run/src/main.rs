@@ -64,7 +64,7 @@ struct Options {
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     rounds: usize,
-    /// Orders of a round, in groups of [`CALLERS`].
+    /// Orders of a round, in groups of [`CALLERS`]: so many that SQLite moves its log into the file in each.
     groups: usize,
     /// Of a round that is measured by time.
     length: Duration,
@@ -76,7 +76,7 @@ struct Scale {
 
 const FULL: Scale = Scale {
     rounds: 7,
-    groups: 32,
+    groups: 64,
     length: Duration::from_millis(1_500),
     products: 1_000,
     orders: 1_000,

@@ -80,7 +80,7 @@ impl Loop {
         connection.busy_timeout(Duration::from_secs(5))?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -16384;
+            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA cache_size = -32768;
             PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;",
         )?;
         connection.set_prepared_statement_cache_capacity(64);
