@@ -138,6 +138,9 @@ async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
         let is_found =
             |step: &String| found.iter().any(|index| step.contains(&format!("listed USING COVERING INDEX {index}")));
         assert!(steps.iter().any(is_found), "{sql}\n{steps:#?}");
+        // What is only counted is not looked up.
+        let counts = sql.starts_with("SELECT count(*) FROM payments AS listed");
+        assert!(!counts || steps.len() == 1, "{sql}\n{steps:#?}");
     }
     assert!(looked_at > 10, "only {looked_at}");
 }
