@@ -52,7 +52,8 @@
 //!   core, its writes and its reads, under the core's names; `pricing`: those of the catalog that make prices.
 //! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages.
 //! - `transfer`: the rows as they stand, for moving a shop here or away.
-//! - `connection`, `checkpoint`, `migrate`, `lock`, `backup`: the file and its log. The PRAGMAs and their reasons stand in `connection`.
+//! - `connection`, `checkpoint`, `migrate`, `lock`, `backup`: the file and its log. The PRAGMAs and their reasons stand in
+//!   `connection`.
 //!
 //! # Adding a repository method
 //! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.

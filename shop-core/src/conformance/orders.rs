@@ -49,10 +49,11 @@ pub(super) async fn orders_live(mut lab: Lab) -> CaseResult {
     let (cart, first) = lab.order(&product);
     accepted(lab.commit([insert(&user), insert(&product), insert(&cart)]).await)?;
     let mut first = Order { customer_id: Some(user.id), ..first };
-    for item in &mut first.items {
+    for (place, item) in first.items.iter_mut().enumerate() {
         item.sku = wild();
         item.name = wild();
-        item.options = [("Size".to_owned(), wild()), (wild(), String::new())].into();
+        // Each line its own.
+        item.options = [("Size".to_owned(), wild()), (wild(), place.to_string())].into();
         item.unit_price = Amount::MAX;
         item.quantity = 10_000;
         item.discount = Amount(i64::MAX);
