@@ -17,10 +17,10 @@ DROP INDEX reservations_live;
 DROP INDEX reservations_created_at;
 CREATE INDEX reservations_created_at ON reservations (created_at, id, variant_id, status);
 
--- Also by gateway.
+-- Also by gateway, in a state or in any.
 DROP INDEX payments_gateway;
 DROP INDEX payments_created_at;
-CREATE INDEX payments_created_at ON payments (created_at, id, gateway);
+CREATE INDEX payments_created_at ON payments (created_at, id, gateway, state);
 
 -- Those of an order, and that one of them at most is live.
 DROP INDEX payments_order;

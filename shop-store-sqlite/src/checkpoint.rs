@@ -1,8 +1,8 @@
 //! Moving the log into the file beside the thread that writes, so that callers seldom wait for it.
 //!
-//! Most of the log can be moved while it grows. What is written meanwhile cannot, so the log is begun anew only after the
-//! writer has moved the last of it itself (`wal_autocheckpoint` in [`connection`](crate::connection)): a little, instead of
-//! all. Measured: three to six in a hundred more orders per second.
+//! Most of the log can be moved while it grows. What is written meanwhile cannot, so under load the log is begun anew when
+//! the writer has moved the last of it itself (`wal_autocheckpoint` in [`connection`](crate::connection)): a little, instead
+//! of all. Measured: three to six in a hundred more orders per second.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

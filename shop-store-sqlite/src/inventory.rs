@@ -299,7 +299,7 @@ fn reservations() -> List<InventorySort, Reservation> {
     }
 }
 
-/// Those of a variant and the live ones are found in the index by time alone; only what belongs to the page is looked up.
+/// Those of a variant and the live ones are found in the index by time; where they lie is looked up.
 const LISTED: &str = "reservations AS listed";
 const LOOK_UP: &str = " CROSS JOIN reservations ON reservations.id = listed.id";
 

@@ -73,8 +73,9 @@
 //! 10 µs for the way to a blocking thread and back, so that a long one delays nobody; a page by number also counts
 //! all results, a page by cursor costs the same wherever it lies. Staff's search for people looks at every person. What
 //! staff seldom look for has no index of its own, and a narrow one is read as a whole: orders of an address (60 ms among a
-//! million orders), reservations of one variant (110 ms among two million), payments of a gateway (50 ms among a million).
-//! Orders by total are sorted piece by piece (18 ms where a piece is 200,000 orders).
+//! million orders), reservations of one variant, and the live ones where they are fewer than a page (110 ms among two
+//! million), payments of a gateway (50 ms among a million). Orders by total are sorted piece by piece (18 ms where a piece
+//! is 200,000 orders).
 //!
 //! Each commit writes every page of the file that it changed to the log, once. So what an order costs is how many pages it
 //! changes: an entry in an index whose order is not that of time falls on a page of its own. Think of it before you add one.

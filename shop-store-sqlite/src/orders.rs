@@ -232,7 +232,8 @@ const BY_TOTAL: Rough =
 /// The number of digits of a total, and the first of them.
 fn magnitude(total: &SortValue) -> Value {
     let text = match total {
-        SortValue::Number(total) => total.to_string(),
+        // No total is negative, but a cursor may say so.
+        SortValue::Number(total) => (*total).max(0).to_string(),
         // No total is a text: such a cursor is of another list.
         SortValue::Text(text) => text.clone(),
     };
@@ -241,8 +242,9 @@ fn magnitude(total: &SortValue) -> Value {
     Value::Integer(digits.saturating_mul(10).saturating_add(first.into()))
 }
 
-/// Those of an address are found in the index by time alone; only what belongs to the page is looked up.
-const LISTED: &str = "orders AS listed CROSS JOIN orders ON orders.id = listed.id";
+/// Those of an address are found in the index by time.
+const LISTED: &str = "orders AS listed";
+const LOOK_UP: &str = " CROSS JOIN orders ON orders.id = listed.id";
 
 /// The list over [`LISTED`].
 fn listed_orders() -> List<OrderSort, Order> {
@@ -269,20 +271,23 @@ impl OrdersRepository for SqliteStore {
     }
 
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
-        let of_address = filter.email_key.is_some();
         let by_total = page.order.first().is_some_and(|first| first.key == OrderSort::Total);
-        let (list, mut query, rough, placed_at) = if of_address {
-            (listed_orders(), Query::from(LISTED), None, "listed.placed_at")
-        } else {
-            (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders.placed_at")
+        let by_status =
+            filter.status.is_some() || filter.payment_status.is_some() || filter.fulfillment_status.is_some();
+        // One customer's are few, whatever the address.
+        let of_address = filter.email_key.is_some() && filter.customer_id.is_none();
+        let (list, mut query, rough, table) = match (of_address, by_status) {
+            (false, _) => (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
+            (true, false) => (listed_orders(), Query::listed(LISTED, LOOK_UP), None, "listed"),
+            (true, true) => (listed_orders(), Query::from(format!("{LISTED}{LOOK_UP}")), None, "listed"),
         };
-        query.filter("listed.email_key = ?", filter.email_key.clone());
+        query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
         query.filter("orders.status = ?", filter.status.map(|status| status.word().to_owned()));
         query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.word().to_owned()));
         query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.word().to_owned()));
-        query.filter(&format!("{placed_at} >= ?"), filter.placed_after.map(at));
-        query.filter(&format!("{placed_at} <= ?"), filter.placed_before.map(at));
+        query.filter(&format!("{table}.placed_at >= ?"), filter.placed_after.map(at));
+        query.filter(&format!("{table}.placed_at <= ?"), filter.placed_before.map(at));
         let page = page.clone();
         self.readers().list(move |connection| list.page_by(rough, connection, query, &page)).await
     }
@@ -359,5 +364,6 @@ mod tests {
             assert!(number(&last) <= number(&stored), "{total}");
             last = stored;
         }
+        assert_eq!(magnitude(&SortValue::Number(-5)), magnitude(&SortValue::Number(0)));
     }
 }

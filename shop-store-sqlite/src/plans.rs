@@ -38,16 +38,8 @@ const SMALL: &[&str] = &[
 
 /// Walking a whole index in its order is right for a list without a selective filter, whose page ends the walk. These
 /// filters are not selective, or a list by them is allowed to look at every row.
-const LOOSE: &[&str] = &[
-    "users.is_active = ?",
-    "users.is_staff = 0",
-    "instr(users.search_text, ?) > 0",
-    "stock_levels.tracked = 1",
-    // What staff alone look for, and seldom: a narrow index is read instead, so that orders have an index less to write.
-    "listed.email_key = ?",
-    "listed.variant_id = ?",
-    "listed.gateway = ?",
-];
+const LOOSE: &[&str] =
+    &["users.is_active = ?", "users.is_staff = 0", "instr(users.search_text, ?) > 0", "stock_levels.tracked = 1"];
 
 /// The steps of a plan.
 fn steps(connection: &Connection, sql: &str) -> Vec<String> {
@@ -63,6 +55,10 @@ fn faults(connection: &Connection, sql: &str) -> Vec<String> {
     let is_fault = |step: &String| {
         let Some(scanned) = step.strip_prefix("SCAN ") else { return false };
         let table = scanned.split(' ').next().unwrap_or_default();
+        // What staff alone look for, and seldom: a narrow index is read, so that orders have an index less to write.
+        if scanned.starts_with("listed USING COVERING INDEX ") {
+            return false;
+        }
         let grows = !SMALL.contains(&table) && !scanned.contains("VIRTUAL TABLE INDEX") && table != "CONSTANT";
         let counts = loose && sql.starts_with("SELECT count(*)");
         grows && (selective || !(scanned.contains(" INDEX ") || counts))
@@ -138,8 +134,10 @@ async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
         let is_found =
             |step: &String| found.iter().any(|index| step.contains(&format!("listed USING COVERING INDEX {index}")));
         assert!(steps.iter().any(is_found), "{sql}\n{steps:#?}");
+        // Customers read their own orders, which have an index.
+        assert!(!sql.contains("customer_id = ?"), "{sql}");
         // What is only counted is not looked up.
-        let counts = sql.starts_with("SELECT count(*) FROM payments AS listed");
+        let counts = sql.starts_with("SELECT count(*)") && !sql.contains("orders.") && !sql.contains("reservations.");
         assert!(!counts || steps.len() == 1, "{sql}\n{steps:#?}");
     }
     assert!(looked_at > 10, "only {looked_at}");
@@ -164,5 +162,20 @@ async fn orders_by_total_are_sorted_by_what_stands_in_their_index() {
             "{sql}\n{steps:#?}"
         );
         assert!(steps.iter().any(|step| step.starts_with("USE TEMP B-TREE FOR LAST")), "{sql}\n{steps:#?}");
+    }
+}
+
+/// An order has few payments, a state has many.
+#[tokio::test]
+async fn payments_of_an_order_are_found_by_it() {
+    let store = SqliteStore::temporary().unwrap();
+    every_read(&store).await.unwrap();
+    let connection = Connection::open(store.path()).unwrap();
+    let statements = STATEMENTS.lock().unwrap().clone();
+    let of_order: Vec<_> = statements.iter().filter(|sql| sql.contains("payments.order_id = ?")).collect();
+    assert!(of_order.iter().any(|sql| sql.contains("payments.state = ?")));
+    for sql in of_order {
+        let steps = steps(&connection, sql);
+        assert!(steps.iter().any(|step| step.contains("INDEX payments_order (order_id=?")), "{sql}\n{steps:#?}");
     }
 }

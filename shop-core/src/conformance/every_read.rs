@@ -130,6 +130,8 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
         OrderFilter { payment_status: Some(PaymentStatus::Paid), ..order() },
         OrderFilter { fulfillment_status: Some(FulfillmentStatus::Delivered), ..order() },
         OrderFilter { email_key: Some("a".into()), ..order() },
+        OrderFilter { email_key: Some("a".into()), customer_id: Some(id.into()), ..order() },
+        OrderFilter { email_key: Some("a".into()), status: Some(OrderStatus::Placed), ..order() },
         OrderFilter { placed_after: Some(now), placed_before: Some(now), ..order() },
         OrderFilter { status: Some(OrderStatus::Placed), placed_after: Some(now), ..order() },
     ] {
@@ -163,6 +165,8 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
         PaymentFilter { order_id: Some(id.into()), ..payment() },
         PaymentFilter { state: Some(PaymentState::Pending), ..payment() },
         PaymentFilter { gateway: Some("a".into()), ..payment() },
+        PaymentFilter { gateway: Some("a".into()), state: Some(PaymentState::Pending), ..payment() },
+        PaymentFilter { order_id: Some(id.into()), state: Some(PaymentState::Pending), ..payment() },
     ] {
         for page in requests::<PaymentSort>() {
             store.list_payments(&filter, &page).await?;
