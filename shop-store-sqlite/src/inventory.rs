@@ -299,11 +299,7 @@ fn reservations() -> List<InventorySort, Reservation> {
     }
 }
 
-/// Those of a variant and the live ones are found in the index by time; where they lie is looked up.
-const LISTED: &str = "reservations AS listed";
-const LOOK_UP: &str = " CROSS JOIN reservations ON reservations.id = listed.id";
-
-/// The list over [`LISTED`].
+/// Those of a variant and the live ones: found in the index by time.
 fn listed_reservations() -> List<InventorySort, Reservation> {
     List {
         key: |key| match key {
@@ -391,8 +387,8 @@ impl InventoryRepository for SqliteStore {
         let by_index = filter.order_id.is_none() && (filter.variant_id.is_some() || filter.live.is_some());
         let (list, mut query, table) = match (by_index, filter.location_id) {
             (false, _) => (reservations(), Query::from("reservations"), "reservations"),
-            (true, None) => (listed_reservations(), Query::listed(LISTED, LOOK_UP), "listed"),
-            (true, Some(_)) => (listed_reservations(), Query::from(format!("{LISTED}{LOOK_UP}")), "listed"),
+            (true, None) => (listed_reservations(), Query::listed("reservations"), "listed"),
+            (true, Some(_)) => (listed_reservations(), Query::looked_up("reservations"), "listed"),
         };
         query.filter(&format!("{table}.variant_id = ?"), bytes(filter.variant_id));
         match filter.live {

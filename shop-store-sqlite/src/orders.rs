@@ -242,11 +242,7 @@ fn magnitude(total: &SortValue) -> Value {
     Value::Integer(digits.saturating_mul(10).saturating_add(first.into()))
 }
 
-/// Those of an address are found in the index by time.
-const LISTED: &str = "orders AS listed";
-const LOOK_UP: &str = " CROSS JOIN orders ON orders.id = listed.id";
-
-/// The list over [`LISTED`].
+/// Those of an address: found in the index by time.
 fn listed_orders() -> List<OrderSort, Order> {
     List {
         key: |key| {
@@ -278,8 +274,8 @@ impl OrdersRepository for SqliteStore {
         let of_address = filter.email_key.is_some() && filter.customer_id.is_none();
         let (list, mut query, rough, table) = match (of_address, by_status) {
             (false, _) => (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
-            (true, false) => (listed_orders(), Query::listed(LISTED, LOOK_UP), None, "listed"),
-            (true, true) => (listed_orders(), Query::from(format!("{LISTED}{LOOK_UP}")), None, "listed"),
+            (true, false) => (listed_orders(), Query::listed("orders"), None, "listed"),
+            (true, true) => (listed_orders(), Query::looked_up("orders"), None, "listed"),
         };
         query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));

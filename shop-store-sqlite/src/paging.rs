@@ -12,7 +12,7 @@ use crate::rows::{Columns, prepare};
 pub(crate) struct Query {
     with: String,
     from: String,
-    look_up: &'static str,
+    look_up: String,
     filter: String,
     values: Vec<Value>,
 }
@@ -23,10 +23,17 @@ impl Query {
         Self { from: from.into(), ..Self::default() }
     }
 
-    /// From an index alone, under a name of its own, with a join by which the rows of a page are looked up; no filter needs
+    /// From an index of a table alone, which is called `listed`; the rows of a page are looked up by a join. No filter needs
     /// that join, so that nobody looks up what is only counted.
-    pub(crate) fn listed(from: &str, look_up: &'static str) -> Self {
-        Self { look_up, ..Self::from(from) }
+    pub(crate) fn listed(table: &str) -> Self {
+        let look_up = format!(" CROSS JOIN {table} ON {table}.id = listed.id");
+        Self { look_up, ..Self::from(format!("{table} AS listed")) }
+    }
+
+    /// The same where a filter needs the rows.
+    pub(crate) fn looked_up(table: &str) -> Self {
+        let Self { from, look_up, .. } = Self::listed(table);
+        Self::from(from + &look_up)
     }
 
     /// A common table expression (`found (row) AS (…)`), with its values; only one, and before every filter.

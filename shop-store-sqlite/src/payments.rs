@@ -195,12 +195,7 @@ fn payments() -> List<PaymentSort, Payment> {
     }
 }
 
-/// Those of a gateway, in a state or in any, are found in the index by time alone; only what belongs to the page is looked
-/// up.
-const LISTED: &str = "payments AS listed";
-const LOOK_UP: &str = " CROSS JOIN payments ON payments.id = listed.id";
-
-/// The list over [`LISTED`].
+/// Those of a gateway, in a state or in any: found in the index by time alone.
 fn listed_payments() -> List<PaymentSort, Payment> {
     List {
         key: |key| match key {
@@ -247,7 +242,7 @@ impl PaymentsRepository for SqliteStore {
         // Of an order there are few; by state alone there is an index.
         let by_gateway = filter.gateway.is_some() && filter.order_id.is_none();
         let (list, mut query, table) = if by_gateway {
-            (listed_payments(), Query::listed(LISTED, LOOK_UP), "listed")
+            (listed_payments(), Query::listed(PAYMENTS.name()), "listed")
         } else {
             (payments(), Query::from(PAYMENTS.name()), PAYMENTS.name())
         };

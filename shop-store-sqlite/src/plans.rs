@@ -66,6 +66,15 @@ fn faults(connection: &Connection, sql: &str) -> Vec<String> {
     steps.iter().filter(|step| is_fault(step)).cloned().collect()
 }
 
+/// A store that has read all that there is to read, a connection to it, and every statement so far.
+async fn read() -> (SqliteStore, Connection, BTreeSet<String>) {
+    let store = SqliteStore::temporary().unwrap();
+    every_read(&store).await.unwrap();
+    let connection = Connection::open(store.path()).unwrap();
+    let statements = STATEMENTS.lock().unwrap().clone();
+    (store, connection, statements)
+}
+
 #[tokio::test]
 async fn no_statement_reads_a_whole_table_that_grows() {
     let store = SqliteStore::temporary().unwrap();
@@ -98,10 +107,7 @@ async fn no_statement_reads_a_whole_table_that_grows() {
 /// The lists that everybody reads, in their usual orders, sort nothing.
 #[tokio::test]
 async fn the_usual_lists_come_sorted_out_of_an_index() {
-    let store = SqliteStore::temporary().unwrap();
-    every_read(&store).await.unwrap();
-    let connection = Connection::open(store.path()).unwrap();
-    let statements = STATEMENTS.lock().unwrap().clone();
+    let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
     for sql in &statements {
         let whole = !sql.contains("WITH ") && !sql.contains("EXISTS");
@@ -122,10 +128,7 @@ async fn the_usual_lists_come_sorted_out_of_an_index() {
 /// What has no index of its own is found in one that is narrow, without a look at the rows.
 #[tokio::test]
 async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
-    let store = SqliteStore::temporary().unwrap();
-    every_read(&store).await.unwrap();
-    let connection = Connection::open(store.path()).unwrap();
-    let statements = STATEMENTS.lock().unwrap().clone();
+    let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
     for sql in statements.iter().filter(|sql| sql.contains("listed.")) {
         looked_at += 1;
@@ -146,10 +149,7 @@ async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
 /// Orders by total are sorted piece by piece: the index says where a piece begins.
 #[tokio::test]
 async fn orders_by_total_are_sorted_by_what_stands_in_their_index() {
-    let store = SqliteStore::temporary().unwrap();
-    every_read(&store).await.unwrap();
-    let connection = Connection::open(store.path()).unwrap();
-    let statements = STATEMENTS.lock().unwrap().clone();
+    let (_store, connection, statements) = read().await;
     let by_total = |sql: &&String| {
         sql.contains("substr(orders.total, 1, 1)") && !sql.contains(" = ? ") && !sql.contains("placed_at >=")
     };
@@ -168,10 +168,7 @@ async fn orders_by_total_are_sorted_by_what_stands_in_their_index() {
 /// An order has few payments, a state has many.
 #[tokio::test]
 async fn payments_of_an_order_are_found_by_it() {
-    let store = SqliteStore::temporary().unwrap();
-    every_read(&store).await.unwrap();
-    let connection = Connection::open(store.path()).unwrap();
-    let statements = STATEMENTS.lock().unwrap().clone();
+    let (_store, connection, statements) = read().await;
     let of_order: Vec<_> = statements.iter().filter(|sql| sql.contains("payments.order_id = ?")).collect();
     assert!(of_order.iter().any(|sql| sql.contains("payments.state = ?")));
     for sql in of_order {
