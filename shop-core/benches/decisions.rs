@@ -184,8 +184,8 @@ fn pricing(criterion: &mut Criterion) {
     let lines: Vec<Line<'_>> =
         cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
     let bought = || lines.iter().map(|line| (line.variant_id, line.tax_class));
-    let quote = own_rates(&rules.tax_rates, &address(), bought());
-    let taxes = Taxes { quote, included: false, rounding: TaxRounding::Line };
+    let (quote, shipping_shares) = own_rates(&rules.tax_rates, &address(), bought());
+    let taxes = Taxes { quote, shipping_shares, included: false, rounding: TaxRounding::Line };
     let basket = Basket {
         currency: cart.currency,
         lines: &lines,

@@ -20,6 +20,7 @@ mod pages;
 mod people;
 mod rules;
 mod stock;
+mod taxes;
 #[cfg(test)]
 mod tests;
 mod uses;

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0011_reservations_of_a_variant.sql"),
     },
     Migration { name: "0012_fewer_pages", sql: include_str!("../migrations/0012_fewer_pages.sql") },
+    Migration { name: "0013_taxes_of_lines", sql: include_str!("../migrations/0013_taxes_of_lines.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

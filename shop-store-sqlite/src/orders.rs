@@ -16,6 +16,7 @@ use shop_core::orders::{
     ReturnFilter, ReturnSort,
 };
 use shop_core::page::{Page, PageRequest, SortValue};
+use shop_core::pricing::Ratio;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
@@ -123,7 +124,8 @@ impl Record for Order {
 
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let sql =
-            "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
+            "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total,
+                tax_class, tax_rate
             FROM order_items WHERE order_id = ?1 ORDER BY position";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
@@ -141,6 +143,8 @@ impl Record for Order {
                 discount: columns.amount()?,
                 tax: columns.amount()?,
                 line_total: columns.amount()?,
+                tax_class: columns.take()?,
+                tax_rate: columns.take::<Option<i64>>()?.map(Ratio),
             });
         }
         Ok(())
@@ -197,7 +201,8 @@ pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
 /// Inserts the lines of an order; `texts` are their options, as far as they are written.
 fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> Applied {
     let sql = "INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price,
-        quantity, discount, tax, line_total) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+        quantity, discount, tax, line_total, tax_class, tax_rate)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let mut statement = prepare(connection, sql)?;
     let mut texts = texts.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
@@ -205,7 +210,7 @@ fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> App
         values.put(id(order.id))?.put(position)?.put(id(item.id))?.put(id(item.product_id))?;
         values.put(id(item.variant_id))?.put(&item.sku)?.put(&item.name)?.json(&item.options)?;
         values.put(item.unit_price.0)?.put(item.quantity)?.put(item.discount.0)?.put(item.tax.0)?;
-        values.put(item.line_total.0)?;
+        values.put(item.line_total.0)?.put(&item.tax_class)?.put(item.tax_rate.map(|rate| rate.0))?;
         statement.raw_execute()?;
     }
     Ok(())

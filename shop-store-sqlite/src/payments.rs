@@ -20,7 +20,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, Failure, unless_taken};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
 
 static PAYMENTS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -110,8 +110,8 @@ impl Record for Payment {
     }
 
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql = "SELECT id, amount, state, reason, created_at, gateway_reference FROM refunds WHERE payment_id = ?1
-            ORDER BY id";
+        let sql = "SELECT id, amount, state, reason, created_at, gateway_reference, taxes FROM refunds
+            WHERE payment_id = ?1 ORDER BY id";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
         while let Some(row) = rows.next()? {
@@ -123,6 +123,7 @@ impl Record for Payment {
                 reason: columns.take()?,
                 created_at: columns.at()?,
                 gateway_reference: columns.take()?,
+                taxes: columns.json()?,
             });
         }
         Ok(())
@@ -160,11 +161,11 @@ fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result
 
 fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
     // The id of a refund is unique over all payments: one of another payment is not taken over.
-    let sql = "INSERT INTO refunds (payment_id, id, amount, state, reason, created_at, gateway_reference)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let sql = "INSERT INTO refunds (payment_id, id, amount, state, reason, created_at, gateway_reference, taxes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (payment_id, id) DO UPDATE SET amount = excluded.amount, state = excluded.state,
             reason = excluded.reason, created_at = excluded.created_at,
-            gateway_reference = excluded.gateway_reference";
+            gateway_reference = excluded.gateway_reference, taxes = excluded.taxes";
     for refund in &payment.refunds {
         let done = record::execute(
             connection,
@@ -177,6 +178,7 @@ fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
                 &refund.reason,
                 &at(refund.created_at),
                 &refund.gateway_reference,
+                &Json(&refund.taxes),
             ],
         );
         unless_taken(done, Unique::OtherId)?;

@@ -76,6 +76,7 @@ mod tests {
             reason: String::new(),
             gateway_reference: None,
             created_at: moment().now(),
+            taxes: Vec::new(),
         });
         assert_eq!(in_payments(&order, &[over]), [told]);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::people;
+use super::taxes::tax_problems;
 use crate::id::VariantId;
 use crate::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
 use crate::money::Amount;
@@ -34,12 +35,17 @@ pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[S
     let taxes = &mut order.items.iter().map(|item| item.tax).chain([order.shipping_tax]);
     rule(sum(taxes) == Some(order.tax_total), "the tax is not the sum of the lines' and the shipping's taxes");
     let added = if order.explanation.prices_include_tax { Amount::ZERO } else { order.tax_total };
-    let total = order.subtotal.0 + order.shipping_total.0 + added.0 - order.discount_total.0;
+    let parts = [order.subtotal, order.shipping_total, added, order.explanation.rounding()];
+    let total = parts.iter().map(|part| part.0).sum::<i64>() - order.discount_total.0;
     rule(order.total.0 == total, "the total is not the sum of its parts");
     rule(
         order.items.iter().all(|item| (Amount::ZERO..=item.line_total).contains(&item.discount)),
         "a line's discount is more than the line",
     );
+
+    for what in tax_problems(order, payments) {
+        rule(false, what);
+    }
 
     for payment in payments {
         let refunds = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);

@@ -7,6 +7,7 @@ use crate::orders::{
     FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
     ShippingMethodSnapshot,
 };
+use crate::pricing::Ratio;
 
 use super::fixtures::{WILD, address, explanation, far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};
@@ -58,6 +59,9 @@ pub(super) async fn orders_live(mut lab: Lab) -> CaseResult {
         item.quantity = 10_000;
         item.discount = Amount(i64::MAX);
         item.tax = Amount(1);
+        // One line says its class and rate, as all do now; another does not, as before.
+        item.tax_class = (place == 0).then(wild);
+        item.tax_rate = (place == 0).then_some(Ratio::WHOLE);
         item.line_total = Amount(i64::MAX);
     }
     let second = changed(&mut lab, &first);

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, UserId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
-use crate::pricing::Explanation;
+use crate::pricing::{Explanation, Ratio};
 use crate::shipping::Address;
 use crate::word::words;
 
@@ -144,6 +144,36 @@ impl Order {
         if self.explanation.prices_include_tax { Ok(net) } else { net.plus(item.tax) }
     }
 
+    /// What a line of it comes to without tax, its discount considered. Ends at the ends of an `i64`, which no line that was
+    /// placed comes near.
+    #[must_use]
+    pub fn net(&self, item: &OrderItem) -> Amount {
+        let contained = if self.explanation.prices_include_tax { item.tax } else { Amount::ZERO };
+        Amount(item.line_total.0.saturating_sub(item.discount.0).saturating_sub(contained.0))
+    }
+
+    /// At which percentage a line of it was taxed; `None` where it was not, or where that is not known: earlier releases did
+    /// not keep it, so there it is what the order says of itself, if that leaves no doubt.
+    #[must_use]
+    pub fn tax_rate(&self, item: &OrderItem) -> Option<Ratio> {
+        match item.tax_class {
+            Some(_) => item.tax_rate,
+            None => self.explanation.only_rate().filter(|_| item.tax > Amount::ZERO),
+        }
+    }
+
+    /// At which percentage its shipping was taxed; `None` where it was not, where it was split over several, or where that is
+    /// not known, as for [lines](Order::tax_rate).
+    #[must_use]
+    pub fn shipping_tax_rate(&self) -> Option<Ratio> {
+        let mut taxes = self.explanation.taxes.iter().filter(|tax| tax.shipping.is_some());
+        match (taxes.next(), taxes.next()) {
+            (Some(only), None) => Some(only.rate),
+            (Some(_), Some(_)) => None,
+            (None, _) => self.explanation.only_rate().filter(|_| self.shipping_tax > Amount::ZERO),
+        }
+    }
+
     /// What its shipping comes to, its tax considered.
     ///
     /// # Errors
@@ -191,6 +221,12 @@ pub struct OrderItem {
     /// This line's tax: contained in `line_total` less `discount`, or added to it
     /// ([`Explanation::prices_include_tax`]).
     pub tax: Amount,
+    /// The class of the variant then; `None` in orders of earlier releases.
+    #[serde(default)]
+    pub tax_class: Option<String>,
+    /// The percentage of `tax`; `None` where it was not taxed, and in orders of earlier releases ([`Order::tax_rate`]).
+    #[serde(default)]
+    pub tax_rate: Option<Ratio>,
     /// `unit_price` times `quantity`, before discount and tax.
     pub line_total: Amount,
 }

@@ -336,7 +336,7 @@ impl<'a> Orders<'a> {
         let settings = self.shop.settings();
         let lines: Vec<Line<'_>> =
             cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
-        let quote = match self.shop.tax_provider() {
+        let (quote, shipping_shares) = match self.shop.tax_provider() {
             None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
             Some(provider) => {
                 let (amounts, shipping) = taxable(&basket(cart, &lines, quote, moment.now()), rules);
@@ -347,10 +347,10 @@ impl<'a> Orders<'a> {
                     lines: &lines.iter().zip(amounts).map(|(line, amount)| taxed(line, amount)).collect::<Vec<_>>(),
                     shipping,
                 };
-                provider.quote(&request).await?
+                (provider.quote(&request).await?, Vec::new())
             }
         };
-        Ok(Taxes { quote, included: settings.prices_include_tax, rounding: settings.tax_rounding })
+        Ok(Taxes { quote, shipping_shares, included: settings.prices_include_tax, rounding: settings.tax_rounding })
     }
 
     async fn shipping_address(

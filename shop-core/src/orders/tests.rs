@@ -47,6 +47,8 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
             quantity: *quantity,
             discount: Amount::ZERO,
             tax: Amount::ZERO,
+            tax_class: None,
+            tax_rate: None,
             line_total: Amount(price * quantity),
         })
         .collect();

@@ -19,7 +19,9 @@ pub use gateway::{
     PaymentGateway, RefundCall, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
 };
 pub use input::{AmountInput, AttemptInput, RefundInput};
-pub use model::{Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RemoteState, Step};
+pub use model::{
+    Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RefundedTax, RemoteState, Step,
+};
 pub use remote::{Applied, CancelWish, GatewayCall, Wish, apply_snapshot};
 pub use repository::{PaymentsRepository, PaymentsWrite};
 pub use service::Payments;

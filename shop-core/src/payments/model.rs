@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::{DeliveryId, OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
+use crate::pricing::Ratio;
 use crate::secret::Sealed;
 use crate::word::words;
 
@@ -189,6 +190,29 @@ pub struct Refund {
     pub gateway_reference: Option<String>,
     /// When it was begun.
     pub created_at: Timestamp,
+    /// What of it is taxed at which percentage; the totals sum to `amount`. Settled when it is begun, and never changed:
+    /// empty for refunds of earlier releases.
+    #[serde(default)]
+    pub taxes: Vec<RefundedTax>,
+}
+
+/// What of a refund is taxed at one percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundedTax {
+    /// The percentage; `None` for what is not taxed.
+    pub rate: Option<Ratio>,
+    /// How much goes back, the tax included.
+    pub total: Amount,
+    /// The tax in it.
+    pub tax: Amount,
+}
+
+impl RefundedTax {
+    /// How much goes back without the tax.
+    #[must_use]
+    pub fn net(&self) -> Amount {
+        Amount(self.total.0.saturating_sub(self.tax.0))
+    }
 }
 
 /// Which payments a list shows.

@@ -8,10 +8,13 @@
 //!    has before it, and once it did nothing else does. One that would take nothing off is not applied, and not counted.
 //! 3. **Shipping**: the price that was quoted, for the goods before any discount, less free shipping.
 //! 4. **Tax**: on what is left of each line and of the shipping: added to it, or contained in it where prices include tax.
+//!    The shipping is taxed as the goods are: it is split over the rates of the lines that apply to shipping, in proportion
+//!    to the values of these lines after discounts (before them where all is free; by quantity where it always was), and is
+//!    not taxed where no rate of a line applies to it. A [`TaxProvider`] may give it one rate instead.
 //! 5. **Total**: subtotal − discounts + shipping, + tax where it is added.
 //!
-//! An amount is rounded half up once: per promotion, and per tax base (a line or the shipping, or with
-//! [`TaxRounding::Order`] all that is taxed at one rate). What was rounded is then [shared](share) out by largest remainder,
+//! An amount is rounded half up once: per promotion, and per tax base (a line or a part of the shipping, or with
+//! [`TaxRounding::Order`] all that is taxed at one percentage). What was rounded is then [shared](share) out by largest remainder,
 //! so parts always sum to their whole, to the minor unit. Every amount that is not a line's price is explained by an
 //! [`Adjustment`].
 //!
@@ -34,10 +37,13 @@ use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, UserId, VariantId};
 use crate::money::{Amount, Currency};
 
-pub use explanation::{Adjustment, AdjustmentKind, Explanation, UsedPromotion, UsedTaxRate};
+pub use explanation::{
+    Adjustment, AdjustmentKind, Explanation, TaxRateVersion, TaxedShipping, UsedPromotion, UsedTaxRate,
+};
 pub use promotions::{Coupon, Outcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
 pub use ratio::Ratio;
+pub(crate) use ratio::half_up;
 pub use share::share;
 pub(crate) use tax::lacks_region;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
@@ -117,6 +123,8 @@ pub struct PricedLine {
     pub discount: Amount,
     /// Its share of the taxes.
     pub tax: Amount,
+    /// At which percentage it is taxed; `None` where it is not.
+    pub tax_rate: Option<Ratio>,
 }
 
 /// Prices a basket; see [the module](self). Sums saturate at the end of an `i64`, far above [`Amount::MAX`]: whoever
@@ -129,12 +137,13 @@ pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
     let nets: Vec<_> =
         basket.lines.iter().zip(&discounts.lines).map(|(line, discount)| Amount(line.total().0 - discount.0)).collect();
     let levied = tax::apply(basket, &nets, shipping_total, taxes);
-    let lines = basket
-        .lines
-        .iter()
-        .zip(&discounts.lines)
-        .zip(&levied.lines)
-        .map(|((line, discount), tax)| PricedLine { line_total: line.total(), discount: *discount, tax: *tax });
+    let of_lines = basket.lines.iter().zip(&discounts.lines).zip(levied.lines.iter().zip(&levied.line_rates));
+    let lines = of_lines.map(|((line, discount), (tax, rate))| PricedLine {
+        line_total: line.total(),
+        discount: *discount,
+        tax: *tax,
+        tax_rate: *rate,
+    });
     let lines: Vec<_> = lines.collect();
     let subtotal = sum(lines.iter().map(|line| line.line_total));
     let discount_total = sum(discounts.lines.iter().copied());

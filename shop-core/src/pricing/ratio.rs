@@ -70,7 +70,7 @@ impl fmt::Display for Ratio {
 }
 
 /// A quotient of numbers that are not negative, rounded half up.
-pub(super) fn half_up(dividend: i128, divisor: i128) -> Amount {
+pub(crate) fn half_up(dividend: i128, divisor: i128) -> Amount {
     let rounded = if divisor > 0 { divide(2 * dividend + divisor, 2 * divisor).0 } else { 0 };
     Amount(i64::try_from(rounded).unwrap_or(i64::MAX))
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::share::share;
-use super::{Basket, Ratio, UsedTaxRate, sum};
-use crate::catalog::{STANDARD_TAX_CLASS, TaxRate, region_key, subdivision};
+use super::{Basket, Line, Ratio, TaxRateVersion, TaxedShipping, UsedTaxRate, sum};
+use crate::catalog::{TaxRate, region_key, subdivision};
 use crate::id::{TaxRateId, VariantId};
 use crate::money::Amount;
 use crate::shipping::Address;
@@ -18,7 +18,7 @@ pub enum TaxRounding {
     /// Of each line, and of the shipping.
     #[default]
     Line,
-    /// Of all that one rate applies to, and then shared out.
+    /// Of all that is taxed at one percentage, and then shared out.
     Order,
 }
 
@@ -40,7 +40,8 @@ pub struct NamedRate {
 pub struct TaxQuote {
     /// By variant; what is not in it is not taxed.
     pub lines: HashMap<VariantId, NamedRate>,
-    /// To the shipping.
+    /// To the shipping, whatever is bought. Without it the shipping is split over the rates of the lines that apply to it
+    /// ([`Taxes::shipping_shares`]), if any do.
     pub shipping: Option<NamedRate>,
 }
 
@@ -49,42 +50,44 @@ pub struct TaxQuote {
 pub struct Taxes {
     /// At which rates.
     pub quote: TaxQuote,
+    /// Which rates of the lines apply to the shipping too: it is split over them in proportion to the values of their
+    /// lines. Not used where the quote has a rate for the shipping ([`TaxQuote::shipping`]).
+    pub shipping_shares: Vec<TaxRateId>,
     /// Prices include the tax.
     pub included: bool,
     /// How it is rounded.
     pub rounding: TaxRounding,
 }
 
-/// The rates that the shop itself keeps for what is bought, of (variant, tax class).
+/// The rates that the shop itself keeps for what is bought, of (variant, tax class), and those of them that apply to the
+/// shipping too ([`Taxes::shipping_shares`]).
 ///
-/// The rate of a region takes the place of that of its whole country. Shipping is taxed at a rate that applies to it:
-/// that of the standard class, else the highest.
+/// The rate of a region takes the place of that of its whole country. The quote has no rate for the shipping: that is taxed
+/// as the goods are.
 #[must_use]
 pub fn own_rates<'a>(
     rates: &[TaxRate],
     address: &Address,
     lines: impl IntoIterator<Item = (VariantId, &'a str)>,
-) -> TaxQuote {
+) -> (TaxQuote, Vec<TaxRateId>) {
     let region = region_key(region_code(address).as_deref());
     let rate_of = |class: &str| {
         let here = |rate: &&TaxRate| rate.tax_class == class && rate.country == address.country;
         let of_region = rates.iter().find(|rate| here(rate) && !region.is_empty() && rate.region_key == region);
         of_region.or_else(|| rates.iter().find(|rate| here(rate) && rate.region_key.is_empty()))
     };
-    let named = |rate: &TaxRate| NamedRate {
-        id: Some(rate.id),
-        version: rate.version,
-        name: rate.name.clone(),
-        rate: rate.rate,
-    };
-    let lines = lines.into_iter().filter_map(|(variant, class)| Some((variant, named(rate_of(class)?)))).collect();
-    let standard = rate_of(STANDARD_TAX_CLASS).filter(|rate| rate.applies_to_shipping);
-    let shipping = standard.or_else(|| {
-        let ships = rates.iter().filter(|rate| rate.applies_to_shipping);
-        let applying = ships.filter(|rate| rate_of(&rate.tax_class).is_some_and(|applying| applying.id == rate.id));
-        applying.max_by_key(|rate| (rate.rate, std::cmp::Reverse(rate.id)))
-    });
-    TaxQuote { lines, shipping: shipping.map(named) }
+    let mut quote = TaxQuote::default();
+    let mut shipping_shares = Vec::new();
+    for (variant, class) in lines {
+        let Some(rate) = rate_of(class) else { continue };
+        if rate.applies_to_shipping && !shipping_shares.contains(&rate.id) {
+            shipping_shares.push(rate.id);
+        }
+        let name = rate.name.clone();
+        let named = NamedRate { id: Some(rate.id), version: rate.version, name, rate: rate.rate };
+        quote.lines.insert(variant, named);
+    }
+    (quote, shipping_shares)
 }
 
 /// Whether taxes differ by region where the address is, and it does not say in which one it is: its region must be a code
@@ -103,57 +106,156 @@ fn region_code(address: &Address) -> Option<String> {
 pub(super) struct Taxed {
     /// Of each line.
     pub(super) lines: Vec<Amount>,
+    /// At which percentage each line is taxed; `None` where it is not.
+    pub(super) line_rates: Vec<Option<Ratio>>,
     /// Of the shipping.
     pub(super) shipping: Amount,
-    /// What each rate came to.
+    /// What each percentage came to.
     pub(super) rates: Vec<UsedTaxRate>,
 }
 
-/// What one rate applies to: places among the lines (the shipping comes after the last), and what is taxed there.
+/// What is taxed at one percentage, by whatever rates.
 struct Base<'a> {
-    rate: &'a NamedRate,
-    places: Vec<usize>,
+    rate: Ratio,
+    named: Vec<&'a NamedRate>,
+    /// Places among the lines.
+    lines: Vec<usize>,
+    /// What is taxed of each line, and of the shipping after the last, where a part of that is taxed here.
     amounts: Vec<Amount>,
+    taxes_shipping: bool,
 }
 
 /// Taxes what is left of the lines and of the shipping.
 pub(super) fn apply(basket: &Basket<'_>, nets: &[Amount], shipping: Amount, taxes: &Taxes) -> Taxed {
+    let of_lines: Vec<_> = basket.lines.iter().map(|line| taxes.quote.lines.get(&line.variant_id)).collect();
     let mut bases: Vec<Base<'_>> = Vec::new();
-    let of_lines = basket.lines.iter().map(|line| taxes.quote.lines.get(&line.variant_id));
-    let of_shipping = taxes.quote.shipping.as_ref().filter(|_| basket.shipping.is_some());
-    let amounts = nets.iter().copied().chain([shipping]);
-    for (place, (rate, amount)) in of_lines.chain([of_shipping]).zip(amounts).enumerate() {
-        let Some(rate) = rate else { continue };
-        if let Some(base) = bases.iter_mut().find(|base| base.rate == rate) {
-            base.places.push(place);
-            base.amounts.push(amount);
-        } else {
-            bases.push(Base { rate, places: vec![place], amounts: vec![amount] });
+    for (place, (rate, net)) in of_lines.iter().zip(nets).enumerate() {
+        if let Some(rate) = rate {
+            let base = base_of(&mut bases, rate);
+            base.lines.push(place);
+            base.amounts.push(*net);
         }
     }
-    let mut parts = vec![Amount::ZERO; basket.lines.len() + 1];
-    let mut rates = Vec::with_capacity(bases.len());
-    for Base { rate, places, amounts } in bases {
-        let whole = sum(amounts.iter().copied());
-        let tax = |amount| if taxes.included { rate.rate.contained_in(amount) } else { rate.rate.of(amount) };
-        let shares = match taxes.rounding {
-            TaxRounding::Line => amounts.into_iter().map(tax).collect(),
-            TaxRounding::Order => share(tax(whole), &amounts),
-        };
-        rates.push(UsedTaxRate {
-            tax_rate_id: rate.id,
-            version: rate.version,
-            name: rate.name.clone(),
-            rate: rate.rate,
-            base: whole,
-            amount: sum(shares.iter().copied()),
-        });
-        for (place, tax) in places.into_iter().zip(shares) {
-            if let Some(part) = parts.get_mut(place) {
-                *part = tax;
+    if basket.shipping.is_some() {
+        for (rate, part) in shipping_parts(basket.lines, nets, &of_lines, shipping, taxes) {
+            let base = base_of(&mut bases, rate);
+            base.amounts.push(part);
+            base.taxes_shipping = true;
+        }
+    }
+    let mut taxed = Taxed {
+        lines: vec![Amount::ZERO; basket.lines.len()],
+        line_rates: of_lines.iter().map(|rate| rate.map(|rate| rate.rate)).collect(),
+        shipping: Amount::ZERO,
+        rates: Vec::with_capacity(bases.len()),
+    };
+    for base in bases {
+        levy(base, taxes, &mut taxed);
+    }
+    taxed
+}
+
+/// The base of a rate's percentage, begun when it is the first of that.
+fn base_of<'a, 'b>(bases: &'b mut Vec<Base<'a>>, rate: &'a NamedRate) -> &'b mut Base<'a> {
+    let place = bases.iter().position(|base| base.rate == rate.rate).unwrap_or_else(|| {
+        let (named, lines, amounts) = (vec![rate], Vec::new(), Vec::new());
+        bases.push(Base { rate: rate.rate, named, lines, amounts, taxes_shipping: false });
+        bases.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "the place was found or made just now")]
+    let base = &mut bases[place];
+    if !base.named.contains(&rate) {
+        base.named.push(rate);
+    }
+    base
+}
+
+/// How the shipping is split: by percentage, in proportion to the values of the lines whose rates apply to it, by largest
+/// remainder. The values are those after discounts; where these are all zero, those before; where these are, too, the
+/// quantities. What gets nothing of it is left out, unless it is the only one.
+fn shipping_parts<'a>(
+    lines: &[Line<'_>],
+    nets: &[Amount],
+    of_lines: &[Option<&'a NamedRate>],
+    shipping: Amount,
+    taxes: &'a Taxes,
+) -> Vec<(&'a NamedRate, Amount)> {
+    if let Some(rate) = &taxes.quote.shipping {
+        return vec![(rate, shipping)];
+    }
+    if taxes.shipping_shares.is_empty() {
+        return Vec::new();
+    }
+    let mut shares: Vec<(&NamedRate, [i64; 3])> = Vec::new();
+    for ((line, net), rate) in lines.iter().zip(nets).zip(of_lines) {
+        let applies = |rate: &&NamedRate| rate.id.is_some_and(|id| taxes.shipping_shares.contains(&id));
+        let Some(rate) = rate.filter(applies) else { continue };
+        let values = [net.0, line.total().0, line.quantity];
+        match shares.iter_mut().find(|(other, _)| other.rate == rate.rate) {
+            None => shares.push((rate, values)),
+            Some((_, sums)) => {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = sum.saturating_add(value);
+                }
             }
         }
     }
-    let shipping = parts.pop().unwrap_or_default();
-    Taxed { lines: parts, shipping, rates }
+    let weights = |of: fn(&[i64; 3]) -> i64| shares.iter().map(|(_, values)| Amount(of(values))).collect::<Vec<_>>();
+    let measures: [fn(&[i64; 3]) -> i64; 3] =
+        [|[net, _, _]| *net, |[_, total, _]| *total, |[_, _, quantity]| *quantity];
+    let weights = measures.into_iter().map(weights).find(|weights| weights.iter().any(|weight| *weight > Amount::ZERO));
+    let parts = share(shipping, &weights.unwrap_or_default());
+    let is_only = shares.len() == 1;
+    let parts = shares.into_iter().zip(parts).map(|((rate, _), part)| (rate, part));
+    parts.filter(|(_, part)| is_only || *part > Amount::ZERO).collect()
+}
+
+/// What a base comes to: rounded, shared out to its lines and the shipping, and noted.
+fn levy(base: Base<'_>, taxes: &Taxes, taxed: &mut Taxed) {
+    let whole = sum(base.amounts.iter().copied());
+    let shipping_base = base.amounts.last().copied().filter(|_| base.taxes_shipping);
+    let tax = |amount| if taxes.included { base.rate.contained_in(amount) } else { base.rate.of(amount) };
+    let mut shares: Vec<_> = match taxes.rounding {
+        TaxRounding::Line => base.amounts.into_iter().map(tax).collect(),
+        TaxRounding::Order => share(tax(whole), &base.amounts),
+    };
+    let amount = sum(shares.iter().copied());
+    let shipping = shipping_base.and_then(|base| Some(TaxedShipping { base, amount: shares.pop()? }));
+    if let Some(shipping) = &shipping {
+        taxed.shipping = sum([taxed.shipping, shipping.amount]);
+    }
+    for (place, tax) in base.lines.into_iter().zip(shares) {
+        if let Some(part) = taxed.lines.get_mut(place) {
+            *part = tax;
+        }
+    }
+    taxed.rates.push(used(base.rate, &base.named, whole, amount, shipping));
+}
+
+/// One percentage as an order keeps it: with the names of all rates that have it.
+fn used(
+    rate: Ratio,
+    named: &[&NamedRate],
+    base: Amount,
+    amount: Amount,
+    shipping: Option<TaxedShipping>,
+) -> UsedTaxRate {
+    let mut names: Vec<&str> = Vec::with_capacity(named.len());
+    for rate in named {
+        if !names.contains(&rate.name.as_str()) {
+            names.push(&rate.name);
+        }
+    }
+    let mut own = named.iter().filter_map(|rate| Some(TaxRateVersion { id: rate.id?, version: rate.version }));
+    let first = own.next();
+    UsedTaxRate {
+        tax_rate_id: first.map(|first| first.id),
+        version: first.map_or_else(|| named.first().map_or(0, |rate| rate.version), |first| first.version),
+        name: names.join(", "),
+        rate,
+        base,
+        amount,
+        others: own.collect(),
+        shipping,
+    }
 }

@@ -6,8 +6,9 @@ use shop_core::orders::{Order, OrderItem};
 use shop_core::shipping::Address;
 use shop_core::word::Word as _;
 
-/// The columns of orders. Amounts are in major units of `currency`; `items` says what was bought in words.
-pub(super) const ORDER_COLUMNS: [&str; 41] = [
+/// The columns of orders. Amounts are in major units of `currency`; `items` says what was bought in words. New columns come
+/// last: people read these by their place.
+pub(super) const ORDER_COLUMNS: [&str; 44] = [
     "number",
     "id",
     "placed_at",
@@ -49,10 +50,13 @@ pub(super) const ORDER_COLUMNS: [&str; 41] = [
     "billing_country",
     "billing_phone",
     "version",
+    "shipping_tax",
+    "shipping_tax_rate",
+    "rounding",
 ];
 
 /// The columns of lines of orders.
-pub(super) const LINE_COLUMNS: [&str; 15] = [
+pub(super) const LINE_COLUMNS: [&str; 18] = [
     "number",
     "order_id",
     "placed_at",
@@ -68,6 +72,9 @@ pub(super) const LINE_COLUMNS: [&str; 15] = [
     "tax",
     "line_total",
     "product_id",
+    "tax_class",
+    "tax_rate",
+    "net",
 ];
 
 /// An order as a row.
@@ -102,6 +109,8 @@ pub(super) fn order(order: &Order) -> Vec<String> {
     row.extend(address(&order.shipping_address));
     row.extend(address(&order.billing_address));
     row.push(order.version.to_string());
+    let rate = order.shipping_tax_rate().map(|rate| rate.to_string()).unwrap_or_default();
+    row.extend([amount(order.shipping_tax), rate, amount(order.explanation.rounding())]);
     row
 }
 
@@ -145,6 +154,9 @@ fn line(order: &Order, item: &OrderItem) -> Vec<String> {
         amount(item.tax),
         amount(item.line_total),
         item.product_id.to_string(),
+        item.tax_class.clone().unwrap_or_default(),
+        order.tax_rate(item).map(|rate| rate.to_string()).unwrap_or_default(),
+        amount(order.net(item)),
     ]
 }
 

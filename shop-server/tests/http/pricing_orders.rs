@@ -44,6 +44,16 @@ fn adds_up(order: &Value) {
     assert_eq!(sum("tax") + cents(&order["shipping_tax"]), cents(&order["tax_total"]), "{order}");
     let taxes = order["taxes"].as_array().unwrap().iter().map(|tax| cents(&tax["amount"])).sum::<i64>();
     assert_eq!(taxes, cents(&order["tax_total"]), "{order}");
+    let contained = if order["prices_include_tax"] == true { 1 } else { 0 };
+    for item in order["items"].as_array().unwrap() {
+        let net = cents(&item["line_total"]) - cents(&item["discount"]) - contained * cents(&item["tax"]);
+        assert_eq!(cents(&item["net"]), net, "{item}");
+    }
+    for tax in order["taxes"].as_array().unwrap() {
+        assert_eq!(cents(&tax["base"]) - contained * cents(&tax["amount"]), cents(&tax["net_base"]), "{tax}");
+        let of_rate = order["taxes"].as_array().unwrap().iter().filter(|other| other["rate"] == tax["rate"]);
+        assert_eq!(of_rate.count(), 1, "{order}");
+    }
     let added = if order["prices_include_tax"] == true { 0 } else { cents(&order["tax_total"]) };
     let total = cents(&order["subtotal"]) - cents(&order["discount_total"]) + cents(&order["shipping_total"]) + added;
     assert_eq!(total, cents(&order["total"]), "{order}");
@@ -74,7 +84,11 @@ async fn an_order_freezes_discounts_and_taxes() {
         {"kind": "tax", "label": "VAT 20 %", "amount": "4.50"},
     ]);
     assert_eq!(placed["adjustments"], adjustments);
-    let taxes = json!([{"name": "VAT 20 %", "rate": "0.2", "base": "22.49", "amount": "4.50"}]);
+    let tax = json!({"name": "VAT 20 %", "rate": "0.2", "base": "22.49", "net_base": "22.49", "amount": "4.50"});
+    let taxes = json!([tax]);
+    let item = &placed["items"][0];
+    assert_eq!((&item["tax_class"], &item["tax_rate"]), (&json!("standard"), &json!("0.2")));
+    assert_eq!((&item["net"], &placed["shipping_tax_rate"]), (&json!("17.99"), &json!("0.2")));
     assert_eq!(placed["taxes"], taxes);
     assert_eq!(shop.uses(&id).await, 1);
     // Whatever becomes of the promotion and of the rate, the order stays as it is.
@@ -121,6 +135,114 @@ async fn prices_may_include_the_tax_and_round_by_order() {
         assert_eq!(placed["prices_include_tax"], variables.contains(&("PRICES_INCLUDE_TAX", "True")));
         assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
     }
+}
+
+/// A shop in Germany, with 19 % and 7 % that apply to the shipping, for 5.00; two products for 11.90 and 10.70, and one that is
+/// not taxed, for 3.00.
+async fn germany(variables: &[(&str, &str)]) -> (TestShop, Value) {
+    let shop = TestShop::start_with(variables).await;
+    for (class, rate) in [("standard", "0.19"), ("reduced", "0.07")] {
+        let name = format!("MwSt {class}");
+        let rate =
+            json!({"name": name, "tax_class": class, "country": "DE", "rate": rate, "applies_to_shipping": true});
+        shop.tax_rate(rate).await;
+    }
+    let staff = shop.staff("eve").await.access;
+    for (sku, class, price) in [("LAMP", "standard", "11.90"), ("BOOK", "reduced", "10.70"), ("STAMP", "none", "3.00")]
+    {
+        let variant = json!({"sku": sku, "price": price, "tax_class": class, "stock": 99});
+        let product = json!({"name": sku, "variants": [variant]});
+        let made = shop.post("/catalog/products/", Some(&staff), &product).await;
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let mut body = order(&shop.shipping_method(&["DE"], "5.00").await);
+    body["shipping_address"]["country"] = "DE".into();
+    (shop, body)
+}
+
+/// A guest's order of one of each.
+async fn place_in_germany(shop: &TestShop, body: &Value, skus: &[&str]) -> Value {
+    let mut token = String::new();
+    for sku in skus {
+        let headers = [("X-Cart-Token", token.as_str())];
+        let headers = if token.is_empty() { &[][..] } else { &headers[..] };
+        let cart = shop.call_with("POST", "/cart/items/", headers, &json!({"sku": sku})).await;
+        assert_eq!(cart.status, 201, "{cart:?}");
+        if token.is_empty() {
+            token = text(&cart.json()["token"]);
+        }
+    }
+    let placed = shop.as_guest("POST", "/orders/", &token, body).await;
+    assert_eq!(placed.status, 201, "{placed:?}");
+    adds_up(&placed.json());
+    placed.json()
+}
+
+#[tokio::test]
+async fn the_shipping_is_taxed_as_the_goods_are() {
+    let (shop, body) = germany(&[("PRICES_INCLUDE_TAX", "True")]).await;
+    let shipping = async |skus: &[&str]| {
+        let placed = place_in_germany(&shop, &body, skus).await;
+        (placed["shipping_tax"].clone(), placed["shipping_tax_rate"].clone())
+    };
+    assert_eq!(shipping(&["BOOK"]).await, (json!("0.33"), json!("0.07")));
+    assert_eq!(shipping(&["LAMP"]).await, (json!("0.80"), json!("0.19")));
+    // 5.00 in proportion 11.90 to 10.70 is 2.63 and 2.37: 0.42 and 0.16.
+    assert_eq!(shipping(&["LAMP", "BOOK"]).await, (json!("0.58"), NOTHING));
+    assert_eq!(shipping(&["STAMP", "BOOK"]).await, (json!("0.33"), json!("0.07")));
+    assert_eq!(shipping(&["STAMP"]).await, (json!("0.00"), NOTHING));
+    assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+
+    let (shop, body) = germany(&[]).await;
+    let placed = place_in_germany(&shop, &body, &["BOOK"]).await;
+    assert_eq!((&placed["shipping_tax"], &placed["total"]), (&json!("0.35"), &json!("16.80")));
+    assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_order_and_its_refunds_say_what_is_taxed_at_which_rate() {
+    let (shop, body) = germany(&[("PRICES_INCLUDE_TAX", "True"), ("TAX_ROUNDING", "order")]).await;
+    let placed = place_in_germany(&shop, &body, &["LAMP", "BOOK", "STAMP"]).await;
+    let line = |index: usize| {
+        let item = &placed["items"][index];
+        (item["tax_class"].clone(), item["tax_rate"].clone(), item["tax"].clone(), item["net"].clone())
+    };
+    assert_eq!(line(0), (json!("standard"), json!("0.19"), json!("1.90"), json!("10.00")));
+    assert_eq!(line(1), (json!("reduced"), json!("0.07"), json!("0.70"), json!("10.00")));
+    assert_eq!(line(2), (json!("none"), NOTHING, json!("0.00"), json!("3.00")));
+    let taxes = json!([
+        {"name": "MwSt standard", "rate": "0.19", "base": "14.53", "net_base": "12.21", "amount": "2.32"},
+        {"name": "MwSt reduced", "rate": "0.07", "base": "13.07", "net_base": "12.21", "amount": "0.86"},
+    ]);
+    assert_eq!(placed["taxes"], taxes);
+
+    let staff = shop.staff("kay").await.access;
+    let payment = format!("/payments/{}/", text(&placed["payments"][0]["id"]));
+    let captured = shop.post(&format!("{payment}capture/"), Some(&staff), &json!({})).await;
+    assert_eq!(captured.status, 200, "{captured:?}");
+    let mut back = Vec::new();
+    for amount in ["10.00", "0.01", "20.59"] {
+        let refund = shop.post(&format!("{payment}refunds/"), Some(&staff), &json!({"amount": amount})).await;
+        assert_eq!(refund.status, 201, "{refund:?}");
+        let taxes = refund.json()["taxes"].as_array().unwrap().clone();
+        assert_eq!(taxes.iter().map(|part| cents(&part["total"])).sum::<i64>(), cents(&json!(amount)), "{refund:?}");
+        for part in &taxes {
+            assert_eq!(cents(&part["net_base"]) + cents(&part["amount"]), cents(&part["total"]), "{part}");
+        }
+        back.extend(taxes);
+    }
+    let of_rate = |rate: Value, field: &str| {
+        back.iter().filter(|part| part["rate"] == rate).map(|part| cents(&part[field])).sum::<i64>()
+    };
+    for tax in placed["taxes"].as_array().unwrap() {
+        assert_eq!(of_rate(tax["rate"].clone(), "amount"), cents(&tax["amount"]), "{back:?}");
+        assert_eq!(of_rate(tax["rate"].clone(), "net_base"), cents(&tax["net_base"]), "{back:?}");
+    }
+    assert_eq!((of_rate(NOTHING, "total"), of_rate(NOTHING, "amount")), (300, 0));
+    let order = shop.get(&format!("/orders/{}/", text(&placed["id"])), Some(&staff)).await.json();
+    assert_eq!(order["payments"][0]["refunds"].as_array().unwrap().len(), 3);
+    assert!(order["payments"][0]["refunds"][0]["taxes"].is_array());
+    assert_eq!(shop.shop.check().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

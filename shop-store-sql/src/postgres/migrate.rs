@@ -35,6 +35,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0009_order_changes", sql: include_str!("../../migrations/postgres/0009_order_changes.sql") },
     Migration { name: "0010_mismatches", sql: include_str!("../../migrations/postgres/0010_mismatches.sql") },
     Migration { name: "0011_reservations", sql: include_str!("../../migrations/postgres/0011_reservations.sql") },
+    Migration { name: "0012_taxes_of_lines", sql: include_str!("../../migrations/postgres/0012_taxes_of_lines.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.

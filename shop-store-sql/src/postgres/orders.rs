@@ -35,7 +35,8 @@ impl Record for Order {
         orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.updated_at,
         orders.version,
         (SELECT json_agg(item ORDER BY item.position) FROM (
-            SELECT position, id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total
+            SELECT position, id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total,
+                tax_class, tax_rate
             FROM order_items WHERE order_items.order_id = orders.id
         ) AS item)";
 

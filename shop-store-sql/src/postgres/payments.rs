@@ -8,7 +8,7 @@ use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
 pub(crate) use shop_core::payments::Payment;
-use shop_core::payments::{Asking, PaymentFilter, PaymentSort, PaymentsRepository, Refund, RemoteState};
+use shop_core::payments::{Asking, PaymentFilter, PaymentSort, PaymentsRepository, Refund, RefundedTax, RemoteState};
 use shop_core::secret::Sealed;
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
@@ -30,7 +30,7 @@ impl Record for Payment {
         payments.asking, payments.asking_step, payments.look_at, payments.client_secret,
         payments.mismatch, payments.confirmed_at,
         (SELECT json_agg(json_build_array(refunds.id, refunds.amount, refunds.state, refunds.reason,
-            (extract(epoch FROM refunds.created_at) * 1000000)::bigint, refunds.gateway_reference)
+            (extract(epoch FROM refunds.created_at) * 1000000)::bigint, refunds.gateway_reference, refunds.taxes)
             ORDER BY refunds.id)
             FROM refunds WHERE refunds.payment_id = payments.id)";
 
@@ -64,11 +64,11 @@ impl Record for Payment {
             mismatch: columns.take()?,
             confirmed_at: columns.optional_at()?,
         };
-        for child in columns.children::<(Uuid, i64, String, String, i64, Option<String>)>()? {
-            let (id, amount, state, reason, micros, gateway_reference) = child;
+        for child in columns.children::<(Uuid, i64, String, String, i64, Option<String>, Vec<RefundedTax>)>()? {
+            let (id, amount, state, reason, micros, gateway_reference, taxes) = child;
             let state = columns.word_of(&state)?;
             let (id, amount, created_at) = (id.into(), shop_core::money::Amount(amount), columns.time(micros)?);
-            payment.refunds.push(Refund { id, amount, state, reason, gateway_reference, created_at });
+            payment.refunds.push(Refund { id, amount, state, reason, gateway_reference, created_at, taxes });
         }
         Ok(payment)
     }

@@ -265,6 +265,8 @@ impl World {
                 quantity: 1,
                 discount: Amount::ZERO,
                 tax: Amount::ZERO,
+                tax_class: Some("standard".to_owned()),
+                tax_rate: None,
                 line_total: Amount(1_999),
             })
         });

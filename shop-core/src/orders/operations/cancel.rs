@@ -9,7 +9,7 @@ use crate::inventory::operations::end_reservations;
 use crate::inventory::{Reservation, ReservationStatus};
 use crate::orders::{Order, OrderStatus, OrderView};
 use crate::outbox::EventKind;
-use crate::payments::operations::{event_data as payment_data, undo};
+use crate::payments::operations::{event_data as payment_data, split_new_refunds, undo};
 use crate::payments::remote::{ask_cancel, hold_again, send_back};
 use crate::payments::{CancelWish, Payment, PaymentState, PaymentsWrite};
 use crate::pricing::give_back_uses;
@@ -123,19 +123,18 @@ fn shipment_data(shipment: &Shipment) -> serde_json::Value {
 /// Undoes every payment; gives all of them as they are then.
 fn undo_all(
     order: &Order,
-    payments: Vec<Payment>,
+    mut payments: Vec<Payment>,
     is_remote: &dyn Fn(&Payment) -> bool,
     role: &str,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<Vec<Payment>> {
-    let mut undone = undo(&payments, moment)?;
-    for payment in &mut undone {
-        let goes_back = payment.state != PaymentState::Voided && is_remote(payment);
+    for mut payment in undo(&payments, moment)? {
+        split_new_refunds(order, &payments, &mut payment, &[]);
+        let goes_back = payment.state != PaymentState::Voided && is_remote(&payment);
         if goes_back {
-            send_back(payment, moment, batch)?;
+            send_back(&mut payment, moment, batch)?;
         }
-        let payment = &*payment;
         batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
         if payment.state == PaymentState::Voided {
             record(batch, moment, order.id, "payment_voided", role, "The payment was voided.");
@@ -145,12 +144,14 @@ fn undo_all(
             let detail = format!("{amount} {} are given back.", payment.currency);
             record(batch, moment, order.id, "refund_created", role, detail);
             if !goes_back {
-                batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(payment));
+                batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(&payment));
             }
         }
+        for before in payments.iter_mut().filter(|before| before.id == payment.id) {
+            before.clone_from(&payment);
+        }
     }
-    let after = |payment: Payment| undone.iter().find(|undone| undone.id == payment.id).cloned().unwrap_or(payment);
-    Ok(payments.into_iter().map(after).collect())
+    Ok(payments)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::orders::{
 use crate::outbox::EventKind;
 use crate::payments::operations::{begin, create_remotely};
 use crate::payments::{PaymentGateway, PaymentsWrite};
-use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price, take_uses};
+use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, UsedTaxRate, price, take_uses};
 use crate::shipping::Address;
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
@@ -83,6 +83,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     for (item, line) in items.iter_mut().zip(&priced.lines) {
         item.discount = line.discount;
         item.tax = line.tax;
+        item.tax_rate = line.tax_rate;
     }
     let total = priced.total;
     if expected_total.is_some_and(|expected| expected != total) {
@@ -134,10 +135,8 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     }
     batch.require_unchanged(&quote.zone);
     batch.require_unchanged(&quote.method);
-    for tax in &order.explanation.taxes {
-        if let Some(id) = tax.tax_rate_id {
-            batch.require(Require::Version(Entity::TaxRate, id.0, tax.version));
-        }
+    for rate in order.explanation.taxes.iter().flat_map(UsedTaxRate::own) {
+        batch.require(Require::Version(Entity::TaxRate, rate.id.0, rate.version));
     }
     // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
@@ -219,6 +218,8 @@ fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderIte
             quantity: item.quantity,
             discount: Amount::ZERO,
             tax: Amount::ZERO,
+            tax_class: Some(variant.tax_class.clone()),
+            tax_rate: None,
             line_total: variant.price.times(item.quantity)?,
         })
     };
@@ -260,6 +261,8 @@ fn placed_data(order: &Order) -> serde_json::Value {
             "line_total": order.currency.format_amount(item.line_total),
             "discount": order.currency.format_amount(item.discount),
             "tax": order.currency.format_amount(item.tax),
+            "tax_class": item.tax_class,
+            "tax_rate": item.tax_rate.map(|rate| rate.to_string()),
         })
     };
     let coupons = order.explanation.promotions.iter().filter_map(|used| used.code.as_ref());

@@ -22,7 +22,7 @@ use crate::money::Amount;
 use crate::orders::input::CheckedReturn;
 use crate::orders::{Order, OrderItem, OrderState, OrderStatus, OrdersWrite, Return, ReturnItem, ReturnStatus};
 use crate::outbox::EventKind;
-use crate::payments::operations::{give_back, left};
+use crate::payments::operations::{Repayment, give_back, left, refunded_line};
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
 
@@ -187,7 +187,7 @@ pub(in crate::orders) fn step_return(
             changed.restocked = true;
             restock(&state.reservations, returns, &before.items, levels, moment, &mut batch)?;
         }
-        Step::Refund => changed.amount_refunded = refund(&mut state, before.refund_amount, role, moment, &mut batch)?,
+        Step::Refund => changed.amount_refunded = refund(&mut state, before, role, moment, &mut batch)?,
     }
     batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
     let OrderState { order, payments, shipments, .. } = state;
@@ -198,13 +198,26 @@ pub(in crate::orders) fn step_return(
 }
 
 /// Gives back what the goods are worth, or what is left of what the order has brought; says how much.
-fn refund(state: &mut OrderState, due: Amount, role: &str, moment: &mut Moment, batch: &mut Batch) -> Result<Amount> {
+fn refund(
+    state: &mut OrderState,
+    returned: &Return,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Amount> {
+    let due = returned.refund_amount;
     if due > Amount::ZERO && state.payments.iter().all(|payment| payment.amount_captured == Amount::ZERO) {
         return Err(Error::transition("No money of this order was received that could be given back."));
     }
     let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
     let amount = Amount::sum(lefts)?.min(due);
-    give_back(state, amount, "Goods were returned.", role, moment, batch)?;
+    let goods = returned.items.iter().filter_map(|item| {
+        let line = state.order.items.iter().find(|line| line.id == item.order_item_id)?;
+        refunded_line(&state.order, line, item.amount)
+    });
+    let goods: Vec<_> = goods.collect();
+    let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
+    give_back(state, amount, repayment, moment, batch)?;
     Ok(amount)
 }
 

@@ -4,12 +4,14 @@
 
 mod orders;
 mod remote;
+mod taxes;
 
 use serde_json::{Value, json};
 
 pub(super) use orders::{Goods, begin_attempt, capture_payment, finish, refund_payment, void_payment};
-pub(crate) use orders::{create_remotely, give_back};
+pub(crate) use orders::{Repayment, create_remotely, give_back};
 pub(super) use remote::{ask_capture, ask_confirm, ask_void, make_room};
+pub(crate) use taxes::{refunded_line, split_new_refunds, untaxed};
 
 use super::gateway::PaymentGateway;
 use super::model::{Payment, PaymentState, Refund, RefundState, RemoteState};
@@ -51,7 +53,8 @@ pub fn begin(
 }
 
 /// Undoes every payment of an order that is called off: what has brought no money is voided, what has is refunded
-/// as far as it was not yet. Gives only those that change, ready to be written as updates.
+/// as far as it was not yet. Gives only those that change, ready to be written as updates once their refunds are split by
+/// percentage ([`split_new_refunds`]).
 ///
 /// # Errors
 /// A fault when the sums of a payment make no sense.
@@ -113,7 +116,8 @@ pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
     }
 }
 
-/// Records money given back outside the shop: `amount`, or all that is left.
+/// Records money given back outside the shop: `amount`, or all that is left. What of it is taxed at which percentage is not
+/// said yet ([`split_new_refunds`]): the payment does not know.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not
@@ -133,6 +137,7 @@ pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment:
         reason,
         gateway_reference: None,
         created_at: moment.now(),
+        taxes: Vec::new(),
     });
     Ok(refunded)
 }

@@ -1,6 +1,7 @@
 //! What a step of a payment means for its order and its stock: each decision gives the whole batch.
 
-use super::{begin, capture, event_data, left, refund, void};
+use super::taxes::RefundedGoods;
+use super::{begin, capture, event_data, left, refund, split_new_refunds, void};
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -170,7 +171,8 @@ pub(in crate::payments) fn refund_payment(
     moment: &mut Moment,
 ) -> Result<Decision<RefundView>> {
     let mut batch = Batch::new(moment);
-    let (payment, made) = refund_one(&mut state, id, input.amount, input.reason, actor, moment, &mut batch)?;
+    let repayment = Repayment { reason: &input.reason, goods: &[], actor };
+    let (payment, made) = refund_one(&mut state, id, input.amount, repayment, moment, &mut batch)?;
     if input.restock {
         if left(&payment)? > Amount::ZERO {
             return Err(Error::invalid("restock", "Only possible with a refund of all that is left."));
@@ -182,6 +184,17 @@ pub(in crate::payments) fn refund_payment(
     Ok(Decision { batch, reply })
 }
 
+/// What money is given back for, and by whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Repayment<'a> {
+    /// Why, in the words of staff.
+    pub(crate) reason: &'a str,
+    /// The goods that it is for; none where it is for no particular ones.
+    pub(crate) goods: &'a RefundedGoods,
+    /// Whose step it is: [`Actor::role`](crate::Actor::role).
+    pub(crate) actor: &'a str,
+}
+
 /// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left.
 ///
 /// # Errors
@@ -190,8 +203,7 @@ pub(in crate::payments) fn refund_payment(
 pub(crate) fn give_back(
     state: &mut OrderState,
     amount: Amount,
-    reason: &str,
-    actor: &str,
+    repayment: Repayment<'_>,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<()> {
@@ -201,7 +213,7 @@ pub(crate) fn give_back(
         let part = left.min(missing);
         if part > Amount::ZERO {
             missing = missing.minus(part)?;
-            refund_one(state, id, Some(part), reason.to_owned(), actor, moment, batch)?;
+            refund_one(state, id, Some(part), repayment, moment, batch)?;
         }
     }
     Ok(())
@@ -212,13 +224,13 @@ fn refund_one(
     state: &mut OrderState,
     id: PaymentId,
     amount: Option<Amount>,
-    reason: String,
-    actor: &str,
+    repayment: Repayment<'_>,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<(Payment, Refund)> {
     let before = find(&state.payments, id)?;
-    let mut payment = refund(before, amount, reason, moment)?;
+    let mut payment = refund(before, amount, repayment.reason.to_owned(), moment)?;
+    split_new_refunds(&state.order, &state.payments, &mut payment, repayment.goods);
     let at_gateway = payment.is_at_gateway();
     if at_gateway {
         may_ask(before)?;
@@ -231,7 +243,7 @@ fn refund_one(
     }
     let verb = if at_gateway { "is given" } else { "was given" };
     let detail = format!("{} {} {verb} back.", payment.currency.format_amount(made.amount), payment.currency);
-    record(batch, moment, state.order.id, "refund_created", actor, detail);
+    record(batch, moment, state.order.id, "refund_created", repayment.actor, detail);
     Ok((payment, made))
 }
 

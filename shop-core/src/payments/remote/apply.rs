@@ -191,6 +191,8 @@ fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Mo
                 reason: MADE_ELSEWHERE.to_owned(),
                 gateway_reference: Some(theirs.reference.clone()),
                 created_at: moment.now(),
+                // The payment does not know: whoever records it says so.
+                taxes: Vec::new(),
             });
         }
     }

@@ -16,7 +16,7 @@ use crate::orders::{OrderState, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::PaymentsWrite;
 use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
-use crate::payments::operations::{event_data, finish, left, refund};
+use crate::payments::operations::{event_data, finish, left, refund, split_new_refunds, untaxed};
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
 
@@ -184,7 +184,8 @@ impl<'a> Books<'a> {
         let Some(applied) = apply_snapshot(&self.payment, &seen.snapshot, secret, lives, self.moment)? else {
             return Ok(());
         };
-        let Applied { payment, came, refunded, failed, failure, mismatch } = applied;
+        let Applied { mut payment, came, refunded, failed, failure, mismatch } = applied;
+        split_new_refunds(&self.state.order, &self.state.payments, &mut payment, &[]);
         let old = std::mem::replace(&mut self.payment, payment);
         if let Some(why) = mismatch {
             tracing::error!(payment = %self.payment.id, why, "a gateway shows what was not asked for");
@@ -305,6 +306,10 @@ impl<'a> Books<'a> {
         }
         let why = if canceled { "The order was canceled." } else { "The order is paid otherwise." };
         self.payment = refund(&self.payment, None, why.to_owned(), self.moment)?;
+        if !canceled && let Some(refund) = self.payment.refunds.last_mut() {
+            refund.taxes = untaxed(refund.amount);
+        }
+        split_new_refunds(&self.state.order, &self.state.payments, &mut self.payment, &[]);
         send_back(&mut self.payment, self.moment, &mut self.batch)?;
         let detail = format!("Money came that nobody owes, and is given back. {why}");
         self.note("refund_created", detail);

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
-use shop_core::money::Currency;
-use shop_core::orders::{self, HistoryEntry, OrderItem, OrderView, PlaceOrder};
+use shop_core::orders::{self, HistoryEntry, Order, OrderItem, OrderView, PlaceOrder};
 use shop_core::secret::Secret;
 use shop_core::{Actor, Shop};
 use uuid::Uuid;
@@ -117,13 +116,16 @@ pub(super) struct OrderBody {
     shipping_total: Money,
     /// The shipping's share of `tax_total`.
     shipping_tax: Money,
+    /// The percentage of `shipping_tax` (`"0.0825"` is 8.25 %); null where the shipping is not taxed, where it is split over
+    /// several percentages, and where an earlier release did not keep it.
+    shipping_tax_rate: Option<Money>,
     /// Contained in `total` where `prices_include_tax`, else added.
     tax_total: Money,
     total: Money,
     prices_include_tax: bool,
     /// Why the total is not the subtotal.
     adjustments: Vec<AdjustmentBody>,
-    /// The rates that it was placed with, and what they came to.
+    /// The percentages that it was placed with, and what each came to.
     taxes: Vec<UsedTaxBody>,
     amount_paid: Money,
     amount_refunded: Money,
@@ -157,6 +159,13 @@ pub(super) struct OrderItemBody {
     discount: Money,
     /// Its share of the taxes.
     tax: Money,
+    /// The class of the variant; null where an earlier release did not keep it.
+    tax_class: Option<String>,
+    /// The percentage of `tax` (`"0.0825"` is 8.25 %); null where the line is not taxed, and where an earlier release did not keep
+    /// it.
+    tax_rate: Option<Money>,
+    /// After discount, without tax.
+    net: Money,
     /// Before discount, and before tax that is added.
     line_total: Money,
 }
@@ -176,6 +185,8 @@ impl OrderBody {
         let OrderView { order, payments, shipments } = view;
         let currency = order.currency;
         let money = |amount| Money::new(amount, currency);
+        let items = order.items.iter().map(|item| OrderItemBody::new(&order, item)).collect();
+        let shipping_tax_rate = order.shipping_tax_rate().map(|rate| Money(rate.to_string()));
         Self {
             id: order.id.0,
             number: order.number,
@@ -183,16 +194,17 @@ impl OrderBody {
             email: order.email,
             customer_id: order.customer_id.map(|id| id.0),
             currency: currency.code().to_owned(),
-            items: order.items.into_iter().map(|item| OrderItemBody::new(item, currency)).collect(),
+            items,
             subtotal: money(order.subtotal),
             discount_total: money(order.discount_total),
             shipping_total: money(order.shipping_total),
             shipping_tax: money(order.shipping_tax),
+            shipping_tax_rate,
             tax_total: money(order.tax_total),
             total: money(order.total),
             prices_include_tax: order.explanation.prices_include_tax,
+            taxes: UsedTaxBody::all(&order.explanation, currency),
             adjustments: AdjustmentBody::all(order.explanation.adjustments, currency),
-            taxes: UsedTaxBody::all(order.explanation.taxes, currency),
             amount_paid: money(order.amount_paid),
             amount_refunded: money(order.amount_refunded),
             shipping_address: order.shipping_address.into(),
@@ -232,19 +244,23 @@ impl OrderBody {
 }
 
 impl OrderItemBody {
-    fn new(item: OrderItem, currency: Currency) -> Self {
+    fn new(order: &Order, item: &OrderItem) -> Self {
+        let money = |amount| Money::new(amount, order.currency);
         Self {
             id: item.id.0,
             product_id: item.product_id.0,
             variant_id: item.variant_id.0,
-            sku: item.sku,
-            name: item.name,
-            options: item.options,
-            unit_price: Money::new(item.unit_price, currency),
+            sku: item.sku.clone(),
+            name: item.name.clone(),
+            options: item.options.clone(),
+            unit_price: money(item.unit_price),
             quantity: item.quantity,
-            discount: Money::new(item.discount, currency),
-            tax: Money::new(item.tax, currency),
-            line_total: Money::new(item.line_total, currency),
+            discount: money(item.discount),
+            tax: money(item.tax),
+            tax_class: item.tax_class.clone(),
+            tax_rate: order.tax_rate(item).map(|rate| Money(rate.to_string())),
+            net: money(order.net(item)),
+            line_total: money(item.line_total),
         }
     }
 }

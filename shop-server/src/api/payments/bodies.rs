@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use shop_core::money::Currency;
-use shop_core::payments::{self, AmountInput, AttemptInput, GatewayView, Payment, Refund, RefundInput, RefundView};
+use shop_core::payments::{
+    self, AmountInput, AttemptInput, GatewayView, Payment, Refund, RefundInput, RefundView, RefundedTax,
+};
 use shop_core::secret::Secret;
 use uuid::Uuid;
 
@@ -221,7 +223,35 @@ pub(crate) struct RefundBody {
     status: RefundState,
     /// Why, in the words of staff, and for staff only: null for buyers.
     reason: Option<String>,
+    /// What of it is taxed at which percentage; the totals sum to `amount`. Null where an earlier release did not keep it.
+    taxes: Option<Vec<RefundedTaxBody>>,
     created_at: DateTime<Utc>,
+}
+
+/// What of a refund is taxed at one percentage.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "RefundedTax")]
+pub(crate) struct RefundedTaxBody {
+    /// `"0.0825"` is 8.25 %; null for what is not taxed.
+    rate: Option<Money>,
+    /// What goes back, with the tax.
+    total: Money,
+    /// What goes back, without the tax.
+    net_base: Money,
+    /// The tax.
+    amount: Money,
+}
+
+impl RefundedTaxBody {
+    fn all(taxes: Vec<RefundedTax>, currency: Currency) -> Option<Vec<Self>> {
+        let body = |part: RefundedTax| Self {
+            rate: part.rate.map(|rate| Money(rate.to_string())),
+            total: Money::new(part.total, currency),
+            net_base: Money::new(part.net(), currency),
+            amount: Money::new(part.tax, currency),
+        };
+        (!taxes.is_empty()).then(|| taxes.into_iter().map(body).collect())
+    }
 }
 
 impl RefundBody {
@@ -233,6 +263,7 @@ impl RefundBody {
             currency: currency.code().to_owned(),
             status: refund.state.into(),
             reason: for_staff.then_some(refund.reason),
+            taxes: RefundedTaxBody::all(refund.taxes, currency),
             created_at: refund.created_at,
         }
     }

@@ -300,6 +300,8 @@ pub(crate) enum AdjustmentKind {
     Tax,
     /// A tax that is contained in the other amounts.
     IncludedTax,
+    /// What the total was rounded by, for the gateway charges only multiples of a larger amount.
+    Rounding,
 }
 
 /// An amount beside the prices of the items. The subtotal and all of them, those of `included_tax` aside, sum to the total.
@@ -323,6 +325,7 @@ impl AdjustmentBody {
             pricing::AdjustmentKind::FreeShipping => AdjustmentKind::FreeShipping,
             pricing::AdjustmentKind::Tax => AdjustmentKind::Tax,
             pricing::AdjustmentKind::IncludedTax => AdjustmentKind::IncludedTax,
+            pricing::AdjustmentKind::Rounding => AdjustmentKind::Rounding,
         };
         let body = |adjustment: pricing::Adjustment| Self {
             kind: kind(adjustment.kind),
@@ -334,26 +337,31 @@ impl AdjustmentBody {
     }
 }
 
-/// A rate that an order was taxed at, as it was then.
+/// A percentage that an order was taxed at, as it was then.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderTax")]
 pub(crate) struct UsedTaxBody {
+    /// The names of the rates with this percentage, separated by commas.
     name: String,
     /// `"0.0825"` is 8.25 %.
     rate: Money,
-    /// What was taxed, after discounts.
+    /// What was taxed, after discounts; with the tax where prices contain it.
     base: Money,
+    /// What was taxed, without the tax.
+    net_base: Money,
+    /// The tax.
     amount: Money,
 }
 
 impl UsedTaxBody {
-    pub(crate) fn all(taxes: Vec<pricing::UsedTaxRate>, currency: Currency) -> Vec<Self> {
+    pub(crate) fn all(explanation: &pricing::Explanation, currency: Currency) -> Vec<Self> {
         let body = |tax: pricing::UsedTaxRate| Self {
-            name: tax.name,
             rate: Money(tax.rate.to_string()),
             base: Money::new(tax.base, currency),
+            net_base: Money::new(explanation.net_base(&tax), currency),
             amount: Money::new(tax.amount, currency),
+            name: tax.name,
         };
-        taxes.into_iter().map(body).collect()
+        explanation.taxes_by_rate().into_iter().map(body).collect()
     }
 }

@@ -76,6 +76,8 @@ pub(super) static ITEMS: Table = Table {
         ("discount", Kind::Int),
         ("tax", Kind::Int),
         ("line_total", Kind::Int),
+        ("tax_class", Kind::Text),
+        ("tax_rate", Kind::Int),
     ],
     key: 2,
     uniques: &[],
@@ -87,7 +89,8 @@ pub(super) fn items(order: &Order) -> impl Iterator<Item = Row> {
         let mut row = Row::default();
         row.id(order.id).int(position).id(item.id).id(item.product_id).id(item.variant_id).text(&item.sku);
         row.text(&item.name).json(&item.options).int(item.unit_price.0).int(item.quantity).int(item.discount.0);
-        row.int(item.tax.0).int(item.line_total.0);
+        row.int(item.tax.0).int(item.line_total.0).optional_text(item.tax_class.as_deref());
+        row.optional_int(item.tax_rate.map(|rate| rate.0));
         row
     })
 }

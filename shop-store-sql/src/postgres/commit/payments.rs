@@ -68,6 +68,7 @@ pub(super) static REFUNDS: Table = Table {
         ("reason", Kind::Text),
         ("created_at", Kind::Time),
         ("gateway_reference", Kind::Text),
+        ("taxes", Kind::Json),
     ],
     key: 1,
     uniques: &[],
@@ -78,7 +79,7 @@ pub(super) fn refunds(payment: &Payment) -> impl Iterator<Item = Row> {
     payment.refunds.iter().map(|refund| {
         let mut row = Row::default();
         row.id(refund.id).id(payment.id).int(refund.amount.0).text(refund.state.word()).text(&refund.reason);
-        row.time(refund.created_at).optional_text(refund.gateway_reference.as_deref());
+        row.time(refund.created_at).optional_text(refund.gateway_reference.as_deref()).json(&refund.taxes);
         row
     })
 }

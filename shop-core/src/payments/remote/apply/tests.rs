@@ -41,6 +41,7 @@ fn refund(id: u128, amount: i64, state: RefundState) -> Refund {
         reason: String::new(),
         gateway_reference: None,
         created_at: moment().now(),
+        taxes: Vec::new(),
     }
 }
 

@@ -1,0 +1,123 @@
+//! What of a refund is taxed at which percentage.
+//!
+//! A refund takes back what the order was taxed: of the goods that it is for, else of everything that is left, in proportion.
+//! So all refunds of an order sum to its taxes, percentage by percentage, once all of its money went back.
+
+use crate::money::Amount;
+use crate::orders::{Order, OrderItem};
+use crate::payments::{Payment, Refund, RefundState, RefundedTax};
+use crate::pricing::{Ratio, half_up, share};
+
+/// The goods that a refund is for: the percentage of each, and what it cost.
+pub(crate) type RefundedGoods = [(Option<Ratio>, Amount)];
+
+/// An amount of a line as [`RefundedGoods`]; `None` where it is not known at which percentage the line was taxed.
+pub(crate) fn refunded_line(order: &Order, line: &OrderItem, amount: Amount) -> Option<(Option<Ratio>, Amount)> {
+    let rate = order.tax_rate(line);
+    let is_known = rate.is_some() || line.tax_class.is_some() || line.tax == Amount::ZERO;
+    is_known.then_some((rate, amount))
+}
+
+/// Splits the new refunds of a payment. `payments` are those of its order as they were before, this one among them: what is
+/// in them is not new.
+pub(crate) fn split_new_refunds(order: &Order, payments: &[Payment], payment: &mut Payment, goods: &RefundedGoods) {
+    let done: Vec<&Refund> = payments.iter().flat_map(|before| &before.refunds).collect();
+    let mut split_refunds = Vec::new();
+    for refund in &payment.refunds {
+        if done.iter().any(|known| known.id == refund.id) {
+            continue;
+        }
+        let mut refund = refund.clone();
+        if refund.taxes.is_empty() {
+            let made = done.iter().copied().chain(&split_refunds);
+            refund.taxes = split(&left(order, made), refund.amount, goods);
+        }
+        split_refunds.push(refund);
+    }
+    for refund in &mut payment.refunds {
+        if let Some(split) = split_refunds.iter().find(|split| split.id == refund.id) {
+            refund.taxes.clone_from(&split.taxes);
+        }
+    }
+}
+
+/// A refund of money that came and was not owed: nothing of the order is taken back.
+pub(crate) fn untaxed(amount: Amount) -> Vec<RefundedTax> {
+    vec![RefundedTax { rate: None, total: amount, tax: Amount::ZERO }]
+}
+
+/// What an order came to, by percentage.
+fn charged(order: &Order) -> Vec<RefundedTax> {
+    let taxes = order.explanation.taxes_by_rate();
+    let charge = |tax: &crate::pricing::UsedTaxRate| RefundedTax {
+        rate: Some(tax.rate),
+        total: Amount(order.explanation.net_base(tax).0.saturating_add(tax.amount.0)),
+        tax: tax.amount,
+    };
+    let mut charges: Vec<_> = taxes.iter().map(charge).collect();
+    let taxed = total(charges.iter().map(|charge| charge.total));
+    // What is not taxed, and what the total was rounded by: that may be negative.
+    let rest = order.total.0.saturating_sub(taxed.0);
+    if rest > 0 {
+        charges.push(RefundedTax { rate: None, total: Amount(rest), tax: Amount::ZERO });
+    }
+    let mut too_much = rest.saturating_neg().max(0);
+    for charge in &mut charges {
+        let part = too_much.min(charge.total.0.saturating_sub(charge.tax.0));
+        charge.total.0 -= part;
+        too_much -= part;
+    }
+    charges
+}
+
+/// What of an order did not go back with these refunds, by percentage.
+fn left<'a>(order: &Order, refunds: impl Iterator<Item = &'a Refund>) -> Vec<RefundedTax> {
+    let mut left = charged(order);
+    let mut refunds: Vec<_> = refunds.filter(|refund| refund.state != RefundState::Failed).collect();
+    refunds.sort_by_key(|refund| (refund.created_at, refund.id));
+    for refund in refunds {
+        let parts = if refund.taxes.is_empty() { split(&left, refund.amount, &[]) } else { refund.taxes.clone() };
+        for part in parts {
+            for charge in left.iter_mut().filter(|charge| charge.rate == part.rate) {
+                charge.total = Amount(charge.total.0.saturating_sub(part.total.0).max(0));
+                charge.tax = Amount(charge.tax.0.saturating_sub(part.tax.0).max(0));
+            }
+        }
+    }
+    left
+}
+
+/// Splits an amount over what is left: what belongs to the goods first, the rest in proportion. What is more than all that
+/// is left is not taxed.
+fn split(left: &[RefundedTax], amount: Amount, goods: &RefundedGoods) -> Vec<RefundedTax> {
+    let of_goods = |charge: &RefundedTax| total(goods.iter().filter(|(rate, _)| *rate == charge.rate).map(|one| one.1));
+    let wanted: Vec<_> = left.iter().map(of_goods).collect();
+    let shares = share(amount.min(total(wanted.iter().copied())), &wanted);
+    let parts: Vec<_> = shares.into_iter().zip(left).map(|(part, charge)| part.min(charge.total)).collect();
+    let rest = Amount(amount.0.saturating_sub(total(parts.iter().copied()).0));
+    let room: Vec<_> = parts.iter().zip(left).map(|(part, charge)| Amount(charge.total.0 - part.0)).collect();
+    let more = share(rest.min(total(room.iter().copied())), &room);
+    let mut split = Vec::with_capacity(left.len() + 1);
+    for ((part, more), charge) in parts.into_iter().zip(more).zip(left) {
+        let part = Amount(part.0.saturating_add(more.0));
+        // Half up, but the last part takes the tax that is left.
+        let tax = half_up(i128::from(charge.tax.0) * i128::from(part.0), i128::from(charge.total.0));
+        if part > Amount::ZERO {
+            split.push(RefundedTax { rate: charge.rate, total: part, tax });
+        }
+    }
+    let beyond = amount.0.saturating_sub(total(split.iter().map(|part| part.total)).0);
+    match split.iter_mut().find(|part| part.rate.is_none()) {
+        _ if beyond <= 0 => {}
+        Some(part) => part.total.0 += beyond,
+        None => split.extend(untaxed(Amount(beyond))),
+    }
+    split
+}
+
+fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
+    amounts.fold(Amount::ZERO, |sum, amount| Amount(sum.0.saturating_add(amount.0)))
+}
+
+#[cfg(test)]
+mod tests;
