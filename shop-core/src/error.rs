@@ -53,6 +53,12 @@ pub enum Error {
         /// The total of now, in major units, as a decimal string.
         total: String,
     },
+    /// The gateway cannot charge the total.
+    #[error("{detail}")]
+    TotalNotChargeable {
+        /// A sentence: what it can charge.
+        detail: String,
+    },
     /// A coupon of the cart does not apply, or not any more.
     #[error("The coupon {code} cannot be used: {reason}")]
     CouponNotApplicable {
@@ -134,6 +140,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::OutOfStock { .. } => "out_of_stock",
             Self::TotalChanged { .. } => "total_changed",
+            Self::TotalNotChargeable { .. } => "total_not_chargeable",
             Self::CouponNotApplicable { .. } => "coupon_not_applicable",
             Self::InsufficientStock { .. } => "insufficient_stock",
             Self::InvalidTransition { .. } => "invalid_transition",

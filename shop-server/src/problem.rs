@@ -48,6 +48,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::OutOfStock { .. }
         | Error::TotalChanged { .. }
+        | Error::TotalNotChargeable { .. }
         | Error::CouponNotApplicable { .. }
         | Error::InsufficientStock { .. }
         | Error::InvalidTransition { .. }

@@ -14,8 +14,8 @@ use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
 use shop_core::payments::{
-    CaptureCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway, PaymentState,
-    RefundCall, RefundState, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
+    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway,
+    PaymentState, RefundCall, RefundState, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
 };
 use subtle::ConstantTimeEq as _;
 
@@ -50,6 +50,11 @@ impl PaymentGateway for GiftAccounts {
 
     fn prepaid(&self) -> bool {
         true
+    }
+
+    fn charge_limits(&self, currency: Currency) -> Option<ChargeLimits> {
+        // The house keeps dollars, and charges every amount of them.
+        (currency == Currency::USD).then(ChargeLimits::default)
     }
 
     fn remote(&self) -> Option<&dyn RemoteGateway> {

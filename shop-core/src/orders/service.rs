@@ -55,7 +55,8 @@ impl<'a> Orders<'a> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] naming every wrong field;
-    /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::CouponNotApplicable`], [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
+    /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::CouponNotApplicable`], [`Error::TotalNotChargeable`],
+    /// [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
     pub async fn place(
         &self,
         actor: &Actor,
@@ -169,7 +170,7 @@ impl<'a> Orders<'a> {
         identified(actor)?;
         self.shop
             .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
-                let OrderState { order, payments, shipments, reservations } = self.state(id, &mut moment).await?;
+                let OrderState { order, payments, shipments, reservations, .. } = self.state(id, &mut moment).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
                 operations::cancel(view, &reservations, Reason::Asked(actor.role()), &self.is_remote(), &mut moment)
@@ -202,7 +203,8 @@ impl<'a> Orders<'a> {
     async fn cancel_if_overdue(&self, id: OrderId) -> Result<bool> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
-                let OrderState { mut order, payments, shipments, reservations } = self.state(id, &mut moment).await?;
+                let OrderState { mut order, payments, shipments, reservations, .. } =
+                    self.state(id, &mut moment).await?;
                 let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
                 // Paid, canceled or given more time since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {

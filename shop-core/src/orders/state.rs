@@ -1,12 +1,14 @@
 //! Everything of an order that a decision about its money, its parcels or its end needs.
 
+use std::collections::HashMap;
+
 use super::model::Order;
 use super::service::Orders;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::OrderId;
 use crate::inventory::Reservation;
-use crate::payments::Payment;
+use crate::payments::{ChargeLimits, Payment};
 use crate::shipping::Shipment;
 
 /// An order with all that hangs on it.
@@ -20,6 +22,15 @@ pub(crate) struct OrderState {
     pub(crate) shipments: Vec<Shipment>,
     /// Every reservation of it, oldest first.
     pub(crate) reservations: Vec<Reservation>,
+    /// What the gateways of its payments charge in its currency, by their ids.
+    pub(crate) limits: HashMap<String, ChargeLimits>,
+}
+
+impl OrderState {
+    /// What amounts of a payment its gateway moves: all where the shop has the gateway no more.
+    pub(crate) fn limits_of(&self, payment: &Payment) -> ChargeLimits {
+        self.limits.get(&payment.gateway).copied().unwrap_or_default()
+    }
 }
 
 impl Orders<'_> {
@@ -30,9 +41,15 @@ impl Orders<'_> {
         let store = self.shop.store();
         let order = store.order(id).await?.ok_or(Error::NotFound)?;
         moment.draw_after(order.updated_at);
+        let payments = store.payments_of_orders(&[id]).await?;
+        let limits = payments.iter().filter_map(|payment| {
+            let limits = self.shop.gateway(&payment.gateway)?.charge_limits(payment.currency)?;
+            Some((payment.gateway.clone(), limits))
+        });
         Ok(OrderState {
             order,
-            payments: store.payments_of_orders(&[id]).await?,
+            limits: limits.collect(),
+            payments,
             shipments: store.shipments_of_orders(&[id]).await?,
             reservations: store.reservations_of(id).await?,
         })

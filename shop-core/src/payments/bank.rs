@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::gateway::{PaymentGateway, RemoteGateway, RemoteRefund, Snapshot};
+use super::limits::ChargeLimits;
 use super::model::{PaymentState, RefundState};
 use crate::clock::Timestamp;
 use crate::id::PaymentId;
@@ -22,6 +23,7 @@ pub const SIGNATURE: &str = "Bank-Signature";
 pub struct Bank {
     id: String,
     takes_at_once: bool,
+    limits: ChargeLimits,
     keys: Keys,
     books: Mutex<Books>,
 }
@@ -98,7 +100,20 @@ impl Bank {
     /// A bank that takes the money as soon as the buyer pays.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
-        Self { id: id.into(), takes_at_once: true, keys: Keys::new(b"a bank in a test"), books: Mutex::default() }
+        Self {
+            id: id.into(),
+            takes_at_once: true,
+            limits: ChargeLimits::default(),
+            keys: Keys::new(b"a bank in a test"),
+            books: Mutex::default(),
+        }
+    }
+
+    /// The same, but it moves only such amounts.
+    #[must_use]
+    pub fn that_charges(mut self, limits: ChargeLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The same, but it only reserves the money until it is asked to take it.
@@ -257,6 +272,10 @@ impl PaymentGateway for Bank {
 
     fn prepaid(&self) -> bool {
         true
+    }
+
+    fn charge_limits(&self, _currency: Currency) -> Option<ChargeLimits> {
+        Some(self.limits)
     }
 
     fn remote(&self) -> Option<&dyn RemoteGateway> {

@@ -7,6 +7,9 @@ pub use remote::{
     RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
 };
 
+use super::limits::ChargeLimits;
+use crate::money::Currency;
+
 /// A way to pay.
 ///
 /// What is required serves gateways whose money is received outside the shop and recorded by staff: cash on
@@ -23,6 +26,14 @@ pub trait PaymentGateway: Send + Sync {
     /// ([`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl)) and is then canceled. False when
     /// the shop delivers on trust.
     fn prepaid(&self) -> bool;
+
+    /// What amounts of a currency it charges; `None` when it does not take the currency. By default every amount.
+    ///
+    /// The total of an order that is placed with it is rounded to the nearest multiple of the step, half up; an order whose
+    /// total it cannot charge is refused. Parts of a payment that are captured or given back are multiples of the step, too.
+    fn charge_limits(&self, _currency: Currency) -> Option<ChargeLimits> {
+        Some(ChargeLimits::default())
+    }
 
     /// The side of it that is asked over a network; `None` when staff record what happens outside the shop.
     fn remote(&self) -> Option<&dyn RemoteGateway> {

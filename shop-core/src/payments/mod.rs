@@ -7,6 +7,7 @@
 pub mod bank;
 mod gateway;
 mod input;
+mod limits;
 mod model;
 pub mod operations;
 pub(crate) mod remote;
@@ -19,6 +20,8 @@ pub use gateway::{
     PaymentGateway, RefundCall, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
 };
 pub use input::{AmountInput, AttemptInput, RefundInput};
+pub use limits::ChargeLimits;
+pub(crate) use limits::round_for;
 pub use model::{
     Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RefundedTax, RemoteState, Step,
 };

@@ -69,7 +69,8 @@ impl<'a> Payments<'a> {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`] (the order), [`Error::InvalidTransition`]
-    /// when the order takes no payment, [`Error::RequestInProgress`].
+    /// when the order takes no payment, [`Error::TotalNotChargeable`] when the gateway cannot charge its total,
+    /// [`Error::RequestInProgress`].
     pub async fn begin(
         &self,
         actor: &Actor,

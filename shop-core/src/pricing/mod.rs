@@ -11,7 +11,8 @@
 //!    The shipping is taxed as the goods are: it is split over the rates of the lines that apply to shipping, in proportion
 //!    to the values of these lines after discounts (before them where all is free; by quantity where it always was), and is
 //!    not taxed where no rate of a line applies to it. A [`TaxProvider`] may give it one rate instead.
-//! 5. **Total**: subtotal − discounts + shipping, + tax where it is added.
+//! 5. **Total**: subtotal − discounts + shipping, + tax where it is added. An order is then rounded to what its gateway
+//!    charges ([`ChargeLimits`](crate::payments::ChargeLimits)); no tax is in that.
 //!
 //! An amount is rounded half up once: per promotion, and per tax base (a line or a part of the shipping, or with
 //! [`TaxRounding::Order`] all that is taxed at one percentage). What was rounded is then [shared](share) out by largest remainder,
@@ -112,6 +113,22 @@ pub struct Priced {
     pub coupons: Vec<Coupon>,
     /// Why.
     pub explanation: Explanation,
+}
+
+impl Priced {
+    /// Rounds the total to this amount, as an adjustment.
+    pub(crate) fn round_to(&mut self, total: Amount) {
+        let amount = Amount(total.0.saturating_sub(self.total.0));
+        if amount != Amount::ZERO {
+            self.explanation.adjustments.push(Adjustment {
+                kind: AdjustmentKind::Rounding,
+                label: "Rounding".to_owned(),
+                amount,
+                code: None,
+            });
+            self.total = total;
+        }
+    }
 }
 
 /// What a line comes to.

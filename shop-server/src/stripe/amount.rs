@@ -6,6 +6,7 @@
 //! whole is refused, never rounded.
 
 use shop_core::money::{Amount, Currency};
+use shop_core::payments::ChargeLimits;
 
 /// No decimals at Stripe. All but MGA have none in ISO 4217 either.
 const ZERO_DECIMAL: [&str; 15] =
@@ -15,6 +16,38 @@ const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 /// No fractions, and yet written with two decimals that are always 00. (UGX stands in both lists of the manual; its
 /// special case says how it is written. HUF and TWD are special for payouts only.)
 const WHOLE_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
+
+/// The least that is charged in a currency, in its ISO 4217 minor units ("Minimum and maximum charge amounts"). It is that of
+/// accounts that settle in the currency; what must be converted may have to be more, which only Stripe can say.
+const MINIMUM: [(&str, i64); 24] = [
+    ("AED", 200),
+    ("AUD", 50),
+    ("BGN", 100),
+    ("BRL", 50),
+    ("CAD", 50),
+    ("CHF", 50),
+    ("CZK", 1500),
+    ("DKK", 250),
+    ("EUR", 50),
+    ("GBP", 30),
+    ("HKD", 400),
+    ("HUF", 17_500),
+    ("INR", 50),
+    ("JPY", 50),
+    ("MXN", 1000),
+    ("MYR", 200),
+    ("NOK", 300),
+    ("NZD", 50),
+    ("PLN", 200),
+    ("RON", 200),
+    ("SEK", 300),
+    ("SGD", 50),
+    ("THB", 1000),
+    ("USD", 50),
+];
+/// An amount has at most eight digits at Stripe, of rupiahs twelve.
+const MAXIMUM: i64 = 99_999_999;
+const MAXIMUM_IDR: i64 = 999_999_999_999;
 
 /// How an amount of a currency is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +72,22 @@ fn scale(currency: Currency) -> Option<Scale> {
         // Not in the manual, and no cents: Stripe does not charge it.
         None
     }
+}
+
+/// What Stripe charges of a currency; `None` when it does not take it.
+pub(super) fn limits(currency: Currency) -> Option<ChargeLimits> {
+    let scale = scale(currency)?;
+    let (ours, theirs) = (factor(currency.decimals()), factor(scale.decimals));
+    // The least amount of ours that is a whole number of their steps.
+    let step = ours * scale.step / greatest_common_divisor(ours * scale.step, theirs);
+    let minimum = MINIMUM.iter().find(|(code, _)| *code == currency.code()).map_or(step, |(_, minimum)| *minimum);
+    let maximum = if currency.code() == "IDR" { MAXIMUM_IDR } else { MAXIMUM };
+    let maximum = maximum * ours / theirs;
+    Some(ChargeLimits { step: Amount(step), minimum: Amount(minimum), maximum: Amount(maximum - maximum % step) })
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// An amount of the shop as Stripe wants it.
@@ -106,7 +155,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_limits_are_those_of_the_manual() {
+        let of = |code: &str| {
+            let limits = limits(currency(code)).unwrap();
+            (limits.step.0, limits.minimum.0, limits.maximum.0)
+        };
+        for (code, minimum) in [("USD", 50), ("EUR", 50), ("GBP", 30), ("AED", 200), ("HUF", 17_500), ("THB", 1000)] {
+            assert_eq!(of(code), (1, minimum, 99_999_999), "{code}");
+        }
+        for code in THREE_DECIMAL {
+            assert_eq!(of(code), (10, 10, 99_999_990), "{code}");
+        }
+        assert_eq!(of("JPY"), (1, 50, 99_999_999));
+        assert_eq!(of("ISK"), (1, 1, 999_999), "5 ISK are 500");
+        assert_eq!(of("MGA"), (100, 100, 9_999_999_900), "two decimals in ISO 4217, none at Stripe");
+        assert_eq!(of("IDR"), (1, 1, 999_999_999_999));
+        assert_eq!(limits(currency("IQD")), None);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_within_the_limits_can_be_sent(
+            minor in 0..=Amount::MAX.0,
+            code in prop::sample::select(vec!["USD", "EUR", "JPY", "KWD", "ISK", "UGX", "MGA", "HUF", "IDR"]),
+        ) {
+            let currency = currency(code);
+            let limits = limits(currency).unwrap();
+            let rounded = limits.rounded(Amount(minor)).min(limits.maximum);
+            let written = to_stripe(rounded, currency).unwrap();
+            let most = if code == "IDR" { MAXIMUM_IDR } else { MAXIMUM };
+            prop_assert!(written <= most);
+            prop_assert_eq!(to_stripe(Amount(minor), currency).is_ok(), limits.is_multiple(Amount(minor)));
+        }
+
         #[test]
         fn what_was_sent_is_read_back(
             minor in 0..=Amount::MAX.0,

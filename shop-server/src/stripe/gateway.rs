@@ -8,12 +8,12 @@ use shop_core::clock::{Clock, SystemClock, Timestamp};
 use shop_core::error::BoxError;
 use shop_core::money::{Amount, Currency};
 use shop_core::payments::{
-    CaptureCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway, RefundCall,
-    RemoteGateway, RemotePayment, Snapshot, VoidCall,
+    CaptureCall, ChargeLimits, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, PaymentGateway,
+    RefundCall, RemoteGateway, RemotePayment, Snapshot, VoidCall,
 };
 use shop_core::secret::Secret;
 
-use super::amount::to_stripe;
+use super::amount::{limits, to_stripe};
 use super::client::{Answer, Client, GENERIC_REFUSAL, unknown};
 use super::event;
 use super::form::Form;
@@ -133,6 +133,9 @@ impl PaymentGateway for StripeGateway {
     }
     fn prepaid(&self) -> bool {
         true
+    }
+    fn charge_limits(&self, currency: Currency) -> Option<ChargeLimits> {
+        limits(currency)
     }
     fn remote(&self) -> Option<&dyn RemoteGateway> {
         Some(self)

@@ -22,7 +22,7 @@ use crate::orders::{
 };
 use crate::outbox::EventKind;
 use crate::payments::operations::{begin, create_remotely};
-use crate::payments::{PaymentGateway, PaymentsWrite};
+use crate::payments::{PaymentGateway, PaymentsWrite, round_for};
 use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, UsedTaxRate, price, take_uses};
 use crate::shipping::Address;
 use crate::shipping::operations::Quote;
@@ -66,7 +66,8 @@ pub struct Placement<'a> {
 /// # Errors
 /// [`Error::CartEmpty`]; [`Error::OutOfStock`] naming the first line that cannot be served (what is not on sale any
 /// more counts as none); [`Error::CouponNotApplicable`] naming the first coupon that is gone for this buyer;
-/// [`Error::TotalChanged`] when the buyer expected another total; [`Error::Invalid`] when the
+/// [`Error::TotalNotChargeable`] when the gateway cannot charge the total, [`Error::TotalChanged`] when the buyer expected
+/// another one, as it is after rounding for the gateway; [`Error::Invalid`] when the
 /// total is beyond all bounds.
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
@@ -79,12 +80,13 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     let order_id: OrderId = moment.id();
     let mut items = lines(&cart, &goods, moment)?;
     let allocations = serve(&items, &goods)?;
-    let priced = agree(&cart, &goods, &items, &quote, &rules, &taxes, moment)?;
+    let mut priced = agree(&cart, &goods, &items, &quote, &rules, &taxes, moment)?;
     for (item, line) in items.iter_mut().zip(&priced.lines) {
         item.discount = line.discount;
         item.tax = line.tax;
         item.tax_rate = line.tax_rate;
     }
+    round_for(gateway, cart.currency, &mut priced)?;
     let total = priced.total;
     if expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });

@@ -32,6 +32,15 @@ impl Bank {
         }
     }
 
+    /// Refuses an amount that is not a multiple of what it moves.
+    fn moves(&self, step: &str, amount: Amount, books: &mut Books) -> Result<(), GatewayError> {
+        if self.limits.is_multiple(amount) {
+            return Ok(());
+        }
+        books.wrongs.push(format!("{step}: {} is not moved", amount.0));
+        Err(refusal("amount", "Such amounts are not moved."))
+    }
+
     fn book(
         &self,
         step: &str,
@@ -94,6 +103,12 @@ impl RemoteGateway for Bank {
             if payment.amount <= Amount::ZERO {
                 books.wrongs.push("create: about nothing".to_owned());
             }
+            let chargeable = self.limits.minimum..=self.limits.maximum;
+            if !chargeable.contains(&payment.amount) {
+                books.wrongs.push(format!("create: {} is not charged", payment.amount.0));
+                return Err(refusal("amount", "So much is not charged."));
+            }
+            self.moves("create", payment.amount, books)?;
             *reference = books.draw("payment");
             let account = Account {
                 payment_id: payment.id,
@@ -115,6 +130,7 @@ impl RemoteGateway for Bank {
     async fn capture(&self, call: &CaptureCall) -> Result<Snapshot, GatewayError> {
         let CaptureCall { key, payment, amount } = call;
         let act = |books: &mut Books, reference: &mut String| {
+            self.moves("capture", *amount, books)?;
             let account = books.account(reference, "capture")?;
             if account.state != PaymentState::Authorized {
                 return Err(refusal("not_authorized", "Nothing is authorized."));
@@ -145,6 +161,7 @@ impl RemoteGateway for Bank {
     async fn refund(&self, call: &RefundCall) -> Result<Snapshot, GatewayError> {
         let RefundCall { key, payment, refund_id, amount, reason } = call;
         let act = |books: &mut Books, reference: &mut String| {
+            self.moves("refund", *amount, books)?;
             let name = books.draw("refund");
             let state = if books.slow_refunds { RefundState::Pending } else { RefundState::Succeeded };
             let account = books.account(reference, "refund")?;

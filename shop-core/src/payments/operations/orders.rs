@@ -15,7 +15,7 @@ use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus, Return};
 use crate::outbox::EventKind;
 use crate::payments::input::CheckedRefund;
 use crate::payments::remote::{ask, may_ask, send_back};
-use crate::payments::{Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView, Wish};
+use crate::payments::{ChargeLimits, Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView, Wish};
 use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
 
 /// More attempts than any buyer needs. Each renews the hold of an order's stock: who begins for ever ends here.
@@ -43,7 +43,8 @@ pub(crate) fn create_remotely(
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when the order takes no payment, has had too many attempts, or has one that people must
-/// see to; [`Error::RequestInProgress`] when room must be made.
+/// see to; [`Error::TotalNotChargeable`] when the gateway cannot charge its total, which was rounded for the gateway that it was
+/// placed with; [`Error::RequestInProgress`] when room must be made.
 pub(in crate::payments) fn begin_attempt(
     mut state: OrderState,
     gateway: &dyn PaymentGateway,
@@ -65,6 +66,8 @@ pub(in crate::payments) fn begin_attempt(
             return Err(Error::transition("The money of this order went back."));
         }
     }
+    let (total, currency) = (state.order.total, state.order.currency);
+    ChargeLimits::of(gateway, currency)?.judge(gateway, total, currency)?;
     if state.payments.len() >= MAX_ATTEMPTS {
         return Err(Error::transition(format!("An order has at most {MAX_ATTEMPTS} attempts to pay it.")));
     }
@@ -89,7 +92,7 @@ pub(in crate::payments) fn begin_attempt(
             PaymentState::Voided | PaymentState::Expired | PaymentState::Failed => {}
         }
     }
-    let mut payment = begin(gateway, state.order.id, state.order.total, state.order.currency, moment);
+    let mut payment = begin(gateway, state.order.id, total, currency, moment);
     create_remotely(gateway, &mut payment, &state.order, moment, &mut batch);
     batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
     let detail = format!("Another payment was begun by {}.", payment.gateway);
@@ -123,6 +126,9 @@ pub(in crate::payments) fn capture_payment(
     }
     let before = find(&state.payments, id)?.clone();
     let payment = capture(&before, amount, moment)?;
+    if let Some(part) = amount {
+        state.limits_of(&before).judge_part(part, before.currency)?;
+    }
     let mut batch = Batch::new(moment);
     let came = payment.amount_captured.minus(before.amount_captured)?;
     let detail = format!("{} {} was received.", payment.currency.format_amount(came), payment.currency);
@@ -171,6 +177,12 @@ pub(in crate::payments) fn refund_payment(
     moment: &mut Moment,
 ) -> Result<Decision<RefundView>> {
     let mut batch = Batch::new(moment);
+    if let Some(part) = input.amount {
+        let payment = find(&state.payments, id)?;
+        if part != left(payment)? {
+            state.limits_of(payment).judge_part(part, payment.currency)?;
+        }
+    }
     let repayment = Repayment { reason: &input.reason, goods: &[], actor };
     let (payment, made) = refund_one(&mut state, id, input.amount, repayment, moment, &mut batch)?;
     if input.restock {
@@ -195,7 +207,8 @@ pub(crate) struct Repayment<'a> {
     pub(crate) actor: &'a str,
 }
 
-/// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left.
+/// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left; says how much
+/// it was. A part of a payment is rounded to what its gateway moves.
 ///
 /// # Errors
 /// A fault when the sums of a payment make no sense; [`Error::RequestInProgress`] while its gateway is asked for
@@ -206,17 +219,18 @@ pub(crate) fn give_back(
     repayment: Repayment<'_>,
     moment: &mut Moment,
     batch: &mut Batch,
-) -> Result<()> {
-    let mut missing = amount;
-    let payments = state.payments.iter().map(|payment| Ok((payment.id, left(payment)?))).collect::<Result<Vec<_>>>()?;
-    for (id, left) in payments {
-        let part = left.min(missing);
-        if part > Amount::ZERO {
-            missing = missing.minus(part)?;
+) -> Result<Amount> {
+    let mut given = Amount::ZERO;
+    let lefts = state.payments.iter().map(|payment| Ok((payment.id, state.limits_of(payment), left(payment)?)));
+    for (id, limits, left) in lefts.collect::<Result<Vec<_>>>()? {
+        let missing = amount.minus(given)?;
+        let part = if missing < left { limits.rounded(missing).min(left) } else { left };
+        if missing > Amount::ZERO && part > Amount::ZERO {
+            given = given.plus(part)?;
             refund_one(state, id, Some(part), repayment, moment, batch)?;
         }
     }
-    Ok(())
+    Ok(given)
 }
 
 /// Gives back money of one payment, and tells of it.
@@ -290,7 +304,7 @@ pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch
 
 /// Brings the order up to date; once its money is safe, what was held for a while is held for good.
 pub(in crate::payments) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
-    let OrderState { order, payments, shipments, reservations } = state;
+    let OrderState { order, payments, shipments, reservations, .. } = state;
     let waited = order.hold_until.is_some();
     let settled = settle(order, &payments, &shipments, moment, batch);
     if waited && settled.hold_until.is_none() {

@@ -46,6 +46,9 @@ pub(in crate::payments) fn ask_capture(
     }
     let open = payment.amount_authorized.minus(payment.amount_captured)?;
     let amount = within(amount, open, payment.currency, "authorized")?;
+    if amount != open {
+        state.limits_of(payment).judge_part(amount, payment.currency)?;
+    }
     may_ask(payment)?;
     let detail = format!("{} {} is to be taken.", payment.currency.format_amount(amount), payment.currency);
     want(state, id, Wish::Capture { amount }, Some(("capture_requested", actor, detail)), moment)

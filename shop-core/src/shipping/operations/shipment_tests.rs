@@ -32,7 +32,8 @@ fn state(quantities: &[i64]) -> OrderState {
         version: 1,
     });
     let reservations = reservations.collect();
-    OrderState { order, payments: Vec::new(), shipments: Vec::new(), reservations }
+    let (payments, shipments, limits) = (Vec::new(), Vec::new(), std::collections::HashMap::new());
+    OrderState { order, payments, shipments, reservations, limits }
 }
 
 fn wish(state: &OrderState, quantities: Option<&[i64]>) -> CheckedShipment {

@@ -51,7 +51,7 @@ pub(in crate::shipping) fn create_shipment(
     actor: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Shipment>> {
-    let OrderState { order, payments, mut shipments, reservations } = state;
+    let OrderState { order, payments, mut shipments, reservations, .. } = state;
     may_ship(&order)?;
     let left = shippable(&order, &shipments, &reservations);
     let items = match input.items {

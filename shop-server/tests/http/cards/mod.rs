@@ -1,6 +1,7 @@
 //! Cards over HTTP: the whole server against a strict stand-in for Stripe, from the order to the refund, and on bad days.
 
 mod journey;
+mod limits;
 mod notices;
 mod reconciled;
 mod trouble;
@@ -71,7 +72,7 @@ impl Store {
         let stripe = Stub::start().unwrap();
         let (base, secrets) = (stripe.base(), secrets(&stripe));
         let shop = TestShop::start_with(&[&keys(&stripe, &base, &secrets), variables].concat()).await;
-        let goods = shop.product("SHIRT", "10.00", 100).await;
+        let goods = shop.product("SHIRT", "10", 100).await;
         let mut order = order(&shop.shipping_method(&["GB"], "0").await);
         order["payment_gateway"] = json!("stripe");
         let staff = shop.staff("eve").await.access;

@@ -5,9 +5,10 @@ use crate::batch::{Require, Write};
 use crate::cart::CartItem;
 use crate::cart::operations::fixtures::{cart, goods};
 use crate::inventory::InventoryWrite;
+use crate::money::Currency;
 use crate::orders::tests::{address, moment};
 use crate::outbox::{Event, OutboxWrite};
-use crate::payments::ManualGateway;
+use crate::payments::{ChargeLimits, ManualGateway};
 use crate::shipping::{Method, Rate, Zone};
 use crate::validate;
 
@@ -114,6 +115,54 @@ fn an_order_freezes_what_was_agreed() {
     assert_eq!(told.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::OrderPlaced]);
     let data = told[0].data.to_string();
     assert!(!data.contains("Ada") && !data.contains("example.com") && data.contains("\"49.48\""), "{data}");
+}
+
+/// A gateway that charges only these amounts.
+struct Choosy(Option<ChargeLimits>);
+
+impl PaymentGateway for Choosy {
+    fn id(&self) -> &'static str {
+        "choosy"
+    }
+    fn name(&self) -> &'static str {
+        "Choosy"
+    }
+    fn prepaid(&self) -> bool {
+        true
+    }
+    fn charge_limits(&self, _currency: Currency) -> Option<ChargeLimits> {
+        self.0
+    }
+}
+
+#[test]
+fn a_total_is_rounded_for_its_gateway_or_refused() {
+    let place = |limits: Option<ChargeLimits>, price: i64, expected: Option<i64>| {
+        let gateway = Choosy(limits);
+        let placement =
+            Placement { gateway: &gateway, expected_total: expected.map(Amount), ..placement(&[(price, 5, 1)], 0) };
+        place(placement, &mut moment()).map(|decision| {
+            let OrderView { order, payments, .. } = decision.reply;
+            assert_eq!(payments[0].amount, order.total);
+            assert_eq!(order.total.0, order.subtotal.0 + order.explanation.rounding().0);
+            let rounding = |one: &&crate::pricing::Adjustment| one.kind == crate::pricing::AdjustmentKind::Rounding;
+            let told = order.explanation.adjustments.iter().filter(rounding).count();
+            assert_eq!(told, usize::from(order.total != order.subtotal));
+            order.total.0
+        })
+    };
+    let code = |placed: Result<i64>| placed.map_or_else(|error| error.code().to_owned(), |total| total.to_string());
+    let tens = Some(ChargeLimits { step: Amount(10), minimum: Amount(50), maximum: Amount(9000) });
+    for (price, total) in [(1625, "1630"), (1624, "1620"), (1630, "1630"), (45, "50"), (9004, "9000"), (0, "0")] {
+        assert_eq!(code(place(tens, price, None)), total, "{price}");
+    }
+    for price in [44, 1, 9005, 100_000] {
+        assert_eq!(code(place(tens, price, None)), "total_not_chargeable", "{price}");
+    }
+    assert_eq!(code(place(None, 1000, None)), "total_not_chargeable");
+    // What the buyer expects is what they are asked to pay.
+    assert_eq!(code(place(tens, 1625, Some(1630))), "1630");
+    assert_eq!(code(place(tens, 1625, Some(1625))), "total_changed");
 }
 
 #[test]

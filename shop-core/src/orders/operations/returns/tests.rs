@@ -43,7 +43,7 @@ impl Story {
         let payments = vec![payment(&order, PaymentState::Captured, total, total, 0)];
         let shipments = vec![shipment(&order, ShipmentStatus::Shipped, shipped)];
         let order = Order { amount_paid: order.total, payment_status: PaymentStatus::Paid, ..order };
-        let state = OrderState { order, payments, shipments, reservations };
+        let state = OrderState { order, payments, shipments, reservations, limits: std::collections::HashMap::new() };
         Self { state, returns: Vec::new(), moment }
     }
 

@@ -1,6 +1,7 @@
 //! Money through a bank over no network, on the memory store: every day, and the bad ones.
 
 mod days;
+mod limits;
 mod people;
 mod simulation;
 
