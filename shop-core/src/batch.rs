@@ -178,6 +178,12 @@ impl Batch {
         self.writes.push(Write::Outbox(OutboxWrite::Event(event)));
     }
 
+    /// Adds what another decision of the same moment requires and writes.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.requires.extend(other.requires);
+        self.writes.extend(other.writes);
+    }
+
     /// True when it changes nothing; such a batch is not submitted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,10 +1,10 @@
 //! Verifies that what is stored makes sense as a whole: the rules that hold whatever happened.
 //!
 //! 1. What lies in stock is the sum of the ledger; what is reserved is the sum of the live reservations, and no more
-//!    than there is unless backorders are taken.
+//!    than there is or was backordered, unless backorders are taken.
 //! 2. An order's total is the sum of its parts.
 //! 3. `0 ≤ refunded ≤ captured ≤ authorized`, per payment; an order's sums and statuses are those of its payments and
-//!    parcels, and no more of it left than was bought, nor came back than had left, nor is given back for it than it cost.
+//!    parcels, and no more of it left than was bought and not canceled, nor came back than had left, nor is given back for it than it cost.
 //!    No more of its price is kept than was asked for, what is on its way to or from a gateway is being seen to, and an
 //!    intent that a payment waits for is one that will be carried out.
 //! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to

@@ -51,6 +51,7 @@ pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, Bo
         access_token_lifetime: TimeDelta::from_std(config.access_token_lifetime)?,
         refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
+        manual_payment_ttl: config.manual_payment_ttl.map(TimeDelta::from_std).transpose()?,
         prices_include_tax: config.prices_include_tax,
         tax_rounding: config.tax_rounding,
         webhooks_allow_private: config.webhooks_allow_private,

@@ -112,7 +112,7 @@ impl Record for Reservation {
 
 const LEVEL: &str = "stock_levels.variant_id, stock_levels.product_id, stock_levels.sku, stock_levels.location_id,
     stock_levels.on_hand, stock_levels.reserved, stock_levels.low_stock_threshold, stock_levels.tracked,
-    stock_levels.backorder";
+    stock_levels.backorder, stock_levels.backordered";
 
 fn read_level(columns: &mut Columns<'_, '_>) -> rusqlite::Result<StockLevel> {
     Ok(StockLevel {
@@ -125,6 +125,7 @@ fn read_level(columns: &mut Columns<'_, '_>) -> rusqlite::Result<StockLevel> {
         low_stock_threshold: columns.take()?,
         tracked: columns.take()?,
         backorder: columns.take()?,
+        backordered: columns.take()?,
     })
 }
 
@@ -177,7 +178,7 @@ pub(crate) fn default_locations(connection: &Connection) -> rusqlite::Result<i64
 
 fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
     let sql = "INSERT INTO stock_levels (variant_id, product_id, sku, location_id, on_hand, reserved,
-        low_stock_threshold, tracked, backorder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        low_stock_threshold, tracked, backorder, backordered) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let done = record::execute(
         connection,
         sql,
@@ -191,6 +192,7 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
             &level.low_stock_threshold,
             &level.tracked,
             &level.backorder,
+            &level.backordered,
         ],
     );
     match done {
@@ -202,14 +204,18 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
 /// The rule of [`StockDelta`], fused into the one statement that changes the counts. A sum that leaves the range of
 /// an integer turns into a float here, and is refused.
 fn apply_delta(connection: &Connection, delta: &StockDelta) -> Applied {
-    let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4
+    let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4,
+            backordered = CASE WHEN ?5 THEN min(backordered, max(reserved - on_hand, 0))
+                ELSE min(backordered, max(reserved + min(?4, 0) - on_hand - max(?3, 0), 0))
+                    + max(reserved + ?4 - on_hand - ?3, 0) - max(reserved + min(?4, 0) - on_hand - ?3, 0) END
         WHERE variant_id = ?1 AND location_id = ?2
             AND typeof(on_hand + ?3) = 'integer' AND typeof(reserved + ?4) = 'integer'
             AND reserved + ?4 >= 0
-            AND (reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0))
+            AND CASE WHEN ?5 THEN on_hand + ?3 >= -min(backordered, max(reserved - on_hand, 0))
+                ELSE reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0) END
             AND (?4 <= 0 OR tracked = 1)";
     let (variant, location) = (id(delta.variant_id), id(delta.location_id));
-    match record::execute(connection, sql, &[&variant, &location, &delta.on_hand, &delta.reserved])? {
+    match record::execute(connection, sql, &[&variant, &location, &delta.on_hand, &delta.reserved, &delta.ships()])? {
         0 => Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()),
         _ => Ok(()),
     }
@@ -226,7 +232,7 @@ fn apply_settings(connection: &Connection, settings: &StockSettings) -> Applied 
         &[&variant, &location, &settings.low_stock_threshold, &settings.tracked, &settings.backorder],
     )?;
     let oversold = "SELECT 1 FROM stock_levels WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)
-        AND tracked = 1 AND backorder = 0 AND reserved > on_hand";
+        AND tracked = 1 AND backorder = 0 AND max(reserved - on_hand, 0) > backordered";
     if changed == 0 || record::exists(connection, oversold, params![variant, location])? {
         return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
     }

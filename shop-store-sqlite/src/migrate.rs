@@ -39,6 +39,8 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration { name: "0012_fewer_pages", sql: include_str!("../migrations/0012_fewer_pages.sql") },
     Migration { name: "0013_taxes_of_lines", sql: include_str!("../migrations/0013_taxes_of_lines.sql") },
+    Migration { name: "0014_order_ends", sql: include_str!("../migrations/0014_order_ends.sql") },
+    Migration { name: "0015_backorders", sql: include_str!("../migrations/0015_backorders.sql") },
 ];
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.

@@ -44,6 +44,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "tax_total",
             "total",
             "explanation",
+            "canceled_items",
             "amount_paid",
             "amount_refunded",
             "shipping_address",
@@ -56,6 +57,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "placed_at",
             "canceled_at",
             "hold_until",
+            "ships_unpaid",
             "updated_at",
             "version",
         ],
@@ -78,13 +80,13 @@ impl Record for Order {
         values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
         values.put(&self.email)?.put(&self.email_key)?.put(self.currency.code())?.put(self.subtotal.0)?;
         values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
-        values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?;
+        values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?.json(&self.canceled_items)?;
         values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
         values.json(&self.shipping_address)?.json(&self.billing_address)?;
         values.json(&self.shipping_method)?.put(self.status.word())?.put(self.payment_status.word())?;
         values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
-        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(at(self.updated_at))?;
-        values.put(self.version)?;
+        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(self.ships_unpaid)?;
+        values.put(at(self.updated_at))?.put(self.version)?;
         Ok(())
     }
 
@@ -105,6 +107,7 @@ impl Record for Order {
             tax_total: columns.amount()?,
             total: columns.amount()?,
             explanation: columns.json()?,
+            canceled_items: columns.json()?,
             amount_paid: columns.amount()?,
             amount_refunded: columns.amount()?,
             shipping_address: columns.json()?,
@@ -117,6 +120,7 @@ impl Record for Order {
             placed_at: columns.at()?,
             canceled_at: columns.optional_at()?,
             hold_until: columns.optional_at()?,
+            ships_unpaid: columns.take()?,
             updated_at: columns.at()?,
             version: columns.take()?,
         })

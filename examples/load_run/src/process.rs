@@ -43,6 +43,7 @@ impl Server {
         let base = stripe.base();
         let variables = [
             ("STRIPE_SECRET_KEY", stripe.secret_key()),
+            ("MANUAL_PAYMENTS", "True"),
             ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret()),
             ("STRIPE_API_BASE", base.as_str()),
         ];

@@ -8,7 +8,7 @@ use crate::id::VariantId;
 use crate::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
 use crate::money::Amount;
 use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
-use crate::orders::{Order, OrderItem, OrderStatus, Return, ReturnStatus};
+use crate::orders::{CanceledItem, Order, OrderItem, OrderStatus, Return, ReturnStatus};
 use crate::payments::{Payment, RefundState};
 use crate::shipping::{Shipment, ShipmentStatus};
 
@@ -78,7 +78,13 @@ pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[S
         let items = live.flat_map(|shipment| &shipment.items).filter(move |item| item.order_item_id == id);
         items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
-    rule(order.items.iter().all(|item| packed(item.id) <= item.quantity), "more of a line was packed than was bought");
+    let bought = |item: &OrderItem| item.quantity.saturating_sub(order.canceled_quantity(item.id));
+    rule(order.items.iter().all(|item| packed(item.id) <= bought(item)), "more of a line was packed than was bought");
+    let is_sound = |one: &CanceledItem| {
+        let line = order.items.iter().find(|item| item.id == one.order_item_id);
+        one.quantity > 0 && one.amount >= Amount::ZERO && line.is_some_and(|item| order.remaining_quantity(item) >= 0)
+    };
+    rule(order.canceled_items.iter().all(is_sound), "more of a line was canceled than was bought");
     problems.extend(people::in_payments(order, payments));
     problems
 }
@@ -97,7 +103,8 @@ pub(super) fn reservation_problems(order: &Order, shipments: &[Shipment], reserv
             problems.push(format!("Order {}: another quantity of a line was reserved than was bought.", order.number));
         }
         let held = sum(|one| if one.status.is_live() { one.remaining } else { 0 });
-        let waits = line.quantity.saturating_sub(shipped(shipments, line.id));
+        let bought = line.quantity.saturating_sub(order.canceled_quantity(line.id));
+        let waits = bought.saturating_sub(shipped(shipments, line.id));
         // A refund may give back what has not left; how much of a reservation that was it does not say.
         let was_given_back =
             of_line.iter().any(|one| !one.status.is_live() && one.status != ReservationStatus::Consumed);
@@ -157,9 +164,15 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
             "more of a line is returned than was shipped",
         );
         let live = returns.iter().filter(|one| one.status.is_live()).flat_map(|one| &one.items);
-        let amount = Amount::sum(live.filter(|item| item.order_item_id == line.id).map(|item| item.amount)).ok();
+        let in_returns = live.filter(|item| item.order_item_id == line.id).map(|item| item.amount);
+        let canceled = order.canceled_items.iter().filter(|one| one.order_item_id == line.id && !one.returned);
+        let amount = Amount::sum(in_returns.chain(canceled.map(|one| one.amount))).ok();
         let most = worth(order, line, line.quantity).ok();
         rule(amount.is_some() && amount <= most, "more is to be given back for a line than it cost");
+        rule(
+            order.returned_unpaid(line.id) <= returned(returns, line.id, ReturnStatus::is_back),
+            "more of a line was returned unpaid than came back",
+        );
     }
     for one in returns {
         let sum = Amount::sum(one.items.iter().map(|item| item.amount)).ok();

@@ -118,8 +118,12 @@ fn stock_problems((variant, location): Place, level: Option<&StockLevel>, sums: 
     if reserved < 0 {
         problems.push(format!("{name} at {location}: {reserved} are reserved."));
     }
-    if reserved > on_hand && level.is_some_and(|level| level.tracked && !level.backorder) {
+    if level.is_some_and(|level| !level.is_covered()) {
         problems.push(format!("{name} at {location}: {reserved} are reserved of {on_hand}."));
+    }
+    if let Some(level) = level.filter(|level| !(0..=level.missing()).contains(&level.backordered)) {
+        let (open, missing) = (level.backordered, level.missing());
+        problems.push(format!("{name} at {location}: {open} are backordered, and {missing} are missing."));
     }
     problems
 }

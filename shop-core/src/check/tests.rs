@@ -12,7 +12,7 @@ use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, Re
 use crate::money::Amount;
 use crate::orders::fixtures::offer;
 use crate::orders::tests::{moment, order, payment, shipment};
-use crate::orders::{Order, OrderStatus, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
+use crate::orders::{CanceledItem, Order, OrderStatus, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
 use crate::payments::{Payment, PaymentState, Refund, RefundState, RefundedTax};
 use crate::pricing::{Ratio, TaxedShipping, UsedPromotion, UsedTaxRate};
 use crate::shipping::{Shipment, ShipmentStatus};
@@ -138,6 +138,23 @@ fn each_rule_of_an_order_is_judged() {
     breaks("the fulfillment status is not that of its parcels", &sound, &[], &[shipped]);
     let packed = shipment(&sound, ShipmentStatus::Pending, &[3]);
     breaks("more of a line was packed than was bought", &sound, &[], &[packed]);
+
+    let packed = shipment(&sound, ShipmentStatus::Pending, &[2]);
+    breaks("more of a line was packed than was bought", &without(&sound, 1, 1000, false), &[], &[packed]);
+    let too_much = "more of a line was canceled than was bought";
+    breaks(too_much, &without(&sound, 3, 1000, false), &[], &[]);
+    breaks(too_much, &without(&sound, 0, 0, false), &[], &[]);
+    breaks(too_much, &without(&sound, 1, -1, false), &[], &[]);
+    let mut foreign = without(&sound, 1, 1000, false);
+    foreign.canceled_items[0].order_item_id = uuid::Uuid::nil().into();
+    breaks(too_much, &foreign, &[], &[]);
+    assert_eq!(order_problems(&without(&sound, 1, 1000, false), &[], &[]), Vec::<String>::new());
+}
+
+/// The order without some of its first line.
+fn without(order: &Order, quantity: i64, amount: i64, returned: bool) -> Order {
+    let canceled = CanceledItem { order_item_id: order.items[0].id, quantity, amount: Amount(amount), returned };
+    Order { canceled_items: vec![canceled], ..order.clone() }
 }
 
 #[test]
@@ -256,6 +273,10 @@ fn each_rule_of_reservations_is_judged() {
     breaks(fewer, &shipped, &[held(1, 0, ReservationStatus::Released), held(2, 3, committed)]);
     let another = "another quantity of a line was reserved than was bought";
     breaks(another, &[], &[held(2, 3, committed)]);
+    // What was canceled has not yet to leave.
+    let fewer_bought = without(&order, 1, 1000, false);
+    let part = |remaining| reservation_problems(&fewer_bought, &shipped, &[held(3, remaining, committed)]);
+    assert_eq!((part(1).len(), part(2).len()), (0, 1));
     // Whoever called it off gave everything back.
     let canceled = Order { status: OrderStatus::Canceled, ..order.clone() };
     assert_eq!(reservation_problems(&canceled, &[], &[held(3, 0, ReservationStatus::Released)]), Vec::<String>::new());
@@ -332,6 +353,14 @@ fn each_rule_of_a_return_is_judged() {
     let strange =
         Return { items: vec![ReturnItem { order_item_id: uuid::Uuid::nil().into(), ..item }], ..sound.clone() };
     breaks("a return has a line that the order has not", &shipped, strange);
+    let canceled = without(&order, 1, 1001, false);
+    let told = |order: &Order| return_problems(order, &shipped, std::slice::from_ref(&sound));
+    let dear = format!("Order {}: more is to be given back for a line than it cost.", order.number);
+    assert_eq!(told(&canceled), [dear]);
+    assert_eq!(told(&without(&order, 1, 1000, false)), Vec::<String>::new());
+    assert_eq!(told(&without(&order, 1, 1000, true)), Vec::<String>::new());
+    let back = format!("Order {}: more of a line was returned unpaid than came back.", order.number);
+    assert_eq!(told(&without(&order, 2, 1000, true)), [back]);
     let wrong = Return { status: ReturnStatus::Approved, ..sound };
     breaks("goods of a return lie in stock that did not come back", &shipped, wrong);
 }

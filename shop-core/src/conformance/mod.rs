@@ -277,6 +277,8 @@ macro_rules! __conformance_cases {
                 levels_are_added_once,
                 levels_follow_a_new_sku,
                 a_delta_is_judged_where_it_is_written,
+                backorders_are_counted,
+                backorders_can_be_switched_off,
                 a_delta_needs_its_level,
                 settings_keep_the_counts,
                 an_untracked_level_can_be_required,

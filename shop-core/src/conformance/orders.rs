@@ -4,7 +4,7 @@ use crate::batch::{Conflict, Unique};
 use crate::id::{CartId, OrderId};
 use crate::money::{Amount, Currency};
 use crate::orders::{
-    FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
+    CanceledItem, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
     ShippingMethodSnapshot,
 };
 use crate::pricing::Ratio;
@@ -26,6 +26,10 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.shipping_total = Amount(2);
         order.shipping_tax = Amount(3);
         order.explanation = explanation();
+        order.canceled_items = vec![
+            CanceledItem { order_item_id: lab.id(), quantity: i64::MAX, amount: Amount::MAX, returned: true },
+            CanceledItem { order_item_id: lab.id(), quantity: 1, amount: Amount::ZERO, returned: false },
+        ];
         order.tax_total = Amount(4);
         order.total = Amount(i64::MAX);
         order.amount_paid = Amount(5);
@@ -41,6 +45,7 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.placed_at = long_ago();
         order.canceled_at = Some(far_away());
         order.hold_until = Some(long_ago());
+        order.ships_unpaid = true;
         order.updated_at = far_away();
     })
 }

@@ -39,6 +39,7 @@ pub(super) async fn levels_are_added_once(mut lab: Lab) -> CaseResult {
     let level = StockLevel {
         on_hand: i64::MIN,
         reserved: i64::MAX,
+        backordered: 7,
         low_stock_threshold: i64::MIN,
         tracked: false,
         backorder: true,
@@ -70,7 +71,8 @@ pub(super) async fn levels_follow_a_new_sku(mut lab: Lab) -> CaseResult {
     same(&lab.store.list_stock(&filter, &PageRequest::default()).await?.items, &vec![level])
 }
 
-/// The rule of [`StockDelta`], row by row: the counts and flags before, the delta, and whether it passes.
+/// The rule of [`StockDelta`], row by row: the counts (on hand, reserved) and flags before, the delta, and whether it passes.
+/// All that is missing before is backordered.
 pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseResult {
     const TRACKED: (bool, bool) = (true, false);
     const BACKORDER: (bool, bool) = (true, true);
@@ -97,6 +99,9 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         ((5, 2), TRACKED, (-3, -3), false),
         ((2, 2), TRACKED, (-2, -1), false),
         ((1, 2), BACKORDER, (-2, -2), true),
+        ((1, 2), TRACKED, (-2, -2), true),
+        ((0, 5), TRACKED, (-5, -5), true),
+        ((-1, 1), TRACKED, (-1, -1), true),
         // Nobody releases more than is held.
         ((5, 2), TRACKED, (0, -2), true),
         ((5, 2), TRACKED, (0, -3), false),
@@ -108,7 +113,8 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         ((1, 5), TRACKED, (0, -1), true),
         ((1, 5), TRACKED, (2, -1), true),
         ((1, 5), TRACKED, (0, 0), true),
-        ((1, 5), TRACKED, (-1, -1), false),
+        ((1, 5), TRACKED, (-1, 0), false),
+        ((1, 5), TRACKED, (0, 1), false),
         ((1, 5), TRACKED, (1, 1), false),
         ((1, 5), TRACKED, (9, 1), true),
         // Receiving and reserving at once.
@@ -126,11 +132,14 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
     for (((on_hand, reserved), (tracked, backorder), by, passes), variant) in rows.into_iter().zip(&product.variants) {
         let level = tracked_level(&product, variant, &world.location, on_hand);
         let level = StockLevel { reserved, tracked, backorder, ..level };
+        let level = StockLevel { backordered: level.missing(), ..level };
         accepted(lab.commit([add(&level)]).await)?;
         let committed = lab.commit([delta(&level, by.0, by.1)]).await;
         let wanted = if passes {
             accepted(committed).map_err(|failure| Failure::new(format!("{level:?} by {by:?}: {failure}")))?;
-            StockLevel { on_hand: on_hand + by.0, reserved: reserved + by.1, ..level }
+            let (variant_id, location_id) = (level.variant_id, level.location_id);
+            let by = StockDelta { variant_id, location_id, on_hand: by.0, reserved: by.1 };
+            by.apply(&level).ok_or_else(|| Failure::new(format!("{level:?} by {by:?}")))?
         } else {
             let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
             refused(committed, conflict).map_err(|failure| Failure::new(format!("{level:?} by {by:?}: {failure}")))?;
@@ -139,6 +148,59 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         same(&level_of(&lab, &wanted).await?, &Some(wanted))?;
     }
     Ok(())
+}
+
+/// What was promised before it lay there is counted, and ends when it comes or is released.
+pub(super) async fn backorders_are_counted(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let level = tracked_level(&world.product, &world.variant(), &world.location, 2);
+    let level = StockLevel { backorder: true, ..level };
+    accepted(lab.commit([add(&level)]).await)?;
+    // On hand, reserved, whether it passes, and what is backordered then.
+    let steps = [
+        (0, 1, true, 0),
+        (0, 4, true, 3),
+        // One is lost: it was not backordered, so not all can leave.
+        (-1, 0, true, 3),
+        (-5, -5, false, 3),
+        (-4, -4, true, 3),
+        (1, 0, true, 3),
+        (-1, -1, true, 3),
+        // What comes, or is released, ends backorders.
+        (2, 0, true, 1),
+        (0, 2, true, 3),
+        (0, -1, true, 2),
+        (9, 0, true, 0),
+    ];
+    for (step, (on_hand, reserved, passes, backordered)) in steps.into_iter().enumerate() {
+        let committed = lab.commit([delta(&level, on_hand, reserved)]).await;
+        let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
+        let judged = if passes { accepted(committed) } else { refused(committed, conflict) };
+        judged.map_err(|failure| Failure::new(format!("step {step}: {failure}")))?;
+        let stored = level_of(&lab, &level).await?.map(|stored| (step, stored.backordered));
+        same(&stored, &Some((step, backordered)))?;
+    }
+    Ok(())
+}
+
+/// No new backorders come once they are switched off; those that are open are shipped.
+pub(super) async fn backorders_can_be_switched_off(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let level = tracked_level(&world.product, &world.variant(), &world.location, 1);
+    let level = StockLevel { backorder: true, ..level };
+    accepted(lab.commit([add(&level), delta(&level, 0, 3)]).await)?;
+    let off = StockSettings { backorder: Some(false), ..settings_of(&level) };
+    accepted(lab.commit([InventoryWrite::Settings(off).into()]).await)?;
+    let conflict = Conflict::Stock(level.variant_id, Some(level.location_id));
+    refused(lab.commit([delta(&level, 0, 1)]).await, conflict)?;
+    accepted(lab.commit([delta(&level, -3, -3)]).await)?;
+    refused(lab.commit([delta(&level, 0, 1)]).await, conflict)?;
+    let after = StockLevel { on_hand: -2, backordered: 2, backorder: false, ..level.clone() };
+    same(&level_of(&lab, &level).await?, &Some(after))?;
+    accepted(lab.commit([delta(&level, 3, 0)]).await)?;
+    accepted(lab.commit([delta(&level, 0, 1)]).await)?;
+    let after = StockLevel { on_hand: 1, reserved: 1, backorder: false, ..level.clone() };
+    same(&level_of(&lab, &level).await?, &Some(after))
 }
 
 pub(super) async fn a_delta_needs_its_level(mut lab: Lab) -> CaseResult {
@@ -195,25 +257,25 @@ pub(super) async fn settings_keep_the_counts(mut lab: Lab) -> CaseResult {
     same(&level_of(&lab, &here).await?, &Some(here.clone()))?;
     same(&level_of(&lab, &there).await?, &Some(there.clone()))?;
 
-    // What is promised must be there before a level is strict again; one that is not refuses all.
-    accepted(lab.commit([delta(&there, 0, 1)]).await)?;
-    let there = StockLevel { reserved: 1, ..there };
-    accepted(lab.commit(set(StockSettings { tracked: Some(true), ..settings_of(&there) })).await)?;
+    // What got lost must be there again before a level is strict; one that is not refuses all.
+    accepted(lab.commit([delta(&here, 0, 3)]).await)?;
+    accepted(lab.commit([delta(&here, -4, 0)]).await)?;
+    let here = StockLevel { on_hand: 1, reserved: 5, ..here };
     let strict = StockSettings { backorder: Some(false), ..everywhere };
     refused(lab.commit(set(strict)).await, absent)?;
-    let only_there = StockSettings { location_id: Some(there.location_id), ..strict };
-    refused(lab.commit(set(only_there)).await, Conflict::Stock(there.variant_id, Some(there.location_id)))?;
-    same(&level_of(&lab, &here).await?, &Some(here.clone()))?;
-    accepted(lab.commit(set(StockSettings { tracked: Some(false), ..only_there })).await)?;
+    let only_here = StockSettings { location_id: Some(here.location_id), ..strict };
+    refused(lab.commit(set(only_here)).await, Conflict::Stock(here.variant_id, Some(here.location_id)))?;
+    same(&level_of(&lab, &there).await?, &Some(there.clone()))?;
+    accepted(lab.commit(set(StockSettings { tracked: Some(false), ..only_here })).await)?;
     refused(
-        lab.commit(set(StockSettings { tracked: Some(true), ..settings_of(&there) })).await,
-        Conflict::Stock(there.variant_id, Some(there.location_id)),
+        lab.commit(set(StockSettings { tracked: Some(true), ..settings_of(&here) })).await,
+        Conflict::Stock(here.variant_id, Some(here.location_id)),
     )?;
-    accepted(lab.commit(set(StockSettings { location_id: Some(here.location_id), ..strict })).await)?;
-    accepted(lab.commit([delta(&there, 1, 0)]).await)?;
+    accepted(lab.commit(set(StockSettings { location_id: Some(there.location_id), ..strict })).await)?;
+    accepted(lab.commit([delta(&here, 4, 0)]).await)?;
     accepted(lab.commit(set(StockSettings { tracked: Some(true), ..strict })).await)?;
-    let there = StockLevel { on_hand: 1, backorder: false, ..there };
-    same(&level_of(&lab, &there).await?, &Some(there))
+    let here = StockLevel { on_hand: 5, backorder: false, ..here };
+    same(&level_of(&lab, &here).await?, &Some(here))
 }
 
 pub(super) async fn an_untracked_level_can_be_required(mut lab: Lab) -> CaseResult {

@@ -52,17 +52,33 @@ pub struct StockLevel {
     pub location_id: LocationId,
     /// How many lie there: the sum of all movements.
     pub on_hand: i64,
-    /// How many of them are held for orders.
+    /// How many are held for orders.
     pub reserved: i64,
+    /// How many of those that are held, or that left, were promised before they lay there and have not come since: the
+    /// open backorders. At most what `reserved` is beyond `on_hand`.
+    #[serde(default)]
+    pub backordered: i64,
     /// From this many available on, it is low.
     pub low_stock_threshold: i64,
     /// False: not counted; it can always be sold and is never reserved.
     pub tracked: bool,
-    /// More may be sold than is there.
+    /// More may be sold than is there. When this is switched off, open backorders stay open, and no new ones come.
     pub backorder: bool,
 }
 
 impl StockLevel {
+    /// How many more are held than lie there, whatever the reason.
+    #[must_use]
+    pub fn missing(&self) -> i64 {
+        self.reserved.saturating_sub(self.on_hand).max(0)
+    }
+
+    /// True when no more is held than lies there or was backordered, or need not be.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        !self.tracked || self.backorder || self.missing() <= self.backordered
+    }
+
     /// How many can be promised from here now; negative when backorders went below.
     #[must_use]
     pub fn available(&self) -> i64 {
@@ -183,10 +199,19 @@ impl Versioned for Reservation {
 /// A change of counts that the store judges where it writes them, so that no two decisions can take the same unit.
 ///
 /// The rule, in every store: with `on_hand' = on_hand + self.on_hand` and `reserved' = reserved + self.reserved`,
-/// it is refused unless `reserved' ≥ 0`, and unless one of these holds: `reserved' ≤ on_hand'`; the level allows
-/// backorders; or it takes nothing (`self.on_hand ≥ 0` and `self.reserved ≤ 0`). A delta that reserves
-/// (`self.reserved > 0`) is also refused when the level is not tracked. Refused means
-/// [`Conflict::Stock`](crate::batch::Conflict::Stock), a missing level too.
+/// it is refused unless `reserved' ≥ 0`, and
+/// - one that ships (`self.on_hand = self.reserved < 0`) unless `on_hand' ≥ -backordered`: below zero only for what was
+///   backordered, whether the level still allows backorders or not;
+/// - another one that takes (`self.on_hand < 0` or `self.reserved > 0`) unless `reserved' ≤ on_hand'`, or the level allows
+///   backorders;
+/// - one that reserves (`self.reserved > 0`) also when the level is not tracked.
+///
+/// Open backorders are counted with it. What is missing (`reserved - on_hand`, at least 0) changes by what a delta gives
+/// first (comes or is released), by what it takes away then, and by what it reserves last: no more is backordered than is
+/// missing after the first step, and what the last step adds to what is missing is backordered. One that ships changes
+/// neither.
+///
+/// Refused means [`Conflict::Stock`](crate::batch::Conflict::Stock), a missing level too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockDelta {
     /// Of what.
@@ -200,14 +225,39 @@ pub struct StockDelta {
 }
 
 impl StockDelta {
-    /// The rule above, for stores that judge in memory.
+    /// The rule above, for stores that judge in memory: the level as it is then.
     #[must_use]
-    pub fn apply(&self, level: &StockLevel) -> Option<(i64, i64)> {
+    pub fn apply(&self, level: &StockLevel) -> Option<StockLevel> {
         let on_hand = level.on_hand.checked_add(self.on_hand)?;
         let reserved = level.reserved.checked_add(self.reserved)?;
-        let takes = self.on_hand < 0 || self.reserved > 0;
-        let covered = reserved <= on_hand || level.backorder || !takes;
-        (reserved >= 0 && covered && (self.reserved <= 0 || level.tracked)).then_some((on_hand, reserved))
+        let (ships, reserves) = (self.ships(), self.reserved > 0);
+        let after = StockLevel { on_hand, reserved, ..level.clone() };
+        let covered = if ships {
+            on_hand >= level.backordered.min(level.missing()).saturating_neg()
+        } else {
+            reserved <= on_hand || level.backorder || !(self.on_hand < 0 || reserves)
+        };
+        if reserved < 0 || !covered || reserves && !level.tracked {
+            return None;
+        }
+        let missing = |on_hand: i64, reserved: i64| {
+            let (on_hand, reserved) = (level.on_hand.saturating_add(on_hand), level.reserved.saturating_add(reserved));
+            StockLevel { on_hand, reserved, ..level.clone() }.missing()
+        };
+        let (given, lowered) = if ships {
+            (level.missing(), after.missing())
+        } else {
+            let released = self.reserved.min(0);
+            (missing(self.on_hand.max(0), released), missing(self.on_hand, released))
+        };
+        let new = after.missing().saturating_sub(lowered);
+        Some(StockLevel { backordered: level.backordered.min(given).saturating_add(new), ..after })
+    }
+
+    /// Whether it ships: what leaves was reserved.
+    #[must_use]
+    pub fn ships(&self) -> bool {
+        self.on_hand == self.reserved && self.on_hand < 0
     }
 }
 

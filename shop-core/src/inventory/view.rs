@@ -16,8 +16,10 @@ pub struct StockView {
     pub location_id: Option<LocationId>,
     /// How many lie there.
     pub on_hand: i64,
-    /// How many of them are held for orders.
+    /// How many are held for orders.
     pub reserved: i64,
+    /// How many were promised before they lay there, and have not come since.
+    pub backordered: i64,
     /// How many can be promised from there; negative when backorders went below.
     pub available: i64,
     /// From this many available on, it is low; the highest of the locations in the totals.
@@ -42,6 +44,7 @@ impl StockView {
             location_id: None,
             on_hand,
             reserved,
+            backordered: sum(|level| level.backordered),
             available: on_hand.saturating_sub(reserved),
             low_stock_threshold: locations.iter().map(|level| level.low_stock_threshold).max().unwrap_or_default(),
             tracked: locations.iter().all(|level| level.tracked),
@@ -60,6 +63,7 @@ impl From<StockLevel> for StockView {
             location_id: Some(level.location_id),
             on_hand: level.on_hand,
             reserved: level.reserved,
+            backordered: level.backordered,
             low_stock_threshold: level.low_stock_threshold,
             tracked: level.tracked,
             backorder: level.backorder,

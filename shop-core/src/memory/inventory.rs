@@ -65,8 +65,7 @@ impl<T: WriteRows> State<'_, T> {
         let key = (delta.variant_id, delta.location_id);
         let refused = Conflict::Stock(delta.variant_id, Some(delta.location_id));
         let level = self.levels.get(&key)?.ok_or(refused)?;
-        let (on_hand, reserved) = delta.apply(&level).ok_or(refused)?;
-        Ok(self.levels.put(key, StockLevel { on_hand, reserved, ..level })?)
+        Ok(self.levels.put(key, delta.apply(&level).ok_or(refused)?)?)
     }
 
     fn apply_settings(&mut self, settings: &StockSettings) -> Judged {
@@ -81,7 +80,7 @@ impl<T: WriteRows> State<'_, T> {
             level.low_stock_threshold = settings.low_stock_threshold.unwrap_or(level.low_stock_threshold);
             level.tracked = settings.tracked.unwrap_or(level.tracked);
             level.backorder = settings.backorder.unwrap_or(level.backorder);
-            if level.tracked && !level.backorder && level.reserved > level.on_hand {
+            if !level.is_covered() {
                 return Err(refused.into());
             }
             self.levels.put((level.variant_id, level.location_id), level)?;

@@ -1,5 +1,6 @@
 //! What callers ask of orders, not yet checked.
 
+mod cancellations;
 mod drafts;
 mod returns;
 
@@ -14,6 +15,8 @@ use crate::money::{Amount, Currency};
 use crate::shipping::{Address, AddressInput};
 use crate::validate::{self, Email, email_key};
 
+pub use cancellations::CancelItemsInput;
+pub(super) use cancellations::CheckedCancelItems;
 pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Recipient};
 pub use drafts::{DraftInput, DraftItemInput, NoteInput};
 pub(super) use returns::CheckedReturn;

@@ -24,12 +24,12 @@ pub(crate) mod tests;
 mod view;
 
 pub use input::{
-    DraftInput, DraftItemInput, NoteInput, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput,
-    ReturnItemInput,
+    CancelItemsInput, DraftInput, DraftItemInput, NoteInput, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn,
+    ReturnInput, ReturnItemInput,
 };
 pub use model::{
-    Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem, OrderSort,
-    OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,
+    CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,
+    OrderSort, OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,
     ShippingMethodSnapshot,
 };
 pub use repository::{OrdersRepository, OrdersWrite};

@@ -1,5 +1,6 @@
 //! Orders: what was agreed, frozen at the moment it was agreed.
 
+mod cancellations;
 mod drafts;
 mod returns;
 
@@ -17,6 +18,7 @@ use crate::pricing::{Explanation, Ratio};
 use crate::shipping::Address;
 use crate::word::words;
 
+pub use cancellations::CanceledItem;
 pub use drafts::{Draft, DraftItem, DraftSort, PriceOverride};
 pub use returns::{Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus};
 
@@ -98,10 +100,13 @@ pub struct Order {
     pub shipping_tax: Amount,
     /// Sum of all taxes: contained in the other amounts where prices include tax, else added to them.
     pub tax_total: Amount,
-    /// What is to be paid.
+    /// What was to be paid when it was placed. Never changes.
     pub total: Amount,
     /// Why: the promotions and the rates of tax as they were then. Never changes.
     pub explanation: Explanation,
+    /// What of it was canceled since, at most two entries per line; see [`Order::amount_payable`].
+    #[serde(default)]
+    pub canceled_items: Vec<CanceledItem>,
     /// Captured so far, over all payments.
     pub amount_paid: Amount,
     /// Given back so far, over all payments.
@@ -124,8 +129,11 @@ pub struct Order {
     pub placed_at: Timestamp,
     /// When it was canceled.
     pub canceled_at: Option<Timestamp>,
-    /// Until when it waits for an online payment and holds stock; `None` when it waits for none.
+    /// Until when it waits for a payment and holds stock; `None` when it waits for none, or for ever.
     pub hold_until: Option<Timestamp>,
+    /// Its payment need not come before it ships: cash on delivery, or a payment outside the shop.
+    #[serde(default)]
+    pub ships_unpaid: bool,
     /// When it was changed last, as the ids that were drawn then say ([`Moment::draws_at`](crate::clock::Moment::draws_at)):
     /// later at each change, also when servers' clocks differ.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! The calls of this domain: each loads, decides and commits.
 
+mod cancellations;
 mod drafts;
 mod returns;
 
@@ -178,7 +179,7 @@ impl<'a> Orders<'a> {
             .await
     }
 
-    fn is_remote(&self) -> impl Fn(&Payment) -> bool {
+    pub(super) fn is_remote(&self) -> impl Fn(&Payment) -> bool {
         |payment| self.shop.is_remote(&payment.gateway)
     }
 
@@ -309,7 +310,7 @@ impl<'a> Orders<'a> {
                 taxes: self.taxes(&cart, &goods, &rules, &quote, &address, moment).await?,
                 billing_address: wishes.billing_address.clone().unwrap_or_else(|| address.clone()),
                 shipping_address: address,
-                hold_until: moment.now() + self.shop.settings().reservation_ttl,
+                hold_until: self.shop.settings().hold(gateway.as_ref()).map(|hold| moment.now() + hold),
                 gateway: gateway.as_ref(),
                 role: buyer.role,
                 expected_total: wishes.expected_total,

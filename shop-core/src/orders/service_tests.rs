@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::fixtures::{guest, offer};
-use super::{OrderQuery, OrderStatus, PaymentStatus, PlaceOrder, PlacedOrder};
+use super::{Order, OrderQuery, OrderStatus, OrderView, PaymentStatus, PlaceOrder, PlacedOrder};
 use crate::actor::Actor;
 use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::error::{Error, Result};
@@ -272,7 +272,8 @@ fn orders_whose_payment_never_came_are_canceled_by_one_of_many_workers() {
     };
     let waiting: Vec<_> = (0..5).map(|_| buy("bank").id).collect();
     let on_trust = buy("manual");
-    assert_eq!((on_trust.hold_until, stock(&world, offer.variant(0)).reserved), (None, 12));
+    assert!(on_trust.ships_unpaid && on_trust.hold_until > Some(world.shop.moment().now() + TimeDelta::days(6)));
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 12);
     world.clock.advance(TimeDelta::seconds(1_799));
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
     world.clock.advance(TimeDelta::seconds(1));
@@ -287,4 +288,54 @@ fn orders_whose_payment_never_came_are_canceled_by_one_of_many_workers() {
     }
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn orders_that_are_paid_outside_the_shop_wait_for_a_week_unless_they_ship() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 50)]);
+    let staff = world.staff("sam");
+    let buy = || place(&world.shop, &guest(&world, offer.variant(0), 2), offer.wishes()).unwrap().view;
+    let ship = |order: &Order, status: Option<&str>| {
+        let shipping = world.shop.shipping();
+        let input = serde_json::from_value(serde_json::json!({"order_id": order.id})).unwrap();
+        let parcel = block_on(shipping.create_shipment(&staff, input, None)).unwrap().value;
+        if let Some(status) = status {
+            let news = serde_json::from_value(serde_json::json!({ "status": status })).unwrap();
+            block_on(shipping.track_shipment(&staff, parcel.id, news, None)).unwrap();
+        }
+    };
+    let (waiting, packed, sent, part) = (buy(), buy(), buy(), buy());
+    // Nothing of it must be paid before it ships.
+    ship(&packed.order, None);
+    ship(&sent.order, Some("shipped"));
+    let amount = serde_json::from_value(serde_json::json!({"amount": "1"})).unwrap();
+    block_on(world.shop.payments().capture(&staff, part.payments[0].id, amount, None)).unwrap();
+    world.clock.advance(TimeDelta::days(7) - TimeDelta::seconds(1));
+    assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
+    world.clock.advance(TimeDelta::seconds(1));
+    let canceled = race(4, |_| block_on(world.shop.orders().cancel_overdue(100)).unwrap());
+    assert_eq!(canceled.iter().sum::<u32>(), 2, "each once");
+    let status = |view: &OrderView| block_on(world.shop.store().order(view.order.id)).unwrap().unwrap().status;
+    let statuses = [&waiting, &packed, &sent, &part].map(status);
+    use OrderStatus::{Canceled, Placed};
+    assert_eq!(statuses, [Canceled, Canceled, Placed, Placed]);
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
+    // It is still paid at the door, and what is left of the other.
+    world.clock.advance(TimeDelta::days(30));
+    assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
+    block_on(world.shop.payments().capture(&staff, sent.payments[0].id, Default::default(), None)).unwrap();
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn orders_that_are_paid_outside_the_shop_can_wait_for_ever() {
+    let world = world_with(|builder| {
+        builder.settings(crate::shop::Settings { manual_payment_ttl: None, ..crate::shop::Settings::default() })
+    });
+    let offer = offer(&world, &[(1999, 50)]);
+    let order = place(&world.shop, &guest(&world, offer.variant(0), 2), offer.wishes()).unwrap().view.order;
+    assert_eq!((order.hold_until, order.ships_unpaid), (None, true));
+    world.clock.advance(TimeDelta::days(3_650));
+    assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
 }

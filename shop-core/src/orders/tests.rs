@@ -69,6 +69,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         explanation: crate::pricing::Explanation::default(),
         tax_total: Amount::ZERO,
         total: subtotal.plus(Amount(shipping)).unwrap(),
+        canceled_items: Vec::new(),
         amount_paid: Amount::ZERO,
         amount_refunded: Amount::ZERO,
         shipping_address: address(),
@@ -86,6 +87,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         placed_at: moment.now(),
         canceled_at: None,
         hold_until: None,
+        ships_unpaid: false,
         updated_at: moment.now(),
         version: 1,
     }
@@ -152,6 +154,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
                 location_id: location.id,
                 on_hand: item.quantity,
                 reserved: 0,
+                backordered: 0,
                 low_stock_threshold: 0,
                 tracked: true,
                 backorder: false,

@@ -22,9 +22,10 @@ pub trait PaymentGateway: Send + Sync {
     /// What buyers read.
     fn name(&self) -> &str;
 
-    /// True when an order waits for the money: it holds its stock only for a while
-    /// ([`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl)) and is then canceled. False when
-    /// the shop delivers on trust.
+    /// True when the money must come before an order ships, and soon: it holds its stock for
+    /// [`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl) and is then canceled. False when the order
+    /// ships before it is paid (cash on delivery, say): one that has not shipped is canceled after
+    /// [`Settings::manual_payment_ttl`](crate::shop::Settings::manual_payment_ttl).
     fn prepaid(&self) -> bool;
 
     /// What amounts of a currency it charges; `None` when it does not take the currency. By default every amount.

@@ -43,6 +43,19 @@ impl ChargeLimits {
         Amount(i64::try_from(rounded).unwrap_or(i64::MAX))
     }
 
+    /// The least multiple of the step that is not less than an amount that is not negative.
+    #[must_use]
+    pub fn raised(&self, amount: Amount) -> Amount {
+        let step = self.step.0.max(1);
+        Amount(amount.0.saturating_add(step - 1) / step * step)
+    }
+
+    /// The largest multiple of the step that is not more than an amount that is not negative.
+    #[must_use]
+    pub fn lowered(&self, amount: Amount) -> Amount {
+        Amount(amount.0 - amount.0 % self.step.0.max(1))
+    }
+
     /// The least that is charged, and is more than nothing.
     fn least(&self) -> Amount {
         self.minimum.max(self.step).max(Amount(1))
@@ -133,6 +146,16 @@ mod tests {
         assert_eq!([12, 13, 2, 3].map(|amount| rounded(5, amount)), [10, 15, 0, 5]);
         assert_eq!([7, 0].map(|amount| rounded(1, amount)), [7, 0]);
         assert_eq!((rounded(0, 7), rounded(-3, 7), rounded(10, i64::MAX)), (7, 7, i64::MAX));
+    }
+
+    #[test]
+    fn an_amount_is_raised_and_lowered_to_a_multiple() {
+        let around = |step, amount| {
+            let limits = limits(step, 1, i64::MAX);
+            (limits.lowered(Amount(amount)).0, limits.raised(Amount(amount)).0)
+        };
+        assert_eq!([around(10, 1625), around(10, 1620), around(10, 0)], [(1620, 1630), (1620, 1620), (0, 0)]);
+        assert_eq!([around(1, 7), around(0, 7), around(-3, 7)], [(7, 7); 3]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl<'a> Payments<'a> {
         identified(actor)?;
         let (order_id, gateway) = input.check(|id| self.shop.gateway(id).is_some())?;
         let gateway = self.shop.gateway(&gateway).ok_or_else(|| Error::fault("a gateway vanished"))?.as_ref();
-        let hold = self.shop.settings().reservation_ttl;
+        let hold = self.shop.settings().hold(gateway);
         // Judged before the key is looked up, too: a replay is for the same eyes.
         let order = self.shop.store().order(order_id).await?.ok_or(Error::NotFound)?;
         may_see(actor, &order)?;

@@ -7,6 +7,7 @@ mod repository;
 mod service;
 mod view;
 
+pub(crate) use input::check_items;
 pub use input::{
     AddressInput, MethodInput, RateInput, SavedAddressInput, ShipmentChange, ShipmentInput, ShipmentItemInput,
     TierInput, TrackingInput, ZoneInput,

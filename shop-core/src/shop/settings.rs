@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::money::Currency;
+use crate::payments::PaymentGateway;
 use crate::pricing::TaxRounding;
 
 /// What an operator decides about a shop.
@@ -16,8 +17,11 @@ pub struct Settings {
     pub access_token_lifetime: TimeDelta,
     /// How long a refresh token works (a day).
     pub refresh_token_lifetime: TimeDelta,
-    /// How long an order holds stock while it waits for its payment (30 minutes).
+    /// How long an order holds stock while it waits for a payment that must come before it ships (30 minutes).
     pub reservation_ttl: TimeDelta,
+    /// How long an order holds stock while it waits for a payment that need not come before it ships, such as one outside
+    /// the shop; `None`: for ever (a week). One that was shipped or paid in part is not canceled.
+    pub manual_payment_ttl: Option<TimeDelta>,
     /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
@@ -25,6 +29,13 @@ pub struct Settings {
     /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
     /// shop (no).
     pub webhooks_allow_private: bool,
+}
+
+impl Settings {
+    /// How long an order holds stock while it waits for a payment through this gateway.
+    pub(crate) fn hold(&self, gateway: &dyn PaymentGateway) -> Option<TimeDelta> {
+        if gateway.prepaid() { Some(self.reservation_ttl) } else { self.manual_payment_ttl }
+    }
 }
 
 impl Default for Settings {
@@ -35,6 +46,7 @@ impl Default for Settings {
             access_token_lifetime: TimeDelta::seconds(300),
             refresh_token_lifetime: TimeDelta::seconds(86_400),
             reservation_ttl: TimeDelta::seconds(1_800),
+            manual_payment_ttl: Some(TimeDelta::days(7)),
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
             webhooks_allow_private: false,

@@ -48,8 +48,10 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     /// How long a refresh token is valid.
     pub refresh_token_lifetime: Duration,
-    /// How long an unpaid order holds its stock.
+    /// How long an order that waits for an online payment holds its stock.
     pub reservation_ttl: Duration,
+    /// How long an order that waits for a payment outside the shop holds its stock; `None`: for ever.
+    pub manual_payment_ttl: Option<Duration>,
     /// Prices include the taxes.
     pub prices_include_tax: bool,
     /// Of what taxes are rounded.
@@ -116,8 +118,8 @@ impl Config {
         if let Some(key) = &secret_key {
             secret::check_length(key, debug)?;
         }
-        let (manual_payments, stripe) =
-            (variables.boolean("MANUAL_PAYMENTS", true)?, Stripe::from_variables(&variables)?);
+        let stripe = Stripe::from_variables(&variables)?;
+        let manual_payments = variables.boolean("MANUAL_PAYMENTS", stripe.is_none())?;
         if !manual_payments && stripe.is_none() {
             return Err(ConfigError::new("MANUAL_PAYMENTS", "can be False only where STRIPE_SECRET_KEY is set"));
         }
@@ -137,6 +139,7 @@ impl Config {
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, MAX_SECONDS)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, MAX_SECONDS)?,
             reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
+            manual_payment_ttl: variables.seconds_or_never("MANUAL_PAYMENT_TTL", 604_800, MAX_SECONDS)?,
             prices_include_tax: variables.boolean("PRICES_INCLUDE_TAX", false)?,
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,

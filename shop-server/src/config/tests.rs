@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::stripe::Capture;
 
@@ -29,6 +31,7 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!((config.prices_include_tax, config.tax_rounding), (false, TaxRounding::Line));
     let seconds = [config.access_token_lifetime, config.refresh_token_lifetime, config.reservation_ttl];
     assert_eq!(seconds.map(|time| time.as_secs()), [300, 86_400, 1800]);
+    assert_eq!(config.manual_payment_ttl.map(|time| time.as_secs()), Some(604_800));
 }
 
 #[test]
@@ -62,10 +65,22 @@ fn booleans_are_read_as_django_and_shells_write_them() {
 #[test]
 fn an_order_can_be_paid_somehow() {
     let key = ("STRIPE_SECRET_KEY", "sk_test_1234");
-    assert!(config(&[]).manual_payments && config(&[key]).manual_payments);
+    assert!(config(&[]).manual_payments && config(&[("MANUAL_PAYMENTS", "True")]).manual_payments);
+    // Where another gateway takes the money, only if it is asked for.
+    assert!(!config(&[key]).manual_payments && !config(&[key, ("MANUAL_PAYMENTS", "")]).manual_payments);
+    assert!(config(&[key, ("MANUAL_PAYMENTS", "True")]).manual_payments);
     assert!(!config(&[key, ("MANUAL_PAYMENTS", "False")]).manual_payments);
     assert!(refused(&[("MANUAL_PAYMENTS", "False")]).starts_with("MANUAL_PAYMENTS: "));
     assert!(refused(&[key, ("MANUAL_PAYMENTS", "never")]).starts_with("MANUAL_PAYMENTS: "));
+}
+
+#[test]
+fn an_order_waits_for_a_payment_outside_the_shop_as_long_as_it_is_said() {
+    assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "3600")]).manual_payment_ttl, Some(Duration::from_secs(3_600)));
+    assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "0")]).manual_payment_ttl, None);
+    for wrong in ["-1", "a week", "99999999999", "0.5"] {
+        assert!(refused(&[("MANUAL_PAYMENT_TTL", wrong)]).starts_with("MANUAL_PAYMENT_TTL: "), "{wrong}");
+    }
 }
 
 #[test]

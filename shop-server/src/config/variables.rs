@@ -45,4 +45,17 @@ impl<'a> Variables<'a> {
             Some(_) => Err(ConfigError::new(name, format!("must be a whole number of seconds from 1 to {most}"))),
         }
     }
+
+    /// A whole number of seconds up to `most`; 0 means that it never ends.
+    pub(super) fn seconds_or_never(&self, name: &str, default: u64, most: u64) -> Result<Option<Duration>> {
+        match self.text(name).map(str::parse::<u64>) {
+            Some(Ok(0)) => Ok(None),
+            Some(Ok(seconds)) if seconds <= most => Ok(Some(Duration::from_secs(seconds))),
+            None => Ok(Some(Duration::from_secs(default))),
+            Some(_) => {
+                let why = format!("must be a whole number of seconds up to {most}, or 0 for ever");
+                Err(ConfigError::new(name, why))
+            }
+        }
+    }
 }

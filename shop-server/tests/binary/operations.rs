@@ -102,6 +102,7 @@ fn every_wrong_variable_is_named_in_one_line() {
         ("ACCESS_TOKEN_LIFETIME", "-1"),
         ("REFRESH_TOKEN_LIFETIME", "a day"),
         ("RESERVATION_TTL", "0"),
+        ("MANUAL_PAYMENT_TTL", "a week"),
         ("RATE_LIMIT", "perhaps"),
         ("AUTH_COOKIES", "2"),
         ("SECRET_KEY", "short"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::{refused, text};
-use crate::support::{Goods, TestShop, order};
+use crate::support::{Answer, Goods, TestShop, order};
 
 /// A shop with one product, its stock at the default location, and somebody who runs it.
 struct Store {
@@ -149,5 +149,88 @@ async fn what_may_be_backordered_is_sold_before_it_is_there() {
     assert_eq!((&over.json()["sku"], &over.json()["available"]), (&json!("SHIRT"), &json!(3)));
     store.placed(3).await;
     assert_eq!(store.totals().await, (3, 3, 0));
+    store.is_sound().await;
+}
+
+/// A shop whose shirts may be backordered: two lie there, and orders of two and of three wait, the second for three more.
+async fn backordered() -> (Store, Value, Value) {
+    let store = Store::open(2).await;
+    let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+    store.call("PATCH", &path, &json!({"backorder": true}), 200).await;
+    let (covered, short) = (store.placed(2).await, store.placed(3).await);
+    assert_eq!(store.totals().await, (2, 5, -3));
+    (store, covered, short)
+}
+
+impl Store {
+    /// A parcel of all of an order leaves; what was answered.
+    async fn send(&self, order: &Value) -> Answer {
+        let parcel = self.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
+        let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
+        self.shop.post(&events, Some(&self.staff), &json!({"status": "shipped"})).await
+    }
+}
+
+#[tokio::test]
+async fn backorders_can_be_switched_off_while_some_are_open() {
+    for first_come in [true, false] {
+        let (store, covered, short) = backordered().await;
+        let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+        let level = store.call("PATCH", &path, &json!({"backorder": false}), 200).await;
+        assert_eq!((&level["backorder"], &level["backordered"]), (&json!(false), &json!(3)), "{level:#}");
+        let more = store.shop.post("/cart/items/", None, &json!({"sku": "SHIRT", "quantity": 1})).await;
+        refused(&more, 409, "out_of_stock");
+        store.is_sound().await;
+        // In whatever order they leave, no more leaves than lay there and was backordered.
+        let orders = if first_come { [&covered, &short] } else { [&short, &covered] };
+        for order in orders {
+            assert_eq!(store.send(order).await.status, 201);
+        }
+        assert_eq!((store.totals().await, store.get(&path).await["backordered"].clone()), ((-3, 0, -3), json!(3)));
+        store.is_sound().await;
+        let came = json!({"sku": "SHIRT", "delta": 4, "reason": "received"});
+        store.call("POST", "/inventory/adjustments/", &came, 201).await;
+        assert_eq!((store.totals().await, store.get(&path).await["backordered"].clone()), ((1, 0, 1), json!(0)));
+        store.placed(1).await;
+        store.is_sound().await;
+    }
+}
+
+#[tokio::test]
+async fn a_shipment_goes_below_zero_only_for_what_was_backordered() {
+    let (store, covered, short) = backordered().await;
+    let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+    // Both of those that lay there get lost.
+    let lost = json!({"sku": "SHIRT", "delta": -2, "reason": "lost"});
+    store.call("POST", "/inventory/adjustments/", &lost, 201).await;
+    let off = store.shop.call("PATCH", &path, Some(&store.staff), &json!({"backorder": false})).await;
+    refused(&off, 409, "insufficient_stock");
+    assert_eq!(store.send(&short).await.status, 201, "three were backordered");
+    refused(&store.send(&covered).await, 409, "insufficient_stock");
+    assert_eq!(store.totals().await, (-3, 2, -5));
+    store.is_sound().await;
+    let came = json!({"sku": "SHIRT", "delta": 2, "reason": "received"});
+    store.call("POST", "/inventory/adjustments/", &came, 201).await;
+    let parcels = store.get(&format!("/orders/{}/", text(&covered["id"]))).await;
+    let events = format!("/shipping/shipments/{}/events/", text(&parcels["shipments"][0]["id"]));
+    store.call("POST", &events, &json!({"status": "shipped"}), 201).await;
+    assert_eq!(store.totals().await, (-3, 0, -3));
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn what_is_canceled_or_comes_ends_backorders() {
+    let (store, _, short) = backordered().await;
+    let path = format!("/inventory/stock/{}/", store.goods.variant_id);
+    let open = async || store.get(&path).await["backordered"].clone();
+    let came = json!({"sku": "SHIRT", "delta": 1, "reason": "received"});
+    store.call("POST", "/inventory/adjustments/", &came, 201).await;
+    assert_eq!(open().await, 2);
+    let item = json!([{"order_item_id": short["items"][0]["id"], "quantity": 1}]);
+    let cancel = format!("/orders/{}/cancel-items/", text(&short["id"]));
+    store.call("POST", &cancel, &json!({ "items": item }), 200).await;
+    assert_eq!(open().await, 1);
+    store.call("POST", &format!("/orders/{}/cancel/", text(&short["id"])), &Value::Null, 200).await;
+    assert_eq!((open().await, store.totals().await), (json!(0), (3, 2, 1)));
     store.is_sound().await;
 }

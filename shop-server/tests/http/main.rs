@@ -7,6 +7,8 @@ mod accounts_cookies;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod cancellations;
+#[cfg(test)]
 mod cards;
 #[cfg(test)]
 mod cart;
@@ -20,6 +22,8 @@ mod currencies;
 mod document;
 #[cfg(test)]
 mod drafts;
+#[cfg(test)]
+mod expiry;
 #[cfg(test)]
 mod gateways;
 mod gateways_seen;

@@ -86,6 +86,7 @@ const TABLE: &[Row] = &[
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),
+    ("POST", "/orders/{id}/cancel-items/", 401, 403, 400),
     ("POST", "/orders/{id}/notes/", 401, 403, 400),
     ("GET", "/orders/drafts/", 401, 403, 200),
     ("POST", "/orders/drafts/", 401, 403, 400),

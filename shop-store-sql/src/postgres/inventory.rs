@@ -44,7 +44,7 @@ impl Record for StockLevel {
     const TABLE: &'static str = "stock_levels";
     const COLUMNS: &'static str = "stock_levels.variant_id, stock_levels.product_id, stock_levels.sku,
         stock_levels.location_id, stock_levels.on_hand, stock_levels.reserved, stock_levels.low_stock_threshold,
-        stock_levels.tracked, stock_levels.backorder";
+        stock_levels.tracked, stock_levels.backorder, stock_levels.backordered";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -57,6 +57,7 @@ impl Record for StockLevel {
             low_stock_threshold: columns.take()?,
             tracked: columns.take()?,
             backorder: columns.take()?,
+            backordered: columns.take()?,
         })
     }
 }

@@ -36,6 +36,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0010_mismatches", sql: include_str!("../../migrations/postgres/0010_mismatches.sql") },
     Migration { name: "0011_reservations", sql: include_str!("../../migrations/postgres/0011_reservations.sql") },
     Migration { name: "0012_taxes_of_lines", sql: include_str!("../../migrations/postgres/0012_taxes_of_lines.sql") },
+    Migration { name: "0013_order_ends", sql: include_str!("../../migrations/postgres/0013_order_ends.sql") },
+    Migration { name: "0014_backorders", sql: include_str!("../../migrations/postgres/0014_backorders.sql") },
 ];
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.

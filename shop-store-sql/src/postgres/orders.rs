@@ -30,10 +30,11 @@ impl Record for Order {
     const TABLE: &'static str = "orders";
     const COLUMNS: &'static str = "orders.id, orders.number, orders.cart_id, orders.customer_id, orders.email,
         orders.email_key, orders.currency, orders.subtotal, orders.discount_total, orders.shipping_total,
-        orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.amount_paid, orders.amount_refunded,
+        orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.canceled_items, orders.amount_paid,
+        orders.amount_refunded,
         orders.shipping_address, orders.billing_address, orders.shipping_method, orders.status, orders.payment_status,
-        orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.updated_at,
-        orders.version,
+        orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.ships_unpaid,
+        orders.updated_at, orders.version,
         (SELECT json_agg(item ORDER BY item.position) FROM (
             SELECT position, id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total,
                 tax_class, tax_rate
@@ -57,6 +58,7 @@ impl Record for Order {
             tax_total: columns.amount()?,
             total: columns.amount()?,
             explanation: columns.json()?,
+            canceled_items: columns.json()?,
             amount_paid: columns.amount()?,
             amount_refunded: columns.amount()?,
             shipping_address: columns.json()?,
@@ -69,6 +71,7 @@ impl Record for Order {
             placed_at: columns.at()?,
             canceled_at: columns.optional_at()?,
             hold_until: columns.optional_at()?,
+            ships_unpaid: columns.take()?,
             updated_at: columns.at()?,
             version: columns.take()?,
         };

@@ -68,6 +68,7 @@ pub(crate) async fn stock(store: &PostgresStore, levels: usize, on_hand: i64) ->
         location_id: location.id,
         on_hand,
         reserved: 0,
+        backordered: 0,
         low_stock_threshold: 0,
         tracked: true,
         backorder: false,

@@ -305,6 +305,8 @@ impl World {
             placed_at: moment.now(),
             canceled_at: None,
             hold_until: None,
+            ships_unpaid: false,
+            canceled_items: Vec::new(),
             updated_at: moment.now(),
             version: 3,
         })
@@ -391,6 +393,7 @@ fn level(product: &Product, variant: &Variant, location: LocationId) -> StockLev
         location_id: location,
         on_hand: PLENTY,
         reserved: 0,
+        backordered: 0,
         low_stock_threshold: 0,
         tracked: true,
         backorder: false,

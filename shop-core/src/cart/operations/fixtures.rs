@@ -59,6 +59,7 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
             location_id: location,
             on_hand: *on_hand,
             reserved: 0,
+            backordered: 0,
             low_stock_threshold: 0,
             tracked: true,
             backorder: false,

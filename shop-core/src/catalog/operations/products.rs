@@ -152,6 +152,7 @@ fn open_level(
         location_id,
         on_hand: stock,
         reserved: 0,
+        backordered: 0,
         low_stock_threshold: 0,
         tracked: true,
         backorder: false,

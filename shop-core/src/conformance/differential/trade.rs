@@ -7,7 +7,9 @@ use super::known::{Known, News};
 use crate::cart::{AddCoupon, AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::id::{OrderId, ReturnId};
 use crate::idempotency::Replayable;
-use crate::orders::{OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, Return, ReturnInput};
+use crate::orders::{
+    CancelItemsInput, OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, Return, ReturnInput,
+};
 use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
 use crate::shipping::{Shipment, ShipmentInput, TrackingInput};
 
@@ -259,11 +261,21 @@ fn returning(known: &mut Known) -> (String, Run) {
 }
 
 pub(super) fn draw(known: &mut Known) -> (String, Run) {
-    match known.below(19) {
+    match known.below(20) {
         0..=9 => buying(known),
         10..=12 => paying(known),
         13 | 14 => sending(known),
         15..=17 => returning(known),
+        18 => {
+            let (staff, key, (id, items)) = (known.staff(), known.key(), ordered(known));
+            let fields = json!({"items": items, "refund": !known.once_in(4)});
+            call!(
+                "cancel_items",
+                [staff, id, fields, key],
+                |shop| shop.orders().cancel_items(&staff, id, input::<CancelItemsInput>(fields), key.as_ref()),
+                |canceled| order(&canceled.value)
+            )
+        }
         _ => {
             let actor = if known.once_in(2) { known.buyer() } else { known.staff() };
             let (id, key) = (known.order(), known.key());

@@ -29,6 +29,7 @@ pub(crate) fn level(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
         location_id: location(number),
         on_hand,
         reserved,
+        backordered: 0,
         low_stock_threshold: 0,
         tracked: true,
         backorder: false,
@@ -36,7 +37,8 @@ pub(crate) fn level(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
 }
 
 pub(crate) fn backordered(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
-    StockLevel { backorder: true, ..level(number, on_hand, reserved) }
+    let level = level(number, on_hand, reserved);
+    StockLevel { backorder: true, backordered: level.missing(), ..level }
 }
 
 pub(crate) fn untracked(number: u8) -> StockLevel {

@@ -37,6 +37,7 @@ impl Stocked {
             location_id,
             on_hand: 0,
             reserved: 0,
+            backordered: 0,
             low_stock_threshold: like.map_or(0, |level| level.low_stock_threshold),
             tracked: like.is_none_or(|level| level.tracked),
             backorder: like.is_some_and(|level| level.backorder),
@@ -107,7 +108,7 @@ pub(crate) fn adjust(
     } else {
         let change = StockDelta { variant_id: stocked.variant_id, location_id, on_hand: adjustment.delta, reserved: 0 };
         let level = stocked.at(location_id);
-        let after = level.and_then(|level| change.apply(level)).filter(|(on_hand, _)| *on_hand >= 0);
+        let after = level.and_then(|level| change.apply(level)).filter(|after| after.on_hand >= 0);
         let (Some(level), Some(_)) = (level, after) else {
             return Err(insufficient(&stocked.sku, level));
         };

@@ -1,10 +1,12 @@
 //! Holding stock for the lines of orders, and letting go of it.
 
-use crate::batch::{Batch, Change, Require};
+use crate::batch::{Batch, Change, Require, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OrderId, OrderItemId, VariantId};
-use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
+use crate::inventory::{
+    InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta, StockLevel,
+};
 
 use super::allocation::Allocation;
 
@@ -72,6 +74,27 @@ pub fn end_reservations(batch: &mut Batch, reservations: &[Reservation], into: R
     }
 }
 
+/// `quantity` of one line is not to leave any more: gives back what is held for it, or all that is held where that is
+/// less. `reservations` are all those of the line, changed in place. The last ones give back first, because parcels take
+/// from the first ones.
+pub fn release(batch: &mut Batch, reservations: &mut [Reservation], quantity: i64) {
+    let mut missing = quantity;
+    for reservation in reservations.iter_mut().rev().filter(|reservation| reservation.status.is_live()) {
+        let released = reservation.remaining.min(missing);
+        if released <= 0 {
+            continue;
+        }
+        missing -= released;
+        reservation.remaining -= released;
+        reservation.version += 1;
+        if reservation.remaining == 0 {
+            reservation.status = ReservationStatus::Released;
+        }
+        delta(batch, reservation.variant_id, reservation.location_id, 0, -released);
+        batch.write(InventoryWrite::Reservation(Change::Update(reservation.clone())));
+    }
+}
+
 /// The payment came: what was held for a while is held for good.
 pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
     for reservation in reservations.iter().filter(|reservation| reservation.status == ReservationStatus::Held) {
@@ -130,6 +153,27 @@ pub fn consume(
     Ok(())
 }
 
+/// Refuses a batch with changes of counts that these levels do not allow, in words; the store judges them again.
+///
+/// # Errors
+/// [`Error::InsufficientStock`].
+pub(crate) fn may_change(batch: &Batch, levels: &[StockLevel]) -> Result<()> {
+    let mut levels = levels.to_vec();
+    for write in &batch.writes {
+        let Write::Inventory(InventoryWrite::Delta(delta)) = write else { continue };
+        let place = (delta.variant_id, delta.location_id);
+        let Some(level) = levels.iter_mut().find(|level| (level.variant_id, level.location_id) == place) else {
+            continue;
+        };
+        *level = delta.apply(level).ok_or_else(|| {
+            let StockLevel { sku, on_hand, backordered, .. } = &*level;
+            let detail = format!("{on_hand} of {sku} lie there, and only {backordered} were backordered.");
+            Error::InsufficientStock { detail }
+        })?;
+    }
+    Ok(())
+}
+
 /// Goods of an order came back: they lie at `location_id` again. The level must be there.
 pub fn restock(
     batch: &mut Batch,
@@ -164,7 +208,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::Write;
     use crate::inventory::operations::allocate;
     use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, untracked, variant};
 
@@ -221,6 +264,25 @@ mod tests {
             commit_held(&mut again, &ended);
             assert!(again.is_empty());
         }
+    }
+
+    #[test]
+    fn items_that_are_canceled_are_released_from_the_last_place_on() {
+        let (_, mut reservations) = reserved(6, ReservationStatus::Committed);
+        let mut batch = Batch::new(&mut moment());
+        release(&mut batch, &mut reservations, 3);
+        assert_eq!(deltas(&batch), [(location(2), 0, -2), (location(1), 0, -1)]);
+        assert_eq!(written(&batch), [reservations[1].clone(), reservations[0].clone()]);
+        let after: Vec<_> = reservations.iter().map(|held| (held.remaining, held.status, held.version)).collect();
+        assert_eq!(after, [(3, ReservationStatus::Committed, 2), (0, ReservationStatus::Released, 2)]);
+        let mut moment = moment();
+        let mut batch = Batch::new(&mut moment);
+        consume(&mut batch, &mut moment, &mut reservations, 2, line().order_id).unwrap();
+        release(&mut batch, &mut reservations, 9);
+        assert_eq!((reservations[0].remaining, reservations[0].status), (0, ReservationStatus::Released));
+        let mut batch = Batch::new(&mut moment);
+        release(&mut batch, &mut reservations, 1);
+        assert!(batch.is_empty());
     }
 
     #[test]

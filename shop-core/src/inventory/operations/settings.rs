@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::id::LocationId;
 use crate::inventory::{InventoryWrite, StockLevel, StockSettings};
 
-/// Changes the settings of one level, or of all; `stocked` becomes what it is afterwards.
+/// Changes the settings of one level, or of all; `stocked` becomes what it is afterwards. Backorders can be switched off
+/// while some are open: these stay open.
 ///
 /// `place` is the location that was named, or the default one: where the variant has no level yet, it gets one.
 pub(crate) fn change_settings(
@@ -26,11 +27,11 @@ pub(crate) fn change_settings(
     let before = stocked.levels.clone();
     for level in stocked.levels.iter_mut().filter(|level| concerns(level)) {
         apply(level, settings);
-        if level.tracked && !level.backorder && level.reserved > level.on_hand {
+        if !level.is_covered() {
             return Err(Error::InsufficientStock {
                 detail: format!(
-                    "{} of {} are reserved and only {} lie there.",
-                    level.reserved, level.sku, level.on_hand
+                    "{} of {} are reserved, {} of them backordered, and only {} lie there.",
+                    level.reserved, level.sku, level.backordered, level.on_hand
                 ),
             });
         }
@@ -77,10 +78,16 @@ mod tests {
     }
 
     #[test]
-    fn backorders_end_only_when_all_is_covered() {
+    fn backorders_stay_open_when_no_new_ones_are_allowed() {
         let mut batch = Batch::new(&mut moment());
-        let mut stocked = stocked(vec![backordered(1, 1, 2)]);
-        let refused = change_settings(&mut batch, &mut stocked, location(1), &settings(None));
+        let mut open = stocked(vec![backordered(1, 1, 3)]);
+        assert_eq!(open.levels[0].backordered, 2);
+        change_settings(&mut batch, &mut open, location(1), &settings(None)).unwrap();
+        assert_eq!((batch.writes.len(), open.levels[0].backorder), (1, false));
+        // What got lost since it was promised was never backordered.
+        let mut batch = Batch::new(&mut moment());
+        let mut lost = stocked(vec![StockLevel { backordered: 1, ..backordered(1, 1, 3) }]);
+        let refused = change_settings(&mut batch, &mut lost, location(1), &settings(None));
         assert!(matches!(refused, Err(Error::InsufficientStock { .. })));
         assert!(batch.is_empty());
     }

@@ -117,7 +117,8 @@ impl ReceiveReturn {
     }
 }
 
-fn reason() -> impl FnOnce(String) -> Result<String, String> {
+/// A reason, in words.
+pub(super) fn reason() -> impl FnOnce(String) -> Result<String, String> {
     validate::multiline(0, MAX_REASON_LENGTH)
 }
 

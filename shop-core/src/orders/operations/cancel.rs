@@ -22,6 +22,8 @@ pub enum Reason<'a> {
     Asked(&'a str),
     /// Its payment did not come in time.
     Overdue,
+    /// All of it came back and was never paid; who received it.
+    Returned(&'a str),
 }
 
 /// Calls an order off: gives its stock and the uses of its promotions back, unpacks its parcels, voids what was not paid and refunds what was.
@@ -30,8 +32,8 @@ pub enum Reason<'a> {
 /// order stays as it is, and is called off when the answer is recorded.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house, or when
-/// somebody asks while people must see to an open payment of it;
+/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house (unless all of
+/// it is back, or was canceled, and nothing was paid: then [`Order::is_empty`] says so), or when somebody asks while people must see to an open payment of it;
 /// [`Error::RequestInProgress`] while a gateway is asked for something else.
 pub fn cancel(
     view: OrderView,
@@ -43,7 +45,7 @@ pub fn cancel(
     let OrderView { order, payments, shipments } = view;
     let left = |shipment: &Shipment| matches!(shipment.status, ShipmentStatus::Shipped | ShipmentStatus::Delivered);
     match order.status {
-        OrderStatus::Placed if shipments.iter().any(left) => {
+        OrderStatus::Placed if shipments.iter().any(left) && !order.is_empty() => {
             return Err(Error::transition("The order has been shipped and cannot be canceled."));
         }
         OrderStatus::Placed => {}
@@ -55,10 +57,14 @@ pub fn cancel(
     }
     let (role, ending, detail) = match reason {
         Reason::Asked(role) => (role, ReservationStatus::Released, "The order was canceled."),
+        Reason::Returned(role) => (role, ReservationStatus::Released, "All of it came back unpaid."),
         Reason::Overdue => ("system", ReservationStatus::Expired, "The payment did not come in time."),
     };
     let mut batch = Batch::new(moment);
-    let shipments: Vec<_> = shipments.into_iter().map(|shipment| unpack(shipment, role, moment, &mut batch)).collect();
+    let shipments: Vec<_> = shipments
+        .into_iter()
+        .map(|shipment| unpack(shipment, "The order was canceled.", role, moment, &mut batch))
+        .collect();
     end_reservations(&mut batch, reservations, ending);
     give_back_uses(&mut batch, &order);
     let payments = undo_all(&order, payments, is_remote, role, moment, &mut batch)?;
@@ -73,11 +79,11 @@ pub fn cancel(
 fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let mut batch = Batch::new(moment);
     let wish = match reason {
-        Reason::Asked(_) if view.payments.get(open).is_some_and(Payment::is_disputed) => {
+        Reason::Asked(_) | Reason::Returned(_) if view.payments.get(open).is_some_and(Payment::is_disputed) => {
             let detail = "A payment of this order is being looked into: staff must call it off first.";
             return Err(Error::transition(detail));
         }
-        Reason::Asked(role) => CancelWish::Asked { role: role.to_owned() },
+        Reason::Asked(role) | Reason::Returned(role) => CancelWish::Asked { role: role.to_owned() },
         Reason::Overdue => {
             hold_again(&mut view.order, moment);
             CancelWish::Overdue
@@ -93,14 +99,14 @@ fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut 
 }
 
 /// A parcel that was only being packed will not leave.
-fn unpack(shipment: Shipment, role: &str, moment: &mut Moment, batch: &mut Batch) -> Shipment {
+pub(super) fn unpack(shipment: Shipment, why: &str, role: &str, moment: &mut Moment, batch: &mut Batch) -> Shipment {
     if shipment.status != ShipmentStatus::Pending {
         return shipment;
     }
     let mut shipment = Shipment { status: ShipmentStatus::Canceled, version: shipment.version + 1, ..shipment };
     shipment.events.push(TrackingEvent {
         status: TrackingStatus::Canceled,
-        description: "The order was canceled.".to_owned(),
+        description: why.to_owned(),
         location: None,
         occurred_at: moment.now(),
     });

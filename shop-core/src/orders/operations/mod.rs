@@ -2,7 +2,9 @@
 
 mod access;
 mod cancel;
+mod cancel_items;
 mod drafts;
+mod lines;
 mod notes;
 mod number;
 mod place;
@@ -11,11 +13,13 @@ mod status;
 
 pub use access::{identified, may_see};
 pub use cancel::{Reason, cancel};
+pub(super) use cancel_items::cancel_items;
 pub(super) use drafts::{cart_of, change_draft, create_draft, delete_draft, expected_draft, place_draft, priced};
+pub(crate) use lines::ordered_lines;
 pub(super) use notes::add_note;
 pub use number::draw_number;
 pub(super) use place::basket;
 pub use place::{Placement, place};
-pub(super) use returns::{Step, request_return, step_return};
+pub(super) use returns::{Around, Step, request_return, step_return};
 pub(crate) use returns::{return_rest, returned, shipped, worth};
-pub use status::{event_data, fulfillment_status, payment_status, record, record_for_staff, settle};
+pub use status::{event_data, fulfillment_status, payment_status, record, record_for_staff, settle, settle_from};

@@ -48,8 +48,8 @@ pub struct Placement<'a> {
     pub email: Email,
     /// How it is paid.
     pub gateway: &'a dyn PaymentGateway,
-    /// Until when stock is held for an order that waits for its payment.
-    pub hold_until: Timestamp,
+    /// Until when stock is held for an order that waits for its payment; `None`: for ever.
+    pub hold_until: Option<Timestamp>,
     /// What the buyer believes to pay.
     pub expected_total: Option<Amount>,
     /// The buyer's words.
@@ -110,6 +110,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         tax_total: priced.tax_total,
         total,
         explanation: priced.explanation,
+        canceled_items: Vec::new(),
         amount_paid: Amount::ZERO,
         amount_refunded: Amount::ZERO,
         shipping_address,
@@ -126,7 +127,8 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         note,
         placed_at: moment.now(),
         canceled_at: None,
-        hold_until: waits.then_some(hold_until),
+        hold_until: hold_until.filter(|_| total > Amount::ZERO),
+        ships_unpaid: !gateway.prepaid(),
         updated_at: moment.draws_at(),
         version: 1,
     };

@@ -9,19 +9,23 @@ use serde_json::{Value, json};
 
 pub(crate) use worth::worth;
 
-use super::status::{record, settle};
+use super::cancel::{Reason, cancel};
+use super::lines::{named, ordered_lines};
+use super::status::{record, settle, settle_from};
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
-use crate::field::Checks;
 use crate::id::OrderItemId;
 use crate::inventory::operations::put_back;
 use crate::inventory::{Reservation, StockLevel};
 use crate::money::Amount;
 use crate::orders::input::CheckedReturn;
-use crate::orders::{Order, OrderItem, OrderState, OrderStatus, OrdersWrite, Return, ReturnItem, ReturnStatus};
+use crate::orders::{
+    CanceledItem, Order, OrderItem, OrderState, OrderStatus, OrderView, OrdersWrite, Return, ReturnItem, ReturnStatus,
+};
 use crate::outbox::EventKind;
+use crate::payments::Payment;
 use crate::payments::operations::{Repayment, give_back, left, refunded_line};
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
@@ -61,8 +65,18 @@ fn lines(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool
     counted.flat_map(|returned| &returned.items).filter(move |item| item.order_item_id == line)
 }
 
-/// A line of a return: `quantity` of an order's line, worth what all that is then in returns is worth, less what the
-/// others are. So parts sum to the whole, in whatever order returns come and are called off.
+/// What `quantity` more of an order's line are worth, when they are returned or canceled: what all that is then returned
+/// or canceled is worth, less what the others are. So parts sum to the whole, in whatever order they come and are
+/// called off.
+pub(super) fn worth_of_next(order: &Order, item: &OrderItem, returns: &[Return], quantity: i64) -> Result<Amount> {
+    let canceled = || order.canceled_items.iter().filter(|one| one.order_item_id == item.id && !one.returned);
+    let before = returned(returns, item.id, ReturnStatus::is_live).saturating_add(order.canceled_quantity(item.id));
+    let in_returns = lines(returns, item.id, ReturnStatus::is_live).map(|item| item.amount);
+    let others = Amount::sum(in_returns.chain(canceled().map(|one| one.amount)))?;
+    Ok(worth(order, item, before.saturating_add(quantity))?.minus(others)?.max(Amount::ZERO))
+}
+
+/// A line of a return: `quantity` of an order's line.
 fn return_line(
     order: &Order,
     item: &OrderItem,
@@ -70,9 +84,7 @@ fn return_line(
     quantity: i64,
     reason: String,
 ) -> Result<ReturnItem> {
-    let before = returned(returns, item.id, ReturnStatus::is_live);
-    let others = Amount::sum(lines(returns, item.id, ReturnStatus::is_live).map(|item| item.amount))?;
-    let amount = worth(order, item, before.saturating_add(quantity))?.minus(others)?.max(Amount::ZERO);
+    let amount = worth_of_next(order, item, returns, quantity)?;
     Ok(ReturnItem { order_item_id: item.id, quantity, reason, amount })
 }
 
@@ -89,22 +101,7 @@ pub(in crate::orders) fn request_return(
     moment: &mut Moment,
 ) -> Result<Decision<Return>> {
     let OrderState { order, payments, shipments, .. } = state;
-    let mut checks = Checks::new();
-    let mut wanted = Vec::with_capacity(input.items.len());
-    for (index, item) in input.items.into_iter().enumerate() {
-        match order.items.iter().find(|line| line.id == item.order_item_id) {
-            None => checks.refuse::<()>(&format!("items.{index}.order_item_id"), "The order has no such item."),
-            Some(line) if item.quantity > line.quantity => {
-                let ordered = format!("Only {} of it were ordered.", line.quantity);
-                checks.refuse(&format!("items.{index}.quantity"), ordered)
-            }
-            Some(line) => {
-                wanted.push((line, item));
-                None
-            }
-        };
-    }
-    checks.finish()?;
+    let wanted = ordered_lines(&order, input.items.iter().map(|item| (item.order_item_id, item.quantity)))?;
     if order.status == OrderStatus::Canceled {
         return Err(Error::transition("Nothing of a canceled order can be returned."));
     }
@@ -112,7 +109,7 @@ pub(in crate::orders) fn request_return(
         return Err(Error::transition(format!("An order has at most {MAX_RETURNS} returns.")));
     }
     let mut items = Vec::with_capacity(wanted.len());
-    for (line, item) in wanted {
+    for (line, item) in wanted.into_iter().zip(input.items) {
         let left = shipped(&shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live);
         if item.quantity > left {
             return Err(Error::transition(format!("Only {} of {} can be returned.", left.max(0), line.sku)));
@@ -146,18 +143,30 @@ fn new_return(order: &Order, items: Vec<ReturnItem>, note: String, moment: &mut 
     })
 }
 
-/// A return after a step, with what follows for the stock, the payments and the order. `returns` are all of the
-/// order, `before` among them; `levels` are those of the variants whose goods go back to stock.
+/// What a step of a return is decided from, besides its order.
+#[derive(Clone, Copy)]
+pub(in crate::orders) struct Around<'a> {
+    /// All returns of the order.
+    pub(in crate::orders) returns: &'a [Return],
+    /// The stock levels of the variants whose goods go back to stock.
+    pub(in crate::orders) levels: &'a [StockLevel],
+    /// Whether a payment is through a gateway that is asked over a network.
+    pub(in crate::orders) is_remote: &'a dyn Fn(&Payment) -> bool,
+}
+
+/// A return after a step, with what follows for the stock, the payments and the order. `before` is among the returns
+/// of `around`.
+///
+/// A return of an order that was never paid is completed when it is received. When all of the order is back or was
+/// canceled, the order is canceled with it.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the return is not where the step begins, when no location takes the goods, or
-/// when there is money to give back and none was received.
+/// [`Error::InvalidTransition`] when the return is not where the step begins, or when no location takes the goods.
 pub(in crate::orders) fn step_return(
     mut state: OrderState,
-    returns: &[Return],
+    around: Around<'_>,
     before: &Return,
     step: &Step,
-    levels: &[StockLevel],
     role: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Return>> {
@@ -180,37 +189,66 @@ pub(in crate::orders) fn step_return(
     };
     let mut batch = Batch::new(moment);
     let mut changed = Return { status: after, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
+    let was_paid = state.order.is_paid();
+    let unpaid = is_unpaid(&state);
     match step {
-        Step::Approve | Step::Cancel | Step::Receive { restock: false } => {}
+        Step::Approve | Step::Cancel | Step::Refund => {}
         Step::Reject(reason) => changed.rejection.clone_from(reason),
-        Step::Receive { restock: true } => {
-            changed.restocked = true;
-            restock(&state.reservations, returns, &before.items, levels, moment, &mut batch)?;
+        Step::Receive { restock: goes_back } => {
+            if *goes_back {
+                changed.restocked = true;
+                restock(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
+            }
+            if unpaid {
+                changed.status = ReturnStatus::Completed;
+            }
         }
-        Step::Refund => changed.amount_refunded = refund(&mut state, before, role, moment, &mut batch)?,
+    }
+    if changed.status == ReturnStatus::Completed {
+        changed.amount_refunded = complete(&mut state, before, role, moment, &mut batch)?;
     }
     batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
-    let OrderState { order, payments, shipments, .. } = state;
     tell(&mut batch, moment, &changed);
-    record(&mut batch, moment, order.id, event, role, detail(&order, &changed, what));
-    settle(order, &payments, &shipments, moment, &mut batch);
+    record(&mut batch, moment, state.order.id, event, role, detail(&state.order, &changed, what));
+    let ends = changed.status == ReturnStatus::Completed && unpaid && state.order.is_empty();
+    if ends && state.order.status == OrderStatus::Placed {
+        cancel_unpaid(state, was_paid, around.is_remote, role, moment, &mut batch)?;
+    } else {
+        settle_from(was_paid, state.order, &state.payments, &state.shipments, moment, &mut batch);
+    }
     Ok(Decision { batch, reply: changed })
 }
 
-/// Gives back what the goods are worth, or what is left of what the order has brought; says how much.
-fn refund(
+/// Whether no money of the order was ever received.
+fn is_unpaid(state: &OrderState) -> bool {
+    state.payments.iter().all(|payment| payment.amount_captured == Amount::ZERO)
+}
+
+/// Settles the goods of a return: what was paid for them is given back, as far as it is left; what was not paid for them
+/// is not to be paid any more. Says how much is given back.
+fn complete(
     state: &mut OrderState,
     returned: &Return,
     role: &str,
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Result<Amount> {
-    let due = returned.refund_amount;
-    if due > Amount::ZERO && state.payments.iter().all(|payment| payment.amount_captured == Amount::ZERO) {
-        return Err(Error::transition("No money of this order was received that could be given back."));
+    let worth = returned.refund_amount;
+    let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
+    // What was received beyond the price of what the buyer keeps.
+    let beyond = captured.minus(state.order.amount_payable().minus(worth)?)?;
+    let paid = beyond.min(worth).max(Amount::ZERO);
+    let mut unpaid = worth.minus(paid)?;
+    if unpaid > Amount::ZERO || is_unpaid(state) {
+        for item in &returned.items {
+            let amount = item.amount.min(unpaid);
+            unpaid = unpaid.minus(amount)?;
+            let ReturnItem { order_item_id, quantity, .. } = *item;
+            state.order.cancel_item(CanceledItem { order_item_id, quantity, amount, returned: true });
+        }
     }
     let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
-    let amount = Amount::sum(lefts)?.min(due);
+    let amount = Amount::sum(lefts)?.min(paid);
     let goods = returned.items.iter().filter_map(|item| {
         let line = state.order.items.iter().find(|line| line.id == item.order_item_id)?;
         refunded_line(&state.order, line, item.amount)
@@ -219,7 +257,28 @@ fn refund(
     let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
     let given = give_back(state, amount, repayment, moment, batch)?;
     // Rounded for the gateway it may be a little more than they are worth.
-    Ok(given.min(due))
+    Ok(given.min(worth))
+}
+
+/// Cancels an order of which nothing remains and nothing was paid. While its payment cannot be called off, it stays as it is.
+fn cancel_unpaid(
+    state: OrderState,
+    was_paid: bool,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    let OrderState { order, payments, shipments, reservations, .. } = state;
+    let view = OrderView { order: order.clone(), payments: payments.clone(), shipments: shipments.clone() };
+    match cancel(view, &reservations, Reason::Returned(role), is_remote, moment) {
+        Ok(decision) => batch.append(decision.batch),
+        Err(Error::InvalidTransition { .. } | Error::RequestInProgress) => {
+            settle_from(was_paid, order, &payments, &shipments, moment, batch);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Puts the goods of some lines back to where they came from; what was back before came from there first.
@@ -302,16 +361,10 @@ impl Step {
 
 /// A sentence about the goods of a return.
 fn detail(order: &Order, returned: &Return, what: &str) -> String {
-    let item = |item: &ReturnItem| {
-        let line = order.items.iter().find(|line| line.id == item.order_item_id);
-        format!("{} of {}", item.quantity, line.map_or("", |line| &line.sku))
-    };
-    let mut goods: Vec<_> = returned.items.iter().take(5).map(item).collect();
-    if returned.items.len() > goods.len() {
-        goods.push(format!("{} more", returned.items.len() - goods.len()));
-    }
+    let sku = |id| order.items.iter().find(|line| line.id == id).map_or("", |line| line.sku.as_str());
+    let goods = named(returned.items.iter().map(|item| (item.quantity, sku(item.order_item_id))));
     let end = if returned.rejection.is_empty() { ".".to_owned() } else { format!(": {}", returned.rejection) };
-    format!("{} {what}{end}", goods.join(", "))
+    format!("{goods} {what}{end}")
 }
 
 fn tell(batch: &mut Batch, moment: &mut Moment, returned: &Return) {

@@ -6,12 +6,14 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::id::OrderId;
 use crate::money::Amount;
-use crate::orders::{FulfillmentStatus, HistoryEntry, Order, OrderStatus, OrdersWrite, PaymentStatus};
+use crate::orders::{FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus};
 use crate::outbox::EventKind;
 use crate::payments::{Payment, PaymentState};
 use crate::shipping::{Shipment, ShipmentStatus};
 
 /// Where the money of an order stands, from all of its payments. An order that costs nothing counts as paid.
+///
+/// What was canceled of it is not to be paid: once its money went back, the rest is paid as if it were all.
 ///
 /// Money that came always wins over what was called off: a payment that was captured makes an order paid, canceled
 /// or not, until the money went back.
@@ -19,12 +21,15 @@ use crate::shipping::{Shipment, ShipmentStatus};
 pub fn payment_status(order: &Order, payments: &[Payment]) -> PaymentStatus {
     let captured = sum(payments.iter().map(|payment| payment.amount_captured));
     let refunded = sum(payments.iter().map(|payment| payment.amount_refunded));
+    let payable = order.amount_payable();
     if captured > Amount::ZERO {
+        let kept = Amount(captured.0.saturating_sub(refunded.0));
+        let only_for_canceled = order.amount_canceled() > Amount::ZERO && kept >= payable;
         return if refunded >= captured {
             PaymentStatus::Refunded
-        } else if refunded > Amount::ZERO {
+        } else if refunded > Amount::ZERO && !only_for_canceled {
             PaymentStatus::PartiallyRefunded
-        } else if captured >= order.total {
+        } else if captured >= payable {
             PaymentStatus::Paid
         } else {
             PaymentStatus::PartiallyPaid
@@ -33,27 +38,36 @@ pub fn payment_status(order: &Order, payments: &[Payment]) -> PaymentStatus {
     let authorized = payments.iter().filter(|payment| payment.state == PaymentState::Authorized);
     if order.status == OrderStatus::Canceled {
         PaymentStatus::Voided
-    } else if order.total == Amount::ZERO {
+    } else if payable == Amount::ZERO {
         PaymentStatus::Paid
-    } else if sum(authorized.map(|payment| payment.amount_authorized)) >= order.total {
+    } else if sum(authorized.map(|payment| payment.amount_authorized)) >= payable {
         PaymentStatus::Authorized
     } else {
         PaymentStatus::NotPaid
     }
 }
 
-/// Where the parcels of an order stand, from all of its shipments.
+/// Where the parcels of an order stand, from all of its shipments. Units that were canceled before they left are not
+/// waited for, nor is the arrival of units that came back unpaid.
 #[must_use]
 pub fn fulfillment_status(order: &Order, shipments: &[Shipment]) -> FulfillmentStatus {
-    let ordered = order.items.iter().fold(0_i64, |sum, item| sum.saturating_add(item.quantity));
-    let count = |counts: fn(ShipmentStatus) -> bool| {
+    let count = |line: &OrderItem, counts: fn(ShipmentStatus) -> bool| {
         let parcels = shipments.iter().filter(|shipment| counts(shipment.status));
-        parcels.flat_map(|shipment| &shipment.items).fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
+        let items = parcels.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line.id);
+        items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
     };
-    let left = count(|status| matches!(status, ShipmentStatus::Shipped | ShipmentStatus::Delivered));
-    let arrived = count(|status| status == ShipmentStatus::Delivered);
+    let (mut ordered, mut left, mut arrived, mut settled) = (0_i64, 0_i64, 0_i64, 0_i64);
+    for line in &order.items {
+        let gone = count(line, |status| matches!(status, ShipmentStatus::Shipped | ShipmentStatus::Delivered));
+        let came = count(line, |status| status == ShipmentStatus::Delivered);
+        let back = order.returned_unpaid(line.id).min(gone.saturating_sub(came));
+        ordered = ordered.saturating_add(line.quantity.saturating_sub(order.canceled_quantity(line.id)));
+        left = left.saturating_add(gone);
+        arrived = arrived.saturating_add(came);
+        settled = settled.saturating_add(came).saturating_add(back);
+    }
     match (left, arrived) {
-        (_, arrived) if arrived > 0 && arrived >= ordered => FulfillmentStatus::Delivered,
+        (_, arrived) if arrived > 0 && settled >= ordered => FulfillmentStatus::Delivered,
         (_, arrived) if arrived > 0 => FulfillmentStatus::PartiallyDelivered,
         (left, _) if left > 0 && left >= ordered => FulfillmentStatus::Fulfilled,
         (left, _) if left > 0 => FulfillmentStatus::PartiallyFulfilled,
@@ -65,20 +79,34 @@ pub fn fulfillment_status(order: &Order, shipments: &[Shipment]) -> FulfillmentS
 /// the sums and derived statuses, the end of the hold once the money is safe, completion, and the events and history
 /// of what follows. Every batch that touches a payment or a parcel calls it exactly once.
 pub fn settle(
+    order: Order,
+    payments: &[Payment],
+    shipments: &[Shipment],
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Order {
+    let was_paid = order.is_paid();
+    settle_from(was_paid, order, payments, shipments, moment, batch)
+}
+
+/// As [`settle`], for an order of which something was canceled in the same batch: `was_paid` is what
+/// [`Order::is_paid`] said before.
+pub fn settle_from(
+    was_paid: bool,
     mut order: Order,
     payments: &[Payment],
     shipments: &[Shipment],
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Order {
-    // Whether the whole price came, whatever of it went back since.
-    let was_paid = order.amount_paid >= order.total;
     order.amount_paid = sum(payments.iter().map(|payment| payment.amount_captured));
     order.amount_refunded = sum(payments.iter().map(|payment| payment.amount_refunded));
     order.payment_status = payment_status(&order, payments);
     order.fulfillment_status = fulfillment_status(&order, shipments);
-    let paid = order.amount_paid >= order.total;
-    if paid || order.payment_status == PaymentStatus::Authorized {
+    let paid = order.is_paid();
+    // What need not be paid before it ships is not called off once it has, or once some of the money came.
+    let began = order.amount_paid > Amount::ZERO || order.fulfillment_status != FulfillmentStatus::Unfulfilled;
+    if paid || order.payment_status == PaymentStatus::Authorized || order.ships_unpaid && began {
         order.hold_until = None;
     }
     let completes =
@@ -149,6 +177,7 @@ pub fn event_data(order: &Order) -> Value {
         "fulfillment_status": order.fulfillment_status,
         "currency": order.currency,
         "total": amount(order.total),
+        "amount_canceled": amount(order.amount_canceled()),
         "amount_paid": amount(order.amount_paid),
         "amount_refunded": amount(order.amount_refunded),
     })
@@ -165,6 +194,7 @@ mod tests {
 
     use super::*;
     use crate::batch::Write;
+    use crate::orders::CanceledItem;
     use crate::orders::tests::{moment, order, payment, shipment};
     use crate::outbox::OutboxWrite;
 
@@ -239,6 +269,59 @@ mod tests {
         }
     }
 
+    /// An order of which so many of the lines were canceled before they left, and so many came back unpaid.
+    fn without(mut order: Order, canceled: &[(usize, i64, i64, bool)]) -> Order {
+        for &(line, quantity, amount, returned) in canceled {
+            let order_item_id = order.items[line].id;
+            order.cancel_item(CanceledItem { order_item_id, quantity, amount: Amount(amount), returned });
+        }
+        order
+    }
+
+    #[test]
+    fn what_was_canceled_is_not_to_be_paid() {
+        use PaymentState as S;
+        use PaymentStatus as P;
+        // Total 25.00, of which 10.00 were canceled.
+        let placed = without(order(&[(1000, 2)], 500), &[(0, 1, 1000, false)]);
+        assert_eq!((placed.total, placed.amount_payable()), (Amount(2500), Amount(1500)));
+        for (state, authorized, captured, refunded, expected) in [
+            (S::Pending, 0, 0, 0, P::NotPaid),
+            (S::Authorized, 1500, 0, 0, P::Authorized),
+            (S::Authorized, 1499, 0, 0, P::NotPaid),
+            (S::Captured, 1499, 1499, 0, P::PartiallyPaid),
+            (S::Captured, 1500, 1500, 0, P::Paid),
+            (S::Captured, 2500, 2500, 0, P::Paid),
+            (S::Captured, 2500, 2500, 1000, P::Paid),
+            (S::Captured, 2500, 2500, 1001, P::PartiallyRefunded),
+            (S::Captured, 2500, 2500, 2500, P::Refunded),
+        ] {
+            let payments = [payment(&placed, state, authorized, captured, refunded)];
+            assert_eq!(payment_status(&placed, &payments), expected, "{payments:?}");
+        }
+        let free = without(order(&[(1000, 1)], 0), &[(0, 1, 1000, false)]);
+        assert_eq!(payment_status(&free, &[]), P::Paid);
+    }
+
+    #[test]
+    fn what_was_canceled_is_not_waited_for() {
+        use FulfillmentStatus as F;
+        use ShipmentStatus as S;
+        let of = |canceled: &[_], parcels: &[(S, &[i64])]| {
+            let order = without(order(&[(1000, 2), (500, 1)], 0), canceled);
+            let parcels: Vec<_> = parcels.iter().map(|(status, items)| shipment(&order, *status, items)).collect();
+            fulfillment_status(&order, &parcels)
+        };
+        assert_eq!(of(&[(0, 1, 0, false)], &[(S::Delivered, &[1, 1])]), F::Delivered);
+        assert_eq!(of(&[(0, 1, 0, false)], &[(S::Shipped, &[1, 1])]), F::Fulfilled);
+        assert_eq!(of(&[(0, 1, 0, false)], &[(S::Delivered, &[1, 0])]), F::PartiallyDelivered);
+        // One that came back unpaid: it was refused, so nobody waits for its arrival.
+        assert_eq!(of(&[(1, 1, 0, true)], &[(S::Delivered, &[2, 0]), (S::Shipped, &[0, 1])]), F::Delivered);
+        // It had arrived; the others have not.
+        assert_eq!(of(&[(1, 1, 0, true)], &[(S::Shipped, &[2, 0]), (S::Delivered, &[0, 1])]), F::PartiallyDelivered);
+        assert_eq!(of(&[(0, 2, 0, true), (1, 1, 0, true)], &[(S::Shipped, &[2, 1])]), F::Fulfilled);
+    }
+
     #[test]
     fn settling_tells_of_payment_and_completion_once() {
         let mut moment = moment();
@@ -274,6 +357,22 @@ mod tests {
         assert_eq!((last.status, last.payment_status), (OrderStatus::Completed, PaymentStatus::Refunded));
         assert_eq!((last.amount_refunded, kinds(&batch).len()), (Amount(2500), 0));
         assert_eq!(batch.writes, [Write::Orders(OrdersWrite::Order(Change::Update(last)))]);
+    }
+
+    #[test]
+    fn an_order_that_ships_unpaid_waits_until_it_ships_or_some_money_comes() {
+        let mut moment = moment();
+        let placed = Order { hold_until: Some(moment.now()), ships_unpaid: true, ..order(&[(1000, 2)], 500) };
+        let pending = payment(&placed, PaymentState::Pending, 0, 0, 0);
+        let part = payment(&placed, PaymentState::Captured, 1, 1, 0);
+        let packed = shipment(&placed, ShipmentStatus::Pending, &[1]);
+        let left = shipment(&placed, ShipmentStatus::Shipped, &[1]);
+        for (payment, parcel, waits) in [(&pending, &packed, true), (&pending, &left, false), (&part, &packed, false)] {
+            let mut batch = Batch::new(&mut moment);
+            let (payments, parcels) = (std::slice::from_ref(payment), std::slice::from_ref(parcel));
+            let after = settle(placed.clone(), payments, parcels, &mut moment, &mut batch);
+            assert_eq!(after.hold_until.is_some(), waits, "{payment:?} {parcel:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{OrderId, ReturnId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::operations::{Step, identified, may_see, request_return, step_return};
+use crate::orders::operations::{Around, Step, identified, may_see, request_return, step_return};
 use crate::orders::{Order, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnSort};
 use crate::page::{Page, PageRequest};
 
@@ -108,7 +108,8 @@ impl Orders<'_> {
     }
 
     /// Records that the goods of an approved return came back, for staff: they are put back to where they came from, or
-    /// written off.
+    /// written off. When the order was never paid, the return is completed with it, and the order is canceled if nothing
+    /// of it remains.
     ///
     /// # Errors
     /// As [`Orders::approve_return`]; [`Error::Invalid`] naming `restock`; [`Error::InvalidTransition`] also when no
@@ -133,7 +134,7 @@ impl Orders<'_> {
     /// money was sent again with [`Payments::refund`](crate::payments::Payments::refund).
     ///
     /// # Errors
-    /// As [`Orders::approve_return`]; [`Error::InvalidTransition`] also when no money was received.
+    /// As [`Orders::approve_return`]; [`Error::RequestInProgress`] while a gateway is asked for something else.
     pub async fn refund_return(
         &self,
         actor: &Actor,
@@ -182,7 +183,8 @@ impl Orders<'_> {
                     Step::Receive { restock: true } => store.stock_of(&variants(before, &state.order)).await?,
                     _ => Vec::new(),
                 };
-                step_return(state, &returns, before, step, &levels, actor.role(), &mut moment)
+                let around = Around { returns: &returns, levels: &levels, is_remote: &self.is_remote() };
+                step_return(state, around, before, step, actor.role(), &mut moment)
             })
             .await
     }

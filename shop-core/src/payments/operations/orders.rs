@@ -1,7 +1,7 @@
 //! What a step of a payment means for its order and its stock: each decision gives the whole batch.
 
 use super::taxes::RefundedGoods;
-use super::{begin, capture, event_data, left, refund, split_new_refunds, void};
+use super::{begin, capture, event_data, left, refund, split_new_refunds, void, within};
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -38,8 +38,10 @@ pub(crate) fn create_remotely(
 /// Another attempt to pay an order. One that waits and has brought no money makes room for it; one that is open at a
 /// gateway over a network (`is_remote`) must be called off there before ([`make_room`](super::make_room)).
 ///
-/// The hold of an order that waits for its money runs from its last attempt; it ends when the new gateway needs no
-/// money first. An order that was placed on trust, whose stock is held for good, stays so.
+/// The hold of an order that must be paid before it ships runs from its last attempt; when the new gateway needs no money
+/// first, it ships unpaid from then on. One that ships unpaid stays so, and waits no longer for its money.
+///
+/// `hold` is how long an order waits for a payment through this gateway.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when the order takes no payment, has had too many attempts, or has one that people must
@@ -49,7 +51,7 @@ pub(in crate::payments) fn begin_attempt(
     mut state: OrderState,
     gateway: &dyn PaymentGateway,
     is_remote: &dyn Fn(&Payment) -> bool,
-    hold: chrono::TimeDelta,
+    hold: Option<chrono::TimeDelta>,
     actor: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Payment>> {
@@ -66,8 +68,10 @@ pub(in crate::payments) fn begin_attempt(
             return Err(Error::transition("The money of this order went back."));
         }
     }
-    let (total, currency) = (state.order.total, state.order.currency);
-    ChargeLimits::of(gateway, currency)?.judge(gateway, total, currency)?;
+    let currency = state.order.currency;
+    let limits = ChargeLimits::of(gateway, currency)?;
+    let total = limits.raised(state.order.amount_payable()).min(state.order.total);
+    limits.judge(gateway, total, currency)?;
     if state.payments.len() >= MAX_ATTEMPTS {
         return Err(Error::transition(format!("An order has at most {MAX_ATTEMPTS} attempts to pay it.")));
     }
@@ -98,11 +102,10 @@ pub(in crate::payments) fn begin_attempt(
     let detail = format!("Another payment was begun by {}.", payment.gateway);
     record(&mut batch, moment, state.order.id, "payment_begun", actor, detail);
     state.payments.push(payment.clone());
-    if state.order.hold_until.is_some() {
-        if gateway.prepaid() {
-            state.order.hold_until = Some(moment.now() + hold);
-        } else {
-            state.order.hold_until = None;
+    if state.order.hold_until.is_some() && !state.order.ships_unpaid {
+        state.order.hold_until = hold.map(|hold| moment.now() + hold);
+        if !gateway.prepaid() {
+            state.order.ships_unpaid = true;
             commit_held(&mut batch, &state.reservations);
         }
     }
@@ -113,7 +116,8 @@ pub(in crate::payments) fn begin_attempt(
 /// Money received for an order.
 ///
 /// # Errors
-/// As [`capture`]; [`Error::InvalidTransition`] for a canceled order.
+/// As [`capture`]; [`Error::InvalidTransition`] for a canceled order, or when nothing of it is left to pay since items
+/// were canceled.
 pub(in crate::payments) fn capture_payment(
     mut state: OrderState,
     id: PaymentId,
@@ -125,6 +129,8 @@ pub(in crate::payments) fn capture_payment(
         return Err(Error::transition("A canceled order takes no money."));
     }
     let before = find(&state.payments, id)?.clone();
+    let open = before.amount.minus(before.amount_captured)?;
+    let amount = no_more_than_due(&state, &before, open, amount)?;
     let payment = capture(&before, amount, moment)?;
     if let Some(part) = amount {
         state.limits_of(&before).judge_part(part, before.currency)?;
@@ -137,6 +143,23 @@ pub(in crate::payments) fn capture_payment(
     record(&mut batch, moment, state.order.id, "payment_captured", actor, detail);
     finish(state, &mut batch, moment);
     Ok(Decision { batch, reply: payment })
+}
+
+/// How much of a payment is captured when `open` of it could be: what was canceled of the order since is not to be paid.
+pub(super) fn no_more_than_due(
+    state: &OrderState,
+    payment: &Payment,
+    open: Amount,
+    amount: Option<Amount>,
+) -> Result<Option<Amount>> {
+    let due = state.limits_of(payment).raised(state.order.amount_due());
+    if due >= open {
+        return Ok(amount);
+    }
+    if due == Amount::ZERO {
+        return Err(Error::transition("Nothing of this order is left to pay."));
+    }
+    within(amount, due, payment.currency, "left to pay").map(Some)
 }
 
 /// A payment called off before it brought money. The order stays; another attempt may follow.

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::orders::{find, finish, write};
+use super::orders::{find, finish, no_more_than_due, write};
 use super::{refused, touched, within};
 use crate::batch::Batch;
 use crate::clock::Moment;
@@ -19,7 +19,7 @@ use crate::payments::{Payment, PaymentState, Wish};
 /// How long what a gateway answered to a buyer who came back is answered again, without asking it.
 const CONFIRM_PAUSE: TimeDelta = TimeDelta::seconds(3);
 
-/// Wants money that was authorized: `amount`, or all that is.
+/// Wants money that was authorized: `amount`, or all that is and is still to be paid.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] unless the payment is authorized and the order not canceled, [`Error::Invalid`] naming
@@ -45,6 +45,7 @@ pub(in crate::payments) fn ask_capture(
         });
     }
     let open = payment.amount_authorized.minus(payment.amount_captured)?;
+    let amount = no_more_than_due(&state, payment, open, amount)?;
     let amount = within(amount, open, payment.currency, "authorized")?;
     if amount != open {
         state.limits_of(payment).judge_part(amount, payment.currency)?;

@@ -297,16 +297,24 @@ impl<'a> Books<'a> {
     }
 
     /// Money that came for an order that is called off, or beside another payment of it, is given back: once, for it
-    /// came once.
+    /// came once. So is what came for items that were canceled while the payment was under way.
     fn give_back_what_nobody_owes(&mut self) -> Result<()> {
-        let came = self.payment.amount_captured > self.before.amount_captured;
+        let came = self.payment.amount_captured.minus(self.before.amount_captured)?;
+        let left = left(&self.payment)?;
         let canceled = self.state.order.status == OrderStatus::Canceled;
-        if !came || (!canceled && self.payment.state.is_live()) || left(&self.payment)? <= Amount::ZERO {
+        let beside = !canceled && !self.payment.state.is_live();
+        let (back, why) = if canceled {
+            (left, "The order was canceled.")
+        } else if beside {
+            (left, "The order is paid otherwise.")
+        } else {
+            (self.overpaid()?.min(came).min(left), "Items of the order were canceled.")
+        };
+        if came <= Amount::ZERO || back <= Amount::ZERO {
             return Ok(());
         }
-        let why = if canceled { "The order was canceled." } else { "The order is paid otherwise." };
-        self.payment = refund(&self.payment, None, why.to_owned(), self.moment)?;
-        if !canceled && let Some(refund) = self.payment.refunds.last_mut() {
+        self.payment = refund(&self.payment, Some(back), why.to_owned(), self.moment)?;
+        if beside && let Some(refund) = self.payment.refunds.last_mut() {
             refund.taxes = untaxed(refund.amount);
         }
         split_new_refunds(&self.state.order, &self.state.payments, &mut self.payment, &[]);
@@ -314,6 +322,18 @@ impl<'a> Books<'a> {
         let detail = format!("Money came that nobody owes, and is given back. {why}");
         self.note("refund_created", detail);
         Ok(())
+    }
+
+    /// What is kept beyond what is to be paid since items of the order were canceled.
+    fn overpaid(&self) -> Result<Amount> {
+        let order = &self.state.order;
+        if order.amount_canceled() == Amount::ZERO {
+            return Ok(Amount::ZERO);
+        }
+        let others = self.state.payments.iter().filter(|other| other.id != self.payment.id);
+        let kept = Amount::sum(others.map(left).collect::<Result<Vec<_>>>()?)?.plus(left(&self.payment)?)?;
+        let overpaid = kept.minus(order.amount_payable())?.max(Amount::ZERO);
+        Ok(self.state.limits_of(&self.payment).lowered(overpaid))
     }
 
     fn write_payment(&mut self) {
@@ -380,10 +400,7 @@ impl<'a> Books<'a> {
             CancelWish::Overdue => Reason::Overdue,
         };
         match cancel(view, &self.state.reservations, reason, self.terms.is_remote, self.moment) {
-            Ok(decision) => {
-                self.batch.requires.extend(decision.batch.requires);
-                self.batch.writes.extend(decision.batch.writes);
-            }
+            Ok(decision) => self.batch.append(decision.batch),
             // Something of it left meanwhile.
             Err(Error::InvalidTransition { detail }) => {
                 self.note("cancel_failed", detail);

@@ -104,10 +104,13 @@ fn another_attempt_takes_the_place_of_the_open_one() {
     assert_eq!(held(&world, order.id), [ReservationStatus::Held]);
 
     let third = block_on(payments.begin(&guest, attempt("manual"), None)).unwrap().value;
-    assert_eq!(stored(&world, order.id).hold_until, None, "on trust there is nothing to wait for");
+    let trusted = stored(&world, order.id);
+    let week = world.shop.settings().manual_payment_ttl.map(|week| now + week);
+    assert_eq!((trusted.ships_unpaid, trusted.hold_until), (true, week), "it ships before it is paid");
     assert_eq!(held(&world, order.id), [ReservationStatus::Committed]);
     block_on(payments.begin(&guest, attempt("transfer"), None)).unwrap();
-    assert_eq!(stored(&world, order.id).hold_until, None, "what is held for good stays so");
+    let again = stored(&world, order.id);
+    assert_eq!((again.ships_unpaid, again.hold_until), (true, week), "what ships unpaid stays so, and waits no longer");
 
     assert_eq!(code(block_on(payments.capture(&staff, third.id, AmountInput::default(), None))), "invalid_transition");
     let live = block_on(world.shop.store().payments_of_orders(&[order.id])).unwrap();

@@ -8,5 +8,6 @@ pub use address::{AddressInput, SavedAddressInput};
 pub use shipment::{ShipmentChange, ShipmentInput, ShipmentItemInput, TrackingInput};
 pub use tariff::{MethodInput, RateInput, TierInput, ZoneInput};
 
+pub(crate) use shipment::check_items;
 pub(super) use shipment::{CheckedShipment, CheckedTracking};
 pub(super) use tariff::CheckedMethod;

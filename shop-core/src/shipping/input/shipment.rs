@@ -89,13 +89,7 @@ impl ShipmentInput {
     pub(in crate::shipping) fn check(self) -> Result<CheckedShipment> {
         let mut checks = Checks::new();
         let order_id = checks.required("order_id", self.order_id, Ok);
-        let items = checks
-            .optional("items", self.items, |items| match items.len() {
-                0 => Err("This list may not be empty.".to_owned()),
-                1..=MAX_ITEMS => Ok(items),
-                _ => Err(format!("At most {MAX_ITEMS} items.")),
-            })
-            .map(|items| check_items(&mut checks, items));
+        let items = checks.optional("items", self.items, Ok).map(|items| check_items(&mut checks, items));
         let carrier = checks.optional("carrier", self.carrier, optional_name()).flatten();
         let tracking_number = checks.optional("tracking_number", self.tracking_number, optional_name()).flatten();
         match order_id {
@@ -105,7 +99,16 @@ impl ShipmentInput {
     }
 }
 
-fn check_items(checks: &mut Checks, given: Vec<ShipmentItemInput>) -> Vec<ShipmentItem> {
+/// Checks the field `items`: how many of which lines of an order, each line once.
+pub(crate) fn check_items(checks: &mut Checks, given: Vec<ShipmentItemInput>) -> Vec<ShipmentItem> {
+    match given.len() {
+        0 => checks.refuse::<()>("items", "This list may not be empty."),
+        1..=MAX_ITEMS => None,
+        _ => {
+            checks.refuse::<()>("items", format!("At most {MAX_ITEMS} items."));
+            return Vec::new();
+        }
+    };
     let mut items: Vec<ShipmentItem> = Vec::with_capacity(given.len());
     for (index, item) in given.into_iter().enumerate() {
         let path = format!("items.{index}.order_item_id");

@@ -89,7 +89,7 @@ fn track(
     moment: &mut Moment,
 ) -> Result<Shipment> {
     let before = state.shipments.iter().find(|shipment| shipment.id == id).unwrap().clone();
-    let Decision { batch, reply } = track_shipment(state.clone(), &before, news(status), "staff", moment)?;
+    let Decision { batch, reply } = track_shipment(state.clone(), &before, news(status), &[], "staff", moment)?;
     assert_eq!(apply(state, batch), [EventKind::ShipmentUpdated]);
     Ok(reply)
 }
@@ -198,7 +198,7 @@ fn late_news_are_sorted_in() {
     let before = state.shipments[0].clone();
     let earlier = moment.now() - chrono::TimeDelta::hours(1);
     let late = CheckedTracking { occurred_at: Some(earlier), ..news(TrackingStatus::InTransit) };
-    let after = track_shipment(state, &before, late, "staff", &mut moment).unwrap().reply;
+    let after = track_shipment(state, &before, late, &[], "staff", &mut moment).unwrap().reply;
     let words: Vec<_> = after.events.iter().map(|event| event.status.word()).collect();
     assert_eq!(words, ["in_transit", "shipped"]);
 }

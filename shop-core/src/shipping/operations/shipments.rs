@@ -7,10 +7,10 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::OrderItemId;
-use crate::inventory::Reservation;
-use crate::inventory::operations::consume;
-use crate::orders::operations::{record, settle};
-use crate::orders::{Order, OrderState, OrderStatus};
+use crate::inventory::operations::{consume, may_change};
+use crate::inventory::{Reservation, StockLevel};
+use crate::orders::operations::{ordered_lines, record, settle};
+use crate::orders::{Order, OrderItem, OrderState, OrderStatus};
 use crate::outbox::EventKind;
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
@@ -19,8 +19,8 @@ use crate::word::Word as _;
 /// More pieces of news than any carrier sends of one parcel; a loop of somebody's program ends here.
 const MAX_EVENTS: usize = 500;
 
-/// How many of each line can go into a new parcel, in the order of the lines: what was ordered less what is in a
-/// parcel already; of counted goods not more than is still reserved and not in a parcel that waits to leave.
+/// How many of each line can go into a new parcel, in the order of the lines: what was ordered and not canceled, less
+/// what is in a parcel already; of counted goods not more than is still reserved and not in a parcel that waits to leave.
 #[must_use]
 pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<(OrderItemId, i64)> {
     let packed = |line: OrderItemId, counts: fn(ShipmentStatus) -> bool| -> i64 {
@@ -37,7 +37,8 @@ pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservat
         let reserved: i64 = held.filter(|held| held.status.is_live()).map(|held| held.remaining).sum();
         unpacked.min(reserved - packed(line, |status| status == ShipmentStatus::Pending))
     };
-    order.items.iter().map(|item| (item.id, shippable(item.id, item.quantity).max(0))).collect()
+    let ordered = |item: &OrderItem| item.quantity.saturating_sub(order.canceled_quantity(item.id));
+    order.items.iter().map(|item| (item.id, shippable(item.id, ordered(item)).max(0))).collect()
 }
 
 /// A new parcel, waiting to leave.
@@ -89,23 +90,11 @@ pub(in crate::shipping) fn create_shipment(
 
 /// Checks a wish against the lines of the order: what it never had is a mistake, what is gone is bad luck.
 fn wanted(order: &Order, left: &[(OrderItemId, i64)], items: Vec<ShipmentItem>) -> Result<Vec<ShipmentItem>> {
-    let mut checks = crate::field::Checks::new();
-    for (index, item) in items.iter().enumerate() {
-        match order.items.iter().find(|line| line.id == item.order_item_id) {
-            None => checks.refuse::<()>(&format!("items.{index}.order_item_id"), "The order has no such item."),
-            Some(line) if item.quantity > line.quantity => {
-                let ordered = format!("Only {} of it were ordered.", line.quantity);
-                checks.refuse(&format!("items.{index}.quantity"), ordered)
-            }
-            Some(_) => None,
-        };
-    }
-    checks.finish()?;
-    for item in &items {
+    let lines = ordered_lines(order, items.iter().map(|item| (item.order_item_id, item.quantity)))?;
+    for (item, line) in items.iter().zip(lines) {
         let left = left.iter().find(|(line, _)| *line == item.order_item_id).map_or(0, |&(_, left)| left);
         if item.quantity > left {
-            let sku = order.items.iter().find(|line| line.id == item.order_item_id).map_or("", |line| &line.sku);
-            return Err(Error::transition(format!("Only {left} of {sku} are left to ship.")));
+            return Err(Error::transition(format!("Only {left} of {} are left to ship.", line.sku)));
         }
     }
     Ok(items)
@@ -128,14 +117,17 @@ pub(in crate::shipping) fn update_shipment(
 }
 
 /// A parcel after a piece of news. One that leaves takes its stock along; one that arrives has left, whether anybody
-/// said so or not; one that is canceled leaves its stock reserved for the next.
+/// said so or not; one that is canceled leaves its stock reserved for the next. `levels` are those of the variants of one
+/// that leaves.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the news do not fit the parcel, or the order ships nothing now.
+/// [`Error::InvalidTransition`] when the news do not fit the parcel, or the order ships nothing now;
+/// [`Error::InsufficientStock`] when less lies there and was backordered than leaves.
 pub(in crate::shipping) fn track_shipment(
     mut state: OrderState,
     before: &Shipment,
     news: CheckedTracking,
+    levels: &[StockLevel],
     actor: &str,
     moment: &mut Moment,
 ) -> Result<Decision<Shipment>> {
@@ -168,6 +160,7 @@ pub(in crate::shipping) fn track_shipment(
                 .collect();
             consume(&mut batch, moment, &mut held, item.quantity, order_id)?;
         }
+        may_change(&batch, levels)?;
         shipment.shipped_at = Some(at);
         record(&mut batch, moment, order_id, "shipment_shipped", actor, parcel(&shipment, "left"));
     }
@@ -194,7 +187,7 @@ fn may_ship(order: &Order) -> Result<()> {
     match order.status {
         OrderStatus::Canceled => Err(Error::transition("A canceled order ships nothing.")),
         OrderStatus::Completed => Err(Error::transition("Nothing of this order is left to ship.")),
-        OrderStatus::Placed if order.hold_until.is_some() => {
+        OrderStatus::Placed if order.hold_until.is_some() && !order.ships_unpaid => {
             Err(Error::transition("The order still waits for its payment."))
         }
         OrderStatus::Placed => Ok(()),

@@ -1,15 +1,20 @@
 //! Parcels: packed and followed by staff, tracked by everybody who knows the number.
 
+use std::collections::BTreeSet;
+
 use super::Shipping;
 use crate::actor::Actor;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::ShipmentId;
 use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::inventory::StockLevel;
 use crate::orders::OrderState;
 use crate::page::{Page, PageRequest};
 use crate::shipping::operations::{create_shipment, track_shipment, update_shipment};
-use crate::shipping::{Shipment, ShipmentChange, ShipmentFilter, ShipmentInput, ShippingSort, Tracking, TrackingInput};
+use crate::shipping::{
+    Shipment, ShipmentChange, ShipmentFilter, ShipmentInput, ShipmentStatus, ShippingSort, Tracking, TrackingInput,
+};
 
 impl Shipping<'_> {
     /// The parcels of a list, for staff.
@@ -76,7 +81,8 @@ impl Shipping<'_> {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`],
-    /// [`Error::InvalidTransition`] when the news do not fit the parcel.
+    /// [`Error::InvalidTransition`] when the news do not fit the parcel, [`Error::InsufficientStock`] when less lies there
+    /// and was backordered than leaves.
     pub async fn track_shipment(
         &self,
         actor: &Actor,
@@ -90,7 +96,11 @@ impl Shipping<'_> {
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
                 let (state, before) = self.load(id, &mut moment).await?;
-                track_shipment(state, &before, news.clone(), actor.role(), &mut moment)
+                let levels = match before.status {
+                    ShipmentStatus::Pending => self.levels(&state).await?,
+                    ShipmentStatus::Shipped | ShipmentStatus::Delivered | ShipmentStatus::Canceled => Vec::new(),
+                };
+                track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut moment)
             })
             .await
     }
@@ -103,6 +113,12 @@ impl Shipping<'_> {
         let number = tracking_number.trim();
         let shipment = self.shop.store().shipment_by_tracking_number(number).await?.ok_or(Error::NotFound)?;
         Ok(Tracking::of(shipment, number.to_owned()))
+    }
+
+    /// The stock that an order can take from.
+    async fn levels(&self, state: &OrderState) -> Result<Vec<StockLevel>> {
+        let variants: BTreeSet<_> = state.reservations.iter().map(|held| held.variant_id).collect();
+        Ok(self.shop.store().stock_of(&variants.into_iter().collect::<Vec<_>>()).await?)
     }
 
     /// A parcel with the state of its order, as of one version of the order.

@@ -87,6 +87,8 @@ pub(super) struct LevelBody {
     location_id: Uuid,
     on_hand: i64,
     reserved: i64,
+    /// How many were promised before they lay there, and have not come since.
+    backordered: i64,
     /// Negative when more was sold than there is.
     available: i64,
     low_stock_threshold: i64,
@@ -103,6 +105,7 @@ impl From<StockLevel> for LevelBody {
             location_id: level.location_id.0,
             on_hand: level.on_hand,
             reserved: level.reserved,
+            backordered: level.backordered,
             low_stock_threshold: level.low_stock_threshold,
             tracked: level.tracked,
             backorder: level.backorder,
@@ -120,6 +123,8 @@ pub(super) struct StockBody {
     location_id: Option<Uuid>,
     on_hand: i64,
     reserved: i64,
+    /// How many were promised before they lay there, and have not come since.
+    backordered: i64,
     /// Negative when more was sold than there is.
     available: i64,
     /// Of the totals: the highest of all locations.
@@ -140,6 +145,7 @@ impl From<StockView> for StockBody {
             location_id: view.location_id.map(|id| id.0),
             on_hand: view.on_hand,
             reserved: view.reserved,
+            backordered: view.backordered,
             available: view.available,
             low_stock_threshold: view.low_stock_threshold,
             tracked: view.tracked,
@@ -156,7 +162,7 @@ pub(super) struct StockPatch {
     low_stock_threshold: Optional<i64>,
     /// Whether it is counted.
     tracked: Optional<bool>,
-    /// Whether more may be sold than is there.
+    /// Whether more may be sold than is there. Switched off, open backorders stay open, and no new ones come.
     backorder: Optional<bool>,
     /// Where; everywhere when absent.
     location_id: Nullable<Uuid>,

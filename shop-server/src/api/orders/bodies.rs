@@ -1,5 +1,6 @@
 //! What is sent to orders, and what comes back.
 
+mod cancellations;
 mod drafts;
 mod returns;
 
@@ -18,6 +19,7 @@ use crate::api::pricing::{AdjustmentBody, UsedTaxBody};
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
 
+pub(super) use cancellations::CancelItemsRequest;
 pub(super) use drafts::{DraftBody, DraftChangeRequest, DraftRequest, NoteRequest};
 pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
 
@@ -121,7 +123,12 @@ pub(super) struct OrderBody {
     shipping_tax_rate: Option<Money>,
     /// Contained in `total` where `prices_include_tax`, else added.
     tax_total: Money,
+    /// As it was when the order was placed.
     total: Money,
+    /// What of `total` is not to be paid because items were canceled, or came back unpaid.
+    amount_canceled: Money,
+    /// What is still to be paid.
+    amount_due: Money,
     prices_include_tax: bool,
     /// Why the total is not the subtotal.
     adjustments: Vec<AdjustmentBody>,
@@ -154,7 +161,10 @@ pub(super) struct OrderItemBody {
     name: String,
     options: BTreeMap<String, String>,
     unit_price: Money,
+    /// As it was when the order was placed.
     quantity: i64,
+    /// How many of `quantity` were canceled before they left.
+    canceled_quantity: i64,
     /// Its share of the discounts.
     discount: Money,
     /// Its share of the taxes.
@@ -187,6 +197,7 @@ impl OrderBody {
         let money = |amount| Money::new(amount, currency);
         let items = order.items.iter().map(|item| OrderItemBody::new(&order, item)).collect();
         let shipping_tax_rate = order.shipping_tax_rate().map(|rate| Money(rate.to_string()));
+        let (amount_canceled, amount_due) = (money(order.amount_canceled()), money(order.amount_due()));
         Self {
             id: order.id.0,
             number: order.number,
@@ -202,6 +213,8 @@ impl OrderBody {
             shipping_tax_rate,
             tax_total: money(order.tax_total),
             total: money(order.total),
+            amount_canceled,
+            amount_due,
             prices_include_tax: order.explanation.prices_include_tax,
             taxes: UsedTaxBody::all(&order.explanation, currency),
             adjustments: AdjustmentBody::all(order.explanation.adjustments, currency),
@@ -255,6 +268,7 @@ impl OrderItemBody {
             options: item.options.clone(),
             unit_price: money(item.unit_price),
             quantity: item.quantity,
+            canceled_quantity: order.canceled_quantity(item.id),
             discount: money(item.discount),
             tax: money(item.tax),
             tax_class: item.tax_class.clone(),

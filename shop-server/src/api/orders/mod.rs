@@ -10,7 +10,7 @@ use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::orders::{OrderQuery, PlacedOrder};
+use shop_core::orders::{OrderQuery, OrderView, PlacedOrder};
 use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
@@ -18,11 +18,11 @@ use super::Context;
 use super::paging::{self, Text};
 use super::payments::settled_order;
 use crate::answer::{Answer, IdempotencyKey, List, Replayable, RequestUrl, Versioned};
-use crate::auth::{Caller, User};
+use crate::auth::{Caller, Staff, User};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-use bodies::{FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
+use bodies::{CancelItemsRequest, FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
 
 pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
@@ -120,10 +120,37 @@ impl Orders {
     ) -> Result<Replayable<Versioned<OrderBody>>> {
         let (_, key) = idempotency_key.of(body)?;
         let canceled = self.0.shop.orders().cancel(&caller, OrderId(id.0), key.as_ref()).await?;
-        let (view, replayed) = (settled_order(&self.0.shop, canceled.value).await?, canceled.replayed);
-        let version = view.order.version;
-        Ok(Replayable::new(Versioned::new(OrderBody::new(view, caller.is_staff()), version), replayed))
+        changed_order(&self.0.shop, &caller, canceled).await
     }
+
+    /// Cancels items that cannot be delivered: releases their stock, gives back what was taken for them.
+    ///
+    /// Only what has not shipped. What the items cost is not to be paid any more (`amount_canceled`); the shipping is.
+    /// When nothing is left to ship, the order goes on as if the rest were all of it; when nothing is left at all, it is
+    /// canceled.
+    #[oai(path = "/orders/:id/cancel-items/", method = "post")]
+    async fn cancel_items(
+        &self,
+        staff: Staff,
+        id: Path<Uuid>,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<CancelItemsRequest>,
+    ) -> Result<Replayable<Versioned<OrderBody>>> {
+        let (request, key) = idempotency_key.of(body)?;
+        let canceled = self.0.shop.orders().cancel_items(&staff, OrderId(id.0), request.into(), key.as_ref()).await?;
+        changed_order(&self.0.shop, &staff, canceled).await
+    }
+}
+
+/// An order that was changed, once its gateway has answered or the wait for it is over.
+async fn changed_order(
+    shop: &Shop,
+    caller: &Actor,
+    changed: Outcome<OrderView>,
+) -> Result<Replayable<Versioned<OrderBody>>> {
+    let (view, replayed) = (settled_order(shop, changed.value).await?, changed.replayed);
+    let version = view.order.version;
+    Ok(Replayable::new(Versioned::new(OrderBody::new(view, caller.is_staff()), version), replayed))
 }
 
 /// An order that was just placed, as whoever placed it sees it.

@@ -6,6 +6,6 @@ mod tariff;
 
 pub(in crate::api) use address::{AddressBody, AddressRequest};
 pub(super) use address::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
-pub(in crate::api) use shipment::ShipmentBody;
+pub(in crate::api) use shipment::{ShipmentBody, ShipmentItemRequest};
 pub(super) use shipment::{ShipmentChangeRequest, ShipmentRequest, ShipmentStatus, TrackingBody, TrackingRequest};
 pub(super) use tariff::{MethodBody, MethodChange, MethodRequest, ZoneBody, ZoneChange, ZoneRequest};

@@ -4,15 +4,15 @@ use super::*;
 
 #[tokio::test]
 async fn cards_are_one_more_way_to_pay() {
-    let store = Store::open().await;
+    let store = Store::open_with(&[("MANUAL_PAYMENTS", "True")]).await;
     let gateways = store.shop.get("/payments/gateways/", None).await.json();
     let ids: Vec<_> = gateways.as_array().unwrap().iter().map(|gateway| text(&gateway["id"])).collect();
     assert_eq!(ids, ["manual", "stripe"]);
 }
 
 #[tokio::test]
-async fn cards_can_be_the_only_way_to_pay() {
-    let store = Store::open_with(&[("MANUAL_PAYMENTS", "False")]).await;
+async fn cards_are_the_only_way_to_pay_unless_another_is_asked_for() {
+    let store = Store::open().await;
     let gateways = store.shop.get("/payments/gateways/", None).await.json();
     assert_eq!(gateways.as_array().unwrap().iter().map(|gateway| text(&gateway["id"])).collect::<Vec<_>>(), ["stripe"]);
     let cart = store.shop.guest_cart(&store.goods, 1).await;
@@ -112,6 +112,52 @@ async fn what_is_authorized_is_captured_in_part_or_called_off() {
     let voided = store.act(&placed.payment, "void", &json!({})).await;
     assert_eq!((voided.status, &voided.json()["status"]), (200, &json!("voided")), "{voided:?}");
     assert_eq!(store.stripe.payments()[1]["status"], "canceled");
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn items_are_canceled_before_and_after_their_money_came() {
+    let cancel = async |store: &Store, placed: &Placed, quantity: i64| {
+        let line = &store.order(&placed.id).await["items"][0]["id"];
+        let body = json!({"items": [{"order_item_id": line, "quantity": quantity}]});
+        store.shop.post(&format!("/orders/{}/cancel-items/", placed.id), Some(&store.staff), &body).await
+    };
+    // Authorized and not captured: less is captured.
+    let store = Store::open_with(&[("STRIPE_CAPTURE", "manual")]).await;
+    let placed = store.paid(Card::Visa).await;
+    store.until_paid(&placed.id, "authorized").await;
+    let canceled = cancel(&store, &placed, 1).await;
+    assert_eq!((canceled.status, &canceled.json()["payment_status"]), (200, &json!("authorized")), "{canceled:?}");
+    refused(&store.act(&placed.payment, "capture", &json!({"amount": "20.01"})).await, 400, "invalid");
+    let captured = store.act(&placed.payment, "capture", &json!({})).await;
+    assert_eq!((captured.status, &captured.json()["amount_captured"]), (200, &json!("20.00")), "{captured:?}");
+    assert_eq!(
+        (store.until_paid(&placed.id, "paid").await["amount_due"].clone(), store.stripe.balance()),
+        (json!("0.00"), 2000)
+    );
+    // Captured: the money of what is canceled goes back through Stripe.
+    let canceled = cancel(&store, &placed, 1).await;
+    assert_eq!((canceled.status, store.stripe.balance()), (200, 1000), "{canceled:?}");
+    let order = store.until_paid(&placed.id, "paid").await;
+    assert_eq!((&order["amount_canceled"], &order["amount_refunded"]), (&json!("20.00"), &json!("10.00")));
+    store.deliver_all().await;
+    store.is_sound().await;
+
+    // Paid after items were canceled, and asked for before: what comes beyond goes back.
+    let store = Store::open().await;
+    let placed = store.placed().await;
+    assert_eq!(cancel(&store, &placed, 2).await.status, 200);
+    store.stripe.pay(&placed.secret, Card::Visa).unwrap();
+    store.deliver_all().await;
+    let back = |order: &Value| order["payments"][0]["refunds"][0]["status"] == "succeeded";
+    let order = store.order_once(&placed.id, "given back", back).await;
+    assert_eq!((&order["amount_paid"], &order["amount_refunded"]), (&json!("30.00"), &json!("20.00")));
+    assert_eq!((&order["payment_status"], store.stripe.balance()), (&json!("paid"), 1000));
+    store.deliver_all().await;
+    store.is_sound().await;
+    // All of the rest: the order is canceled, and its payment gives back what is left.
+    let canceled = cancel(&store, &placed, 1).await.json();
+    assert_eq!((&canceled["status"], store.stripe.balance()), (&json!("canceled"), 0), "{canceled:#}");
     store.is_sound().await;
 }
 

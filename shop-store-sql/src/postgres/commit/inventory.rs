@@ -48,6 +48,7 @@ pub(super) static LEVELS: Table = Table {
         ("low_stock_threshold", Kind::Int),
         ("tracked", Kind::Flag),
         ("backorder", Kind::Flag),
+        ("backordered", Kind::Int),
     ],
     key: 2,
     uniques: &[],
@@ -58,6 +59,7 @@ pub(super) fn level(level: &StockLevel) -> Row {
     let mut row = Row::default();
     row.id(level.variant_id).id(level.location_id).id(level.product_id).text(&level.sku).int(level.on_hand);
     row.int(level.reserved).int(level.low_stock_threshold).flag(level.tracked).flag(level.backorder);
+    row.int(level.backordered);
     row
 }
 
@@ -176,7 +178,7 @@ async fn apply_settings(plain: &mut Plain<'_>, settings: &StockSettings) -> Appl
         .execute(sql, (variant, location, settings.low_stock_threshold, settings.tracked, settings.backorder))
         .await?;
     let oversold = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND ($2::uuid IS NULL OR location_id = $2)
-        AND tracked AND NOT backorder AND reserved > on_hand";
+        AND tracked AND NOT backorder AND greatest(reserved::numeric - on_hand, 0) > backordered";
     if changed == 0 || plain.exists(oversold, (variant, location)).await? {
         return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
     }

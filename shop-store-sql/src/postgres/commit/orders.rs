@@ -26,6 +26,7 @@ pub(super) static ORDERS: Table = Table {
         ("tax_total", Kind::Int),
         ("total", Kind::Int),
         ("explanation", Kind::Json),
+        ("canceled_items", Kind::Json),
         ("amount_paid", Kind::Int),
         ("amount_refunded", Kind::Int),
         ("shipping_address", Kind::Json),
@@ -38,6 +39,7 @@ pub(super) static ORDERS: Table = Table {
         ("placed_at", Kind::Time),
         ("canceled_at", Kind::Time),
         ("hold_until", Kind::Time),
+        ("ships_unpaid", Kind::Flag),
         ("updated_at", Kind::Time),
         ("version", Kind::Int),
     ],
@@ -52,11 +54,14 @@ impl Record for Order {
         row.id(self.id).text(&self.number).id(self.cart_id).optional_id(self.customer_id).text(&self.email);
         row.text(&self.email_key).text(self.currency.code()).int(self.subtotal.0).int(self.discount_total.0);
         row.int(self.shipping_total.0).int(self.shipping_tax.0).int(self.tax_total.0).int(self.total.0);
-        row.json(&self.explanation).int(self.amount_paid.0).int(self.amount_refunded.0).json(&self.shipping_address);
-        row.json(&self.billing_address).json(&self.shipping_method).text(self.status.word());
+        row.json(&self.explanation).json(&self.canceled_items).int(self.amount_paid.0).int(self.amount_refunded.0);
+        row.json(&self.shipping_address)
+            .json(&self.billing_address)
+            .json(&self.shipping_method)
+            .text(self.status.word());
         row.text(self.payment_status.word()).text(self.fulfillment_status.word()).text(&self.note);
-        row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until).time(self.updated_at);
-        row.int(self.version);
+        row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until);
+        row.flag(self.ships_unpaid).time(self.updated_at).int(self.version);
     }
 }
 

@@ -277,7 +277,8 @@ impl Part {
                 Self::PutRefunds => REFUNDS.kinds(),
                 // The variant, its location, and the sums of `stock::Sum`.
                 Self::ChangeLevels => {
-                    vec![Kind::Id, Kind::Id, Kind::Int, Kind::Int, Kind::Int, Kind::Flag, Kind::Flag]
+                    let counts = [Kind::Int; 5];
+                    [[Kind::Id; 2].as_slice(), &counts, &[Kind::Flag; 2]].concat()
                 }
                 // The promotion, the customer, and the sums of `pricing::UsesSum`.
                 Self::CountUses => vec![Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int],

@@ -137,9 +137,10 @@ impl Part {
                 Self::ChangeLevels => Sql {
                     body: format!(
                         "UPDATE stock_levels AS old
-                        SET on_hand = old.on_hand + new.on_hand, reserved = old.reserved + new.reserved
-                        FROM {given} WITH ORDINALITY
-                            AS new (variant_id, location_id, on_hand, reserved, released, takes, reserves, place)
+                        SET on_hand = old.on_hand + new.on_hand, reserved = old.reserved + new.reserved,
+                            backordered = {BACKORDERED}
+                        FROM {given} WITH ORDINALITY AS new
+                            (variant_id, location_id, on_hand, reserved, released, shipped, lowered, takes, reserves, place)
                         WHERE {SAME_LEVEL} AND {DELTA} RETURNING new.place"
                     ),
                     refused: by_place,
@@ -189,16 +190,38 @@ const LEVEL: &str = "variant_id, location_id";
 const SAME_LEVEL: &str = "old.variant_id = new.variant_id AND old.location_id = new.location_id";
 const LEVEL_ORDER: &str = "old.variant_id, old.location_id";
 
+/// How many stay backordered after what the deltas of a sum give. In a type that no sum leaves.
+macro_rules! still_backordered {
+    () => {
+        "least(old.backordered,
+            greatest(old.reserved::numeric + new.released - old.on_hand - new.on_hand - new.lowered, 0))"
+    };
+}
+
+/// The open backorders after a sum of deltas: what they reserve last adds to what is missing.
+const BACKORDERED: &str = concat!(
+    "(",
+    still_backordered!(),
+    "
+        + greatest(old.reserved::numeric + new.reserved - old.on_hand - new.on_hand, 0)
+        - greatest(old.reserved::numeric + new.released - old.on_hand - new.on_hand, 0))::bigint"
+);
+
 /// The rule of [`shop_core::inventory::StockDelta`], for a sum of deltas (see `stock::Sum`). The first condition keeps
 /// the sums in the range of an integer, and CASE keeps the order.
-const DELTA: &str = "CASE
+const DELTA: &str = concat!(
+    "CASE
         WHEN old.on_hand > 9223372036854775807 - greatest(new.on_hand, 0)
             OR old.on_hand < -9223372036854775807 - 1 - least(new.on_hand, 0)
             OR old.reserved > 9223372036854775807 - greatest(new.reserved, 0) THEN false
         WHEN old.reserved + new.released < 0 THEN false
         WHEN new.reserves AND NOT old.tracked THEN false
+        WHEN new.shipped > 0 AND old.on_hand::numeric + new.on_hand + new.lowered < -",
+    still_backordered!(),
+    " THEN false
         ELSE NOT new.takes OR old.backorder OR old.reserved + new.reserved <= old.on_hand + new.on_hand
-    END";
+    END"
+);
 
 fn name(part: Part) -> String {
     format!("part_{}", part as u8)

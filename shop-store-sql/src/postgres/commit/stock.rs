@@ -12,14 +12,21 @@ pub(super) const LARGE: i64 = 1 << 40;
 ///
 /// Changes that only give (`on_hand ≥ 0`, `reserved ≤ 0`), those that ship (`on_hand = reserved < 0`) and those that only
 /// take (`on_hand ≤ 0`, `reserved ≥ 0`) of any number of batches are judged at once as if they had come in that order:
-/// what is available rises, stays, and falls, so if it suffices at the end it did all along; and what is held is lowest
-/// before the takers come, which `released` tells.
+/// what is available rises, stays, and falls, so if it suffices at the end it did all along; what is held is lowest
+/// before the takers come, which `released` tells; and what lies there is lowest for those that ship when the last one has,
+/// which `lowered` tells. What is backordered falls with what is given, stays, and grows with what is reserved, after what
+/// else was taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum {
     pub(super) on_hand: i64,
     pub(super) reserved: i64,
     /// The negative ones among `reserved`.
     pub(super) released: i64,
+    /// How many ship.
+    pub(super) shipped: i64,
+    /// How many others are taken away.
+    pub(super) lowered: i64,
+    /// Whether others than those that ship take.
     pub(super) takes: bool,
     pub(super) reserves: bool,
 }
@@ -27,11 +34,15 @@ pub(crate) struct Sum {
 impl Sum {
     /// One change.
     pub(crate) fn of(delta: &StockDelta) -> Self {
+        let away = delta.on_hand.min(0).saturating_neg();
+        let (shipped, lowered) = if delta.ships() { (away, 0) } else { (0, away) };
         Self {
             on_hand: delta.on_hand,
             reserved: delta.reserved,
             released: delta.reserved.min(0),
-            takes: delta.on_hand < 0 || delta.reserved > 0,
+            shipped,
+            lowered,
+            takes: lowered > 0 || delta.reserved > 0,
             reserves: delta.reserved > 0,
         }
     }
@@ -41,6 +52,8 @@ impl Sum {
         self.on_hand += other.on_hand;
         self.reserved += other.reserved;
         self.released += other.released;
+        self.shipped += other.shipped;
+        self.lowered += other.lowered;
         self.takes |= other.takes;
         self.reserves |= other.reserves;
     }
@@ -49,7 +62,7 @@ impl Sum {
     pub(crate) fn row(self, variant: Uuid, location: Uuid) -> Row {
         let mut row = Row::default();
         row.id(variant).id(location).int(self.on_hand).int(self.reserved).int(self.released);
-        row.flag(self.takes).flag(self.reserves);
+        row.int(self.shipped).int(self.lowered).flag(self.takes).flag(self.reserves);
         row
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
         billing_address: address(),
         email: validate::email("Ada@Example.com".into()).unwrap(),
         gateway: &*ON_TRUST,
-        hold_until: moment.now() + chrono::TimeDelta::minutes(30),
+        hold_until: Some(moment.now() + chrono::TimeDelta::minutes(30)),
         expected_total: None,
         note: "Ring twice".into(),
         role: "guest",
@@ -170,8 +170,17 @@ fn a_prepaid_order_holds_its_stock_for_a_while() {
     let placement = Placement { gateway: &*PREPAID, ..placement(&[(1999, 5, 2)], 450) };
     let until = placement.hold_until;
     let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
-    assert_eq!(reply.order.hold_until, Some(until));
+    assert_eq!((reply.order.hold_until, reply.order.ships_unpaid), (until, false));
     assert_eq!(reservations(&batch), [(ReservationStatus::Held, 2)]);
+}
+
+#[test]
+fn an_order_that_ships_unpaid_waits_for_its_payment_too() {
+    let placement = placement(&[(1999, 5, 2)], 450);
+    let until = placement.hold_until;
+    let Decision { batch, reply } = place(placement, &mut moment()).unwrap();
+    assert_eq!((reply.order.hold_until, reply.order.ships_unpaid), (until, true));
+    assert_eq!(reservations(&batch), [(ReservationStatus::Committed, 2)]);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use super::*;
 use crate::batch::Write;
 use crate::id::ReturnId;
 use crate::inventory::{InventoryWrite, ReservationStatus};
-use crate::orders::PaymentStatus;
 use crate::orders::input::CheckedReturnItem;
 use crate::orders::tests::{moment, order, payment, shipment};
+use crate::orders::{FulfillmentStatus, PaymentStatus};
 use crate::outbox::OutboxWrite;
 use crate::payments::{PaymentState, PaymentsWrite};
 
@@ -55,6 +55,7 @@ impl Story {
             location_id: uuid::Uuid::from_u128(1).into(),
             on_hand: 0,
             reserved: 0,
+            backordered: 0,
             low_stock_threshold: 0,
             tracked: true,
             backorder: false,
@@ -107,7 +108,8 @@ impl Story {
     fn step(&mut self, id: ReturnId, step: &Step) -> Result<(Return, i64)> {
         let (state, levels) = (self.state.clone(), self.levels());
         let before = self.returns.iter().find(|returned| returned.id == id).unwrap();
-        let decided = step_return(state, &self.returns, before, step, &levels, "staff", &mut self.moment)?;
+        let around = Around { returns: &self.returns, levels: &levels, is_remote: &|_| false };
+        let decided = step_return(state, around, before, step, "staff", &mut self.moment)?;
         let back = self.apply(decided.batch);
         Ok((decided.reply, back))
     }
@@ -215,18 +217,90 @@ fn no_more_goes_back_than_is_left() {
     assert_eq!(story.state.order.payment_status, PaymentStatus::Refunded);
 }
 
+/// Makes the order of a story one that was never paid.
+fn unpaid(mut story: Story, captured: i64) -> Story {
+    let (state, status) = match captured {
+        0 => (PaymentState::Pending, PaymentStatus::NotPaid),
+        _ => (PaymentState::Captured, PaymentStatus::PartiallyPaid),
+    };
+    story.state.payments[0] = payment(&story.state.order, state, captured, captured, 0);
+    (story.state.order.amount_paid, story.state.order.payment_status) = (Amount(captured), status);
+    story
+}
+
 #[test]
-fn without_any_money_there_is_nothing_to_give_back() {
-    let mut story = Story::of(&[(1000, 1)], &[1]);
+fn goods_that_were_never_paid_are_settled_when_they_are_received() {
+    let mut story = unpaid(Story::of(&[(1000, 2)], &[2]), 0);
+    let (first, second) = (story.request(&[1]).unwrap(), story.request(&[1]).unwrap());
+    for id in [first, second] {
+        story.step(id, &Step::Approve).unwrap();
+    }
+    let (back, moved) = story.receive(first).unwrap();
+    assert_eq!((back.status, back.amount_refunded, moved), (ReturnStatus::Completed, Amount::ZERO, 1));
+    // The buyer keeps one, and owes that.
+    let order = &story.state.order;
+    assert_eq!(
+        (order.status, order.amount_payable(), order.amount_due()),
+        (OrderStatus::Placed, Amount(1000), Amount(1000))
+    );
+    assert_eq!(code(story.step(first, &Step::Refund)), "invalid_transition");
+    let (off, moved) = story.step(second, &Step::Receive { restock: false }).unwrap();
+    assert_eq!((off.status, moved), (ReturnStatus::Completed, 0));
+    // Nothing of it remains.
+    let order = &story.state.order;
+    assert_eq!((order.status, order.payment_status), (OrderStatus::Canceled, PaymentStatus::Voided));
+    assert_eq!((story.state.payments[0].state, order.amount_due()), (PaymentState::Voided, Amount::ZERO));
+    assert!(order.canceled_at.is_some());
+}
+
+#[test]
+fn an_unpaid_return_that_an_earlier_release_received_is_settled_by_its_refund() {
+    let mut story = unpaid(Story::of(&[(1000, 1)], &[1]), 0);
+    let id = story.request(&[1]).unwrap();
+    story.returns[0].status = ReturnStatus::Received;
+    assert_eq!(story.step(id, &Step::Refund).unwrap().0.amount_refunded, Amount::ZERO);
+    assert_eq!(story.state.order.status, OrderStatus::Canceled);
+}
+
+#[test]
+fn an_order_with_a_payment_that_cannot_be_called_off_waits_for_it() {
+    let mut story = unpaid(Story::of(&[(1000, 1)], &[1]), 0);
     let id = story.request(&[1]).unwrap();
     story.step(id, &Step::Approve).unwrap();
-    story.receive(id).unwrap();
-    story.state.payments[0] = payment(&story.state.order, PaymentState::Pending, 0, 0, 0);
-    assert_eq!(code(story.step(id, &Step::Refund)), "invalid_transition");
-    // Goods that cost nothing are settled all the same.
+    story.state.payments[0].remote.mismatch = Some("Another amount.".to_owned());
+    let state = story.state.clone();
+    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| true };
+    let step = Step::Receive { restock: false };
+    let decided = step_return(state, around, &story.returns[0], &step, "staff", &mut story.moment).unwrap();
+    story.apply(decided.batch);
+    assert_eq!((story.returns[0].status, story.state.order.status), (ReturnStatus::Completed, OrderStatus::Placed));
+}
+
+#[test]
+fn what_was_not_paid_of_returned_goods_is_not_owed() {
+    // A refused parcel beside one that was paid at the door: 10.00 of 15.00.
+    let mut story = unpaid(Story::of(&[(1000, 1), (500, 1)], &[1, 1]), 1000);
+    story.state.shipments = vec![
+        shipment(&story.state.order, ShipmentStatus::Delivered, &[1, 0]),
+        shipment(&story.state.order, ShipmentStatus::Shipped, &[0, 1]),
+    ];
+    let id = story.request(&[0, 1]).unwrap();
+    assert_eq!(story.go_through(id), 0, "it was not paid");
+    let order = &story.state.order;
+    assert_eq!((order.amount_due(), order.payment_status), (Amount::ZERO, PaymentStatus::Paid));
+    assert_eq!((order.status, order.fulfillment_status), (OrderStatus::Completed, FulfillmentStatus::Delivered));
+    // Of goods that were paid in part, that part goes back.
+    let mut story = unpaid(Story::of(&[(1000, 1), (500, 1)], &[1, 1]), 1200);
+    let id = story.request(&[0, 1]).unwrap();
+    assert_eq!((story.go_through(id), story.state.order.amount_due()), (200, Amount::ZERO));
+}
+
+#[test]
+fn goods_that_cost_nothing_are_settled() {
     let mut story = Story::of(&[(0, 1)], &[1]);
     let id = story.request(&[1]).unwrap();
-    assert_eq!(story.go_through(id), 0);
+    story.step(id, &Step::Approve).unwrap();
+    assert_eq!(story.receive(id).unwrap().0.status, ReturnStatus::Completed);
 }
 
 #[test]
@@ -270,7 +344,8 @@ fn the_history_says_what_and_why() {
     let before = &story.returns[0];
     let step = Step::Reject("worn".to_owned());
     let state = story.state.clone();
-    let decided = step_return(state, &story.returns, before, &step, &[], "staff", &mut moment()).unwrap();
+    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let decided = step_return(state, around, before, &step, "staff", &mut moment()).unwrap();
     let entry = |write: &Write| match write {
         Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,

@@ -1,0 +1,227 @@
+//! Items of an order that will not be delivered are canceled, and the order goes on as if the rest were all of it.
+
+use super::cancel::{Reason, cancel, unpack};
+use super::lines::{named, ordered_lines};
+use super::returns::{shipped, worth_of_next};
+use super::status::{record, settle_from};
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::OrderItemId;
+use crate::inventory::operations::{commit_held, release};
+use crate::money::Amount;
+use crate::orders::input::CheckedCancelItems;
+use crate::orders::{CanceledItem, OrderItem, OrderState, OrderStatus, OrderView, Return};
+use crate::payments::operations::{Repayment, give_back, left, refunded_line, void};
+use crate::payments::{Payment, PaymentsWrite};
+use crate::pricing::Ratio;
+use crate::shipping::{Shipment, ShipmentStatus};
+
+/// Cancels units that have not left: their stock is released, parcels that are being packed with them are unpacked, and
+/// what was received for them is given back. What they cost is not to be paid any more; the shipping is.
+///
+/// `returns` are all of the order. When nothing of the order remains, the order is canceled ([`cancel`]).
+///
+/// # Errors
+/// [`Error::Invalid`] for lines that the order does not have or that never were so many, and naming `refund` when the
+/// whole order would be canceled without giving its money back; [`Error::InvalidTransition`] when fewer have not
+/// left, or the order is over; [`Error::RequestInProgress`] while a gateway is asked for something else.
+pub(in crate::orders) fn cancel_items(
+    mut state: OrderState,
+    returns: &[Return],
+    input: &CheckedCancelItems,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+) -> Result<Decision<OrderView>> {
+    let wanted = wanted(&state, input)?;
+    let canceled: i64 = wanted.iter().map(|(_, quantity)| quantity).sum();
+    let remaining = state.order.items.iter().map(|item| state.order.remaining_quantity(item)).sum();
+    let mut batch = Batch::new(moment);
+    let told = told(&wanted, &input.reason);
+    record(&mut batch, moment, state.order.id, "items_canceled", role, told);
+    if canceled < remaining {
+        return cancel_some(state, returns, &wanted, input.refund, is_remote, role, moment, batch);
+    }
+    let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
+    if !input.refund && Amount::sum(lefts)? > Amount::ZERO {
+        let why = "All of the order would be canceled, and a canceled order keeps no money.";
+        return Err(Error::invalid("refund", why));
+    }
+    if state.order.items.iter().any(|item| shipped(&state.shipments, item.id) > 0) {
+        // What left is back; without the rest nothing remains.
+        call_off(&mut state, returns, &wanted, role, moment, &mut batch)?;
+    }
+    let OrderState { order, payments, shipments, reservations, .. } = state;
+    let view = OrderView { order, payments, shipments };
+    let decision = cancel(view, &reservations, Reason::Asked(role), is_remote, moment)?;
+    batch.append(decision.batch);
+    Ok(Decision { batch, reply: decision.reply })
+}
+
+/// The lines that are canceled, and how many of each.
+fn wanted(state: &OrderState, input: &CheckedCancelItems) -> Result<Vec<(OrderItem, i64)>> {
+    let order = &state.order;
+    let quantities = input.items.iter().map(|item| item.quantity);
+    let lines = ordered_lines(order, input.items.iter().map(|item| (item.order_item_id, item.quantity)))?;
+    match order.status {
+        OrderStatus::Placed => {}
+        OrderStatus::Canceled => return Err(Error::transition("The order is canceled already.")),
+        OrderStatus::Completed => return Err(Error::transition("All of this order was delivered.")),
+    }
+    for (line, quantity) in lines.iter().zip(quantities.clone()) {
+        let left = line.quantity - order.canceled_quantity(line.id) - shipped(&state.shipments, line.id);
+        if quantity > left {
+            return Err(Error::transition(format!("Only {} of {} can be canceled.", left.max(0), line.sku)));
+        }
+    }
+    Ok(lines.into_iter().cloned().zip(quantities).collect())
+}
+
+/// Cancels units of an order of which something remains.
+#[expect(clippy::too_many_arguments, reason = "what was checked, and what every decision about money takes")]
+fn cancel_some(
+    mut state: OrderState,
+    returns: &[Return],
+    wanted: &[(OrderItem, i64)],
+    refund: bool,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+    mut batch: Batch,
+) -> Result<Decision<OrderView>> {
+    let was_paid = state.order.is_paid();
+    let waited = state.order.hold_until.is_some();
+    let before = state.payments.clone();
+    let worth = call_off(&mut state, returns, wanted, role, moment, &mut batch)?;
+    if refund {
+        let amount = to_give_back(&state, sum(&worth)?)?;
+        let repayment =
+            Repayment { reason: "Items of the order were canceled.", goods: &goods(&state, &worth), actor: role };
+        give_back(&mut state, amount, repayment, moment, &mut batch)?;
+    }
+    ask_for_less(&mut state, &before, is_remote, role, moment, &mut batch)?;
+    let OrderState { order, payments, shipments, reservations, .. } = state;
+    let order = settle_from(was_paid, order, &payments, &shipments, moment, &mut batch);
+    if waited && order.hold_until.is_none() {
+        commit_held(&mut batch, &reservations);
+    }
+    let payments = payments.into_iter().map(Payment::without_secret).collect();
+    Ok(Decision { batch, reply: OrderView { order, payments, shipments } })
+}
+
+/// Takes units out of the order: releases their stock, unpacks parcels that wait to leave with them, and notes what they
+/// are worth. Says how much that is, line by line.
+fn call_off(
+    state: &mut OrderState,
+    returns: &[Return],
+    wanted: &[(OrderItem, i64)],
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Vec<(OrderItemId, Amount)>> {
+    let mut worth = Vec::with_capacity(wanted.len());
+    for (line, quantity) in wanted {
+        unpack_some(state, line, *quantity, role, moment, batch);
+        let mut held: Vec<_> = state.reservations.extract_if(.., |held| held.order_item_id == line.id).collect();
+        release(batch, &mut held, *quantity);
+        state.reservations.append(&mut held);
+        let amount = worth_of_next(&state.order, line, returns, *quantity)?;
+        worth.push((line.id, amount));
+        let canceled = CanceledItem { order_item_id: line.id, quantity: *quantity, amount, returned: false };
+        state.order.cancel_item(canceled);
+    }
+    Ok(worth)
+}
+
+/// Unpacks parcels that wait to leave, the newest first, until `quantity` of a line is in none.
+fn unpack_some(
+    state: &mut OrderState,
+    line: &OrderItem,
+    quantity: i64,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) {
+    let packed = |parcel: &Shipment| {
+        let items = parcel.items.iter().filter(|item| item.order_item_id == line.id);
+        items.map(|item| item.quantity).fold(0, i64::saturating_add)
+    };
+    let live = state.shipments.iter().filter(|parcel| parcel.status != ShipmentStatus::Canceled);
+    let mut free = line.quantity - state.order.canceled_quantity(line.id) - live.map(packed).sum::<i64>();
+    for parcel in state.shipments.iter_mut().rev() {
+        if free >= quantity {
+            return;
+        }
+        if parcel.status == ShipmentStatus::Pending && packed(parcel) > 0 {
+            free += packed(parcel);
+            *parcel = unpack(parcel.clone(), "Items of it were canceled.", role, moment, batch);
+        }
+    }
+}
+
+fn sum(worth: &[(OrderItemId, Amount)]) -> Result<Amount> {
+    Amount::sum(worth.iter().map(|(_, amount)| *amount))
+}
+
+/// The canceled items as a refund splits them by percentage.
+fn goods(state: &OrderState, worth: &[(OrderItemId, Amount)]) -> Vec<(Option<Ratio>, Amount)> {
+    let of_line = |(id, amount): &(OrderItemId, Amount)| {
+        let line = state.order.items.iter().find(|line| line.id == *id)?;
+        refunded_line(&state.order, line, *amount)
+    };
+    worth.iter().filter_map(of_line).collect()
+}
+
+/// What of the worth of canceled items was received, and not yet given back: no more than what was received beyond what is
+/// to be paid now, and no part that a gateway does not move.
+fn to_give_back(state: &OrderState, worth: Amount) -> Result<Amount> {
+    let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
+    let beyond = captured.minus(state.order.amount_payable())?;
+    let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
+    let left = Amount::sum(lefts)?;
+    let amount = worth.min(beyond).min(left).max(Amount::ZERO);
+    let lowered = state.payments.iter().map(|payment| state.limits_of(payment).lowered(amount));
+    Ok(if amount < left { lowered.min().unwrap_or(amount) } else { amount })
+}
+
+/// A payment outside the shop that waits for money waits for less, or is called off when nothing is left to pay. What a
+/// gateway was asked for stays as it is: less of it is captured, or what comes beyond is given back.
+fn ask_for_less(
+    state: &mut OrderState,
+    before: &[Payment],
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    let payable = state.order.amount_payable();
+    for payment in &mut state.payments {
+        // One that gives money back is written already, and waits for none.
+        let waits = payment.state.is_live() && payment.amount_captured < payment.amount && before.contains(payment);
+        let amount = payable.max(payment.amount_captured);
+        if !waits || amount >= payment.amount || is_remote(payment) {
+            continue;
+        }
+        if amount == Amount::ZERO {
+            *payment = void(payment, moment)?;
+            let detail = format!("The payment by {} was called off: nothing is left to pay.", payment.gateway);
+            record(batch, moment, state.order.id, "payment_voided", role, detail);
+        } else {
+            *payment = Payment { amount, updated_at: moment.now(), version: payment.version + 1, ..payment.clone() };
+        }
+        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+    }
+    Ok(())
+}
+
+/// A sentence about the canceled items.
+fn told(wanted: &[(OrderItem, i64)], reason: &str) -> String {
+    let goods = named(wanted.iter().map(|(line, quantity)| (*quantity, line.sku.as_str())));
+    let end = if reason.is_empty() { ".".to_owned() } else { format!(": {reason}") };
+    format!("{goods} will not be delivered{end}")
+}
+
+#[cfg(test)]
+mod tests;
