@@ -72,6 +72,7 @@ pub mod page;
 pub mod payments;
 pub mod prepare;
 pub mod pricing;
+mod region;
 pub mod secret;
 pub mod shipping;
 pub mod shop;

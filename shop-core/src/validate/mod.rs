@@ -20,11 +20,14 @@ mod password;
 mod people;
 mod things;
 
+use std::borrow::Cow;
+
 use crate::word::Word;
 
 pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
 pub use people::{
-    Email, Username, amounts_in, country, currency, email, email_key, person_name, phone, username, username_key,
+    Email, Username, amounts_in, country, currency, email, email_key, has_cities, person_name, phone, username,
+    username_key,
 };
 pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
 
@@ -33,15 +36,16 @@ pub const MAX_NOTE_LENGTH: usize = 2_000;
 
 const BLANK: &str = "This field may not be blank.";
 
-/// A single line of `min` to `max` characters, without the white space around it.
+/// A single line of `min` to `max` characters, without the white space around it. Line breaks, which come along when text
+/// is pasted, become blanks.
 pub fn text(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
     move |text| bounded(&text, min, max, false)
 }
 
 /// Any number of lines, `min` to `max` characters in all, without the white space around them. Lines end
-/// in `\n`, however they were typed.
+/// in `\n`, whatever line break of Unicode was typed.
 pub fn multiline(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
-    move |text| bounded(&text.replace("\r\n", "\n").replace('\r', "\n"), min, max, true)
+    move |text| bounded(&text, min, max, true)
 }
 
 /// A note, which may be empty: at most [`MAX_NOTE_LENGTH`] characters.
@@ -87,8 +91,19 @@ fn bounded(text: &str, min: usize, max: usize, lines: bool) -> Result<String, St
     if min > 0 && text.chars().nth(min - 1).is_none() {
         return Err(format!("Ensure this field has at least {min} characters."));
     }
-    no_control_characters(text, lines)?;
-    Ok(text.to_owned())
+    let text = with_line_breaks(text, if lines { "\n" } else { " " });
+    no_control_characters(&text, lines)?;
+    Ok(text.into_owned())
+}
+
+/// The text with each of its line breaks replaced: those that Unicode always breaks lines at (UAX #14, classes BK, CR, LF
+/// and NL). Word processors and spreadsheets write the unusual ones.
+fn with_line_breaks<'a>(text: &'a str, line_break: &str) -> Cow<'a, str> {
+    const LINE_BREAKS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+    if !text.contains(LINE_BREAKS) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace(LINE_BREAKS, line_break))
 }
 
 fn too_long(max: usize) -> String {
@@ -100,12 +115,7 @@ fn no_control_characters(text: &str, lines: bool) -> Result<(), String> {
     if text.contains('\0') {
         return Err("Null characters are not allowed.".into());
     }
-    // U+2028 and U+2029 end a line without being control characters.
-    let refused = |letter: char| match letter {
-        '\n' | '\t' => !lines,
-        '\u{2028}' | '\u{2029}' => true,
-        other => other.is_control(),
-    };
+    let refused = |letter: char| if lines && "\n\t".contains(letter) { false } else { letter.is_control() };
     if text.chars().any(refused) { Err("Control characters are not allowed.".into()) } else { Ok(()) }
 }
 
@@ -124,16 +134,26 @@ mod tests {
         assert_eq!(check("a"), Err("Ensure this field has at least 2 characters.".into()));
         assert_eq!(check("abcdef"), Err("Ensure this field has no more than 5 characters.".into()));
         assert_eq!(check("a\0b"), Err("Null characters are not allowed.".into()));
-        for control in ["a\nb", "a\tb", "a\rb", "a\u{1b}b", "a\u{7f}b", "a\u{85}b", "a\u{2028}b"] {
+        for control in ["a\tb", "a\u{1b}b", "a\u{7f}b", "a\u{1c}b", "a\u{8}b", "a\u{86}b"] {
             assert_eq!(check(control), Err("Control characters are not allowed.".into()), "{control:?}");
         }
         assert_eq!(text(0, 5)("  ".into()), Ok(String::new()));
     }
 
     #[test]
+    fn every_line_break_of_unicode_is_one() {
+        for line_break in ["\n", "\r", "\r\n", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let given = format!("{line_break}a{line_break}b{line_break}");
+            assert_eq!(multiline(1, 20)(given.clone()), Ok("a\nb".into()), "{line_break:?}");
+            assert_eq!(text(1, 20)(given), Ok("a b".into()), "{line_break:?}");
+        }
+        assert_eq!(multiline(1, 20)("a\n\r\u{2029}b".into()), Ok("a\n\n\nb".into()));
+    }
+
+    #[test]
     fn lines_are_kept_where_they_are_allowed() {
         assert_eq!(multiline(1, 20)("a\r\n\tb\rc\n".into()), Ok("a\n\tb\nc".into()));
-        assert!(multiline(1, 20)("a\u{0}".into()).is_err() && multiline(1, 20)("a\u{b}c".into()).is_err());
+        assert!(multiline(1, 20)("a\u{0}".into()).is_err() && multiline(1, 20)("a\u{7}c".into()).is_err());
         assert_eq!(note(String::new()), Ok(String::new()));
         assert!(note("x".repeat(2_000)).is_ok() && note("x".repeat(2_001)).is_err());
     }

@@ -1,0 +1,221 @@
+//! Countries and their subdivisions (ISO 3166), by the codes and names that addresses use.
+//!
+//! Forms, shops and people write one region in many ways: `NY`, `US-NY`, `New York`, `ニューヨーク州`; codes that ISO has changed
+//! (`IN-OR`), codes of other shops (`BC` for Mexico's `BCN`). [`find`] knows them all and answers the code of today.
+//!
+//! Some territories are a country of ISO 3166-1 and a subdivision of another one: `PR` and `US-PR`, `RE` and `FR-974`. A
+//! [`Place`] is the same however it is written.
+//!
+//! The table (`data.tsv`) is made by `scripts/regions`, which names its sources. It is text in the binary, and read by the
+//! section of a country where it is asked for: nothing of it is kept in memory but where the sections begin.
+
+mod nearest;
+mod table;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::text::fold;
+pub(crate) use nearest::example;
+use table::{Row, rows, territories};
+
+/// Which one is meant where a name is that of a subdivision and of what it lies in, as `Madrid` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breadth {
+    /// The smallest: an address is at one spot.
+    Narrow,
+    /// The largest: a rule applies to all of it.
+    Wide,
+}
+
+/// A place that rules differ by, however it is written: a territory with a country code of its own is that country.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// ISO 3166-1 alpha-2.
+    pub(crate) country: &'static str,
+    /// A code of ISO 3166-2 without the country's; `None` for the whole country.
+    pub(crate) region: Option<&'static str>,
+}
+
+/// Whether this is the code of a country: ISO 3166-1 alpha-2 in upper case, or `AC`, `TA`, `XK`.
+#[must_use]
+pub(crate) fn is_country(code: &str) -> bool {
+    table::country(code).is_some()
+}
+
+/// The code of a country's subdivision in ISO 3166-2 without the country's, by any of its codes and names.
+///
+/// # Errors
+/// The sentence that says that there is none, with the codes that are the nearest.
+pub(crate) fn find(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, String> {
+    by_code(country, text)
+        .map_or_else(|| by_name(country, text, breadth), |row| Ok(row.code))
+        .map_err(|like| nearest::unknown(country, text, &like))
+}
+
+/// Whether this is a code of a subdivision as it is kept.
+#[must_use]
+pub(crate) fn is_code(country: &str, code: &str) -> bool {
+    table::row(country, code).is_some()
+}
+
+/// The row of a code, written with or without the country's and in any case.
+fn by_code(country: &str, text: &str) -> Option<Row> {
+    let given = text.trim().to_ascii_uppercase();
+    let code = given.strip_prefix(country).and_then(|rest| rest.strip_prefix(['-', '_', '\u{2010}', '\u{2011}']));
+    let code = code.unwrap_or(&given);
+    // Google's data has Mexico's `B.C.S.`
+    table::row(country, code).or_else(|| table::row(country, &key(&given).to_ascii_uppercase()))
+}
+
+/// The code of a name, or the codes that it could be.
+fn by_name(country: &str, text: &str, breadth: Breadth) -> Result<&'static str, Vec<Row>> {
+    let wanted = key(text);
+    if wanted.is_empty() {
+        return Err(Vec::new());
+    }
+    let mut found: Vec<_> = rows(country).filter(|row| row.is_named(&wanted)).collect();
+    if found.is_empty() {
+        found = by_plain_name(country, text);
+    }
+    let alone = |row: &&Row| {
+        found.iter().all(|other| match breadth {
+            Breadth::Narrow => lies_in(country, row, other),
+            Breadth::Wide => lies_in(country, other, row),
+        })
+    };
+    found.iter().find(alone).map(|row| row.code).ok_or(found)
+}
+
+/// What a name like `New York State`, `Province of Ontario` or `Provincia di Roma` means: the region whose name has another
+/// such word (`Moscow Region` is `Moscow Oblast`, not the city), else the one whose name has none.
+fn by_plain_name(country: &str, text: &str) -> Vec<Row> {
+    const KINDS: [&str; 34] = [
+        "state",
+        "province",
+        "county",
+        "co",
+        "prefecture",
+        "region",
+        "oblast",
+        "krai",
+        "governorate",
+        "department",
+        "district",
+        "canton",
+        "emirate",
+        "republic",
+        "territory",
+        "municipality",
+        "parish",
+        "provincia",
+        "departamento",
+        "estado",
+        "distrito",
+        "regione",
+        "comunidad",
+        "departement",
+        "provincie",
+        "provinz",
+        "kanton",
+        "land",
+        "freistaat",
+        "kraj",
+        "judetul",
+        "wojewodztwo",
+        "raion",
+        "autonomous",
+    ];
+    const LINKS: [&str; 8] = ["of", "de", "del", "di", "do", "da", "du", "des"];
+    let is_kind = |word: &&&str| KINDS.contains(word);
+    let folded = fold(text);
+    let all: Vec<&str> = folded.split(|letter: char| !is_of_key(letter)).filter(|word| !word.is_empty()).collect();
+    let mut words = all.as_slice();
+    while let Some((_, first)) = words.split_last().filter(|(last, _)| is_kind(last)) {
+        words = first;
+    }
+    while let Some((_, rest)) = words.split_first().filter(|(first, _)| is_kind(first) || **first == "the") {
+        words = rest;
+        words = words.split_first().filter(|(link, _)| LINKS.contains(link)).map_or(words, |(_, rest)| rest);
+    }
+    if words.is_empty() || words.len() == all.len() {
+        return Vec::new();
+    }
+    let plain = words.concat();
+    let of_kind: Vec<_> =
+        rows(country).filter(|row| KINDS.iter().any(|kind| row.is_named(&format!("{plain}{kind}")))).collect();
+    if of_kind.is_empty() { rows(country).filter(|row| row.is_named(&plain)).collect() } else { of_kind }
+}
+
+/// Whether the first is the second, or lies in it.
+fn lies_in(country: &str, row: &Row, other: &Row) -> bool {
+    line(country, row.code).any(|code| code == other.code)
+}
+
+/// The code and those of what it lies in, from the inside to the outside.
+fn line(country: &str, code: &'static str) -> impl Iterator<Item = &'static str> {
+    /// No hierarchy of ISO 3166-2 is deeper.
+    const DEEPEST: usize = 4;
+    std::iter::successors(Some(code), |code| table::row(country, code).and_then(|row| row.parent())).take(DEEPEST)
+}
+
+/// The form in which names are compared: folded, and of letters and digits only, so that `Hawaiʻi` is `hawaii` and
+/// `Rhône-Alpes` is `rhonealpes`.
+fn key(text: &str) -> String {
+    fold(&text.replace('&', " and ")).chars().filter(|letter| is_of_key(*letter)).nfc().collect()
+}
+
+/// Modifier letters are apostrophes to whoever writes them.
+fn is_of_key(letter: char) -> bool {
+    (letter.is_alphanumeric() || is_combining_mark(letter)) && !matches!(letter, '\u{2b0}'..='\u{2ff}')
+}
+
+impl Place {
+    /// Where an address is, or a rule applies. A region that is not known is none.
+    pub(crate) fn of(country: &str, region: Option<&str>, breadth: Breadth) -> Option<Self> {
+        let whole = Self { country: table::country(country)?, region: None };
+        let region = region.filter(|region| !region.trim().is_empty());
+        let Some(code) = region.and_then(|region| find(country, region, breadth).ok()) else { return Some(whole) };
+        let row = table::row(country, code)?;
+        Some(row.territory().unwrap_or(Self { region: Some(row.code), ..whole }))
+    }
+
+    /// Every way to write this place, then those of what it lies in up to the whole country: a country and a region's code
+    /// in lower case, empty for a whole country.
+    pub(crate) fn spellings(&self) -> Vec<(&'static str, String)> {
+        let regions = self.region.into_iter().flat_map(|code| line(self.country, code)).map(Some);
+        let mut spellings = Vec::new();
+        for region in regions.chain([None]) {
+            spellings.extend(codes(self.country, region));
+            for territory in territories().iter().filter(|one| one.place == Self { country: self.country, region }) {
+                spellings.extend(codes(territory.country, Some(territory.code)));
+            }
+        }
+        spellings
+    }
+}
+
+/// A subdivision's code and the others for it.
+fn codes(country: &'static str, region: Option<&'static str>) -> impl Iterator<Item = (&'static str, String)> {
+    let others = region.into_iter().flat_map(move |code| table::other_codes(country, code));
+    region
+        .into_iter()
+        .chain(others)
+        .map(str::to_ascii_lowercase)
+        .chain(region.is_none().then(String::new))
+        .map(move |code| (country, code))
+}
+
+/// The countries that places of this one can be written with: itself, and those that it or parts of it are subdivisions of.
+pub(crate) fn countries_of(country: &str) -> Vec<String> {
+    let mut countries = vec![country.to_owned()];
+    for territory in territories().iter().filter(|one| one.place.country == country) {
+        if !countries.iter().any(|known| known == territory.country) {
+            countries.push(territory.country.to_owned());
+        }
+    }
+    countries
+}
+
+#[cfg(test)]
+mod tests;

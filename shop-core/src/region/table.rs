@@ -1,0 +1,155 @@
+//! The table of countries and their subdivisions, as `scripts/regions` writes it.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use super::{Place, key};
+
+/// The text; its own head says what stands where.
+pub(super) const DATA: &str = include_str!("data.tsv");
+
+/// A subdivision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Row {
+    /// In ISO 3166-2, without the country's.
+    pub(super) code: &'static str,
+    /// What it lies in, with marks.
+    above: &'static str,
+    /// In English.
+    pub(super) name: &'static str,
+    /// The keys of its other names.
+    keys: &'static str,
+}
+
+/// A subdivision that is a country, or a part of one, by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Territory {
+    /// Of which country it is a subdivision.
+    pub(super) country: &'static str,
+    /// As which one.
+    pub(super) code: &'static str,
+    /// What it is by itself.
+    pub(super) place: Place,
+}
+
+/// A line of a section.
+enum Line {
+    Row(Row),
+    Other { code: &'static str, target: &'static str },
+}
+
+impl Row {
+    /// The code of what it lies in, of the same country.
+    pub(super) fn parent(&self) -> Option<&'static str> {
+        let code = self.above.trim_start_matches('~');
+        (!code.is_empty() && !code.starts_with('@')).then_some(code)
+    }
+
+    /// Whether ISO has withdrawn the code, or has none: good to read, not to propose.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.above.starts_with('~')
+    }
+
+    /// The territory by its own code of a country.
+    pub(super) fn territory(&self) -> Option<Place> {
+        let code = self.above.strip_prefix('@')?;
+        let (country, region) = code.split_once('-').map_or((code, None), |(country, region)| (country, Some(region)));
+        Some(Place { country, region })
+    }
+
+    /// Whether this is the key of one of its names.
+    pub(super) fn is_named(&self, wanted: &str) -> bool {
+        self.keys().any(|key| key == wanted) || (self.is_named_plainly() && is_key_of(self.name, wanted))
+    }
+
+    /// The keys of its names that are written in the table.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.split('|').filter(|key| !key.is_empty() && *key != "!")
+    }
+
+    /// Whether the key of its English name is left out in the table, for it can be seen from the name.
+    pub(super) fn is_named_plainly(&self) -> bool {
+        self.name.is_ascii() && !self.name.contains('&') && !self.keys.starts_with('!')
+    }
+}
+
+/// As `key(name) == wanted` for a name of ASCII, without making the key.
+fn is_key_of(name: &str, wanted: &str) -> bool {
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
+    letters.eq(wanted.bytes())
+}
+
+/// Where the section of each country begins and ends.
+fn sections() -> &'static BTreeMap<&'static str, &'static str> {
+    static SECTIONS: OnceLock<BTreeMap<&'static str, &'static str>> = OnceLock::new();
+    SECTIONS.get_or_init(|| {
+        let sections = DATA.split("\n=").skip(1);
+        sections.map(|section| section.split_once('\n').unwrap_or((section.trim_end(), ""))).collect()
+    })
+}
+
+/// The same code from the table, if it is one of a country.
+pub(super) fn country(code: &str) -> Option<&'static str> {
+    sections().get_key_value(code).map(|(code, _)| *code)
+}
+
+/// The subdivisions of a country.
+pub(super) fn rows(country: &str) -> impl Iterator<Item = Row> + use<> {
+    lines(country).filter_map(|line| match line {
+        Line::Row(row) => Some(row),
+        Line::Other { .. } => None,
+    })
+}
+
+/// The subdivision with a code, be it another one of its codes.
+pub(super) fn row(country: &str, code: &str) -> Option<Row> {
+    let line =
+        section(country).lines().find(|line| line.strip_prefix(code).is_some_and(|rest| rest.starts_with('\t')))?;
+    match read(line) {
+        Line::Row(row) => Some(row),
+        Line::Other { target, .. } => rows(country).find(|row| row.code == target),
+    }
+}
+
+/// The other codes of a subdivision.
+pub(super) fn other_codes(country: &str, code: &'static str) -> impl Iterator<Item = &'static str> + use<> {
+    lines(country).filter_map(move |line| match line {
+        Line::Other { code: other, target } if target == code => Some(other),
+        _ => None,
+    })
+}
+
+/// All subdivisions that are territories by themselves.
+pub(super) fn territories() -> &'static [Territory] {
+    static TERRITORIES: OnceLock<Vec<Territory>> = OnceLock::new();
+    TERRITORIES.get_or_init(|| {
+        let of = |country: &'static str| {
+            rows(country).filter_map(move |row| Some(Territory { country, code: row.code, place: row.territory()? }))
+        };
+        sections().keys().flat_map(|country| of(country)).collect()
+    })
+}
+
+fn section(country: &str) -> &'static str {
+    sections().get(country).copied().unwrap_or_default()
+}
+
+fn lines(country: &str) -> impl Iterator<Item = Line> + use<> {
+    section(country).lines().map(read)
+}
+
+fn read(line: &'static str) -> Line {
+    let mut columns = line.split('\t');
+    let mut next = || columns.next().unwrap_or_default();
+    let (code, above) = (next(), next());
+    match above.strip_prefix('>') {
+        Some(target) => Line::Other { code, target },
+        None => Line::Row(Row { code, above, name: next(), keys: next() }),
+    }
+}
+
+/// The keys of all names of a row, for comparing them with what somebody wrote.
+pub(super) fn all_keys(row: &Row) -> impl Iterator<Item = std::borrow::Cow<'static, str>> {
+    let plain = row.is_named_plainly().then(|| key(row.name).into());
+    row.keys().map(Into::into).chain(plain)
+}
