@@ -12,9 +12,9 @@ use crate::word::words;
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// Given name.
+    /// Given name; may be empty where there is a company.
     pub first_name: String,
-    /// Family name.
+    /// Family name; may be empty.
     pub last_name: String,
     /// Company.
     pub company: Option<String>,
@@ -22,7 +22,7 @@ pub struct Address {
     pub line1: String,
     /// Anything more.
     pub line2: Option<String>,
-    /// Town.
+    /// Town; may be empty in countries whose addresses have none.
     pub city: String,
     /// State or province, as its writer calls it; where an order goes to a country with taxes that differ by region, its code
     /// in ISO 3166-2 (`NY`).

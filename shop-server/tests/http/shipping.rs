@@ -79,6 +79,56 @@ async fn a_bad_address_is_named_field_by_field() {
 }
 
 #[tokio::test]
+async fn an_address_has_what_its_country_and_its_people_have() {
+    let shop = TestShop::start().await;
+    let ada = shop.customer("ada").await.access;
+    let save = async |changes: Value| {
+        let mut body = address("London");
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().retain(|_, value| *value != json!("absent"));
+        shop.post("/shipping/addresses/", Some(&ada), &body).await
+    };
+    // No city where addresses have none, in three ways to say so; the answer has an empty one.
+    for country in ["AE", "AG", "CO", "GI", "HK", "ID", "JP", "KY", "MO", "NR", "SG", "SM", "VG"] {
+        for city in [json!("absent"), json!(""), Value::Null] {
+            let saved = save(json!({"country": country, "city": city})).await;
+            assert_eq!((saved.status, &saved.json()["city"]), (201, &json!("")), "{saved:?}");
+        }
+        assert_eq!(save(json!({"country": country})).await.json()["city"], "London");
+    }
+    assert_eq!(fields(&save(json!({"country": "XK", "city": "absent"})).await), ["city"]);
+    for country in ["XK", "AC", "TA"] {
+        assert_eq!(save(json!({"country": country.to_lowercase()})).await.json()["country"], country);
+    }
+    // A first name or a company is enough.
+    let mononym = save(json!({"first_name": "Björk", "last_name": "absent"})).await;
+    assert_eq!((mononym.status, &mononym.json()["last_name"]), (201, &json!("")), "{mononym:?}");
+    let company = save(json!({"first_name": "absent", "last_name": null, "company": "ACME"})).await;
+    assert_eq!((company.status, &company.json()["first_name"]), (201, &json!("")), "{company:?}");
+    assert_eq!(fields(&save(json!({"first_name": "", "last_name": "absent"})).await), ["first_name", "last_name"]);
+    // What was left out can be left out of a change, and must be said where it is needed.
+    let path = format!("/shipping/addresses/{}/", text(&company.json()["id"]));
+    let change = async |body: Value| shop.call("PATCH", &path, Some(&ada), &body).await;
+    assert_eq!(change(json!({"line2": "Attic"})).await.status, 200);
+    assert_eq!(fields(&change(json!({"company": null})).await), ["first_name", "last_name"]);
+    // Telephone numbers are kept as they were typed, and the line breaks that came with a paste are blanks.
+    for phone in [
+        "555.010.0199",
+        "030/901820",
+        "+49\u{a0}30\u{2013}901820",
+        "(+44) 20 7183 8750",
+        "555 010 0199 x12",
+        "555 010 0199 ext. 7",
+    ] {
+        assert_eq!(save(json!({"phone": phone})).await.json()["phone"], phone);
+    }
+    for line_break in ["\n", "\r\n", "\u{b}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let saved = save(json!({"line1": format!("12 St James's Square{line_break}Flat 3")})).await;
+        assert_eq!((saved.status, &saved.json()["line1"]), (201, &json!("12 St James's Square Flat 3")), "{saved:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_book_is_its_owners_alone() {
     let shop = TestShop::start().await;
     let (ada, bob) = (shop.customer("ada").await.access, shop.customer("bob").await.access);

@@ -36,22 +36,32 @@ pub struct AddressInput {
 impl AddressInput {
     /// The address, or `None` when something is wrong with it, which is noted: `city` with an empty prefix,
     /// `shipping_address.city` with the prefix `shipping_address`.
+    ///
+    /// It names a person or a company: the last name may be left out where there is a first name, both where there is a
+    /// company. It names a city where addresses have one.
     pub fn check(self, checks: &mut Checks, prefix: &str) -> Option<Address> {
         let path = |field: &str| if prefix.is_empty() { field.to_owned() } else { format!("{prefix}.{field}") };
-        let mut text = |field: &str, given, max| checks.required(&path(field), given, validate::text(1, max));
-        let first_name = text("first_name", self.first_name, MAX_NAME_LENGTH);
-        let last_name = text("last_name", self.last_name, MAX_NAME_LENGTH);
-        let line1 = text("line1", self.line1, MAX_LINE_LENGTH);
-        let city = text("city", self.city, MAX_NAME_LENGTH);
-        let mut optional = |field: &str, given: Field<String>, max| {
-            checks.optional(&path(field), given, validate::or_blank(validate::text(1, max))).flatten()
+        let country = checks.required(&path("country"), self.country, validate::country);
+        let has_cities = country.as_deref().is_none_or(validate::has_cities);
+        let mut text = |field: &str, given: Field<String>, max, is_required| {
+            if is_required {
+                checks.required(&path(field), given, validate::text(1, max))
+            } else {
+                let text = checks.optional(&path(field), given, validate::or_blank(validate::text(1, max)));
+                Some(text.flatten().unwrap_or_default())
+            }
         };
-        let company = optional("company", self.company, MAX_NAME_LENGTH);
+        let company = text("company", self.company, MAX_NAME_LENGTH, false).filter(|text| !text.is_empty());
+        let first_name = text("first_name", self.first_name, MAX_NAME_LENGTH, company.is_none());
+        let is_named = company.is_some() || first_name.as_deref().is_some_and(|name| !name.is_empty());
+        let last_name = text("last_name", self.last_name, MAX_NAME_LENGTH, !is_named);
+        let line1 = text("line1", self.line1, MAX_LINE_LENGTH, true);
+        let city = text("city", self.city, MAX_NAME_LENGTH, has_cities);
+        let mut optional = |field: &str, given, max| text(field, given, max, false).filter(|text| !text.is_empty());
         let line2 = optional("line2", self.line2, MAX_LINE_LENGTH);
         let region = optional("region", self.region, MAX_NAME_LENGTH);
         let postal_code = optional("postal_code", self.postal_code, MAX_POSTAL_CODE_LENGTH);
         let phone = checks.optional(&path("phone"), self.phone, validate::or_blank(validate::phone)).flatten();
-        let country = checks.required(&path("country"), self.country, validate::country);
         // A field that was refused is noted in `checks`, so what is built without it is never used.
         Some(Address {
             first_name: first_name?,
@@ -169,6 +179,70 @@ mod tests {
         let expected = ["city", "country", "first_name", "last_name", "line1", "phone", "postal_code"]
             .map(|f| format!("shipping_address.{f}"));
         assert_eq!(fields, expected);
+    }
+
+    fn check(input: AddressInput) -> std::result::Result<Address, Vec<String>> {
+        let mut checks = Checks::new();
+        let address = input.check(&mut checks, "");
+        match checks.finish() {
+            Ok(()) => Ok(address.unwrap()),
+            Err(Error::Invalid(invalid)) => Err(invalid.fields.into_keys().collect()),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_person_or_a_company_is_named() {
+        let named = |first: &str, last: &str, company: &str| {
+            check(AddressInput { first_name: first.into(), last_name: last.into(), company: company.into(), ..good() })
+        };
+        let names = |address: Address| (address.first_name, address.last_name, address.company);
+        assert_eq!(named("Björk", "", "").map(names), Ok(("Björk".into(), String::new(), None)));
+        assert_eq!(named("", " ", "ACME").map(names), Ok((String::new(), String::new(), Some("ACME".into()))));
+        assert_eq!(named("", "Lovelace", "ACME").map(names).unwrap().1, "Lovelace");
+        assert_eq!(named("", "Lovelace", ""), Err(vec!["first_name".into()]));
+        assert_eq!(named("", " ", " "), Err(vec!["first_name".into(), "last_name".into()]));
+        for nothing in [Field::Missing, Field::Null] {
+            let mononym = AddressInput { last_name: nothing.clone(), ..good() };
+            assert_eq!(check(mononym).map(|address| address.last_name), Ok(String::new()));
+            let company = AddressInput {
+                first_name: nothing.clone(),
+                last_name: nothing.clone(),
+                company: "ACME".into(),
+                ..good()
+            };
+            assert_eq!(check(company).map(|address| address.first_name), Ok(String::new()));
+        }
+    }
+
+    #[test]
+    fn a_city_is_named_where_addresses_have_one() {
+        let country =
+            |country: &str, city: Field<String>| check(AddressInput { country: country.into(), city, ..good() });
+        for without in ["AE", "AG", "CO", "GI", "HK", "ID", "JP", "KY", "MO", "NR", "SG", "SM", "VG", "sg"] {
+            for city in [Field::Missing, Field::Null, " ".into()] {
+                assert_eq!(country(without, city).map(|address| address.city), Ok(String::new()), "{without}");
+            }
+            assert_eq!(country(without, "Town".into()).map(|address| address.city), Ok("Town".into()));
+        }
+        for with in ["GB", "US", "XK", "AC", "TA", "MC", "VA"] {
+            assert_eq!(country(with, Field::Missing), Err(vec!["city".into()]), "{with}");
+            assert_eq!(country(with, " ".into()), Err(vec!["city".into()]), "{with}");
+        }
+        // A change of the country asks for what was not needed before.
+        let singapore = country("SG", Field::Missing).unwrap();
+        let moved = AddressInput { country: "GB".into(), ..AddressInput::default() };
+        assert_eq!(check(moved.over(&singapore)), Err(vec!["city".into()]));
+        let renamed = AddressInput { line2: "#02-01".into(), ..AddressInput::default() };
+        assert_eq!(check(renamed.over(&singapore)).map(|address| address.city), Ok(String::new()));
+    }
+
+    #[test]
+    fn a_line_break_in_a_line_is_a_blank() {
+        let pasted =
+            AddressInput { line1: "12 St James's Square\u{2028}Flat\u{b}3".into(), city: "Bath\r\n".into(), ..good() };
+        let address = check(pasted).unwrap();
+        assert_eq!((address.line1.as_str(), address.city.as_str()), ("12 St James's Square Flat 3", "Bath"));
     }
 
     #[test]

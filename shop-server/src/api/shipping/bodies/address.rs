@@ -11,16 +11,20 @@ use crate::field::{Nullable, Optional, Required};
 /// A postal address.
 #[derive(Debug, Object)]
 pub(crate) struct AddressRequest {
-    first_name: Required<String>,
-    last_name: Required<String>,
+    /// Required unless there is a company.
+    first_name: Nullable<String>,
+    /// Required unless there is a first name or a company.
+    last_name: Nullable<String>,
     company: Nullable<String>,
     line1: Required<String>,
     line2: Nullable<String>,
-    city: Required<String>,
-    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
+    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    city: Nullable<String>,
+    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
+    /// a name of the region (`New York`); the order keeps the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
     country: Required<String>,
     phone: Nullable<String>,
 }
@@ -28,16 +32,20 @@ pub(crate) struct AddressRequest {
 /// An entry of an address book.
 #[derive(Debug, Object)]
 pub(crate) struct SavedAddressRequest {
-    first_name: Required<String>,
-    last_name: Required<String>,
+    /// Required unless there is a company.
+    first_name: Nullable<String>,
+    /// Required unless there is a first name or a company.
+    last_name: Nullable<String>,
     company: Nullable<String>,
     line1: Required<String>,
     line2: Nullable<String>,
-    city: Required<String>,
-    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
+    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    city: Nullable<String>,
+    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
+    /// a name of the region (`New York`); the order keeps the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
     country: Required<String>,
     phone: Nullable<String>,
     /// A new default takes the place of the old one; the first address is it anyway.
@@ -47,16 +55,20 @@ pub(crate) struct SavedAddressRequest {
 /// What changes of an entry of an address book.
 #[derive(Debug, Object)]
 pub(crate) struct SavedAddressChange {
-    first_name: Optional<String>,
-    last_name: Optional<String>,
+    /// Required unless there is a company.
+    first_name: Nullable<String>,
+    /// Required unless there is a first name or a company.
+    last_name: Nullable<String>,
     company: Nullable<String>,
     line1: Optional<String>,
     line2: Nullable<String>,
-    city: Optional<String>,
-    /// Free text; the ISO 3166-2 code (`NY`) where an order goes to a country with taxes that differ by region.
+    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    city: Nullable<String>,
+    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
+    /// a name of the region (`New York`); the order keeps the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
     country: Optional<String>,
     phone: Nullable<String>,
     is_default: Optional<bool>,
@@ -101,11 +113,14 @@ impl From<SavedAddressChange> for SavedAddressInput {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Address")]
 pub(crate) struct AddressBody {
+    /// May be empty where there is a company.
     first_name: String,
+    /// May be empty.
     last_name: String,
     company: Option<String>,
     line1: String,
     line2: Option<String>,
+    /// Empty where addresses have none.
     city: String,
     region: Option<String>,
     postal_code: Option<String>,
@@ -135,11 +150,14 @@ impl From<Address> for AddressBody {
 #[oai(rename = "SavedAddress")]
 pub(crate) struct SavedAddressBody {
     id: Uuid,
+    /// May be empty where there is a company.
     first_name: String,
+    /// May be empty.
     last_name: String,
     company: Option<String>,
     line1: String,
     line2: Option<String>,
+    /// Empty where addresses have none.
     city: String,
     region: Option<String>,
     postal_code: Option<String>,
