@@ -209,10 +209,11 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
         })
     };
     let promotions = promotions.into_iter().map(offered).collect::<rusqlite::Result<_>>()?;
-    let tax_rates = match &query.tax_country {
-        None => Vec::new(),
-        Some(country) => record::select(connection, "WHERE country = ?1 ORDER BY id", [country])?,
-    };
+    let mut tax_rates: Vec<TaxRate> = Vec::new();
+    for country in query.tax_countries.iter().collect::<BTreeSet<_>>() {
+        tax_rates.extend(record::select(connection, "WHERE country = ?1", [country])?);
+    }
+    tax_rates.sort_by_key(|rate| rate.id);
     Ok(PriceRules { promotions, customer_orders, tax_rates })
 }
 

@@ -322,7 +322,7 @@ impl World {
         let query = RulesQuery {
             code_keys: codes.into_iter().map(code_key).collect(),
             customer: customer.map(Customer::User),
-            tax_country: None,
+            tax_countries: Vec::new(),
         };
         let rules = async { Ok::<_, Error>(shop.store().price_rules(&query).await?) };
         let (goods, rules) = futures_util::future::try_join(Goods::load(shop.store(), &variants), rules).await?;

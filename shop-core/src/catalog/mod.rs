@@ -27,7 +27,7 @@ pub use repository::{CatalogRepository, CatalogWrite};
 pub use rules::{Customer, Offered, PriceRules, RulesQuery};
 pub use search::FoundProduct;
 pub use service::Catalog;
+pub(crate) use tax::region_key;
 pub use tax::{STANDARD_TAX_CLASS, TaxRate, TaxRateInput};
-pub(crate) use tax::{region_key, subdivision};
 pub(crate) use variant_name::VariantName;
 pub use view::ProductView;

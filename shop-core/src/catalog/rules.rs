@@ -13,8 +13,8 @@ pub struct RulesQuery {
     pub code_keys: Vec<String>,
     /// Who buys, if it is known.
     pub customer: Option<Customer>,
-    /// Where it goes (ISO 3166-1 alpha-2, upper case), if taxes matter.
-    pub tax_country: Option<String>,
+    /// By which countries a rate of where it goes may be kept (ISO 3166-1 alpha-2, upper case); none if taxes do not matter.
+    pub tax_countries: Vec<String>,
 }
 
 /// Who buys: orders and uses are counted by e-mail address.
@@ -33,7 +33,7 @@ pub struct PriceRules {
     pub promotions: Vec<Offered>,
     /// How many orders of the customer were placed and not canceled; `None` when it is not known who buys.
     pub customer_orders: Option<i64>,
-    /// Every rate of the country; by id.
+    /// Every rate of these countries; by id.
     pub tax_rates: Vec<TaxRate>,
 }
 

@@ -56,7 +56,7 @@ impl Shop {
         let query = RulesQuery {
             code_keys: count.codes.iter().map(|code| code_key(code)).collect(),
             customer: Some(Customer::Email(email.to_owned())),
-            tax_country: None,
+            tax_countries: Vec::new(),
         };
         let rules = self.store().price_rules(&query).await?;
         // By the number of an order: what operators read says nobody's address.

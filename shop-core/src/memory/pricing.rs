@@ -68,10 +68,7 @@ impl<T: ReadRows> State<'_, T> {
             promotions.push(offered);
         }
         let customer_orders = email.map(|email| self.count(&Counter::Orders(email))).transpose()?;
-        let tax_rates = match &query.tax_country {
-            Some(country) => self.tax_rates.select(|rate| rate.country == *country)?,
-            None => Vec::new(),
-        };
+        let tax_rates = self.tax_rates.select(|rate| query.tax_countries.contains(&rate.country))?;
         Ok(PriceRules { promotions, customer_orders, tax_rates })
     }
 }

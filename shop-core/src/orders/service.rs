@@ -24,7 +24,7 @@ use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
-use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, lacks_region, own_rates, taxable};
+use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
 use crate::shipping::operations::{Quote, quote};
 use crate::shipping::{Address, Method, Zone};
 use crate::shop::Shop;
@@ -259,14 +259,14 @@ impl<'a> Orders<'a> {
         let store = self.shop.store();
         let mut invalid = wishes.invalid.clone();
         let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
+        let mut address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
         let query = RulesQuery {
             code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
             customer: match buyer.user {
                 Some(id) => Some(Customer::User(id)),
                 None => buyer.email.as_ref().map(|email| Customer::Email(email.key.clone())),
             },
-            tax_country: address.as_ref().map(|address| address.country.clone()),
+            tax_countries: address.as_ref().map(tax_countries).unwrap_or_default(),
         };
         let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
         let goods = async {
@@ -289,10 +289,13 @@ impl<'a> Orders<'a> {
             }
         };
         let (goods, rules, method, user) = futures_util::future::try_join4(goods, rules, method, user).await?;
-        let by_own_rates = self.shop.tax_provider().is_none();
-        if by_own_rates && address.as_ref().is_some_and(|address| lacks_region(&rules.tax_rates, address)) {
-            let why = "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York.";
-            invalid.add(wishes.region_field(), why);
+        // Another's rates are by whatever their provider knows of the address.
+        if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
+            match region_of(&rules.tax_rates, address) {
+                Ok(Some(code)) => address.region = Some(code.to_owned()),
+                Ok(None) => {}
+                Err(why) => invalid.add(wishes.region_field(), why),
+            }
         }
         if wishes.method.is_some() && method.is_none() {
             invalid.add("shipping_method_id", "There is no such shipping method.");

@@ -24,6 +24,7 @@
 //! made to pay more than they were promised.
 
 mod explanation;
+mod place;
 mod promotions;
 mod provider;
 mod ratio;
@@ -41,12 +42,12 @@ use crate::money::{Amount, Currency};
 pub use explanation::{
     Adjustment, AdjustmentKind, Explanation, TaxRateVersion, TaxedShipping, UsedPromotion, UsedTaxRate,
 };
+pub(crate) use place::{region_of, tax_countries};
 pub use promotions::{Coupon, Outcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
 pub use ratio::Ratio;
 pub(crate) use ratio::half_up;
 pub use share::share;
-pub(crate) use tax::lacks_region;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{give_back_uses, take_uses};
 

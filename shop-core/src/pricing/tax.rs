@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::place::TaxPlace;
 use super::share::share;
 use super::{Basket, Line, Ratio, TaxRateVersion, TaxedShipping, UsedTaxRate, sum};
-use crate::catalog::{TaxRate, region_key, subdivision};
+use crate::catalog::TaxRate;
 use crate::id::{TaxRateId, VariantId};
 use crate::money::Amount;
 use crate::shipping::Address;
@@ -70,16 +71,11 @@ pub fn own_rates<'a>(
     address: &Address,
     lines: impl IntoIterator<Item = (VariantId, &'a str)>,
 ) -> (TaxQuote, Vec<TaxRateId>) {
-    let region = region_key(region_code(address).as_deref());
-    let rate_of = |class: &str| {
-        let here = |rate: &&TaxRate| rate.tax_class == class && rate.country == address.country;
-        let of_region = rates.iter().find(|rate| here(rate) && !region.is_empty() && rate.region_key == region);
-        of_region.or_else(|| rates.iter().find(|rate| here(rate) && rate.region_key.is_empty()))
-    };
+    let place = TaxPlace::of(address);
     let mut quote = TaxQuote::default();
     let mut shipping_shares = Vec::new();
     for (variant, class) in lines {
-        let Some(rate) = rate_of(class) else { continue };
+        let Some(rate) = place.rate(rates, class) else { continue };
         if rate.applies_to_shipping && !shipping_shares.contains(&rate.id) {
             shipping_shares.push(rate.id);
         }
@@ -88,18 +84,6 @@ pub fn own_rates<'a>(
         quote.lines.insert(variant, named);
     }
     (quote, shipping_shares)
-}
-
-/// Whether taxes differ by region where the address is, and it does not say in which one it is: its region must be a code
-/// there, or whoever writes `New York` instead of `NY` would pay none.
-#[must_use]
-pub(crate) fn lacks_region(rates: &[TaxRate], address: &Address) -> bool {
-    let by_region = rates.iter().any(|rate| rate.country == address.country && !rate.region_key.is_empty());
-    by_region && region_code(address).is_none()
-}
-
-fn region_code(address: &Address) -> Option<String> {
-    address.region.as_deref().and_then(|region| subdivision(&address.country, region))
 }
 
 /// What all taxes come to.

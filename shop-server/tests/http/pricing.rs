@@ -139,9 +139,53 @@ async fn staff_keep_rates_of_tax() {
     );
     let long = call("POST", "/catalog/tax-rates/", &with(&rate, json!({"region": "us-nj"}))).await;
     assert_eq!(long.json()["region"], "NJ", "{long:?}");
-    for region in ["New York", "N.Y.", "CA-QC"] {
-        let body = with(&rate, json!({"region": region}));
-        assert_eq!(fields(&call("POST", "/catalog/tax-rates/", &body).await), ["region"], "{region}");
+    for (country, region, code) in [
+        ("US", "California", "CA"),
+        ("IN", "IN-OR", "OD"),
+        ("IN", "Goa", "GA"),
+        ("MX", "BC", "BCN"),
+        ("MY", "JHR", "01"),
+        ("CA", "PQ", "QC"),
+        ("JP", "東京都", "13"),
+        ("JP", "Osaka", "27"),
+        ("DE", "Bayern", "BY"),
+        ("FR", "ile de france", "IDF"),
+    ] {
+        let named =
+            call("POST", "/catalog/tax-rates/", &with(&rate, json!({"country": country, "region": region}))).await;
+        assert_eq!((named.status, &named.json()["region"]), (201, &json!(code)), "{country} {region}: {named:?}");
+    }
+    for (country, region, near) in [
+        ("US", "NYC", "NY for New York"),
+        ("US", "XX", " for "),
+        ("US", "U", " for "),
+        ("US", "001", " for "),
+        ("US", "CA-QC", " for "),
+        ("DE", "Bayren", "BY for Bavaria"),
+        ("SG", "SG-XX", " for "),
+    ] {
+        let refusal =
+            call("POST", "/catalog/tax-rates/", &with(&rate, json!({"country": country, "region": region}))).await;
+        assert_eq!(fields(&refusal), ["region"], "{region}");
+        assert!(refusal.json()["errors"]["region"].to_string().contains(near), "{refusal:?}");
+    }
+    // A rate that moves to another country must be of a region there.
+    let texas = call("POST", "/catalog/tax-rates/", &with(&rate, json!({"region": "Texas"}))).await.json();
+    let texas = format!("/catalog/tax-rates/{}/", text(&texas["id"]));
+    assert_eq!(fields(&call("PATCH", &texas, &json!({"country": "CA"})).await), ["region"]);
+    // One place has one rate of a class, however it is written.
+    for (first, second) in [
+        (json!({"country": "PR", "region": null}), json!({"country": "US", "region": "PR"})),
+        (json!({"country": "US", "region": "Guam"}), json!({"country": "GU", "region": null})),
+        (json!({"country": "FR", "region": "974"}), json!({"country": "RE", "region": null})),
+    ] {
+        let made = call("POST", "/catalog/tax-rates/", &with(&rate, first.clone())).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        refused(&call("POST", "/catalog/tax-rates/", &with(&rate, second.clone())).await, 409, "already_exists");
+        // Written the other way it is still the same rate.
+        let path = format!("/catalog/tax-rates/{}/", text(&made.json()["id"]));
+        assert_eq!(call("PATCH", &path, &second).await.status, 200, "{second}");
+        refused(&call("POST", "/catalog/tax-rates/", &with(&rate, first)).await, 409, "already_exists");
     }
     for rate in [json!(0.0825), json!("-0.1"), json!("0.0000001")] {
         let body = json!({"name": "a", "country": "US", "rate": rate});

@@ -161,7 +161,7 @@ fn bind(asked: &[RulesQuery]) -> Values {
             Some(Customer::User(user)) => users.push(user.0),
             _ => {}
         }
-        countries.extend(query.tax_country.iter().filter(|country| is_storable(country)).cloned());
+        countries.extend(query.tax_countries.iter().filter(|country| is_storable(country)).cloned());
     }
     let countries: Vec<_> = countries.into_iter().collect();
     Values::new().put(codes).put(emails).put(users).put(countries)
@@ -213,12 +213,7 @@ impl Shared {
         PriceRules {
             promotions: self.offered.iter().filter(wanted).map(offered).collect(),
             customer_orders: email.map(|_| count(&self.orders)),
-            tax_rates: self
-                .rates
-                .iter()
-                .filter(|rate| query.tax_country.as_ref() == Some(&rate.country))
-                .cloned()
-                .collect(),
+            tax_rates: self.rates.iter().filter(|rate| query.tax_countries.contains(&rate.country)).cloned().collect(),
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use serde::Deserialize;
 
-use super::model::{STANDARD_TAX_CLASS, TaxRate, region_key, subdivision};
+use super::model::{STANDARD_TAX_CLASS, TaxRate, region_key};
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::pricing::Ratio;
+use crate::region::{self, Breadth};
 use crate::validate;
 
 /// The longest name of a rate, in characters.
 const MAX_NAME_LENGTH: usize = 100;
+/// The longest name of a region, in characters.
+const MAX_REGION_LENGTH: usize = 150;
 
 /// A rate of tax as staff wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -21,8 +24,8 @@ pub struct TaxRateInput {
     pub tax_class: Field<String>,
     /// ISO 3166-1 alpha-2.
     pub country: Field<String>,
-    /// A state or province by its code in ISO 3166-2 (`NY`, or `US-NY`), which buyers must then give in an address; the
-    /// whole country when nothing is said.
+    /// A state or province by its code in ISO 3166-2 (`NY`, or `US-NY`) or its name, kept as the code without the country's.
+    /// Buyers must then give one in an address. The whole country when nothing is said.
     pub region: Field<String>,
     /// From 0 to 1, as `"0.0825"`, with at most six decimals.
     pub rate: Field<String>,
@@ -60,13 +63,17 @@ impl TaxRateInput {
             _ => checks.required("rate", self.rate, |text| Ratio::parse(&text)),
         };
         let tax_class = checks.filled(whole, "tax_class", self.tax_class, validate::slug);
-        let code = |text: String| {
-            let code = subdivision(country.as_deref().unwrap_or_default(), &text);
-            code.ok_or_else(|| "Enter a code of ISO 3166-2, such as NY for New York.".to_owned())
+        let kept = base.filter(|_| self.region.is_missing()).and_then(|base| base.region.clone());
+        let moves = base.is_some_and(|base| country.as_ref().is_some_and(|country| *country != base.country));
+        let region = match kept {
+            Some(region) if !moves => Some(region),
+            // The region of the country before is one of the new country, or has to be said anew.
+            kept => {
+                let region = kept.map_or(self.region, Field::Given);
+                let code = |text: String| region_code(country.as_deref(), text);
+                checks.optional("region", region, validate::or_blank(code)).flatten()
+            }
         };
-        let region = checks
-            .change("region", self.region, validate::or_blank(code))
-            .map_or_else(|| base.and_then(|base| base.region.clone()), Option::flatten);
         let applies_to_shipping = checks.filled(whole, "applies_to_shipping", self.applies_to_shipping, Ok);
         match (name, country, rate) {
             (Some(name), Some(country), Some(rate)) if checks.is_clean() => Ok(CheckedTaxRate {
@@ -82,6 +89,15 @@ impl TaxRateInput {
             }),
             _ => Err(checks.into_error()),
         }
+    }
+}
+
+/// The code of a region of the country; of no country where that was refused.
+fn region_code(country: Option<&str>, text: String) -> std::result::Result<String, String> {
+    let text = validate::text(1, MAX_REGION_LENGTH)(text)?;
+    match country {
+        Some(country) => region::find(country, &text, Breadth::Wide).map(str::to_owned),
+        None => Ok(text),
     }
 }
 
@@ -105,8 +121,20 @@ mod tests {
         assert_eq!((region.region.as_deref(), region.region_key.as_str()), (Some("NY"), "ny"));
         let long = check(json!({"name": "VAT", "country": "us", "rate": "0", "region": "us-ny"})).unwrap();
         assert_eq!((long.region, long.region_key), (region.region, region.region_key));
-        for region in ["New York", "N.Y.", "CA-QC", "NEWY"] {
-            let refused = check(json!({"name": "VAT", "country": "US", "rate": "0", "region": region}));
+        for (country, region, code) in [
+            ("US", "New York", "NY"),
+            ("IN", "IN-OR", "OD"),
+            ("MX", "BC", "BCN"),
+            ("ES", "Madrid", "MD"),
+            ("US", "us-pr", "PR"),
+        ] {
+            let named = check(json!({"name": "VAT", "country": country, "rate": "0", "region": region})).unwrap();
+            assert_eq!((named.region.as_deref(), named.region_key), (Some(code), code.to_lowercase()), "{region}");
+        }
+        for (country, region) in
+            [("US", "NYC"), ("US", "XX"), ("US", "U"), ("US", "001"), ("US", "CA-QC"), ("PR", "PR"), ("SG", "01x")]
+        {
+            let refused = check(json!({"name": "VAT", "country": country, "rate": "0", "region": region}));
             assert!(
                 matches!(refused, Err(Error::Invalid(invalid)) if invalid.fields.contains_key("region")),
                 "{region}"
@@ -120,5 +148,33 @@ mod tests {
         for rate in ["-0.1", "1.01", "19", "0.0000001", "abc", ""] {
             assert!(check(json!({"name": "VAT", "country": "DE", "rate": rate})).is_err(), "{rate}");
         }
+    }
+
+    #[test]
+    fn a_region_stays_while_its_country_does() {
+        let base = |region: &str| TaxRate {
+            id: crate::id::TaxRateId(uuid::Uuid::nil()),
+            name: "Sales tax".into(),
+            tax_class: "standard".into(),
+            country: "US".into(),
+            region: Some(region.into()),
+            region_key: region_key(Some(region)),
+            rate: Ratio(0),
+            applies_to_shipping: false,
+            created_at: crate::clock::Timestamp::UNIX_EPOCH,
+            updated_at: crate::clock::Timestamp::UNIX_EPOCH,
+            version: 1,
+        };
+        let change =
+            |base: &TaxRate, input: Value| serde_json::from_value::<TaxRateInput>(input).unwrap().check(Some(base));
+        // Earlier releases took any three letters: such a rate can be changed, and taken for what it is.
+        let old = change(&base("NYC"), json!({"rate": "0.1", "country": "us"})).unwrap();
+        assert_eq!(old.region.as_deref(), Some("NYC"));
+        let moved = change(&base("WA"), json!({"country": "AU"})).unwrap();
+        assert_eq!((moved.country.as_str(), moved.region.as_deref()), ("AU", Some("WA")));
+        assert!(change(&base("NY"), json!({"country": "CA"})).is_err());
+        assert_eq!(change(&base("NY"), json!({"country": "CA", "region": null})).unwrap().region, None);
+        assert_eq!(change(&base("NY"), json!({"region": ""})).unwrap().region, None);
+        assert_eq!(change(&base("NY"), json!({"region": "nj"})).unwrap().region.as_deref(), Some("NJ"));
     }
 }

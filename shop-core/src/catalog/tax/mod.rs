@@ -6,5 +6,5 @@ mod operations;
 mod service;
 
 pub use input::TaxRateInput;
+pub(crate) use model::region_key;
 pub use model::{STANDARD_TAX_CLASS, TaxRate};
-pub(crate) use model::{region_key, subdivision};

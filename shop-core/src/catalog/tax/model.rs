@@ -23,7 +23,8 @@ pub struct TaxRate {
     pub tax_class: String,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: String,
-    /// A state or province of it by its code in ISO 3166-2, in whose place the rate of the whole country is not asked.
+    /// A state or province of it by its code in ISO 3166-2 without the country's, in whose place the rate of the whole country is
+    /// not asked.
     pub region: Option<String>,
     /// The region folded; empty for the whole country.
     pub region_key: String,
@@ -49,49 +50,8 @@ impl Versioned for TaxRate {
     }
 }
 
-/// The longest code of a subdivision, without its country's.
-const MAX_CODE_LENGTH: usize = 3;
-
-/// The code of a country's subdivision in ISO 3166-2, without the country's: `NY`, also of `ny` and `US-NY`. `None` for
-/// what is no code. (Which codes there are changes every year: that a code is in use is for whoever writes it to know.)
-#[must_use]
-pub(crate) fn subdivision(country: &str, region: &str) -> Option<String> {
-    let region = region.trim().to_ascii_uppercase();
-    let code = region.strip_prefix(country).and_then(|rest| rest.strip_prefix('-')).unwrap_or(&region);
-    let is_code = (1..=MAX_CODE_LENGTH).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_code.then(|| code.to_owned())
-}
-
 /// A region in the form in which it is compared.
 #[must_use]
 pub(crate) fn region_key(region: Option<&str>) -> String {
     region.map(|region| caseless(region.trim())).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::subdivision;
-
-    #[test]
-    fn a_subdivision_is_a_code_however_it_is_written() {
-        for (country, region, code) in [
-            ("US", "NY", Some("NY")),
-            ("US", " ny ", Some("NY")),
-            ("US", "us-ny", Some("NY")),
-            ("GB", "ENG", Some("ENG")),
-            ("AT", "9", Some("9")),
-            ("FR", "FR-2A", Some("2A")),
-            // The country's letters alone are a code like any other.
-            ("GB", "GB", Some("GB")),
-            ("US", "CA-NY", None),
-            ("US", "US-", None),
-            ("US", "US-US-NY", None),
-            ("US", "New York", None),
-            ("US", "N.Y.", None),
-            ("US", "ＮＹ", None),
-            ("US", "", None),
-        ] {
-            assert_eq!(subdivision(country, region).as_deref(), code, "{country} {region}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, PromotionSort, RulesQuery};
 use crate::error::{Error, Result};
 use crate::id::TaxRateId;
 use crate::page::{Page, PageRequest};
+use crate::region::{self, Breadth, Place};
 
 impl Catalog<'_> {
     /// The rates of a list.
@@ -39,7 +40,7 @@ impl Catalog<'_> {
         let input = &input.check(None)?;
         self.shop
             .execute(actor, |mut moment| async move {
-                let taken = self.tax_rate_like(input).await?;
+                let taken = self.tax_rate_like(input, None).await?;
                 operations::create(input.clone(), taken.as_ref(), &mut moment)
             })
             .await
@@ -99,7 +100,7 @@ impl Catalog<'_> {
             .execute(actor, |mut moment| async move {
                 let before = self.tax_rate_at(actor, id, expected).await?;
                 let input = check(&before)?;
-                let taken = self.tax_rate_like(&input).await?;
+                let taken = self.tax_rate_like(&input, Some(id)).await?;
                 operations::update(&before, input, taken.as_ref(), &mut moment)
             })
             .await
@@ -111,10 +112,22 @@ impl Catalog<'_> {
         Ok(before)
     }
 
-    /// The rate that stands where this one would.
-    async fn tax_rate_like(&self, input: &CheckedTaxRate) -> Result<Option<TaxRate>> {
-        let query = RulesQuery { tax_country: Some(input.country.clone()), ..RulesQuery::default() };
+    /// The rate of the same class and place, however that is written, other than the one that changes.
+    async fn tax_rate_like(&self, input: &CheckedTaxRate, changes: Option<TaxRateId>) -> Result<Option<TaxRate>> {
+        let place = |country: &str, region: Option<&str>| Place::of(country, region, Breadth::Wide);
+        let wanted = place(&input.country, input.region.as_deref());
+        let own = wanted.map_or(input.country.as_str(), |place| place.country);
+        let tax_countries = [region::countries_of(own), vec![input.country.clone()]].concat();
+        let query = RulesQuery { tax_countries, ..RulesQuery::default() };
         let rates = self.shop.store().price_rules(&query).await?.tax_rates;
-        Ok(rates.into_iter().find(|rate| rate.tax_class == input.tax_class && rate.region_key == input.region_key))
+        let is_there = |rate: &TaxRate| {
+            let same = rate.country == input.country && rate.region_key == input.region_key;
+            // A region of an earlier release may be none, and is then no place, not the whole country.
+            let known =
+                rate.region.as_deref().is_none_or(|region| region::find(&rate.country, region, Breadth::Wide).is_ok());
+            same || known && place(&rate.country, rate.region.as_deref()) == wanted
+        };
+        let of_class = rates.into_iter().filter(|rate| rate.tax_class == input.tax_class && Some(rate.id) != changes);
+        Ok(of_class.into_iter().find(is_there))
     }
 }

@@ -216,9 +216,9 @@ macro_rules! tax_rate_request {
             tax_class: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: $needed<String>,
-            /// A state or province of it by its ISO 3166-2 code (`NY`, or `US-NY`), in whose place the rate of the whole country
-            /// is not asked; null for the whole country. Orders to this country must then say such a code as the region of
-            /// their shipping address.
+            /// A state or province of it by its ISO 3166-2 code (`NY`, or `US-NY`) or a name of it, kept as the code without the
+            /// country, in whose place the rate of the whole country is not asked; null for the whole country. Orders to this
+            /// country must then say a region that exists in their shipping address.
             region: Nullable<String>,
             /// From 0 to 1: `"0.0825"` is 8.25 %.
             rate: $needed<Money>,

@@ -1,0 +1,171 @@
+//! Which rates of tax apply where an order goes.
+
+use crate::catalog::{TaxRate, region_key};
+use crate::region::{Breadth, Place, countries_of, example, find, is_code};
+use crate::shipping::Address;
+
+/// Where an order goes, by every spelling that a rate may have for it: the inmost first, the whole country last.
+pub(super) struct TaxPlace {
+    spellings: Vec<(&'static str, String)>,
+}
+
+impl TaxPlace {
+    pub(super) fn of(address: &Address) -> Self {
+        let place = Place::of(&address.country, address.region.as_deref(), Breadth::Narrow);
+        Self { spellings: place.map(|place| place.spellings()).unwrap_or_default() }
+    }
+
+    /// The rate of a class that applies here. That of a region takes the place of that of what it lies in.
+    pub(super) fn rate<'a>(&self, rates: &'a [TaxRate], class: &str) -> Option<&'a TaxRate> {
+        let of_class = rates.iter().filter(|rate| rate.tax_class == class);
+        let here = of_class.filter_map(|rate| Some((self.nearness(rate)?, rate)));
+        here.min_by_key(|(nearness, _)| *nearness).map(|(_, rate)| rate)
+    }
+
+    fn nearness(&self, rate: &TaxRate) -> Option<usize> {
+        let at = |key: &str| self.spellings.iter().position(|(country, code)| *country == rate.country && code == key);
+        at(&rate.region_key).or_else(|| {
+            // Earlier releases kept what they were given.
+            let region = rate.region.as_deref().filter(|region| !is_code(&rate.country, region))?;
+            let code = find(&rate.country, region, Breadth::Wide).ok()?;
+            at(&region_key(Some(code)))
+        })
+    }
+}
+
+/// The countries that a rate for this address may be kept under: its own, and those that write the same place otherwise.
+pub(crate) fn tax_countries(address: &Address) -> Vec<String> {
+    let place = Place::of(&address.country, address.region.as_deref(), Breadth::Narrow);
+    let mut countries = place.map(|place| countries_of(place.country)).unwrap_or_default();
+    if !countries.contains(&address.country) {
+        countries.push(address.country.clone());
+    }
+    countries
+}
+
+/// The code to keep as the region of an address that an order goes to: where taxes differ by region, its code in ISO 3166-2;
+/// elsewhere `None`, for what people write there plays no role.
+///
+/// # Errors
+/// The sentence that says why the region must be another one: whoever leaves it out or invents one would pay no tax.
+pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&'static str>, String> {
+    if !rates.iter().any(|rate| divides(rate, &address.country)) {
+        return Ok(None);
+    }
+    const RULE: &str =
+        "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York, or its name.";
+    match address.region.as_deref().filter(|region| !region.trim().is_empty()) {
+        Some(region) => {
+            find(&address.country, region, Breadth::Narrow).map(Some).map_err(|why| format!("{RULE} {why}"))
+        }
+        None => Err(format!("{RULE} Some of {}: {}.", address.country, example(&address.country))),
+    }
+}
+
+/// Whether the rate is that of a part of the country.
+fn divides(rate: &TaxRate, country: &str) -> bool {
+    let place = || Place::of(&rate.country, rate.region.as_deref(), Breadth::Wide);
+    !rate.region_key.is_empty()
+        && (rate.country == country || place().is_some_and(|place| place.country == country && place.region.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::TaxRateId;
+    use crate::pricing::Ratio;
+
+    /// A rate as `country` or `country/region`, numbered by its place in the list.
+    fn rates(written: &[&str]) -> Vec<TaxRate> {
+        let rate = |(number, written): (usize, &&str)| {
+            let (country, region) =
+                written.split_once('/').map_or((*written, None), |(country, region)| (country, Some(region)));
+            TaxRate {
+                id: TaxRateId(Uuid::from_u128(number as u128)),
+                name: (*written).to_owned(),
+                tax_class: "standard".into(),
+                country: country.into(),
+                region: region.map(str::to_owned),
+                region_key: region_key(region),
+                rate: Ratio(50_000),
+                applies_to_shipping: false,
+                created_at: Timestamp::UNIX_EPOCH,
+                updated_at: Timestamp::UNIX_EPOCH,
+                version: 1,
+            }
+        };
+        written.iter().enumerate().map(rate).collect()
+    }
+
+    fn address(written: &str) -> Address {
+        let (country, region) =
+            written.split_once('/').map_or((written, None), |(country, region)| (country, Some(region)));
+        Address { country: country.into(), region: region.map(str::to_owned), ..crate::orders::tests::address() }
+    }
+
+    fn applied(written: &[&str], to: &str) -> Option<String> {
+        let rates = rates(written);
+        TaxPlace::of(&address(to)).rate(&rates, "standard").map(|rate| rate.name.clone())
+    }
+
+    #[test]
+    fn the_rate_of_the_inmost_region_applies() {
+        let rates = ["US", "US/NY", "ES", "ES/CN", "IN/OR", "PR", "FR", "FR/974", "NL/BQ1", "CN", "US/new york"];
+        for (to, rate) in [
+            ("US/NY", Some("US/NY")),
+            ("US/us-ny", Some("US/NY")),
+            ("US/New York", Some("US/NY")),
+            ("US/TX", Some("US")),
+            ("US/NYC", Some("US")),
+            ("US", Some("US")),
+            ("ES/TF", Some("ES/CN")),
+            ("ES/Las Palmas", Some("ES/CN")),
+            ("ES/M", Some("ES")),
+            ("IN/OD", Some("IN/OR")),
+            ("IN/Goa", None),
+            ("PR", Some("PR")),
+            ("PR/San Juan", Some("PR")),
+            ("US/PR", Some("PR")),
+            ("RE", Some("FR/974")),
+            ("FR/Réunion", Some("FR/974")),
+            ("BQ/BO", Some("NL/BQ1")),
+            ("BQ/SA", None),
+            // Territories have rates of their own or none: China's is not Hong Kong's.
+            ("HK", None),
+            ("CN/HK", None),
+            ("US/GU", None),
+            ("DE", None),
+        ] {
+            assert_eq!(applied(&rates, to).as_deref(), rate, "{to}");
+        }
+        assert_eq!(applied(&["US/new york"], "US/NY").as_deref(), Some("US/new york"), "as an earlier release kept it");
+        assert_eq!(applied(&["US/PR"], "PR").as_deref(), Some("US/PR"));
+        assert_eq!(applied(&["GB/ENG"], "GB/Kent").as_deref(), Some("GB/ENG"));
+    }
+
+    #[test]
+    fn a_region_is_judged_where_taxes_differ_by_it() {
+        let rates = rates(&["US", "US/NY", "DE", "US/PR", "NL/BQ1"]);
+        let judged = |to: &str| region_of(&rates, &address(to));
+        for (to, region) in [
+            ("US/New York", Some("NY")),
+            ("US/us-tx", Some("TX")),
+            ("US/Puerto Rico", Some("PR")),
+            ("NL/Utrecht", Some("UT")),
+            ("BQ/Saba", Some("SA")),
+            ("DE/Bayern", None),
+            ("DE/nowhere", None),
+            ("PR", None),
+            ("PR/San Juan", None),
+        ] {
+            assert_eq!(judged(to), Ok(region), "{to}");
+        }
+        for to in ["US", "US/ ", "US/NYC", "US/XX", "US/U", "US/001", "BQ", "BQ/Aruba"] {
+            assert!(judged(to).is_err_and(|why| why.contains(" for ")), "{to}");
+        }
+        assert!(judged("US/NYC").unwrap_err().contains("NY for New York"));
+    }
+}
