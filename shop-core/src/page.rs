@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
 /// The most results of one page: one answer stays small.
 pub const MAX_PAGE_SIZE: u32 = 100;
-/// The highest page number: beyond it a cursor is the cheaper way.
-pub const MAX_PAGE_NUMBER: u32 = 1_000_000;
+/// The highest page number, past the end of any list. A higher one that a caller names is as good as this.
+pub const MAX_PAGE_NUMBER: u32 = u32::MAX;
 
 /// One key of an order: a field and its direction. The id is always the last tie-breaker, compared as bytes, in the
 /// direction of the last key.
@@ -179,6 +179,15 @@ impl SortKey for CreationSort {
     }
 }
 
+const SIZE_REASON: &str = "Must be a whole number from 1 to 100.";
+
+/// A whole number from 1, in ASCII digits; [`MAX_PAGE_NUMBER`] for all that are higher.
+fn whole(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().unwrap_or(MAX_PAGE_NUMBER));
+    number.filter(|number| *number >= 1)
+}
+
 impl<K: SortKey> PageRequest<K> {
     /// Reads `page`, `page_size`, `cursor` and `ordering` as clients send them (`ordering=-price,name`).
     ///
@@ -193,15 +202,10 @@ impl<K: SortKey> PageRequest<K> {
         ordering: Option<&str>,
     ) -> Result<Self> {
         let mut checks = crate::field::Checks::new();
-        let number = |text: Option<&str>, name: &str, max: u32, default: u32, checks: &mut crate::field::Checks| {
-            let Some(text) = text else { return default };
-            match text.parse::<u32>() {
-                Ok(value) if (1..=max).contains(&value) && text.bytes().all(|b| b.is_ascii_digit()) => value,
-                _ => checks.refuse(name, format!("Must be a whole number from 1 to {max}.")).unwrap_or(default),
-            }
-        };
-        let size = number(page_size, "page_size", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE, &mut checks);
-        let page = number(page, "page", MAX_PAGE_NUMBER, 1, &mut checks);
+        let size = page_size.map_or(Some(DEFAULT_PAGE_SIZE), |text| whole(text).filter(|size| *size <= MAX_PAGE_SIZE));
+        let size = size.or_else(|| checks.refuse("page_size", SIZE_REASON)).unwrap_or(DEFAULT_PAGE_SIZE);
+        let page = page.map_or(Some(1), whole);
+        let page = page.or_else(|| checks.refuse("page", "Must be a whole number from 1.")).unwrap_or(1);
         let mut order: Vec<Sort<K>> = Vec::new();
         for name in ordering.unwrap_or("").split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let (descending, name) = name.strip_prefix('-').map_or((false, name), |name| (true, name));
@@ -289,4 +293,34 @@ fn order_text<K: SortKey>(order: &[Sort<K>]) -> String {
     let names: Vec<_> =
         order.iter().map(|sort| format!("{}{}", if sort.descending { "-" } else { "" }, sort.key.name())).collect();
     names.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn parse(page: Option<&str>, size: Option<&str>) -> Result<PageRequest<CreationSort>> {
+        PageRequest::parse(page, size, None, None)
+    }
+
+    #[test]
+    fn pages_are_whole_numbers_from_one_of_any_size() {
+        let number = |text| parse(Some(text), None).unwrap().position;
+        assert_eq!(number("1"), Position::Number(1));
+        assert_eq!(number("0012"), Position::Number(12));
+        for far in ["4294967295", "4294967296", "99999999999999999999999999"] {
+            assert_eq!(number(far), Position::Number(MAX_PAGE_NUMBER), "{far}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_page_is_named() {
+        for wrong in ["", "0", "000", "-1", "+1", "1.0", "x", " 1", "\u{661}"] {
+            let Err(Error::Invalid(invalid)) = parse(Some(wrong), Some(wrong)) else { panic!("{wrong:?} is taken") };
+            assert_eq!(invalid.fields.keys().collect::<Vec<_>>(), ["page", "page_size"], "{wrong:?}");
+        }
+        assert!(parse(None, Some("101")).is_err());
+        assert_eq!(parse(None, Some("100")).unwrap().size, MAX_PAGE_SIZE);
+    }
 }

@@ -14,6 +14,7 @@ use shop_core::transfer::PROGRESS_TABLE;
 
 use crate::error::OpenError;
 use crate::guest::Tables;
+use crate::orders::fill_search;
 
 /// One step of the schema. A released one is never changed: the next change is a step of its own.
 struct Migration {
@@ -41,7 +42,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0013_taxes_of_lines", sql: include_str!("../migrations/0013_taxes_of_lines.sql") },
     Migration { name: "0014_order_ends", sql: include_str!("../migrations/0014_order_ends.sql") },
     Migration { name: "0015_backorders", sql: include_str!("../migrations/0015_backorders.sql") },
+    Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0016_order_search.sql") },
 ];
+
+/// The step after which [`fill_search`] is called.
+const ORDER_SEARCH: &str = "0016_order_search";
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
 const APPLICATION: i64 = 0x5348_4f50;
@@ -193,6 +198,9 @@ fn step(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resul
         connection.execute_batch(&format!("PRAGMA application_id = {APPLICATION}"))?;
     }
     connection.execute_batch(migration.sql)?;
+    if migration.name == ORDER_SEARCH {
+        fill_search(connection)?;
+    }
     connection.execute(
         "INSERT INTO schema_migrations (version, name, checksum, applied_at)
             VALUES (?1, ?2, ?3, CAST(unixepoch('subsec') * 1000000 AS INTEGER))",

@@ -2,6 +2,7 @@
 
 mod drafts;
 mod returns;
+mod search;
 
 use std::sync::LazyLock;
 
@@ -25,6 +26,8 @@ use crate::commit::{Applied, unless_taken};
 use crate::paging::{List, Query, Rough};
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
+
+pub(crate) use search::fill_search;
 
 static ORDERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -61,8 +64,8 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "updated_at",
             "version",
         ],
-        derived: &[],
-        fixed: &["number", "cart_id", "customer_id", "email_key", "total", "placed_at"],
+        derived: &["search_text"],
+        fixed: &["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"],
         uniques: &[
             (Unique::OrderNumber, "old.number = new.number"),
             (Unique::OrderOfCart, "old.cart_id = new.cart_id"),
@@ -86,7 +89,7 @@ impl Record for Order {
         values.json(&self.shipping_method)?.put(self.status.word())?.put(self.payment_status.word())?;
         values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
         values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(self.ships_unpaid)?;
-        values.put(at(self.updated_at))?.put(self.version)?;
+        values.put(at(self.updated_at))?.put(self.version)?.put(self.search_text())?;
         Ok(())
     }
 
@@ -251,7 +254,7 @@ fn magnitude(total: &SortValue) -> Value {
     Value::Integer(digits.saturating_mul(10).saturating_add(first.into()))
 }
 
-/// Those of an address: found in the index by time.
+/// Those of an address, and what is searched for: found in an index by time.
 fn listed_orders() -> List<OrderSort, Order> {
     List {
         key: |key| {
@@ -271,6 +274,10 @@ impl OrdersRepository for SqliteStore {
         self.readers().snapshot(|connection| record::lookup(connection, id))
     }
 
+    async fn order_by_number(&self, number: &str) -> StoreResult<Option<Order>> {
+        self.readers().snapshot(|connection| record::find(connection, "WHERE number = ?1", [number]))
+    }
+
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
         self.readers().snapshot(|connection| record::find(connection, "WHERE cart_id = ?1", [Id(cart.0)]))
     }
@@ -279,20 +286,25 @@ impl OrdersRepository for SqliteStore {
         let by_total = page.order.first().is_some_and(|first| first.key == OrderSort::Total);
         let by_status =
             filter.status.is_some() || filter.payment_status.is_some() || filter.fulfillment_status.is_some();
-        // One customer's are few, whatever the address.
-        let of_address = filter.email_key.is_some() && filter.customer_id.is_none();
+        // One customer's are few, whatever the address, and a number is that of one.
+        let narrow = filter.customer_id.is_none() && filter.number.is_none();
+        let of_address = narrow && (filter.email_key.is_some() || !filter.search.is_empty());
         let (list, mut query, rough, table) = match (of_address, by_status) {
             (false, _) => (orders(), Query::from("orders"), by_total.then_some(&BY_TOTAL), "orders"),
             (true, false) => (listed_orders(), Query::listed("orders"), None, "listed"),
             (true, true) => (listed_orders(), Query::looked_up("orders"), None, "listed"),
         };
         query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
+        query.filter("orders.number = ?", filter.number.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));
         query.filter("orders.status = ?", filter.status.map(|status| status.word().to_owned()));
         query.filter("orders.payment_status = ?", filter.payment_status.map(|status| status.word().to_owned()));
         query.filter("orders.fulfillment_status = ?", filter.fulfillment_status.map(|s| s.word().to_owned()));
         query.filter(&format!("{table}.placed_at >= ?"), filter.placed_after.map(at));
         query.filter(&format!("{table}.placed_at <= ?"), filter.placed_before.map(at));
+        for term in &filter.search {
+            query.filter(&format!("instr({table}.search_text, ?) > 0"), Some(term.clone()));
+        }
         let page = page.clone();
         self.readers().list(move |connection| list.page_by(rough, connection, query, &page)).await
     }

@@ -118,6 +118,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.cart(id.into()).await?;
     store.open_cart_of(id.into()).await?;
     store.order(id.into()).await?;
+    store.order_by_number("a").await?;
     store.order_of_cart(id.into()).await?;
     store.history(id.into()).await?;
     store.overdue_orders(now, 10).await?;
@@ -134,6 +135,11 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
         OrderFilter { email_key: Some("a".into()), status: Some(OrderStatus::Placed), ..order() },
         OrderFilter { placed_after: Some(now), placed_before: Some(now), ..order() },
         OrderFilter { status: Some(OrderStatus::Placed), placed_after: Some(now), ..order() },
+        OrderFilter { number: Some("a".into()), ..order() },
+        OrderFilter { search: vec!["a".into(), "b".into()], ..order() },
+        OrderFilter { search: vec!["a".into()], status: Some(OrderStatus::Placed), ..order() },
+        OrderFilter { search: vec!["a".into()], email_key: Some("a".into()), ..order() },
+        OrderFilter { search: vec!["a".into()], customer_id: Some(id.into()), ..order() },
     ] {
         for page in requests::<OrderSort>() {
             store.list_orders(&filter, &page).await?;

@@ -225,6 +225,7 @@ macro_rules! __conformance_cases {
                 history_is_a_timeline,
                 overdue_orders_come_in_their_order,
                 orders_are_filtered,
+                orders_are_searched,
                 orders_are_paged,
             ]
             drafts: [

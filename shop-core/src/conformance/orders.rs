@@ -218,6 +218,72 @@ pub(super) async fn orders_are_filtered(mut lab: Lab) -> CaseResult {
     same_set(lab.store.list_orders(&filter, &everything()), &[&moved, &b, &c], &filter).await
 }
 
+pub(super) async fn orders_are_searched(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let mut place = async |change: fn(&mut Order)| {
+        lab.tick();
+        let (cart, mut order) = lab.order(&world.product);
+        change(&mut order);
+        accepted(lab.commit([insert(&cart), insert(&order)]).await)?;
+        CaseResult::Ok(order)
+    };
+    let a = place(|order| {
+        order.number = "7KQ2M-X9D4T".into();
+        order.email_key = "zoe@example.org".into();
+        order.shipping_address.first_name = "Zoë".into();
+        order.shipping_address.last_name = "Łódzka".into();
+        order.billing_address = order.shipping_address.clone();
+    })
+    .await?;
+    let b = place(|order| {
+        order.email_key = "b_b%@example.org".into();
+        order.billing_address.company = Some("Zoë & Söhne".into());
+        order.status = OrderStatus::Completed;
+        for item in &mut order.items {
+            item.sku = "TEA-99".into();
+        }
+    })
+    .await?;
+    same(&lab.store.order_by_number("7KQ2M-X9D4T").await?.as_ref(), &Some(&a))?;
+    for unknown in ["7kq2m-x9d4t", "7KQ2M", "", "\0"] {
+        same(&lab.store.order_by_number(unknown).await?, &None)?;
+    }
+    let all = OrderFilter::default;
+    let search =
+        |terms: &[&str]| OrderFilter { search: terms.iter().map(|term| (*term).to_owned()).collect(), ..all() };
+    let number = |number: &str| OrderFilter { number: Some(number.to_owned()), ..all() };
+    let cases: Vec<(OrderFilter, Vec<&Order>)> = vec![
+        (search(&["7kq2m-x9"]), vec![&a]),
+        (search(&["lodz"]), vec![&a]),
+        (search(&["zoe"]), vec![&a, &b]),
+        (search(&["sohne", "zoe"]), vec![&b]),
+        (search(&["zoe", "zebra"]), vec![]),
+        (search(&["example.org"]), vec![&a, &b]),
+        (search(&["tea-99"]), vec![&b]),
+        // What is a pattern elsewhere is text here.
+        (search(&["b_b%"]), vec![&b]),
+        (search(&["b_b_"]), vec![]),
+        (search(&["zo%"]), vec![]),
+        (search(&["\0"]), vec![]),
+        (OrderFilter { status: Some(OrderStatus::Completed), ..search(&["zoe"]) }, vec![&b]),
+        (OrderFilter { email_key: Some(a.email_key.clone()), ..search(&["zoe"]) }, vec![&a]),
+        (OrderFilter { placed_before: Some(a.placed_at), ..search(&["zoe"]) }, vec![&a]),
+        (OrderFilter { customer_id: Some(lab.id()), ..search(&["zoe"]) }, vec![]),
+        (number("7KQ2M-X9D4T"), vec![&a]),
+        (number("7kq2m-x9d4t"), vec![]),
+        (OrderFilter { status: Some(OrderStatus::Completed), ..number("7KQ2M-X9D4T") }, vec![]),
+    ];
+    for (filter, wanted) in cases {
+        same_set(lab.store.list_orders(&filter, &everything()), &wanted, &filter).await?;
+    }
+    // It is found as before after it changed.
+    let moved = next(&a, |order| order.status = OrderStatus::Canceled);
+    accepted(lab.commit([update(&moved)]).await)?;
+    same_set(lab.store.list_orders(&search(&["lodz"]), &everything()), &[&moved], &"after a change").await?;
+    let found = [moved, b];
+    check_list(&found, async |request| lab.store.list_orders(&search(&["zoe"]), request).await).await
+}
+
 pub(super) async fn orders_are_paged(mut lab: Lab) -> CaseResult {
     let product = lab.product("Tea");
     accepted(lab.commit([insert(&product)]).await)?;

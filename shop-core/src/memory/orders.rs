@@ -50,11 +50,19 @@ impl<E: Engine> OrdersRepository for TableStore<E> {
         self.read(|state| state.orders.get(&id.0))
     }
 
+    async fn order_by_number(&self, number: &str) -> StoreResult<Option<Order>> {
+        self.read(|state| state.under(&state.orders, &UniqueKey::OrderNumber(number.to_owned())))
+    }
+
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
         self.read(|state| state.under(&state.orders, &UniqueKey::OrderOfCart(cart)))
     }
 
     async fn list_orders(&self, filter: &OrderFilter, request: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
+        let is_found = |order: &Order| {
+            let text = order.search_text();
+            filter.search.iter().all(|term| text.contains(term))
+        };
         let wanted = |order: &Order| {
             filter.customer_id.is_none_or(|customer| order.customer_id == Some(customer))
                 && filter.status.is_none_or(|status| order.status == status)
@@ -63,6 +71,8 @@ impl<E: Engine> OrdersRepository for TableStore<E> {
                 && filter.email_key.as_ref().is_none_or(|email| order.email_key == *email)
                 && filter.placed_after.is_none_or(|after| order.placed_at >= after)
                 && filter.placed_before.is_none_or(|before| order.placed_at <= before)
+                && filter.number.as_ref().is_none_or(|number| order.number == *number)
+                && (filter.search.is_empty() || is_found(order))
         };
         self.read(|state| Ok(page(state.orders.select(wanted)?, request)))
     }

@@ -7,12 +7,14 @@ mod returns;
 use serde::Deserialize;
 
 use super::model::{FulfillmentStatus, OrderFilter, OrderStatus, PaymentStatus};
+use super::operations::parse_number;
 use crate::clock::Timestamp;
 use crate::error::{Error, Invalid};
 use crate::field::{Checks, Field};
-use crate::id::{AddressId, MethodId};
+use crate::id::{AddressId, MethodId, OrderId};
 use crate::money::{Amount, Currency};
 use crate::shipping::{Address, AddressInput};
+use crate::text::search_terms;
 use crate::validate::{self, Email, email_key};
 
 pub use cancellations::CancelItemsInput;
@@ -59,6 +61,10 @@ pub struct OrderQuery {
     pub fulfillment_status: Option<FulfillmentStatus>,
     /// Only with this address, however it is spelled.
     pub email: Option<String>,
+    /// Only with this number, [however it is written](super::operations::parse_number).
+    pub number: Option<String>,
+    /// Only those that contain every word of it in their number, address, names or skus; or with just this number.
+    pub search: Option<String>,
     /// Placed at or after.
     pub placed_after: Option<Timestamp>,
     /// Placed before or at.
@@ -71,6 +77,9 @@ impl OrderQuery {
     pub(super) fn filter(self) -> OrderFilter {
         OrderFilter {
             customer_id: None,
+            // What no number looks like finds nothing: no order has an empty one.
+            number: self.number.map(|written| parse_number(&written).unwrap_or_default()),
+            search: self.search.as_deref().map(search_terms).unwrap_or_default(),
             status: self.status,
             payment_status: self.payment_status,
             fulfillment_status: self.fulfillment_status,
@@ -78,6 +87,29 @@ impl OrderQuery {
             placed_after: self.placed_after,
             placed_before: self.placed_before,
         }
+    }
+}
+
+/// Which order is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderKey {
+    /// The one with this id.
+    Id(OrderId),
+    /// The one with this number, [however it is written](super::operations::parse_number).
+    Number(String),
+}
+
+impl OrderKey {
+    /// An id, or else a number, as somebody wrote it.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        uuid::Uuid::parse_str(text).map_or_else(|_| Self::Number(text.to_owned()), |id| Self::Id(OrderId(id)))
+    }
+}
+
+impl From<OrderId> for OrderKey {
+    fn from(id: OrderId) -> Self {
+        Self::Id(id)
     }
 }
 

@@ -15,6 +15,7 @@ mod pricing_tests;
 mod repository;
 #[cfg(test)]
 mod returns_tests;
+mod search;
 mod service;
 #[cfg(test)]
 mod service_tests;
@@ -24,7 +25,7 @@ pub(crate) mod tests;
 mod view;
 
 pub use input::{
-    CancelItemsInput, DraftInput, DraftItemInput, NoteInput, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn,
+    CancelItemsInput, DraftInput, DraftItemInput, NoteInput, OrderKey, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn,
     ReturnInput, ReturnItemInput,
 };
 pub use model::{
@@ -33,6 +34,7 @@ pub use model::{
     ShippingMethodSnapshot,
 };
 pub use repository::{OrdersRepository, OrdersWrite};
+pub use search::search_text;
 pub use service::Orders;
 pub(crate) use state::OrderState;
 pub use view::{DraftItemView, DraftView, OrderView, PlacedOrder};

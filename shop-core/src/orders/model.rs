@@ -284,6 +284,10 @@ pub struct OrderFilter {
     pub fulfillment_status: Option<FulfillmentStatus>,
     /// Only with this folded address.
     pub email_key: Option<String>,
+    /// Only with this number.
+    pub number: Option<String>,
+    /// Only those whose [`Order::search_text`] contains each of these [terms](crate::text::search_terms).
+    pub search: Vec<String>,
     /// Placed at or after.
     pub placed_after: Option<Timestamp>,
     /// Placed before or at.

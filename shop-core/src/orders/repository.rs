@@ -17,6 +17,8 @@ use crate::store::StoreResult;
 pub trait OrdersRepository: Send + Sync {
     /// The order with this id.
     async fn order(&self, id: OrderId) -> StoreResult<Option<Order>>;
+    /// The order with this number.
+    async fn order_by_number(&self, number: &str) -> StoreResult<Option<Order>>;
     /// The order that a cart became.
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>>;
     /// The orders of a list.

@@ -6,7 +6,7 @@ mod returns;
 
 use std::collections::HashMap;
 
-use super::input::{OrderQuery, PlaceOrder, ShipTo, Wishes};
+use super::input::{OrderKey, OrderQuery, PlaceOrder, ShipTo, Wishes};
 use super::model::{HistoryEntry, Order, OrderSort, OrderStatus};
 use super::operations::{self, Placement, Reason, basket, identified, may_see};
 use super::state::OrderState;
@@ -105,9 +105,16 @@ impl<'a> Orders<'a> {
         page: &PageRequest<OrderSort>,
     ) -> Result<Page<OrderView>> {
         let only_own = query.mine || !actor.is_staff();
+        let customer_id = if only_own { Some(actor.require_user()?.user_id) } else { None };
+        let searched = query.search.as_deref().and_then(operations::parse_number);
         let mut filter = query.filter();
-        if only_own {
-            filter.customer_id = Some(actor.require_user()?.user_id);
+        filter.customer_id = customer_id;
+        // A whole number is looked up by its index. Where there is none such, it may be a sku that looks like one.
+        if let Some(number) = searched.filter(|number| filter.number.as_ref().is_none_or(|wanted| wanted == number))
+            && self.shop.store().order_by_number(&number).await?.is_some()
+        {
+            filter.number = Some(number);
+            filter.search.clear();
         }
         let page = self.shop.store().list_orders(&filter, page).await?;
         let ids: Vec<_> = page.items.iter().map(|order| order.id).collect();
@@ -131,9 +138,9 @@ impl<'a> Orders<'a> {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] for a stranger, [`Error::NotFound`] when it is absent or somebody else's.
-    pub async fn view(&self, actor: &Actor, id: OrderId) -> Result<OrderView> {
-        let order = self.visible(actor, id).await?;
-        let ids = [id];
+    pub async fn view(&self, actor: &Actor, order: impl Into<OrderKey>) -> Result<OrderView> {
+        let order = self.visible(actor, order).await?;
+        let ids = [order.id];
         let store = self.shop.store();
         let (payments, shipments) =
             futures_util::future::try_join(store.payments_of_orders(&ids), store.shipments_of_orders(&ids)).await?;
@@ -145,9 +152,9 @@ impl<'a> Orders<'a> {
     ///
     /// # Errors
     /// As [`Orders::view`].
-    pub async fn history(&self, actor: &Actor, id: OrderId) -> Result<Vec<HistoryEntry>> {
-        self.visible(actor, id).await?;
-        let mut history = self.shop.store().history(id).await?;
+    pub async fn history(&self, actor: &Actor, order: impl Into<OrderKey>) -> Result<Vec<HistoryEntry>> {
+        let order = self.visible(actor, order).await?;
+        let mut history = self.shop.store().history(order.id).await?;
         history.retain(|entry| entry.visible || actor.is_staff());
         Ok(history)
     }
@@ -226,9 +233,16 @@ impl<'a> Orders<'a> {
             .await
     }
 
-    async fn visible(&self, actor: &Actor, id: OrderId) -> Result<Order> {
+    async fn visible(&self, actor: &Actor, order: impl Into<OrderKey>) -> Result<Order> {
         identified(actor)?;
-        let order = self.shop.store().order(id).await?.ok_or(Error::NotFound)?;
+        let order = match order.into() {
+            OrderKey::Id(id) => self.shop.store().order(id).await?,
+            OrderKey::Number(written) => match operations::parse_number(&written) {
+                Some(number) => self.shop.store().order_by_number(&number).await?,
+                None => None,
+            },
+        };
+        let order = order.ok_or(Error::NotFound)?;
         may_see(actor, &order)?;
         Ok(order)
     }

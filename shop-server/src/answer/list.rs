@@ -7,7 +7,11 @@ use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
+use shop_core::Error;
 use shop_core::page::{Page, PageRequest, Position};
+
+use super::Answer;
+use crate::problem::Result;
 
 /// One page of a list: `{count, next, previous, results}`.
 #[derive(Debug, Serialize)]
@@ -23,8 +27,17 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
+    /// The answer with a page that was asked for at `url`: every paged list is answered here.
+    ///
+    /// # Errors
+    /// 404 `not_found` for a page past the end. The first page is always there, if only an empty one.
+    pub fn answer<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Result<Answer<Self>> {
+        let past_the_end = page.items.is_empty() && matches!(request.position, Position::Number(2..));
+        if past_the_end { Err(Error::NotFound.into()) } else { Ok(Answer(Self::new(url, request, page))) }
+    }
+
     /// The frame around a page that was asked for at `url`.
-    pub fn new<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Self {
+    fn new<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Self {
         let Page { items, total, next, previous } = page;
         let (next, previous) = match request.position {
             Position::Number(number) => {
@@ -163,6 +176,21 @@ mod tests {
         assert_eq!(end.next, None);
         let first = List::new(&url, &request(Position::Number(1)), page(5));
         assert_eq!((first.next, first.previous, first.count), (None, None, Some(5)));
+    }
+
+    #[test]
+    fn a_page_past_the_end_is_not_found_and_the_first_always_is() {
+        let answer = |position, items: Vec<i32>| {
+            let page = Page { items, total: None, next: None, previous: None };
+            List::answer(&url("/orders/"), &request(position), page).map(drop).map_err(|problem| problem.code())
+        };
+        let cursor = Cursor { keys: Vec::new(), id: uuid::Uuid::nil(), backward: false, order: "name".into() };
+        assert_eq!(answer(Position::Number(2), vec![]), Err("not_found"));
+        assert_eq!(answer(Position::Number(u32::MAX), vec![]), Err("not_found"));
+        assert_eq!(answer(Position::Number(2), vec![1]), Ok(()));
+        for first in [Position::Number(1), Position::Start, Position::Cursor(cursor)] {
+            assert_eq!(answer(first, vec![]), Ok(()));
+        }
     }
 
     #[test]

@@ -122,7 +122,12 @@ macro_rules! wrappers {
                 if values.peek().is_none() {
                     return Ok(Self(Field::Missing));
                 }
-                Ok(Self(T::parse_from_parameters(values).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
+                let read = if T::name() == "boolean" {
+                    T::parse_from_parameters(values.map(|value| boolean(value.as_ref())))
+                } else {
+                    T::parse_from_parameters(values)
+                };
+                Ok(Self(read.map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
             }
         }
 
@@ -150,6 +155,16 @@ fn read<T: ParseFromJSON>(value: Option<Value>) -> Field<T> {
         // poem-openapi would take a number or a boolean for a string.
         Some(value) if T::name().starts_with("string") && !value.is_string() => Field::Wrong(reason::<T>()),
         Some(value) => T::parse_from_json(Some(value)).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given),
+    }
+}
+
+/// A boolean of a query as poem-openapi reads it: `1` and `0` are booleans too, and case plays no role. Every boolean
+/// parameter comes by here; those of bodies are JSON's own.
+fn boolean(text: &str) -> String {
+    match text {
+        "1" => "true".to_owned(),
+        "0" => "false".to_owned(),
+        _ => text.to_ascii_lowercase(),
     }
 }
 
@@ -273,6 +288,21 @@ mod tests {
         assert_eq!(read(&[]), Field::Missing);
         assert_eq!(read(&["7"]), Field::Given(7));
         assert_eq!(read(&["seven"]), Field::Wrong("Must be a whole number.".into()));
+        // Only booleans are spelled in several ways.
+        assert_eq!(Optional::<String>::parse_from_parameters(["TRUE"]).unwrap().0, Field::Given("TRUE".to_owned()));
+    }
+
+    #[test]
+    fn booleans_of_a_query_are_words_or_digits_in_any_case() {
+        let read = |value: &str| Optional::<bool>::parse_from_parameters([value]).unwrap().0;
+        for (values, meant) in [(["true", "TRUE", "True", "1"], true), (["false", "FALSE", "False", "0"], false)] {
+            for value in values {
+                assert_eq!(read(value), Field::Given(meant), "{value}");
+            }
+        }
+        for value in ["", "yes", "2", "01", " true", "t", "on"] {
+            assert_eq!(read(value), Field::Wrong("Must be true or false.".into()), "{value}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ mod inventory;
 #[cfg(test)]
 mod inventory_orders;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod orders;

@@ -152,11 +152,11 @@ const TABLE: &[Row] = &[
 ];
 
 /// Webhooks may lead to this machine: no test calls another.
-const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
+pub(crate) const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
 
 /// The things of one customer, and of the shop, by the beginning of their paths: the id that follows it, or, where it
 /// ends with a parameter, the same beginning with something real in each of them.
-type Things = Vec<(&'static str, String)>;
+pub(crate) type Things = Vec<(&'static str, String)>;
 
 /// A webhook that nobody answers, and a delivery to it.
 async fn webhook(shop: &TestShop, staff: &str) -> (String, String) {
@@ -173,7 +173,7 @@ async fn webhook(shop: &TestShop, staff: &str) -> (String, String) {
 }
 
 /// Everything that a path of the document can name, each there once.
-async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
+pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let id = |value: &Value| value["id"].as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
     let goods = shop.product("SHIRT", "10.00", 5).await;
     let method = shop.shipping_method(&["GB"], "0").await;
@@ -230,7 +230,7 @@ async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
 }
 
 /// The path with something real in each of its parameters.
-fn fill(path: &str, things: &Things) -> String {
+pub(crate) fn fill(path: &str, things: &Things) -> String {
     if path.starts_with("/accounts/password-reset-confirm/") {
         return "/accounts/password-reset-confirm/MQ/token/".to_owned();
     }

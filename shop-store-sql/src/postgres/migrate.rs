@@ -14,6 +14,7 @@ use sqlx_core::arguments::Arguments as _;
 use sqlx_core::error::Error;
 
 use super::error::{OpenError, Trouble, trouble};
+use super::orders::fill_search;
 use super::pool::{Lease, Pool, Session};
 
 /// One step of the schema. A released one is never changed: the next change is a step of its own.
@@ -38,7 +39,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0012_taxes_of_lines", sql: include_str!("../../migrations/postgres/0012_taxes_of_lines.sql") },
     Migration { name: "0013_order_ends", sql: include_str!("../../migrations/postgres/0013_order_ends.sql") },
     Migration { name: "0014_backorders", sql: include_str!("../../migrations/postgres/0014_backorders.sql") },
+    Migration { name: ORDER_SEARCH, sql: include_str!("../../migrations/postgres/0015_order_search.sql") },
 ];
+
+/// The step after which [`fill_search`] is called.
+const ORDER_SEARCH: &str = "0015_order_search";
 
 /// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6001514165394165584)";
@@ -253,6 +258,9 @@ async fn step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(),
         session.simple(LEDGER).await?;
     }
     session.simple(migration.sql).await?;
+    if migration.name == ORDER_SEARCH {
+        fill_search(session).await?;
+    }
     let mut arguments = PgArguments::default();
     arguments.add(number(count)).map_err(Error::Encode)?;
     arguments.add(migration.name).map_err(Error::Encode)?;

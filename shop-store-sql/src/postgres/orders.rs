@@ -2,6 +2,7 @@
 
 mod drafts;
 mod returns;
+mod search;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
+
+pub(super) use search::fill_search;
 
 impl Record for Order {
     const TABLE: &'static str = "orders";
@@ -132,6 +135,10 @@ impl OrdersRepository for PostgresStore {
         Ok(self.loaders.orders.one(id).await?.map(Arc::unwrap_or_clone))
     }
 
+    async fn order_by_number(&self, number: &str) -> StoreResult<Option<Order>> {
+        self.pool.first_by_text("WHERE orders.number = $1", number).await
+    }
+
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>> {
         self.pool.first("WHERE orders.cart_id = $1", Values::new().put(cart.0)).await
     }
@@ -145,6 +152,10 @@ impl OrdersRepository for PostgresStore {
         query.filter("orders.email_key = ?", filter.email_key.clone());
         query.filter("orders.placed_at >= ?", filter.placed_after);
         query.filter("orders.placed_at <= ?", filter.placed_before);
+        query.filter("orders.number = ?", filter.number.clone());
+        for term in &filter.search {
+            query.filter("strpos(orders.search_text, ?) > 0", Some(term.clone()));
+        }
         orders().page(&self.pool, query, page).await
     }
 

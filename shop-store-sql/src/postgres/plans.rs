@@ -40,6 +40,7 @@ const LOOSE: &[&str] = &[
     "users.is_active = $",
     "NOT users.is_staff",
     "strpos(users.search_text, $",
+    "strpos(orders.search_text, $",
     "EXISTS (SELECT 1 FROM variants",
     "products.price >= $",
     "products.category_id IN (WITH",

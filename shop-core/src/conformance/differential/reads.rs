@@ -154,6 +154,9 @@ fn of_orders(known: &mut Known) -> (String, Run) {
             if known.once_in(4) {
                 query.email = Some("Guest@example.com".to_owned());
             }
+            if known.once_in(4) {
+                query.search = known.one_of(&["guest EXAMPLE", "Ada", "nobody here"]).map(str::to_owned);
+            }
             call!("list_orders", [staff, query, turns], |shop| turns.read(|page| {
                 let (shop, staff, query) = (&shop, &staff, query.clone());
                 async move { shop.orders().list(staff, query, &page).await }

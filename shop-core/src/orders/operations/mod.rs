@@ -17,7 +17,7 @@ pub(super) use cancel_items::cancel_items;
 pub(super) use drafts::{cart_of, change_draft, create_draft, delete_draft, expected_draft, place_draft, priced};
 pub(crate) use lines::ordered_lines;
 pub(super) use notes::add_note;
-pub use number::draw_number;
+pub use number::{draw_number, parse_number};
 pub(super) use place::basket;
 pub use place::{Placement, place};
 pub(super) use returns::{Around, Step, request_return, step_return};

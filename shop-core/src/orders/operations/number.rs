@@ -1,5 +1,7 @@
 //! What people call an order.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::clock::Moment;
 
 /// Crockford's letters (base 32 without I, L, O and U), less 0 and 1, which nobody can tell from O and I on paper.
@@ -21,6 +23,42 @@ pub fn draw_number(moment: &mut Moment) -> String {
     letters.extend((0..7).map(|_| letter(moment.below(30))));
     letters.insert(5, '-');
     letters
+}
+
+/// The most characters that are read of what somebody wrote for a number.
+const MAX_WRITTEN: usize = 64;
+
+/// The number that somebody wrote or said: in either case, with blanks or hyphens of any kind anywhere or nowhere, perhaps
+/// after a `#`. `None` when it cannot be the number of an order.
+///
+/// ```
+/// use shop_core::orders::operations::parse_number;
+///
+/// assert_eq!(parse_number(" 7kq2m x9d4t "), Some("7KQ2M-X9D4T".to_owned()));
+/// assert_eq!(parse_number("7KQ2M"), None);
+/// ```
+#[must_use]
+pub fn parse_number(text: &str) -> Option<String> {
+    if text.chars().count() > MAX_WRITTEN {
+        return None;
+    }
+    let text = text.trim();
+    let written = text.strip_prefix('#').unwrap_or(text).nfkc().filter(|letter| !is_between(*letter));
+    let mut number: String = written.map(|letter| letter.to_ascii_uppercase()).collect();
+    let is_letter = |letter: u8| LETTERS.contains(&letter);
+    if number.len() != 10 || !number.bytes().all(is_letter) {
+        return None;
+    }
+    number.insert(5, '-');
+    Some(number)
+}
+
+/// What people write between the letters of a number: blanks, also those without a width, and the hyphens and dashes of
+/// typography.
+fn is_between(letter: char) -> bool {
+    letter.is_whitespace()
+        || matches!(letter, '-' | '_' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2010}'..='\u{2015}' | '\u{2060}')
+        || matches!(letter, '\u{2212}' | '\u{feff}' | '\u{fe58}' | '\u{fe63}')
 }
 
 fn letter(index: u32) -> char {
@@ -47,6 +85,32 @@ mod tests {
             seen.extend(number[3..].bytes());
         }
         assert_eq!(seen.len(), 31, "thirty letters and the hyphen");
+    }
+
+    #[test]
+    fn a_number_is_known_however_it_is_written() {
+        let same = [
+            "7KQ2M-X9D4T",
+            "7kq2m-x9d4t",
+            "7KQ2MX9D4T",
+            " 7kq2m x9d4t\n",
+            "7KQ2M\u{2011}X9D4T",
+            "7KQ2M \u{2013} X9D4T",
+            "#7KQ2M-X9D4T",
+            "7 K Q 2 M X 9 D 4 T",
+            "\u{ff17}\u{ff2b}\u{ff31}\u{ff12}\u{ff2d}-X9D4T",
+        ];
+        for written in same {
+            assert_eq!(parse_number(written).as_deref(), Some("7KQ2M-X9D4T"), "{written:?}");
+        }
+        let long = "-".repeat(MAX_WRITTEN) + "7KQ2MX9D4T";
+        let others =
+            ["", "7KQ2M", "7KQ2M-X9D4T2", "7KQ2M-X9D4O", "7KQ2M-X9D41", "7KQ2M/X9D4T", "ж".repeat(5).as_str(), &long]
+                .map(parse_number);
+        assert!(others.iter().all(Option::is_none), "{others:?}");
+        let mut moment = moment();
+        let drawn = draw_number(&mut moment);
+        assert_eq!(parse_number(&drawn.to_lowercase()), Some(drawn));
     }
 
     #[test]

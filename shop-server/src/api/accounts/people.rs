@@ -59,7 +59,7 @@ impl People {
         checks.finish()?;
         let request = paging::page::<UserSort>(&page, &page_size, &cursor, paging::text(&ordering))?;
         let users = self.0.shop.accounts().list(&staff, filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, users.map(UserBody::from))))
+        List::answer(&url, &request, users.map(UserBody::from))
     }
 
     /// One person.

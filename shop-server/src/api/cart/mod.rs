@@ -108,7 +108,7 @@ impl Cart {
         let input = ShippingOptions { country: country.0.into(), postal_code: postal_code.0.into() };
         let quotes = self.0.shop.carts().shipping_options(&caller, input).await?;
         let page = Page::of(quotes, &request);
-        Ok(Answer(List::new(&url, &request, page.map(ShippingOptionBody::from))))
+        List::answer(&url, &request, page.map(ShippingOptionBody::from))
     }
 }
 

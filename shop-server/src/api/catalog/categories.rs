@@ -33,7 +33,7 @@ impl Categories {
     ) -> Result<Answer<List<CategoryBody>>> {
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
         let categories = self.0.shop.catalog().list_categories(&caller, &request).await?;
-        Ok(Answer(List::new(&url, &request, categories.map(CategoryBody::from))))
+        List::answer(&url, &request, categories.map(CategoryBody::from))
     }
 
     /// Makes a category.

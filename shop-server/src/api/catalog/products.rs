@@ -53,7 +53,7 @@ impl Products {
         };
         let request = page_of(&page, &page_size, &cursor, query.ordering(text(&ordering)))?;
         let products = self.0.shop.catalog().list_products(&caller, query, &request).await?;
-        Ok(Answer(List::new(&url, &request, products.map(ProductBody::from))))
+        List::answer(&url, &request, products.map(ProductBody::from))
     }
 
     /// Makes a product.

@@ -73,7 +73,7 @@ impl Ledger {
         checks.finish()?;
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
         let movements = self.0.shop.inventory().list_movements(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, movements.map(MovementBody::from))))
+        List::answer(&url, &request, movements.map(MovementBody::from))
     }
 
     /// What is and was held, and for which order, the newest first.
@@ -107,6 +107,6 @@ impl Ledger {
         let query = ReservationQuery { sku: text(&sku).map(str::to_owned), filter };
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
         let reservations = self.0.shop.inventory().list_reservations(&staff, &query, &request).await?;
-        Ok(Answer(List::new(&url, &request, reservations.map(ReservationBody::from))))
+        List::answer(&url, &request, reservations.map(ReservationBody::from))
     }
 }

@@ -32,7 +32,7 @@ impl Locations {
     ) -> Result<Answer<List<LocationBody>>> {
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
         let locations = self.0.shop.inventory().list_locations(&staff, &request).await?;
-        Ok(Answer(List::new(&url, &request, locations.map(LocationBody::from))))
+        List::answer(&url, &request, locations.map(LocationBody::from))
     }
 
     /// Makes a location.

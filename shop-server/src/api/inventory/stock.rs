@@ -50,7 +50,7 @@ impl Stock {
         checks.finish()?;
         let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
         let levels = self.0.shop.inventory().list_stock(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, levels.map(LevelBody::from))))
+        List::answer(&url, &request, levels.map(LevelBody::from))
     }
 
     /// The stock of one variant: the totals over all locations, or that of one location.

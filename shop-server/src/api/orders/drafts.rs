@@ -34,7 +34,7 @@ impl Drafts {
     ) -> Result<Answer<List<DraftBody>>> {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let drafts = self.0.shop.orders().drafts(&staff, &request).await?;
-        Ok(Answer(List::new(&url, &request, drafts.map(DraftBody::from))))
+        List::answer(&url, &request, drafts.map(DraftBody::from))
     }
 
     /// Puts an order together for a customer, or for somebody without an account.

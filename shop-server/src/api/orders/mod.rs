@@ -10,7 +10,7 @@ use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::orders::{OrderQuery, OrderView, PlacedOrder};
+use shop_core::orders::{OrderKey, OrderQuery, OrderView, PlacedOrder};
 use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
@@ -65,6 +65,10 @@ impl Orders {
         fulfillment_status: Query<Optional<FulfillmentStatus>>,
         /// The address of the order, whole; its case does not matter.
         email: Text,
+        /// The number of the order; case, blanks and hyphens do not matter.
+        number: Text,
+        /// Words, each a part of the order's number, e-mail address, names or skus; or a whole number.
+        search: Text,
         placed_after: Query<Optional<DateTime<Utc>>>,
         placed_before: Query<Optional<DateTime<Utc>>>,
         /// For staff: only their own.
@@ -81,6 +85,8 @@ impl Orders {
             payment_status: checks.optional("payment_status", payment_status.0.into_field(), Ok),
             fulfillment_status: checks.optional("fulfillment_status", fulfillment_status.0.into_field(), Ok),
             email: checks.optional("email", email.0.into(), Ok),
+            number: checks.optional("number", number.0.into(), Ok),
+            search: checks.optional("search", search.0.into(), Ok),
             placed_after: checks.optional("placed_after", placed_after.0.into(), Ok),
             placed_before: checks.optional("placed_before", placed_before.0.into(), Ok),
             mine: checks.optional("mine", mine.0.into(), Ok).unwrap_or_default(),
@@ -88,21 +94,21 @@ impl Orders {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, paging::text(&ordering))?;
         let orders = self.0.shop.orders().list(&user, query, &request).await?;
-        Ok(Answer(List::new(&url, &request, orders.map(|view| OrderBody::new(view, user.is_staff())))))
+        List::answer(&url, &request, orders.map(|view| OrderBody::new(view, user.is_staff())))
     }
 
-    /// One order, for its owner, staff, or the holder of a guest's `X-Order-Token`.
+    /// One order, by id or number, for its owner, staff, or the holder of a guest's `X-Order-Token`.
     #[oai(path = "/orders/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<Uuid>) -> Result<Versioned<OrderBody>> {
-        let view = self.0.shop.orders().view(&caller, OrderId(id.0)).await?;
+    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<OrderBody>> {
+        let view = self.0.shop.orders().view(&caller, OrderKey::of(&id)).await?;
         let version = view.order.version;
         Ok(Versioned::new(OrderBody::seen_by(view, &caller, &self.0.shop), version))
     }
 
-    /// The timeline of an order, oldest first.
+    /// The timeline of an order, by id or number, oldest first.
     #[oai(path = "/orders/:id/history/", method = "get")]
-    async fn history(&self, caller: Caller, id: Path<Uuid>) -> Result<Answer<Vec<HistoryBody>>> {
-        let history = self.0.shop.orders().history(&caller, OrderId(id.0)).await?;
+    async fn history(&self, caller: Caller, id: Path<String>) -> Result<Answer<Vec<HistoryBody>>> {
+        let history = self.0.shop.orders().history(&caller, OrderKey::of(&id)).await?;
         Ok(Answer(history.into_iter().map(HistoryBody::from).collect()))
     }
 

@@ -47,7 +47,7 @@ impl Returns {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let returns = self.0.shop.orders().list_returns(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, returns.map(ReturnBody::from))))
+        List::answer(&url, &request, returns.map(ReturnBody::from))
     }
 
     /// The returns of an order, the newest first, for its owner and staff.
@@ -71,7 +71,7 @@ impl Returns {
         let filter = ReturnFilter { status, ..ReturnFilter::default() };
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let returns = self.0.shop.orders().returns(&buyer, OrderId(id.0), &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, returns.map(ReturnBody::from))))
+        List::answer(&url, &request, returns.map(ReturnBody::from))
     }
 
     /// Asks to give goods back: never more than was shipped and is in no other return.

@@ -61,7 +61,7 @@ impl Payments {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let payments = self.0.shop.payments().list(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, payments.map(PaymentBody::for_staff))))
+        List::answer(&url, &request, payments.map(PaymentBody::for_staff))
     }
 
     /// Begins another attempt to pay an order that is not paid; one that waits makes room for it. An order has at most 20.

@@ -43,7 +43,7 @@ impl Pricing {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let catalog = self.0.shop.catalog();
         let promotions = catalog.promotions(&staff, code.0.into(), active.0.into(), &request).await?;
-        Ok(Answer(List::new(&url, &request, promotions.map(PromotionBody::from))))
+        List::answer(&url, &request, promotions.map(PromotionBody::from))
     }
 
     /// Adds a promotion: a coupon, or, without a code, one that applies by itself.
@@ -109,7 +109,7 @@ impl Pricing {
     ) -> Result<Answer<List<TaxRateBody>>> {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let rates = self.0.shop.catalog().tax_rates(&staff, &request).await?;
-        Ok(Answer(List::new(&url, &request, rates.map(TaxRateBody::from))))
+        List::answer(&url, &request, rates.map(TaxRateBody::from))
     }
 
     /// Adds a rate of tax; a class has one rate at a place.

@@ -32,7 +32,7 @@ impl Addresses {
     ) -> Result<Answer<List<SavedAddressBody>>> {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let addresses = self.0.shop.shipping().addresses(&user, &request).await?;
-        Ok(Answer(List::new(&url, &request, addresses.map(SavedAddressBody::from))))
+        List::answer(&url, &request, addresses.map(SavedAddressBody::from))
     }
 
     /// Adds an address; the first becomes the default.

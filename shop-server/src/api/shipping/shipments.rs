@@ -45,7 +45,7 @@ impl Shipments {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let shipments = self.0.shop.shipping().shipments(&staff, &filter, &request).await?;
-        Ok(Answer(List::new(&url, &request, shipments.map(ShipmentBody::from))))
+        List::answer(&url, &request, shipments.map(ShipmentBody::from))
     }
 
     /// Packs a parcel of an order: the given items, or all that is left.

@@ -33,7 +33,7 @@ impl Tariff {
     ) -> Result<Answer<List<ZoneBody>>> {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let zones = self.0.shop.shipping().zones(&staff, &request).await?;
-        Ok(Answer(List::new(&url, &request, zones.map(ZoneBody::from))))
+        List::answer(&url, &request, zones.map(ZoneBody::from))
     }
 
     /// Adds a zone.
@@ -94,7 +94,7 @@ impl Tariff {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let methods = self.0.shop.shipping().methods(&caller, country.as_deref(), &request).await?;
-        Ok(Answer(List::new(&url, &request, methods.map(MethodBody::from))))
+        List::answer(&url, &request, methods.map(MethodBody::from))
     }
 
     /// Adds a method, priced in the shop's currency.

@@ -35,7 +35,7 @@ impl Webhooks {
     ) -> Result<Answer<List<WebhookBody>>> {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let webhooks = self.0.shop.webhooks().list(&staff, &request).await?;
-        Ok(Answer(List::new(&url, &request, webhooks.map(WebhookBody::from))))
+        List::answer(&url, &request, webhooks.map(WebhookBody::from))
     }
 
     /// Registers an address; the answer shows its secret.
@@ -103,7 +103,7 @@ impl Webhooks {
         checks.finish()?;
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let deliveries = self.0.shop.webhooks().deliveries(&staff, WebhookId(id.0), status, &request).await?;
-        Ok(Answer(List::new(&url, &request, deliveries.map(DeliveryBody::from))))
+        List::answer(&url, &request, deliveries.map(DeliveryBody::from))
     }
 
     /// Makes a delivery again, now, whatever became of it: the same event under the same `webhook-id`.

@@ -42,6 +42,7 @@ pub(super) static ORDERS: Table = Table {
         ("ships_unpaid", Kind::Flag),
         ("updated_at", Kind::Time),
         ("version", Kind::Int),
+        ("search_text", Kind::Text),
     ],
     key: 1,
     uniques: &[(Unique::OrderNumber, "old.number = new.number"), (Unique::OrderOfCart, "old.cart_id = new.cart_id")],
@@ -61,7 +62,7 @@ impl Record for Order {
             .text(self.status.word());
         row.text(self.payment_status.word()).text(self.fulfillment_status.word()).text(&self.note);
         row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until);
-        row.flag(self.ships_unpaid).time(self.updated_at).int(self.version);
+        row.flag(self.ships_unpaid).time(self.updated_at).int(self.version).text(&self.search_text());
     }
 }
 

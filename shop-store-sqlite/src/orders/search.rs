@@ -1,0 +1,36 @@
+//! The text that orders are searched by, for those of before it was kept.
+
+use rusqlite::{Connection, params};
+use shop_core::orders::search_text;
+
+use crate::rows::Columns;
+
+/// How many are read at a time, so that the memory this takes does not grow with the shop.
+const AT_A_TIME: i64 = 1_000;
+
+/// Fills in what every order is searched by.
+pub(crate) fn fill_search(connection: &Connection) -> rusqlite::Result<()> {
+    let mut read = connection.prepare(
+        "SELECT rowid, number, email_key, shipping_address, billing_address,
+            coalesce((SELECT group_concat(sku, ' ') FROM order_items WHERE order_id = orders.id), '')
+        FROM orders WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    let mut write = connection.prepare("UPDATE orders SET search_text = ?2 WHERE rowid = ?1")?;
+    let mut last = i64::MIN;
+    loop {
+        let mut texts = Vec::new();
+        let mut rows = read.query(params![last, AT_A_TIME])?;
+        while let Some(row) = rows.next()? {
+            let mut columns = Columns::new(row);
+            let (rowid, number, email_key): (i64, String, String) = (columns.take()?, columns.take()?, columns.take()?);
+            let (shipping, billing) = (columns.json()?, columns.json()?);
+            let skus: String = columns.take()?;
+            texts.push((rowid, search_text(&number, &email_key, [&shipping, &billing], [skus.as_str()])));
+        }
+        let Some((rowid, _)) = texts.last() else { return Ok(()) };
+        last = *rowid;
+        for (rowid, text) in &texts {
+            write.execute(params![rowid, text])?;
+        }
+    }
+}
