@@ -68,7 +68,7 @@ async fn every_read_is_one_statement() {
         draft(id.into()), order_return(id.into()), returns_of_orders(&orders), payment(id.into()), payments_of_orders(&orders),
         payment_by_reference("a", "a"), payments_to_look_at(now, 10), address(id.into()),
         default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),
-        shipment_by_tracking_number("a"), shipments_of_orders(&orders), location(id.into()), locations(),
+        shipments_by_tracking_key("A", 10), shipments_of_orders(&orders), location(id.into()), locations(),
         stock_of(&[VariantId(id), VariantId(now_id())]), reservations_of(id.into()), unrelayed_events(10),
         due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), answer(&key), ping(),
         // Nobody has such a list: what it has is counted by its one page.

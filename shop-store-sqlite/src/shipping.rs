@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
@@ -160,8 +160,8 @@ static SHIPMENTS: LazyLock<Table> = LazyLock::new(|| {
             "delivered_at",
             "version",
         ],
-        derived: &[],
-        fixed: &["order_id", "created_at"],
+        derived: &["tracking_key"],
+        fixed: &["order_id", "created_at", "tracking_key"],
         uniques: &[],
         deletable: false,
     })
@@ -176,7 +176,7 @@ impl Record for Shipment {
         values.put(id(self.id))?.put(id(self.order_id))?.json(&self.items)?.put(&self.carrier)?;
         values.put(&self.tracking_number)?.put(self.status.word())?.json(&self.events)?;
         values.put(at(self.created_at))?.put(optional_at(self.shipped_at))?;
-        values.put(optional_at(self.delivered_at))?.put(self.version)?;
+        values.put(optional_at(self.delivered_at))?.put(self.version)?.put(self.tracking_key())?;
         Ok(())
     }
 
@@ -322,9 +322,9 @@ impl ShippingRepository for SqliteStore {
         self.readers().point(|connection| record::lookup(connection, id))
     }
 
-    async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>> {
+    async fn shipments_by_tracking_key(&self, key: &str, limit: u32) -> StoreResult<Vec<Shipment>> {
         self.readers().point(|connection| {
-            record::find(connection, "WHERE tracking_number = ?1 ORDER BY id DESC LIMIT 1", [number])
+            record::select(connection, "WHERE tracking_key = ?1 ORDER BY id DESC LIMIT ?2", params![key, limit])
         })
     }
 

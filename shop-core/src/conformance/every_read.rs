@@ -184,7 +184,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.tariff().await?;
     store.method(id.into()).await?;
     store.shipment(id.into()).await?;
-    store.shipment_by_tracking_number("a").await?;
+    store.shipments_by_tracking_key("A", 10).await?;
     store.shipments_of_orders(&[id.into()]).await?;
     for page in requests::<ShippingSort>() {
         store.list_addresses(id.into(), &page).await?;

@@ -115,9 +115,12 @@ impl<E: Engine> ShippingRepository for TableStore<E> {
         self.read(|state| state.shipments.get(&id.0))
     }
 
-    async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>> {
-        let wanted = |shipment: &Shipment| shipment.tracking_number.as_deref() == Some(number);
-        self.read(|state| Ok(state.shipments.select(wanted)?.pop()))
+    async fn shipments_by_tracking_key(&self, key: &str, limit: u32) -> StoreResult<Vec<Shipment>> {
+        let wanted = |shipment: &Shipment| shipment.tracking_key().as_deref() == Some(key);
+        let mut found = self.read(|state| state.shipments.select(wanted))?;
+        found.sort_by_key(|shipment| std::cmp::Reverse(shipment.id));
+        found.truncate(limit as usize);
+        Ok(found)
     }
 
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>> {

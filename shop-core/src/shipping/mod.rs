@@ -14,8 +14,8 @@ pub use input::{
 };
 pub use model::{
     Address, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus, ShippingSort, Tier,
-    TrackingEvent, TrackingStatus, Zone,
+    TrackingEvent, TrackingStatus, Zone, tracking_key,
 };
 pub use repository::{ShippingRepository, ShippingWrite};
 pub use service::Shipping;
-pub use view::Tracking;
+pub use view::{TrackedShipment, Tracking};

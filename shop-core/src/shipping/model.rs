@@ -209,6 +209,21 @@ impl Versioned for Shipment {
     }
 }
 
+impl Shipment {
+    /// By what it is found: its number, [as it is compared](tracking_key).
+    #[must_use]
+    pub fn tracking_key(&self) -> Option<String> {
+        self.tracking_number.as_deref().map(tracking_key)
+    }
+}
+
+/// A tracking number as it is compared: carriers print it in groups and people type it in either case, so blanks and the
+/// case of ASCII letters do not count.
+#[must_use]
+pub fn tracking_key(number: &str) -> String {
+    number.chars().filter(|letter| !letter.is_whitespace()).map(|letter| letter.to_ascii_uppercase()).collect()
+}
+
 /// How many of an order's line are in a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipmentItem {

@@ -32,8 +32,8 @@ pub trait ShippingRepository: Send + Sync {
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>>;
     /// The parcel with this id.
     async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>>;
-    /// The newest parcel with this tracking number.
-    async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>>;
+    /// The shipments whose number [is compared as](super::tracking_key) this, the newest first, at most `limit`.
+    async fn shipments_by_tracking_key(&self, key: &str, limit: u32) -> StoreResult<Vec<Shipment>>;
     /// Every parcel of these orders, oldest first over all of them.
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>>;
     /// The parcels of a list.

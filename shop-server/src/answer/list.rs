@@ -182,7 +182,9 @@ mod tests {
     fn a_page_past_the_end_is_not_found_and_the_first_always_is() {
         let answer = |position, items: Vec<i32>| {
             let page = Page { items, total: None, next: None, previous: None };
-            List::answer(&url("/orders/"), &request(position), page).map(drop).map_err(|problem| problem.code().to_owned())
+            List::answer(&url("/orders/"), &request(position), page)
+                .map(drop)
+                .map_err(|problem| problem.code().to_owned())
         };
         let cursor = Cursor { keys: Vec::new(), id: uuid::Uuid::nil(), backward: false, order: "name".into() };
         assert_eq!(answer(Position::Number(2), vec![]), Err("not_found"));

@@ -382,12 +382,45 @@ async fn an_order_goes_out_in_parcels_and_is_completed_when_it_is_paid() {
         (&json!("delivered"), 5)
     );
     assert!(!tracked.body.contains("Lovelace") && !tracked.body.contains("St James"));
+    for written in ["rm-1", "%20r%20M%20-1%20", "Rm%C2%A0-1"] {
+        let same = store.shop.get(&format!("/shipping/track/{written}/"), None).await;
+        assert_eq!((same.status, same.json()), (200, tracked.json()), "{written}");
+    }
     let holder = store
         .shop
         .call_with("GET", &format!("/orders/{}/", store.order), &[("X-Order-Token", &store.token)], &Value::Null)
         .await;
     assert_eq!(holder.json()["shipments"].as_array().unwrap().len(), 2);
     store.is_sound().await;
+}
+
+#[tokio::test]
+async fn parcels_share_a_number_and_all_are_tracked_without_names() {
+    let store = Store::open().await;
+    let numbered = |number: &str| {
+        let mut parcel = store.parcel(1);
+        parcel["tracking_number"] = number.into();
+        parcel
+    };
+    let first = store.pack(numbered("jd 014 600")).await.json();
+    let second = store.pack(numbered("JD014600")).await.json();
+    assert_eq!(store.news(&text(&first["id"]), json!({"status": "shipped"})).await.status, 201);
+    let tracked = store.shop.get("/shipping/track/Jd%20014600/", None).await;
+    assert_eq!(tracked.status, 200, "{tracked:?}");
+    let found = tracked.json();
+    let told = |parcel: &Value| (text(&parcel["tracking_number"]), text(&parcel["status"]));
+    let all: Vec<_> = found["results"].as_array().unwrap().iter().map(told).collect();
+    let wanted = [("JD014600", "pending"), ("jd 014 600", "shipped")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    assert_eq!(all, wanted, "the newest first");
+    assert_eq!(told(&found), all[0]);
+    let mut names: Vec<_> = found["results"][0].as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    assert_eq!(names, ["carrier", "events", "status", "tracking_number"]);
+    for secret in ["Lovelace", "St James", &store.order, &text(&first["id"]), &text(&second["id"])] {
+        assert!(!tracked.body.contains(secret), "{secret}");
+    }
+    refused(&store.shop.get("/shipping/track/JD014601/", None).await, 404, "not_found");
+    refused(&store.shop.get("/shipping/track/%20/", None).await, 404, "not_found");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ const ROWS: &str = "
         (ARRAY['pending', 'captured', 'voided'])[1 + total % 3], 0, 0, 0, NULL, NULL, placed_at, placed_at, 1 FROM orders;
     INSERT INTO refunds SELECT gen_random_uuid(), id, 1, 'pending', '', created_at FROM payments;
     INSERT INTO shipments SELECT gen_random_uuid(), id, '[]', NULL, 't' || number,
-        (ARRAY['pending', 'shipped', 'delivered'])[1 + total % 3], '[]', placed_at, NULL, NULL, 1 FROM orders;
+        (ARRAY['pending', 'shipped', 'delivered'])[1 + total % 3], '[]', placed_at, NULL, NULL, 1, 'T' || number FROM orders;
     INSERT INTO movements SELECT gen_random_uuid(), variant_id, sku, location_id, 10, 'received', '', gen_random_uuid(),
         now() - make_interval(secs => row_number() OVER ()) FROM stock_levels;
     INSERT INTO reservations SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), variant_id, sku, location_id,

@@ -17,7 +17,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
+use super::rows::{Columns, Record, Values, ids, is_one_of, is_storable, records, select};
 
 impl Record for SavedAddress {
     const TABLE: &'static str = "addresses";
@@ -222,9 +222,12 @@ impl ShippingRepository for PostgresStore {
         self.pool.first("WHERE shipments.id = $1", Values::new().put(id.0)).await
     }
 
-    async fn shipment_by_tracking_number(&self, number: &str) -> StoreResult<Option<Shipment>> {
-        let end = "WHERE shipments.tracking_number = $1 ORDER BY shipments.id DESC LIMIT 1";
-        self.pool.first_by_text(end, number).await
+    async fn shipments_by_tracking_key(&self, key: &str, limit: u32) -> StoreResult<Vec<Shipment>> {
+        if !is_storable(key) {
+            return Ok(Vec::new());
+        }
+        let end = "WHERE shipments.tracking_key = $1 ORDER BY shipments.id DESC LIMIT $2";
+        self.pool.all(end, Values::new().put(key).put(i64::from(limit))).await
     }
 
     async fn shipments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Shipment>> {

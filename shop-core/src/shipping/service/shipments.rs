@@ -14,7 +14,11 @@ use crate::page::{Page, PageRequest};
 use crate::shipping::operations::{create_shipment, track_shipment, update_shipment};
 use crate::shipping::{
     Shipment, ShipmentChange, ShipmentFilter, ShipmentInput, ShipmentStatus, ShippingSort, Tracking, TrackingInput,
+    tracking_key,
 };
+
+/// The most shipments that are told of under one number: what staff write for a number need not be one.
+const MAX_TRACKED: u32 = 100;
 
 impl Shipping<'_> {
     /// The parcels of a list, for staff.
@@ -105,14 +109,14 @@ impl Shipping<'_> {
             .await
     }
 
-    /// What everybody may see of the newest parcel with this number.
+    /// What everybody may see of the shipments with this number, [as it is compared](tracking_key): the newest hundred.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn tracking(&self, tracking_number: &str) -> Result<Tracking> {
-        let number = tracking_number.trim();
-        let shipment = self.shop.store().shipment_by_tracking_number(number).await?.ok_or(Error::NotFound)?;
-        Ok(Tracking::of(shipment, number.to_owned()))
+        let key = tracking_key(tracking_number);
+        let shipments = self.shop.store().shipments_by_tracking_key(&key, MAX_TRACKED).await?;
+        Tracking::of(shipments).ok_or(Error::NotFound)
     }
 
     /// The stock that an order can take from.

@@ -158,9 +158,12 @@ fn parcels_take_their_stock_along_and_are_tracked_without_names() {
     world.clock.advance(chrono::TimeDelta::minutes(1));
     block_on(shipping.track_shipment(&staff, parcel.id, left, None)).unwrap();
     assert_eq!((level().on_hand, level().reserved), (1, 1));
-    let tracking = block_on(shipping.tracking(" 1Z-1 ")).unwrap();
-    assert_eq!((tracking.status.word(), tracking.events.len()), ("shipped", 1));
-    assert_eq!(code(block_on(shipping.tracking("1Z-2"))), "not_found");
+    let tracking = block_on(shipping.tracking(" 1z -1 ")).unwrap();
+    assert_eq!((tracking.newest.status.word(), tracking.newest.events.len()), ("shipped", 1));
+    assert_eq!((tracking.newest.tracking_number.as_str(), tracking.results.len()), ("1Z-1", 0));
+    for unknown in ["1Z-2", "1Z1", "", " "] {
+        assert_eq!(code(block_on(shipping.tracking(unknown))), "not_found", "{unknown}");
+    }
     let change = input(json!({"carrier": "DHL"}));
     let changed = block_on(shipping.change_shipment(&staff, parcel.id, change)).unwrap();
     assert_eq!((changed.carrier.as_deref(), changed.tracking_number.as_deref()), (Some("DHL"), Some("1Z-1")));

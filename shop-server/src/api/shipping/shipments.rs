@@ -94,7 +94,8 @@ impl Shipments {
         Ok(shipment.into())
     }
 
-    /// Where a parcel is: no name, no address.
+    /// Where a parcel is: no name, no address. Blanks and case of the number do not matter; of several parcels with one
+    /// number all are in `results`.
     #[oai(path = "/shipping/track/:tracking_number/", method = "get")]
     async fn tracking(&self, _caller: Caller, tracking_number: Path<String>) -> Result<Answer<TrackingBody>> {
         Ok(Answer(self.0.shop.shipping().tracking(&tracking_number.0).await?.into()))

@@ -98,6 +98,7 @@ pub(super) static SHIPMENTS: Table = Table {
         ("shipped_at", Kind::Time),
         ("delivered_at", Kind::Time),
         ("version", Kind::Int),
+        ("tracking_key", Kind::Text),
     ],
     key: 1,
     uniques: &[],
@@ -110,6 +111,7 @@ impl Record for Shipment {
         row.id(self.id).id(self.order_id).json(&self.items).optional_text(self.carrier.as_deref());
         row.optional_text(self.tracking_number.as_deref()).text(self.status.word()).json(&self.events);
         row.time(self.created_at).optional_time(self.shipped_at).optional_time(self.delivered_at).int(self.version);
+        row.optional_text(self.tracking_key().as_deref());
     }
 }
 

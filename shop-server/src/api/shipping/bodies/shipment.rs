@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use shop_core::shipping::{
-    self, Shipment, ShipmentChange, ShipmentInput, ShipmentItemInput, Tracking, TrackingEvent, TrackingInput,
+    self, Shipment, ShipmentChange, ShipmentInput, ShipmentItemInput, TrackedShipment, Tracking, TrackingEvent,
+    TrackingInput,
 };
 use shop_core::word::Word as _;
 use uuid::Uuid;
@@ -220,7 +221,7 @@ impl From<Shipment> for ShipmentBody {
     }
 }
 
-/// What everybody who knows the number may see of a parcel.
+/// What everybody who knows the number may see of the newest shipment with it.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Tracking")]
 pub(crate) struct TrackingBody {
@@ -229,15 +230,39 @@ pub(crate) struct TrackingBody {
     status: ShipmentStatus,
     /// News, oldest first.
     events: Vec<TrackingEventBody>,
+    /// All shipments with the number, the newest first, at most 100; only there when they are several.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    results: Option<Vec<TrackedShipmentBody>>,
+}
+
+/// What everybody who knows its number may see of a shipment.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "TrackedShipment")]
+pub(crate) struct TrackedShipmentBody {
+    tracking_number: String,
+    carrier: Option<String>,
+    status: ShipmentStatus,
+    /// News, oldest first.
+    events: Vec<TrackingEventBody>,
+}
+
+impl From<TrackedShipment> for TrackedShipmentBody {
+    fn from(shipment: TrackedShipment) -> Self {
+        Self {
+            tracking_number: shipment.tracking_number,
+            carrier: shipment.carrier,
+            status: shipment.status.into(),
+            events: shipment.events.into_iter().map(TrackingEventBody::from).collect(),
+        }
+    }
 }
 
 impl From<Tracking> for TrackingBody {
     fn from(tracking: Tracking) -> Self {
-        Self {
-            tracking_number: tracking.tracking_number,
-            carrier: tracking.carrier,
-            status: tracking.status.into(),
-            events: tracking.events.into_iter().map(TrackingEventBody::from).collect(),
-        }
+        let Tracking { newest, results } = tracking;
+        let TrackedShipmentBody { tracking_number, carrier, status, events } = newest.into();
+        let results: Vec<_> = results.into_iter().map(TrackedShipmentBody::from).collect();
+        Self { tracking_number, carrier, status, events, results: (!results.is_empty()).then_some(results) }
     }
 }
