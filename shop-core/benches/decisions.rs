@@ -176,7 +176,7 @@ fn rules(goods: &Goods, promotions: u8) -> PriceRules {
         updated_at: moment.now(),
         version: 1,
     };
-    PriceRules { promotions, customer_orders: Some(0), tax_rates: vec![rate] }
+    PriceRules { promotions, customer_orders: Some(0), unpaid_orders: 0, tax_rates: vec![rate] }
 }
 
 fn pricing(criterion: &mut Criterion) {
@@ -224,6 +224,7 @@ fn decisions(criterion: &mut Criterion) {
             expected_total: None,
             note: String::new(),
             role: "customer",
+            max_unpaid: None,
         };
         criterion.bench_with_input(BenchmarkId::new("place an order of lines", lines), &lines, |bench, _| {
             bench.iter_batched(placement, |placement| place(placement, &mut moment()), BatchSize::SmallInput);

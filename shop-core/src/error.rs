@@ -94,6 +94,14 @@ pub enum Error {
     /// An order needs at least one item.
     #[error("The cart is empty.")]
     CartEmpty,
+    /// The buyer has as many orders that wait for their payment as they may have.
+    #[error("{limit} orders wait for their payment already: pay or cancel one before you place another.")]
+    TooManyUnpaidOrders {
+        /// How many they may have.
+        limit: u32,
+        /// After how many seconds a retry makes sense.
+        retry_after: u32,
+    },
     /// The same idempotency key is being worked on at this moment.
     #[error("The first request with this key is still being processed.")]
     RequestInProgress,
@@ -147,6 +155,7 @@ impl Error {
             Self::AlreadyExists { .. } => "already_exists",
             Self::InUse { .. } => "in_use",
             Self::CartEmpty => "cart_empty",
+            Self::TooManyUnpaidOrders { .. } => "throttled",
             Self::RequestInProgress => "request_in_progress",
             Self::VersionMismatch => "version_mismatch",
             Self::IdempotencyMismatch => "idempotency_mismatch",

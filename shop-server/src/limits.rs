@@ -1,4 +1,5 @@
-//! Limits on tries at sign-in, one-time passwords and resets, by address and by account.
+//! Limits on tries at sign-in, one-time passwords and resets, and on orders, new carts and coupons, by address and by
+//! account (a guest's is their cart).
 //!
 //! What is counted is a keyed hash, never the account itself, so that no memory dump lists who tried to sign in;
 //! entries that allow a full burst again are dropped by [`Limits::sweep`], so memory follows the traffic of the
@@ -35,6 +36,12 @@ pub enum Attempt {
     Confirm,
     /// Asking for a mail: registration, a new code, a reset.
     Mail,
+    /// Placing an order: each takes stock.
+    Order,
+    /// A guest's new cart.
+    Cart,
+    /// Trying a coupon: codes can be guessed.
+    Coupon,
 }
 
 impl Attempt {
@@ -44,6 +51,19 @@ impl Attempt {
             Self::SignIn => "sign-in",
             Self::Confirm => "confirm",
             Self::Mail => "mail",
+            Self::Order => "order",
+            Self::Cart => "cart",
+            Self::Coupon => "coupon",
+        }
+    }
+
+    /// What it is counted with for one address: tries at accounts together, so that shopping uses none of them up.
+    fn together(self) -> Together {
+        match self {
+            Self::SignIn | Self::Confirm | Self::Mail => Together::Accounts,
+            Self::Order => Together::Orders,
+            Self::Cart => Together::Carts,
+            Self::Coupon => Together::Coupons,
         }
     }
 
@@ -52,12 +72,43 @@ impl Attempt {
         match self {
             Self::SignIn | Self::Confirm => (10, Duration::from_mins(5)),
             Self::Mail => (5, Duration::from_mins(10)),
+            Self::Order | Self::Cart | Self::Coupon => (30, Duration::from_mins(10)),
         }
     }
 }
 
-/// How many at once and over what time, for one address: a household or an office shares one.
-const PER_ADDRESS: (u32, Duration) = (60, Duration::from_mins(1));
+/// What is counted together for one address. A household or an office shares one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Together {
+    Accounts,
+    Orders,
+    Carts,
+    Coupons,
+}
+
+impl Together {
+    const ALL: [Self; 4] = [Self::Accounts, Self::Orders, Self::Carts, Self::Coupons];
+
+    /// Its part in the keys that servers share; a change of it forgives all tries.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Accounts => "address",
+            Self::Orders => "address-orders",
+            Self::Carts => "address-carts",
+            Self::Coupons => "address-coupons",
+        }
+    }
+
+    /// How many at once and over what time.
+    fn per_address(self) -> (u32, Duration) {
+        match self {
+            Self::Accounts => (60, Duration::from_mins(1)),
+            Self::Orders => (60, Duration::from_mins(10)),
+            Self::Carts => (300, Duration::from_mins(10)),
+            Self::Coupons => (120, Duration::from_mins(10)),
+        }
+    }
+}
 
 /// Entries after which a check sweeps by itself, however seldom [`Limits::sweep`] is called.
 const MAX_ENTRIES: usize = 100_000;
@@ -78,19 +129,30 @@ pub struct Limits(Option<Counters>);
 struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
-    addresses: DefaultKeyedRateLimiter<u64>,
-    accounts: [(Attempt, DefaultKeyedRateLimiter<u64>); 3],
+    addresses: [(Together, DefaultKeyedRateLimiter<u64>); 4],
+    accounts: [(Attempt, DefaultKeyedRateLimiter<u64>); 6],
 }
 
 impl Limits {
     /// The limits, on or off.
     pub fn new(on: bool) -> Self {
         let accounts = |attempt: Attempt| (attempt, limiter(attempt.per_account()));
-        Self(on.then(|| Counters {
-            hasher: RandomState::new(),
-            shared: None,
-            addresses: limiter(PER_ADDRESS),
-            accounts: [Attempt::SignIn, Attempt::Confirm, Attempt::Mail].map(accounts),
+        let addresses = |together: Together| (together, limiter(together.per_address()));
+        Self(on.then(|| {
+            Counters {
+                hasher: RandomState::new(),
+                shared: None,
+                addresses: Together::ALL.map(addresses),
+                accounts: [
+                    Attempt::SignIn,
+                    Attempt::Confirm,
+                    Attempt::Mail,
+                    Attempt::Order,
+                    Attempt::Cart,
+                    Attempt::Coupon,
+                ]
+                .map(accounts),
+            }
         }))
     }
 
@@ -108,15 +170,17 @@ impl Limits {
         let Some(counters) = &self.0 else { return Ok(()) };
         let address = address.map(network);
         let account = account.map(|account| account.trim().to_lowercase());
-        if let Some(address) = &address {
-            pass(&counters.addresses, counters.hasher.hash_one(address))?;
+        let together = attempt.together();
+        let addresses = counters.addresses.iter().find(|(known, _)| *known == together);
+        if let (Some((_, limiter)), Some(address)) = (addresses, &address) {
+            pass(limiter, counters.hasher.hash_one(address))?;
         }
         let accounts = counters.accounts.iter().find(|(known, _)| *known == attempt);
         if let (Some((_, limiter)), Some(account)) = (accounts, &account) {
             pass(limiter, counters.hasher.hash_one(account))?;
         }
         if let Some(address) = address {
-            counters.count_together("address", &address.to_string(), PER_ADDRESS).await?;
+            counters.count_together(together.word(), &address.to_string(), together.per_address()).await?;
         }
         if let Some(account) = account {
             counters.count_together(attempt.word(), &account, attempt.per_account()).await?;
@@ -135,8 +199,8 @@ impl Limits {
     /// Forgets whoever may try a full burst again; to be called every minute or so.
     pub fn sweep(&self) {
         let Some(counters) = &self.0 else { return };
-        let limiters = counters.accounts.iter().map(|(_, limiter)| limiter).chain([&counters.addresses]);
-        for limiter in limiters {
+        let accounts = counters.accounts.iter().map(|(_, limiter)| limiter);
+        for limiter in counters.addresses.iter().map(|(_, limiter)| limiter).chain(accounts) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -254,6 +318,19 @@ mod tests {
         assert!(!tries(&limits, Attempt::SignIn, ADDRESS, "another"));
         assert!(tries(&limits, Attempt::SignIn, "2001:db8::1", "another"));
         assert_eq!(network("2001:db8::1".parse().unwrap()), network("2001:db8::ffff".parse().unwrap()));
+    }
+
+    #[test]
+    fn shopping_uses_up_no_tries_at_accounts_and_the_other_way_round() {
+        let limits = Limits::new(true);
+        let orders =
+            (0..100).filter(|number| tries(&limits, Attempt::Order, ADDRESS, &format!("cart:{number}"))).count();
+        assert_eq!(orders, 60);
+        for attempt in [Attempt::SignIn, Attempt::Cart, Attempt::Coupon] {
+            assert!(tries(&limits, attempt, ADDRESS, "ann"), "{attempt:?}");
+        }
+        let coupons = (0..100).filter(|number| tries(&limits, Attempt::Coupon, &format!("192.0.3.{number}"), "cart:1"));
+        assert_eq!(coupons.count(), 30);
     }
 
     #[test]

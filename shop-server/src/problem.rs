@@ -58,6 +58,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::RequestInProgress => StatusCode::CONFLICT,
         Error::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Error::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::TooManyUnpaidOrders { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -244,6 +245,7 @@ impl From<Error> for Problem {
                 parts.errors.insert(field.to_owned(), vec![parts.detail.clone().into_owned()]);
             }
             Error::OutOfStock { sku, available } => parts.stock = Some((sku, available)),
+            Error::TooManyUnpaidOrders { retry_after, .. } => parts.retry_after = Some(retry_after),
             Error::Unavailable { retry_after, source } => {
                 parts.retry_after = Some(retry_after.max(1));
                 parts.source = source;

@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0015_backorders", sql: include_str!("../migrations/0015_backorders.sql") },
     Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0016_order_search.sql") },
     Migration { name: "0020_tracking_keys", sql: include_str!("../migrations/0020_tracking_keys.sql") },
+    Migration { name: "0021_buyers", sql: include_str!("../migrations/0021_buyers.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -190,17 +190,12 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
     }
     promotions.sort_by_key(|promotion| promotion.id);
     promotions.dedup_by_key(|promotion| promotion.id);
-    let email = match &query.customer {
-        None => None,
-        Some(Customer::Email(email)) => Some(email.clone()),
-        Some(Customer::User(user)) => prepare(connection, "SELECT email_key FROM users WHERE id = ?1")?
-            .query_row([Id(user.0)], |row| row.get(0))
-            .optional()?,
-    };
-    let counts = |counter: fn(String) -> Counter| email.clone().map(|email| uses(connection, &counter(email)));
-    let customer_orders = counts(Counter::Orders).transpose()?;
+    let account = query.customer.as_ref().filter(|customer| customer.is_account()).map(Customer::key);
+    let count = |counter: Counter| uses(connection, &counter);
+    let customer_orders = account.clone().map(|account| count(Counter::Orders(account))).transpose()?;
+    let unpaid_orders = query.customer.as_ref().map(|buyer| count(Counter::Unpaid(buyer.key()))).transpose()?;
     let offered = |promotion: Promotion| {
-        let of_customer = email.clone().map(|email| uses(connection, &Counter::Customer(promotion.id, email)));
+        let of_customer = account.clone().map(|account| count(Counter::Customer(promotion.id, account)));
         Ok(Offered {
             uses: uses(connection, &Counter::Promotion(promotion.id))?,
             customer_uses: of_customer.transpose()?.unwrap_or_default(),
@@ -214,7 +209,7 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
         tax_rates.extend(record::select(connection, "WHERE country = ?1", [country])?);
     }
     tax_rates.sort_by_key(|rate| rate.id);
-    Ok(PriceRules { promotions, customer_orders, tax_rates })
+    Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })
 }
 
 /// The categories that are there, and all below them.

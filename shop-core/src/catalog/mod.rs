@@ -20,7 +20,7 @@ pub use model::{
     SearchDocument, Variant,
 };
 pub use promotions::{
-    CountedPromotion, Counter, Offer, Promotion, PromotionFilter, PromotionInput, PromotionKind, PromotionSort,
+    CountedPromotion, Counter, Offer, Promotion, PromotionFilter, PromotionInput, PromotionKind, PromotionSort, UNPAID,
     UsesDelta, code_key,
 };
 pub use repository::{CatalogRepository, CatalogWrite};

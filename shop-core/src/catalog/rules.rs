@@ -17,13 +17,31 @@ pub struct RulesQuery {
     pub tax_countries: Vec<String>,
 }
 
-/// Who buys: orders and uses are counted by e-mail address.
+/// Who buys. What a promotion counts of a customer is counted of accounts only, each of which has proven its e-mail address:
+/// anybody can type an address, so a guest's orders count for nobody, and tell nobody what was ordered with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Customer {
-    /// Who has this folded address.
-    Email(String),
-    /// Who has the address that this person has now. Of somebody who is not there nothing is known.
+    /// A guest who gave this folded e-mail address.
+    Guest(String),
+    /// Who has this account.
     User(UserId),
+}
+
+impl Customer {
+    /// Under what they are counted: the digits of the account's id, or the folded address of a guest.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Guest(email) => email.clone(),
+            Self::User(id) => id.0.simple().to_string(),
+        }
+    }
+
+    /// Whether it is an account.
+    #[must_use]
+    pub fn is_account(&self) -> bool {
+        matches!(self, Self::User(_))
+    }
 }
 
 /// The promotions and rates of tax that may matter.
@@ -31,8 +49,10 @@ pub enum Customer {
 pub struct PriceRules {
     /// Every active promotion without a code, and every one with a code that was asked for, active or not; by id.
     pub promotions: Vec<Offered>,
-    /// How many orders of the customer were placed and not canceled; `None` when it is not known who buys.
+    /// How many orders of the account were placed and not canceled; `None` when it is not known who buys, or a guest does.
     pub customer_orders: Option<i64>,
+    /// How many orders of the buyer, account or guest, wait for their payment; 0 when it is not known who buys.
+    pub unpaid_orders: i64,
     /// Every rate of these countries; by id.
     pub tax_rates: Vec<TaxRate>,
 }
@@ -44,7 +64,7 @@ pub struct Offered {
     pub promotion: Promotion,
     /// How many orders use it.
     pub uses: i64,
-    /// How many orders of the customer use it; 0 when it is not known who buys.
+    /// How many orders of the account use it; 0 when it is not known who buys, or a guest does.
     pub customer_uses: i64,
     /// The categories it names, as far as they are there, and all below them.
     pub categories: BTreeSet<CategoryId>,

@@ -13,19 +13,19 @@ use crate::shop::Shop;
 impl Shop {
     /// What is wrong with the counts of customers, if it stays wrong.
     pub(super) async fn check_customers(&self) -> Result<Vec<String>> {
-        let mut customers: HashMap<String, Count> = HashMap::new();
+        let mut buyers: HashMap<Customer, Count> = HashMap::new();
         let mut pages = Pages::<OrderSort>::new();
         while let Some(request) = pages.next() {
             let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
             pages.turn(page.next);
             for order in &page.items {
-                customers.entry(order.email_key.clone()).or_default().add(order);
+                buyers.entry(order.buyer()).or_default().add(order);
             }
         }
         let mut problems = Vec::new();
-        for (email, count) in customers {
-            if !self.miscounted(&email, &count).await?.is_empty() {
-                problems.extend(self.look_at_customer(&email).await?);
+        for (buyer, count) in buyers {
+            if !self.miscounted(&buyer, &count).await?.is_empty() {
+                problems.extend(self.look_at_buyer(&buyer).await?);
             }
         }
         problems.sort_unstable();
@@ -33,18 +33,21 @@ impl Shop {
     }
 
     /// What is wrong with the counts of one, if it stays wrong.
-    async fn look_at_customer(&self, email: &str) -> Result<Vec<String>> {
+    async fn look_at_buyer(&self, buyer: &Customer) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for _ in 0..LOOKS {
             let mut count = Count::default();
             let mut pages = Pages::<OrderSort>::new();
             while let Some(request) = pages.next() {
-                let filter = OrderFilter { email_key: Some(email.to_owned()), ..OrderFilter::default() };
+                let filter = match buyer {
+                    Customer::Guest(email) => OrderFilter { email_key: Some(email.clone()), ..OrderFilter::default() },
+                    Customer::User(id) => OrderFilter { customer_id: Some(*id), ..OrderFilter::default() },
+                };
                 let page = self.store().list_orders(&filter, &request).await?;
                 pages.turn(page.next);
-                page.items.iter().for_each(|order| count.add(order));
+                page.items.iter().filter(|order| order.buyer() == *buyer).for_each(|order| count.add(order));
             }
-            found = self.miscounted(email, &count).await?;
+            found = self.miscounted(buyer, &count).await?;
             if found.is_empty() {
                 break;
             }
@@ -52,17 +55,25 @@ impl Shop {
         Ok(found)
     }
 
-    async fn miscounted(&self, email: &str, count: &Count) -> Result<Vec<String>> {
+    async fn miscounted(&self, buyer: &Customer, count: &Count) -> Result<Vec<String>> {
         let query = RulesQuery {
             code_keys: count.codes.iter().map(|code| code_key(code)).collect(),
-            customer: Some(Customer::Email(email.to_owned())),
+            customer: Some(buyer.clone()),
             tax_countries: Vec::new(),
         };
         let rules = self.store().price_rules(&query).await?;
         // By the number of an order: what operators read says nobody's address.
         let of = &count.number;
         let mut problems = Vec::new();
-        let counted = rules.customer_orders.unwrap_or_default();
+        let (counted, unpaid) = (rules.customer_orders, rules.unpaid_orders);
+        if unpaid != count.unpaid {
+            problems.push(format!(
+                "Order {of}: {unpaid} unpaid orders of its buyer are counted, there are {}.",
+                count.unpaid
+            ));
+        }
+        // Of guests nothing else is counted.
+        let Some(counted) = counted else { return Ok(problems) };
         if counted != count.orders {
             problems
                 .push(format!("Order {of}: {counted} orders of its customer are counted, there are {}.", count.orders));
@@ -80,12 +91,13 @@ impl Shop {
     }
 }
 
-/// What the orders of one customer say.
+/// What the orders of one buyer say.
 #[derive(Debug, Default)]
 struct Count {
     /// The number of one of them.
     number: String,
     orders: i64,
+    unpaid: i64,
     uses: HashMap<PromotionId, i64>,
     codes: Vec<String>,
 }
@@ -93,6 +105,7 @@ struct Count {
 impl Count {
     fn add(&mut self, order: &Order) {
         self.number.clone_from(&order.number);
+        self.unpaid += i64::from(order.is_unpaid());
         for code in order.explanation.promotions.iter().filter_map(|used| used.code.as_ref()) {
             if !self.codes.contains(code) {
                 self.codes.push(code.clone());

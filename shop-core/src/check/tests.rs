@@ -29,9 +29,9 @@ fn spoil(world: &World, write: impl Into<Write>) {
     .unwrap();
 }
 
-/// So many orders more are counted of the customer of this one.
+/// So many unpaid orders more are counted of the buyer of this one.
 fn count(order: &Order, delta: i64) -> CatalogWrite {
-    CatalogWrite::Uses(UsesDelta { counter: Counter::Orders(order.email_key.clone()), delta, limit: None })
+    CatalogWrite::Uses(UsesDelta { counter: Counter::Unpaid(order.buyer().key()), delta, limit: None })
 }
 
 /// So many of the first line came back, lie in stock again and were paid back.
@@ -222,15 +222,19 @@ fn counts_that_are_not_those_of_the_orders_are_found() {
         free_shipping: false,
         amount: Amount::ZERO,
     }];
-    let of_customer = Counter::Customer(promotion.id, order.email_key.clone());
+    order.customer_id = Some(uuid::Uuid::from_u128(7).into());
+    let of_customer = Counter::Customer(promotion.id, order.buyer().key());
     let uses = |counter, delta| CatalogWrite::Uses(UsesDelta { counter, delta, limit: None });
     spoil(&world, OrdersWrite::Order(Change::Insert(order.clone())));
     spoil(&world, uses(Counter::Promotion(promotion.id), 1));
     let (number, id) = (&order.number, promotion.id);
     let of_orders = format!("Order {number}: 0 orders of its customer are counted, there are 1.");
+    let of_unpaid = format!("Order {number}: 0 unpaid orders of its buyer are counted, there are 1.");
     let of_uses = format!("Order {number}: 0 uses of promotion {id} by its customer are counted, 1 orders carry it.");
-    assert_eq!(block_on(world.shop.check()).unwrap(), [of_orders, of_uses.clone()]);
+    assert_eq!(block_on(world.shop.check()).unwrap(), [of_orders.clone(), of_unpaid, of_uses.clone()]);
     spoil(&world, count(&order, 1));
+    assert_eq!(block_on(world.shop.check()).unwrap(), [of_orders, of_uses.clone()]);
+    spoil(&world, uses(Counter::Orders(order.buyer().key()), 1));
     assert_eq!(block_on(world.shop.check()).unwrap(), [of_uses]);
     spoil(&world, uses(of_customer, 1));
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());

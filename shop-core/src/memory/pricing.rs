@@ -40,11 +40,7 @@ impl<T: ReadRows> State<'_, T> {
     }
 
     pub(super) fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules> {
-        let email = match &query.customer {
-            Some(Customer::Email(email)) => Some(email.clone()),
-            Some(Customer::User(id)) => self.users.get(&id.0)?.map(|user| user.email_key),
-            None => None,
-        };
+        let account = query.customer.as_ref().filter(|customer| customer.is_account()).map(Customer::key);
         let wanted = |promotion: &Promotion| match &promotion.code_key {
             None => promotion.active,
             Some(key) => query.code_keys.contains(key),
@@ -57,8 +53,8 @@ impl<T: ReadRows> State<'_, T> {
                 categories: std::collections::BTreeSet::new(),
                 promotion,
             };
-            if let Some(email) = &email {
-                offered.customer_uses = self.count(&Counter::Customer(offered.promotion.id, email.clone()))?;
+            if let Some(account) = &account {
+                offered.customer_uses = self.count(&Counter::Customer(offered.promotion.id, account.clone()))?;
             }
             for id in &offered.promotion.category_ids {
                 if self.categories.contains(&id.0)? {
@@ -67,8 +63,10 @@ impl<T: ReadRows> State<'_, T> {
             }
             promotions.push(offered);
         }
-        let customer_orders = email.map(|email| self.count(&Counter::Orders(email))).transpose()?;
+        let customer_orders = account.map(|account| self.count(&Counter::Orders(account))).transpose()?;
+        let unpaid_orders =
+            query.customer.as_ref().map(|buyer| self.count(&Counter::Unpaid(buyer.key()))).transpose()?;
         let tax_rates = self.tax_rates.select(|rate| query.tax_countries.contains(&rate.country))?;
-        Ok(PriceRules { promotions, customer_orders, tax_rates })
+        Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })
     }
 }

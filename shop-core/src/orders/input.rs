@@ -1,5 +1,6 @@
 //! What callers ask of orders, not yet checked.
 
+mod bulk;
 mod cancellations;
 mod drafts;
 mod returns;
@@ -17,6 +18,8 @@ use crate::shipping::{Address, AddressInput};
 use crate::text::search_terms;
 use crate::validate::{self, Email, email_key};
 
+pub use bulk::CancelOrders;
+pub(super) use bulk::CheckedCancel;
 pub use cancellations::CancelItemsInput;
 pub(super) use cancellations::CheckedCancelItems;
 pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Recipient};

@@ -25,8 +25,8 @@ pub(crate) mod tests;
 mod view;
 
 pub use input::{
-    CancelItemsInput, DraftInput, DraftItemInput, NoteInput, OrderKey, OrderQuery, PlaceOrder, ReceiveReturn, RejectReturn,
-    ReturnInput, ReturnItemInput,
+    CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, NoteInput, OrderKey, OrderQuery, PlaceOrder,
+    ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput,
 };
 pub use model::{
     CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,
@@ -37,4 +37,4 @@ pub use repository::{OrdersRepository, OrdersWrite};
 pub use search::search_text;
 pub use service::Orders;
 pub(crate) use state::OrderState;
-pub use view::{DraftItemView, DraftView, OrderView, PlacedOrder};
+pub use view::{CancelOutcome, Canceled, DraftItemView, DraftView, OrderView, PlacedOrder};

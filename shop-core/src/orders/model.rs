@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Entity, Versioned};
+use crate::catalog::Customer;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, UserId, VariantId};
@@ -143,6 +144,18 @@ pub struct Order {
 }
 
 impl Order {
+    /// Who bought it.
+    #[must_use]
+    pub fn buyer(&self) -> Customer {
+        self.customer_id.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
+    }
+
+    /// Whether it waits for its payment. (One that was canceled or completed does not.)
+    #[must_use]
+    pub fn is_unpaid(&self) -> bool {
+        self.payment_status == PaymentStatus::NotPaid
+    }
+
     /// What a line of it comes to, its discount and its tax considered.
     ///
     /// # Errors

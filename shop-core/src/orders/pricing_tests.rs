@@ -8,12 +8,15 @@ use serde_json::json;
 
 use super::fixtures::{guest, offer};
 use crate::actor::Actor;
-use crate::cart::AddCoupon;
+use crate::cart::{AddCoupon, AddItem};
 use crate::catalog::{Customer, PriceRules, RulesQuery};
 use crate::error::{Error, Result};
-use crate::id::PromotionId;
+use crate::id::{PromotionId, VariantId};
 use crate::money::Amount;
+use crate::orders::PlaceOrder;
+use crate::payments::AmountInput;
 use crate::pricing::{NamedRate, Ratio, TaxProvider, TaxQuote, TaxRequest};
+use crate::shop::Settings;
 use crate::testing::{World, block_on, world, world_with};
 
 /// Somebody outside who knows the rates, and notes what they were asked.
@@ -46,8 +49,9 @@ fn uses(world: &World, id: PromotionId) -> i64 {
     block_on(world.shop.catalog().promotion(&Actor::system(), id)).unwrap().uses
 }
 
-fn rules(world: &World) -> PriceRules {
-    let query = RulesQuery { customer: Some(Customer::Email("ada@example.com".into())), ..RulesQuery::default() };
+fn rules(world: &World, buyer: &Actor) -> PriceRules {
+    let customer = Customer::User(buyer.signed_in().unwrap().user_id);
+    let query = RulesQuery { customer: Some(customer), ..RulesQuery::default() };
     block_on(world.shop.store().price_rules(&query)).unwrap()
 }
 
@@ -77,6 +81,13 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }
 
+/// A cart of one piece with a coupon in it.
+fn fill(world: &World, buyer: &Actor, variant: VariantId, code: &str) -> Result<()> {
+    let wish = AddItem { variant_id: variant.into(), quantity: 1.into(), ..AddItem::default() };
+    block_on(world.shop.carts().add_item(buyer, wish))?;
+    block_on(world.shop.carts().add_coupon(buyer, AddCoupon { code: code.to_owned().into() }, None)).map(drop)
+}
+
 #[test]
 fn an_order_counts_and_its_cancellation_gives_back_once() {
     let world = world();
@@ -84,27 +95,94 @@ fn an_order_counts_and_its_cancellation_gives_back_once() {
     let automatic = promotion(&world, json!({"name": "All", "kind": "fixed", "value": "1"}));
     let coupon = json!({"name": "One", "code": "ONE", "kind": "percent", "value": "10", "usage_limit_per_customer": 1});
     let coupon = promotion(&world, coupon);
-    let buyer = guest(&world, offer.variant(0), 1);
-    let code = AddCoupon { code: "one".into() };
-    block_on(world.shop.carts().add_coupon(&buyer, code, None)).unwrap();
-    let placed = block_on(world.shop.orders().place(&buyer, offer.wishes(), None)).unwrap().value.view.order;
+    let buyer = world.customer("ada");
+    let place = || block_on(world.shop.orders().place(&buyer, offer.wishes(), None));
+    fill(&world, &buyer, offer.variant(0), "one").unwrap();
+    let placed = place().unwrap().value.view.order;
     assert_eq!((placed.discount_total, placed.total), (Amount(200), Amount(1300)));
-    assert_eq!((uses(&world, automatic), uses(&world, coupon)), (1, 1));
-    assert_eq!((rules(&world).customer_orders, rules(&world).promotions[0].customer_uses), (Some(1), 1));
+    let counted = || {
+        let rules = rules(&world, &buyer);
+        (rules.customer_orders, rules.promotions[0].customer_uses, rules.unpaid_orders)
+    };
+    assert_eq!((uses(&world, automatic), uses(&world, coupon), counted()), (1, 1, (Some(1), 1, 1)));
 
-    // A second time the same person may not, and is told so; who gives it up may order.
-    let again = guest(&world, offer.variant(0), 1);
-    let code = || AddCoupon { code: "ONE".into() };
-    block_on(world.shop.carts().add_coupon(&again, code(), None)).unwrap();
-    let refusal = block_on(world.shop.orders().place(&again, offer.wishes(), None)).unwrap_err();
+    // A second time the same person may not, and is told so.
+    let refusal = fill(&world, &buyer, offer.variant(0), "ONE").unwrap_err();
     assert!(matches!(&refusal, Error::CouponNotApplicable { code, .. } if code == "ONE"), "{refusal:?}");
 
     for expected in ["ok", "invalid_transition"] {
         let canceled = block_on(world.shop.orders().cancel(&Actor::system(), placed.id, None));
         assert_eq!(canceled.map_or_else(|error| error.code(), |_| "ok"), expected);
     }
-    assert_eq!((uses(&world, automatic), uses(&world, coupon)), (0, 0));
-    assert_eq!((rules(&world).customer_orders, rules(&world).promotions[0].customer_uses), (Some(0), 0));
-    block_on(world.shop.orders().place(&again, offer.wishes(), None)).unwrap();
+    assert_eq!((uses(&world, automatic), uses(&world, coupon), counted()), (0, 0, (Some(0), 0, 0)));
+    fill(&world, &buyer, offer.variant(0), "one").unwrap();
+    place().unwrap();
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 99)]);
+    let once = json!({"name": "Once", "code": "ONCE", "kind": "fixed", "value": "1", "usage_limit_per_customer": 1});
+    let first = json!({"name": "First", "code": "FIRST", "kind": "fixed", "value": "1", "first_order_only": true});
+    let (once, _) = (promotion(&world, once), promotion(&world, first));
+    let by_itself =
+        promotion(&world, json!({"name": "Hello", "kind": "fixed", "value": "2", "first_order_only": true}));
+    let ada = world.customer("ada");
+    let place = |buyer: &Actor| block_on(world.shop.orders().place(buyer, offer.wishes(), None));
+    // The forms of guests say Ada's address, too.
+    for _ in 0..2 {
+        for code in ["once", "first"] {
+            let guest = guest(&world, offer.variant(0), 1);
+            let add = world.shop.carts().add_coupon(&guest, AddCoupon { code: code.into() }, None);
+            let refusal = block_on(add).unwrap_err();
+            let Error::CouponNotApplicable { reason, .. } = refusal else { panic!("{refusal:?}") };
+            assert_eq!(reason, "It is for customers with an account: sign in to use it.");
+            assert_eq!(place(&guest).unwrap().value.view.order.discount_total, Amount::ZERO);
+        }
+    }
+    fill(&world, &ada, offer.variant(0), "first").unwrap();
+    fill(&world, &ada, offer.variant(0), "once").unwrap();
+    assert_eq!(place(&ada).unwrap().value.view.order.discount_total, Amount(400));
+    assert_eq!((uses(&world, once), uses(&world, by_itself)), (1, 1));
+    assert_eq!(fill(&world, &ada, offer.variant(0), "first").unwrap_err().code(), "coupon_not_applicable");
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn so_many_orders_of_one_buyer_wait_for_their_payment() {
+    let limited = Settings { max_unpaid_orders: Some(2), ..Settings::default() };
+    let world = world_with(|builder| builder.settings(limited));
+    let offer = offer(&world, &[(1000, 99)]);
+    let place = |buyer: &Actor, email: &str| {
+        let wishes = PlaceOrder { email: email.to_owned().into(), ..offer.wishes() };
+        block_on(world.shop.orders().place(buyer, wishes, None)).map(|placed| placed.value.view)
+    };
+    let order = |email: &str| place(&guest(&world, offer.variant(0), 1), email);
+    let first = order("ada@example.com").unwrap();
+    let second = order("Ada@Example.com").unwrap();
+    let refused = order("ada@example.com").unwrap_err();
+    assert!(matches!(refused, Error::TooManyUnpaidOrders { limit: 2, .. }), "{refused:?}");
+    assert_eq!(refused.code(), "throttled");
+    // Neither another address nor the account with this one is counted with it.
+    order("bob@example.com").unwrap();
+    let ada = world.customer("ada");
+    let own = || {
+        let wish = AddItem { variant_id: offer.variant(0).into(), quantity: 1.into(), ..AddItem::default() };
+        block_on(world.shop.carts().add_item(&ada, wish)).unwrap();
+        place(&ada, "ada@example.com")
+    };
+    own().unwrap();
+    own().unwrap();
+    assert_eq!(own().unwrap_err().code(), "throttled");
+    // One that is canceled or paid makes room.
+    block_on(world.shop.orders().cancel(&Actor::system(), first.order.id, None)).unwrap();
+    order("ada@example.com").unwrap();
+    assert_eq!(order("ada@example.com").unwrap_err().code(), "throttled");
+    let payment = second.payments[0].id;
+    block_on(world.shop.payments().capture(&Actor::system(), payment, AmountInput::default(), None)).unwrap();
+    order("ada@example.com").unwrap();
+    assert_eq!(order("ada@example.com").unwrap_err().code(), "throttled");
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }

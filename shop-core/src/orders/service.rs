@@ -1,5 +1,6 @@
 //! The calls of this domain: each loads, decides and commits.
 
+mod bulk;
 mod cancellations;
 mod drafts;
 mod returns;
@@ -57,7 +58,7 @@ impl<'a> Orders<'a> {
     /// # Errors
     /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] naming every wrong field;
     /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::CouponNotApplicable`], [`Error::TotalNotChargeable`],
-    /// [`Error::TotalChanged`]; [`Error::IdempotencyMismatch`].
+    /// [`Error::TotalChanged`], [`Error::TooManyUnpaidOrders`]; [`Error::IdempotencyMismatch`].
     pub async fn place(
         &self,
         actor: &Actor,
@@ -73,7 +74,11 @@ impl<'a> Orders<'a> {
                     let placement = self.prepare(actor, wishes, &mut moment).await?;
                     let cart = (placement.cart.id, placement.cart.version);
                     let refusal = match operations::place(placement, &mut moment) {
-                        Err(refusal @ (Error::OutOfStock { .. } | Error::CouponNotApplicable { .. })) => refusal,
+                        Err(
+                            refusal @ (Error::OutOfStock { .. }
+                            | Error::CouponNotApplicable { .. }
+                            | Error::TooManyUnpaidOrders { .. }),
+                        ) => refusal,
                         decided => return decided,
                     };
                     // Stock and uses were read after the cart: it may be this very cart's order that took them.
@@ -175,13 +180,30 @@ impl<'a> Orders<'a> {
         id: OrderId,
         key: Option<&IdempotencyKey>,
     ) -> Result<Replayable<OrderView>> {
+        self.cancel_because(actor, id, None, key).await
+    }
+
+    /// As [`Orders::cancel`]; the reason goes into the history, for staff.
+    async fn cancel_because(
+        &self,
+        actor: &Actor,
+        id: OrderId,
+        reason: Option<&str>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Replayable<OrderView>> {
         identified(actor)?;
         self.shop
             .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
                 let OrderState { order, payments, shipments, reservations, .. } = self.state(id, &mut moment).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
-                operations::cancel(view, &reservations, Reason::Asked(actor.role()), &self.is_remote(), &mut moment)
+                let asked = Reason::Asked(actor.role());
+                let mut decision = operations::cancel(view, &reservations, asked, &self.is_remote(), &mut moment)?;
+                if let Some(reason) = reason {
+                    let batch = &mut decision.batch;
+                    operations::record_for_staff(batch, &mut moment, id, "cancel_reason", actor.role(), reason);
+                }
+                Ok(decision)
             })
             .await
     }
@@ -278,7 +300,7 @@ impl<'a> Orders<'a> {
             code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
             customer: match buyer.user {
                 Some(id) => Some(Customer::User(id)),
-                None => buyer.email.as_ref().map(|email| Customer::Email(email.key.clone())),
+                None => buyer.email.as_ref().map(|email| Customer::Guest(email.key.clone())),
             },
             tax_countries: address.as_ref().map(tax_countries).unwrap_or_default(),
         };
@@ -328,6 +350,12 @@ impl<'a> Orders<'a> {
                 billing_address: wishes.billing_address.clone().unwrap_or_else(|| address.clone()),
                 shipping_address: address,
                 hold_until: self.shop.settings().hold(gateway.as_ref()).map(|hold| moment.now() + hold),
+                // What staff place for somebody is counted, and not limited.
+                max_unpaid: self
+                    .shop
+                    .settings()
+                    .max_unpaid_orders
+                    .filter(|_| !matches!(buyer.role, "staff" | "system")),
                 gateway: gateway.as_ref(),
                 role: buyer.role,
                 expected_total: wishes.expected_total,

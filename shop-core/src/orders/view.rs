@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Draft, Order};
 use crate::cart::Goods;
-use crate::id::{ProductId, VariantId};
+use crate::id::{OrderId, ProductId, VariantId};
 use crate::money::Amount;
 use crate::payments::Payment;
 use crate::secret::Secret;
@@ -21,6 +21,32 @@ pub struct OrderView {
     pub payments: Vec<Payment>,
     /// Every parcel of it.
     pub shipments: Vec<Shipment>,
+}
+
+/// What became of one order of [many](super::Orders::cancel_many).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelOutcome {
+    /// Which.
+    pub order_id: OrderId,
+    /// What became of it.
+    pub outcome: Canceled,
+}
+
+/// What became of an order that was to be canceled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Canceled {
+    /// It is canceled.
+    Done,
+    /// A gateway is asked to give up its payment; it is canceled with the answer.
+    Pending,
+    /// It stays as it is.
+    Refused {
+        /// [`Error::code`](crate::error::Error::code).
+        code: String,
+        /// A sentence: why.
+        detail: String,
+    },
 }
 
 /// An order as its buyer sees it right after placing it.

@@ -49,7 +49,7 @@ pub use ratio::Ratio;
 pub(crate) use ratio::half_up;
 pub use share::share;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
-pub(crate) use uses::{give_back_uses, take_uses};
+pub(crate) use uses::{count_unpaid, give_back_uses, take_uses};
 
 /// A line with a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,6 +113,9 @@ fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: 
         && !basket.customer_id.is_some_and(|customer| promotion.customer_ids.contains(&customer))
     {
         gone("It is meant for other customers.")
+    } else if promotion.counts_customers() && basket.customer_id.is_none() {
+        // The same for every guest, whatever address they give: nobody learns what was ordered with it.
+        gone("It is for customers with an account: sign in to use it.")
     } else if promotion.first_order_only && orders.is_some_and(|orders| orders > 0) {
         gone("It is meant for a first order.")
     } else if reached(promotion.usage_limit, offered.uses) {

@@ -82,7 +82,7 @@ fn coupon(offered: Offered, code: &str) -> Offered {
 }
 
 fn rules(promotions: impl IntoIterator<Item = Offered>) -> PriceRules {
-    PriceRules { promotions: promotions.into_iter().collect(), customer_orders: Some(0), tax_rates: Vec::new() }
+    PriceRules { promotions: promotions.into_iter().collect(), customer_orders: Some(0), ..PriceRules::default() }
 }
 
 fn untaxed() -> Taxes {
@@ -286,6 +286,30 @@ fn a_coupon_says_what_became_of_it() {
     let lines = lines(&[(1000, 1)]);
     let priced = price(&basket(&lines, &unknown), &rules([]), &untaxed());
     assert!(matches!(priced.coupons[0].outcome, Outcome::Gone(_)));
+}
+
+#[test]
+fn what_counts_customers_is_for_accounts_and_refuses_every_guest_alike() {
+    let account = UserId(Uuid::from_u128(5));
+    let outcome = |change: fn(&mut Promotion), customer_id, customer_uses, orders| {
+        let (lines, codes) = (lines(&[(1000, 1)]), ["ten".to_owned()]);
+        let offered = Offered { customer_uses, ..with(coupon(percent(1, 10), "ten"), change) };
+        let rules = PriceRules { customer_orders: orders, ..rules([offered]) };
+        let basket = Basket { customer_id, ..basket(&lines, &codes) };
+        price(&basket, &rules, &untaxed()).coupons.remove(0).outcome
+    };
+    let first = |one: &mut Promotion| one.first_order_only = true;
+    let once = |one: &mut Promotion| one.usage_limit_per_customer = Some(1);
+    let refusal = outcome(first, None, 0, None);
+    assert!(matches!(refusal, Outcome::Gone(_)), "{refusal:?}");
+    for change in [first, once] {
+        assert_eq!(outcome(change, Some(account), 0, Some(0)), Outcome::Applied(Amount(100)));
+        // Whatever may be counted.
+        for (uses, orders) in [(0, None), (0, Some(0)), (9, Some(9))] {
+            assert_eq!(outcome(change, None, uses, orders), refusal);
+        }
+    }
+    assert_eq!(outcome(|_| (), None, 0, None), Outcome::Applied(Amount(100)), "others are for everybody");
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! The uses of an order: counted in the batch that places it, given back in the one that cancels it.
+//! What is counted of an order: in the batch that places it, given back in those that cancel it or bring its payment.
 
 use crate::batch::Batch;
 use crate::catalog::{CatalogWrite, Counter, PriceRules, Promotion, UsesDelta};
 use crate::orders::Order;
 
-/// Counts an order, and the promotions it uses, under their limits. The promotions must still be as they were read.
-pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules) {
+/// Counts an order, and the promotions it uses, under their limits; of an order that waits for its payment, that the buyer
+/// has at most `max_unpaid` of them. The promotions must still be as they were read.
+pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules, max_unpaid: Option<u32>) {
     let used: Vec<_> = order.explanation.promotions.iter().map(|used| used.promotion_id).collect();
     let promotions: Vec<&Promotion> = rules
         .promotions
@@ -13,25 +14,46 @@ pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules) {
         .map(|offered| &offered.promotion)
         .filter(|promotion| used.contains(&promotion.id))
         .collect();
+    let (buyer, key) = (order.buyer(), order.buyer().key());
     let mut take = |counter, limit| batch.write(CatalogWrite::Uses(UsesDelta { counter, delta: 1, limit }));
-    let first_only = promotions.iter().any(|promotion| promotion.first_order_only);
-    take(Counter::Orders(order.email_key.clone()), first_only.then_some(1));
+    if buyer.is_account() {
+        let first_only = promotions.iter().any(|promotion| promotion.first_order_only);
+        take(Counter::Orders(key.clone()), first_only.then_some(1));
+    }
     for promotion in &promotions {
         take(Counter::Promotion(promotion.id), promotion.usage_limit);
-        let of_customer = Counter::Customer(promotion.id, order.email_key.clone());
-        take(of_customer, promotion.usage_limit_per_customer);
+        if buyer.is_account() {
+            take(Counter::Customer(promotion.id, key.clone()), promotion.usage_limit_per_customer);
+        }
+    }
+    if order.is_unpaid() {
+        take(Counter::Unpaid(key), max_unpaid.map(i64::from));
     }
     for promotion in promotions {
         batch.require_unchanged(promotion);
     }
 }
 
-/// Gives all of them back. The batch is guarded by the order's version, so it happens once.
+/// Gives the uses back. The batch is guarded by the order's version, so it happens once.
 pub(crate) fn give_back_uses(batch: &mut Batch, order: &Order) {
+    let (buyer, key) = (order.buyer(), order.buyer().key());
     let mut give = |counter| batch.write(CatalogWrite::Uses(UsesDelta { counter, delta: -1, limit: None }));
-    give(Counter::Orders(order.email_key.clone()));
+    if buyer.is_account() {
+        give(Counter::Orders(key.clone()));
+    }
     for used in &order.explanation.promotions {
         give(Counter::Promotion(used.promotion_id));
-        give(Counter::Customer(used.promotion_id, order.email_key.clone()));
+        if buyer.is_account() {
+            give(Counter::Customer(used.promotion_id, key.clone()));
+        }
+    }
+}
+
+/// Counts that an order waits for its payment now, or does no longer. The batch is guarded by the order's version.
+pub(crate) fn count_unpaid(batch: &mut Batch, order: &Order, was_unpaid: bool) {
+    let delta = i64::from(order.is_unpaid()) - i64::from(was_unpaid);
+    if delta != 0 {
+        let counter = Counter::Unpaid(order.buyer().key());
+        batch.write(CatalogWrite::Uses(UsesDelta { counter, delta, limit: None }));
     }
 }

@@ -22,6 +22,9 @@ pub struct Settings {
     /// How long an order holds stock while it waits for a payment that need not come before it ships, such as one outside
     /// the shop; `None`: for ever (a week). One that was shipped or paid in part is not canceled.
     pub manual_payment_ttl: Option<TimeDelta>,
+    /// How many orders of one account, or of guests with one e-mail address, may wait for their payment at once; staff may place
+    /// more for them (no limit).
+    pub max_unpaid_orders: Option<u32>,
     /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
@@ -47,6 +50,7 @@ impl Default for Settings {
             refresh_token_lifetime: TimeDelta::seconds(86_400),
             reservation_ttl: TimeDelta::seconds(1_800),
             manual_payment_ttl: Some(TimeDelta::days(7)),
+            max_unpaid_orders: None,
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
             webhooks_allow_private: false,

@@ -187,8 +187,8 @@ mod tests {
                 .map_err(|problem| problem.code().to_owned())
         };
         let cursor = Cursor { keys: Vec::new(), id: uuid::Uuid::nil(), backward: false, order: "name".into() };
-        assert_eq!(answer(Position::Number(2), vec![]), Err("not_found"));
-        assert_eq!(answer(Position::Number(u32::MAX), vec![]), Err("not_found"));
+        assert_eq!(answer(Position::Number(2), vec![]), Err("not_found".to_owned()));
+        assert_eq!(answer(Position::Number(u32::MAX), vec![]), Err("not_found".to_owned()));
         assert_eq!(answer(Position::Number(2), vec![1]), Ok(()));
         for first in [Position::Number(1), Position::Start, Position::Cursor(cursor)] {
             assert_eq!(answer(first, vec![]), Ok(()));

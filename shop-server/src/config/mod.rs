@@ -56,8 +56,10 @@ pub struct Config {
     pub prices_include_tax: bool,
     /// Of what taxes are rounded.
     pub tax_rounding: TaxRounding,
-    /// Limits on sign-in, OTP and reset routes.
+    /// Limits on sign-in, OTP, reset, coupon, cart-making and order routes.
     pub rate_limit: bool,
+    /// How many orders of one buyer may wait for their payment, if there is a limit.
+    pub max_unpaid_orders: Option<u32>,
     /// Sign-in also sets HttpOnly cookies.
     pub auth_cookies: bool,
     /// Webhooks may lead into private networks, and need no encryption.
@@ -143,6 +145,7 @@ impl Config {
             prices_include_tax: variables.boolean("PRICES_INCLUDE_TAX", false)?,
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,
+            max_unpaid_orders: max_unpaid_orders(&variables)?,
             auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
             webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
             manual_payments,
@@ -227,6 +230,20 @@ fn rate_limit(variables: &Variables<'_>) -> Result<bool> {
         Some("off" | "false" | "0") => Ok(false),
         Some(_) => Err(ConfigError::new("RATE_LIMIT", "must be on or off")),
     }
+}
+
+/// How many orders of one buyer may wait for their payment where nothing is said.
+const MAX_UNPAID_ORDERS: u32 = 10;
+
+/// Without limits on tries there is none, unless it is named.
+fn max_unpaid_orders(variables: &Variables<'_>) -> Result<Option<u32>> {
+    let default = if rate_limit(variables)? { MAX_UNPAID_ORDERS } else { 0 };
+    match variables.text("MAX_UNPAID_ORDERS").map(str::parse) {
+        None => Ok(Some(default)),
+        Some(Ok(limit @ 0..=1_000_000)) => Ok(Some(limit)),
+        Some(_) => Err(ConfigError::new("MAX_UNPAID_ORDERS", "must be a whole number from 0 (no limit) to 1000000")),
+    }
+    .map(|limit| limit.filter(|limit| *limit > 0))
 }
 
 #[cfg(test)]

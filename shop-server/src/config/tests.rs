@@ -211,6 +211,8 @@ fn every_other_wrong_value_names_its_variable() {
         ("REFRESH_TOKEN_LIFETIME", "1e9"),
         ("RESERVATION_TTL", "99999999999999999999"),
         ("RATE_LIMIT", "sometimes"),
+        ("MAX_UNPAID_ORDERS", "many"),
+        ("MAX_UNPAID_ORDERS", "-1"),
         ("CORS_ALLOWED_ORIGINS", "*"),
         ("CORS_ALLOWED_ORIGINS", "shop.example"),
         ("FRONTEND_URL", "javascript:alert(1)"),
@@ -287,4 +289,13 @@ fn what_is_wrong_about_stripe_is_named_and_not_shown() {
         assert!(why.starts_with("STRIPE_API_BASE: "), "{wrong}: {why}");
     }
     assert!(refused(&[("STRIPE_CAPTURE", "later")]).starts_with("STRIPE_CAPTURE: "));
+}
+
+#[test]
+fn unpaid_orders_are_limited_where_tries_are() {
+    let limit = |variables: &[(&str, &str)]| config(variables).max_unpaid_orders;
+    assert_eq!(limit(&[]), Some(10));
+    assert_eq!(limit(&[("RATE_LIMIT", "off")]), None);
+    assert_eq!(limit(&[("RATE_LIMIT", "off"), ("MAX_UNPAID_ORDERS", "3")]), Some(3));
+    assert_eq!(limit(&[("MAX_UNPAID_ORDERS", "0")]), None);
 }

@@ -113,7 +113,8 @@ macro_rules! wrappers {
 
         impl<T: ParseFromParameter> ParseFromParameter for $name<T> {
             fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-                Ok(Self(T::parse_from_parameter(value).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
+                let value = spelled::<T>(value);
+                Ok(Self(T::parse_from_parameter(&value).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
             }
 
             /// Never fails: an absent parameter is [`Field::Missing`].
@@ -122,12 +123,8 @@ macro_rules! wrappers {
                 if values.peek().is_none() {
                     return Ok(Self(Field::Missing));
                 }
-                let read = if T::name() == "boolean" {
-                    T::parse_from_parameters(values.map(|value| boolean(value.as_ref())))
-                } else {
-                    T::parse_from_parameters(values)
-                };
-                Ok(Self(read.map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
+                let values = values.map(|value| spelled::<T>(value.as_ref()).into_owned());
+                Ok(Self(T::parse_from_parameters(values).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given)))
             }
         }
 
@@ -158,13 +155,14 @@ fn read<T: ParseFromJSON>(value: Option<Value>) -> Field<T> {
     }
 }
 
-/// A boolean of a query as poem-openapi reads it: `1` and `0` are booleans too, and case plays no role. Every boolean
+/// A parameter as poem-openapi reads it. Of a boolean, `1` and `0` are spellings too, and case plays no role. Every boolean
 /// parameter comes by here; those of bodies are JSON's own.
-fn boolean(text: &str) -> String {
+fn spelled<T: Type>(text: &str) -> Cow<'_, str> {
     match text {
-        "1" => "true".to_owned(),
-        "0" => "false".to_owned(),
-        _ => text.to_ascii_lowercase(),
+        _ if T::name() != "boolean" => text.into(),
+        "1" => "true".into(),
+        "0" => "false".into(),
+        _ => text.to_ascii_lowercase().into(),
     }
 }
 

@@ -87,7 +87,7 @@ async fn every_list_ends_and_names_what_is_wrong_with_a_page() {
                 attempt(&format!("{flag}={good}"), 200, None).await;
             }
             for bad in ["", "yes", "2", "tru"] {
-                attempt(&format!("{flag}={bad}"), 400, Some(flag)).await;
+                attempt(&format!("{flag}={bad}"), 400, Some(flag.as_str())).await;
             }
         }
     }

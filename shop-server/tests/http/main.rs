@@ -40,6 +40,8 @@ mod operations;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod orders_limits;
+#[cfg(test)]
 mod orders_races;
 #[cfg(test)]
 mod payments;

@@ -83,6 +83,7 @@ const TABLE: &[Row] = &[
     // orders
     ("POST", "/orders/", 404, 400, 400),
     ("GET", "/orders/", 401, 200, 200),
+    ("POST", "/orders/cancel/", 401, 403, 400),
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),

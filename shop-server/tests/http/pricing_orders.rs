@@ -396,31 +396,73 @@ async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
     store.is_sound().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// A coupon for one use by each customer, and one for first orders; their ids.
+async fn coupons_of_customers(shop: &TestShop) -> [String; 2] {
+    let once = json!({"name": "Once", "code": "ONCE", "kind": "fixed", "value": "1", "usage_limit_per_customer": 1});
+    let first = json!({"name": "First", "code": "FIRST", "kind": "fixed", "value": "1", "first_order_only": true});
+    [shop.promotion(once).await, shop.promotion(first).await]
+}
+
+#[tokio::test]
 async fn one_person_uses_a_coupon_as_often_as_they_may() {
     let store = Store::open(100).await;
     let shop = &store.shop;
-    let once = json!({"name": "Once", "code": "ONCE", "kind": "fixed", "value": "1", "usage_limit_per_customer": 1});
-    let first = json!({"name": "First", "code": "FIRST", "kind": "fixed", "value": "1", "first_order_only": true});
-    let (once, first) = (shop.promotion(once).await, shop.promotion(first).await);
-    for (code, id) in [("first", &first), ("once", &once)] {
-        let mut carts = Vec::new();
-        for _ in 0..12 {
-            carts.push(shop.cart_with(&store.shirt, code).await);
-        }
-        // One address, however it is spelled.
-        let order = async |number: usize, cart: &str| {
-            let email = if number.is_multiple_of(2) { "Ada@Example.com" } else { "ada@example.com" };
-            let body = with(&store.order, json!({"email": email}));
-            shop.as_guest("POST", "/orders/", cart, &body).await
-        };
-        let answers = join_all(carts.iter().enumerate().map(|(number, cart)| order(number, cart))).await;
-        let sold = answers.iter().filter(|answer| answer.status == 201).count();
-        assert_eq!((sold, shop.uses(id).await), (1, 1), "{code}");
-        for refusal in answers.iter().filter(|answer| answer.status != 201) {
-            refused(refusal, 409, "coupon_not_applicable");
-        }
+    let [once, first] = coupons_of_customers(shop).await;
+    let ada = shop.customer("ada").await.access;
+    let add = async |code: &str| {
+        shop.post("/cart/items/", Some(&ada), &json!({"sku": "SHIRT"})).await;
+        shop.post("/cart/coupons/", Some(&ada), &json!({"code": code})).await
+    };
+    assert_eq!((add("first").await.status, add("once").await.status), (200, 200));
+    let placed = join_all((0..8).map(|_| shop.post("/orders/", Some(&ada), &store.order))).await;
+    assert_eq!(placed.iter().filter(|answer| answer.status == 201).count(), 1, "{placed:?}");
+    assert_eq!((shop.uses(&once).await, shop.uses(&first).await), (1, 1));
+    for code in ["first", "once"] {
+        refused(&add(code).await, 409, "coupon_not_applicable");
     }
+    let placed = placed.iter().find(|answer| answer.status == 201).unwrap().json();
+    let canceled = shop.post(&format!("/orders/{}/cancel/", text(&placed["id"])), Some(&ada), &NOTHING).await;
+    assert_eq!(canceled.status, 200, "{canceled:?}");
+    assert_eq!((add("first").await.status, add("once").await.status), (200, 200), "both came back");
+    store.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
+    let store = Store::open(100).await;
+    let shop = &store.shop;
+    coupons_of_customers(shop).await;
+    let (ada, bob) = (shop.customer("ada").await, shop.customer("bob").await);
+    let own = async |access: &str| {
+        shop.post("/cart/items/", Some(access), &json!({"sku": "SHIRT"})).await;
+        let added = ["first", "once"].map(|code| json!({"code": code}));
+        let mut statuses = Vec::new();
+        for body in &added {
+            statuses.push(shop.post("/cart/coupons/", Some(access), body).await.status);
+        }
+        (statuses, shop.post("/orders/", Some(access), &store.order).await)
+    };
+    // Bob ordered before, Ada did not, and nobody has the third address.
+    let (_, placed) = own(&bob.access).await;
+    assert_eq!((placed.status, &placed.json()["discount_total"]), (201, &json!("2.00")), "{placed:?}");
+    let mut answers = Vec::new();
+    for email in [&bob.email, &ada.email, "nobody@example.com"] {
+        let cart = shop.guest_cart(&store.shirt, 1).await;
+        let mut told = Vec::new();
+        for code in ["first", "once"] {
+            let answer = shop.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
+            refused(&answer, 409, "coupon_not_applicable");
+            told.push(answer.json()["detail"].clone());
+        }
+        let placed = shop.as_guest("POST", "/orders/", &cart, &with(&store.order, json!({"email": email}))).await;
+        assert_eq!(placed.status, 201, "{placed:?}");
+        told.extend([placed.json()["total"].clone(), placed.json()["adjustments"].clone()]);
+        answers.push(told);
+    }
+    assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:#?}");
+    // Ada still has both.
+    let (added, placed) = own(&ada.access).await;
+    assert_eq!((added, placed.status, &placed.json()["discount_total"]), (vec![200, 200], 201, &json!("2.00")));
     store.is_sound().await;
 }
 

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0014_backorders", sql: include_str!("../../migrations/postgres/0014_backorders.sql") },
     Migration { name: ORDER_SEARCH, sql: include_str!("../../migrations/postgres/0015_order_search.sql") },
     Migration { name: "0019_tracking_keys", sql: include_str!("../../migrations/postgres/0019_tracking_keys.sql") },
+    Migration { name: "0020_buyers", sql: include_str!("../../migrations/postgres/0020_buyers.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

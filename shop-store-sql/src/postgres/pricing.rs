@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use shop_core::catalog::{CountedPromotion, Customer, Offered, Promotion, PromotionFilter, PromotionSort, TaxRate};
+use shop_core::catalog::{
+    CountedPromotion, Customer, Offered, Promotion, PromotionFilter, PromotionSort, TaxRate, UNPAID,
+};
 pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
-use shop_core::id::{CategoryId, UserId};
+use shop_core::id::CategoryId;
 use shop_core::page::{Page, PageRequest};
 use shop_core::pricing::Ratio;
 use shop_core::store::StoreResult;
@@ -99,12 +101,6 @@ struct Count {
     uses: i64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-struct Person {
-    id: UserId,
-    email_key: String,
-}
-
 /// The rules of prices by what is asked. Those who ask meanwhile share the next look: the promotions that apply by
 /// themselves are the same for all.
 pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules>> {
@@ -113,8 +109,8 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
     let counts = |promotion: &str| {
         format!(
             "SELECT json_agg(count) FROM (
-                SELECT who.email_key AS customer, (
-                    SELECT uses FROM promotion_uses WHERE promotion_id = {promotion} AND customer = who.email_key
+                SELECT who.key AS customer, (
+                    SELECT uses FROM promotion_uses WHERE promotion_id = {promotion} AND customer = who.key
                 ) AS uses FROM who OFFSET 0
             ) AS count WHERE count.uses IS NOT NULL"
         )
@@ -134,17 +130,17 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
     );
     // Arrays by a SELECT: see `is_one_of`.
     let sql = format!(
-        "WITH people AS MATERIALIZED (SELECT id, email_key FROM users WHERE users.id = ANY((SELECT $3::uuid[])::uuid[])),
-        who AS MATERIALIZED (SELECT unnest((SELECT $2::text[])) AS email_key UNION SELECT email_key FROM people)
+        "WITH who AS MATERIALIZED (SELECT DISTINCT unnest((SELECT $2::text[])) AS key)
         SELECT
             (SELECT json_agg(offered) FROM ({offered}) AS offered),
             (SELECT json_agg(found) FROM (
-                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY((SELECT $4::text[])::text[])
+                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY((SELECT $3::text[])::text[])
             ) AS found),
             ({}),
-            (SELECT json_agg(person) FROM people AS person)",
+            ({})",
         TaxRate::COLUMNS,
         counts(&format!("'{}'", Uuid::nil())),
+        counts(&format!("'{UNPAID}'")),
     );
     pool.loader(sql, bind, |rows, asked| {
         let rules = rows.first().map(Shared::read).transpose()?.unwrap_or_default();
@@ -153,18 +149,14 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
 }
 
 fn bind(asked: &[RulesQuery]) -> Values {
-    let (mut codes, mut emails, mut users, mut countries) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut codes, mut buyers, mut countries) = (Vec::new(), Vec::new(), BTreeSet::new());
     for query in asked {
         codes.extend(query.code_keys.iter().filter(|code| is_storable(code)).cloned());
-        match &query.customer {
-            Some(Customer::Email(email)) if is_storable(email) => emails.push(email.clone()),
-            Some(Customer::User(user)) => users.push(user.0),
-            _ => {}
-        }
+        buyers.extend(query.customer.as_ref().map(Customer::key).filter(|key| is_storable(key)));
         countries.extend(query.tax_countries.iter().filter(|country| is_storable(country)).cloned());
     }
     let countries: Vec<_> = countries.into_iter().collect();
-    Values::new().put(codes).put(emails).put(users).put(countries)
+    Values::new().put(codes).put(buyers).put(countries)
 }
 
 /// What was read for all who asked.
@@ -173,7 +165,7 @@ struct Shared {
     offered: Vec<Row>,
     rates: Vec<TaxRate>,
     orders: Vec<Count>,
-    people: Vec<Person>,
+    unpaid: Vec<Count>,
 }
 
 impl Shared {
@@ -183,7 +175,7 @@ impl Shared {
             offered: columns.children()?,
             rates: columns.children()?,
             orders: columns.children()?,
-            people: columns.children()?,
+            unpaid: columns.children()?,
         };
         shared.offered.sort_by_key(|row| row.promotion.id);
         shared.rates.sort_by_key(|rate| rate.id);
@@ -192,27 +184,23 @@ impl Shared {
 
     /// What of it one asked for.
     fn of(&self, query: &RulesQuery) -> PriceRules {
-        let email = match &query.customer {
-            Some(Customer::Email(email)) => Some(email.as_str()),
-            Some(Customer::User(user)) => {
-                self.people.iter().find(|person| person.id == *user).map(|person| person.email_key.as_str())
-            }
-            None => None,
-        };
+        let buyer = query.customer.as_ref().map(Customer::key);
+        let is_account = query.customer.as_ref().is_some_and(Customer::is_account);
         let count = |counts: &[Count]| {
-            let own = email.and_then(|email| counts.iter().find(|count| count.customer == email));
+            let own = buyer.as_ref().and_then(|buyer| counts.iter().find(|count| count.customer == *buyer));
             own.map_or(0, |count| count.uses)
         };
         let wanted = |row: &&Row| row.promotion.code_key.as_ref().is_none_or(|key| query.code_keys.contains(key));
         let offered = |row: &Row| Offered {
             promotion: row.promotion.clone(),
             uses: row.uses,
-            customer_uses: row.customers.as_deref().map_or(0, count),
+            customer_uses: row.customers.as_deref().filter(|_| is_account).map_or(0, count),
             categories: row.categories.clone().unwrap_or_default(),
         };
         PriceRules {
             promotions: self.offered.iter().filter(wanted).map(offered).collect(),
-            customer_orders: email.map(|_| count(&self.orders)),
+            customer_orders: is_account.then(|| count(&self.orders)),
+            unpaid_orders: count(&self.unpaid),
             tax_rates: self.rates.iter().filter(|rate| query.tax_countries.contains(&rate.country)).cloned().collect(),
         }
     }

@@ -240,7 +240,7 @@ impl World {
                 detail: format!("Order {} was placed.", order.number),
                 visible: true,
             };
-            let counted = UsesDelta { counter: Counter::Orders(order.email_key.clone()), delta: 1, limit: None };
+            let counted = UsesDelta { counter: Counter::Orders(order.buyer().key()), delta: 1, limit: None };
             filler.add([OrdersWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
             filler.add([CatalogWrite::Uses(counted)]).await?;
             filler.add([PaymentsWrite::Payment(Change::Insert(payment))]).await?;

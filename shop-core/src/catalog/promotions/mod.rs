@@ -9,4 +9,4 @@ mod uses;
 
 pub use input::PromotionInput;
 pub use model::{CountedPromotion, Offer, Promotion, PromotionFilter, PromotionKind, PromotionSort, code_key};
-pub use uses::{Counter, UsesDelta};
+pub use uses::{Counter, UNPAID, UsesDelta};

@@ -113,6 +113,12 @@ pub struct Promotion {
 }
 
 impl Promotion {
+    /// Whether it depends on what its customer ordered before: then it is for accounts only, whose e-mail address is proven.
+    #[must_use]
+    pub fn counts_customers(&self) -> bool {
+        self.first_order_only || self.usage_limit_per_customer.is_some()
+    }
+
     /// True when a line of this product counts. `categories` are those of [`Promotion::category_ids`] and all below them.
     #[must_use]
     pub fn qualifies(

@@ -6,16 +6,22 @@ use uuid::Uuid;
 
 use crate::id::PromotionId;
 
-/// Something that is counted, over all orders that were placed and not canceled. One that was never written is 0.
+/// Something that is counted over orders. One that was never written is 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Counter {
-    /// The orders that use a promotion.
+    /// The orders that use a promotion and were not canceled.
     Promotion(PromotionId),
-    /// Those of one e-mail address ([`Order::email_key`](crate::orders::Order::email_key)).
+    /// Those of one account, by its [key](crate::catalog::Customer::key).
     Customer(PromotionId, String),
-    /// All orders of one e-mail address, whatever promotions they use.
+    /// All orders of one account that were not canceled, whatever promotions they use, by its key.
     Orders(String),
+    /// The orders of one account or guest that wait for their payment
+    /// ([`Order::is_unpaid`](crate::orders::Order::is_unpaid)), by the buyer's key.
+    Unpaid(String),
 }
+
+/// Stands for the promotion in the key of [`Counter::Unpaid`].
+pub const UNPAID: Uuid = Uuid::from_u128(1);
 
 impl Counter {
     /// Which promotion's it is.
@@ -23,17 +29,18 @@ impl Counter {
     pub fn promotion(&self) -> Option<PromotionId> {
         match self {
             Self::Promotion(id) | Self::Customer(id, _) => Some(*id),
-            Self::Orders(_) => None,
+            Self::Orders(_) | Self::Unpaid(_) => None,
         }
     }
 
-    /// The key of its row: the promotion, the nil id for none, and the folded address, empty for everybody's.
+    /// The key of its row: the promotion, the nil id or [`UNPAID`] for none, and the key of the buyer, empty for everybody's.
     #[must_use]
     pub fn key(&self) -> (Uuid, &str) {
         match self {
             Self::Promotion(id) => (id.0, ""),
-            Self::Customer(id, email) => (id.0, email),
-            Self::Orders(email) => (Uuid::nil(), email),
+            Self::Customer(id, customer) => (id.0, customer),
+            Self::Orders(customer) => (Uuid::nil(), customer),
+            Self::Unpaid(buyer) => (UNPAID, buyer),
         }
     }
 }

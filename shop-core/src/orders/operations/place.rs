@@ -48,6 +48,8 @@ pub struct Placement<'a> {
     pub email: Email,
     /// How it is paid.
     pub gateway: &'a dyn PaymentGateway,
+    /// The most orders of this buyer that may wait for their payment at once, if there is a limit.
+    pub max_unpaid: Option<u32>,
     /// Until when stock is held for an order that waits for its payment; `None`: for ever.
     pub hold_until: Option<Timestamp>,
     /// What the buyer believes to pay.
@@ -67,12 +69,12 @@ pub struct Placement<'a> {
 /// [`Error::CartEmpty`]; [`Error::OutOfStock`] naming the first line that cannot be served (what is not on sale any
 /// more counts as none); [`Error::CouponNotApplicable`] naming the first coupon that is gone for this buyer;
 /// [`Error::TotalNotChargeable`] when the gateway cannot charge the total, [`Error::TotalChanged`] when the buyer expected
-/// another one, as it is after rounding for the gateway; [`Error::Invalid`] when the
+/// another one, as it is after rounding for the gateway; [`Error::TooManyUnpaidOrders`]; [`Error::Invalid`] when the
 /// total is beyond all bounds.
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
         placement;
-    let Placement { hold_until, expected_total, note, role, .. } = placement;
+    let Placement { hold_until, expected_total, note, role, max_unpaid, .. } = placement;
     if cart.items.is_empty() {
         return Err(Error::CartEmpty);
     }
@@ -133,6 +135,12 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         version: 1,
     };
     order.payment_status = payment_status(&order, std::slice::from_ref(&payment));
+    if let Some(limit) = max_unpaid.filter(|_| order.is_unpaid())
+        && rules.unpaid_orders >= i64::from(limit)
+    {
+        let wait = (hold_until - moment.now()).num_seconds();
+        return Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) });
+    }
 
     for product in &goods.products {
         batch.require_unchanged(product);
@@ -145,7 +153,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
     batch.write(OrdersWrite::Order(Change::Insert(order.clone())));
-    take_uses(&mut batch, &order, &rules);
+    take_uses(&mut batch, &order, &rules, max_unpaid);
     let status = if waits { ReservationStatus::Held } else { ReservationStatus::Committed };
     for (item, allocation) in order.items.iter().zip(&allocations) {
         let line = StockLine { order_id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };

@@ -9,6 +9,7 @@ use crate::money::Amount;
 use crate::orders::{FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus};
 use crate::outbox::EventKind;
 use crate::payments::{Payment, PaymentState};
+use crate::pricing::count_unpaid;
 use crate::shipping::{Shipment, ShipmentStatus};
 
 /// Where the money of an order stands, from all of its payments. An order that costs nothing counts as paid.
@@ -99,6 +100,7 @@ pub fn settle_from(
     moment: &mut Moment,
     batch: &mut Batch,
 ) -> Order {
+    let was_unpaid = order.is_unpaid();
     order.amount_paid = sum(payments.iter().map(|payment| payment.amount_captured));
     order.amount_refunded = sum(payments.iter().map(|payment| payment.amount_refunded));
     order.payment_status = payment_status(&order, payments);
@@ -117,6 +119,7 @@ pub fn settle_from(
     order.updated_at = moment.draws_at();
     order.version += 1;
     batch.write(OrdersWrite::Order(Change::Update(order.clone())));
+    count_unpaid(batch, &order, was_unpaid);
     // Money that comes for a canceled order is given back: nobody should ship it.
     if paid && !was_paid && order.status != OrderStatus::Canceled {
         batch.event(moment, EventKind::OrderPaid, order.id, event_data(&order));

@@ -4,6 +4,7 @@ mod bodies;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
+use shop_core::Actor;
 use shop_core::cart::{CartView, ShippingOptions};
 use shop_core::id::CartItemId;
 use shop_core::page::{Page, PageRequest};
@@ -15,6 +16,7 @@ use super::paging::{self, Text};
 use crate::answer::{Answer, IfMatch, List, RequestUrl, Versioned};
 use crate::auth::Caller;
 use crate::field::{JsonBody, Optional};
+use crate::limits::{Attempt, Client};
 use crate::problem::Result;
 
 use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingOptionBody};
@@ -26,7 +28,8 @@ pub struct Cart(pub(super) Context);
 impl Cart {
     /// Makes a guest's cart, whose `token` is shown only here (201); a signed-in person gets their own (200).
     #[oai(path = "/cart/", method = "post")]
-    async fn create(&self, caller: Caller) -> Result<Versioned<CartBody>> {
+    async fn create(&self, caller: Caller, client: Client) -> Result<Versioned<CartBody>> {
+        self.limit_new_cart(&caller, client).await?;
         let cart = self.0.shop.carts().create(&caller).await?;
         let created = cart.token.is_some();
         Ok(answer(cart).created(created))
@@ -46,7 +49,13 @@ impl Cart {
 
     /// Puts something into the cart; more of the same adds up. A guest without a cart gets one, with its `token`.
     #[oai(path = "/cart/items/", method = "post")]
-    async fn add(&self, caller: Caller, body: JsonBody<AddItemRequest>) -> Result<Versioned<CartBody, 201>> {
+    async fn add(
+        &self,
+        caller: Caller,
+        client: Client,
+        body: JsonBody<AddItemRequest>,
+    ) -> Result<Versioned<CartBody, 201>> {
+        self.limit_new_cart(&caller, client).await?;
         Ok(answer(self.0.shop.carts().add_item(&caller, body.into_inner().into()).await?))
     }
 
@@ -74,9 +83,11 @@ impl Cart {
     async fn add_coupon(
         &self,
         caller: Caller,
+        client: Client,
         if_match: IfMatch,
         body: JsonBody<CouponRequest>,
     ) -> Result<Versioned<CartBody>> {
+        self.0.limits.check(Attempt::Coupon, client.address(), caller.caller().as_deref()).await?;
         let carts = self.0.shop.carts();
         Ok(answer(carts.add_coupon(&caller, body.into_inner().into(), if_match.expected()).await?))
     }
@@ -109,6 +120,16 @@ impl Cart {
         let quotes = self.0.shop.carts().shipping_options(&caller, input).await?;
         let page = Page::of(quotes, &request);
         List::answer(&url, &request, page.map(ShippingOptionBody::from))
+    }
+}
+
+impl Cart {
+    /// Counts what makes a cart: a guest's call without one.
+    async fn limit_new_cart(&self, caller: &Actor, client: Client) -> Result<()> {
+        if caller.caller().is_some_and(|caller| !caller.starts_with("order:")) {
+            return Ok(());
+        }
+        self.0.limits.check(Attempt::Cart, client.address(), None).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is sent to orders, and what comes back.
 
+mod bulk;
 mod cancellations;
 mod drafts;
 mod returns;
@@ -19,6 +20,7 @@ use crate::api::pricing::{AdjustmentBody, UsedTaxBody};
 use crate::api::shipping::{AddressBody, AddressRequest, ShipmentBody};
 use crate::field::{Money, Nullable, Optional, Required};
 
+pub(super) use bulk::{CancelOrdersBody, CancelOrdersRequest};
 pub(super) use cancellations::CancelItemsRequest;
 pub(super) use drafts::{DraftBody, DraftChangeRequest, DraftRequest, NoteRequest};
 pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};

@@ -20,9 +20,13 @@ use super::payments::settled_order;
 use crate::answer::{Answer, IdempotencyKey, List, Replayable, RequestUrl, Versioned};
 use crate::auth::{Caller, Staff, User};
 use crate::field::{JsonBody, Optional};
+use crate::limits::{Attempt, Client};
 use crate::problem::Result;
 
-use bodies::{CancelItemsRequest, FulfillmentStatus, HistoryBody, OrderBody, OrderRequest, OrderStatus, PaymentStatus};
+use bodies::{
+    CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, FulfillmentStatus, HistoryBody, OrderBody, OrderRequest,
+    OrderStatus, PaymentStatus,
+};
 
 pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
@@ -45,9 +49,11 @@ impl Orders {
     async fn place(
         &self,
         caller: Caller,
+        client: Client,
         idempotency_key: IdempotencyKey,
         body: JsonBody<OrderRequest>,
     ) -> Result<Replayable<Versioned<OrderBody, 201>>> {
+        self.0.limits.check(Attempt::Order, client.address(), caller.caller().as_deref()).await?;
         let (request, key) = idempotency_key.of(body)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
         placed_order(&self.0.shop, &caller, placed).await
@@ -110,6 +116,22 @@ impl Orders {
     async fn history(&self, caller: Caller, id: Path<String>) -> Result<Answer<Vec<HistoryBody>>> {
         let history = self.0.shop.orders().history(&caller, OrderKey::of(&id)).await?;
         Ok(Answer(history.into_iter().map(HistoryBody::from).collect()))
+    }
+
+    /// Calls off up to 100 orders, each as `/orders/{id}/cancel/` does, and says of each what became of it.
+    ///
+    /// One that cannot be canceled keeps no other from it. Where a card payment is open, its gateway is asked first, and the
+    /// order is `pending` until it has answered.
+    #[oai(path = "/orders/cancel/", method = "post")]
+    async fn cancel_many(
+        &self,
+        staff: Staff,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<CancelOrdersRequest>,
+    ) -> Result<Replayable<Answer<CancelOrdersBody>>> {
+        let (request, key) = idempotency_key.of(body)?;
+        let outcomes = self.0.shop.orders().cancel_many(&staff, request.into(), key.as_ref()).await?;
+        Ok(outcomes.into())
     }
 
     /// Calls an order off: releases its stock, voids or refunds what was taken.

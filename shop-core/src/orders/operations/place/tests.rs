@@ -4,6 +4,7 @@ use super::*;
 use crate::batch::{Require, Write};
 use crate::cart::CartItem;
 use crate::cart::operations::fixtures::{cart, goods};
+use crate::catalog::{CatalogWrite, Counter, UsesDelta};
 use crate::inventory::InventoryWrite;
 use crate::money::Currency;
 use crate::orders::tests::{address, moment};
@@ -60,6 +61,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
         expected_total: None,
         note: "Ring twice".into(),
         role: "guest",
+        max_unpaid: None,
     }
 }
 
@@ -246,5 +248,29 @@ proptest! {
         let sum = Amount::sum(order.items.iter().map(|item| item.line_total)).unwrap();
         prop_assert_eq!(sum, order.subtotal);
         prop_assert_eq!(order.total.0, order.subtotal.0 + order.shipping_total.0 + order.tax_total.0 - order.discount_total.0);
+    }
+}
+
+#[test]
+fn a_buyer_has_so_many_orders_that_wait_for_their_payment() {
+    let with = |unpaid_orders, price| {
+        let mut placement = Placement { max_unpaid: Some(2), ..placement(&[(price, 5, 1)], 0) };
+        placement.rules.unpaid_orders = unpaid_orders;
+        place(placement, &mut moment())
+    };
+    let counted = |batch: &Batch| {
+        let counted = batch.writes.iter().find_map(|write| match write {
+            Write::Catalog(CatalogWrite::Uses(delta)) => Some(delta.clone()),
+            _ => None,
+        });
+        counted
+    };
+    let delta = UsesDelta { counter: Counter::Unpaid("ada@example.com".into()), delta: 1, limit: Some(2) };
+    assert_eq!(counted(&with(1, 1999).unwrap().batch), Some(delta));
+    for unpaid in [2, 3] {
+        let refused = with(unpaid, 1999).unwrap_err();
+        assert!(matches!(refused, Error::TooManyUnpaidOrders { limit: 2, retry_after: 1.. }), "{refused:?}");
+        // What costs nothing waits for nothing.
+        assert_eq!(counted(&with(unpaid, 0).unwrap().batch), None);
     }
 }
