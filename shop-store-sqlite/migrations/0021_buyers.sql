@@ -13,5 +13,6 @@ INSERT INTO promotion_uses (promotion_id, customer, uses)
     WHERE orders.status <> 'canceled' AND orders.customer_id IS NOT NULL GROUP BY 1, 2;
 
 INSERT INTO promotion_uses (promotion_id, customer, uses)
-    SELECT x'00000000000000000000000000000001', coalesce(lower(hex(customer_id)), email_key), count(*) FROM orders
-    WHERE payment_status = 'not_paid' GROUP BY 2;
+    SELECT x'00000000000000000000000000000001',
+        CASE WHEN customer_id IS NULL THEN email_key ELSE lower(hex(customer_id)) END, count(*)
+    FROM orders WHERE payment_status = 'not_paid' GROUP BY 2;

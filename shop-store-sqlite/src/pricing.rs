@@ -206,7 +206,7 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
     let promotions = promotions.into_iter().map(offered).collect::<rusqlite::Result<_>>()?;
     let mut tax_rates: Vec<TaxRate> = Vec::new();
     for country in query.tax_countries.iter().collect::<BTreeSet<_>>() {
-        tax_rates.extend(record::select(connection, "WHERE country = ?1", [country])?);
+        tax_rates.append(&mut record::select(connection, "WHERE country = ?1", [country])?);
     }
     tax_rates.sort_by_key(|rate| rate.id);
     Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })

@@ -66,7 +66,10 @@ impl<T: ReadRows> State<'_, T> {
         let customer_orders = account.map(|account| self.count(&Counter::Orders(account))).transpose()?;
         let unpaid_orders =
             query.customer.as_ref().map(|buyer| self.count(&Counter::Unpaid(buyer.key()))).transpose()?;
-        let tax_rates = self.tax_rates.select(|rate| query.tax_countries.contains(&rate.country))?;
+        let tax_rates = match query.tax_countries.as_slice() {
+            [] => Vec::new(),
+            countries => self.tax_rates.select(|rate| countries.contains(&rate.country))?,
+        };
         Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })
     }
 }

@@ -19,7 +19,6 @@ use crate::text::search_terms;
 use crate::validate::{self, Email, email_key};
 
 pub use bulk::CancelOrders;
-pub(super) use bulk::CheckedCancel;
 pub use cancellations::CancelItemsInput;
 pub(super) use cancellations::CheckedCancelItems;
 pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Recipient};

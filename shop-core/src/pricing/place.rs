@@ -4,33 +4,36 @@ use crate::catalog::{TaxRate, region_key};
 use crate::region::{Breadth, Place, countries_of, example, find, is_code};
 use crate::shipping::Address;
 
-/// Where an order goes, by every spelling that a rate may have for it: the inmost first, the whole country last.
-pub(super) struct TaxPlace {
-    spellings: Vec<(&'static str, String)>,
+/// The rates that apply where an order goes, those of the inmost region first and those of the whole country last.
+pub(super) struct RatesHere<'a>(Vec<(usize, &'a TaxRate)>);
+
+impl<'a> RatesHere<'a> {
+    pub(super) fn of(rates: &'a [TaxRate], address: &Address) -> Self {
+        if rates.is_empty() {
+            return Self(Vec::new());
+        }
+        let place = Place::of(&address.country, address.region.as_deref(), Breadth::Narrow);
+        let spellings = place.map(|place| place.spellings()).unwrap_or_default();
+        let mut here: Vec<_> = rates.iter().filter_map(|rate| Some((nearness(&spellings, rate)?, rate))).collect();
+        here.sort_by_key(|(nearness, _)| *nearness);
+        Self(here)
+    }
+
+    /// The rate of a class. That of a region takes the place of that of what it lies in.
+    pub(super) fn of_class(&self, class: &str) -> Option<&'a TaxRate> {
+        self.0.iter().map(|(_, rate)| *rate).find(|rate| rate.tax_class == class)
+    }
 }
 
-impl TaxPlace {
-    pub(super) fn of(address: &Address) -> Self {
-        let place = Place::of(&address.country, address.region.as_deref(), Breadth::Narrow);
-        Self { spellings: place.map(|place| place.spellings()).unwrap_or_default() }
-    }
-
-    /// The rate of a class that applies here. That of a region takes the place of that of what it lies in.
-    pub(super) fn rate<'a>(&self, rates: &'a [TaxRate], class: &str) -> Option<&'a TaxRate> {
-        let of_class = rates.iter().filter(|rate| rate.tax_class == class);
-        let here = of_class.filter_map(|rate| Some((self.nearness(rate)?, rate)));
-        here.min_by_key(|(nearness, _)| *nearness).map(|(_, rate)| rate)
-    }
-
-    fn nearness(&self, rate: &TaxRate) -> Option<usize> {
-        let at = |key: &str| self.spellings.iter().position(|(country, code)| *country == rate.country && code == key);
-        at(&rate.region_key).or_else(|| {
-            // Earlier releases kept what they were given.
-            let region = rate.region.as_deref().filter(|region| !is_code(&rate.country, region))?;
-            let code = find(&rate.country, region, Breadth::Wide).ok()?;
-            at(&region_key(Some(code)))
-        })
-    }
+/// At which spelling of a place the rate is kept.
+fn nearness(spellings: &[(&str, String)], rate: &TaxRate) -> Option<usize> {
+    let at = |key: &str| spellings.iter().position(|(country, code)| *country == rate.country && code == key);
+    at(&rate.region_key).or_else(|| {
+        // Earlier releases kept what they were given.
+        let region = rate.region.as_deref().filter(|region| !is_code(&rate.country, region))?;
+        let code = find(&rate.country, region, Breadth::Wide).ok()?;
+        at(&region_key(Some(code)))
+    })
 }
 
 /// The countries that a rate for this address may be kept under: its own, and those that write the same place otherwise.
@@ -108,7 +111,7 @@ mod tests {
 
     fn applied(written: &[&str], to: &str) -> Option<String> {
         let rates = rates(written);
-        TaxPlace::of(&address(to)).rate(&rates, "standard").map(|rate| rate.name.clone())
+        RatesHere::of(&rates, &address(to)).of_class("standard").map(|rate| rate.name.clone())
     }
 
     #[test]

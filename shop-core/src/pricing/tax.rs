@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::TaxPlace;
+use super::place::RatesHere;
 use super::share::share;
 use super::{Basket, Line, Ratio, TaxRateVersion, TaxedShipping, UsedTaxRate, sum};
 use crate::catalog::TaxRate;
@@ -71,11 +71,11 @@ pub fn own_rates<'a>(
     address: &Address,
     lines: impl IntoIterator<Item = (VariantId, &'a str)>,
 ) -> (TaxQuote, Vec<TaxRateId>) {
-    let place = TaxPlace::of(address);
+    let here = RatesHere::of(rates, address);
     let mut quote = TaxQuote::default();
     let mut shipping_shares = Vec::new();
     for (variant, class) in lines {
-        let Some(rate) = place.rate(rates, class) else { continue };
+        let Some(rate) = here.of_class(class) else { continue };
         if rate.applies_to_shipping && !shipping_shares.contains(&rate.id) {
             shipping_shares.push(rate.id);
         }

@@ -62,7 +62,9 @@ pub(crate) fn is_code(country: &str, code: &str) -> bool {
 /// The row of a code, written with or without the country's and in any case.
 fn by_code(country: &str, text: &str) -> Option<Row> {
     let given = text.trim().to_ascii_uppercase();
-    let code = given.strip_prefix(country).and_then(|rest| rest.strip_prefix(['-', '_', '\u{2010}', '\u{2011}']));
+    let code = given
+        .strip_prefix(country)
+        .and_then(|rest| rest.strip_prefix(['-', '_', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2212}']));
     let code = code.unwrap_or(&given);
     // Google's data has Mexico's `B.C.S.`
     table::row(country, code).or_else(|| table::row(country, &key(&given).to_ascii_uppercase()))

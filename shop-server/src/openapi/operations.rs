@@ -170,7 +170,8 @@ fn errors(operation: &mut Map<String, Value>, staff: bool, method: &str, path: &
     if staff {
         statuses.insert(403);
     }
-    if parameters.iter().any(|(place, _)| place == "path") {
+    // A page past the end is not found either.
+    if has("page") || parameters.iter().any(|(place, _)| place == "path") {
         statuses.insert(404);
     }
     if body || parameters.iter().any(|(place, _)| place != "path") {

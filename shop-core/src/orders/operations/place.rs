@@ -138,7 +138,8 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     if let Some(limit) = max_unpaid.filter(|_| order.is_unpaid())
         && rules.unpaid_orders >= i64::from(limit)
     {
-        let wait = (hold_until - moment.now()).num_seconds();
+        // What waits for ever ends when somebody pays or cancels: ask again in an hour.
+        let wait = hold_until.map_or(3_600, |until| (until - moment.now()).num_seconds());
         return Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) });
     }
 

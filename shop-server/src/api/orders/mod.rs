@@ -122,7 +122,7 @@ impl Orders {
     ///
     /// One that cannot be canceled keeps no other from it. Where a card payment is open, its gateway is asked first, and the
     /// order is `pending` until it has answered.
-    #[oai(path = "/orders/cancel/", method = "post")]
+    #[oai(path = "/orders/cancel/", method = "post", operation_id = "orders_cancel_many")]
     async fn cancel_many(
         &self,
         staff: Staff,
