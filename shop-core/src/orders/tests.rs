@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::model::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
 use crate::clock::Moment;
+use crate::inventory::{Reservation, ReservationStatus};
 use crate::money::{Amount, Currency};
 use crate::payments::{Payment, PaymentState};
 use crate::shipping::{Address, Shipment, ShipmentItem, ShipmentStatus};
@@ -115,6 +116,23 @@ pub(crate) fn payment(order: &Order, state: PaymentState, authorized: i64, captu
     }
 }
 
+/// What is held for a line of an order, all of it from one place.
+pub(crate) fn reservation(order: &Order, item: &OrderItem, remaining: i64) -> Reservation {
+    Reservation {
+        id: Uuid::from_u128(item.id.0.as_u128() + 1).into(),
+        order_id: order.id,
+        order_item_id: item.id,
+        variant_id: item.variant_id,
+        sku: item.sku.clone(),
+        location_id: Uuid::from_u128(1).into(),
+        quantity: item.quantity,
+        remaining,
+        status: if remaining > 0 { ReservationStatus::Committed } else { ReservationStatus::Consumed },
+        created_at: order.placed_at,
+        version: 1,
+    }
+}
+
 /// A parcel with these quantities of an order's lines.
 pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]) -> Shipment {
     let items = order.items.iter().zip(quantities).filter(|(_, quantity)| **quantity > 0);
@@ -137,7 +155,7 @@ pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]
 /// exactly the stock that the order needs at the default location, held for it.
 pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Payment {
     use crate::inventory::operations::{StockLine, allocate, reserve};
-    use crate::inventory::{InventoryWrite, Movement, MovementReason, ReservationStatus, StockLevel};
+    use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
     use crate::payments::operations::begin;
     let shop = &world.shop;
     let held = if order.hold_until.is_some() { ReservationStatus::Held } else { ReservationStatus::Committed };

@@ -32,8 +32,9 @@ pub enum Reason<'a> {
 /// order stays as it is, and is called off when the answer is recorded.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house (unless all of
-/// it is back, or was canceled, and nothing was paid: then [`Order::is_empty`] says so), or when somebody asks while people must see to an open payment of it;
+/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house (unless
+/// [`Order::is_empty`]: all of it is back unpaid, or was canceled), or when somebody asks while people must see to an open
+/// payment of it;
 /// [`Error::RequestInProgress`] while a gateway is asked for something else.
 pub fn cancel(
     view: OrderView,

@@ -97,8 +97,8 @@ fn cancel_some(
     let worth = call_off(&mut state, returns, wanted, role, moment, &mut batch)?;
     if refund {
         let amount = to_give_back(&state, sum(&worth)?)?;
-        let repayment =
-            Repayment { reason: "Items of the order were canceled.", goods: &goods(&state, &worth), actor: role };
+        let goods = goods(&state, &worth);
+        let repayment = Repayment { reason: "Items of the order were canceled.", goods: &goods, actor: role };
         give_back(&mut state, amount, repayment, moment, &mut batch)?;
     }
     ask_for_less(&mut state, &before, is_remote, role, moment, &mut batch)?;

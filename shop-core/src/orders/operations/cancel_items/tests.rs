@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::{Versioned, Write};
-use crate::inventory::{InventoryWrite, Reservation, ReservationStatus};
+use crate::inventory::{InventoryWrite, ReservationStatus};
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::{Around, Step, request_return, step_return};
-use crate::orders::tests::{moment, order as placed, payment, shipment};
+use crate::orders::tests::{moment, order as placed, payment, reservation, shipment};
 use crate::orders::{FulfillmentStatus, Order};
 use crate::orders::{HistoryEntry, OrdersWrite, PaymentStatus};
 use crate::outbox::{EventKind, OutboxWrite};
@@ -27,7 +27,6 @@ struct Story {
 impl Story {
     /// An order of these lines, all of it reserved, of which so much was captured and such parcels exist.
     fn of(order: Order, captured: i64, parcels: &[(ShipmentStatus, &[i64])]) -> Self {
-        let mut moment = moment();
         let shipments: Vec<_> = (2..)
             .zip(parcels)
             .map(|(n, (status, items))| Shipment {
@@ -35,23 +34,8 @@ impl Story {
                 ..shipment(&order, *status, items)
             })
             .collect();
-        let reservations = order.items.iter().map(|item| {
-            let remaining = item.quantity - shipped(&shipments, item.id);
-            Reservation {
-                id: moment.id(),
-                order_id: order.id,
-                order_item_id: item.id,
-                variant_id: item.variant_id,
-                sku: item.sku.clone(),
-                location_id: uuid::Uuid::from_u128(1).into(),
-                quantity: item.quantity,
-                remaining,
-                status: if remaining > 0 { ReservationStatus::Committed } else { ReservationStatus::Consumed },
-                created_at: moment.now(),
-                version: 1,
-            }
-        });
-        let reservations = reservations.collect();
+        let held = |item: &OrderItem| reservation(&order, item, item.quantity - shipped(&shipments, item.id));
+        let reservations = order.items.iter().map(held).collect();
         let (state, status) = match captured {
             0 => (PaymentState::Pending, PaymentStatus::NotPaid),
             part if part < order.total.0 => (PaymentState::Captured, PaymentStatus::PartiallyPaid),
@@ -60,7 +44,7 @@ impl Story {
         let payments = vec![payment(&order, state, captured, captured, 0)];
         let order = Order { amount_paid: Amount(captured), payment_status: status, ..order };
         let state = OrderState { order, payments, shipments, reservations, limits: HashMap::new() };
-        Self { state, returns: Vec::new(), moment, told: Vec::new() }
+        Self { state, returns: Vec::new(), moment: moment(), told: Vec::new() }
     }
 
     fn apply(&mut self, batch: Batch) {

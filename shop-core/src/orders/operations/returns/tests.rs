@@ -3,9 +3,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::batch::Write;
 use crate::id::ReturnId;
-use crate::inventory::{InventoryWrite, ReservationStatus};
+use crate::inventory::InventoryWrite;
 use crate::orders::input::CheckedReturnItem;
-use crate::orders::tests::{moment, order, payment, shipment};
+use crate::orders::tests::{moment, order, payment, reservation, shipment};
 use crate::orders::{FulfillmentStatus, PaymentStatus};
 use crate::outbox::OutboxWrite;
 use crate::payments::{PaymentState, PaymentsWrite};
@@ -24,27 +24,13 @@ impl Story {
     }
 
     fn of_order(order: Order, shipped: &[i64]) -> Self {
-        let mut moment = moment();
-        let reservations = order.items.iter().map(|item| Reservation {
-            id: moment.id(),
-            order_id: order.id,
-            order_item_id: item.id,
-            variant_id: item.variant_id,
-            sku: item.sku.clone(),
-            location_id: uuid::Uuid::from_u128(1).into(),
-            quantity: item.quantity,
-            remaining: 0,
-            status: ReservationStatus::Consumed,
-            created_at: moment.now(),
-            version: 1,
-        });
-        let reservations = reservations.collect();
+        let reservations = order.items.iter().map(|item| reservation(&order, item, 0)).collect();
         let total = order.total.0;
         let payments = vec![payment(&order, PaymentState::Captured, total, total, 0)];
         let shipments = vec![shipment(&order, ShipmentStatus::Shipped, shipped)];
         let order = Order { amount_paid: order.total, payment_status: PaymentStatus::Paid, ..order };
         let state = OrderState { order, payments, shipments, reservations, limits: std::collections::HashMap::new() };
-        Self { state, returns: Vec::new(), moment }
+        Self { state, returns: Vec::new(), moment: moment() }
     }
 
     fn levels(&self) -> Vec<StockLevel> {
