@@ -4,7 +4,7 @@ use super::*;
 
 /// A shop in a currency, with one product that costs this, shipped for nothing.
 async fn selling(currency: &str, price: &str) -> (Store, Goods) {
-    let store = Store::open_with(&[("CURRENCY", currency)]).await;
+    let store = Store::open_with(&[("CURRENCY", currency), ("MANUAL_PAYMENTS", "True")]).await;
     let goods = store.shop.product("THING", price, 100).await;
     (store, goods)
 }
