@@ -215,7 +215,7 @@ async fn ship_and_track(shop: &Shop, staff: &Actor, ada: &Actor, order_id: Order
         shop.shipping().track_shipment(staff, parcel.id, news, None).await?;
         let seen = shop.shipping().tracking(TRACKING_NUMBER).await?;
         tell(&format!("The parcel {TRACKING_NUMBER} is tracked: {description}."));
-        assert_eq!(seen.events.last().map(|event| event.description.as_str()), Some(description));
+        assert_eq!(seen.newest.events.last().map(|event| event.description.as_str()), Some(description));
     }
     let delivered = shop.orders().view(ada, order_id).await?;
     assert_eq!(delivered.shipments.first().map(|shipment| shipment.status), Some(ShipmentStatus::Delivered));

@@ -135,8 +135,8 @@ fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
     for _ in 0..2 {
         for code in ["once", "first"] {
             let guest = guest(&world, offer.variant(0), 1);
-            let add = world.shop.carts().add_coupon(&guest, AddCoupon { code: code.into() }, None);
-            let refusal = block_on(add).unwrap_err();
+            let coupon = AddCoupon { code: code.into() };
+            let refusal = block_on(world.shop.carts().add_coupon(&guest, coupon, None)).unwrap_err();
             let Error::CouponNotApplicable { reason, .. } = refusal else { panic!("{refusal:?}") };
             assert_eq!(reason, "It is for customers with an account: sign in to use it.");
             assert_eq!(place(&guest).unwrap().value.view.order.discount_total, Amount::ZERO);
