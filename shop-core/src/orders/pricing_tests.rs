@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::fixtures::{guest, offer};
+use super::model::Order;
+use super::tests::order;
 use crate::actor::Actor;
 use crate::cart::{AddCoupon, AddItem};
 use crate::catalog::{Customer, PriceRules, RulesQuery};
@@ -15,7 +17,7 @@ use crate::id::{PromotionId, VariantId};
 use crate::money::Amount;
 use crate::orders::PlaceOrder;
 use crate::payments::AmountInput;
-use crate::pricing::{NamedRate, Ratio, TaxProvider, TaxQuote, TaxRequest};
+use crate::pricing::{NamedRate, Ratio, TaxProvider, TaxQuote, TaxRequest, UsedTaxRate};
 use crate::shop::Settings;
 use crate::testing::{World, block_on, world, world_with};
 
@@ -185,4 +187,28 @@ fn so_many_orders_of_one_buyer_wait_for_their_payment() {
     order("ada@example.com").unwrap();
     assert_eq!(order("ada@example.com").unwrap_err().code(), "throttled");
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn an_order_of_an_earlier_release_says_only_what_is_certain() {
+    let mut order = order(&[(1190, 1), (500, 1)], 119);
+    order.explanation.prices_include_tax = true;
+    (order.items[0].tax, order.shipping_tax) = (Amount(190), Amount(19));
+    let tax = json!({"tax_rate_id": null, "version": 1, "name": "MwSt", "rate": 190_000, "base": 1309, "amount": 209});
+    order.explanation.taxes = serde_json::from_value(json!([tax])).unwrap();
+    // As it was written then.
+    let mut written = serde_json::to_value(&order).unwrap();
+    for item in written["items"].as_array_mut().unwrap() {
+        let fields = item.as_object_mut().unwrap();
+        fields.remove("tax_class");
+        fields.remove("tax_rate");
+    }
+    let read: Order = serde_json::from_value(written).unwrap();
+    let rate = Some(Ratio(190_000));
+    assert_eq!((read.tax_rate(&read.items[0]), read.tax_rate(&read.items[1])), (rate, None));
+    assert_eq!((read.shipping_tax_rate(), read.net(&read.items[0])), (rate, Amount(1000)));
+    // With two percentages nobody knows which of them it was.
+    let mut mixed = read;
+    mixed.explanation.taxes.push(UsedTaxRate { rate: Ratio(70_000), ..mixed.explanation.taxes[0].clone() });
+    assert_eq!((mixed.tax_rate(&mixed.items[0]), mixed.shipping_tax_rate()), (None, None));
 }
