@@ -170,27 +170,26 @@ fn shipping_parts<'a>(
     if taxes.shipping_shares.is_empty() {
         return Vec::new();
     }
-    let mut shares: Vec<(&NamedRate, [i64; 3])> = Vec::new();
-    for ((line, net), rate) in lines.iter().zip(nets).zip(of_lines) {
-        let applies = |rate: &&NamedRate| rate.id.is_some_and(|id| taxes.shipping_shares.contains(&id));
-        let Some(rate) = rate.filter(applies) else { continue };
-        let values = [net.0, line.total().0, line.quantity];
-        match shares.iter_mut().find(|(other, _)| other.rate == rate.rate) {
-            None => shares.push((rate, values)),
-            Some((_, sums)) => {
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = sum.saturating_add(value);
-                }
+    let applies = |rate: &&NamedRate| rate.id.is_some_and(|id| taxes.shipping_shares.contains(&id));
+    // By percentage: a rate of it, and what its lines are worth.
+    let mut shares: Vec<(&NamedRate, Amount)> = Vec::new();
+    let mut weigh = |values: &mut dyn Iterator<Item = i64>| {
+        shares.clear();
+        for (rate, value) in of_lines.iter().zip(values) {
+            let Some(rate) = rate.filter(applies) else { continue };
+            match shares.iter_mut().find(|(other, _)| other.rate == rate.rate) {
+                Some((_, worth)) => worth.0 = worth.0.saturating_add(value),
+                None => shares.push((rate, Amount(value))),
             }
         }
+        shares.iter().any(|(_, worth)| *worth > Amount::ZERO)
+    };
+    if !weigh(&mut nets.iter().map(|net| net.0)) && !weigh(&mut lines.iter().map(|line| line.total().0)) {
+        weigh(&mut lines.iter().map(|line| line.quantity));
     }
-    let weights = |of: fn(&[i64; 3]) -> i64| shares.iter().map(|(_, values)| Amount(of(values))).collect::<Vec<_>>();
-    let measures: [fn(&[i64; 3]) -> i64; 3] =
-        [|[net, _, _]| *net, |[_, total, _]| *total, |[_, _, quantity]| *quantity];
-    let weights = measures.into_iter().map(weights).find(|weights| weights.iter().any(|weight| *weight > Amount::ZERO));
-    let parts = share(shipping, &weights.unwrap_or_default());
+    let weights: Vec<_> = shares.iter().map(|(_, worth)| *worth).collect();
     let is_only = shares.len() == 1;
-    let parts = shares.into_iter().zip(parts).map(|((rate, _), part)| (rate, part));
+    let parts = shares.into_iter().zip(share(shipping, &weights)).map(|((rate, _), part)| (rate, part));
     parts.filter(|(_, part)| is_only || *part > Amount::ZERO).collect()
 }
 
