@@ -10,6 +10,7 @@
 //! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to
 //!    leave; what left with its parcels and came back to stock is what the ledger says; a promotion's uses, in all and by
 //!    each customer, are the orders that carry it and were not canceled, and so is the number of orders of a customer.
+//! 5. What a storage keeps beside the rows is what the rows say ([`Store::miscounted`](crate::store::Store::miscounted)).
 //!
 //! It reads page by page, beside a shop that goes on: what looks wrong is looked at again, and reported only when it
 //! stays wrong.
@@ -43,6 +44,7 @@ impl Shop {
         self.check_orders(&mut problems).await?;
         problems.extend(self.check_uses().await?);
         problems.extend(self.check_customers().await?);
+        problems.extend(self.store().miscounted().await?);
         Ok(problems)
     }
 }

@@ -1,5 +1,7 @@
 //! Lists: pages by number, and pages by cursor whose cost does not grow with the page.
 
+mod memo;
+
 use std::cmp::Ordering;
 
 use base64::Engine as _;
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+
+pub use memo::PageMemo;
 
 /// How many results a page holds unless the caller says otherwise.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;

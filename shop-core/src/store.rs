@@ -74,6 +74,12 @@ pub trait Store:
     /// Applies a batch whole or not at all.
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError>;
 
+    /// One sentence for each thing that the storage keeps beside the rows (counts of lists, say) and that is not what the rows
+    /// say; none when all is well, and where nothing is kept. It may read everything.
+    async fn miscounted(&self) -> StoreResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Answers when the storage can be reached.
     async fn ping(&self) -> StoreResult<()>;
 }

@@ -57,6 +57,7 @@ mod fixtures;
 mod generic;
 mod inventory;
 mod lab;
+mod lists;
 mod orders;
 mod outbox;
 mod paging;
@@ -307,6 +308,14 @@ macro_rules! __conformance_cases {
                 a_cursor_stands_between_results,
                 nothing_lies_beyond_the_end,
                 a_made_up_cursor_does_no_harm,
+            ]
+            lists: [
+                products_come_into_stock_and_go_out_of_it,
+                products_move_between_lists,
+                counts_follow_orders_and_payments,
+                counts_follow_people_and_the_ledger,
+                pages_by_number_are_those_of_the_moment,
+                a_product_is_out_of_stock_when_all_have_taken_the_last,
             ]
             races: [
                 the_last_unit_is_sold_once,
