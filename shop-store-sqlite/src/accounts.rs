@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::accounts::{AccountsRepository, AccountsWrite, Otp, Session, User, UserFilter, UserSort};
-use shop_core::batch::{Conflict, Unique};
+use shop_core::batch::{Change, Conflict, Unique};
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
+use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
@@ -132,10 +133,24 @@ impl Record for Session {
     }
 }
 
+/// Reads what a person is counted by.
+const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
+
 /// Applies a write of accounts.
-pub(crate) fn apply(connection: &Connection, write: &AccountsWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &AccountsWrite) -> Applied {
     match write {
-        AccountsWrite::User(change) => record::change(connection, change, &[]),
+        AccountsWrite::User(change) => {
+            let before = record::counted_before(connection, change, COUNTED)?;
+            record::change(connection, change, &[])?;
+            let after = match change {
+                Change::Insert(user) | Change::Update(user) => {
+                    Some([kept::flag(user.is_active), kept::flag(user.is_staff), "".into()])
+                }
+                Change::Delete { .. } => None,
+            };
+            tally.changed(kept::List::Users, before, after);
+            Ok(())
+        }
         AccountsWrite::Session(change) => record::change(connection, change, &[]),
         AccountsWrite::PutOtp(otp) => put_otp(connection, otp),
         AccountsWrite::SpendOtpTry { user_id, otp_id } => {
@@ -195,6 +210,8 @@ impl AccountsRepository for SqliteStore {
 
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
         let mut query = Query::from(USERS.name());
+        let keys = [filter.is_active.map(kept::flag), filter.is_staff.map(kept::flag), None];
+        query.kept(self.kept(kept::List::Users, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
             // Spelled out: the few among the many have an index of their own.

@@ -1,7 +1,7 @@
 //! Products with their variants and search words, and the category tree.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
+use crate::kept::{self, Tally};
+use crate::listed;
 use crate::paging::{List, Query};
 use crate::pricing;
 use crate::record::{self, Record, Shape, Table};
@@ -43,7 +45,7 @@ static PRODUCTS: LazyLock<Table> = LazyLock::new(|| {
             "version",
         ],
         derived: &["name_key", "price"],
-        fixed: &["slug", "status", "category_id", "created_at", "name_key", "price"],
+        fixed: &["slug", "status", "category_id"],
         uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
         deletable: false,
     })
@@ -159,10 +161,10 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Applies a write of the catalog.
-pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite) -> Applied {
     match write {
-        CatalogWrite::Product(change) => apply_product(connection, change),
-        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, *id, *version),
+        CatalogWrite::Product(change) => apply_product(connection, tally, change),
+        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
         CatalogWrite::Category(change) => record::change(connection, change, &[]),
         CatalogWrite::Promotion(change) => record::change(connection, change, &[]),
         CatalogWrite::TaxRate(change) => record::change(connection, change, &[]),
@@ -171,13 +173,16 @@ pub(crate) fn apply(connection: &Connection, write: &CatalogWrite) -> Applied {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
             match record::execute(connection, sql, &[from])? {
                 0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
-                _ => Ok(()),
+                _ => {
+                    tally.touched(kept::List::Products);
+                    Ok(())
+                }
             }
         }
     }
 }
 
-fn apply_product(connection: &Connection, change: &Change<Product>) -> Applied {
+fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Product>) -> Applied {
     let (done, product) = match change {
         Change::Insert(product) => (record::insert(connection, product, &[]), product),
         Change::Update(product) => (record::update(connection, product, &[]), product),
@@ -192,6 +197,7 @@ fn apply_product(connection: &Connection, change: &Change<Product>) -> Applied {
         }
         done => done?,
     }
+    tally.product_written(product.id);
     put_search_words(connection, product)
 }
 
@@ -281,13 +287,18 @@ pub(crate) fn put_search_words(connection: &Connection, product: &Product) -> Ap
     Ok(())
 }
 
-fn delete_category(connection: &Connection, category: Uuid, version: i64) -> Applied {
+fn delete_category(connection: &Connection, tally: &mut Tally, category: Uuid, version: i64) -> Applied {
     let parent = record::lookup::<Category>(connection, category)?.and_then(|category| category.parent_id);
     record::delete::<Category>(connection, category, version)?;
     let children = "UPDATE categories SET parent_id = ?2, version = version + 1 WHERE parent_id = ?1";
     record::execute(connection, children, &[&Id(category), &optional_id(parent)])?;
-    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = ?1";
-    record::execute(connection, products, &[&Id(category)])?;
+    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = ?1 RETURNING id";
+    let mut statement = prepare(connection, products)?;
+    let mut rows = statement.query([Id(category)])?;
+    while let Some(row) = rows.next()? {
+        tally.product_written(ProductId(row.get::<_, Id>(0)?.0));
+    }
+    tally.touched(kept::List::Products);
     Ok(())
 }
 
@@ -305,7 +316,7 @@ fn categories() -> List<CategorySort, Category> {
     }
 }
 
-/// The list of products; without a search the rank is 0 everywhere.
+/// What a search finds (other lists: [`listed`]). The rank is 0 everywhere where nobody orders by it.
 fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, PRODUCTS.columns()),
@@ -319,9 +330,9 @@ fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
 
 fn product_key(key: ProductSort) -> Option<&'static str> {
     match key {
-        ProductSort::Name => Some("products.name_key"),
-        ProductSort::Price => Some("products.price"),
-        ProductSort::CreatedAt => Some("products.created_at"),
+        ProductSort::Name => Some("listed.name_key"),
+        ProductSort::Price => Some("listed.price"),
+        ProductSort::CreatedAt => Some("listed.created_at"),
         ProductSort::Relevance => None,
     }
 }
@@ -339,16 +350,18 @@ fn matching(columns: &str, words: &[String]) -> Value {
     Value::Text(format!("{{{columns}}} : ({})", words.join(" AND ")))
 }
 
+/// What lists are filtered and ordered by.
+const LISTED: &str = "CROSS JOIN listed_products AS listed ON listed.id = products.id";
+
+/// The query of a search.
 fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
-    let mut query = if filter.search.is_empty() {
-        Query::from("products")
-    } else if filter.search.iter().any(|word| is_no_word(word)) {
-        let mut nothing = Query::from("products");
+    let mut query = if filter.search.iter().any(|word| is_no_word(word)) {
+        let mut nothing = Query::from(format!("products {LISTED}"));
         nothing.is("FALSE");
         nothing
     } else {
         // What was found leads (CROSS JOIN keeps the order): the cost goes with the number of matches.
-        let mut query = Query::from("found CROSS JOIN products ON products.row = found.row");
+        let mut query = Query::from(format!("found CROSS JOIN products ON products.row = found.row {LISTED}"));
         let all = matching("name sku description", &filter.search);
         if ranked {
             let expression = "found (row, rank) AS (SELECT rowid, CASE
@@ -362,23 +375,16 @@ fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
         }
         query
     };
-    query.filter("products.status = ?", filter.status.map(|status| status.word().to_owned()));
+    query.filter("listed.status = ?", filter.status.map(|status| status.word().to_owned()));
     query.filter(
-        "products.category_id IN (WITH RECURSIVE below (id) AS (
+        "listed.category_id IN (WITH RECURSIVE below (id) AS (
             SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
         ) SELECT id FROM below)",
         filter.category.map(|category| category.0.as_bytes().to_vec()),
     );
-    query.filter("products.price >= ?", filter.min_price.map(|price| price.0));
-    query.filter("products.price <= ?", filter.max_price.map(|price| price.0));
-    if let Some(in_stock) = filter.in_stock {
-        let not = if in_stock { "" } else { "NOT " };
-        query.is(&format!(
-            "{not}EXISTS (SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
-                WHERE variants.product_id = products.id AND variants.archived = 0 AND (stock_levels.tracked = 0
-                    OR stock_levels.backorder = 1 OR stock_levels.on_hand > stock_levels.reserved))"
-        ));
-    }
+    query.filter("listed.price >= ?", filter.min_price.map(|price| price.0));
+    query.filter("listed.price <= ?", filter.max_price.map(|price| price.0));
+    query.filter("listed.in_stock = ?", filter.in_stock);
     query
 }
 
@@ -424,8 +430,14 @@ impl CatalogRepository for SqliteStore {
         let ranked = page.order.iter().any(|sort| sort.key == ProductSort::Relevance)
             && !filter.search.is_empty()
             && !filter.search.iter().any(|word| is_no_word(word));
-        let query = product_query(filter, ranked);
         let page = page.clone();
+        if filter.search.is_empty() {
+            let (memo, filter) = (Arc::clone(&self.memo), filter.clone());
+            let read = move |connection: &Connection| listed::page(connection, &memo, &filter, &page);
+            return Ok(self.readers().list(read).await?.map(|found| found.product));
+        }
+        let mut query = product_query(filter, ranked);
+        query.kept(self.kept(kept::List::Products, None));
         let found = self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
         Ok(found.map(|found| found.product))
     }

@@ -20,9 +20,10 @@ use shop_core::payments::Payment;
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
 use uuid::Uuid;
 
+use crate::kept::Tally;
 use crate::record::{execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
-use crate::{accounts, cart, catalog, inventory, orders, outbox, payments, shipping};
+use crate::{accounts, cart, catalog, inventory, listed, orders, outbox, payments, shipping};
 
 /// Why a batch is not applied.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl Prepared {
 }
 
 /// Applies a whole batch. On a failure the caller rolls back to where it was before.
-pub(crate) fn apply(connection: &Connection, prepared: &Prepared) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepared) -> Applied {
     let Prepared { batch, texts } = prepared;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
     let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
@@ -88,19 +89,20 @@ pub(crate) fn apply(connection: &Connection, prepared: &Prepared) -> Applied {
     }
     for (write, texts) in batch.writes.iter().zip(texts) {
         match write {
-            Write::Accounts(write) => accounts::apply(connection, write)?,
-            Write::Catalog(write) => catalog::apply(connection, write)?,
+            Write::Accounts(write) => accounts::apply(connection, tally, write)?,
+            Write::Catalog(write) => catalog::apply(connection, tally, write)?,
             Write::Cart(write) => cart::apply(connection, write, texts)?,
-            Write::Orders(write) => orders::apply(connection, write, texts)?,
-            Write::Payments(write) => payments::apply(connection, write)?,
+            Write::Orders(write) => orders::apply(connection, tally, write, texts)?,
+            Write::Payments(write) => payments::apply(connection, tally, write)?,
             Write::Shipping(write) => shipping::apply(connection, write)?,
-            Write::Inventory(write) => inventory::apply(connection, write)?,
+            Write::Inventory(write) => inventory::apply(connection, tally, write)?,
             Write::Outbox(write) => outbox::apply(connection, write, texts)?,
             Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
     }
-    judge_whole(connection, batch)
+    judge_whole(connection, batch)?;
+    listed::refresh(connection, tally)
 }
 
 fn judge(connection: &Connection, require: &Require) -> Applied {

@@ -121,7 +121,7 @@ impl SqliteStore {
         E: Send + 'static,
     {
         let batch = Prepared::new(batch);
-        self.with_host(Box::new(move |connection| commit::apply(connection, &batch)), host).await
+        self.with_host(Box::new(move |connection, tally| commit::apply(connection, tally, &batch)), host).await
     }
 
     /// Runs the host's closure in a transaction of its own, for what has nothing to do with the shop: its tables, its
@@ -139,7 +139,7 @@ impl SqliteStore {
         T: Send + 'static,
         E: Send + 'static,
     {
-        self.with_host(Box::new(|_| Ok(())), host).await
+        self.with_host(Box::new(|_, _| Ok(())), host).await
     }
 
     /// Runs the host's own queries on a reading connection; they all see the same state of the file.

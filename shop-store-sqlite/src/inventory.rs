@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity, Unique};
-use shop_core::id::{LocationId, OrderId, VariantId};
+use shop_core::id::{LocationId, OrderId, ProductId, VariantId};
 use shop_core::inventory::{
     InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
     ReservationFilter, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
+use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Values, at, id, optional_id, prepare};
@@ -147,19 +148,25 @@ fn read_movement(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Movement> {
 }
 
 /// Applies a write of inventory.
-pub(crate) fn apply(connection: &Connection, write: &InventoryWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &InventoryWrite) -> Applied {
     match write {
-        InventoryWrite::Location(Change::Delete { id, version }) => delete_location(connection, *id, *version),
+        InventoryWrite::Location(Change::Delete { id, version }) => delete_location(connection, tally, *id, *version),
         InventoryWrite::Location(change) => record::change(connection, change, &[]),
-        InventoryWrite::InsertLevel(level) => insert_level(connection, level),
-        InventoryWrite::Delta(delta) => apply_delta(connection, delta),
-        InventoryWrite::Settings(settings) => apply_settings(connection, settings),
-        InventoryWrite::Movement(movement) => insert_movement(connection, movement),
+        InventoryWrite::InsertLevel(level) => {
+            tally.stock_changed(level.product_id);
+            insert_level(connection, level)
+        }
+        InventoryWrite::Delta(delta) => apply_delta(connection, tally, delta),
+        InventoryWrite::Settings(settings) => apply_settings(connection, tally, settings),
+        InventoryWrite::Movement(movement) => {
+            tally.added(kept::List::Movements, [kept::key(movement.location_id), "".into(), "".into()]);
+            insert_movement(connection, movement)
+        }
         InventoryWrite::Reservation(change) => record::change(connection, change, &[]),
     }
 }
 
-fn delete_location(connection: &Connection, location: Uuid, version: i64) -> Applied {
+fn delete_location(connection: &Connection, tally: &mut Tally, location: Uuid, version: i64) -> Applied {
     if record::version_of::<Location>(connection, location)? != Some(version) {
         return Err(Conflict::Stale(Entity::Location, location).into());
     }
@@ -167,8 +174,21 @@ fn delete_location(connection: &Connection, location: Uuid, version: i64) -> App
     if record::exists(connection, filled, [Id(location)])? {
         return Err(Conflict::InUse(Entity::Location, location).into());
     }
+    // The levels are empty, but what needs no stock was sold from them.
+    let sold = "SELECT product_id FROM stock_levels WHERE location_id = ?1 AND (tracked = 0 OR backorder = 1)";
+    touch_products(connection, tally, sold, location)?;
     record::execute(connection, "DELETE FROM stock_levels WHERE location_id = ?1", &[&Id(location)])?;
     record::delete::<Location>(connection, location, version)
+}
+
+/// Notes that the products that a query by an id finds may be in stock or not, other than before.
+fn touch_products(connection: &Connection, tally: &mut Tally, sql: &str, id: Uuid) -> rusqlite::Result<()> {
+    let mut statement = prepare(connection, sql)?;
+    let mut rows = statement.query([Id(id)])?;
+    while let Some(row) = rows.next()? {
+        tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
+    }
+    Ok(())
 }
 
 /// How many locations are the default one.
@@ -202,8 +222,9 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
 }
 
 /// The rule of [`StockDelta`], fused into the one statement that changes the counts. A sum that leaves the range of
-/// an integer turns into a float here, and is refused.
-fn apply_delta(connection: &Connection, delta: &StockDelta) -> Applied {
+/// an integer turns into a float here, and is refused. It also tells whether the level sold before and does not now, or the
+/// other way: only then may the product come into stock or go out of it.
+fn apply_delta(connection: &Connection, tally: &mut Tally, delta: &StockDelta) -> Applied {
     let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4,
             backordered = CASE WHEN ?5 THEN min(backordered, max(reserved - on_hand, 0))
                 ELSE min(backordered, max(reserved + min(?4, 0) - on_hand - max(?3, 0), 0))
@@ -213,15 +234,23 @@ fn apply_delta(connection: &Connection, delta: &StockDelta) -> Applied {
             AND reserved + ?4 >= 0
             AND CASE WHEN ?5 THEN on_hand + ?3 >= -min(backordered, max(reserved - on_hand, 0))
                 ELSE reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0) END
-            AND (?4 <= 0 OR tracked = 1)";
+            AND (?4 <= 0 OR tracked = 1)
+        RETURNING product_id, tracked = 1 AND backorder = 0 AND (on_hand > reserved) <> (on_hand - ?3 > reserved - ?4)";
     let (variant, location) = (id(delta.variant_id), id(delta.location_id));
-    match record::execute(connection, sql, &[&variant, &location, &delta.on_hand, &delta.reserved, &delta.ships()])? {
-        0 => Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()),
-        _ => Ok(()),
+    let mut statement = prepare(connection, sql)?;
+    let mut rows = statement.query(params![variant, location, delta.on_hand, delta.reserved, delta.ships()])?;
+    let Some(row) = rows.next()? else {
+        return Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into());
+    };
+    if row.get(1)? {
+        tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
     }
+    // To its end: then it is done.
+    rows.next()?;
+    Ok(())
 }
 
-fn apply_settings(connection: &Connection, settings: &StockSettings) -> Applied {
+fn apply_settings(connection: &Connection, tally: &mut Tally, settings: &StockSettings) -> Applied {
     let sql = "UPDATE stock_levels SET low_stock_threshold = coalesce(?3, low_stock_threshold),
             tracked = coalesce(?4, tracked), backorder = coalesce(?5, backorder)
         WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)";
@@ -236,6 +265,8 @@ fn apply_settings(connection: &Connection, settings: &StockSettings) -> Applied 
     if changed == 0 || record::exists(connection, oversold, params![variant, location])? {
         return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
     }
+    let products = "SELECT DISTINCT product_id FROM stock_levels WHERE variant_id = ?1";
+    touch_products(connection, tally, products, settings.variant_id.0)?;
     Ok(())
 }
 
@@ -376,6 +407,9 @@ impl InventoryRepository for SqliteStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
         let mut query = Query::from("movements");
+        let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
+        let keys = [filter.location_id.map(kept::key), None, None];
+        query.kept(self.kept(kept::List::Movements, by_location_alone.then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone().map(Value::Text));
         query.filter("movements.variant_id = ?", bytes(filter.variant_id));
         query.filter("movements.location_id = ?", bytes(filter.location_id));

@@ -45,6 +45,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0016_order_search.sql") },
     Migration { name: "0020_tracking_keys", sql: include_str!("../migrations/0020_tracking_keys.sql") },
     Migration { name: "0021_buyers", sql: include_str!("../migrations/0021_buyers.sql") },
+    Migration { name: "0017_list_counts", sql: include_str!("../migrations/0017_list_counts.sql") },
+    Migration { name: "0018_listed_products", sql: include_str!("../migrations/0018_listed_products.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
@@ -331,6 +333,59 @@ mod tests {
         connection.execute_batch("CREATE INDEX two_b ON two (b, b + 1)").unwrap();
         let error = run(&path, TWO).unwrap_err();
         assert!(error.to_string().contains("index two_b is different"), "{error}");
+    }
+
+    /// A shop of an earlier release: what is kept beside the rows is made of what is there.
+    #[test]
+    fn lists_of_an_earlier_release_are_counted() {
+        let (_directory, path) = file();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0017_list_counts").unwrap();
+        run(&path, &MIGRATIONS[..earlier]).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO locations VALUES (x'0000000000000000000000000000000a', 'l', 'l', NULL, 1, 1, 1, 1);
+                WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 60)
+                INSERT INTO products (id, slug, name, description, status, category_id, currency, options, images, attributes,
+                    created_at, updated_at, version, name_key, price)
+                SELECT randomblob(16), 'p' || n, 'p', '', iif(n % 3, 'active', 'draft'),
+                    iif(n % 2, x'0000000000000000000000000000000b', NULL), 'USD', '[]', '[]', '{}', n, n, 1, 'p', n FROM n;
+                INSERT INTO variants (product_id, id, position, sku, price, options, weight_grams, tax_class, archived)
+                SELECT id, randomblob(16), 0, slug, 1, '{}', 1, '', price % 5 = 0 FROM products;
+                INSERT INTO stock_levels
+                SELECT id, product_id, sku, x'0000000000000000000000000000000a', 1, length(sku) % 2, 1, 1, 0 FROM variants;
+                INSERT INTO movements SELECT randomblob(16), variant_id, sku, location_id, 1, 'received', '', NULL, 1 FROM stock_levels;
+                INSERT INTO users SELECT randomblob(16), slug, slug, NULL, NULL, '', '', '', '', 1, price % 2, price % 9 = 0, 0, 1, 1,
+                    NULL, 1, slug FROM products;
+                INSERT INTO orders (id, number, cart_id, email, email_key, currency, subtotal, discount_total, shipping_total,
+                    shipping_tax, tax_total, total, amount_paid, amount_refunded, shipping_address, billing_address,
+                    shipping_method, status, payment_status, fulfillment_status, note, placed_at, version)
+                SELECT randomblob(16), slug, randomblob(16), '', '', 'USD', 1, 0, 0, 0, 0, 1, 0, 0, '{}', '{}', '{}',
+                    iif(price % 2, 'placed', 'completed'), iif(price % 3, 'not_paid', 'paid'), 'unfulfilled', '', 1, 1 FROM products;
+                INSERT INTO payments (id, order_id, gateway, amount, currency, state, amount_authorized, amount_captured,
+                    amount_refunded, created_at, updated_at, version)
+                SELECT randomblob(16), id, 'manual', 1, 'USD', iif(status = 'placed', 'pending', 'voided'), 0, 0, 0, 1, 1, 1 FROM orders;",
+            )
+            .unwrap();
+        run(&path, MIGRATIONS).unwrap();
+        assert_eq!(crate::kept::miscounted(&connection).unwrap(), Vec::<String>::new());
+        let mut statement = connection.prepare("SELECT list, sum(total) FROM list_counts GROUP BY list").unwrap();
+        let counts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let counts: BTreeMap<String, i64> = counts.unwrap().collect::<rusqlite::Result<_>>().unwrap();
+        let wanted = [
+            ("movements", 60),
+            ("orders", 60),
+            ("payments", 60),
+            ("products", 60),
+            ("products_of_category", 30),
+            ("users", 60),
+        ];
+        assert_eq!(counts, wanted.map(|(list, count)| (list.to_owned(), count)).into());
+        connection.execute_batch("UPDATE list_counts SET total = total + 1 WHERE list = 'users'").unwrap();
+        connection.execute_batch("UPDATE listed_products SET in_stock = 1 - in_stock").unwrap();
+        let wrong = crate::kept::miscounted(&connection).unwrap();
+        assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
+        assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
+use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query, Rough};
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
@@ -159,14 +160,20 @@ impl Record for Order {
 }
 
 /// Applies a write of orders.
-pub(crate) fn apply(connection: &Connection, write: &OrdersWrite, texts: &[String]) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWrite, texts: &[String]) -> Applied {
     match write {
         OrdersWrite::Order(Change::Insert(order)) => {
             let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
             record::insert(connection, order, of_order)?;
+            tally.added(kept::List::Orders, counted(order));
             insert_items(connection, order, of_items)
         }
-        OrdersWrite::Order(Change::Update(order)) => record::update(connection, order, texts),
+        OrdersWrite::Order(change @ Change::Update(order)) => {
+            let before = record::counted_before(connection, change, COUNTED)?;
+            record::update(connection, order, texts)?;
+            tally.changed(kept::List::Orders, before, Some(counted(order)));
+            Ok(())
+        }
         OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
         OrdersWrite::History(entry) => {
             let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail, visible)
@@ -190,6 +197,14 @@ pub(crate) fn apply(connection: &Connection, write: &OrdersWrite, texts: &[Strin
         OrdersWrite::Draft(change) => record::change(connection, change, &[]),
         OrdersWrite::Return(change) => record::change(connection, change, &[]),
     }
+}
+
+/// Reads what an order is counted by.
+const COUNTED: &str = "SELECT status, payment_status, fulfillment_status FROM orders WHERE id = ?1";
+
+/// What orders are counted by.
+fn counted(order: &Order) -> Keys {
+    [order.status.word().into(), order.payment_status.word().into(), order.fulfillment_status.word().into()]
 }
 
 /// What of a write of orders is JSON, as far as orders are placed often enough for it to matter.
@@ -294,6 +309,18 @@ impl OrdersRepository for SqliteStore {
             (true, false) => (listed_orders(), Query::listed("orders"), None, "listed"),
             (true, true) => (listed_orders(), Query::looked_up("orders"), None, "listed"),
         };
+        let keys = [
+            filter.status.map(|status| status.word().into()),
+            filter.payment_status.map(|status| status.word().into()),
+            filter.fulfillment_status.map(|status| status.word().into()),
+        ];
+        let by_status_alone = OrderFilter {
+            status: filter.status,
+            payment_status: filter.payment_status,
+            fulfillment_status: filter.fulfillment_status,
+            ..OrderFilter::default()
+        } == *filter;
+        query.kept(self.kept(kept::List::Orders, by_status_alone.then_some(keys)));
         query.filter(&format!("{table}.email_key = ?"), filter.email_key.clone());
         query.filter("orders.number = ?", filter.number.clone());
         query.filter("orders.customer_id = ?", filter.customer_id.map(|user| user.0.as_bytes().to_vec()));

@@ -1,10 +1,14 @@
 //! Pages of a list: by number with a count, and by cursor, where the index is entered right behind the cursor so that
 //! page 10,000 costs what page 1 does.
+//!
+//! Of a list with kept counts ([`crate::kept`]) a page by number counts nothing, and enters the index behind the nearest place
+//! before it that an earlier page left behind.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use shop_core::page::{Listed, Page, PageRequest, Position, SortValue};
+use shop_core::page::{Cursor, Listed, Page, PageRequest, Position, SortValue};
 
+use crate::kept::{self, Kept};
 use crate::rows::{Columns, prepare};
 
 /// A query that is built piece by piece. Pieces must be added in the order in which they stand in the text.
@@ -15,6 +19,7 @@ pub(crate) struct Query {
     look_up: String,
     filter: String,
     values: Vec<Value>,
+    kept: Option<Kept>,
 }
 
 impl Query {
@@ -36,10 +41,21 @@ impl Query {
         Self::from(from + &look_up)
     }
 
+    /// What is kept of the list.
+    pub(crate) fn kept(&mut self, kept: Kept) {
+        self.kept = Some(kept);
+    }
+
     /// A common table expression (`found (row) AS (…)`), with its values; only one, and before every filter.
     pub(crate) fn with(&mut self, expression: &str, values: impl IntoIterator<Item = Value>) {
         self.with = format!("WITH RECURSIVE {expression} ");
         self.values.extend(values);
+    }
+
+    /// A statement that selects this, and its values.
+    pub(crate) fn select(self, columns: &str) -> (String, Vec<Value>) {
+        let Self { with, from, look_up, filter, values, .. } = self;
+        (format!("{with}SELECT {columns} FROM {from}{look_up}{filter}"), values)
     }
 
     /// A condition without values.
@@ -105,18 +121,33 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
                 let skipped = i64::from(number.saturating_sub(1)) * size;
                 let count = format!("{}SELECT count(*) FROM {}{}", query.with, query.from, query.filter);
                 let values = query.values.clone();
-                let items = self.rows(rough, connection, query, request, (size, skipped))?;
+                let known = Known::of(connection, &query, &count)?;
+                let order = request.order_text();
+                let (passed, start) = known.as_ref().and_then(|known| known.place(&order, skipped)).unzip();
+                let rest = skipped - passed.unwrap_or_default();
+                let items = self.rows(rough, connection, query, request, start.as_ref(), (size, rest))?;
                 let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
-                // A last page that is not full says how many there are.
-                let total = if seen < size && (seen > 0 || skipped == 0) {
-                    skipped + seen
-                } else {
-                    prepare(connection, &count)?.query_row(params_from_iter(values), |row| row.get(0))?
+                if let (Some(known), Some(last)) = (&known, items.last()) {
+                    let (keys, id) = (request.keys_of(last), last.tie_breaker());
+                    known.keep_place(skipped + seen, Cursor { keys, id, backward: false, order });
+                }
+                let total = match known.as_ref().map(Known::total).transpose()?.flatten() {
+                    Some(total) => total,
+                    // A last page that is not full says how many there are.
+                    None if seen < size && (seen > 0 || skipped == 0) => skipped + seen,
+                    None => prepare(connection, &count)?.query_row(params_from_iter(values), |row| row.get(0))?,
                 };
+                if let Some(known) = &known {
+                    known.keep_total(total);
+                }
                 Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
             }
-            Position::Start | Position::Cursor(_) => {
-                Ok(request.page_by_cursor(self.rows(rough, connection, query, request, (size + 1, 0))?))
+            Position::Start => {
+                Ok(request.page_by_cursor(self.rows(rough, connection, query, request, None, (size + 1, 0))?))
+            }
+            Position::Cursor(cursor) => {
+                let rows = self.rows(rough, connection, query, request, Some(cursor), (size + 1, 0))?;
+                Ok(request.page_by_cursor(rows))
             }
         }
     }
@@ -127,12 +158,9 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         connection: &Connection,
         mut query: Query,
         request: &PageRequest<K>,
+        cursor: Option<&Cursor>,
         (limit, skipped): (i64, i64),
     ) -> rusqlite::Result<Vec<T>> {
-        let cursor = match &request.position {
-            Position::Cursor(cursor) => Some(cursor),
-            Position::Number(_) | Position::Start => None,
-        };
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         let descends = request.order.first().is_some_and(|first| first.descending != backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
@@ -151,7 +179,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         }
         let order: Vec<_> = order.into_iter().map(ordered).collect();
         let order = order.join(", ");
-        let Query { with, from, look_up, filter, mut values } = query;
+        let Query { with, from, look_up, filter, mut values, .. } = query;
         let columns = &self.columns;
         let sql = match rough {
             None => format!("{with}SELECT {columns} FROM {from}{look_up}{filter} ORDER BY {order} LIMIT ? OFFSET ?"),
@@ -173,11 +201,63 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
     }
 }
 
-fn ordered((key, descending): (&str, bool)) -> String {
+/// What is known of a list in the snapshot that is read.
+struct Known<'c> {
+    connection: &'c Connection,
+    kept: Kept,
+    /// The list with its filter.
+    name: String,
+    generation: i64,
+}
+
+impl<'c> Known<'c> {
+    fn of(connection: &'c Connection, query: &Query, count: &str) -> rusqlite::Result<Option<Self>> {
+        let Some(kept) = query.kept.clone() else { return Ok(None) };
+        let generation = kept::generation(connection, kept.list)?;
+        let name = format!("{count} {:?}", query.values);
+        Ok(Some(Self { connection, kept, name, generation }))
+    }
+
+    fn place(&self, order: &str, before: i64) -> Option<(i64, Cursor)> {
+        let before = u64::try_from(before).ok().filter(|before| *before > 0)?;
+        let (passed, cursor) = self.kept.memo.place(&self.places(order), self.generation, before)?;
+        Some((i64::try_from(passed).ok()?, cursor))
+    }
+
+    fn keep_place(&self, rows: i64, cursor: Cursor) {
+        if let Ok(rows) = u64::try_from(rows) {
+            self.kept.memo.keep_place(&self.places(&cursor.order), self.generation, rows, cursor);
+        }
+    }
+
+    fn places(&self, order: &str) -> String {
+        format!("{} {order}", self.name)
+    }
+
+    fn total(&self) -> rusqlite::Result<Option<i64>> {
+        match &self.kept.keys {
+            Some(keys) => kept::total(self.connection, self.kept.list, keys).map(Some),
+            None => {
+                let total = self.kept.memo.total(&self.name, self.generation);
+                Ok(total.and_then(|total| i64::try_from(total).ok()))
+            }
+        }
+    }
+
+    fn keep_total(&self, total: i64) {
+        if let (None, Ok(total)) = (&self.kept.keys, u64::try_from(total)) {
+            self.kept.memo.keep_total(&self.name, self.generation, total);
+        }
+    }
+}
+
+/// A key of an order, as SQL.
+pub(crate) fn ordered((key, descending): (&str, bool)) -> String {
     format!("{key}{}", if descending { " DESC" } else { "" })
 }
 
-fn value_of(value: &SortValue) -> Value {
+/// A value of a cursor, to be bound.
+pub(crate) fn value_of(value: &SortValue) -> Value {
     match value {
         SortValue::Number(number) => Value::Integer(*number),
         SortValue::Text(text) => Value::Text(text.clone()),
@@ -185,7 +265,7 @@ fn value_of(value: &SortValue) -> Value {
 }
 
 /// Adds the condition that a row lies beyond a place in an order.
-fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value]) {
+pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
     if one_way {

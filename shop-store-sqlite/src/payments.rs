@@ -18,6 +18,7 @@ use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure, unless_taken};
+use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
 use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
@@ -131,8 +132,9 @@ impl Record for Payment {
 }
 
 /// Applies a write of payments.
-pub(crate) fn apply(connection: &Connection, write: &PaymentsWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &PaymentsWrite) -> Applied {
     let PaymentsWrite::Payment(change) = write;
+    let before = record::counted_before(connection, change, COUNTED)?;
     let (done, payment) = match change {
         Change::Insert(payment) => (record::insert(connection, payment, &[]), payment),
         Change::Update(payment) => (record::update(connection, payment, &[]), payment),
@@ -145,7 +147,16 @@ pub(crate) fn apply(connection: &Connection, write: &PaymentsWrite) -> Applied {
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
     done?;
+    tally.changed(kept::List::Payments, before, Some(counted(payment)));
     put_refunds(connection, payment)
+}
+
+/// Reads what a payment is counted by.
+const COUNTED: &str = "SELECT state, gateway, '' FROM payments WHERE id = ?1";
+
+/// What payments are counted by.
+fn counted(payment: &Payment) -> Keys {
+    [payment.state.word().into(), payment.gateway.clone().into(), "".into()]
 }
 
 /// True when one of the refunds belongs to another payment.
@@ -248,6 +259,8 @@ impl PaymentsRepository for SqliteStore {
         } else {
             (payments(), Query::from(PAYMENTS.name()), PAYMENTS.name())
         };
+        let keys = [filter.state.map(|state| state.word().into()), filter.gateway.clone().map(Into::into), None];
+        query.kept(self.kept(kept::List::Payments, filter.order_id.is_none().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
         // The sign keeps SQLite from the index by state, which finds more than an order or a gateway has.
         let sign = if by_gateway || filter.order_id.is_some() { "+" } else { "" };

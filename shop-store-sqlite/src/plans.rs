@@ -130,7 +130,8 @@ async fn the_usual_lists_come_sorted_out_of_an_index() {
 async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
     let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
-    for sql in statements.iter().filter(|sql| sql.contains("listed.")) {
+    // What lists of products read is called so, too, and is found in indexes of its own.
+    for sql in statements.iter().filter(|sql| sql.contains("listed.") && !sql.contains("listed_products")) {
         looked_at += 1;
         let steps = steps(&connection, sql);
         let found = ["orders_placed_at", "orders_search", "reservations_created_at", "payments_created_at"];
@@ -175,4 +176,40 @@ async fn payments_of_an_order_are_found_by_it() {
         let steps = steps(&connection, sql);
         assert!(steps.iter().any(|step| step.contains("INDEX payments_order (order_id=?")), "{sql}\n{steps:#?}");
     }
+}
+
+/// Lists of products are ranges of indexes: nothing in them is sorted but what has the same first key, and nothing is looked
+/// up that an index holds.
+#[tokio::test]
+async fn products_come_out_of_ranges_of_indexes() {
+    let (_store, connection, statements) = read().await;
+    let of_products = |sql: &&String| sql.contains("FROM listed_products AS listed WHERE");
+    let (mut ordered, mut counted) = (0, 0);
+    for sql in statements.iter().filter(of_products) {
+        let steps = steps(&connection, sql);
+        let range = if sql.contains("category_id = ?") {
+            "category_id=? AND status=? AND in_stock=?"
+        } else {
+            "status=? AND in_stock=?"
+        };
+        let by_id_alone = sql.contains("ORDER BY listed.id");
+        assert!(
+            by_id_alone || steps.iter().all(|step| !step.contains("listed") || step.contains(range)),
+            "{sql}\n{steps:#?}"
+        );
+        if sql.starts_with("SELECT count(*)") {
+            counted += 1;
+            assert!(
+                steps.iter().any(|step| step.contains("COVERING INDEX listed_products_") && step.contains("price")),
+                "{sql}\n{steps:#?}"
+            );
+        }
+        let one_key = sql.split_once("ORDER BY ").is_some_and(|(_, order)| order.matches(", ").count() == 1);
+        if one_key {
+            ordered += 1;
+            assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{sql}\n{steps:#?}");
+            assert!(steps.iter().any(|step| step.contains("COVERING INDEX")), "{sql}\n{steps:#?}");
+        }
+    }
+    assert!(ordered > 20 && counted > 0, "{ordered} and {counted}");
 }

@@ -1,14 +1,17 @@
 //! Rows that count versions: found by id, inserted, updated under the guard of their version, deleted.
 
+use std::borrow::Cow;
+
 use rusqlite::ffi::{
     SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
 };
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, Params, Row};
 use shop_core::batch::{Change, Conflict, Entity, Unique, Versioned};
 use uuid::Uuid;
 
 use crate::commit::{Applied, Failure};
+use crate::kept::Keys;
 use crate::rows::{Columns, Id, Values, prepare};
 
 /// What a table looks like, in words.
@@ -108,6 +111,22 @@ pub(crate) fn lookup<T: Record>(connection: &Connection, id: impl Into<Uuid>) ->
     first(connection, &T::table().find, [Id(id.into())])
 }
 
+/// The rows with these ids, in their order, as far as they are there.
+pub(crate) fn lookup_each<T: Record>(
+    connection: &Connection,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut statement = prepare(connection, &T::table().find)?;
+    let mut records = Vec::new();
+    for id in ids {
+        let mut rows = statement.query([Id(id)])?;
+        if let Some(row) = rows.next()? {
+            records.push(whole(connection, &mut Columns::new(row))?);
+        }
+    }
+    Ok(records)
+}
+
 /// The first row of a statement's end (`WHERE … ORDER BY …`).
 pub(crate) fn find<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
     first(connection, &format!("{} {end}", T::table().select), params)
@@ -162,6 +181,23 @@ pub(crate) fn change<T: Record>(connection: &Connection, change: &Change<T>, tex
         Change::Update(row) => update(connection, row, texts),
         Change::Delete { id, version } => delete::<T>(connection, *id, *version),
     }
+}
+
+/// The values that a row is counted by before a change; none of one that is new. The statement reads them by its id.
+pub(crate) fn counted_before<T: Versioned>(
+    connection: &Connection,
+    change: &Change<T>,
+    sql: &str,
+) -> rusqlite::Result<Option<Keys>> {
+    let id = match change {
+        Change::Insert(_) => return Ok(None),
+        Change::Update(row) => row.key(),
+        Change::Delete { id, .. } => *id,
+    };
+    let mut statement = prepare(connection, sql)?;
+    let mut rows = statement.query([Id(id)])?;
+    let key = |row: &Row<'_>, place| row.get::<_, String>(place).map(Cow::Owned);
+    rows.next()?.map(|row| Ok([key(row, 0)?, key(row, 1)?, key(row, 2)?])).transpose()
 }
 
 /// Inserts a row; its id and its unique keys must be free.

@@ -125,8 +125,8 @@ async fn a_panic_is_an_error_and_the_next_batch_is_fine() {
     let lost = crate::commit::Prepared::new(lost);
     let done = store
         .writer
-        .submit(Box::new(move |connection| {
-            crate::commit::apply(connection, &lost)?;
+        .submit(Box::new(move |connection, tally| {
+            crate::commit::apply(connection, tally, &lost)?;
             panic!("in the midst of a batch")
         }))
         .await;
@@ -143,14 +143,14 @@ async fn a_lost_transaction_is_replayed_without_the_culprit() {
     let mut moment = moment(5);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     // Holds the writer until the others are in the queue, so that they share its next group.
-    let hold = store.writer.submit(Box::new(move |_| {
+    let hold = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
     }));
     let (first, first_batch) = batch(&mut moment);
     let (second, second_batch) = batch(&mut moment);
     // What SQLite does by itself when a disk fails: the whole transaction is gone.
-    let culprit = store.writer.submit(Box::new(|connection| {
+    let culprit = store.writer.submit(Box::new(|connection, _| {
         connection.execute_batch("ROLLBACK")?;
         Err(Failure::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)))
     }));
@@ -182,7 +182,7 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
     let before = commits_in_log(&store);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     // Under way, until the others have come in.
-    let first = store.writer.submit(Box::new(move |_| {
+    let first = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
     }));
@@ -202,7 +202,7 @@ async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
     let store = SqliteStore::temporary().unwrap();
     let mut moment = moment(6);
     let limit = |pages: i64| {
-        Box::new(move |connection: &rusqlite::Connection| {
+        Box::new(move |connection: &rusqlite::Connection, _: &mut crate::kept::Tally| {
             let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             connection.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |_| Ok(()))?;
             Ok(())

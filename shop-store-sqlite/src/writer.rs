@@ -31,6 +31,7 @@ use crate::checkpoint::Checkpointer;
 use crate::commit::{Applied, Failure};
 use crate::error::store_error;
 use crate::guest::{Guests, Tables};
+use crate::kept::Tally;
 use crate::rows::prepare;
 
 /// At most so many pieces of work share a commit: the first of them waits for the last.
@@ -48,7 +49,10 @@ const CAREFUL: u32 = 32;
 
 /// Something to be done inside the writer's transaction, whole or not at all. It may be called again when the
 /// transaction that it ran in was lost, and must then do the same.
-pub(crate) type Work = Box<dyn FnMut(&Connection) -> Applied + Send>;
+pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Tally) -> Applied + Send>;
+
+/// What a host does after it.
+pub(crate) type HostWork = Box<dyn FnMut(&Connection) -> Applied + Send>;
 
 /// Why a piece of work was not done.
 #[derive(Debug)]
@@ -104,11 +108,11 @@ impl Writer {
     }
 
     /// The same, and then what the host does, as one piece of work.
-    pub(crate) async fn submit_with(&self, work: Work, host: Work) -> Outcome {
+    pub(crate) async fn submit_with(&self, work: Work, host: HostWork) -> Outcome {
         self.submit_job(work, Some(host)).await
     }
 
-    async fn submit_job(&self, work: Work, host: Option<Work>) -> Outcome {
+    async fn submit_job(&self, work: Work, host: Option<HostWork>) -> Outcome {
         let Some(queue) = &self.queue else { return Err(stopped().into()) };
         let (reply, answer) = oneshot::channel();
         queue.send(Message::Work(Job { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
@@ -217,7 +221,7 @@ struct Job {
     work: Work,
     /// What a host does in the same transaction, when the work is done. It always gets a savepoint with the work, so
     /// that it cannot take back what is not its own, and its refusal costs the others nothing.
-    host: Option<Work>,
+    host: Option<HostWork>,
     reply: oneshot::Sender<Done>,
     outcome: Outcome,
 }
@@ -225,20 +229,20 @@ struct Job {
 /// The answer, and the work with it: whoever made it also frees it, for which the one thread has no time.
 struct Done {
     outcome: Outcome,
-    _work: (Work, Option<Work>),
+    _work: (Work, Option<HostWork>),
 }
 
 impl Job {
-    fn run(&mut self, connection: &Connection, guests: &Guests) -> Applied {
+    /// Does it; answers what it changes of the kept counts.
+    fn run(&mut self, connection: &Connection, guests: &Guests) -> Result<Tally, Failure> {
         let panicked = |_| Err(Failure::Fault("applying a batch panicked".into()));
-        catch_unwind(AssertUnwindSafe(|| (self.work)(connection))).unwrap_or_else(panicked)?;
-        match &mut self.host {
-            None => Ok(()),
-            Some(host) => {
-                let _visit = guests.let_in();
-                catch_unwind(AssertUnwindSafe(|| host(connection))).unwrap_or_else(panicked)
-            }
+        let mut tally = Tally::default();
+        catch_unwind(AssertUnwindSafe(|| (self.work)(connection, &mut tally))).unwrap_or_else(panicked)?;
+        if let Some(host) = &mut self.host {
+            let _visit = guests.let_in();
+            catch_unwind(AssertUnwindSafe(|| host(connection))).unwrap_or_else(panicked)?;
         }
+        Ok(tally)
     }
 
     fn answer(self) {
@@ -340,6 +344,7 @@ fn attempt(
     let run = |sql: &str| prepare(connection, sql).and_then(|mut statement| statement.execute([]));
     run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
     let mut applied_jobs = 0;
+    let mut tally = Tally::default();
     loop {
         if applied_jobs == group.len() && group.len() < GROUP {
             group.extend(more());
@@ -360,7 +365,10 @@ fn attempt(
             });
         }
         job.outcome = match applied {
-            Ok(()) => Ok(()),
+            Ok(changed) => {
+                tally.merge(changed);
+                Ok(())
+            }
             Err(failure) if savepoint => {
                 run(ROLLBACK_TO).map_err(|error| roll_back(connection, error))?;
                 Err(refusal(failure))
@@ -376,6 +384,7 @@ fn attempt(
             run(RELEASE).map_err(|error| roll_back(connection, error))?;
         }
     }
+    tally.write(connection).map_err(|error| roll_back(connection, error))?;
     match run("COMMIT") {
         Ok(_) => Ok(()),
         Err(error) => {

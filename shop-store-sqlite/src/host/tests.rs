@@ -92,7 +92,7 @@ async fn amid<T: fmt::Debug + Send + 'static>(
 ) -> (CartId, HostResult<T, rusqlite::Error>) {
     let (gate, wait) = std::sync::mpsc::channel::<()>();
     // Holds the writer until the others are in the queue.
-    let hold = store.writer.submit(Box::new(move |_| {
+    let hold = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
     }));
@@ -274,6 +274,7 @@ fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
     connection.wal_hook(Some(hook)).unwrap();
     let checkpointer = crate::checkpoint::Checkpointer::start(rusqlite::Connection::open(&path).unwrap()).unwrap();
     let store = SqliteStore {
+        memo: Arc::default(),
         readers: crate::readers::Readers::open(&path, std::time::Duration::from_secs(5)).unwrap(),
         writer: crate::writer::Writer::start(connection, checkpointer, crate::guest::Tables::new()).unwrap(),
         path,

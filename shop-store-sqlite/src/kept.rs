@@ -1,0 +1,236 @@
+//! Kept counts: how many rows a list has for each combination of the values that it is filtered by, so that a page by number
+//! counts nothing.
+//!
+//! What a batch changes is gathered in a [`Tally`] while it is applied and written once for all that share a commit: a few
+//! rows of one page, however many orders there are.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use shop_core::id::ProductId;
+use shop_core::page::PageMemo;
+use uuid::Uuid;
+
+use crate::record;
+use crate::rows::{Id, prepare};
+
+/// The values of a row that its list is counted by.
+pub(crate) type Keys = [Cow<'static, str>; 3];
+
+/// A list that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum List {
+    /// By status, payment status and fulfillment status.
+    Orders,
+    /// By state and gateway.
+    Payments,
+    /// By location.
+    Movements,
+    /// By who is active, and who is staff.
+    Users,
+    /// By status and stock.
+    Products,
+    /// By status, stock and category; without those of no category.
+    ProductsOfCategory,
+}
+
+impl List {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Payments => "payments",
+            Self::Movements => "movements",
+            Self::Users => "users",
+            Self::Products => "products",
+            Self::ProductsOfCategory => "products_of_category",
+        }
+    }
+}
+
+/// A flag as it stands in a key.
+pub(crate) fn flag(flag: bool) -> Cow<'static, str> {
+    Cow::Borrowed(if flag { "1" } else { "0" })
+}
+
+/// An id as it stands in a key.
+pub(crate) fn key(id: impl Into<Uuid>) -> Cow<'static, str> {
+    Cow::Owned(id.into().simple().to_string())
+}
+
+#[derive(Debug, Default)]
+struct Delta {
+    total: i64,
+    changes: i64,
+}
+
+/// What batches change of the counts.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    deltas: BTreeMap<(List, Keys), Delta>,
+    /// What lists say of these products is worked out again when the batch is applied; true for those that were written.
+    products: BTreeMap<ProductId, bool>,
+}
+
+impl Tally {
+    /// A row is new.
+    pub(crate) fn added(&mut self, list: List, keys: Keys) {
+        self.change(list, keys, 1);
+    }
+
+    /// A row was changed; before it, it had these values.
+    pub(crate) fn changed(&mut self, list: List, before: Option<Keys>, after: Option<Keys>) {
+        if let Some(before) = before {
+            self.change(list, before, -1);
+        }
+        if let Some(after) = after {
+            self.change(list, after, 1);
+        }
+    }
+
+    /// Something changed by which the list is filtered, and none of its rows.
+    pub(crate) fn touched(&mut self, list: List) {
+        self.change(list, Keys::default(), 0);
+    }
+
+    fn change(&mut self, list: List, keys: Keys, total: i64) {
+        let delta = self.deltas.entry((list, keys)).or_default();
+        delta.total += total;
+        delta.changes += 1;
+    }
+
+    /// A product was written.
+    pub(crate) fn product_written(&mut self, product: ProductId) {
+        self.products.insert(product, true);
+    }
+
+    /// Whether a product is in stock may have changed.
+    pub(crate) fn stock_changed(&mut self, product: ProductId) {
+        self.products.entry(product).or_default();
+    }
+
+    /// The products that lists may say something else of by now.
+    pub(crate) fn take_products(&mut self) -> BTreeMap<ProductId, bool> {
+        std::mem::take(&mut self.products)
+    }
+
+    /// Adds what another batch changed.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (keys, Delta { total, changes }) in other.deltas {
+            let delta = self.deltas.entry(keys).or_default();
+            delta.total += total;
+            delta.changes += changes;
+        }
+    }
+
+    /// Writes it.
+    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO list_counts (list, key_1, key_2, key_3, slot, total, changes)
+            VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)
+            ON CONFLICT (list, key_1, key_2, key_3, slot) DO UPDATE SET
+                total = total + excluded.total, changes = changes + excluded.changes";
+        for ((list, [one, two, three]), Delta { total, changes }) in &self.deltas {
+            record::execute(connection, sql, &[&list.name(), one, two, three, total, changes])?;
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of the list that a query reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    /// The list.
+    pub(crate) list: List,
+    /// The values that the query asks for, where it asks for nothing else: then the count is kept, too.
+    pub(crate) keys: Option<[Option<Cow<'static, str>>; 3]>,
+    /// What is remembered of lists.
+    pub(crate) memo: Arc<PageMemo>,
+}
+
+/// A number that changes with every change of the list.
+pub(crate) fn generation(connection: &Connection, list: List) -> rusqlite::Result<i64> {
+    let sql = "SELECT coalesce(sum(changes), 0) FROM list_counts WHERE list = ?1";
+    prepare(connection, sql)?.query_row([list.name()], |row| row.get(0))
+}
+
+/// How many rows of a list have these values.
+pub(crate) fn total(
+    connection: &Connection,
+    list: List,
+    keys: &[Option<Cow<'static, str>>; 3],
+) -> rusqlite::Result<i64> {
+    let mut sql = "SELECT coalesce(sum(total), 0) FROM list_counts WHERE list = ?".to_owned();
+    let mut values = vec![Value::Text(list.name().to_owned())];
+    for (column, key) in ["key_1", "key_2", "key_3"].into_iter().zip(keys) {
+        if let Some(key) = key {
+            sql.push_str(" AND ");
+            sql.push_str(column);
+            sql.push_str(" = ?");
+            values.push(Value::Text(key.clone().into_owned()));
+        }
+    }
+    prepare(connection, &sql)?.query_row(rusqlite::params_from_iter(values), |row| row.get(0))
+}
+
+/// What the counts of each list should be: its name, and a query of the combinations with their totals.
+const COUNTED: [(&str, &str); 6] = [
+    (
+        "orders",
+        "SELECT status AS key_1, payment_status AS key_2, fulfillment_status AS key_3, count(*) AS total
+            FROM orders GROUP BY 1, 2, 3",
+    ),
+    ("payments", "SELECT state AS key_1, gateway AS key_2, '' AS key_3, count(*) AS total FROM payments GROUP BY 1, 2"),
+    (
+        "movements",
+        "SELECT lower(hex(location_id)) AS key_1, '' AS key_2, '' AS key_3, count(*) AS total FROM movements GROUP BY 1",
+    ),
+    (
+        "users",
+        "SELECT CAST(is_active AS TEXT) AS key_1, CAST(is_staff AS TEXT) AS key_2, '' AS key_3, count(*) AS total
+            FROM users GROUP BY 1, 2",
+    ),
+    (
+        "products",
+        "SELECT status AS key_1, CAST(in_stock AS TEXT) AS key_2, '' AS key_3, count(*) AS total
+            FROM listed_products GROUP BY 1, 2",
+    ),
+    (
+        "products_of_category",
+        "SELECT status AS key_1, CAST(in_stock AS TEXT) AS key_2, lower(hex(category_id)) AS key_3, count(*) AS total
+            FROM listed_products WHERE category_id IS NOT NULL GROUP BY 1, 2, 3",
+    ),
+];
+
+/// Counts everything, and says which counts are wrong.
+pub(crate) fn miscounted(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    // Not through `prepare`: this reads whole tables, and means to.
+    for (list, counted) in COUNTED {
+        let kept = "SELECT key_1, key_2, key_3, sum(total) AS total FROM list_counts WHERE list = ?1
+            GROUP BY 1, 2, 3 HAVING sum(total) <> 0";
+        let sql = format!(
+            "SELECT DISTINCT key_1, key_2, key_3 FROM (
+                SELECT * FROM (SELECT * FROM ({kept}) EXCEPT SELECT * FROM ({counted}))
+                UNION ALL SELECT * FROM (SELECT * FROM ({counted}) EXCEPT SELECT * FROM ({kept})))"
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([list])?;
+        while let Some(row) = rows.next()? {
+            let keys: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            let keys: Vec<_> = keys.iter().map(String::as_str).filter(|key| !key.is_empty()).collect();
+            wrong.push(format!("the kept count of {list} ({}) is not how many there are", keys.join(", ")));
+        }
+    }
+    let sql = format!(
+        "SELECT products.id FROM products LEFT JOIN listed_products AS listed ON listed.id = products.id
+            WHERE (listed.status, listed.category_id, listed.in_stock, listed.created_at, listed.name_key, listed.price)
+                IS NOT (products.status, products.category_id, {}, products.created_at, products.name_key, products.price)",
+        crate::listed::IN_STOCK
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let stale = statement.query_map([], |row| row.get::<_, Id>(0))?.collect::<rusqlite::Result<BTreeSet<_>>>()?;
+    wrong.extend(stale.iter().map(|Id(id)| format!("lists say something else of product {id} than what it is")));
+    Ok(wrong)
+}

@@ -1,0 +1,397 @@
+//! Lists of products without a search: what a narrow table keeps of each product, and pages made of ranges of its indexes.
+//!
+//! An index begins with status and stock (and the category before them), so each combination that a filter allows is one
+//! range, sorted by the key of the order. A page takes the first rows of all ranges together, whatever the filter: it reads
+//! little more than it answers.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
+use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
+use shop_core::id::{CategoryId, ProductId};
+use shop_core::page::{Cursor, Page, PageMemo, PageRequest, Position, SortValue};
+use shop_core::word::Word as _;
+use uuid::Uuid;
+
+use crate::commit::Applied;
+use crate::kept::{self, Keys, List, Tally};
+use crate::paging::{Query, beyond, ordered, value_of};
+use crate::record;
+use crate::rows::{Id, id, prepare};
+
+/// Whether an offered variant of a product can be sold now.
+pub(crate) const IN_STOCK: &str = "EXISTS (
+    SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
+    WHERE variants.product_id = products.id AND variants.archived = 0 AND (stock_levels.tracked = 0
+        OR stock_levels.backorder = 1 OR stock_levels.on_hand > stock_levels.reserved))";
+
+/// With no more matches than this, all of them are found by their prices and sorted; with more, a page is soon full on the
+/// way along its own order.
+const FEW: u64 = 500;
+
+/// Works out again what lists say of the products that a batch changed something of.
+pub(crate) fn refresh(connection: &Connection, tally: &mut Tally) -> Applied {
+    for (product, written) in tally.take_products() {
+        let before = keys_of(connection, product)?;
+        let sql = format!(
+            "INSERT INTO listed_products (id, status, category_id, in_stock, created_at, name_key, price)
+                SELECT id, status, category_id, {IN_STOCK}, created_at, name_key, price FROM products WHERE id = ?1
+                ON CONFLICT (id) DO UPDATE SET status = excluded.status, category_id = excluded.category_id,
+                    in_stock = excluded.in_stock, created_at = excluded.created_at, name_key = excluded.name_key,
+                    price = excluded.price
+                WHERE (status, category_id, in_stock, created_at, name_key, price) IS NOT (excluded.status,
+                    excluded.category_id, excluded.in_stock, excluded.created_at, excluded.name_key, excluded.price)"
+        );
+        let changed = record::execute(connection, &sql, &[&id(product)])?;
+        if changed > 0 || written {
+            let after = keys_of(connection, product)?;
+            let of_list = |keys: &Listed| [keys.status.clone().into(), kept::flag(keys.in_stock), "".into()];
+            let of_category = |keys: &Listed| -> Option<Keys> {
+                let category = kept::key(keys.category?);
+                Some([keys.status.clone().into(), kept::flag(keys.in_stock), category])
+            };
+            tally.changed(List::Products, before.as_ref().map(of_list), after.as_ref().map(of_list));
+            let (before, after) = (before.as_ref().and_then(of_category), after.as_ref().and_then(of_category));
+            tally.changed(List::ProductsOfCategory, before, after);
+        }
+    }
+    Ok(())
+}
+
+struct Listed {
+    status: String,
+    in_stock: bool,
+    category: Option<Uuid>,
+}
+
+fn keys_of(connection: &Connection, product: ProductId) -> rusqlite::Result<Option<Listed>> {
+    let mut statement = prepare(connection, "SELECT status, in_stock, category_id FROM listed_products WHERE id = ?1")?;
+    let mut rows = statement.query([id(product)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let category = row.get::<_, Option<Id>>(2)?.map(|Id(id)| id);
+    Ok(Some(Listed { status: row.get(0)?, in_stock: row.get(1)?, category }))
+}
+
+/// A product on a page, by what its list is ordered by.
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    keys: Vec<SortValue>,
+    id: Uuid,
+}
+
+/// A place in the order of its list.
+#[derive(Debug, Clone)]
+struct Ranked<'o> {
+    place: Place,
+    order: &'o Order,
+}
+
+impl PartialEq for Ranked<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked<'_> {}
+
+impl Ord for Ranked<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let turned = |ordering: Ordering, descends| if descends { ordering.reverse() } else { ordering };
+        let pairs = self.place.keys.iter().zip(&other.place.keys).zip(&self.order.keys);
+        pairs
+            .map(|((left, right), (_, descends))| turned(left.cmp(right), *descends))
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or_else(|| turned(self.place.id.cmp(&other.place.id), self.order.id_descends))
+    }
+}
+
+impl PartialOrd for Ranked<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// In which order rows are read: columns, and whether they descend.
+#[derive(Debug, Clone)]
+struct Order {
+    keys: Vec<(&'static str, bool)>,
+    id_descends: bool,
+}
+
+impl Order {
+    fn of(request: &PageRequest<ProductSort>, backward: bool) -> Self {
+        let keys = request.order.iter();
+        let keys = keys.filter_map(|sort| Some((column(sort.key)?, sort.descending != backward))).collect();
+        Self { keys, id_descends: request.id_descends() != backward }
+    }
+
+    /// The columns with this before each.
+    fn columns(&self, sign: &str) -> Vec<(String, bool)> {
+        let keys = self.keys.iter().map(|(key, descends)| (format!("{sign}{key}"), *descends));
+        keys.chain([("listed.id".to_owned(), self.id_descends)]).collect()
+    }
+}
+
+/// Without a search all have the same relevance.
+fn column(key: ProductSort) -> Option<&'static str> {
+    match key {
+        ProductSort::Name => Some("listed.name_key"),
+        ProductSort::Price => Some("listed.price"),
+        ProductSort::CreatedAt => Some("listed.created_at"),
+        ProductSort::Relevance => None,
+    }
+}
+
+/// A list that is read.
+struct Reading<'c> {
+    connection: &'c Connection,
+    filter: &'c ProductFilter,
+    request: &'c PageRequest<ProductSort>,
+    ranges: Vec<Range>,
+}
+
+/// The values that a range of an index has in common.
+#[derive(Debug, Clone)]
+struct Range {
+    status: ProductStatus,
+    in_stock: bool,
+    category: Option<CategoryId>,
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    /// Those beyond a cursor.
+    beyond: Option<&'a Cursor>,
+    skipped: usize,
+    limit: usize,
+}
+
+/// The page that is asked for, of a list without a search.
+pub(crate) fn page(
+    connection: &Connection,
+    memo: &PageMemo,
+    filter: &ProductFilter,
+    request: &PageRequest<ProductSort>,
+) -> rusqlite::Result<Page<FoundProduct>> {
+    let reading = Reading { connection, filter, request, ranges: ranges(connection, filter)? };
+    let size = request.size as usize;
+    match &request.position {
+        Position::Number(number) => reading.numbered(memo, *number),
+        Position::Start => {
+            let wanted = Wanted { beyond: None, skipped: 0, limit: size + 1 };
+            Ok(request.page_by_cursor(products(connection, &reading.places(wanted, None)?)?))
+        }
+        Position::Cursor(cursor) => {
+            let wanted = Wanted { beyond: Some(cursor), skipped: 0, limit: size + 1 };
+            Ok(request.page_by_cursor(products(connection, &reading.places(wanted, None)?)?))
+        }
+    }
+}
+
+fn products(connection: &Connection, places: &[Place]) -> rusqlite::Result<Vec<FoundProduct>> {
+    let found: Vec<Product> = record::lookup_each(connection, places.iter().map(|place| place.id))?;
+    Ok(found.into_iter().map(|product| FoundProduct { rank: 0, product }).collect())
+}
+
+/// The ranges in which a filter's products stand.
+fn ranges(connection: &Connection, filter: &ProductFilter) -> rusqlite::Result<Vec<Range>> {
+    let categories = match filter.category {
+        None => vec![None],
+        Some(category) => below(connection, category)?.into_iter().map(Some).collect(),
+    };
+    let statuses = filter.status.map_or_else(|| ProductStatus::ALL.to_vec(), |status| vec![status]);
+    let stock = filter.in_stock.map_or_else(|| vec![true, false], |in_stock| vec![in_stock]);
+    let mut ranges = Vec::with_capacity(categories.len() * statuses.len() * stock.len());
+    for category in categories {
+        for status in &statuses {
+            ranges.extend(stock.iter().map(|in_stock| Range { status: *status, in_stock: *in_stock, category }));
+        }
+    }
+    Ok(ranges)
+}
+
+/// A category and those below it.
+fn below(connection: &Connection, category: CategoryId) -> rusqlite::Result<Vec<CategoryId>> {
+    let sql = "WITH RECURSIVE below (id) AS (
+            SELECT ?1 UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+        ) SELECT id FROM below";
+    let mut statement = prepare(connection, sql)?;
+    statement.query_map([id(category)], |row| Ok(CategoryId(row.get::<_, Id>(0)?.0)))?.collect()
+}
+
+impl Range {
+    fn query(&self) -> Query {
+        let mut query = Query::from("listed_products AS listed");
+        query.filter("listed.status = ?", Some(self.status.word().to_owned()));
+        query.filter("listed.in_stock = ?", Some(self.in_stock));
+        query.filter("listed.category_id = ?", self.category.map(|category| category.0.as_bytes().to_vec()));
+        query
+    }
+
+    fn kept(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        let list = if self.category.is_some() { List::ProductsOfCategory } else { List::Products };
+        let keys = [Some(self.status.word().into()), Some(kept::flag(self.in_stock)), self.category.map(kept::key)];
+        kept::total(connection, list, &keys)
+    }
+}
+
+impl Reading<'_> {
+    fn numbered(&self, memo: &PageMemo, number: u32) -> rusqlite::Result<Page<FoundProduct>> {
+        let size = self.request.size as usize;
+        let before = u64::from(number.saturating_sub(1)) * u64::from(self.request.size);
+        let generation = kept::generation(self.connection, List::Products)?;
+        let name = format!("products {:?}", self.filter);
+        let total = self.total(memo, &name, generation)?;
+        let order = self.request.order_text();
+        let places = format!("{name} {order}");
+        let start = if before == 0 { None } else { memo.place(&places, generation, before) };
+        let (passed, beyond) = start.as_ref().map_or((0, None), |(passed, cursor)| (*passed, Some(cursor)));
+        let mut items = Vec::new();
+        if before < total {
+            let skipped = usize::try_from(before - passed).unwrap_or(usize::MAX);
+            let found = self.places(Wanted { beyond, skipped, limit: size }, Some(total))?;
+            items = products(self.connection, &found)?;
+        }
+        if let Some(last) = items.last() {
+            let (keys, id) = (self.request.keys_of(last), last.product.id.0);
+            let cursor = Cursor { keys, id, backward: false, order };
+            memo.keep_place(&places, generation, before + items.len() as u64, cursor);
+        }
+        Ok(Page { items, total: Some(total), next: None, previous: None })
+    }
+
+    /// How many there are: as kept, or counted where prices are asked for. Added up once in a generation.
+    fn total(&self, memo: &PageMemo, name: &str, generation: i64) -> rusqlite::Result<u64> {
+        if let Some(total) = memo.total(name, generation) {
+            return Ok(total);
+        }
+        let mut total = 0_i64;
+        for range in &self.ranges {
+            total += if self.has_prices() { self.count(range, -1)? } else { range.kept(self.connection)? };
+        }
+        let total = u64::try_from(total).unwrap_or_default();
+        memo.keep_total(name, generation, total);
+        Ok(total)
+    }
+
+    fn has_prices(&self) -> bool {
+        self.filter.min_price.is_some() || self.filter.max_price.is_some()
+    }
+
+    /// Adds the condition of the prices. The sign keeps SQLite from the index by price.
+    fn prices(&self, query: &mut Query, sign: &str) {
+        query.filter(&format!("{sign}listed.price >= ?"), self.filter.min_price.map(|price| price.0));
+        query.filter(&format!("{sign}listed.price <= ?"), self.filter.max_price.map(|price| price.0));
+    }
+
+    /// Counts a range, up to so many.
+    fn count(&self, range: &Range, most: i64) -> rusqlite::Result<i64> {
+        let mut query = range.query();
+        self.prices(&mut query, "");
+        let (rows, mut values) = query.select("1");
+        values.push(Value::Integer(most));
+        let sql = format!("SELECT count(*) FROM ({rows} LIMIT ?) AS page");
+        prepare(self.connection, &sql)?.query_row(params_from_iter(values), |row| row.get(0))
+    }
+
+    /// Whether so few match that they are found by their prices and sorted.
+    fn are_few(&self, total: Option<u64>) -> rusqlite::Result<bool> {
+        let by_price = self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price);
+        if !self.has_prices() || by_price {
+            return Ok(false);
+        }
+        if let Some(total) = total {
+            return Ok(total <= FEW);
+        }
+        let most = i64::try_from(FEW).unwrap_or(i64::MAX);
+        let mut found = 0_i64;
+        for range in &self.ranges {
+            found += self.count(range, most + 1)?;
+            if found > most {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The wanted rows of all ranges, in their order. `total` is how many match, where it is known.
+    fn places(&self, wanted: Wanted<'_>, total: Option<u64>) -> rusqlite::Result<Vec<Place>> {
+        let order = Order::of(self.request, wanted.beyond.is_some_and(|cursor| cursor.backward));
+        let few = self.are_few(total)?;
+        // One range is skipped along by SQLite itself; of several, so many may come before the page.
+        let alone = self.ranges.len() == 1 && !few;
+        let limit = if alone { wanted.limit } else { wanted.skipped.saturating_add(wanted.limit) };
+        let mut found: BinaryHeap<Ranked<'_>> = BinaryHeap::new();
+        for range in &self.ranges {
+            let mut statement =
+                self.statement(range, &order, wanted, few, (limit, if alone { wanted.skipped } else { 0 }))?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next()? {
+                let next = Ranked { place: place(row, order.keys.len())?, order: &order };
+                if found.len() < limit {
+                    found.push(next);
+                    continue;
+                }
+                match found.peek_mut() {
+                    Some(mut last) if next < *last => *last = next,
+                    // The range goes on in this order, unless all of it is read.
+                    _ if few => {}
+                    _ => break,
+                }
+            }
+        }
+        let skipped = if alone { 0 } else { wanted.skipped };
+        Ok(found.into_sorted_vec().into_iter().skip(skipped).map(|ranked| ranked.place).collect())
+    }
+
+    /// Reads a range, from where it is wanted.
+    fn statement(
+        &self,
+        range: &Range,
+        order: &Order,
+        wanted: Wanted<'_>,
+        few: bool,
+        (limit, skipped): (usize, usize),
+    ) -> rusqlite::Result<CachedStatement<'_>> {
+        let by_price = self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price);
+        let mut query = range.query();
+        self.prices(&mut query, if few || by_price { "" } else { "+" });
+        if let Some(cursor) = wanted.beyond {
+            // The constant key says nothing.
+            let keys = self.request.order.iter().zip(&cursor.keys).filter(|(sort, _)| column(sort.key).is_some());
+            let place: Vec<_> =
+                keys.map(|(_, value)| value_of(value)).chain([Value::Blob(cursor.id.as_bytes().to_vec())]).collect();
+            let columns = order.columns(if few { "+" } else { "" });
+            let columns: Vec<_> = columns.iter().map(|(column, descends)| (column.as_str(), *descends)).collect();
+            beyond(&mut query, &columns, &place);
+        }
+        let columns: Vec<_> = order.keys.iter().map(|(key, _)| *key).chain(["listed.id"]).collect();
+        let (mut sql, mut values) = query.select(&columns.join(", "));
+        if !few {
+            let columns = order.columns("");
+            let columns = columns.iter().map(|(column, descends)| ordered((column, *descends)));
+            sql.push_str(&format!(" ORDER BY {} LIMIT ? OFFSET ?", columns.collect::<Vec<_>>().join(", ")));
+            let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+            values.extend([number(limit), number(skipped)]);
+        }
+        let mut statement = prepare(self.connection, &sql)?;
+        for (place, value) in (1..).zip(values) {
+            statement.raw_bind_parameter(place, value)?;
+        }
+        Ok(statement)
+    }
+}
+
+/// Reads the keys, and the id behind them.
+fn place(row: &Row<'_>, keys: usize) -> rusqlite::Result<Place> {
+    let key = |place| {
+        Ok(match row.get_ref(place)? {
+            ValueRef::Integer(number) => SortValue::Number(number),
+            other => SortValue::Text(other.as_str()?.to_owned()),
+        })
+    };
+    Ok(Place { keys: (0..keys).map(key).collect::<rusqlite::Result<_>>()?, id: row.get::<_, Id>(keys)?.0 })
+}
