@@ -24,8 +24,8 @@
 //!
 //! # What a read costs
 //! Every read of the repository traits is one statement, also those of several rows or tables that must agree: child rows
-//! (variants, lines, refunds) come as JSON in the row of their parent. A page by number takes a second statement, which
-//! counts, unless the page is not full; a page by cursor never does. Behind a pgbouncer a read is a transaction.
+//! (variants, lines, refunds) come as JSON in the row of their parent. The counts of lists are kept and come
+//! with a page by number; what is not kept (of a search, say) is counted by a second statement, once until the list changes. Behind a pgbouncer a read is a transaction.
 //!
 //! A round trip costs far more than what it looks up, on both sides of it, and one for many keys hardly more than one for
 //! a key. So the reads that many callers make at once share them: a session with its person, a person, products (by id, by

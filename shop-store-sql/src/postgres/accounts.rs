@@ -11,6 +11,7 @@ use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
+use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
@@ -143,6 +144,8 @@ impl AccountsRepository for PostgresStore {
 
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
         let mut query = Query::from(User::TABLE);
+        let keys = [filter.is_active.map(kept::flag), filter.is_staff.map(kept::flag), None];
+        query.kept(self.kept(User::TABLE, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
             // Spelled out: the few among the many have an index of their own.

@@ -1,5 +1,5 @@
 //! Products with their variants and search words, and the category tree. Every read is one statement; a page by number
-//! that needs a count is two.
+//! that has to count is two.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::store_error;
-use super::paging::{Key, List, Query, ROW_BY_ROW, Value};
+use super::listed::Reading;
+use super::paging::{Key, List, Query, Value};
 use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
@@ -168,7 +169,7 @@ fn categories() -> List<CategorySort, Category> {
     }
 }
 
-/// The list of products; without a search the rank is 0 everywhere.
+/// What a search finds (other lists: [`super::listed`]). The rank is 0 everywhere where nobody orders by it.
 fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::COLUMNS),
@@ -187,6 +188,7 @@ fn product_key(key: ProductSort) -> Option<Key> {
     }
 }
 
+/// The query of a search.
 fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
     let mut query = Query::from("products");
     if filter.search.iter().any(|word| is_no_word(word)) {
@@ -210,14 +212,8 @@ fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
     );
     query.filter("products.price >= ?", filter.min_price.map(|price| price.0));
     query.filter("products.price <= ?", filter.max_price.map(|price| price.0));
-    if let Some(in_stock) = filter.in_stock {
-        let not = if in_stock { "" } else { "NOT " };
-        query.is(&format!(
-            "{not}EXISTS (SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
-                WHERE variants.product_id = products.id AND NOT variants.archived AND (NOT stock_levels.tracked
-                    OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved){ROW_BY_ROW})"
-        ));
-    }
+    let in_stock = "(SELECT listed.in_stock FROM listed_products AS listed WHERE listed.id = products.id) = ?";
+    query.filter(in_stock, filter.in_stock);
     query
 }
 
@@ -257,7 +253,13 @@ impl CatalogRepository for PostgresStore {
         let ranked = page.order.iter().any(|sort| sort.key == ProductSort::Relevance)
             && !filter.search.is_empty()
             && !filter.search.iter().any(|word| is_no_word(word));
-        let found = products(ranked).page(&self.pool, product_query(filter, ranked), page).await?;
+        if filter.search.is_empty() {
+            let reading = Reading { pool: &self.pool, memo: &self.memo, filter, request: page };
+            return Ok(reading.page().await?.map(|found| found.product));
+        }
+        let mut query = product_query(filter, ranked);
+        query.kept(self.kept(Product::TABLE, None));
+        let found = products(ranked).page(&self.pool, query, page).await?;
         Ok(found.map(|found| found.product))
     }
 

@@ -16,6 +16,7 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
+use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
@@ -196,6 +197,9 @@ impl InventoryRepository for PostgresStore {
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>> {
         let mut query = Query::from("movements");
+        let by_location_alone = filter.sku.is_none() && filter.variant_id.is_none() && filter.order_id.is_none();
+        let keys = [filter.location_id.map(kept::key), None, None];
+        query.kept(self.kept("movements", by_location_alone.then_some(keys)));
         query.filter("movements.sku = ?", filter.sku.clone());
         query.filter("movements.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("movements.location_id = ?", filter.location_id.map(Uuid::from));

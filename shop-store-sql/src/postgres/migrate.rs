@@ -42,6 +42,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: ORDER_SEARCH, sql: include_str!("../../migrations/postgres/0015_order_search.sql") },
     Migration { name: "0019_tracking_keys", sql: include_str!("../../migrations/postgres/0019_tracking_keys.sql") },
     Migration { name: "0020_buyers", sql: include_str!("../../migrations/postgres/0020_buyers.sql") },
+    Migration { name: "0016_list_counts", sql: include_str!("../../migrations/postgres/0016_list_counts.sql") },
+    Migration { name: "0017_listed_products", sql: include_str!("../../migrations/postgres/0017_listed_products.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
@@ -439,6 +441,27 @@ mod tests {
         let error = run(&cluster.url_of("latin"), TWO).await.unwrap_err();
         assert!(matches!(&error, OpenError::Encoding(encoding) if encoding == "LATIN1"), "{error}");
         execute(cluster.admin_url(), "DROP DATABASE latin").unwrap();
+    }
+
+    /// A shop of an earlier release: what is kept beside the rows is made of what is there.
+    #[tokio::test]
+    async fn lists_of_an_earlier_release_are_counted() {
+        let url = database();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0016_list_counts").unwrap();
+        run(&url, &MIGRATIONS[..earlier]).await.unwrap();
+        execute(&url, crate::postgres::plans::ROWS).unwrap();
+        run(&url, MIGRATIONS).await.unwrap();
+        let pool = Arc::new(Pool::new(Options::parse(&url).unwrap(), tokio::runtime::Handle::current()));
+        let wrong = crate::postgres::kept::miscounted(&pool).await.unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        let counts = "SELECT list || ' ' || (sum(total) > 1000)::text FROM list_counts GROUP BY list ORDER BY list";
+        let lists = ["movements", "orders", "payments", "products", "products_of_category", "users"];
+        assert_eq!(texts(&url, counts).unwrap(), lists.map(|list| format!("{list} true")));
+        execute(&url, "UPDATE list_counts SET total = total + 1 WHERE list = 'users'").unwrap();
+        execute(&url, "UPDATE listed_products SET in_stock = NOT in_stock").unwrap();
+        let wrong = crate::postgres::kept::miscounted(&pool).await.unwrap();
+        assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
+        assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //!   keys.
 //! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
 //!   the core, under the core's names; `pricing`: those of the catalog that make prices.
+//! - `kept`: counts that are kept with the rows; `listed`: lists of products.
 //! - `commit`: the writes.
 //! - `limits`: what servers count together.
 //! - `transfer`: the rows as they stand, for moving a shop here or away.
@@ -17,7 +18,9 @@ mod coalesce;
 mod commit;
 mod error;
 mod inventory;
+mod kept;
 mod limits;
+mod listed;
 mod migrate;
 mod options;
 mod orders;
@@ -38,6 +41,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shop_core::batch::Batch;
+use shop_core::page::PageMemo;
 use shop_core::store::{CommitError, Store, StoreResult};
 use sqlx::postgres::{PgArguments, PgConnection};
 
@@ -57,6 +61,7 @@ pub struct PostgresStore {
     pool: Arc<Pool>,
     loaders: Loaders,
     queue: Queue,
+    memo: Arc<PageMemo>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -77,7 +82,12 @@ impl PostgresStore {
     pub async fn connect(options: Options) -> Result<Self, OpenError> {
         let pool = Arc::new(Pool::new(options, tokio::runtime::Handle::current()));
         migrate::migrate(&pool).await?;
-        Ok(Self { loaders: Loaders::new(&pool), queue: Queue::start(&pool), pool })
+        Ok(Self { loaders: Loaders::new(&pool), queue: Queue::start(&pool), memo: Arc::default(), pool })
+    }
+
+    /// What is kept of a list. `keys` are the values that a query asks for, where it asks for nothing else.
+    fn kept(&self, list: &'static str, keys: Option<[Option<String>; 3]>) -> kept::Kept {
+        kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
     }
 
     /// How many statements the store has sent so far. Each is one round trip.
@@ -167,6 +177,10 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
         self.queue.commit(batch).await
+    }
+
+    async fn miscounted(&self) -> StoreResult<Vec<String>> {
+        kept::miscounted(&self.pool).await
     }
 
     async fn ping(&self) -> StoreResult<()> {

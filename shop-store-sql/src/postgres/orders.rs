@@ -145,6 +145,18 @@ impl OrdersRepository for PostgresStore {
 
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>> {
         let mut query = Query::from(Order::TABLE);
+        let keys = [
+            filter.status.map(|status| status.word().to_owned()),
+            filter.payment_status.map(|status| status.word().to_owned()),
+            filter.fulfillment_status.map(|status| status.word().to_owned()),
+        ];
+        let by_status_alone = OrderFilter {
+            status: filter.status,
+            payment_status: filter.payment_status,
+            fulfillment_status: filter.fulfillment_status,
+            ..OrderFilter::default()
+        } == *filter;
+        query.kept(self.kept(Order::TABLE, by_status_alone.then_some(keys)));
         query.filter("orders.customer_id = ?", filter.customer_id.map(Uuid::from));
         query.filter("orders.status = ?", filter.status.map(Word::word));
         query.filter("orders.payment_status = ?", filter.payment_status.map(Word::word));

@@ -1,26 +1,24 @@
 //! Pages of a list: by number with a count, and by cursor, where the index is entered right behind the cursor so that
 //! page 10,000 costs what page 1 does.
 //!
-//! A page by cursor is one statement. A page by number is one or two: the second counts, unless a page that is not full
-//! says how many there are.
+//! A page by cursor is one statement. A page by number is one where the count is kept ([`super::kept`]), is remembered or is
+//! told by a page that is not full; else a second one counts. It enters the index behind the nearest place before it that an
+//! earlier page left behind; when the list has changed since, which the statement itself tells, the page is read again.
 
 use std::sync::Arc;
 
 use shop_core::clock::Timestamp;
-use shop_core::page::{Cursor, Listed, Page, PageRequest, Position, SortKey, SortValue};
+use shop_core::page::{Cursor, Listed, Page, PageMemo, PageRequest, Position, SortKey, SortValue};
 use shop_core::store::StoreResult;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx_core::error::Error;
 use sqlx_core::sql_str::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::error::store_error;
+use super::kept::Kept;
 use super::pool::Pool;
 use super::rows::{Columns, Values, at, is_storable};
-
-/// The end of a subquery that is to be asked row by row, as a page needs it that ends after a few: otherwise Postgres joins
-/// the whole tables first. A count, which needs all, leaves it out.
-pub(crate) const ROW_BY_ROW: &str = " OFFSET 0";
 
 /// A value that is bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +28,8 @@ pub(crate) enum Value {
     Id(Uuid),
     Time(Timestamp),
     Flag(bool),
+    Texts(Vec<String>),
+    Flags(Vec<bool>),
 }
 
 macro_rules! values {
@@ -56,6 +56,7 @@ pub(crate) struct Query {
     from: String,
     filter: String,
     values: Vec<Value>,
+    kept: Option<Kept>,
 }
 
 impl Query {
@@ -69,6 +70,11 @@ impl Query {
         self.from.push(' ');
         let join = self.bind(join, values);
         self.from.push_str(&join);
+    }
+
+    /// What is kept of the list.
+    pub(crate) fn kept(&mut self, kept: Kept) {
+        self.kept = Some(kept);
     }
 
     /// A condition without values.
@@ -87,13 +93,13 @@ impl Query {
     }
 
     /// A condition with several values.
-    fn is_with(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    pub(crate) fn is_with(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         let condition = self.bind(condition, values);
         self.is(&condition);
     }
 
     /// Numbers the places of a text.
-    fn bind(&mut self, text: &str, values: impl IntoIterator<Item = Value>) -> String {
+    pub(crate) fn bind(&mut self, text: &str, values: impl IntoIterator<Item = Value>) -> String {
         let mut numbered = String::with_capacity(text.len() + 8);
         let mut pieces = text.split('?');
         numbered.push_str(pieces.next().unwrap_or_default());
@@ -106,13 +112,21 @@ impl Query {
         numbered
     }
 
-    fn arguments(&self) -> Result<PgArguments, Error> {
+    /// The condition, from its WHERE on.
+    pub(crate) fn condition(&self) -> &str {
+        &self.filter
+    }
+
+    /// All values.
+    pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
         let values = self.values.iter().fold(Values::new(), |values, value| match value {
             Value::Number(number) => values.put(*number),
             Value::Text(text) => values.put(text),
             Value::Id(id) => values.put(*id),
             Value::Time(time) => values.put(*time),
             Value::Flag(flag) => values.put(*flag),
+            Value::Texts(texts) => values.put(texts.clone()),
+            Value::Flags(flags) => values.put(flags.clone()),
         });
         values.finish()
     }
@@ -130,14 +144,15 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    fn column(self) -> &'static str {
+    /// The column.
+    pub(crate) fn column(self) -> &'static str {
         match self {
             Self::Number(column) | Self::Text(column) | Self::Time(column) => column,
         }
     }
 
     /// Where a value of a cursor stands. Cursors come from clients: one may hold what no row can have.
-    fn place(self, value: &SortValue) -> Place {
+    pub(crate) fn place(self, value: &SortValue) -> Place {
         match (self, value) {
             (Self::Number(_), SortValue::Number(number)) => Place::At(Value::Number(*number)),
             (Self::Time(_), SortValue::Number(number)) => match Timestamp::from_timestamp_micros(*number) {
@@ -156,7 +171,7 @@ impl Key {
 
 /// Where a cursor stands among the values of a key.
 #[derive(Debug, Clone, PartialEq)]
-enum Place {
+pub(crate) enum Place {
     At(Value),
     BelowAll,
     AboveAll,
@@ -178,23 +193,58 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
     /// The page that is asked for.
     pub(crate) async fn page(&self, pool: &Arc<Pool>, query: Query, request: &PageRequest<K>) -> StoreResult<Page<T>> {
         let size = i64::from(request.size);
-        match &request.position {
-            Position::Number(number) => {
-                let skipped = i64::from(number.saturating_sub(1)) * size;
-                let items = self.rows(pool, query.clone(), request, None, size, skipped).await?;
-                let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
-                let total = if seen < size && (seen > 0 || skipped == 0) {
-                    skipped + seen
-                } else {
-                    count(pool, &query).await?
-                };
-                Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+        let by_cursor = match &request.position {
+            Position::Number(number) => return self.numbered(pool, query, request, *number).await,
+            Position::Start => None,
+            Position::Cursor(cursor) => Some(cursor),
+        };
+        let (rows, _) = self.rows(pool, Query { kept: None, ..query }, request, by_cursor, (size + 1, 0)).await?;
+        Ok(request.page_by_cursor(rows))
+    }
+
+    async fn numbered(
+        &self,
+        pool: &Arc<Pool>,
+        query: Query,
+        request: &PageRequest<K>,
+        number: u32,
+    ) -> StoreResult<Page<T>> {
+        let size = i64::from(request.size);
+        let skipped = i64::from(number.saturating_sub(1)) * size;
+        let remembered = Remembered::of(&query, &request.order_text());
+        let start = remembered.as_ref().and_then(|remembered| remembered.place(skipped));
+        let (mut items, mut known) = match &start {
+            Some((_, passed, cursor)) => {
+                self.rows(pool, query.clone(), request, Some(cursor), (size, skipped - passed)).await?
             }
-            Position::Start => Ok(request.page_by_cursor(self.rows(pool, query, request, None, size + 1, 0).await?)),
-            Position::Cursor(cursor) => {
-                Ok(request.page_by_cursor(self.rows(pool, query, request, Some(cursor), size + 1, 0).await?))
-            }
+            None => self.rows(pool, query.clone(), request, None, (size, skipped)).await?,
+        };
+        if let Some((generation, ..)) = start
+            && known.map(|known| known.generation) != Some(generation)
+        {
+            // The place is not where it was, or nothing lies behind it.
+            (items, known) = self.rows(pool, query.clone(), request, None, (size, skipped)).await?;
         }
+        let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let told = match known.and_then(|known| known.total) {
+            None if seen < size && (seen > 0 || skipped == 0) => Some(skipped + seen),
+            None => remembered.as_ref().zip(known).and_then(|(remembered, known)| remembered.total(known.generation)),
+            kept => kept,
+        };
+        let total = match told {
+            Some(total) => total,
+            None => count(pool, &query, remembered.as_ref()).await?,
+        };
+        if let (Some(remembered), Some(known), Some(last)) = (remembered, known, items.last()) {
+            let cursor = Cursor {
+                keys: request.keys_of(last),
+                id: last.tie_breaker(),
+                backward: false,
+                order: request.order_text(),
+            };
+            remembered.keep_place(known.generation, skipped + seen, cursor);
+        }
+        Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
     }
 
     async fn rows(
@@ -203,9 +253,8 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         mut query: Query,
         request: &PageRequest<K>,
         cursor: Option<&Cursor>,
-        limit: i64,
-        skipped: i64,
-    ) -> StoreResult<Vec<T>> {
+        (limit, skipped): (i64, i64),
+    ) -> StoreResult<(Vec<T>, Option<Known>)> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
         // The constant keys say nothing; the id goes the way of the last key.
@@ -217,30 +266,138 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
             let places: Vec<_> = places.chain([Place::At(Value::Id(cursor.id))]).collect();
             beyond(&mut query, &order, &places);
         }
-        let order: Vec<_> =
-            order.iter().map(|(key, descending)| format!("{key}{}", if *descending { " DESC" } else { "" })).collect();
+        let order: Vec<_> = order.into_iter().map(ordered).collect();
         // Spelled out: of a number that comes later Postgres knows only that it could be large, and sorts the whole table.
         let mut end = format!("LIMIT {limit}");
         if skipped > 0 {
             end.push_str(&query.bind(" OFFSET ?", [Value::Number(skipped)]));
         }
+        let known = query.known();
         let (columns, order) = (&self.columns, order.join(", "));
-        let sql = format!("SELECT {columns} FROM {}{} ORDER BY {order} {end}", query.from, query.filter);
+        let (from, filter, id) = (&query.from, &query.filter, self.id);
+        let sql = if skipped > 0 && query.kept.is_some() {
+            // What is skipped is only walked along: its columns would be worked out, too, child rows and all.
+            format!(
+                "SELECT {known}{columns} FROM {from}
+                    JOIN (SELECT {id} AS page_id FROM {from}{filter} ORDER BY {order} {end}) AS page ON page.page_id = {id}
+                    ORDER BY {order}"
+            )
+        } else {
+            format!("SELECT {known}{columns} FROM {from}{filter} ORDER BY {order} {end}")
+        };
         let arguments = query.arguments().map_err(store_error)?;
         let rows = pool.read(AssertSqlSafe(sql), arguments).await?;
-        let items = rows.iter().map(|row| (self.read)(&mut Columns::new(row)));
-        items.collect::<Result<_, _>>().map_err(store_error)
+        read_with_known(&rows, query.kept.is_some(), self.read)
     }
 }
 
-async fn count(pool: &Arc<Pool>, query: &Query) -> StoreResult<i64> {
-    let sql = format!("SELECT count(*) FROM {}{}", query.from, query.filter).replace(ROW_BY_ROW, "");
+/// What a statement tells of its list beside the rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// A number that changes with every change of the list.
+    pub(crate) generation: i64,
+    /// How many rows there are, where that is kept.
+    pub(crate) total: Option<i64>,
+}
+
+/// Reads the rows of a page, and what stands before each of them where that was asked for.
+pub(crate) fn read_with_known<T>(
+    rows: &[PgRow],
+    is_asked: bool,
+    read: impl Fn(&mut Columns<'_>) -> Result<T, Error>,
+) -> StoreResult<(Vec<T>, Option<Known>)> {
+    let mut known = None;
+    let items = rows.iter().map(|row| {
+        let mut columns = Columns::new(row);
+        if is_asked {
+            known = Some(Known { generation: columns.take()?, total: columns.take()? });
+        }
+        read(&mut columns)
+    });
+    let items = items.collect::<Result<_, Error>>().map_err(store_error)?;
+    Ok((items, known))
+}
+
+impl Query {
+    /// The columns of [`Known`], where something is kept.
+    fn known(&mut self) -> String {
+        let Some(kept) = self.kept.take() else { return String::new() };
+        let (total, values) = kept.total();
+        let total = self.bind(&total, values);
+        let generation = kept.generation();
+        self.kept = Some(kept);
+        format!("{generation}, {total}, ")
+    }
+}
+
+/// What is remembered of a list.
+struct Remembered {
+    memo: Arc<PageMemo>,
+    name: String,
+    places: String,
+}
+
+impl Remembered {
+    fn of(query: &Query, order: &str) -> Option<Self> {
+        let memo = Arc::clone(&query.kept.as_ref()?.memo);
+        let name = format!("{}{} {:?}", query.from, query.filter, query.values);
+        let places = format!("{name} {order}");
+        Some(Self { memo, name, places })
+    }
+
+    /// A place before so many rows: its generation, how many rows lie before it, and a cursor.
+    fn place(&self, before: i64) -> Option<(i64, i64, Cursor)> {
+        let before = u64::try_from(before).ok().filter(|before| *before > 0)?;
+        let generation = self.memo.generation(&self.places)?;
+        let (passed, cursor) = self.memo.place(&self.places, generation, before)?;
+        Some((generation, i64::try_from(passed).ok()?, cursor))
+    }
+
+    fn keep_place(&self, generation: i64, rows: i64, cursor: Cursor) {
+        if let Ok(rows) = u64::try_from(rows) {
+            self.memo.keep_place(&self.places, generation, rows, cursor);
+        }
+    }
+
+    fn total(&self, generation: i64) -> Option<i64> {
+        i64::try_from(self.memo.total(&self.name, generation)?).ok()
+    }
+}
+
+/// How many rows the whole list has: as kept, or counted, which is remembered.
+async fn count(pool: &Arc<Pool>, query: &Query, remembered: Option<&Remembered>) -> StoreResult<i64> {
+    let mut query = query.clone();
+    let counted = query.kept.as_ref().is_none_or(|kept| kept.keys.is_none());
+    let sql = if counted {
+        let generation = query.kept.as_ref().map_or_else(|| "NULL::bigint".to_owned(), Kept::generation);
+        format!("SELECT count(*), {generation} FROM {}{}", query.from, query.filter)
+    } else {
+        let (total, values) = query.kept.as_ref().map(Kept::total).unwrap_or_default();
+        query = Query::default();
+        let total = query.bind(&total, values);
+        format!("SELECT {total}, NULL::bigint")
+    };
     let rows = pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
-    rows.first().map_or(Ok(0), |row| Columns::new(row).take()).map_err(store_error)
+    let read = |row: &PgRow| {
+        let mut columns = Columns::new(row);
+        Ok::<(i64, Option<i64>), Error>((columns.take()?, columns.take()?))
+    };
+    let (total, generation) = rows.first().map_or(Ok((0, None)), read).map_err(store_error)?;
+    if let (true, Some(remembered), Some(generation), Ok(total)) =
+        (counted, remembered, generation, u64::try_from(total))
+    {
+        remembered.memo.keep_total(&remembered.name, generation, total);
+    }
+    Ok(total)
+}
+
+/// A key of an order, as SQL.
+pub(crate) fn ordered((key, descending): (&str, bool)) -> String {
+    format!("{key}{}", if descending { " DESC" } else { "" })
 }
 
 /// Adds the condition that a row lies beyond a place in an order.
-fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]) {
+pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
     let values: Option<Vec<Value>> =

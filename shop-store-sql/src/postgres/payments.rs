@@ -133,6 +133,8 @@ impl PaymentsRepository for PostgresStore {
         page: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>> {
         let mut query = Query::from(Payment::TABLE);
+        let keys = [filter.state.map(|state| state.word().to_owned()), filter.gateway.clone(), None];
+        query.kept(self.kept(Payment::TABLE, filter.order_id.is_none().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(Uuid::from));
         query.filter("payments.state = ?", filter.state.map(Word::word));
         query.filter("payments.gateway = ?", filter.gateway.clone());

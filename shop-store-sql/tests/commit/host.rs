@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use shop_core::batch::{Batch, Conflict, Entity, Require};
+use shop_core::batch::{Batch, Conflict, Entity, Require, Write};
 use shop_core::error::BoxError;
 use shop_core::id::ProductId;
+use shop_core::inventory::{
+    InventoryRepository as _, InventoryWrite, Movement, MovementFilter, MovementReason, StockLevel,
+};
+use shop_core::page::PageRequest;
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing;
 use sqlx::{Connection as _, PgConnection};
@@ -62,6 +66,59 @@ fn both_or_none() -> Outcome {
 
         // It happened: the store itself knows the operation.
         assert!(matches!(store.commit(Arc::new(first)).await, Err(CommitError::Conflict(Conflict::Exists(_)))));
+        Ok(())
+    })
+}
+
+/// A movement at the level's place.
+fn movement(level: &StockLevel) -> Write {
+    let mut moment = moment();
+    let movement = Movement {
+        id: moment.id(),
+        variant_id: level.variant_id,
+        sku: level.sku.clone(),
+        location_id: level.location_id,
+        delta: 1,
+        reason: MovementReason::Received,
+        note: String::new(),
+        order_id: None,
+        created_at: moment.now(),
+    };
+    InventoryWrite::Movement(movement).into()
+}
+
+/// A host's transaction may take long: what it counts is no row that others wait for.
+#[test]
+fn nobody_waits_for_what_a_host_counts() -> Outcome {
+    run(async {
+        let url = database();
+        let store = connect(&url).await;
+        let levels = stock(&store, 1, 10).await;
+        let count = async || {
+            let filter = MovementFilter::default();
+            store.list_movements(&filter, &PageRequest::default()).await.unwrap().total.unwrap()
+        };
+        let before = count().await;
+        let mut connection = PgConnection::connect(&url).await?;
+        let mut transaction = connection.begin().await?;
+        store.commit_in(&mut transaction, &batch([movement(&levels[0])])).await?;
+        // As many as there are slots, and more: none of them is held up until the host ends.
+        for _ in 0..32 {
+            store.commit(Arc::new(batch([movement(&levels[0])]))).await?;
+        }
+        assert_eq!(count().await, before + 32);
+        transaction.commit().await?;
+        assert_eq!(count().await, before + 33);
+        assert_eq!(store.miscounted().await?, Vec::<String>::new());
+
+        // Sweeping adds it to the others.
+        let own = || testing::texts(&url, "SELECT count(*)::text FROM list_counts WHERE slot >= 8").unwrap();
+        assert_eq!(own(), ["1"]);
+        let now = moment().now();
+        store.commit(Arc::new(batch([Write::Forget { before: now, given_up_before: now }]))).await?;
+        assert_eq!(own(), ["0"]);
+        assert_eq!(count().await, before + 33);
+        assert_eq!(store.miscounted().await?, Vec::<String>::new());
         Ok(())
     })
 }

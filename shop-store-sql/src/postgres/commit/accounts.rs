@@ -35,6 +35,7 @@ pub(super) static USERS: Table = Table {
         (Unique::UserEmail, "old.email_key = new.email_key"),
         (Unique::UserUsername, "old.username_key = new.username_key"),
     ],
+    counted: &["is_active", "is_staff"],
 };
 
 impl Record for User {
@@ -63,6 +64,7 @@ pub(super) static SESSIONS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Session {
@@ -85,6 +87,7 @@ pub(super) static OTPS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 /// The row of a code.

@@ -23,6 +23,7 @@ pub(super) static CARTS: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::OpenCart, "old.status = 'open' AND new.status = 'open' AND old.customer_id = new.customer_id")],
+    counted: &[],
 };
 
 impl Record for Cart {

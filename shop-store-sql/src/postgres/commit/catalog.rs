@@ -28,6 +28,7 @@ pub(super) static CATEGORIES: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::CategorySlug, "old.slug = new.slug")],
+    counted: &[],
 };
 
 impl Record for Category {
@@ -61,6 +62,7 @@ pub(super) static PRODUCTS: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
+    counted: &[],
 };
 
 impl Record for Product {
@@ -91,6 +93,7 @@ pub(super) static VARIANTS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 /// The rows of a product's variants.
@@ -120,8 +123,14 @@ pub(crate) fn search_words(product: &Product) -> String {
 /// Applies a write of the catalog.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
     match write {
-        CatalogWrite::Product(Change::Insert(product)) => insert_product(plain, product).await,
-        CatalogWrite::Product(change @ Change::Update(product)) => update_product(plain, change, product).await,
+        CatalogWrite::Product(Change::Insert(product)) => {
+            plain.touched.products.insert(product.id.0);
+            insert_product(plain, product).await
+        }
+        CatalogWrite::Product(change @ Change::Update(product)) => {
+            plain.touched.products.insert(product.id.0);
+            update_product(plain, change, product).await
+        }
         CatalogWrite::Product(change) => plain.change(change, false).await,
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
         CatalogWrite::Category(change) => plain.change(change, true).await,
@@ -132,10 +141,18 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
             match plain.execute(sql, (*from,)).await? {
                 0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
-                _ => Ok(()),
+                _ => {
+                    touch_products(plain);
+                    Ok(())
+                }
             }
         }
     }
+}
+
+/// Lists by category change, whichever product stands where.
+fn touch_products(plain: &mut Plain<'_>) {
+    plain.counts(PRODUCTS.name, <[String; 3]>::default(), 0);
 }
 
 /// The ids and skus of a product's variants.
@@ -224,7 +241,9 @@ async fn delete_category(plain: &mut Plain<'_>, category: Uuid, version: i64) ->
         FROM categories AS gone WHERE gone.id = $1 AND gone.version = $2 AND categories.parent_id = $1";
     plain.execute(sql, (category, version)).await?;
     plain.change(&Change::<Category>::Delete { id: category, version }, true).await?;
-    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = $1";
-    plain.execute(products, (category,)).await?;
+    let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = $1 RETURNING id";
+    let products = plain.ids(products, (category,)).await?;
+    plain.touched.products.extend(products);
+    touch_products(plain);
     Ok(())
 }

@@ -11,11 +11,13 @@ use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 
+use super::listed::Touched;
 use super::merge::{Line, Mergeable, Parts, merge};
 use super::part::Part;
 use super::sql::{Meets, statement};
 use super::value::bind;
 use crate::postgres::pool::Session;
+use uuid::Uuid;
 
 /// Statements for groups of one kind.
 struct Profile {
@@ -41,6 +43,9 @@ impl Statement {
 impl Profile {
     fn new(parts: impl IntoIterator<Item = Part>) -> Self {
         let mut parts: Vec<_> = parts.into_iter().collect();
+        if parts.iter().any(|part| part.is_counted()) && !parts.contains(&Part::CountLists) {
+            parts.push(Part::CountLists);
+        }
         parts.sort_unstable();
         let (lock, write): (Vec<_>, _) = parts.iter().partition(|part| part.locks());
         Self {
@@ -156,22 +161,43 @@ impl<'a> Group<'a> {
 
     /// Locks and writes all in the open transaction. On an error, or when anything was refused, the caller rolls back.
     pub(crate) async fn apply(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
+        let mut touched = self.touched();
         for statement in [&self.profile.lock, &self.profile.write] {
-            if self.needs(statement)
-                && let Some(refused) = self.run(statement, session).await?
-            {
-                return Ok(Some(refused));
+            if self.needs(statement) {
+                let (refused, turned) = self.run(statement, session).await?;
+                if refused.is_some() {
+                    return Ok(refused);
+                }
+                touched.variants.extend(turned);
             }
         }
+        touched.refresh(session).await?;
         Ok(None)
+    }
+
+    /// The products that lists may say something else of afterwards.
+    fn touched(&self) -> Touched {
+        let first = |parts: &[Part]| {
+            let lines = parts.iter().flat_map(|part| self.lines(*part));
+            lines.filter_map(|line| line.row.first_id()).collect()
+        };
+        Touched {
+            products: first(&[Part::InsertProducts, Part::UpdateProducts]),
+            variants: first(&[Part::InsertLevels]),
+        }
     }
 
     /// Which batches would have to wait for somebody else's locks, or would be refused.
     pub(crate) async fn probe(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
-        self.run(&self.profile.probe, session).await
+        Ok(self.run(&self.profile.probe, session).await?.0)
     }
 
-    async fn run(&self, statement: &'static Statement, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
+    /// Runs a statement; answers what it refused, and the variants of levels that sell by now and did not, or the other way.
+    async fn run(
+        &self,
+        statement: &'static Statement,
+        session: &mut Session<'_>,
+    ) -> Result<(Option<Refused>, Vec<Uuid>), Error> {
         let mut arguments = PgArguments::default();
         for part in &statement.parts {
             let rows = self.lines(*part).iter().map(|line| &*line.row);
@@ -179,8 +205,14 @@ impl<'a> Group<'a> {
         }
         let rows = session.rows(statement.sql.as_str(), arguments).await?;
         let places = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-        let places: Vec<_> = places.collect::<Result<_, Error>>()?;
-        Ok((!places.is_empty()).then(|| self.refused(places)))
+        let (places, turned): (Vec<_>, Vec<_>) =
+            places.collect::<Result<Vec<(i64, i64)>, Error>>()?.into_iter().partition(|(part, _)| *part >= 0);
+        let line = |(_, place): (i64, i64)| {
+            let place = usize::try_from(place).ok()?.checked_sub(1)?;
+            self.lines(Part::ChangeLevels).get(place)?.row.first_id()
+        };
+        let refused = (!places.is_empty()).then(|| self.refused(places));
+        Ok((refused, turned.into_iter().filter_map(line).collect()))
     }
 
     fn lines(&self, part: Part) -> &[Line<'a>] {

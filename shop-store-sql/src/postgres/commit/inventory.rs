@@ -25,6 +25,7 @@ pub(super) static LOCATIONS: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::LocationCode, "old.code = new.code")],
+    counted: &[],
 };
 
 impl Record for Location {
@@ -52,6 +53,7 @@ pub(super) static LEVELS: Table = Table {
     ],
     key: 2,
     uniques: &[],
+    counted: &[],
 };
 
 /// The row of a level.
@@ -78,6 +80,7 @@ pub(super) static MOVEMENTS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &["location_id"],
 };
 
 /// The row of an entry of the ledger.
@@ -105,6 +108,7 @@ pub(super) static RESERVATIONS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Reservation {
@@ -138,7 +142,10 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Appl
         }
         InventoryWrite::Settings(settings) => apply_settings(plain, settings).await,
         InventoryWrite::Movement(entry) => {
-            plain.insert_unless(Part::InsertMovements, movement(entry), Unique::OtherId).await
+            plain.insert_unless(Part::InsertMovements, movement(entry), Unique::OtherId).await?;
+            let location = entry.location_id.0.simple().to_string();
+            plain.counts(MOVEMENTS.name, [location, String::new(), String::new()], 1);
+            Ok(())
         }
         InventoryWrite::Reservation(change) => plain.change(change, false).await,
     }
@@ -153,7 +160,10 @@ async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> 
     if plain.exists(filled, (location,)).await? {
         return Err(Conflict::InUse(Entity::Location, location).into());
     }
-    plain.execute("DELETE FROM stock_levels WHERE location_id = $1", (location,)).await?;
+    // The levels are empty, but what needs no stock was sold from them.
+    let gone = "DELETE FROM stock_levels WHERE location_id = $1 RETURNING variant_id";
+    let gone = plain.ids(gone, (location,)).await?;
+    plain.touched.variants.extend(gone);
     Ok(())
 }
 
@@ -166,6 +176,7 @@ async fn insert_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
         let nowhere = Conflict::Stale(Entity::Location, new.location_id.0);
         return Err(if taken { Conflict::Exists(Unique::StockLevel) } else { nowhere }.into());
     }
+    plain.touched.variants.insert(new.variant_id.0);
     plain.insert_unless(Part::InsertLevels, level(new), Unique::StockLevel).await
 }
 
@@ -182,5 +193,6 @@ async fn apply_settings(plain: &mut Plain<'_>, settings: &StockSettings) -> Appl
     if changed == 0 || plain.exists(oversold, (variant, location)).await? {
         return Err(Conflict::Stock(settings.variant_id, settings.location_id).into());
     }
+    plain.touched.variants.insert(variant);
     Ok(())
 }

@@ -8,6 +8,7 @@
 //!   `lock`: what it locks before.
 //! - `part`: what a transaction does to each table, in the one order in which every transaction does it. `sql`: in
 //!   SQL.
+//! - `listed`: what lists say of products, worked out again where it may have changed.
 //! - `table`, `value`: tables, and rows on their way into them.
 //! - one file per domain, and one for what makes prices: its tables, its rows, and its writes by the plain path.
 //!
@@ -20,6 +21,7 @@ mod catalog;
 mod group;
 mod inbox;
 mod inventory;
+mod listed;
 mod lock;
 mod merge;
 mod orders;

@@ -46,6 +46,7 @@ pub(super) static ORDERS: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::OrderNumber, "old.number = new.number"), (Unique::OrderOfCart, "old.cart_id = new.cart_id")],
+    counted: &["status", "payment_status", "fulfillment_status"],
 };
 
 impl Record for Order {
@@ -87,6 +88,7 @@ pub(super) static ITEMS: Table = Table {
     ],
     key: 2,
     uniques: &[],
+    counted: &[],
 };
 
 /// The rows of an order's lines.
@@ -114,6 +116,7 @@ pub(super) static HISTORY: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 /// The row of an entry of a timeline.
@@ -139,6 +142,7 @@ pub(super) static DRAFTS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Draft {
@@ -169,6 +173,7 @@ pub(super) static RETURNS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Return {

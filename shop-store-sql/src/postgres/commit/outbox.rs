@@ -8,12 +8,13 @@ use shop_core::outbox::{Delivery, Event, OutboxWrite, Webhook};
 
 use super::part::Part;
 use super::plain::{Applied, Plain};
+use super::sql::{FOLD, SLOTS};
 use super::table::{Record, Table};
 use super::value::{Kind, Row};
 use shop_core::word::Word as _;
 
 pub(super) static OPERATIONS: Table =
-    Table { name: "operations", columns: &[("id", Kind::Id), ("at", Kind::Time)], key: 1, uniques: &[] };
+    Table { name: "operations", columns: &[("id", Kind::Id), ("at", Kind::Time)], key: 1, uniques: &[], counted: &[] };
 
 /// The row of a submission.
 pub(super) fn operation(batch: &Batch) -> Row {
@@ -34,6 +35,7 @@ pub(super) static ANSWERS: Table = Table {
     ],
     key: 3,
     uniques: &[],
+    counted: &[],
 };
 
 /// The row of a kept answer.
@@ -49,6 +51,7 @@ pub(super) static EVENTS: Table = Table {
     columns: &[("id", Kind::Id), ("kind", Kind::Text), ("thing", Kind::Id), ("data", Kind::Json), ("at", Kind::Time)],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 /// The row of an event.
@@ -75,6 +78,7 @@ pub(super) static DELIVERIES: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Delivery {
@@ -102,6 +106,7 @@ pub(super) static WEBHOOKS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Webhook {
@@ -175,5 +180,6 @@ pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_be
     ] {
         plain.execute(sql, (limit,)).await?;
     }
+    plain.execute(FOLD.as_str(), (SLOTS,)).await?;
     Ok(())
 }

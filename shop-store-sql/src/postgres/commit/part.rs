@@ -84,6 +84,8 @@ pub(crate) enum Part {
     InsertDeliveries,
     InsertAnswers,
     InsertOperations,
+    // Last of all: what is counted.
+    CountLists,
 }
 
 /// The kinds of parts: what is common to their SQL.
@@ -106,7 +108,7 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 62] = [
+    pub(crate) const ALL: [Self; 63] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
@@ -169,6 +171,7 @@ impl Part {
         Self::InsertDeliveries,
         Self::InsertAnswers,
         Self::InsertOperations,
+        Self::CountLists,
     ];
 
     /// True for what only locks.
@@ -196,6 +199,11 @@ impl Part {
                 | Self::ChangeLevels
                 | Self::CountUses
         )
+    }
+
+    /// True for what changes a list with kept counts: then the statement counts.
+    pub(super) fn is_counted(self) -> bool {
+        matches!(self.act(), Act::Update(table) | Act::Insert(table) if !table.counted.is_empty())
     }
 
     /// What kind of part it is.
@@ -262,7 +270,8 @@ impl Part {
             | Self::RelayEvents
             | Self::ChangeLevels
             | Self::CountUses
-            | Self::PutRefunds => Act::Special,
+            | Self::PutRefunds
+            | Self::CountLists => Act::Special,
         }
     }
 
@@ -282,6 +291,8 @@ impl Part {
                 }
                 // The promotion, the customer, and the sums of `pricing::UsesSum`.
                 Self::CountUses => vec![Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int],
+                // It adds up what the other parts of its statement do.
+                Self::CountLists => Vec::new(),
                 Self::LiveSessions | Self::OwnLevels | Self::UntrackedLevels => vec![Kind::Id, Kind::Id],
                 _ => vec![Kind::Id],
             },
@@ -296,6 +307,6 @@ mod tests {
     #[test]
     fn the_parts_are_listed_in_their_order() {
         assert!(Part::ALL.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!(Part::ALL.len(), Part::InsertOperations as usize + 1);
+        assert_eq!(Part::ALL.len(), Part::CountLists as usize + 1);
     }
 }

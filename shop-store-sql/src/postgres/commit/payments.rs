@@ -41,6 +41,7 @@ pub(super) static PAYMENTS: Table = Table {
         "old.order_id = new.order_id AND old.state IN ('pending', 'requires_action', 'authorized', 'captured')
             AND new.state IN ('pending', 'requires_action', 'authorized', 'captured')",
     )],
+    counted: &["state", "gateway"],
 };
 
 impl Record for Payment {
@@ -72,6 +73,7 @@ pub(super) static REFUNDS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 /// The rows of a payment's refunds.

@@ -12,6 +12,7 @@ use shop_core::batch::{Batch, Change, Conflict, Entity, Require, Unique, Write};
 use shop_core::error::BoxError;
 use shop_core::inventory::InventoryWrite;
 use shop_core::shipping::ShippingWrite;
+use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::encode::Encode;
 use sqlx_core::error::Error;
@@ -19,8 +20,9 @@ use sqlx_core::types::Type;
 use sqlx_postgres::Postgres;
 use uuid::Uuid;
 
+use super::listed::Touched;
 use super::part::Part;
-use super::sql::{Meets, statement};
+use super::sql::{Meets, count, statement};
 use super::table::{Record, Table, row_of};
 use super::value::{Row, bind};
 use super::{accounts, cart, catalog, inventory, lock, orders, outbox, payments, shipping};
@@ -59,7 +61,7 @@ pub(crate) type Applied = Result<(), Failure>;
 
 /// Applies a whole batch in the open transaction. On a failure the caller rolls back to where it was before.
 pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
-    let mut plain = Plain { session };
+    let mut plain = Plain { session, counts: BTreeMap::new(), touched: Touched::default() };
     lock::lock(&mut plain, batch).await?;
     plain.insert_unless(Part::InsertOperations, outbox::operation(batch), Unique::Operation).await?;
     for require in &batch.requires {
@@ -83,7 +85,10 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
             }
         }
     }
-    plain.judge_whole(batch).await
+    plain.judge_whole(batch).await?;
+    plain.count().await?;
+    plain.touched.refresh(&mut plain.session).await?;
+    Ok(())
 }
 
 /// Arguments of a statement.
@@ -110,12 +115,16 @@ bind_tuples! {
     (A: 0, B: 1, C: 2, D: 3, E: 4, F: 5)
 }
 
+/// The list, and the values that a row of it is counted by.
+type Counted = (&'static str, [String; 3]);
+
 /// The statements of a table whose key is `id`, for one row at a time.
 struct Statements {
     insert: String,
     update: String,
     delete: String,
     version: String,
+    counted: Option<String>,
     clash: Vec<(Unique, String)>,
     same_id: String,
 }
@@ -124,8 +133,11 @@ static STATEMENTS: LazyLock<BTreeMap<&'static str, Statements>> =
     LazyLock::new(|| lock::TABLES.iter().map(|table| (table.name, Statements::new(table))).collect());
 
 /// The statement of each part by itself.
-static PARTS: LazyLock<Vec<String>> =
-    LazyLock::new(|| Part::ALL.iter().map(|part| statement(&[*part], Meets::AndWaits)).collect());
+static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    // What is counted is counted at the end.
+    let parts = Part::ALL.iter().filter(|part| **part != Part::CountLists);
+    parts.map(|part| statement(&[*part], Meets::AndWaits)).collect()
+});
 
 impl Statements {
     fn new(table: &Table) -> Self {
@@ -142,6 +154,7 @@ impl Statements {
             ),
             delete: format!("DELETE FROM {name} WHERE id = $1 AND version = $2"),
             version: format!("SELECT 1 FROM {name} WHERE id = $1 AND version = $2"),
+            counted: table.counted_as("", "key").map(|keys| format!("SELECT {keys} FROM {name} WHERE id = $1")),
             clash: clash.collect(),
             same_id: format!("SELECT 1 FROM {name} WHERE id = $1"),
         }
@@ -156,6 +169,10 @@ impl Statements {
 /// Applies writes one after the other.
 pub(crate) struct Plain<'c> {
     session: Session<'c>,
+    /// By how much the kept counts change. They are written at the end, for everybody does so in one order.
+    counts: BTreeMap<Counted, i64>,
+    /// The products that lists may say something else of.
+    pub(super) touched: Touched,
 }
 
 impl Plain<'_> {
@@ -169,12 +186,62 @@ impl Plain<'_> {
         Ok(!self.session.rows(sql, values.bind()?).await?.is_empty())
     }
 
+    /// The ids that a statement answers.
+    pub(super) async fn ids(&mut self, sql: &'static str, values: impl Bind) -> Result<Vec<Uuid>, Failure> {
+        let rows = self.session.rows(sql, values.bind()?).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, Error>>()?)
+    }
+
     /// Does a part with these rows; answers how many were refused.
     pub(super) async fn run(&mut self, part: Part, rows: Vec<Row>) -> Result<usize, Failure> {
         let sql = PARTS.get(part as usize).map_or("", String::as_str);
         let mut arguments = PgArguments::default();
         bind(&mut arguments, &part.kinds(), &rows.iter())?;
-        Ok(self.session.rows(sql, arguments).await?.len())
+        let (refused, turned): (Vec<i64>, Vec<i64>) = {
+            let found = self.session.rows(sql, arguments).await?;
+            let parts = found.iter().map(|row| row.try_get(0)).collect::<Result<Vec<i64>, Error>>()?;
+            parts.into_iter().partition(|part| *part >= 0)
+        };
+        if !turned.is_empty() {
+            self.touched.variants.extend(rows.iter().filter_map(Row::first_id));
+        }
+        Ok(refused.len())
+    }
+
+    /// Counts a row of a list more or less, by these values.
+    pub(super) fn counts(&mut self, list: &'static str, keys: [String; 3], delta: i64) {
+        *self.counts.entry((list, keys)).or_default() += delta;
+    }
+
+    /// What a row is counted by just now, if it is there and counted.
+    async fn counted<T: Record>(&mut self, id: Uuid) -> Result<Option<Counted>, Failure> {
+        let Some(sql) = &Statements::of::<T>()?.counted else { return Ok(None) };
+        let rows = self.session.rows(sql.as_str(), (id,).bind()?).await?;
+        let keys = rows.first().map(|row| Ok::<_, Error>([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?]));
+        Ok(keys.transpose()?.map(|keys| (T::TABLE.name, keys)))
+    }
+
+    /// Writes the counts.
+    async fn count(&mut self) -> Applied {
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            count(
+                "SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[])
+                AS new (list, key_1, key_2, key_3, total)",
+            )
+        });
+        let counts = std::mem::take(&mut self.counts);
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let (mut lists, mut totals, mut keys) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+        for ((list, values), total) in counts {
+            lists.push(list.to_owned());
+            keys.iter_mut().zip(values).for_each(|(keys, value)| keys.push(value));
+            totals.push(total);
+        }
+        let [one, two, three] = keys;
+        self.execute(&SQL, (lists, one, two, three, totals)).await?;
+        Ok(())
     }
 
     /// Inserts a row with only one key.
@@ -191,8 +258,23 @@ impl Plain<'_> {
         Ok(self.session.execute(sql, arguments).await?)
     }
 
-    /// Applies a change of a row that counts versions.
+    /// Applies a change of a row that counts versions, and counts it where counts are kept.
     pub(super) async fn change<T: Record>(&mut self, change: &Change<T>, deletable: bool) -> Applied {
+        let (id, is_new) = match change {
+            Change::Insert(row) => (row.key(), true),
+            Change::Update(row) => (row.key(), false),
+            Change::Delete { id, .. } => (*id, false),
+        };
+        let before = if is_new { None } else { self.counted::<T>(id).await? };
+        self.change_row(change, deletable).await?;
+        let after = self.counted::<T>(id).await?;
+        for ((list, keys), delta) in before.map(|keys| (keys, -1)).into_iter().chain(after.map(|keys| (keys, 1))) {
+            self.counts(list, keys, delta);
+        }
+        Ok(())
+    }
+
+    async fn change_row<T: Record>(&mut self, change: &Change<T>, deletable: bool) -> Applied {
         let statements = Statements::of::<T>()?;
         match change {
             Change::Insert(row) => match self.write(&statements.insert, row).await? {

@@ -36,6 +36,7 @@ pub(super) static PROMOTIONS: Table = Table {
     ],
     key: 1,
     uniques: &[(Unique::PromotionCode, "old.code_key = new.code_key")],
+    counted: &[],
 };
 
 impl Record for Promotion {
@@ -71,6 +72,7 @@ pub(super) static TAX_RATES: Table = Table {
         Unique::TaxRate,
         "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key",
     )],
+    counted: &[],
 };
 
 impl Record for TaxRate {

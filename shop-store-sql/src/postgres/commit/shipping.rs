@@ -21,6 +21,7 @@ pub(super) static ADDRESSES: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for SavedAddress {
@@ -43,6 +44,7 @@ pub(super) static ZONES: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Zone {
@@ -71,6 +73,7 @@ pub(super) static METHODS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Method {
@@ -102,6 +105,7 @@ pub(super) static SHIPMENTS: Table = Table {
     ],
     key: 1,
     uniques: &[],
+    counted: &[],
 };
 
 impl Record for Shipment {

@@ -3,6 +3,8 @@
 //! Several parts make one statement: each is a common table expression, and the statement's own SELECT answers, part by
 //! part and so in their order, the rows that a guard refused. No row is the good answer.
 
+use std::sync::LazyLock;
+
 use super::accounts::OTPS;
 use super::catalog::VARIANTS;
 use super::part::{Act, Part};
@@ -29,7 +31,7 @@ struct Sql {
 
 impl Part {
     /// Its SQL, with the arrays under these names.
-    fn sql(self, arrays: &[String], meets: Meets) -> Sql {
+    fn sql(self, arrays: &[String], meets: Meets, others: &[Self]) -> Sql {
         let given = format!("unnest({})", arrays.join(", "));
         let first = arrays.first().map_or("NULL", String::as_str);
         let (me, number) = (name(self), self as u8);
@@ -56,10 +58,11 @@ impl Part {
             let names = table.names("");
             Sql {
                 body: format!(
-                    "INSERT INTO {} ({names}) SELECT {} FROM {given} AS new ({names}) {on_conflict} RETURNING {}",
+                    "INSERT INTO {} ({names}) SELECT {} FROM {given} AS new ({names}) {on_conflict} RETURNING {}{}",
                     table.name,
                     table.stored(),
-                    table.key_names("")
+                    table.key_names(""),
+                    table.counted_as("", "key").map(|keys| format!(", {keys}")).unwrap_or_default()
                 ),
                 refused: format!(
                     "SELECT {number}::int8, new.place FROM unnest({}) WITH ORDINALITY AS new ({}, place)
@@ -75,16 +78,23 @@ impl Part {
         match self.act() {
             Act::Own(table) => lock(table.name, "id, version", by_version, "old.id", "NO KEY UPDATE"),
             Act::Share(table) => lock(table.name, "id, version", by_version, "old.id", "SHARE"),
-            Act::Update(table) => Sql {
-                body: format!(
-                    "UPDATE {} AS old SET {} FROM {given} WITH ORDINALITY AS new ({}, place)
-                    WHERE old.id = new.id AND old.version = new.version - 1 RETURNING new.place",
-                    table.name,
-                    table.assignments("new"),
-                    table.names("")
-                ),
-                refused: by_place,
-            },
+            Act::Update(table) => {
+                // A row that somebody changed meanwhile has another version: what is read of it here is what it was.
+                let counted = table.counted_as("before.", "before").zip(table.counted_as("new.", "key"));
+                let (before, keys) = counted.map_or_else(Default::default, |(before, keys)| {
+                    (format!(" JOIN {} AS before ON before.id = new.id", table.name), format!(", {before}, {keys}"))
+                });
+                Sql {
+                    body: format!(
+                        "UPDATE {} AS old SET {} FROM {given} WITH ORDINALITY AS new ({}, place){before}
+                        WHERE old.id = new.id AND old.version = new.version - 1 RETURNING new.place{keys}",
+                        table.name,
+                        table.assignments("new"),
+                        table.names("")
+                    ),
+                    refused: by_place,
+                }
+            }
             Act::Delete(table) => Sql {
                 body: format!(
                     "DELETE FROM {} AS old USING {given} WITH ORDINALITY AS new (id, version, place)
@@ -141,10 +151,12 @@ impl Part {
                             backordered = {BACKORDERED}
                         FROM {given} WITH ORDINALITY AS new
                             (variant_id, location_id, on_hand, reserved, released, shipped, lowered, takes, reserves, place)
-                        WHERE {SAME_LEVEL} AND {DELTA} RETURNING new.place"
+                        WHERE {SAME_LEVEL} AND {DELTA} RETURNING new.place, {TURNS}"
                     ),
-                    refused: by_place,
+                    // What sold before and does not now, or the other way, is told as minus the part.
+                    refused: format!("{by_place} UNION ALL SELECT -{number}::int8, place FROM {me} WHERE turns"),
                 },
+                Self::CountLists => Sql { body: counting(others), refused: never },
                 // What passes a limit is told, and then taken back with the transaction.
                 Self::CountUses => Sql {
                     body: format!(
@@ -223,12 +235,71 @@ const DELTA: &str = concat!(
     END"
 );
 
+/// Whether a level sells by now and did not before, or the other way.
+const TURNS: &str = "old.tracked AND NOT old.backorder AND (old.on_hand > old.reserved)
+    <> (old.on_hand - new.on_hand > old.reserved - new.reserved) AS turns";
+
+/// In how many rows a count is kept.
+pub(super) const SLOTS: i64 = 8;
+
+/// Adds deltas (`list, key_1, key_2, key_3, total`) to the kept counts, in the order in which everybody does. Each connection
+/// has a slot of its own, as far as there are enough. A host's transaction ([`super::commit_in`]) may take long: it gets rows of
+/// its own, which nobody else waits for, until they are folded ([`FOLD`]).
+pub(super) fn count(deltas: &str) -> String {
+    format!(
+        "INSERT INTO list_counts AS old (list, key_1, key_2, key_3, slot, total, changes)
+        SELECT list, key_1, key_2, key_3, {slot}, sum(total), count(*)
+        FROM ({deltas}) AS delta GROUP BY list, key_1, key_2, key_3 ORDER BY list, key_1, key_2, key_3
+        {ADD}",
+        slot = format_args!(
+            "CASE WHEN current_setting('shop.slots', true) = 'own' THEN pg_backend_pid() % {SLOTS}
+                ELSE {SLOTS} + txid_current() END"
+        )
+    )
+}
+
+const ADD: &str = "ON CONFLICT (list, key_1, key_2, key_3, slot) DO UPDATE
+    SET total = old.total + excluded.total, changes = old.changes + excluded.changes";
+
+/// Adds what hosts' transactions counted, from this slot on, to the others.
+pub(super) static FOLD: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH gone AS (
+            DELETE FROM list_counts WHERE slot >= $1 RETURNING list, key_1, key_2, key_3, total, changes
+        )
+        INSERT INTO list_counts AS old (list, key_1, key_2, key_3, slot, total, changes)
+        SELECT list, key_1, key_2, key_3, pg_backend_pid() % {SLOTS}, sum(total), sum(changes)
+        FROM gone GROUP BY list, key_1, key_2, key_3 ORDER BY list, key_1, key_2, key_3 {ADD}"
+    )
+});
+
+/// Counts what other parts of the statement do.
+fn counting(parts: &[Part]) -> String {
+    let deltas = parts.iter().filter(|part| part.is_counted()).flat_map(|part| {
+        let delta = |table: &Table, keys: &str, total: i8| {
+            format!(
+                "SELECT '{}' AS list, {keys}_1 AS key_1, {keys}_2 AS key_2, {keys}_3 AS key_3, {total} AS total FROM {}",
+                table.name,
+                name(*part)
+            )
+        };
+        match part.act() {
+            Act::Insert(table) => vec![delta(table, "key", 1)],
+            Act::Update(table) => vec![delta(table, "before", -1), delta(table, "key", 1)],
+            _ => Vec::new(),
+        }
+    });
+    let deltas: Vec<_> = deltas.collect();
+    format!("{} RETURNING slot AS place", count(&deltas.join(" UNION ALL ")))
+}
+
 fn name(part: Part) -> String {
     format!("part_{}", part as u8)
 }
 
 /// The SQL of one statement that does these parts, in their order. It takes the arrays of the first, then those of the
-/// second, and answers a row `(part, place)` for each row that was refused; places count from 1.
+/// second, and answers a row `(part, place)` for each row that was refused; places count from 1. (See
+/// [`Part::ChangeLevels`] for what else it answers.)
 pub(crate) fn statement(parts: &[Part], meets: Meets) -> String {
     let mut bound = 0;
     let mut bodies = Vec::with_capacity(parts.len());
@@ -240,7 +311,7 @@ pub(crate) fn statement(parts: &[Part], meets: Meets) -> String {
             format!("${bound}::{}", kind.array())
         };
         let arrays: Vec<_> = kinds.iter().map(array).collect();
-        let Sql { body, refused } = part.sql(&arrays, meets);
+        let Sql { body, refused } = part.sql(&arrays, meets, parts);
         let kept = if part.locks() { "MATERIALIZED " } else { "" };
         bodies.push(format!("{} AS {kept}({body})", name(*part)));
         refusals.push(refused);

@@ -15,6 +15,8 @@ pub(crate) struct Table {
     pub(crate) key: usize,
     /// Its unique keys beside that, in the order in which they are judged: the name, and when `old` and `new` clash.
     pub(crate) uniques: &'static [(Unique, &'static str)],
+    /// The columns that its list is counted by, at most three; none where no counts are kept.
+    pub(crate) counted: &'static [&'static str],
 }
 
 impl Table {
@@ -42,6 +44,23 @@ impl Table {
     pub(crate) fn given(&self) -> String {
         let arrays = (1..).zip(self.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
         format!("unnest({}) AS new ({})", list(arrays), self.names(""))
+    }
+
+    /// What a row is counted by, as three columns with this before their numbers; nothing where no counts are kept.
+    pub(crate) fn counted_as(&self, row: &str, name: &str) -> Option<String> {
+        (!self.counted.is_empty()).then(|| {
+            let column = |place: usize| self.columns.iter().find(|(name, _)| Some(name) == self.counted.get(place));
+            let keys = (0..3).map(|place| {
+                let key = match column(place) {
+                    None => "''".to_owned(),
+                    Some((name, Kind::Flag)) => format!("{row}{name}::int::text"),
+                    Some((name, Kind::Id)) => format!("replace({row}{name}::text, '-', '')"),
+                    Some((name, _)) => format!("{row}{name}"),
+                };
+                format!("{key} AS {name}_{}", place + 1)
+            });
+            list(keys)
+        })
     }
 
     /// What sets every column outside of the key to that of `new`.

@@ -120,6 +120,14 @@ impl Row {
         self.add(Value::Text(serde_json::to_string(value).ok()))
     }
 
+    /// The id that stands first.
+    pub(crate) fn first_id(&self) -> Option<Uuid> {
+        match self.0.first() {
+            Some(Value::Id(id)) => *id,
+            _ => None,
+        }
+    }
+
     fn add(&mut self, value: Value) -> &mut Self {
         self.0.push(value);
         self

@@ -1,0 +1,263 @@
+//! Lists of products without a search: pages made of ranges of the indexes of a narrow table.
+//!
+//! An index begins with status and stock (and the category before them), so each combination that a filter allows is one
+//! range, sorted by the key of the order. A page takes the first rows of all ranges together, whatever the filter: it reads
+//! little more than it answers.
+
+use std::sync::Arc;
+
+use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
+use shop_core::page::{Cursor, Page, PageMemo, PageRequest, Position};
+use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
+use sqlx_core::sql_str::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::error::store_error;
+use super::kept;
+use super::paging::{Key, Known, Place, Query, Value, beyond, ordered, read_with_known};
+use super::pool::Pool;
+use super::rows::{Columns, Record as _};
+
+/// Whether an offered variant of a product can be sold now.
+pub(crate) const IN_STOCK: &str = "EXISTS (
+    SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
+    WHERE variants.product_id = products.id AND NOT variants.archived AND (NOT stock_levels.tracked
+        OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved))";
+
+/// With no more matches than this, all of them are found by their prices and sorted; with more, a page is soon full on the
+/// way along its own order.
+const FEW: u64 = 500;
+
+/// The column of a key. Without a search all have the same relevance.
+fn key(key: ProductSort) -> Option<Key> {
+    match key {
+        ProductSort::Name => Some(Key::Text("listed.name_key")),
+        ProductSort::Price => Some(Key::Number("listed.price")),
+        ProductSort::CreatedAt => Some(Key::Time("listed.created_at")),
+        ProductSort::Relevance => None,
+    }
+}
+
+/// A list that is read.
+pub(crate) struct Reading<'a> {
+    /// The way to the database.
+    pub(crate) pool: &'a Arc<Pool>,
+    /// What is remembered of lists.
+    pub(crate) memo: &'a PageMemo,
+    /// Which products, without a search.
+    pub(crate) filter: &'a ProductFilter,
+    /// Which of them.
+    pub(crate) request: &'a PageRequest<ProductSort>,
+}
+
+impl Reading<'_> {
+    /// The page that is asked for.
+    pub(crate) async fn page(&self) -> StoreResult<Page<FoundProduct>> {
+        let size = i64::from(self.request.size);
+        let cursor = match &self.request.position {
+            Position::Number(number) => return self.numbered(*number).await,
+            Position::Start => None,
+            Position::Cursor(cursor) => Some(cursor),
+        };
+        let few = self.are_few().await?;
+        let (rows, _) = self.rows(cursor, few, (size + 1, 0), false).await?;
+        Ok(self.request.page_by_cursor(rows))
+    }
+
+    async fn numbered(&self, number: u32) -> StoreResult<Page<FoundProduct>> {
+        let size = i64::from(self.request.size);
+        let skipped = i64::from(number.saturating_sub(1)) * size;
+        let order = self.request.order_text();
+        let places = format!("{} {order}", self.name());
+        let few = self.are_few().await?;
+        let start = u64::try_from(skipped).ok().filter(|skipped| *skipped > 0).and_then(|skipped| {
+            let generation = self.memo.generation(&places)?;
+            let (passed, cursor) = self.memo.place(&places, generation, skipped)?;
+            Some((generation, i64::try_from(passed).ok()?, cursor))
+        });
+        let (mut items, mut known) = match &start {
+            Some((_, passed, cursor)) => self.rows(Some(cursor), few, (size, skipped - passed), true).await?,
+            None => self.rows(None, few, (size, skipped), true).await?,
+        };
+        if let Some((generation, ..)) = start
+            && known.map(|known| known.generation) != Some(generation)
+        {
+            // The place is not where it was, or nothing lies behind it.
+            (items, known) = self.rows(None, few, (size, skipped), true).await?;
+        }
+        let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let remembered = |known: Known| self.memo.total(&self.name(), known.generation);
+        let total = match known {
+            Some(Known { total: Some(total), .. }) => total,
+            _ if seen < size && (seen > 0 || skipped == 0) => skipped + seen,
+            known => match known.and_then(remembered).and_then(|total| i64::try_from(total).ok()) {
+                Some(total) => total,
+                None => self.count().await?,
+            },
+        };
+        if let (Some(known), Some(last), Ok(rows)) = (known, items.last(), u64::try_from(skipped + seen)) {
+            let (keys, id) = (self.request.keys_of(last), last.product.id.0);
+            self.memo.keep_place(&places, known.generation, rows, Cursor { keys, id, backward: false, order });
+        }
+        Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+    }
+
+    /// The list with its filter.
+    fn name(&self) -> String {
+        format!("products {:?}", self.filter)
+    }
+
+    fn has_prices(&self) -> bool {
+        self.filter.min_price.is_some() || self.filter.max_price.is_some()
+    }
+
+    fn is_by_price(&self) -> bool {
+        self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price)
+    }
+
+    /// Whether so few match that they are found by their prices and sorted. How many there were a while ago will do.
+    async fn are_few(&self) -> StoreResult<bool> {
+        if !self.has_prices() || self.is_by_price() {
+            return Ok(false);
+        }
+        let name = self.name();
+        let known = self.memo.generation(&name).and_then(|generation| self.memo.total(&name, generation));
+        let total = match known {
+            Some(total) => total,
+            None => u64::try_from(self.count().await?).unwrap_or_default(),
+        };
+        Ok(total <= FEW)
+    }
+
+    /// The ranges in which the products stand, as a table `range (status, in_stock)`, or with `category_id`.
+    fn ranges(&self, query: &mut Query) -> String {
+        let statuses = self.filter.status.map_or_else(|| ProductStatus::ALL.to_vec(), |status| vec![status]);
+        let stock = self.filter.in_stock.map_or_else(|| vec![true, false], |in_stock| vec![in_stock]);
+        let pairs =
+            statuses.iter().flat_map(|status| stock.iter().map(|in_stock| (status.word().to_owned(), *in_stock)));
+        let (statuses, stock) = pairs.unzip();
+        // Hidden from the planner by a SELECT, see `is_one_of`.
+        let ranges = query.bind(
+            "unnest((SELECT ?::text[]), (SELECT ?::bool[])) AS range (status, in_stock)",
+            [Value::Texts(statuses), Value::Flags(stock)],
+        );
+        match self.filter.category {
+            None => ranges,
+            Some(category) => {
+                let below = query.bind(
+                    "(WITH RECURSIVE below (id) AS (
+                        SELECT ?::uuid UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+                    ) SELECT id FROM below) AS below (category_id)",
+                    [Value::Id(Uuid::from(category))],
+                );
+                format!("{below} CROSS JOIN {ranges}")
+            }
+        }
+    }
+
+    /// The condition that a row stands in a range and has the prices that are asked for.
+    fn condition(&self, query: &mut Query, price: &str) {
+        query.is("listed.status = range.status AND listed.in_stock = range.in_stock");
+        if self.filter.category.is_some() {
+            query.is("listed.category_id = below.category_id");
+        }
+        query.filter(&format!("{price} >= ?"), self.filter.min_price.map(|price| price.0));
+        query.filter(&format!("{price} <= ?"), self.filter.max_price.map(|price| price.0));
+    }
+
+    /// The kept count, as an expression; NULL where prices are asked for.
+    fn total(&self, query: &mut Query) -> String {
+        if self.has_prices() {
+            return "NULL::bigint".to_owned();
+        }
+        let ranges = self.ranges(query);
+        let (list, category) = match self.filter.category {
+            None => ("products", ""),
+            Some(_) => ("products_of_category", " AND key_3 = replace(below.category_id::text, '-', '')"),
+        };
+        format!(
+            "(SELECT coalesce(sum(total), 0)::bigint FROM {ranges} JOIN list_counts ON list = '{list}'
+                AND key_1 = range.status AND key_2 = range.in_stock::int::text{category})"
+        )
+    }
+
+    async fn count(&self) -> StoreResult<i64> {
+        let mut query = Query::default();
+        let generation = kept::generation("products");
+        let sql = if self.has_prices() {
+            let ranges = self.ranges(&mut query);
+            self.condition(&mut query, "listed.price");
+            // Range by range: joined at once, Postgres would read the whole table.
+            format!(
+                "SELECT coalesce(sum(found.count), 0)::bigint, {generation} FROM {ranges} CROSS JOIN LATERAL (
+                    SELECT count(*) FROM listed_products AS listed{}) AS found",
+                query.condition()
+            )
+        } else {
+            format!("SELECT {}, {generation}", self.total(&mut query))
+        };
+        let rows = self.pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
+        let Some(row) = rows.first() else { return Ok(0) };
+        let mut columns = Columns::new(row);
+        let (total, generation): (i64, i64) =
+            (columns.take().map_err(store_error)?, columns.take().map_err(store_error)?);
+        if let (true, Ok(total)) = (self.has_prices(), u64::try_from(total)) {
+            self.memo.keep_total(&self.name(), generation, total);
+        }
+        Ok(total)
+    }
+
+    async fn rows(
+        &self,
+        cursor: Option<&Cursor>,
+        few: bool,
+        (limit, skipped): (i64, i64),
+        with_known: bool,
+    ) -> StoreResult<(Vec<FoundProduct>, Option<Known>)> {
+        let backward = cursor.is_some_and(|cursor| cursor.backward);
+        // Without a search all have the same relevance.
+        let keys = self.request.order.iter();
+        let keys: Vec<_> =
+            keys.filter_map(|sort| Some((key(sort.key)?.column(), sort.descending != backward))).collect();
+        let order: Vec<_> =
+            keys.iter().copied().chain([("listed.id", self.request.id_descends() != backward)]).collect();
+        let mut query = Query::default();
+        let known = if with_known {
+            format!("{}, {}, ", kept::generation("products"), self.total(&mut query))
+        } else {
+            String::new()
+        };
+        let ranges = self.ranges(&mut query);
+        // What is added keeps Postgres from the index by price.
+        self.condition(&mut query, if few || self.is_by_price() { "listed.price" } else { "(listed.price + 0)" });
+        if let Some(cursor) = cursor {
+            let places = self.request.order.iter().zip(&cursor.keys);
+            let places = places.filter_map(|(sort, value)| Some(key(sort.key)?.place(value)));
+            let places: Vec<_> = places.chain([Place::At(Value::Id(cursor.id))]).collect();
+            beyond(&mut query, &order, &places);
+        }
+        let condition = query.condition().to_owned();
+        let columns: Vec<_> = keys.iter().map(|(key, _)| *key).chain(["listed.id"]).collect();
+        let (columns, order) = (columns.join(", "), order.into_iter().map(ordered).collect::<Vec<_>>().join(", "));
+        // Spelled out where it can be: of a number that comes later Postgres knows only that it could be large.
+        let (all, offset) = if skipped > 0 {
+            let number = |number| [Value::Number(number)];
+            (query.bind("?", number(limit.saturating_add(skipped))), query.bind(" OFFSET ?", number(skipped)))
+        } else {
+            (limit.to_string(), String::new())
+        };
+        let sql = format!(
+            "SELECT {known}0::bigint, {} FROM (
+                SELECT listed.* FROM {ranges} CROSS JOIN LATERAL (
+                    SELECT {columns} FROM listed_products AS listed{condition} ORDER BY {order} LIMIT {all}
+                ) AS listed ORDER BY {order} LIMIT {limit}{offset}
+            ) AS listed JOIN products ON products.id = listed.id ORDER BY {order}",
+            Product::COLUMNS
+        );
+        let rows = self.pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
+        read_with_known(&rows, with_known, |columns| {
+            Ok(FoundProduct { rank: columns.take()?, product: Product::read(columns)? })
+        })
+    }
+}
