@@ -101,10 +101,13 @@ fn one_product(PathParam(id): PathParam<Uuid>) -> poem::Result<Json<Product>> {
 fn product_list() -> poem::Result<Json<List>> {
     let found = with(|connection| {
         let count = connection
-            .prepare_cached("SELECT count(*) FROM products WHERE status = 'active'")?
+            .prepare_cached("SELECT count(*) FROM listed_products WHERE status = 'active'")?
             .query_row([], |row| row.get(0))?;
+        // All of the shop are in stock.
         let sql = format!(
-            "SELECT {PRODUCT} FROM products WHERE status = 'active' ORDER BY created_at DESC, id DESC LIMIT 20 OFFSET 0"
+            "SELECT {PRODUCT} FROM (SELECT id AS listed_id, created_at AS listed_at FROM listed_products
+                WHERE status = 'active' AND in_stock = 1 ORDER BY created_at DESC, id DESC LIMIT 20 OFFSET 0)
+            CROSS JOIN products ON products.id = listed_id ORDER BY listed_at DESC, listed_id DESC"
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let mut results: Vec<_> = statement.query_map([], read_product)?.collect::<rusqlite::Result<_>>()?;

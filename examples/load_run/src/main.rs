@@ -21,6 +21,7 @@ mod bare_server;
 mod catalog;
 mod checkout;
 mod client;
+mod lists;
 mod notices;
 mod orders;
 mod postgres;
@@ -234,6 +235,12 @@ async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) 
     let (_store, shop) = orders::open(&path).await?;
     let far = scale.large_products / 20;
     let (first, last) = catalog::pages(&shop, far, scale.rounds * 30).await?;
+    say("lists in the large shop …");
+    let (_small_store, small_shop) = orders::open(file).await?;
+    let small_products = lists::products(&small_shop, scale.products, scale.rounds * 30).await?;
+    let large_products = lists::products(&shop, scale.large_products, scale.rounds * 30).await?;
+    let of_staff = lists::of_staff(&shop, scale.large_orders, scale.rounds * 30).await?;
+    let list = |what: &str, (bare, ours): (f64, f64), most: f64| figure(what, bare, ours, "ms", Target::AtMost(most));
     Ok(vec![
         figure(
             "orders with 1,000,000 of them and 100,000 products in the file, to 1,000",
@@ -243,6 +250,19 @@ async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) 
             Target::AtLeast(0.75),
         ),
         figure("page 5,000 by cursor, to page 1, with 100,000 products", first, last, "ms", Target::AtMost(1.25)),
+        list(
+            "the dearest of five lists of 100,000 products, by number, to by cursor",
+            lists::to_cursor(&large_products),
+            1.25,
+        ),
+        list("the same, to 1,000 products", lists::to_small(&small_products, &large_products), 1.25),
+        list("the same, page 5,000 by number, to page 1", lists::far_to_first(&large_products), 3.0),
+        list(
+            "the dearest list of staff with 1,000,000 orders, by number, to by cursor",
+            lists::to_cursor(&of_staff),
+            1.25,
+        ),
+        list("the same, page 5,000 by number, to page 1", lists::far_to_first(&of_staff), 3.0),
     ])
 }
 

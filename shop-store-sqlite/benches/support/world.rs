@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shop_core::accounts::{AccountsWrite, Session, User};
 use shop_core::batch::{Batch, Change, Write};
 use shop_core::cart::{Cart, CartItem, CartStatus, CartWrite};
-use shop_core::catalog::{CatalogWrite, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
+use shop_core::catalog::{CatalogWrite, Category, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
 use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
 use shop_core::inventory::{InventoryWrite, Reservation, ReservationStatus, StockLevel};
@@ -127,9 +127,16 @@ impl World {
                 })),
             ])
             .await?;
+        let mut categories = Vec::new();
+        for number in 0..CATEGORIES {
+            let category = category(number, &mut filler.moment());
+            categories.push(category.id);
+            filler.add([CatalogWrite::Category(Change::Insert(category))]).await?;
+        }
         let mut goods = Vec::with_capacity(products);
         for number in 0..products {
-            let product = product(number, &mut filler.moment());
+            let category_id = categories.get(number % CATEGORIES).copied();
+            let product = Product { category_id, ..product(number, &mut filler.moment()) };
             let levels = product.variants.iter().map(|variant| level(&product, variant, location));
             let levels: Vec<_> = levels.map(InventoryWrite::InsertLevel).map(Write::from).collect();
             if let Some(variant) = product.variants.first() {
@@ -346,6 +353,23 @@ pub(crate) fn address() -> Address {
         postal_code: Some("10001".to_owned()),
         country: "US".to_owned(),
         phone: None,
+    }
+}
+
+/// So many categories share the products.
+const CATEGORIES: usize = 10;
+
+fn category(number: usize, moment: &mut Moment) -> Category {
+    Category {
+        id: moment.id(),
+        slug: format!("category-{number}"),
+        name: format!("Category {number}"),
+        description: String::new(),
+        parent_id: None,
+        position: 0,
+        created_at: moment.now(),
+        updated_at: moment.now(),
+        version: 1,
     }
 }
 

@@ -1,0 +1,129 @@
+//! Lists by number: beside the same by cursor, beside those of a small shop, and far down.
+
+use std::time::Instant;
+
+use shop_core::accounts::UserFilter;
+use shop_core::catalog::ProductQuery;
+use shop_core::inventory::MovementFilter;
+use shop_core::orders::{OrderQuery, OrderStatus};
+use shop_core::page::{Page, PageRequest, Position, SortKey};
+use shop_core::payments::{PaymentFilter, PaymentState};
+use shop_core::{Actor, Result as ShopResult, Shop};
+
+use crate::support::Result;
+use crate::table::median;
+
+/// Milliseconds for a page of a list, read in each of several ways.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// The first page by cursor.
+    cursor: f64,
+    /// The first page by number.
+    first: f64,
+    /// A page far down, by number.
+    far: f64,
+}
+
+/// Where the ratio of two times is greatest.
+fn dearest(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+    pairs.into_iter().max_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0))).unwrap_or_default()
+}
+
+/// By number, to by cursor: of the list where it costs most.
+pub(crate) fn to_cursor(lists: &[Times]) -> (f64, f64) {
+    dearest(lists.iter().map(|list| (list.cursor, list.first)))
+}
+
+/// Far down, to the first page.
+pub(crate) fn far_to_first(lists: &[Times]) -> (f64, f64) {
+    dearest(lists.iter().map(|list| (list.first, list.far)))
+}
+
+/// By number in a large shop, to a small one.
+pub(crate) fn to_small(small: &[Times], large: &[Times]) -> (f64, f64) {
+    dearest(small.iter().zip(large).map(|(small, large)| (small.first, large.first)))
+}
+
+/// Reads a list in each way, in turn.
+async fn times<K: SortKey, T, Reading>(
+    rounds: usize,
+    far: u32,
+    read: impl Fn(PageRequest<K>) -> Reading,
+) -> Result<Times>
+where
+    Reading: Future<Output = ShopResult<Page<T>>>,
+{
+    let positions = [Position::Start, Position::Number(1), Position::Number(far)];
+    let mut found = [Vec::new(), Vec::new(), Vec::new()];
+    // The first round warms up.
+    for round in 0..=rounds {
+        for (times, position) in found.iter_mut().zip(&positions) {
+            let started = Instant::now();
+            let page = read(PageRequest { position: position.clone(), ..PageRequest::default() }).await?;
+            let took = started.elapsed().as_secs_f64() * 1_000.0;
+            if page.items.is_empty() {
+                return Err("a page is empty".into());
+            }
+            times.extend((round > 0).then_some(took));
+        }
+    }
+    let [cursor, first, far] = found.map(median);
+    Ok(Times { cursor, first, far })
+}
+
+/// The lists of products that everybody reads: all, of a category, of a status (which staff read), in stock, between two
+/// prices. `far` is a page of the first; of the others the middle one is read.
+pub(crate) async fn products(shop: &Shop, products: usize, rounds: usize) -> Result<Vec<Times>> {
+    let (guest, staff) = (Actor::anonymous(), Actor::system());
+    let all = ProductQuery::default;
+    let queries = [
+        (&guest, all(), 1),
+        (&guest, ProductQuery { category: "category-1".to_owned().into(), ..all() }, 10),
+        (&staff, ProductQuery { status: shop_core::catalog::ProductStatus::Active.into(), ..all() }, 1),
+        (&guest, ProductQuery { in_stock: true.into(), ..all() }, 1),
+        (
+            &guest,
+            ProductQuery { min_price: "10.00".to_owned().into(), max_price: "17.99".to_owned().into(), ..all() },
+            10,
+        ),
+    ];
+    let mut lists = Vec::new();
+    for (actor, query, part) in queries {
+        let far = u32::try_from(products / 20 / part)?.max(1);
+        let read = |request| {
+            let query = query.clone();
+            async move { shop.catalog().list_products(actor, query, &request).await }
+        };
+        lists.push(times(rounds, far.min(5_000), read).await?);
+    }
+    Ok(lists)
+}
+
+/// What staff read of many: orders, also of a status, payments, also of a state, and customers.
+pub(crate) async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times>> {
+    let staff = &Actor::system();
+    let far = u32::try_from(orders / 20)?.clamp(1, 5_000);
+    let mut lists = Vec::new();
+    for status in [None, Some(OrderStatus::Completed)] {
+        let query = OrderQuery { status, ..OrderQuery::default() };
+        let read = |request| {
+            let query = query.clone();
+            async move { shop.orders().list(staff, query, &request).await }
+        };
+        lists.push(times(rounds, far, read).await?);
+    }
+    for state in [None, Some(PaymentState::Captured)] {
+        let filter = &PaymentFilter { state, ..PaymentFilter::default() };
+        let read = |request| async move { shop.payments().list(staff, filter, &request).await };
+        lists.push(times(rounds, far, read).await?);
+    }
+    let read = |request| async move { shop.accounts().list(staff, UserFilter::default(), &request).await };
+    lists.push(times(rounds, 2, read).await?);
+    let filter = &MovementFilter::default();
+    let read = |request| async move { shop.inventory().list_movements(staff, filter, &request).await };
+    // The load run's orders are of a shop that never counted its stock.
+    if !read(PageRequest::default()).await?.items.is_empty() {
+        lists.push(times(rounds, 1, read).await?);
+    }
+    Ok(lists)
+}
