@@ -43,10 +43,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0014_order_ends", sql: include_str!("../migrations/0014_order_ends.sql") },
     Migration { name: "0015_backorders", sql: include_str!("../migrations/0015_backorders.sql") },
     Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0016_order_search.sql") },
-    Migration { name: "0020_tracking_keys", sql: include_str!("../migrations/0020_tracking_keys.sql") },
-    Migration { name: "0021_buyers", sql: include_str!("../migrations/0021_buyers.sql") },
     Migration { name: "0017_list_counts", sql: include_str!("../migrations/0017_list_counts.sql") },
     Migration { name: "0018_listed_products", sql: include_str!("../migrations/0018_listed_products.sql") },
+    Migration { name: "0019_tracking_keys", sql: include_str!("../migrations/0019_tracking_keys.sql") },
+    Migration { name: "0020_buyers", sql: include_str!("../migrations/0020_buyers.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -40,10 +40,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0013_order_ends", sql: include_str!("../../migrations/postgres/0013_order_ends.sql") },
     Migration { name: "0014_backorders", sql: include_str!("../../migrations/postgres/0014_backorders.sql") },
     Migration { name: ORDER_SEARCH, sql: include_str!("../../migrations/postgres/0015_order_search.sql") },
-    Migration { name: "0019_tracking_keys", sql: include_str!("../../migrations/postgres/0019_tracking_keys.sql") },
-    Migration { name: "0020_buyers", sql: include_str!("../../migrations/postgres/0020_buyers.sql") },
     Migration { name: "0016_list_counts", sql: include_str!("../../migrations/postgres/0016_list_counts.sql") },
     Migration { name: "0017_listed_products", sql: include_str!("../../migrations/postgres/0017_listed_products.sql") },
+    Migration { name: "0018_tracking_keys", sql: include_str!("../../migrations/postgres/0018_tracking_keys.sql") },
+    Migration { name: "0019_buyers", sql: include_str!("../../migrations/postgres/0019_buyers.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
