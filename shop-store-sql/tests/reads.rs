@@ -61,7 +61,8 @@ async fn every_read_is_one_statement() {
     }
     count! {
         user(id.into()), user_by_email("a"), user_by_username("a"), session(id.into()), otp(id.into()),
-        product(id.into()), product_by_slug("a"), product_by_sku("a"), products(&[ProductId(id), ProductId(now_id())]),
+        product(id.into()), product_by_slug("a"), product_by_sku("a"),
+        products_by_skus(&["a".to_owned(), "b".to_owned()]), products_by_name("a"), products(&[ProductId(id), ProductId(now_id())]),
         products_of_variants(&[VariantId(id), VariantId(now_id())]), category(id.into()), category_by_slug("a"),
         category_tree(), promotion(id.into()), tax_rate(id.into()), price_rules(&RulesQuery::default()), cart(id.into()),
         open_cart_of(id.into()), order(id.into()), order_of_cart(id.into()), history(id.into()), overdue_orders(now, 10),

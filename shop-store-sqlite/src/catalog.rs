@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules,
-    Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant,
+    Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
 };
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
@@ -420,6 +420,26 @@ impl CatalogRepository for SqliteStore {
         self.readers().snapshot(|connection| {
             record::find(connection, "WHERE id = (SELECT product_id FROM variants WHERE sku = ?1)", [sku])
         })
+    }
+
+    async fn products_by_skus(&self, skus: &[String]) -> StoreResult<Vec<Product>> {
+        self.readers().snapshot(|connection| {
+            let mut products = Vec::new();
+            for sku in skus {
+                let mut statement = prepare(connection, "SELECT product_id FROM variants WHERE sku = ?1")?;
+                let mut rows = statement.query([sku])?;
+                if let Some(row) = rows.next()? {
+                    products.push(ProductId(row.get::<_, Id>(0)?.0));
+                }
+            }
+            products_by_id(connection, products)
+        })
+    }
+
+    async fn products_by_name(&self, name: &str) -> StoreResult<Vec<Product>> {
+        // The folded name has the index.
+        let end = "WHERE name_key = ?1 AND name = ?2 ORDER BY status = 'archived', id LIMIT 2";
+        self.readers().snapshot(|connection| record::select(connection, end, [name_key(name).as_str(), name]))
     }
 
     async fn list_products(

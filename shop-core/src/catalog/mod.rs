@@ -25,7 +25,7 @@ pub use promotions::{
 };
 pub use repository::{CatalogRepository, CatalogWrite};
 pub use rules::{Customer, Offered, PriceRules, RulesQuery};
-pub use search::FoundProduct;
+pub use search::{FoundProduct, name_key};
 pub use service::Catalog;
 pub(crate) use tax::region_key;
 pub use tax::{STANDARD_TAX_CLASS, TaxRate, TaxRateInput};

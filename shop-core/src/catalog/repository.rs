@@ -28,6 +28,10 @@ pub trait CatalogRepository: Send + Sync {
     async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>>;
     /// The product that has a variant with this sku, archived or not.
     async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>>;
+    /// The products that have a variant with one of these skus, archived or not, each once.
+    async fn products_by_skus(&self, skus: &[String]) -> StoreResult<Vec<Product>>;
+    /// The first two products with exactly this name: those that are not archived first, then by id.
+    async fn products_by_name(&self, name: &str) -> StoreResult<Vec<Product>>;
     /// The products of a list.
     async fn list_products(
         &self,

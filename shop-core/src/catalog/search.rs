@@ -22,8 +22,14 @@ impl Product {
     /// The folded name: the sort key `name`.
     #[must_use]
     pub fn name_key(&self) -> String {
-        text::fold(&self.name)
+        name_key(&self.name)
     }
+}
+
+/// The folded form of a name: names that differ in case or accents only have the same.
+#[must_use]
+pub fn name_key(name: &str) -> String {
+    text::fold(name)
 }
 
 impl Category {

@@ -81,6 +81,43 @@ pub(super) async fn products_are_found(mut lab: Lab) -> CaseResult {
             same(&store.product_by_sku(&variant.sku.to_lowercase()).await?, &None)?;
         }
     }
+    let skus: Vec<String> = both.iter().flat_map(|row| row.variants.iter().map(|row| row.sku.clone())).collect();
+    let mut unknown: Vec<String> = skus.iter().map(|sku| sku.to_lowercase()).collect();
+    unknown.extend(["\0".to_owned(), String::new()]);
+    same(&by_id(store.products_by_skus(&[skus.as_slice(), &unknown, &skus].concat()).await?), &both)?;
+    same(&store.products_by_skus(&unknown).await?, &vec![])?;
+    same(&store.products_by_skus(&[]).await?, &vec![])?;
+    Ok(())
+}
+
+pub(super) async fn products_are_found_by_their_exact_names(mut lab: Lab) -> CaseResult {
+    let named = |lab: &mut Lab, name: &str, status| Product { name: name.to_owned(), status, ..lab.product("Tea") };
+    let [gone, gone_too, gone_last] = [(); 3].map(|()| named(&mut lab, "Café", ProductStatus::Archived));
+    let [live, live_too, live_last] = [(); 3].map(|()| named(&mut lab, "Café", ProductStatus::Draft));
+    // The same name when folded, and not the same name.
+    let others = ["Cafe", "café", "Cafe\u{301}", "Café "].map(|name| named(&mut lab, name, ProductStatus::Active));
+    let store = lab.store.clone();
+    for other in &others {
+        accepted(lab.commit([insert(other)]).await)?;
+        same(&store.products_by_name("Café").await?, &vec![])?;
+    }
+    for (product, found) in [
+        (&gone, vec![&gone]),
+        (&gone_too, vec![&gone, &gone_too]),
+        (&gone_last, vec![&gone, &gone_too]),
+        (&live, vec![&live, &gone]),
+        (&live_too, vec![&live, &live_too]),
+        (&live_last, vec![&live, &live_too]),
+    ] {
+        accepted(lab.commit([insert(product)]).await)?;
+        same(&store.products_by_name("Café").await?, &found.into_iter().cloned().collect())?;
+    }
+    for other in &others {
+        same(&store.products_by_name(&other.name).await?, &vec![other.clone()])?;
+    }
+    for name in ["", "caf", "Caf\0", "%"] {
+        same(&store.products_by_name(name).await?, &vec![])?;
+    }
     Ok(())
 }
 

@@ -76,6 +76,8 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.product(id.into()).await?;
     store.product_by_slug("a").await?;
     store.product_by_sku("a").await?;
+    store.products_by_skus(&["a".to_owned()]).await?;
+    store.products_by_name("a").await?;
     store.products(&[id.into()]).await?;
     store.products_of_variants(&[id.into()]).await?;
     let product = ProductFilter::default;

@@ -187,6 +187,7 @@ macro_rules! __conformance_cases {
             catalog: [
                 products_live,
                 products_are_found,
+                products_are_found_by_their_exact_names,
                 slugs_and_skus_are_taken_once,
                 categories_live,
                 categories_are_found_by_slug,

@@ -12,7 +12,7 @@ use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::batch::{Change, Conflict, Entity};
 use crate::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules,
-    Product, ProductFilter, ProductSort, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
+    Product, ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
 };
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::inventory::StockLevel;
@@ -154,6 +154,21 @@ impl<E: Engine> CatalogRepository for TableStore<E> {
 
     async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>> {
         self.read(|state| state.under(&state.products, &UniqueKey::VariantSku(sku.to_owned())))
+    }
+
+    async fn products_by_skus(&self, skus: &[String]) -> StoreResult<Vec<Product>> {
+        self.read(|state| {
+            let product = |sku: &String| state.uniques.get(&UniqueKey::VariantSku(sku.clone())).transpose();
+            let products: BTreeSet<_> = skus.iter().filter_map(product).collect::<StoreResult<_>>()?;
+            products.iter().filter_map(|id| state.products.get(id).transpose()).collect()
+        })
+    }
+
+    async fn products_by_name(&self, name: &str) -> StoreResult<Vec<Product>> {
+        let mut found = self.read(|state| state.products.select(|product| product.name == name))?;
+        found.sort_by_key(|product| (product.status == ProductStatus::Archived, product.id));
+        found.truncate(2);
+        Ok(found)
     }
 
     async fn list_products(

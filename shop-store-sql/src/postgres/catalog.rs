@@ -1,14 +1,14 @@
 //! Products with their variants and search words, and the category tree. Every read is one statement; a page by number
 //! that has to count is two.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 pub(crate) use shop_core::catalog::Product;
 use shop_core::catalog::{
     CatalogRepository, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules, ProductFilter,
-    ProductSort, PromotionFilter, PromotionSort, RulesQuery, SearchDocument, TaxRate,
+    ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery, SearchDocument, TaxRate, name_key,
 };
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
@@ -23,7 +23,7 @@ use super::listed::Reading;
 use super::paging::{Key, List, Query, Value};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
+use super::rows::{Columns, Record, Values, ids, is_one_of, is_storable, records, select};
 
 impl Record for Product {
     const TABLE: &'static str = "products";
@@ -110,6 +110,77 @@ pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Pro
             Ok(found)
         },
     )
+}
+
+/// Products by a text that is no id: each of the keys in the first parameters is looked up by itself, `LIMIT` keeps the planner
+/// from anything else. (A plan that was made while the table was empty would read all of it for many keys at once, and stays
+/// until the table is analyzed. The arrays are hidden as in [`is_one_of`].)
+fn by_text(asked: &str, products: &str) -> String {
+    format!(
+        "SELECT {} FROM {asked} CROSS JOIN LATERAL (SELECT * FROM products WHERE {products}) AS products",
+        Product::COLUMNS
+    )
+}
+
+/// Products by the skus of any of their variants.
+pub(crate) fn products_by_sku(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> {
+    let owners = "(SELECT DISTINCT (SELECT product_id FROM variants WHERE sku = asked.sku LIMIT 1) AS id
+        FROM unnest((SELECT $1::text[])) AS asked (sku)) AS owners";
+    pool.loader(
+        by_text(owners, "id = owners.id LIMIT 1"),
+        |asked| Values::new().put(asked.to_vec()),
+        |rows, asked| {
+            let asked: HashSet<&str> = asked.iter().map(String::as_str).collect();
+            let mut found = Vec::new();
+            for product in records::<Product>(rows)? {
+                let product = Arc::new(product);
+                let skus = product.variants.iter().map(|variant| &variant.sku);
+                let skus = skus.filter(|sku| asked.contains(sku.as_str()));
+                found.extend(skus.map(|sku| (sku.clone(), Arc::clone(&product))));
+            }
+            Ok(found)
+        },
+    )
+}
+
+/// Products by their slugs.
+pub(crate) fn products_by_slug(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> {
+    pool.loader(
+        by_text("unnest((SELECT $1::text[])) AS asked (slug)", "slug = asked.slug LIMIT 1"),
+        |asked| Values::new().put(asked.to_vec()),
+        |rows, _| {
+            let products: Vec<Product> = records(rows)?;
+            Ok(products.into_iter().map(|product| (product.slug.clone(), Arc::new(product))).collect())
+        },
+    )
+}
+
+/// Products by their exact names: of each name the first two. The folded name has the index.
+pub(crate) fn products_by_name(pool: &Arc<Pool>) -> Loader<String, Vec<Arc<Product>>> {
+    let asked = "unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (name_key, name)";
+    let named = "name_key = asked.name_key AND name = asked.name ORDER BY status = 'archived', id LIMIT 2";
+    pool.loader(
+        by_text(asked, named),
+        |asked| {
+            let keys: Vec<String> = asked.iter().map(|name| name_key(name)).collect();
+            Values::new().put(keys).put(asked.to_vec())
+        },
+        |rows, _| {
+            let mut found: HashMap<String, Vec<Arc<Product>>> = HashMap::new();
+            for product in records::<Product>(rows)? {
+                found.entry(product.name.clone()).or_default().push(Arc::new(product));
+            }
+            Ok(found.into_iter().collect())
+        },
+    )
+}
+
+/// Products that several of the keys found, each once.
+fn each_once(found: impl Iterator<Item = Arc<Product>>) -> Vec<Product> {
+    let mut products: Vec<Arc<Product>> = found.collect();
+    products.sort_unstable_by_key(|product| product.id);
+    products.dedup_by_key(|product| product.id);
+    products.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 /// What the column `search` holds, as text: the core's words as they are, with a weight per field. (A word needs a place
@@ -224,7 +295,10 @@ impl CatalogRepository for PostgresStore {
     }
 
     async fn product_by_slug(&self, slug: &str) -> StoreResult<Option<Product>> {
-        self.pool.first_by_text("WHERE products.slug = $1", slug).await
+        if !is_storable(slug) {
+            return Ok(None);
+        }
+        Ok(self.loaders.products_of_slug.one(slug.to_owned()).await?.map(Arc::unwrap_or_clone))
     }
 
     async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>> {
@@ -234,15 +308,27 @@ impl CatalogRepository for PostgresStore {
 
     async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>> {
         let found = self.loaders.products_of_variants.many(ids.to_vec()).await?;
-        let mut products: Vec<Arc<Product>> = found.into_iter().map(|(_, product)| product).collect();
-        products.sort_unstable_by_key(|product| product.id);
-        products.dedup_by_key(|product| product.id);
-        Ok(products.into_iter().map(Arc::unwrap_or_clone).collect())
+        Ok(each_once(found.into_iter().map(|(_, product)| product)))
     }
 
     async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>> {
         let end = "WHERE products.id = (SELECT product_id FROM variants WHERE sku = $1)";
         self.pool.first_by_text(end, sku).await
+    }
+
+    async fn products_by_skus(&self, skus: &[String]) -> StoreResult<Vec<Product>> {
+        let skus = skus.iter().filter(|sku| is_storable(sku)).cloned().collect();
+        let found = self.loaders.products_of_skus.many(skus).await?;
+        Ok(each_once(found.into_iter().map(|(_, product)| product)))
+    }
+
+    async fn products_by_name(&self, name: &str) -> StoreResult<Vec<Product>> {
+        if !is_storable(name) {
+            return Ok(Vec::new());
+        }
+        let mut found = self.loaders.products_of_name.one(name.to_owned()).await?.unwrap_or_default();
+        found.sort_unstable_by_key(|product| (product.status == ProductStatus::Archived, product.id));
+        Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     async fn list_products(

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shop_core::id::{LocationId, OrderId, VariantId};
+pub(crate) use shop_core::inventory::Location;
 use shop_core::inventory::{
-    InventoryRepository, InventorySort, Location, Movement, MovementFilter, Reservation, ReservationFilter,
-    StockFilter, StockLevel, StockSort,
+    InventoryRepository, InventorySort, Movement, MovementFilter, Reservation, ReservationFilter, StockFilter,
+    StockLevel, StockSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -20,7 +21,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of};
+use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
 
 impl Record for Location {
     const TABLE: &'static str = "locations";
@@ -106,6 +107,15 @@ impl Record for Reservation {
     }
 }
 
+/// Every location: there is no key, so callers of one moment share the next statement.
+pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {
+    pool.loader(
+        select::<Location>("ORDER BY locations.priority, locations.id"),
+        |_| Values::new(),
+        |rows, _| Ok(vec![((), Arc::new(records(rows)?))]),
+    )
+}
+
 /// A level, and the priority of its location.
 pub(crate) type Placed = (i64, StockLevel);
 
@@ -163,7 +173,7 @@ impl InventoryRepository for PostgresStore {
     }
 
     async fn locations(&self) -> StoreResult<Vec<Location>> {
-        self.pool.all("ORDER BY locations.priority, locations.id", Values::new()).await
+        Ok(self.loaders.locations.one(()).await?.map(Arc::unwrap_or_clone).unwrap_or_default())
     }
 
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>> {
