@@ -31,6 +31,8 @@ pub struct Shop {
     parts: Arc<Parts>,
     /// Where the batch of a call goes that is only prepared.
     capture: Option<Arc<Capture>>,
+    /// Another store than its own: that of a dry run.
+    scratch: Option<Arc<dyn Store>>,
 }
 
 struct Parts {
@@ -146,7 +148,7 @@ impl Shop {
     /// directly is written, even by a call that is only [prepared](Shop::prepare)).
     #[must_use]
     pub fn store(&self) -> &dyn Store {
-        self.parts.store.as_ref()
+        self.scratch.as_ref().unwrap_or(&self.parts.store).as_ref()
     }
 
     /// The time and chance of one decision.
@@ -221,7 +223,12 @@ impl Shop {
 
     /// The same shop, whose next commit goes there instead of into the store.
     pub(crate) fn capturing(&self, capture: Arc<Capture>) -> Self {
-        Self { parts: Arc::clone(&self.parts), capture: Some(capture) }
+        Self { capture: Some(capture), ..self.clone() }
+    }
+
+    /// The same shop over another store.
+    pub(crate) fn over(&self, scratch: Arc<dyn Store>) -> Self {
+        Self { scratch: Some(scratch), ..self.clone() }
     }
 
     pub(crate) fn capture(&self) -> Option<&Capture> {

@@ -69,10 +69,15 @@ pub enum Command {
         what: Import,
         /// The file to read.
         file: PathBuf,
-        /// Judge every row by itself and write nothing: what only rows together would be refused for (two that each take
-        /// the last of something) is not seen.
+        /// Judge every row as the import would, after the rows before it, and write nothing.
         #[arg(long)]
         dry_run: bool,
+        /// What is between cells: one character, or `tab`. Found out from the first line when it is not given.
+        #[arg(long, value_parser = delimiter)]
+        delimiter: Option<u8>,
+        /// Pass over columns that have no meaning here.
+        #[arg(long)]
+        ignore_unknown_columns: bool,
     },
     /// Write products or orders to a CSV file.
     Export {
@@ -80,7 +85,21 @@ pub enum Command {
         what: Export,
         /// The file to make.
         file: PathBuf,
+        /// Begin the file with a byte order mark, by which Excel knows that it is in UTF-8.
+        #[arg(long)]
+        excel: bool,
     },
+}
+
+/// A separator of cells.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii_punctuation() && *byte != b'"' || matches!(byte, b'\t' | b' ') => Ok(*byte),
+        _ => {
+            Err("must be one character of ASCII that is no letter, digit or quotation mark, or the word tab".to_owned())
+        }
+    }
 }
 
 /// Reads the command line and does what it says.
@@ -114,8 +133,11 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Backup { file } => storage::backup(&config, &file),
         Command::Check => runtime.block_on(commands::check(&config)),
         Command::Transfer { from, to } => runtime.block_on(transfer::transfer(&config, &from, &to)),
-        Command::Import { what, file, dry_run } => runtime.block_on(sheet::import(&config, what, &file, dry_run)),
-        Command::Export { what, file } => runtime.block_on(sheet::export(&config, what, &file)),
+        Command::Import { what, file, dry_run, delimiter, ignore_unknown_columns } => {
+            let format = sheet::Format { delimiter, ignores_unknown: ignore_unknown_columns };
+            runtime.block_on(sheet::import(&config, &file, sheet::Options { what, format, dry_run }))
+        }
+        Command::Export { what, file, excel } => runtime.block_on(sheet::export(&config, what, &file, excel)),
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }
@@ -161,10 +183,21 @@ mod tests {
         assert_eq!(parse("shop-server backup copy.db"), Some(Command::Backup { file: "copy.db".into() }));
         let transfer = Command::Transfer { from: "sqlite:a".into(), to: "sqlite:b".into() };
         assert_eq!(parse("shop-server transfer --from sqlite:a --to sqlite:b"), Some(transfer));
-        let import = Command::Import { what: Import::Stock, file: "a.csv".into(), dry_run: true };
-        assert_eq!(parse("shop-server import stock a.csv --dry-run"), Some(import));
-        let export = Command::Export { what: Export::OrderLines, file: "a.csv".into() };
-        assert_eq!(parse("shop-server export order-lines a.csv"), Some(export));
+        let import = |dry_run, delimiter, ignore_unknown_columns| {
+            let (what, file) = (Import::Stock, "a.csv".into());
+            Some(Command::Import { what, file, dry_run, delimiter, ignore_unknown_columns })
+        };
+        assert_eq!(parse("shop-server import stock a.csv --dry-run"), import(true, None, false));
+        for (given, delimiter) in [(";", b';'), (",", b','), ("tab", b'\t'), ("\\t", b'\t'), ("|", b'|')] {
+            let line = format!("shop-server import stock a.csv --ignore-unknown-columns --delimiter {given}");
+            assert_eq!(parse(&line), import(false, Some(delimiter), true));
+        }
+        for wrong in ["a", "\"", "", ";;", "€", "\n"] {
+            assert!(Cli::try_parse_from(["shop-server", "import", "stock", "a.csv", "--delimiter", wrong]).is_err());
+        }
+        let export = |excel| Some(Command::Export { what: Export::OrderLines, file: "a.csv".into(), excel });
+        assert_eq!(parse("shop-server export order-lines a.csv"), export(false));
+        assert_eq!(parse("shop-server export order-lines a.csv --excel"), export(true));
         let superuser = Command::Createsuperuser { email: Some("a@b.c".into()), noinput: true };
         assert_eq!(parse("shop-server createsuperuser --email a@b.c --noinput"), Some(superuser));
         assert!(Cli::try_parse_from(["shop-server", "fly"]).is_err());

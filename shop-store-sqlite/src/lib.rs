@@ -224,7 +224,7 @@ impl SqliteStore {
         Options::new(path).open()
     }
 
-    /// A store for tests and examples: a fresh file among the system's temporary ones, never synced, removed when the
+    /// A store for tests, examples and dry runs: a fresh file among the system's temporary ones, never synced, removed when the
     /// store is dropped.
     ///
     /// # Errors

@@ -13,12 +13,13 @@ mod tax;
 mod variant_name;
 mod view;
 
-pub use import::{PRODUCT_COLUMNS, product_of_row, product_rows};
+pub use import::{ImportTarget, PRODUCT_COLUMNS, ProductRows, given_slug, is_image_row, product_of_row, product_rows};
 pub use input::{CategoryInput, ImageInput, ProductInput, ProductQuery, VariantInput};
 pub use model::{
     Category, CategorySort, CategoryTree, Image, MAX_CATEGORIES, Product, ProductFilter, ProductSort, ProductStatus,
     SearchDocument, Variant,
 };
+pub(crate) use operations::derived_slugs;
 pub use promotions::{
     CountedPromotion, Counter, Offer, Promotion, PromotionFilter, PromotionInput, PromotionKind, PromotionSort, UNPAID,
     UsesDelta, code_key,
@@ -26,7 +27,7 @@ pub use promotions::{
 pub use repository::{CatalogRepository, CatalogWrite};
 pub use rules::{Customer, Offered, PriceRules, RulesQuery};
 pub use search::{FoundProduct, name_key};
-pub use service::Catalog;
+pub use service::{Catalog, ReservedSlugs};
 pub(crate) use tax::region_key;
 pub use tax::{STANDARD_TAX_CLASS, TaxRate, TaxRateInput};
 pub(crate) use variant_name::VariantName;

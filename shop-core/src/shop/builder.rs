@@ -164,6 +164,7 @@ impl ShopBuilder {
         let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
         let shop = Shop {
             capture: None,
+            scratch: None,
             parts: Arc::new(Parts {
                 store: self.store,
                 settings: self.settings,

@@ -19,17 +19,17 @@ use crate::storage::{Purpose, Storage};
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
-/// Exports a list to a new file.
+/// Exports a list to a new file; for `excel` it begins with a byte order mark.
 ///
 /// # Errors
 /// When the file is there already or cannot be written, or the storage cannot be read.
-pub(crate) async fn export(config: &Config, what: Export, file: &Path) -> Result {
+pub(crate) async fn export(config: &Config, what: Export, file: &Path, excel: bool) -> Result {
     let storage = Storage::open(config, Purpose::Look).await?;
     let shop = start::open(config, storage.store()).await?;
     let rows = match what {
-        Export::Products => products(&shop, file).await,
-        Export::Orders => self::orders(&shop, file, false).await,
-        Export::OrderLines => self::orders(&shop, file, true).await,
+        Export::Products => products(&shop, (file, excel)).await,
+        Export::Orders => self::orders(&shop, (file, excel), false).await,
+        Export::OrderLines => self::orders(&shop, (file, excel), true).await,
     };
     storage.close().await?;
     Ok(writeln!(std::io::stdout(), "{} rows written to {}.", rows?, file.display())?)
@@ -50,10 +50,10 @@ fn next<K: SortKey, T>(request: PageRequest<K>, page: &Page<T>) -> Option<PageRe
     Some(PageRequest { size: MAX_PAGE_SIZE, position, ..request })
 }
 
-async fn products(shop: &Shop, file: &Path) -> Result<u64> {
+async fn products(shop: &Shop, (file, excel): (&Path, bool)) -> Result<u64> {
     // What a new product has lying somewhere is no part of it: `import stock` takes counts.
     let columns: Vec<&str> = PRODUCT_COLUMNS.into_iter().filter(|column| *column != "stock").collect();
-    let mut sheet = NewSheet::create(file, &columns)?;
+    let mut sheet = NewSheet::create(file, &columns, excel)?;
     let tree = shop.store().category_tree().await?;
     let slugs: HashMap<_, _> = tree.categories.into_iter().map(|category| (category.id, category.slug)).collect();
     let system = Actor::system();
@@ -79,9 +79,9 @@ async fn products(shop: &Shop, file: &Path) -> Result<u64> {
     Ok(rows)
 }
 
-async fn orders(shop: &Shop, file: &Path, lines: bool) -> Result<u64> {
+async fn orders(shop: &Shop, (file, excel): (&Path, bool), lines: bool) -> Result<u64> {
     let columns = if lines { orders::LINE_COLUMNS.as_slice() } else { orders::ORDER_COLUMNS.as_slice() };
-    let mut sheet = NewSheet::create(file, columns)?;
+    let mut sheet = NewSheet::create(file, columns, excel)?;
     let system = Actor::system();
     let mut request = first(OrderSort::PlacedAt);
     let mut page = shop.orders().list(&system, OrderQuery::default(), &request).await?;

@@ -1,23 +1,26 @@
 //! Rows of a file into the shop: what is right is written, what is wrong is named, line by line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use shop_core::catalog::{PRODUCT_COLUMNS, product_of_row};
+use shop_core::catalog::{PRODUCT_COLUMNS, ProductRows, given_slug, is_image_row, product_of_row};
 use shop_core::error::BoxError;
 use shop_core::idempotency::IdempotencyKey;
-use shop_core::import::{CellError, Cells, Imported};
+use shop_core::import::{CellError, Cells, DryRun, Imported};
 use shop_core::inventory::STOCK_COLUMNS;
-use shop_core::{Actor, Shop};
+use shop_core::validate;
+use shop_store_sqlite::SqliteStore;
 
 use super::Import;
-use super::read::Sheet;
+use super::calls::{Calls, Lines, Target};
+use super::read::{Format, Line, Sheet};
 use crate::config::Config;
 use crate::progress::Bar;
 use crate::start;
@@ -25,30 +28,58 @@ use crate::storage::{Purpose, Storage};
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
-/// Imports a file. With `dry_run` nothing is written, but everything is judged.
+/// What to import, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// What the rows are.
+    pub(crate) what: Import,
+    /// How the file is read.
+    pub(crate) format: Format,
+    /// Nothing is written, but everything is judged.
+    pub(crate) dry_run: bool,
+}
+
+/// Imports a file.
 ///
 /// # Errors
 /// When any row was refused; when the file or the storage cannot be read.
-pub(crate) async fn import(config: &Config, what: Import, file: &Path, dry_run: bool) -> Result {
-    let columns = match what {
+pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Result {
+    let columns = match options.what {
         Import::Products => PRODUCT_COLUMNS.as_slice(),
         Import::Stock => STOCK_COLUMNS.as_slice(),
     };
+    let open = || Sheet::open(file, columns, options.format);
     // Before the storage: a file that is no table costs nothing.
-    let sheet = Sheet::open(file, columns)?;
+    let sheet = open()?;
+    let reserved = match options.what {
+        Import::Products if sheet.has("slug") && std::fs::metadata(file)?.is_file() => given_slugs(open()?)?,
+        _ => HashSet::new(),
+    };
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
+    let scratch = if options.dry_run { Some(Arc::new(SqliteStore::temporary()?)) } else { None };
+    let dry_run = match &scratch {
+        Some(scratch) => Some(DryRun::new(&shop, Arc::clone(scratch) as _).await?),
+        None => None,
+    };
+    let calls = Calls::new(Target { shop, dry_run }, reserved);
     let length = std::fs::metadata(file)?.len();
-    let mut run = Run { shop, dry: dry_run, tally: Tally::default(), bar: Bar::new("importing", length), place: 0 };
-    let done = match what {
+    let mut run = Run { calls, tally: Tally::default(), bar: Bar::new("importing", length), place: 0 };
+    let done = match options.what {
         Import::Products => products(&mut run, sheet).await,
         Import::Stock => stock(&mut run, sheet, file).await,
     };
+    run.calls.settle().await;
     let Run { tally, bar, .. } = run;
     drop(bar);
     storage.close().await?;
     let mut out = std::io::stdout();
-    writeln!(out, "{}", tally.said(dry_run))?;
+    writeln!(out, "{}", tally.said(options.dry_run))?;
+    if tally.stock_kept > 0 {
+        let count = tally.stock_kept;
+        let note = "the stock column counts for new variants only; `import stock` books counts";
+        writeln!(std::io::stderr(), "note: {count} products were there already: {note}.")?;
+    }
     done?;
     match tally.refused {
         0 => Ok(()),
@@ -56,14 +87,22 @@ pub(crate) async fn import(config: &Config, what: Import, file: &Path, dry_run: 
     }
 }
 
+/// The slugs that rows give, where other rows leave it to the shop to derive one.
+fn given_slugs(mut sheet: Sheet<File>) -> Result<HashSet<String>> {
+    let mut given = HashSet::new();
+    while let Some(line) = sheet.next()? {
+        let Ok(cells) = line.cells else { continue };
+        given.extend(given_slug(&cells).and_then(|slug| validate::slug(slug.to_owned()).ok()));
+    }
+    Ok(given)
+}
+
 /// An import under way.
 struct Run {
-    shop: Shop,
-    /// Nothing is written.
-    dry: bool,
+    calls: Calls,
     tally: Tally,
     bar: Bar,
-    /// How many bytes of the file are done.
+    /// How many bytes of the file are read.
     place: u64,
 }
 
@@ -75,28 +114,41 @@ struct Tally {
     unchanged: u64,
     /// Rows, not cells.
     refused: u64,
+    /// Products that were there already and have stock in the file.
+    stock_kept: u64,
 }
 
 impl Tally {
     fn said(&self, dry_run: bool) -> String {
-        let Self { created, changed, unchanged, refused } = self;
+        let Self { created, changed, unchanged, refused, .. } = self;
         let end = if dry_run { " Nothing was written: this was a dry run." } else { "" };
         format!("{created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused.{end}")
     }
 }
 
 impl Run {
+    /// Notes what has become of rows, in the order of the file; at the end of all of them.
+    async fn catch_up(&mut self, is_end: bool) -> Result {
+        while let Some((lines, imported)) = self.calls.next(is_end).await? {
+            self.note(&lines, imported)?;
+        }
+        Ok(())
+    }
+
     /// Notes what became of the rows of these lines, and says what is wrong with them.
-    fn note(&mut self, lines: &[u64], imported: Imported) -> Result {
+    fn note(&mut self, lines: &Lines, imported: Imported) -> Result {
+        if lines.has_stock && matches!(imported, Imported::Changed | Imported::Unchanged) {
+            self.tally.stock_kept += 1;
+        }
         match imported {
             Imported::Created => self.tally.created += 1,
             Imported::Changed => self.tally.changed += 1,
             Imported::Unchanged => self.tally.unchanged += 1,
             Imported::Refused(cells) => {
-                self.tally.refused += lines.len() as u64;
+                self.tally.refused += lines.count;
                 let mut out = std::io::stdout();
                 for CellError { row, column, why } in cells {
-                    let line = lines.get(row).or(lines.first()).copied().unwrap_or_default();
+                    let line = lines.numbers.get(row).or(lines.numbers.first()).copied().unwrap_or_default();
                     writeln!(out, "line {line}, {column}: {why}")?;
                 }
             }
@@ -104,19 +156,20 @@ impl Run {
         Ok(())
     }
 
-    fn refuse(&mut self, line: u64, cells: Vec<CellError>) -> Result {
-        self.note(&[line], Imported::Refused(cells))
+    fn refuse(&mut self, line: u64, cells: Vec<CellError>) {
+        self.calls.refuse(Lines::one(line), cells);
     }
 
     /// The next row that can be read, with its line; what cannot is refused.
-    fn next(&mut self, sheet: &mut Sheet<File>) -> Result<Option<(u64, Cells)>> {
-        while let Some(line) = sheet.next()? {
-            self.bar.add(line.end.saturating_sub(self.place));
-            self.place = line.end;
-            match line.cells {
-                Ok(cells) => return Ok(Some((line.number, cells))),
-                Err(wrong) => self.refuse(line.number, wrong)?,
+    async fn next(&mut self, sheet: &mut Sheet<File>) -> Result<Option<(u64, Cells)>> {
+        while let Some(Line { number, end, cells }) = sheet.next()? {
+            self.bar.add(end.saturating_sub(self.place));
+            self.place = end;
+            match cells {
+                Ok(cells) => return Ok(Some((number, cells))),
+                Err(wrong) => self.refuse(number, wrong),
             }
+            self.catch_up(false).await?;
         }
         Ok(None)
     }
@@ -130,91 +183,114 @@ fn cell(column: &str, why: String) -> CellError {
 #[derive(Default)]
 struct Gathered {
     product: String,
+    /// The lines of the rows that are kept.
     lines: Vec<u64>,
-    rows: Vec<Cells>,
+    rows: ProductRows,
+    /// How many rows there are, kept or not.
+    count: u64,
+    /// Why the product has no room for a row, and its line.
+    excess: Option<(u64, String)>,
+}
+
+impl Gathered {
+    fn add(&mut self, line: u64, row: Cells) {
+        self.count += 1;
+        if self.excess.is_some() {
+            return;
+        }
+        match self.rows.push(row) {
+            Ok(true) => self.lines.push(line),
+            Ok(false) => {}
+            Err(why) => {
+                self.excess = Some((line, why));
+                self.rows = ProductRows::default();
+            }
+        }
+    }
+
+    /// Hands the rows over.
+    fn finish(self, calls: &mut Calls) {
+        let Self { lines, rows, count, excess, .. } = self;
+        match excess {
+            Some((line, why)) => calls.refuse(Lines { count, ..Lines::one(line) }, vec![cell("sku", why)]),
+            None if lines.is_empty() => {}
+            None => {
+                let rows = rows.into_rows();
+                let has_stock = rows.iter().any(|row| row.get("stock").is_some());
+                calls.product(Lines { numbers: lines, count, has_stock }, rows);
+            }
+        }
+    }
 }
 
 async fn products(run: &mut Run, mut sheet: Sheet<File>) -> Result {
     let mut gathered = Gathered::default();
-    // Where products and skus stood first: a product that comes again would change what the first rows made.
-    let (mut seen, mut skus): (HashMap<String, u64>, HashMap<String, u64>) = (HashMap::new(), HashMap::new());
-    while let Some((line, cells)) = run.next(&mut sheet)? {
-        let Some(product) = product_of_row(&cells) else {
-            run.refuse(line, vec![cell("name", "Give a slug, a name or a sku.".to_owned())])?;
-            continue;
+    // Where products and skus came first: a product that comes again would change what the first rows made.
+    let (mut seen, mut skus): (HashMap<Digest, u64>, HashMap<Digest, u64>) = (HashMap::new(), HashMap::new());
+    while let Some((line, cells)) = run.next(&mut sheet).await? {
+        let product = match product_of_row(&cells) {
+            Some(product) => product,
+            None if gathered.count > 0 && is_image_row(&cells) => gathered.product.clone(),
+            None => {
+                run.refuse(line, vec![cell("name", "Give a slug, a name or a sku.".to_owned())]);
+                continue;
+            }
         };
         if product != gathered.product {
-            finish_product(run, std::mem::take(&mut gathered)).await?;
-            if let Some(first) = seen.get(&product) {
+            std::mem::take(&mut gathered).finish(&mut run.calls);
+            run.catch_up(false).await?;
+            if let Some(first) = seen.get(&digest_of(&product)) {
                 let why = format!("The rows of a product stand together; the others begin in line {first}.");
-                run.refuse(line, vec![cell("name", why)])?;
+                run.refuse(line, vec![cell("name", why)]);
                 continue;
             }
-            seen.insert(product.clone(), line);
+            seen.insert(digest_of(&product), line);
             gathered.product = product;
         }
-        if let Some(sku) = cells.get("sku").map(str::trim) {
-            if let Some(first) = skus.get(sku) {
-                run.refuse(line, vec![cell("sku", format!("This sku stands in line {first}, too."))])?;
+        if gathered.excess.is_none()
+            && let Some(sku) = cells.get("sku")
+        {
+            let sku = digest_of(sku.trim());
+            if let Some(first) = skus.get(&sku) {
+                run.refuse(line, vec![cell("sku", format!("This sku stands in line {first}, too."))]);
                 continue;
             }
-            skus.insert(sku.to_owned(), line);
+            skus.insert(sku, line);
         }
-        gathered.lines.push(line);
-        gathered.rows.push(cells);
+        gathered.add(line, cells);
     }
-    finish_product(run, gathered).await
-}
-
-async fn finish_product(run: &mut Run, gathered: Gathered) -> Result {
-    let Gathered { lines, rows, .. } = gathered;
-    let Some(first) = lines.first() else { return Ok(()) };
-    let stopped = |why| stopped(*first, &why);
-    let call = async |shop: Shop| shop.catalog().import_product(&Actor::system(), &rows).await;
-    let imported = if run.dry {
-        run.shop.prepare(call).await.map_err(stopped)?.reply
-    } else {
-        call(run.shop.clone()).await.map_err(stopped)?
-    };
-    run.note(&lines, imported)
-}
-
-/// What is said when the shop, not a row, is at fault: everything before was done, and doing it again does no harm.
-fn stopped(line: u64, why: &shop_core::Error) -> BoxError {
-    let source = match why {
-        shop_core::Error::Unavailable { source: Some(source), .. } | shop_core::Error::Fault(source) => {
-            format!(" {source}")
-        }
-        _ => String::new(),
-    };
-    format!("stopped before line {line}: {why}{source}").into()
+    gathered.finish(&mut run.calls);
+    run.catch_up(true).await
 }
 
 async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
     let digest = digest(file)?;
     // Two counts of one thing at one place cannot both be true.
-    let mut counted: HashMap<(String, String), u64> = HashMap::new();
-    while let Some((line, cells)) = run.next(&mut sheet)? {
-        let text = |column| cells.get(column).unwrap_or_default().trim().to_owned();
-        let place = (text("sku"), text("location"));
+    let mut counted: HashMap<Digest, u64> = HashMap::new();
+    while let Some((line, cells)) = run.next(&mut sheet).await? {
+        let text = |column| cells.get(column).unwrap_or_default().trim();
+        let place = digest_of(&format!("{} {}", text("sku"), text("location")));
         if cells.get("on_hand").is_some()
             && let Some(first) = counted.insert(place, line)
         {
-            run.refuse(line, vec![cell("sku", format!("This was counted in line {first}, too."))])?;
+            run.refuse(line, vec![cell("sku", format!("This was counted in line {first}, too."))]);
             continue;
         }
         // The same line of the same file is the same delta.
         let key = IdempotencyKey::new(&format!("import:{digest}:{line}"), &json!(null))?;
-        let call = async |shop: Shop| shop.inventory().import_stock(&Actor::system(), &cells, Some(&key)).await;
-        let stopped = |why| stopped(line, &why);
-        let imported = if run.dry {
-            run.shop.prepare(call).await.map_err(stopped)?.reply
-        } else {
-            call(run.shop.clone()).await.map_err(stopped)?
-        };
-        run.note(&[line], imported)?;
+        run.calls.stock(line, cells, key);
+        run.catch_up(false).await?;
     }
-    Ok(())
+    run.catch_up(true).await
+}
+
+/// What texts are remembered by: a file may have millions of them, of any length.
+type Digest = [u8; 16];
+
+fn digest_of(text: &str) -> Digest {
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(Sha256::digest(text.as_bytes())).for_each(|(byte, from)| *byte = from);
+    digest
 }
 
 /// SHA-256 of a file, as text.

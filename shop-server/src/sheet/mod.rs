@@ -3,17 +3,21 @@
 //! CSV as RFC 4180 has it, in UTF-8, the names of the columns in the first line. What a row means is said by the core
 //! ([`shop_core::catalog::PRODUCT_COLUMNS`], [`shop_core::inventory::STOCK_COLUMNS`]); here are files, lines and separators.
 
+mod calls;
 mod export;
 mod formula;
 mod import;
 mod orders;
+mod parse;
 mod read;
+mod sequence;
 mod write;
 
 use clap::ValueEnum;
 
 pub(crate) use export::export;
-pub(crate) use import::import;
+pub(crate) use import::{Options, import};
+pub(crate) use read::Format;
 
 /// What can be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

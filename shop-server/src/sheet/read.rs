@@ -1,119 +1,219 @@
-//! Reading a file line by line.
+//! Reading a file row by row.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Chain, Read};
+use std::io::Read;
 use std::path::Path;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
 use shop_core::error::BoxError;
 use shop_core::import::{CellError, Cells};
 
 use super::formula::unguard;
+use super::parse::{Fault, FaultKind, MAX_ROW, Parser, Record};
+
+/// At most so many columns are named in an error.
+const NAMED: usize = 100;
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// What is between cells; found out from the first line when it is not given.
+    pub(crate) delimiter: Option<u8>,
+    /// Columns with other names are passed over.
+    pub(crate) ignores_unknown: bool,
+}
 
 /// A file with rows in it.
 pub(super) struct Sheet<R> {
-    reader: Reader<Chain<BufReader<R>, &'static [u8]>>,
-    columns: Vec<String>,
-    /// Lines end with `\r\n`.
-    crlf: bool,
+    parser: Parser<R>,
+    /// The names of the columns; `None` for one that is passed over.
+    columns: Vec<Option<String>>,
 }
 
-/// One row: where it begins, and its cells, or what cannot be read of them.
+/// One row: where it is, and its cells, or what cannot be read of them.
 #[derive(Debug)]
 pub(super) struct Line {
+    /// Where it begins, or where the cell begins that cannot be read.
     pub(super) number: u64,
-    /// The first byte behind it.
+    /// The first byte after it.
     pub(super) end: u64,
     pub(super) cells: Result<Cells, Vec<CellError>>,
 }
 
 impl Sheet<File> {
     /// Opens a file whose columns are some of these.
-    pub(super) fn open(path: &Path, known: &[&str]) -> Result<Self, BoxError> {
+    pub(super) fn open(path: &Path, known: &[&str], format: Format) -> Result<Self, BoxError> {
         let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         let file = File::open(path).map_err(|why| named(&why))?;
-        Sheet::new(file, known).map_err(|why| named(&why).into())
+        Sheet::new(file, known, format).map_err(|why| named(&why).into())
     }
 }
 
 impl<R: Read> Sheet<R> {
     /// Reads the names of the columns.
-    pub(super) fn new(source: R, known: &[&str]) -> Result<Self, BoxError> {
-        let mut source = BufReader::new(source);
-        let begin = source.fill_buf().map_err(|why| why.to_string())?;
-        let crlf = begin.split_inclusive(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r\n"));
-        // The last line ends as the others do, too: see `Sheet::next`. (A blank one more is no row.)
-        let source = source.chain(if crlf { b"\r\n".as_slice() } else { b"\n" });
-        // Rows that are too short or too long are refused one by one, not with the whole file.
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
-        let headers = reader.headers().map_err(|why| format!("line 1: {}", told(&why)))?;
-        let mut columns: Vec<String> = Vec::with_capacity(headers.len());
-        for name in headers {
-            // Spreadsheets put a mark before the first letter of a file in UTF-8.
-            let name = name.trim_start_matches('\u{feff}').trim().to_ascii_lowercase();
-            if !known.contains(&name.as_str()) {
-                return Err(format!("line 1: there is no column {name:?}; there are: {}", known.join(", ")).into());
-            }
-            if columns.contains(&name) {
-                return Err(format!("line 1: the column {name} is there twice").into());
-            }
-            columns.push(name);
+    pub(super) fn new(source: R, known: &[&str], format: Format) -> Result<Self, BoxError> {
+        let mut parser = Parser::new(source)?;
+        let nothing = || BoxError::from("the first line must name the columns");
+        let mut header = parser.raw()?.ok_or_else(nothing)?;
+        let mut delimiter = format.delimiter;
+        if let Some(said) = separator_line(&header) {
+            // Some spreadsheets say in a line of its own what is between cells.
+            delimiter = delimiter.or(Some(said));
+            header = parser.raw()?.ok_or_else(nothing)?;
         }
-        if columns.is_empty() {
-            return Err("the first line must name the columns".into());
-        }
-        Ok(Self { reader, columns, crlf })
+        let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&header, known));
+        parser.delimit(delimiter);
+        let columns = columns(&names(&header, delimiter)?, known, format.ignores_unknown).map_err(|why| {
+            let other = [b';', b'\t', b','].into_iter().filter(|other| *other != delimiter);
+            let parts = |delimiter| names(&header, delimiter).map_or(0, |names| names.len());
+            match other.max_by_key(|other| parts(*other)).filter(|other| parts(*other) > parts(delimiter)) {
+                Some(b';') => format!("line 1: {why}. Is it separated by semicolons? Then say --delimiter ';'"),
+                Some(b'\t') => format!("line 1: {why}. Is it separated by tabs? Then say --delimiter tab"),
+                Some(_) => format!("line 1: {why}. Is it separated by commas? Then say --delimiter ','"),
+                None => format!("line 1: {why}"),
+            }
+        })?;
+        Ok(Self { parser, columns })
     }
 
-    /// The next row; `None` at the end of the file.
+    /// Whether there is such a column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.iter().flatten().any(|name| name == column)
+    }
+
+    /// The next row that is not blank; `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Line>, BoxError> {
-        let mut record = ByteRecord::new();
-        if !self.reader.read_byte_record(&mut record)? {
+        loop {
+            let is_wanted = |cell| self.columns.get(cell).is_some_and(Option::is_some);
+            let Some(record) = self.parser.record(self.columns.len(), is_wanted)? else { return Ok(None) };
+            let number = record.fault.map_or(record.line, |fault| fault.line);
+            let cells = self.cells(&record);
+            if !cells.as_ref().is_ok_and(Option::is_none) {
+                let cells = cells.map(Option::unwrap_or_default);
+                return Ok(Some(Line { number, end: record.end, cells }));
+            }
+        }
+    }
+
+    /// The cells of a row; `None` when all are blank.
+    fn cells(&self, record: &Record) -> Result<Option<Cells>, Vec<CellError>> {
+        let wrong = |column: &str, why: String| CellError { row: 0, column: column.to_owned(), why };
+        let name = |cell: usize| self.columns.get(cell).and_then(Option::as_deref);
+        if let Some(fault) = record.fault {
+            let column = name(fault.cell).map_or_else(|| format!("cell {}", fault.cell + 1), str::to_owned);
+            return Err(vec![wrong(&column, told(fault))]);
+        }
+        let is_blank = record.cells.iter().all(|cell| cell.trim_ascii().is_empty()) && !record.has_more;
+        if is_blank {
             return Ok(None);
         }
-        let place = self.reader.position();
-        let (line, end) = (place.line(), place.byte());
-        // A record's own position is where the one before ended: before the `\n` of its line, and before blank ones. The
-        // reader stands behind the end of the line, or, when that is `\r\n`, between the two.
-        let breaks = record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
-        let number = line.saturating_sub(breaks + u64::from(!self.crlf));
-        Ok(Some(Line { number, end, cells: self.cells(&record) }))
-    }
-
-    fn cells(&self, record: &ByteRecord) -> Result<Cells, Vec<CellError>> {
-        let wrong = |column: &str, why: &str| CellError { row: 0, column: column.to_owned(), why: why.to_owned() };
-        if record.len() != self.columns.len() {
-            let why = format!("The row has {} cells, there are {} columns.", record.len(), self.columns.len());
-            let last = self.columns.get(record.len()).or(self.columns.last()).map_or("", String::as_str);
-            return Err(vec![wrong(last, &why)]);
+        if record.count < self.columns.len() || record.has_more {
+            let why = format!("The row has {} cells, there are {} columns.", record.count, self.columns.len());
+            let last = name(record.count).or(self.columns.iter().flatten().next_back().map(String::as_str));
+            return Err(vec![wrong(last.unwrap_or_default(), why)]);
         }
         let mut cells = Vec::with_capacity(self.columns.len());
         let mut refused = Vec::new();
-        for (column, bytes) in self.columns.iter().zip(record) {
+        for (column, bytes) in self.columns.iter().zip(&record.cells) {
+            let Some(column) = column else { continue };
             match std::str::from_utf8(bytes) {
                 Ok(text) => cells.push((column.as_str(), unguard(text))),
-                Err(_) => refused.push(wrong(column, "Must be text in UTF-8.")),
+                Err(_) => refused.push(wrong(column, "Must be text in UTF-8.".to_owned())),
             }
         }
-        if refused.is_empty() { Ok(Cells::new(cells)) } else { Err(refused) }
+        let cells = Cells::new(cells);
+        match refused.as_slice() {
+            [] => Ok(Some(cells).filter(|cells| !cells.is_blank())),
+            _ => Err(refused),
+        }
     }
 }
 
-/// The error of the first line, without its position.
-fn told(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "must be text in UTF-8".to_owned(),
-        csv::ErrorKind::Io(why) => why.to_string(),
-        _ => error.to_string(),
+/// What a fault says to a person.
+fn told(fault: Fault) -> String {
+    let lines = if fault.last_line > fault.line {
+        format!(" Lines {} to {} were read as one row.", fault.line, fault.last_line)
+    } else {
+        String::new()
+    };
+    match fault.kind {
+        FaultKind::TooLarge => {
+            format!("A row has at most {MAX_ROW} bytes. Is a quotation mark not closed?{lines}")
+        }
+        FaultKind::AfterQuote => {
+            format!("There is text after the closing quotation mark (one inside a cell is doubled).{lines}")
+        }
+        FaultKind::Unclosed => format!("The quotation mark that opens this cell is not closed.{lines}"),
     }
+}
+
+/// The separator that a first line like `sep=;` names.
+fn separator_line(line: &[u8]) -> Option<u8> {
+    match line.trim_ascii_end() {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] => Some(*separator),
+        _ => None,
+    }
+}
+
+/// The names of the columns, if the first line is parted so.
+fn names(header: &[u8], delimiter: u8) -> Result<Vec<String>, BoxError> {
+    let mut parser = Parser::new(header)?;
+    parser.delimit(delimiter);
+    let record = parser.record(usize::MAX, |_| true)?.unwrap_or_default();
+    if let Some(fault) = record.fault {
+        return Err(format!("line 1: {}", told(fault)).into());
+    }
+    let name = |cell: Vec<u8>| Some(String::from_utf8(cell).ok()?.trim().to_lowercase());
+    let names: Option<Vec<String>> = record.cells.into_iter().map(name).collect();
+    names.ok_or_else(|| "line 1: must be text in UTF-8".into())
+}
+
+/// What is between cells: a comma, unless another separator alone gives names that are known.
+fn delimiter_of(header: &[u8], known: &[&str]) -> u8 {
+    let finds = |delimiter: &u8| {
+        let names = names(header, *delimiter).unwrap_or_default();
+        names.len() > 1 && names.iter().any(|name| known.contains(&name.as_str()))
+    };
+    let [comma, others @ ..] = b",;\t|";
+    let mut found = others.iter().filter(|delimiter| finds(delimiter));
+    match (finds(comma), found.next(), found.next()) {
+        (false, Some(only), None) => *only,
+        _ => *comma,
+    }
+}
+
+/// The columns with these names.
+fn columns(names: &[String], known: &[&str], ignores_unknown: bool) -> Result<Vec<Option<String>>, String> {
+    let is_known = |name: &String| known.contains(&name.as_str());
+    let unknown: Vec<String> = names.iter().filter(|name| !is_known(name)).map(|name| format!("{name:?}")).collect();
+    if unknown.len() == names.len() || (!unknown.is_empty() && !ignores_unknown) {
+        let more = unknown.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let which = unknown.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let pass_over = if ignores_unknown { "" } else { " (--ignore-unknown-columns passes them over)" };
+        return Err(format!("there is no column {which}{more}{pass_over}; there are: {}", known.join(", ")));
+    }
+    let twice = names
+        .iter()
+        .enumerate()
+        .find(|(index, name)| is_known(name) && names.iter().take(*index).any(|other| other == *name));
+    if let Some((_, name)) = twice {
+        return Err(format!("the column {name} is there twice"));
+    }
+    Ok(names.iter().map(|name| Some(name.clone()).filter(is_known)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KNOWN: &[&str] = &["a", "b"];
+
+    fn open(text: &[u8], format: Format) -> Result<Sheet<&[u8]>, String> {
+        Sheet::new(text, KNOWN, format).map_err(|why| why.to_string())
+    }
+
     fn lines(text: &[u8]) -> Vec<Line> {
-        let mut sheet = Sheet::new(text, &["a", "b"]).unwrap();
+        let mut sheet = open(text, Format::default()).unwrap();
         std::iter::from_fn(|| sheet.next().unwrap()).collect()
     }
 
@@ -146,11 +246,71 @@ mod tests {
     }
 
     #[test]
+    fn blank_rows_are_passed_over_and_blank_cells_at_the_end_do_no_harm() {
+        let lines = lines("a,b\n,\n , \n,,,\n\u{a0},\n1,2,, \n\n3,4\n".as_bytes());
+        let numbers: Vec<_> = lines.iter().map(|line| line.number).collect();
+        assert_eq!(numbers, [6, 8]);
+        assert_eq!(lines[0].cells.as_ref().unwrap(), &Cells::new([("a", "1"), ("b", "2")]));
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_not_closed_is_told_of_at_its_line() {
+        let all = lines(b"a,b\n1,2\n\"3\n\",\"4\n5,6\n7,8\n");
+        let why = all[1].cells.as_ref().unwrap_err();
+        assert_eq!((all.len(), all[1].number, why[0].column.as_str()), (2, 4, "b"));
+        assert_eq!(
+            why[0].why,
+            "The quotation mark that opens this cell is not closed. Lines 4 to 6 were read as one row."
+        );
+        let all = lines(b"a,b\n\"1,2\n3,\"4\"\n5,6\n");
+        assert_eq!((all.len(), all[0].number, refused(&all[0])), (2, 2, vec!["a"]));
+    }
+
+    #[test]
+    fn every_unknown_column_is_named_and_can_be_passed_over() {
+        let text = b"a,Colour,b,Size,\n1,red,2,\"\",x\n,green,,,\n";
+        let why = open(text, Format::default()).err().unwrap();
+        assert!(why.contains("\"colour\", \"size\", \"\" (--ignore-unknown-columns"), "{why}");
+        let format = Format { ignores_unknown: true, ..Format::default() };
+        let mut sheet = open(text, format).unwrap();
+        assert_eq!(sheet.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
+        assert!(sheet.next().unwrap().is_none(), "a row of other columns is none");
+        assert!(open(b"colour,size\n1,2\n", format).err().unwrap().contains("\"colour\", \"size\"; there are: a, b"));
+        let many = (0..1_000).map(|number| format!("c{number},")).collect::<String>();
+        let why = open(many.as_bytes(), Format::default()).err().unwrap();
+        assert!(why.contains("\"c99\" and 901 more") && !why.contains("c100"), "{why}");
+    }
+
+    #[test]
+    fn the_separator_is_found_where_there_is_no_doubt() {
+        for text in
+            ["a;b\n1;2\n", "b\ta\n2\t1\n", "\"A\"|b\n1|2\n", "a;b,c;d\n", "sep=;\r\na;b\r\n1;2\r\n", "SEP=|\nb|a\n2|1"]
+        {
+            let format = Format { ignores_unknown: true, ..Format::default() };
+            let mut sheet = open(text.as_bytes(), format).unwrap();
+            if let Some(line) = sheet.next().unwrap() {
+                assert_eq!(line.cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]), "{text:?}");
+            }
+        }
+        let given = |delimiter| Format { delimiter: Some(delimiter), ..Format::default() };
+        let mut sheet = open(b"a:b\n1:2\n", given(b':')).unwrap();
+        assert_eq!(sheet.next().unwrap().unwrap().cells.unwrap(), Cells::new([("a", "1"), ("b", "2")]));
+        assert!(
+            open(b"a;b\n", given(b',')).err().unwrap().contains("separated by semicolons? Then say --delimiter ';'")
+        );
+        assert!(open(b"Name;Price\n", Format::default()).err().unwrap().contains("separated by semicolons?"));
+        assert!(open(b"Name\tPrice\n", Format::default()).err().unwrap().contains("separated by tabs?"));
+        assert!(open(b"a,b\n", given(b';')).err().unwrap().contains("separated by commas?"));
+        assert!(!open(b"Name,Price\n", Format::default()).err().unwrap().contains("separated"));
+    }
+
+    #[test]
     fn columns_are_known_and_there_once() {
-        for (text, why) in [("a,c\n", "\"c\"; there are: a, b"), ("a,A\n", "twice"), ("", "columns")] {
-            let refused = Sheet::new(text.as_bytes(), &["a", "b"]).err().unwrap().to_string();
+        for (text, why) in [("a,c\n", "\"c\" (--ignore"), ("a,A\n", "twice"), ("", "columns"), ("\n\n", "columns")] {
+            let refused = open(text.as_bytes(), Format::default()).err().unwrap();
             assert!(refused.contains(why), "{refused}");
         }
-        assert!(Sheet::new(b"\xff\n".as_slice(), &["a"]).err().unwrap().to_string().contains("UTF-8"));
+        assert!(open(b"\xff\n", Format::default()).err().unwrap().contains("UTF-8"));
+        assert!(open(b"\"a,b\n1,2\n", Format::default()).err().unwrap().contains("not closed"));
     }
 }

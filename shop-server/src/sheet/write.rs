@@ -1,6 +1,7 @@
 //! Writing a file row by row.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use csv::{Terminator, Writer, WriterBuilder};
@@ -17,8 +18,8 @@ pub(super) struct NewSheet {
 
 impl NewSheet {
     /// Begins a file with these columns. It never takes the place of another; only its owner can read it, for it may hold
-    /// addresses.
-    pub(super) fn create(target: &Path, columns: &[&str]) -> Result<Self, BoxError> {
+    /// addresses. With a mark, it begins with the byte order mark of UTF-8.
+    pub(super) fn create(target: &Path, columns: &[&str], mark: bool) -> Result<Self, BoxError> {
         if target.exists() {
             return Err(format!("{} already exists", target.display()).into());
         }
@@ -31,7 +32,10 @@ impl NewSheet {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&partial).map_err(|why| format!("{}: {why}", partial.display()))?;
+        let mut file = options.open(&partial).map_err(|why| format!("{}: {why}", partial.display()))?;
+        if mark {
+            file.write_all("\u{feff}".as_bytes())?;
+        }
         let writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(file);
         let mut sheet = Self { writer, partial, target: target.to_owned() };
         sheet.row(columns)?;

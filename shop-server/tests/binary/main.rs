@@ -11,6 +11,8 @@ mod disk;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod postgres;

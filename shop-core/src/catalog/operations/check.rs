@@ -18,8 +18,10 @@ use crate::validate;
 /// The longest description, in characters.
 pub(super) const MAX_DESCRIPTION: usize = 20_000;
 const MAX_OPTIONS: usize = 5;
-const MAX_VARIANTS: usize = 200;
-const MAX_IMAGES: usize = 50;
+/// The most variants that a product is offered in.
+pub(crate) const MAX_VARIANTS: usize = 200;
+/// The most images of a product.
+pub(crate) const MAX_IMAGES: usize = 50;
 /// A thousand tons.
 const MAX_WEIGHT: i64 = 1_000_000_000;
 const MAX_STOCK: i64 = 1_000_000_000;

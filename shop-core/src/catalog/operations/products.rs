@@ -13,6 +13,7 @@ use crate::id::LocationId;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
 use crate::money::Currency;
 use crate::outbox::EventKind;
+use crate::validate::slugify;
 
 /// The product as the fields make it: a new one, or the stored one changed. `slug` is a free one for a new product
 /// that names none.
@@ -77,6 +78,25 @@ fn recurrent(product: &Product, fields: &ProductFields, currency: Currency) -> R
     }
 }
 
+/// The slugs that a product of this name gets when it is given none: the first that is free.
+pub(crate) fn derived_slugs(name: &str) -> impl Iterator<Item = String> {
+    let base = slug_base(name);
+    (1..10_u32).map(move |number| if number == 1 { base.clone() } else { format!("{base}-{number}") })
+}
+
+/// The slug of a name with a number after it.
+pub(crate) fn numbered_slug(name: &str, number: u32) -> String {
+    format!("{}-{number}", slug_base(name))
+}
+
+fn slug_base(name: &str) -> String {
+    let mut base = slugify(name, "product");
+    // Room for a number behind it.
+    base.truncate(80);
+    base.truncate(base.trim_end_matches('-').len());
+    base
+}
+
 /// Writes a new product with the stock of its variants at one location.
 pub(crate) fn write_new(
     batch: &mut Batch,
@@ -97,14 +117,15 @@ pub(crate) fn write_new(
     ProductView::new(product, &levels)
 }
 
-/// Writes a changed product; `levels` are those of its stored variants. What changed nothing is not written.
+/// Writes a changed product; `levels` are those of its stored variants. What changed nothing is not written. A new variant
+/// gets a level at the given location, with the stock that the given fields say.
 pub(crate) fn write_changed(
     batch: &mut Batch,
     moment: &mut Moment,
     stored: &Product,
     mut product: Product,
     mut levels: Vec<StockLevel>,
-    place: LocationId,
+    (place, fields): (LocationId, Option<&ProductFields>),
 ) -> ProductView {
     if product == *stored {
         return ProductView::new(product, &levels);
@@ -112,8 +133,12 @@ pub(crate) fn write_changed(
     product.version = stored.version + 1;
     product.updated_at = moment.now();
     batch.write(CatalogWrite::Product(Change::Update(product.clone())));
-    for variant in product.variants.iter().filter(|variant| stored.variant(variant.id).is_none()) {
-        levels.push(open_level(batch, moment, &product, variant, place, 0));
+    let listed = fields.and_then(|fields| fields.variants.as_deref()).unwrap_or_default();
+    for (index, variant) in product.variants.iter().enumerate() {
+        if stored.variant(variant.id).is_none() {
+            let stock = listed.get(index).and_then(|fields| fields.stock).unwrap_or_default();
+            levels.push(open_level(batch, moment, &product, variant, place, stock));
+        }
     }
     let gone = product.status == ProductStatus::Archived && stored.status != ProductStatus::Archived;
     let kind = if gone { EventKind::ProductDeleted } else { EventKind::ProductUpdated };

@@ -11,6 +11,8 @@ mod tests;
 
 use uuid::Uuid;
 
+pub use import::ReservedSlugs;
+
 use crate::shop::Shop;
 
 /// The calls of this domain; see [`Shop`].

@@ -3,13 +3,23 @@
 use super::Catalog;
 use crate::actor::Actor;
 use crate::batch::{Batch, expect_version};
-use crate::catalog::operations::{Mode, ProductFields, archive, build, product_fields, write_changed, write_new};
-use crate::catalog::{Product, ProductInput, ProductView};
+use crate::catalog::operations::{
+    Mode, ProductFields, archive, build, derived_slugs, numbered_slug, product_fields, write_changed, write_new,
+};
+use crate::catalog::{Product, ProductInput, ProductView, Variant};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::ProductId;
-use crate::validate::slugify;
+
+/// What happens to the `stock` that is given for a new variant of a stored product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewStock {
+    /// It changes nothing: stock of a stored product has calls of its own.
+    Ignored,
+    /// It is booked at the default location, as that of a new product is.
+    Booked,
+}
 
 impl Catalog<'_> {
     /// Makes a product, the stock of its variants booked at the default location.
@@ -17,6 +27,16 @@ impl Catalog<'_> {
     /// # Errors
     /// [`Error::Invalid`]; [`Error::AlreadyExists`] for a slug or sku; those of [`Actor::require_staff`].
     pub async fn create_product(&self, actor: &Actor, input: ProductInput) -> Result<ProductView> {
+        self.create(actor, input, &|_| false).await
+    }
+
+    /// As [`Catalog::create_product`]; a derived slug is none of the `reserved` ones.
+    pub(super) async fn create(
+        &self,
+        actor: &Actor,
+        input: ProductInput,
+        reserved: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<ProductView> {
         actor.require_staff()?;
         let currency = self.shop.settings().currency;
         let fields = &product_fields(input, Mode::Create, currency)?;
@@ -24,9 +44,12 @@ impl Catalog<'_> {
             .execute(actor, |mut moment| async move {
                 let mut batch = Batch::new(&mut moment);
                 self.rely_on_category(&mut batch, fields, None).await?;
-                let slug = self.slug(fields, &mut moment).await?;
+                let slug = match &fields.slug {
+                    Some(given) => given.clone(),
+                    None => self.free_slug(fields, reserved, &mut moment).await?,
+                };
                 let product = build(None, fields, Some(slug), Mode::Create, currency, &mut moment)?;
-                self.refuse_taken(&product, None).await?;
+                self.refuse_taken(&product, None, fields.slug.is_some()).await?;
                 let place = self.shop.inventory().default_location().await?;
                 let reply = write_new(&mut batch, &mut moment, product, fields, place);
                 Ok(Decision { batch, reply })
@@ -48,7 +71,7 @@ impl Catalog<'_> {
         input: ProductInput,
         expected: Option<i64>,
     ) -> Result<ProductView> {
-        self.change(actor, id, input, expected, Mode::Replace).await
+        self.change(actor, id, input, expected, (Mode::Replace, NewStock::Ignored)).await
     }
 
     /// Changes what is given of a product; a given list of variants is the whole list. Stock stays.
@@ -62,7 +85,7 @@ impl Catalog<'_> {
         input: ProductInput,
         expected: Option<i64>,
     ) -> Result<ProductView> {
-        self.change(actor, id, input, expected, Mode::Merge).await
+        self.change(actor, id, input, expected, (Mode::Merge, NewStock::Ignored)).await
     }
 
     /// Takes a product out of the catalog; orders, movements and its sku stay. Doing it twice is doing it once.
@@ -81,13 +104,13 @@ impl Catalog<'_> {
             .await
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         actor: &Actor,
         id: ProductId,
         input: ProductInput,
         expected: Option<i64>,
-        mode: Mode,
+        (mode, new_stock): (Mode, NewStock),
     ) -> Result<ProductView> {
         actor.require_staff()?;
         let currency = self.shop.settings().currency;
@@ -100,11 +123,12 @@ impl Catalog<'_> {
                 let mut batch = Batch::new(&mut moment);
                 self.rely_on_category(&mut batch, fields, Some(&stored)).await?;
                 let product = build(Some(&stored), fields, None, mode, currency, &mut moment)?;
-                self.refuse_taken(&product, Some(&stored)).await?;
+                self.refuse_taken(&product, Some(&stored), stored.slug != product.slug).await?;
                 let variants: Vec<_> = stored.variants.iter().map(|variant| variant.id).collect();
                 let levels = self.shop.store().stock_of(&variants).await?;
                 let place = self.shop.inventory().default_location().await?;
-                let reply = write_changed(&mut batch, &mut moment, &stored, product, levels, place);
+                let given = (new_stock == NewStock::Booked).then_some(fields);
+                let reply = write_changed(&mut batch, &mut moment, &stored, product, levels, (place, given));
                 Ok(Decision { batch, reply })
             })
             .await
@@ -135,44 +159,38 @@ impl Catalog<'_> {
     }
 
     /// A slug for a product that names none: from its name, numbered when that is taken.
-    async fn slug(&self, fields: &ProductFields, moment: &mut Moment) -> Result<String> {
-        if let Some(slug) = &fields.slug {
-            return Ok(slug.clone());
-        }
-        let mut base = slugify(fields.name.as_deref().unwrap_or_default(), "product");
-        // Room for a number behind it.
-        base.truncate(80);
-        let base = base.trim_end_matches('-');
-        let mut slug = base.to_owned();
-        for number in 2..10 {
-            if self.shop.store().product_by_slug(&slug).await?.is_none() {
+    async fn free_slug(
+        &self,
+        fields: &ProductFields,
+        reserved: &(dyn Fn(&str) -> bool + Sync),
+        moment: &mut Moment,
+    ) -> Result<String> {
+        let name = fields.name.as_deref().unwrap_or_default();
+        for slug in derived_slugs(name) {
+            if !reserved(&slug) && self.shop.store().product_by_slug(&slug).await?.is_none() {
                 return Ok(slug);
             }
-            slug = format!("{base}-{number}");
         }
         // Many of one name: a drawn number is free at the first or second try.
-        Ok(format!("{base}-{}", 10 + moment.below(1_000_000_000)))
+        Ok(numbered_slug(name, 10 + moment.below(1_000_000_000)))
     }
 
     /// Refuses a slug or sku that another product has. (Those that others take at this moment fail the commit's
     /// guards, and the next attempt finds them here; a drawn one is drawn anew then.)
-    async fn refuse_taken(&self, product: &Product, stored: Option<&Product>) -> Result<()> {
+    async fn refuse_taken(&self, product: &Product, stored: Option<&Product>, new_slug: bool) -> Result<()> {
         let store = self.shop.store();
-        if stored.is_none_or(|stored| stored.slug != product.slug) {
+        if new_slug {
             let other = store.product_by_slug(&product.slug).await?;
             if other.is_some_and(|other| other.id != product.id) {
                 return Err(Error::AlreadyExists { field: "slug" });
             }
         }
-        for variant in &product.variants {
-            let kept = stored.and_then(|stored| stored.variant(variant.id)).is_some_and(|old| old.sku == variant.sku);
-            if kept {
-                continue;
-            }
-            let other = store.product_by_sku(&variant.sku).await?;
-            if other.is_some_and(|other| other.id != product.id) {
-                return Err(Error::AlreadyExists { field: "sku" });
-            }
+        let is_new = |variant: &&Variant| {
+            stored.and_then(|stored| stored.variant(variant.id)).is_none_or(|old| old.sku != variant.sku)
+        };
+        let skus: Vec<String> = product.variants.iter().filter(is_new).map(|variant| variant.sku.clone()).collect();
+        if !skus.is_empty() && store.products_by_skus(&skus).await?.iter().any(|other| other.id != product.id) {
+            return Err(Error::AlreadyExists { field: "sku" });
         }
         Ok(())
     }

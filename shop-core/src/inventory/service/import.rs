@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{AnswerKey, IdempotencyKey};
 use crate::import::{CellError, Cells, Imported};
 use crate::inventory::operations::{Adjustment, adjust};
 use crate::inventory::{Location, MovementReason};
@@ -16,6 +16,9 @@ use crate::inventory::{Location, MovementReason};
 /// were counted there, and `delta`, how many more (or fewer) there are. `reason` is that of an adjustment (`correction`
 /// when blank), `note` in words.
 pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "delta", "reason", "note"];
+
+/// The name under which answers are kept.
+const OPERATION: &str = "inventory.import";
 
 impl Inventory<'_> {
     /// Books what one row says of a variant's stock (see [`STOCK_COLUMNS`]): an adjustment of the difference between
@@ -43,7 +46,7 @@ impl Inventory<'_> {
         let key = key.filter(|_| counted.on_hand.is_none());
         let booked = self
             .shop
-            .execute_once(actor, "inventory.import", key, |mut moment| async move {
+            .execute_once(actor, OPERATION, key, |mut moment| async move {
                 let place = self.coded(row).await?;
                 let stocked = self.named(name).await?;
                 let there = stocked.at(place).map_or(0, |level| level.on_hand);
@@ -61,6 +64,11 @@ impl Inventory<'_> {
             })
             .await?;
         Ok(booked.value && !booked.replayed)
+    }
+
+    /// Under what the answer of an import is kept.
+    pub(crate) fn import_key(&self, actor: &Actor, key: Option<&IdempotencyKey>) -> Option<AnswerKey> {
+        Some(key?.scoped(actor.caller()?, OPERATION))
     }
 
     /// The location of a row.

@@ -4,6 +4,7 @@ use serde_json::Value;
 use shop_store_sql::testing::{Cluster, execute, texts};
 
 use super::{SECRET_KEY, shop_on};
+use crate::imports::is_killed_and_goes_on;
 use crate::operations::{refusal, succeeds};
 use crate::support::{Client, Folder, PASSWORD, Process};
 
@@ -114,4 +115,9 @@ fn a_newer_schema_is_refused_in_words() {
         let said = refusal(&folder.run(&[command], &[]));
         assert!(said.contains("999") && said.contains("newer"), "{command}: {said}");
     }
+}
+
+#[test]
+fn an_import_that_is_killed_goes_on_with_the_same_file() {
+    is_killed_and_goes_on(&folder_on(&database()));
 }

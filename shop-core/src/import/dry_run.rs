@@ -1,0 +1,131 @@
+//! Imports that write nothing.
+
+use std::sync::Arc;
+
+use super::{Cells, Imported};
+use crate::actor::Actor;
+use crate::batch::{Batch, Change, Write};
+use crate::catalog::{CatalogWrite, Category, Product, ReservedSlugs, derived_slugs, given_slug};
+use crate::error::{Error, Result};
+use crate::idempotency::IdempotencyKey;
+use crate::inventory::InventoryWrite;
+use crate::shop::Shop;
+use crate::store::{CommitError, Store};
+
+/// An import that is made on a copy, so that each row is judged as the rows before it would have left the shop.
+///
+/// Before each call it copies what the rows speak of to a scratch store, unless it is there already; then it makes the very
+/// call there. The shop itself is only read.
+#[derive(Debug, Clone)]
+pub struct DryRun {
+    shop: Shop,
+    copy: Shop,
+}
+
+impl DryRun {
+    /// Begins a dry run on an empty store, which is of no use afterwards.
+    ///
+    /// # Errors
+    /// Those of the two storages.
+    pub async fn new(shop: &Shop, scratch: Arc<dyn Store>) -> Result<Self> {
+        let run = Self { shop: shop.clone(), copy: shop.over(scratch) };
+        let locations = shop.store().locations().await?;
+        run.put(locations.into_iter().map(|location| InventoryWrite::Location(Change::Insert(location)).into()))
+            .await?;
+        Ok(run)
+    }
+
+    /// As [`Catalog::import_product`](crate::catalog::Catalog::import_product).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn import_product(&self, actor: &Actor, rows: &[Cells], reserved: ReservedSlugs<'_>) -> Result<Imported> {
+        actor.require_staff()?;
+        let (store, copy) = (self.shop.store(), self.copy.store());
+        let skus: Vec<String> = rows.iter().filter_map(|row| row.get("sku")).map(|sku| sku.trim().to_owned()).collect();
+        let mut products = store.products_by_skus(&skus).await?;
+        if let Some(first) = rows.first() {
+            match (given_slug(first), first.get("name").map(str::trim)) {
+                (Some(slug), _) => products.extend(store.product_by_slug(slug).await?),
+                (None, Some(name)) => {
+                    products.extend(store.products_by_name(name).await?);
+                    // The slugs that a new product does not get, as far as it may come.
+                    for slug in derived_slugs(name) {
+                        let taken = store.product_by_slug(&slug).await?;
+                        let free = taken.is_none() && !reserved(&slug) && copy.product_by_slug(&slug).await?.is_none();
+                        products.extend(taken);
+                        if free {
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            }
+            if let Some(slug) = first.get("category")
+                && let Some(category) = store.category_by_slug(slug.trim()).await?
+            {
+                self.put_category(category).await?;
+            }
+        }
+        for product in products {
+            self.put_product(product).await?;
+        }
+        self.copy.catalog().import_product(actor, rows, reserved).await
+    }
+
+    /// As [`Inventory::import_stock`](crate::inventory::Inventory::import_stock).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn import_stock(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<Imported> {
+        actor.require_staff()?;
+        if let Some(sku) = row.get("sku")
+            && let Some(product) = self.shop.store().product_by_sku(sku.trim()).await?
+        {
+            self.put_product(product).await?;
+        }
+        if let Some(scope) = self.shop.inventory().import_key(actor, key)
+            && let Some(answer) = self.shop.store().answer(&scope).await?
+        {
+            self.put([Write::Answer(answer)]).await?;
+        }
+        self.copy.inventory().import_stock(actor, row, key).await
+    }
+
+    async fn put_product(&self, product: Product) -> Result<()> {
+        let copy = self.copy.store();
+        if copy.product(product.id).await?.is_some() {
+            return Ok(());
+        }
+        if let Some(id) = product.category_id
+            && copy.category(id).await?.is_none()
+            && let Some(category) = self.shop.store().category(id).await?
+        {
+            self.put_category(category).await?;
+        }
+        let variants: Vec<_> = product.variants.iter().map(|variant| variant.id).collect();
+        let levels = self.shop.store().stock_of(&variants).await?;
+        let product = Write::from(CatalogWrite::Product(Change::Insert(product)));
+        let levels = levels.into_iter().map(|level| InventoryWrite::InsertLevel(level).into());
+        self.put([product].into_iter().chain(levels)).await
+    }
+
+    async fn put_category(&self, category: Category) -> Result<()> {
+        // Where it is in the tree makes no difference to its products.
+        let category = Category { parent_id: None, ..category };
+        self.put([CatalogWrite::Category(Change::Insert(category)).into()]).await
+    }
+
+    /// Writes to the copy what is not there yet.
+    async fn put(&self, writes: impl IntoIterator<Item = Write>) -> Result<()> {
+        let mut batch = Batch::new(&mut self.copy.moment());
+        for write in writes {
+            batch.write(write);
+        }
+        match self.copy.store().commit(Arc::new(batch)).await {
+            Ok(()) | Err(CommitError::Conflict(_)) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error.into()),
+            Err(CommitError::OutcomeUnknown(source)) => Err(Error::Fault(source)),
+        }
+    }
+}

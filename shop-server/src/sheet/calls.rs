@@ -1,0 +1,240 @@
+//! The calls of an import, many at a time: what each answers is noted in the order of the file.
+//!
+//! A store commits what comes at the same time in one go, so a call that waits for the disk waits with others. Calls that
+//! speak of the same thing are made one after the other ([`Sequence`]).
+
+use std::collections::{HashSet, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+
+use shop_core::catalog::ImportTarget;
+use shop_core::error::BoxError;
+use shop_core::idempotency::IdempotencyKey;
+use shop_core::import::{CellError, Cells, DryRun, Imported};
+use shop_core::{Actor, Shop};
+use tokio::task::JoinHandle;
+
+use super::sequence::{Keys, Sequence};
+
+/// At most so many products are looked up ahead.
+const AHEAD: usize = 64;
+/// At most so many calls are under way. Each holds at most a megabyte of rows.
+const UNDER_WAY: usize = 128;
+
+type Outcome<T> = shop_core::Result<T>;
+
+/// Where the calls go.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) shop: Shop,
+    /// In place of the shop, when nothing is to be written.
+    pub(super) dry_run: Option<DryRun>,
+}
+
+/// The rows of one call, by their lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// The lines of the rows that were given.
+    pub(super) numbers: Vec<u64>,
+    /// How many rows there were in all.
+    pub(super) count: u64,
+    /// Whether there is stock of a product in them.
+    pub(super) has_stock: bool,
+}
+
+impl Lines {
+    /// One row.
+    pub(super) fn one(line: u64) -> Self {
+        Self { numbers: vec![line], count: 1, has_stock: false }
+    }
+}
+
+/// Lines on their way: first those that are looked up, then those that are imported, each in the order of the file.
+pub(super) struct Calls {
+    target: Target,
+    /// Slugs that rows of the file give.
+    reserved: Arc<HashSet<String>>,
+    sequence: Sequence,
+    ahead: VecDeque<Step<LookUp>>,
+    under_way: VecDeque<Step<Call>>,
+}
+
+/// Some lines, and what is being done about them, or its result.
+struct Step<T> {
+    lines: Lines,
+    work: Result<T, Imported>,
+}
+
+struct LookUp {
+    rows: Arc<Vec<Cells>>,
+    found: JoinHandle<Outcome<ImportTarget>>,
+}
+
+struct Call {
+    keys: Keys,
+    done: JoinHandle<Outcome<Imported>>,
+}
+
+impl Calls {
+    /// None yet.
+    pub(super) fn new(target: Target, reserved: HashSet<String>) -> Self {
+        let (ahead, under_way) = (VecDeque::new(), VecDeque::new());
+        Self { target, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way }
+    }
+
+    /// Lines that are refused as they are.
+    pub(super) fn refuse(&mut self, lines: Lines, cells: Vec<CellError>) {
+        let refused = Imported::Refused(cells);
+        if self.ahead.is_empty() {
+            self.under_way.push_back(Step { lines, work: Err(refused) });
+        } else {
+            self.ahead.push_back(Step { lines, work: Err(refused) });
+        }
+    }
+
+    /// The rows of one product.
+    pub(super) fn product(&mut self, lines: Lines, rows: Vec<Cells>) {
+        let (shop, rows) = (self.target.shop.clone(), Arc::new(rows));
+        let look = Arc::clone(&rows);
+        let found = tokio::spawn(async move { shop.catalog().find_imported(&Actor::system(), &look).await });
+        self.sequence.announce();
+        self.ahead.push_back(Step { lines, work: Ok(LookUp { rows, found }) });
+    }
+
+    /// A row of stock. It speaks of its sku.
+    pub(super) fn stock(&mut self, line: u64, row: Cells, key: IdempotencyKey) {
+        let target = self.target.clone();
+        let keys = vec![row.get("sku").unwrap_or_default().trim().to_owned()];
+        self.sequence.announce();
+        let call = self.call(keys, async move |_| match &target.dry_run {
+            Some(dry_run) => dry_run.import_stock(&Actor::system(), &row, Some(&key)).await,
+            None => target.shop.inventory().import_stock(&Actor::system(), &row, Some(&key)).await,
+        });
+        self.under_way.push_back(Step { lines: Lines::one(line), work: Ok(call) });
+    }
+
+    /// The next result, when it is time to wait for it: because too much is under way, or because nothing more comes.
+    ///
+    /// # Errors
+    /// When the shop, not a row, is at fault.
+    pub(super) async fn next(&mut self, is_end: bool) -> Result<Option<(Lines, Imported)>, BoxError> {
+        while self.ahead.len() > if is_end { 0 } else { AHEAD } {
+            let Some(step) = self.ahead.pop_front() else { break };
+            self.enter(step).await?;
+            if self.under_way.len() > UNDER_WAY {
+                break;
+            }
+        }
+        if self.under_way.len() <= if is_end { 0 } else { UNDER_WAY } {
+            return Ok(None);
+        }
+        let Some(Step { lines, work }) = self.under_way.pop_front() else { return Ok(None) };
+        let imported = match work {
+            Ok(call) => {
+                let done = call.done.await;
+                self.sequence.end(call.keys);
+                done?.map_err(|why| stopped(&lines, &why))?
+            }
+            Err(refused) => refused,
+        };
+        Ok(Some((lines, imported)))
+    }
+
+    /// Waits for everything that is under way, whatever becomes of it.
+    pub(super) async fn settle(&mut self) {
+        for step in self.under_way.drain(..) {
+            if let Ok(call) = step.work {
+                let _ = call.done.await;
+            }
+        }
+    }
+
+    /// Begins the import of what was looked up.
+    async fn enter(&mut self, step: Step<LookUp>) -> Result<(), BoxError> {
+        let Step { lines, work } = step;
+        let work = match work {
+            Ok(LookUp { rows, found }) => {
+                let found = found.await?.map_err(|why| stopped(&lines, &why))?;
+                let (target, reserved) = (self.target.clone(), Arc::clone(&self.reserved));
+                let keys = found.keys(&rows);
+                Ok(self.call(keys, async move |is_fresh| {
+                    let (actor, reserved) = (Actor::system(), |slug: &str| reserved.contains(slug));
+                    let catalog = target.shop.catalog();
+                    match &target.dry_run {
+                        Some(dry_run) => dry_run.import_product(&actor, &rows, &reserved).await,
+                        None if is_fresh => catalog.import_found(&actor, &rows, found, &reserved).await,
+                        None => catalog.import_product(&actor, &rows, &reserved).await,
+                    }
+                }))
+            }
+            Err(refused) => Err(refused),
+        };
+        self.under_way.push_back(Step { lines, work });
+        Ok(())
+    }
+
+    /// Begins a call as soon as those before it with one of its keys have ended. It is told whether there were none.
+    fn call<F>(&mut self, keys: Vec<String>, call: impl FnOnce(bool) -> F + Send + 'static) -> Call
+    where
+        F: Future<Output = Outcome<Imported>> + Send,
+    {
+        let (mut turn, keys) = self.sequence.enter(keys);
+        let done = tokio::spawn(async move {
+            let waited = turn.come().await;
+            let done = call(!waited).await;
+            drop(turn);
+            done
+        });
+        Call { keys, done }
+    }
+}
+
+/// What is said when the shop, not a row, is at fault: doing it again does no harm.
+fn stopped(lines: &Lines, why: &shop_core::Error) -> BoxError {
+    let source = match why {
+        shop_core::Error::Unavailable { source: Some(source), .. } | shop_core::Error::Fault(source) => {
+            format!(" {source}")
+        }
+        _ => String::new(),
+    };
+    format!("stopped at line {}: {why}{source}", lines.numbers.first().copied().unwrap_or_default()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_core::memory::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_calls_are_under_way_and_their_results_come_in_order() {
+        let shop = Shop::builder(Arc::new(MemoryStore::new()), &[7; 32]).open().await.unwrap();
+        let mut calls = Calls::new(Target { shop, dry_run: None }, HashSet::from(["mug-2".to_owned()]));
+        let row = |number: u64| {
+            // Every other one has the slug of the one before.
+            let name = format!("Mug{} {}", "!".repeat(usize::from(number % 2 == 1)), number / 2);
+            vec![Cells::new([("name", name), ("price", "1".to_owned())])]
+        };
+        let many = (AHEAD + UNDER_WAY) as u64;
+        for number in 0..many {
+            calls.product(Lines::one(number), row(number));
+            assert!(calls.next(false).await.unwrap().is_none(), "nobody is waited for");
+        }
+        calls.refuse(Lines::one(many), Vec::new());
+        let (first, imported) = calls.next(false).await.unwrap().unwrap();
+        assert_eq!((first.numbers, imported), (vec![0], Imported::Created));
+        for number in 1..many {
+            let (lines, imported) = calls.next(true).await.unwrap().unwrap();
+            assert_eq!((lines.numbers, imported), (vec![number], Imported::Created));
+        }
+        let (last, imported) = calls.next(true).await.unwrap().unwrap();
+        assert_eq!((last.numbers, imported), (vec![many], Imported::Refused(Vec::new())));
+        assert!(calls.next(true).await.unwrap().is_none());
+        let store = calls.target.shop.store();
+        for (slug, name) in [("mug-0", "Mug 0"), ("mug-0-2", "Mug! 0"), ("mug-40", "Mug 40"), ("mug-40-2", "Mug! 40")] {
+            assert_eq!(store.product_by_slug(slug).await.unwrap().unwrap().name, name);
+        }
+        assert_eq!(store.product_by_slug("mug-2").await.unwrap().map(|product| product.name), None, "it is reserved");
+        assert_eq!(store.product_by_slug("mug-2-2").await.unwrap().unwrap().name, "Mug 2");
+    }
+}

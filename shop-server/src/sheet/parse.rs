@@ -1,0 +1,295 @@
+//! CSV (RFC 4180), record by record, in bounded memory: what is larger than a row may be is passed over, not held.
+//!
+//! Records end with `\n`, `\r\n` or `\r`; lines with nothing in them are none. A quotation mark counts at the beginning of a
+//! cell only.
+
+use std::io::{BufRead as _, BufReader, Error, Read, Result};
+
+/// The most bytes of a row: as many as the body of a request.
+pub(super) const MAX_ROW: usize = 1024 * 1024;
+
+/// One record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The line in which it begins.
+    pub(super) line: u64,
+    /// The first byte after it.
+    pub(super) end: u64,
+    /// The cells that were wanted; the others, and those of a record with a fault, are empty.
+    pub(super) cells: Vec<Vec<u8>>,
+    /// How many cells there are, wanted or not.
+    pub(super) count: usize,
+    /// Whether there is text in a cell after the last one that could be wanted.
+    pub(super) has_more: bool,
+    /// The first fault, if there is one.
+    pub(super) fault: Option<Fault>,
+}
+
+/// Why a record cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: FaultKind,
+    /// In which cell.
+    pub(super) cell: usize,
+    /// The line in which that begins.
+    pub(super) line: u64,
+    /// The line in which the record ends.
+    pub(super) last_line: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// With this cell the row has more than [`MAX_ROW`] bytes.
+    TooLarge,
+    /// There is text after the closing quotation mark.
+    AfterQuote,
+    /// The file ends before the closing quotation mark.
+    Unclosed,
+}
+
+/// Where in a record the parser is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// At the beginning of a cell.
+    Begin,
+    Bare,
+    Quoted,
+    /// After a quotation mark in a quoted cell: the last one, or the first of a doubled one.
+    Quote,
+    /// After the last quotation mark of a cell.
+    Closed,
+}
+
+/// Reads records.
+pub(super) struct Parser<R> {
+    source: BufReader<R>,
+    delimiter: u8,
+    line: u64,
+    place: u64,
+    /// The last byte was `\r`: a `\n` belongs to it.
+    after_return: bool,
+    /// The last byte ended a line.
+    after_line: bool,
+}
+
+impl<R: Read> Parser<R> {
+    /// Reads from the beginning of a file, which may begin with a byte order mark.
+    pub(super) fn new(source: R) -> Result<Self> {
+        let mut source = BufReader::with_capacity(64 * 1024, source);
+        let mark = b"\xef\xbb\xbf";
+        let has_mark = source.fill_buf()?.starts_with(mark);
+        let place = if has_mark { mark.len() } else { 0 };
+        source.consume(place);
+        Ok(Self { source, delimiter: b',', line: 1, place: place as u64, after_return: false, after_line: false })
+    }
+
+    /// What is between cells from now on.
+    pub(super) fn delimit(&mut self, delimiter: u8) {
+        self.delimiter = delimiter;
+    }
+
+    /// The bytes of the next record as they are, without the end of its line: of the first line, before it is known what is
+    /// between cells.
+    pub(super) fn raw(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let mut is_quoted = false;
+        while let Some(byte) = self.next()? {
+            match byte {
+                b'\n' | b'\r' if !is_quoted && bytes.is_empty() => continue,
+                b'\n' | b'\r' if !is_quoted => return Ok(Some(bytes)),
+                b'"' => is_quoted = !is_quoted,
+                _ => {}
+            }
+            if bytes.len() == MAX_ROW {
+                return Err(Error::other(format!("the first line has more than {MAX_ROW} bytes")));
+            }
+            bytes.push(byte);
+        }
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// The next record; `None` at the end of the file. Only cells with a wanted number below `columns` are kept.
+    pub(super) fn record(&mut self, columns: usize, wanted: impl Fn(usize) -> bool) -> Result<Option<Record>> {
+        let mut building = Building { record: Record::default(), columns, wanted, size: 0, cell_line: self.line };
+        let mut state = State::Begin;
+        let mut is_empty = true;
+        loop {
+            let line = self.line;
+            let Some(byte) = self.next()? else {
+                if is_empty {
+                    return Ok(None);
+                }
+                if state == State::Quoted {
+                    building.fault(FaultKind::Unclosed);
+                }
+                return Ok(Some(building.end(self.line - u64::from(self.after_line), self.place)));
+            };
+            let ends = matches!(byte, b'\n' | b'\r') && state != State::Quoted;
+            if ends && is_empty {
+                continue;
+            }
+            if is_empty {
+                is_empty = false;
+                building.begin(line);
+            }
+            if ends {
+                return Ok(Some(building.end(line, self.place)));
+            }
+            state = match (state, byte) {
+                (State::Quoted, b'"') => State::Quote,
+                (State::Quoted, _) => building.push(byte, State::Quoted),
+                (State::Quote, b'"') => building.push(byte, State::Quoted),
+                (_, byte) if byte == self.delimiter => {
+                    building.next_cell(self.line);
+                    State::Begin
+                }
+                (State::Begin, b'"') => State::Quoted,
+                (State::Quote | State::Closed, b' ' | b'\t') => State::Closed,
+                (State::Quote | State::Closed, _) => {
+                    building.fault(FaultKind::AfterQuote);
+                    State::Bare
+                }
+                (State::Begin | State::Bare, _) => building.push(byte, State::Bare),
+            };
+        }
+    }
+
+    /// The next byte, counted; `\r\n` ends one line.
+    fn next(&mut self) -> Result<Option<u8>> {
+        let Some(byte) = self.source.fill_buf()?.first().copied() else { return Ok(None) };
+        self.source.consume(1);
+        self.place += 1;
+        let ends_line = byte == b'\r' || (byte == b'\n' && !self.after_return);
+        self.after_return = byte == b'\r';
+        self.after_line = matches!(byte, b'\n' | b'\r');
+        self.line += u64::from(ends_line);
+        Ok(Some(byte))
+    }
+}
+
+/// A record that is being read.
+struct Building<W> {
+    record: Record,
+    columns: usize,
+    wanted: W,
+    size: usize,
+    /// The line in which the cell begins.
+    cell_line: u64,
+}
+
+impl<W: Fn(usize) -> bool> Building<W> {
+    fn begin(&mut self, line: u64) {
+        self.record.line = line;
+        self.cell_line = line;
+        self.record.cells.push(Vec::new());
+    }
+
+    fn push(&mut self, byte: u8, state: State) -> State {
+        let cell = self.record.count;
+        if cell >= self.columns {
+            self.record.has_more |= !byte.is_ascii_whitespace();
+        } else if self.record.fault.is_none() && (self.wanted)(cell) {
+            self.size += 1;
+            if self.size > MAX_ROW {
+                self.fault(FaultKind::TooLarge);
+            } else if let Some(text) = self.record.cells.last_mut() {
+                text.push(byte);
+            }
+        }
+        state
+    }
+
+    fn next_cell(&mut self, line: u64) {
+        self.record.count += 1;
+        self.cell_line = line;
+        if self.record.count < self.columns {
+            self.record.cells.push(Vec::new());
+        }
+    }
+
+    fn fault(&mut self, kind: FaultKind) {
+        let fault = Fault { kind, cell: self.record.count, line: self.cell_line, last_line: self.cell_line };
+        // That a cell ends with the file says more than that it is large.
+        let first = self.record.fault.filter(|first| kind != FaultKind::Unclosed || first.cell != fault.cell);
+        self.record.fault = first.or(Some(fault));
+        self.record.cells = Vec::new();
+    }
+
+    fn end(mut self, line: u64, place: u64) -> Record {
+        self.record.count += 1;
+        self.record.end = place;
+        if let Some(fault) = &mut self.record.fault {
+            fault.last_line = line;
+        }
+        self.record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &[u8], delimiter: u8) -> Vec<Record> {
+        let mut parser = Parser::new(text).unwrap();
+        parser.delimit(delimiter);
+        std::iter::from_fn(|| parser.record(3, |cell| cell != 1).unwrap()).collect()
+    }
+
+    fn texts(record: &Record) -> Vec<&str> {
+        record.cells.iter().map(|cell| std::str::from_utf8(cell).unwrap()).collect()
+    }
+
+    #[test]
+    fn cells_are_read_as_rfc_4180_has_them() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text =
+                format!("\u{feff}a,b,c\n\n\"x\n\"\"y,\"\"\",\"b\" , \"c\n1,2\n,,,,\n1,2,3,4\nit\"s,\"\",\"last\"");
+            let records = records(text.replace('\n', end).as_bytes(), b',');
+            let all: Vec<_> = records.iter().map(texts).collect();
+            let broken = format!("x{end}\"y,\"");
+            let expected = [
+                vec!["a", "", "c"],
+                vec![broken.as_str(), "", " \"c"],
+                vec!["1", ""],
+                vec!["", "", ""],
+                vec!["1", "", "3"],
+            ];
+            assert_eq!(all, [expected.as_slice(), &[vec!["it\"s", "", "last"]]].concat());
+            let lines: Vec<_> = records.iter().map(|record| record.line).collect();
+            assert_eq!(lines, [1, 3, 5, 6, 7, 8]);
+            let more: Vec<_> = records.iter().map(|record| (record.count, record.has_more)).collect();
+            assert_eq!(more, [(3, false), (3, false), (2, false), (5, false), (4, true), (3, false)]);
+        }
+        assert_eq!(texts(&records(b"a;b;\"c;\"\n", b';')[0]), ["a", "", "c;"]);
+        assert_eq!(texts(&records(b"a\t\"b\"\t\"c\"\n", b'\t')[0]), ["a", "", "c"]);
+        assert!(records(b"\n\r\n", b',').is_empty() && records(b"", b',').is_empty());
+    }
+
+    #[test]
+    fn a_quotation_mark_is_closed() {
+        let fault = |text: &str| {
+            let records = records(text.as_bytes(), b',');
+            (records.last().unwrap().fault, records.len())
+        };
+        let at = |kind, cell, line, last_line| Some(Fault { kind, cell, line, last_line });
+        assert_eq!(fault("1,2,3\n1,\"\n\",\"3\n4,5,6\n"), (at(FaultKind::Unclosed, 2, 3, 4), 2));
+        assert_eq!(fault("\"1,2,3\n4,5,\"6\"\n"), (at(FaultKind::AfterQuote, 0, 1, 2), 1));
+        assert_eq!(fault("1,\"2\"x\",3\n4,5,6\n").1, 2, "the next line is whole again");
+    }
+
+    #[test]
+    fn a_row_that_is_too_large_is_passed_over() {
+        let mut huge = vec![b'x'; MAX_ROW];
+        assert!(records(&huge, b',')[0].fault.is_none());
+        huge.extend(b"x,2,3\n4,5,6\n,\"");
+        huge.extend(vec![b'y'; MAX_ROW * 2]);
+        huge.extend(b"\"\n7,8,9");
+        let records = records(&huge, b',');
+        let fault = Fault { kind: FaultKind::TooLarge, cell: 0, line: 1, last_line: 1 };
+        assert_eq!((records.len(), records[0].fault), (4, Some(fault)));
+        assert!(records[0].cells.iter().all(Vec::is_empty));
+        assert_eq!(texts(&records[1]), ["4", "", "6"]);
+        assert_eq!((records[2].fault, records[2].count), (None, 2), "what is not wanted may be of any size");
+        assert_eq!(texts(&records[3]), ["7", "", "9"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Which calls may be made at the same time: those that share a key are made in the order in which they come.
+//!
+//! A call may be prepared (what it speaks of is looked up) before it enters, while others are under way. What it found is
+//! fresh when it enters and nobody with one of its keys was under way since: that is why keys are kept a while after their
+//! call has ended.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::watch;
+
+/// Calls under way, by their keys.
+#[derive(Debug, Default)]
+pub(super) struct Sequence {
+    /// The last call with each key.
+    holders: HashMap<String, Holder>,
+    /// Calls that have ended, oldest first.
+    ended: VecDeque<Ended>,
+    /// How many calls were announced, and how many have entered.
+    announced: u64,
+    entered: u64,
+}
+
+#[derive(Debug)]
+struct Holder {
+    call: u64,
+    end: watch::Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Ended {
+    keys: Keys,
+    /// So many calls were announced when it ended: they may have been prepared before.
+    announced: u64,
+}
+
+/// The keys of a call that has entered.
+#[derive(Debug)]
+pub(super) struct Keys {
+    call: u64,
+    keys: Vec<String>,
+}
+
+/// The turn of a call: others wait until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    before: Vec<watch::Receiver<()>>,
+    _end: watch::Sender<()>,
+}
+
+impl Sequence {
+    /// A call begins to be prepared. Calls enter in the order in which they are announced.
+    pub(super) fn announce(&mut self) {
+        self.announced += 1;
+    }
+
+    /// The next call enters with its keys.
+    pub(super) fn enter(&mut self, mut keys: Vec<String>) -> (Turn, Keys) {
+        keys.sort_unstable();
+        keys.dedup();
+        let call = self.entered;
+        let (sender, end) = watch::channel(());
+        let mut before = Vec::new();
+        for key in &keys {
+            let holder = self.holders.insert(key.clone(), Holder { call, end: end.clone() });
+            before.extend(holder.map(|holder| holder.end));
+        }
+        self.entered += 1;
+        while let Some(ended) = self.ended.pop_front_if(|ended| ended.announced <= self.entered) {
+            self.forget(&ended.keys);
+        }
+        (Turn { before, _end: sender }, Keys { call, keys })
+    }
+
+    /// A call has ended.
+    pub(super) fn end(&mut self, keys: Keys) {
+        if self.announced == self.entered {
+            self.forget(&keys);
+        } else {
+            self.ended.push_back(Ended { keys, announced: self.announced });
+        }
+    }
+
+    fn forget(&mut self, Keys { call, keys }: &Keys) {
+        for key in keys {
+            if self.holders.get(key).is_some_and(|holder| holder.call == *call) {
+                self.holders.remove(key);
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// Waits for those before; true when there were any since the call was announced.
+    pub(super) async fn come(&mut self) -> bool {
+        let waited = !self.before.is_empty();
+        for mut end in self.before.drain(..) {
+            // Nothing is ever sent: it is an error when the sender is gone.
+            let _ = end.changed().await;
+        }
+        waited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn calls_with_a_common_key_wait_for_each_other() {
+        let mut sequence = Sequence::default();
+        let mut enter = |names: &[&str]| {
+            sequence.announce();
+            sequence.enter(keys(names)).0
+        };
+        let (mut first, mut other, mut second, mut third) =
+            (enter(&["a", "b"]), enter(&["c"]), enter(&["b", "d", "b"]), enter(&["d", "a"]));
+        assert!(!first.come().await && !other.come().await);
+        let waits = |turn: &Turn| turn.before.iter().any(|end| end.has_changed().is_ok());
+        assert!(waits(&second) && waits(&third));
+        drop(first);
+        assert!(!waits(&second) && waits(&third));
+        assert!(second.come().await);
+        drop(second);
+        assert!(third.come().await);
+    }
+
+    #[tokio::test]
+    async fn what_was_prepared_while_another_was_under_way_is_not_fresh() {
+        let mut sequence = Sequence::default();
+        sequence.announce();
+        let (turn, first) = sequence.enter(keys(&["a", "b"]));
+        sequence.announce();
+        sequence.announce();
+        drop(turn);
+        sequence.end(first);
+        sequence.announce();
+        let (_, _second) = sequence.enter(keys(&["c"]));
+        let (mut third, third_keys) = sequence.enter(keys(&["a"]));
+        assert!(third.come().await, "it was announced before the first ended");
+        let (mut fourth, _) = sequence.enter(keys(&["b"]));
+        assert!(!fourth.come().await, "it was announced later");
+        sequence.end(third_keys);
+        assert!(!sequence.holders.contains_key("a"), "nothing is kept that nobody can ask for");
+    }
+}
