@@ -185,11 +185,11 @@ impl SortKey for CreationSort {
 
 const SIZE_REASON: &str = "Must be a whole number from 1 to 100.";
 
-/// A whole number from 1, in ASCII digits; [`MAX_PAGE_NUMBER`] for all that are higher.
+/// A whole number from 1, in ASCII digits; [`MAX_PAGE_NUMBER`] for all that are higher, up to what 64 bits hold.
 fn whole(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits.then(|| text.parse().unwrap_or(MAX_PAGE_NUMBER));
-    number.filter(|number| *number >= 1)
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse::<u64>().ok().filter(|number| is_digits && *number >= 1)?;
+    Some(u32::try_from(number).unwrap_or(MAX_PAGE_NUMBER))
 }
 
 impl<K: SortKey> PageRequest<K> {
@@ -313,14 +313,14 @@ mod tests {
         let number = |text| parse(Some(text), None).unwrap().position;
         assert_eq!(number("1"), Position::Number(1));
         assert_eq!(number("0012"), Position::Number(12));
-        for far in ["4294967295", "4294967296", "99999999999999999999999999"] {
+        for far in ["4294967295", "4294967296", "18446744073709551615"] {
             assert_eq!(number(far), Position::Number(MAX_PAGE_NUMBER), "{far}");
         }
     }
 
     #[test]
     fn what_is_no_page_is_named() {
-        for wrong in ["", "0", "000", "-1", "+1", "1.0", "x", " 1", "\u{661}"] {
+        for wrong in ["", "0", "18446744073709551616", "000", "-1", "+1", "1.0", "x", " 1", "\u{661}"] {
             let Err(Error::Invalid(invalid)) = parse(Some(wrong), Some(wrong)) else { panic!("{wrong:?} is taken") };
             assert_eq!(invalid.fields.keys().collect::<Vec<_>>(), ["page", "page_size"], "{wrong:?}");
         }

@@ -171,13 +171,11 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
         CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
-            match record::execute(connection, sql, &[from])? {
-                0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
-                _ => {
-                    tally.touched(kept::List::Products);
-                    Ok(())
-                }
+            if record::execute(connection, sql, &[from])? == 0 {
+                return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
             }
+            tally.touched(kept::List::Products);
+            Ok(())
         }
     }
 }

@@ -373,7 +373,7 @@ impl Reading<'_> {
         if !few {
             let columns = order.columns("");
             let columns = columns.iter().map(|(column, descends)| ordered((column, *descends)));
-            sql.push_str(&format!(" ORDER BY {} LIMIT ? OFFSET ?", columns.collect::<Vec<_>>().join(", ")));
+            sql = format!("{sql} ORDER BY {} LIMIT ? OFFSET ?", columns.collect::<Vec<_>>().join(", "));
             let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
             values.extend([number(limit), number(skipped)]);
         }

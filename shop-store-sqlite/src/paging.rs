@@ -235,13 +235,11 @@ impl<'c> Known<'c> {
     }
 
     fn total(&self) -> rusqlite::Result<Option<i64>> {
-        match &self.kept.keys {
-            Some(keys) => kept::total(self.connection, self.kept.list, keys).map(Some),
-            None => {
-                let total = self.kept.memo.total(&self.name, self.generation);
-                Ok(total.and_then(|total| i64::try_from(total).ok()))
-            }
+        if let Some(keys) = &self.kept.keys {
+            return kept::total(self.connection, self.kept.list, keys).map(Some);
         }
+        let total = self.kept.memo.total(&self.name, self.generation);
+        Ok(total.and_then(|total| i64::try_from(total).ok()))
     }
 
     fn keep_total(&self, total: i64) {

@@ -137,7 +137,7 @@ fn read_product(row: &Row<'_>) -> rusqlite::Result<Product> {
         name: row.get(2)?,
         description: row.get(3)?,
         status: row.get(4)?,
-        category_id: None,
+        category_id: row.get::<_, Option<Vec<u8>>>(5)?.and_then(|id| Uuid::from_slice(&id).ok()),
         price: money(row.get(6)?),
         currency: row.get(7)?,
         sku: None,

@@ -240,7 +240,7 @@ async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) 
     let small_products = lists::products(&small_shop, scale.products, scale.rounds * 30).await?;
     let large_products = lists::products(&shop, scale.large_products, scale.rounds * 30).await?;
     let of_staff = lists::of_staff(&shop, scale.large_orders, scale.rounds * 30).await?;
-    let list = |what: &str, (bare, ours): (f64, f64), most: f64| figure(what, bare, ours, "ms", Target::AtMost(most));
+    let row = |what: &str, (bare, ours): (f64, f64), most: f64| figure(what, bare, ours, "ms", Target::AtMost(most));
     Ok(vec![
         figure(
             "orders with 1,000,000 of them and 100,000 products in the file, to 1,000",
@@ -250,19 +250,19 @@ async fn large_figures(folder: &Path, file: &Path, world: &World, scale: Scale) 
             Target::AtLeast(0.75),
         ),
         figure("page 5,000 by cursor, to page 1, with 100,000 products", first, last, "ms", Target::AtMost(1.25)),
-        list(
+        row(
             "the dearest of five lists of 100,000 products, by number, to by cursor",
             lists::to_cursor(&large_products),
             1.25,
         ),
-        list("the same, to 1,000 products", lists::to_small(&small_products, &large_products), 1.25),
-        list("the same, page 5,000 by number, to page 1", lists::far_to_first(&large_products), 3.0),
-        list(
+        row("the same, to 1,000 products", lists::to_small(&small_products, &large_products), 1.25),
+        row("the same, page 5,000 by number, to page 1", lists::far_to_first(&large_products), 3.0),
+        row(
             "the dearest list of staff with 1,000,000 orders, by number, to by cursor",
             lists::to_cursor(&of_staff),
             1.25,
         ),
-        list("the same, page 5,000 by number, to page 1", lists::far_to_first(&of_staff), 3.0),
+        row("the same, page 5,000 by number, to page 1", lists::far_to_first(&of_staff), 3.0),
     ])
 }
 

@@ -84,7 +84,7 @@ impl DryRun {
         {
             self.put_product(product).await?;
         }
-        if let Some(scope) = self.shop.inventory().import_key(actor, key)
+        if let Some(scope) = crate::inventory::Inventory::import_key(actor, key)
             && let Some(answer) = self.shop.store().answer(&scope).await?
         {
             self.put([Write::Answer(answer)]).await?;

@@ -230,14 +230,14 @@ impl StockDelta {
     pub fn apply(&self, level: &StockLevel) -> Option<StockLevel> {
         let on_hand = level.on_hand.checked_add(self.on_hand)?;
         let reserved = level.reserved.checked_add(self.reserved)?;
-        let (ships, reserves) = (self.ships(), self.reserved > 0);
+        let (ships, takes) = (self.ships(), self.reserved > 0);
         let after = StockLevel { on_hand, reserved, ..level.clone() };
         let covered = if ships {
             on_hand >= level.backordered.min(level.missing()).saturating_neg()
         } else {
-            reserved <= on_hand || level.backorder || !(self.on_hand < 0 || reserves)
+            reserved <= on_hand || level.backorder || !(self.on_hand < 0 || takes)
         };
-        if reserved < 0 || !covered || reserves && !level.tracked {
+        if reserved < 0 || !covered || takes && !level.tracked {
             return None;
         }
         let missing = |on_hand: i64, reserved: i64| {

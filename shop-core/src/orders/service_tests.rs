@@ -318,13 +318,14 @@ fn orders_that_are_paid_outside_the_shop_wait_for_a_week_unless_they_ship() {
     assert_eq!(canceled.iter().sum::<u32>(), 2, "each once");
     let status = |view: &OrderView| block_on(world.shop.store().order(view.order.id)).unwrap().unwrap().status;
     let statuses = [&waiting, &packed, &sent, &part].map(status);
-    use OrderStatus::{Canceled, Placed};
-    assert_eq!(statuses, [Canceled, Canceled, Placed, Placed]);
+    let (canceled, placed) = (OrderStatus::Canceled, OrderStatus::Placed);
+    assert_eq!(statuses, [canceled, canceled, placed, placed]);
     assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
     // It is still paid at the door, and what is left of the other.
     world.clock.advance(TimeDelta::days(30));
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
-    block_on(world.shop.payments().capture(&staff, sent.payments[0].id, Default::default(), None)).unwrap();
+    block_on(world.shop.payments().capture(&staff, sent.payments[0].id, crate::payments::AmountInput::default(), None))
+        .unwrap();
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }
 

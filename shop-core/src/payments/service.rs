@@ -230,7 +230,7 @@ impl<'a> Payments<'a> {
                 let (state, payment) = self.load(id, &mut moment).await?;
                 let input = input.clone().check(&payment)?;
                 let goods = if input.restock { self.goods(&state.order).await? } else { Goods::default() };
-                refund_payment(state, id, input, &goods, actor.role(), &mut moment)
+                refund_payment(state, id, &input, &goods, actor.role(), &mut moment)
             })
             .await
     }

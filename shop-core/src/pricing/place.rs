@@ -46,6 +46,10 @@ pub(crate) fn tax_countries(address: &Address) -> Vec<String> {
     countries
 }
 
+/// What is asked of a region where taxes differ by it.
+const RULE: &str =
+    "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York, or its name.";
+
 /// The code to keep as the region of an address that an order goes to: where taxes differ by region, its code in ISO 3166-2;
 /// elsewhere `None`, for what people write there plays no role.
 ///
@@ -55,8 +59,6 @@ pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&
     if !rates.iter().any(|rate| divides(rate, &address.country)) {
         return Ok(None);
     }
-    const RULE: &str =
-        "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York, or its name.";
     match address.region.as_deref().filter(|region| !region.trim().is_empty()) {
         Some(region) => {
             find(&address.country, region, Breadth::Narrow).map(Some).map_err(|why| format!("{RULE} {why}"))

@@ -127,16 +127,16 @@ pub(super) fn apply(basket: &Basket<'_>, nets: &[Amount], shipping: Amount, taxe
             base.taxes_shipping = true;
         }
     }
-    let mut taxed = Taxed {
+    let mut outcome = Taxed {
         lines: vec![Amount::ZERO; basket.lines.len()],
         line_rates: of_lines.iter().map(|rate| rate.map(|rate| rate.rate)).collect(),
         shipping: Amount::ZERO,
         rates: Vec::with_capacity(bases.len()),
     };
     for base in bases {
-        levy(base, taxes, &mut taxed);
+        levy(base, taxes, &mut outcome);
     }
-    taxed
+    outcome
 }
 
 /// The base of a rate's percentage, begun when it is the first of that.
@@ -194,7 +194,7 @@ fn shipping_parts<'a>(
 }
 
 /// What a base comes to: rounded, shared out to its lines and the shipping, and noted.
-fn levy(base: Base<'_>, taxes: &Taxes, taxed: &mut Taxed) {
+fn levy(base: Base<'_>, taxes: &Taxes, outcome: &mut Taxed) {
     let whole = sum(base.amounts.iter().copied());
     let shipping_base = base.amounts.last().copied().filter(|_| base.taxes_shipping);
     let tax = |amount| if taxes.included { base.rate.contained_in(amount) } else { base.rate.of(amount) };
@@ -205,35 +205,35 @@ fn levy(base: Base<'_>, taxes: &Taxes, taxed: &mut Taxed) {
     let amount = sum(shares.iter().copied());
     let shipping = shipping_base.and_then(|base| Some(TaxedShipping { base, amount: shares.pop()? }));
     if let Some(shipping) = &shipping {
-        taxed.shipping = sum([taxed.shipping, shipping.amount]);
+        outcome.shipping = sum([outcome.shipping, shipping.amount]);
     }
     for (place, tax) in base.lines.into_iter().zip(shares) {
-        if let Some(part) = taxed.lines.get_mut(place) {
+        if let Some(part) = outcome.lines.get_mut(place) {
             *part = tax;
         }
     }
-    taxed.rates.push(used(base.rate, &base.named, whole, amount, shipping));
+    outcome.rates.push(used(base.rate, &base.named, whole, amount, shipping));
 }
 
 /// One percentage as an order keeps it: with the names of all rates that have it.
 fn used(
     rate: Ratio,
-    named: &[&NamedRate],
+    rates: &[&NamedRate],
     base: Amount,
     amount: Amount,
     shipping: Option<TaxedShipping>,
 ) -> UsedTaxRate {
-    let mut names: Vec<&str> = Vec::with_capacity(named.len());
-    for rate in named {
+    let mut names: Vec<&str> = Vec::with_capacity(rates.len());
+    for rate in rates {
         if !names.contains(&rate.name.as_str()) {
             names.push(&rate.name);
         }
     }
-    let mut own = named.iter().filter_map(|rate| Some(TaxRateVersion { id: rate.id?, version: rate.version }));
+    let mut own = rates.iter().filter_map(|rate| Some(TaxRateVersion { id: rate.id?, version: rate.version }));
     let first = own.next();
     UsedTaxRate {
         tax_rate_id: first.map(|first| first.id),
-        version: first.map_or_else(|| named.first().map_or(0, |rate| rate.version), |first| first.version),
+        version: first.map_or_else(|| rates.first().map_or(0, |rate| rate.version), |first| first.version),
         name: names.join(", "),
         rate,
         base,

@@ -76,7 +76,7 @@ fn an_order_can_be_paid_somehow() {
 
 #[test]
 fn an_order_waits_for_a_payment_outside_the_shop_as_long_as_it_is_said() {
-    assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "3600")]).manual_payment_ttl, Some(Duration::from_secs(3_600)));
+    assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "3600")]).manual_payment_ttl, Some(Duration::from_hours(1)));
     assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "0")]).manual_payment_ttl, None);
     for wrong in ["-1", "a week", "99999999999", "0.5"] {
         assert!(refused(&[("MANUAL_PAYMENT_TTL", wrong)]).starts_with("MANUAL_PAYMENT_TTL: "), "{wrong}");

@@ -75,7 +75,7 @@ fn names(value: &Value, found: &mut Vec<String>) {
 
 /// The fields of answers that are left out when there is nothing to say (`skip_serializing_if`): secrets that are
 /// shown once, and what only some kinds of a thing have.
-pub(super) const LEFT_OUT: [(&str, &str); 7] = [
+pub(super) const LEFT_OUT: [(&str, &str); 8] = [
     ("Adjustment", "code"),
     ("Cart", "token"),
     ("Order", "access_token"),
@@ -83,6 +83,7 @@ pub(super) const LEFT_OUT: [(&str, &str); 7] = [
     ("Rate", "price"),
     ("Rate", "tiers"),
     ("Stock", "locations"),
+    ("Tracking", "results"),
 ];
 
 /// In an answer a field without a value is null; it is there all the same, but for those of [`LEFT_OUT`].

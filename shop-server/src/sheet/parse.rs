@@ -137,8 +137,7 @@ impl<R: Read> Parser<R> {
             }
             state = match (state, byte) {
                 (State::Quoted, b'"') => State::Quote,
-                (State::Quoted, _) => building.push(byte, State::Quoted),
-                (State::Quote, b'"') => building.push(byte, State::Quoted),
+                (State::Quoted, _) | (State::Quote, b'"') => building.push(byte, State::Quoted),
                 (_, byte) if byte == self.delimiter => {
                     building.next_cell(self.line);
                     State::Begin
@@ -242,8 +241,7 @@ mod tests {
     #[test]
     fn cells_are_read_as_rfc_4180_has_them() {
         for end in ["\n", "\r\n", "\r"] {
-            let text =
-                format!("\u{feff}a,b,c\n\n\"x\n\"\"y,\"\"\",\"b\" , \"c\n1,2\n,,,,\n1,2,3,4\nit\"s,\"\",\"last\"");
+            let text = "\u{feff}a,b,c\n\n\"x\n\"\"y,\"\"\",\"b\" , \"c\n1,2\n,,,,\n1,2,3,4\nit\"s,\"\",\"last\"";
             let records = records(text.replace('\n', end).as_bytes(), b',');
             let all: Vec<_> = records.iter().map(texts).collect();
             let broken = format!("x{end}\"y,\"");

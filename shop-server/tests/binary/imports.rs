@@ -156,7 +156,7 @@ fn a_huge_cell_and_a_huge_product_are_refused_and_the_rest_is_imported() {
     let folder = Folder::new();
     let mut file = BufWriter::new(fs::File::create(folder.file("huge.csv")).unwrap());
     file.write_all(b"name,sku,price,description\nFirst,FIRST,1,\nHuge,HUGE,1,\"").unwrap();
-    let block = [b'x'; 64 * 1024];
+    let block = vec![b'x'; 64 * 1024];
     for _ in 0..64 {
         file.write_all(&block).unwrap();
     }

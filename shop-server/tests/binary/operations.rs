@@ -240,7 +240,7 @@ fn check_says_what_is_wrong_with_books_and_file() {
         ("UPDATE orders SET total = total - 1", "total"),
         ("UPDATE payments SET amount_authorized = 1, amount_captured = 1", "payments"),
         ("UPDATE reservations SET remaining = remaining - 1", "has yet to leave"),
-        ("UPDATE promotion_uses SET uses = uses + 1", "its customer"),
+        ("UPDATE promotion_uses SET uses = uses + 1", "unpaid orders of its buyer"),
     ];
     for (sql, word) in falsified {
         fs::write(shop.folder.file("false.sqlite3"), &sound).unwrap();

@@ -80,7 +80,7 @@ fn what_is_wrong_is_named_by_line_and_column_and_the_rest_is_written() {
         for line in [
             "line 3, price: ",
             "line 3, status: Must be one of: draft, active, archived.",
-            "line 4, name: ",
+            "line 4, price: ",
             "line 7, option1_value: ",
             "line 8, name: The rows of a product stand together; the others begin in line 2.",
             "line 9, sku: This sku stands in line 2, too.",

@@ -11,7 +11,7 @@ const WEEK: i64 = 604_800;
 
 /// A shop with 100 pieces of one thing at another clock.
 struct Shop {
-    shop: TestShop,
+    server: TestShop,
     clock: Arc<Forward>,
     goods: crate::support::Goods,
     order: Value,
@@ -20,31 +20,31 @@ struct Shop {
 impl Shop {
     async fn open(variables: &[(&str, &str)]) -> Self {
         let clock = Arc::new(Forward::default());
-        let shop = TestShop::start_as(variables, |builder| builder.clock(Arc::clone(&clock) as _)).await;
-        let goods = shop.product("SHIRT", "19.99", 100).await;
-        let order = order(&shop.shipping_method(&["GB"], "4.50").await);
-        Self { shop, clock, goods, order }
+        let server = TestShop::start_as(variables, |builder| builder.clock(Arc::clone(&clock) as _)).await;
+        let goods = server.product("SHIRT", "19.99", 100).await;
+        let order = order(&server.shipping_method(&["GB"], "4.50").await);
+        Self { server, clock, goods, order }
     }
 
     async fn place(&self) -> Value {
-        let cart = self.shop.guest_cart(&self.goods, 2).await;
-        let placed = self.shop.as_guest("POST", "/orders/", &cart, &self.order).await;
+        let cart = self.server.guest_cart(&self.goods, 2).await;
+        let placed = self.server.as_guest("POST", "/orders/", &cart, &self.order).await;
         assert_eq!(placed.status, 201, "{placed:?}");
         placed.json()
     }
 
     async fn sweep(&self) {
-        self.shop.shop.orders().cancel_overdue(1_000).await.unwrap();
+        self.server.shop.orders().cancel_overdue(1_000).await.unwrap();
     }
 
     async fn status(&self, order: &Value) -> String {
         let token = text(&order["access_token"]);
         let path = format!("/orders/{}/", text(&order["id"]));
-        text(&self.shop.call_with("GET", &path, &[("X-Order-Token", &token)], &Value::Null).await.json()["status"])
+        text(&self.server.call_with("GET", &path, &[("X-Order-Token", &token)], &Value::Null).await.json()["status"])
     }
 
     async fn available(&self) -> Value {
-        let product = self.shop.get(&format!("/catalog/products/{}/", self.goods.product_id), None).await;
+        let product = self.server.get(&format!("/catalog/products/{}/", self.goods.product_id), None).await;
         product.json()["variants"][0]["available"].clone()
     }
 }
@@ -53,10 +53,10 @@ impl Shop {
 async fn an_order_that_waits_for_a_manual_payment_too_long_is_canceled_and_its_stock_released() {
     let shop = Shop::open(&[]).await;
     let (waits, sent) = (shop.place().await, shop.place().await);
-    let staff = shop.shop.staff("sam").await.access;
-    let parcel = shop.shop.post("/shipping/shipments/", Some(&staff), &json!({"order_id": sent["id"]})).await.json();
+    let staff = shop.server.staff("sam").await.access;
+    let parcel = shop.server.post("/shipping/shipments/", Some(&staff), &json!({"order_id": sent["id"]})).await.json();
     let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
-    assert_eq!(shop.shop.post(&events, Some(&staff), &json!({"status": "shipped"})).await.status, 201);
+    assert_eq!(shop.server.post(&events, Some(&staff), &json!({"status": "shipped"})).await.status, 201);
     shop.clock.pass(WEEK - 60);
     shop.sweep().await;
     assert_eq!((shop.status(&waits).await.as_str(), shop.available().await), ("placed", json!(96)));
@@ -65,7 +65,7 @@ async fn an_order_that_waits_for_a_manual_payment_too_long_is_canceled_and_its_s
     shop.sweep().await;
     assert_eq!((shop.status(&waits).await.as_str(), shop.status(&sent).await.as_str()), ("canceled", "placed"));
     assert_eq!(shop.available().await, 98);
-    assert_eq!(shop.shop.shop.check().await.unwrap(), Vec::<String>::new());
+    assert_eq!(shop.server.shop.check().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ fn adds_up(order: &Value) {
     assert_eq!(sum("tax") + cents(&order["shipping_tax"]), cents(&order["tax_total"]), "{order}");
     let taxes = order["taxes"].as_array().unwrap().iter().map(|tax| cents(&tax["amount"])).sum::<i64>();
     assert_eq!(taxes, cents(&order["tax_total"]), "{order}");
-    let contained = if order["prices_include_tax"] == true { 1 } else { 0 };
+    let contained = i64::from(order["prices_include_tax"] == true);
     for item in order["items"].as_array().unwrap() {
         let net = cents(&item["line_total"]) - cents(&item["discount"]) - contained * cents(&item["tax"]);
         assert_eq!(cents(&item["net"]), net, "{item}");

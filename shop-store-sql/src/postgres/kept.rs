@@ -55,7 +55,7 @@ impl Kept {
             match key {
                 Some(key) if !is_storable(key) => sql.push_str(" AND FALSE"),
                 Some(key) => {
-                    sql.push_str(&format!(" AND key_{place} = ?"));
+                    sql = format!("{sql} AND key_{place} = ?");
                     values.push(Value::Text(key.clone()));
                 }
                 None => {}

@@ -142,7 +142,7 @@ impl Catalog<'_> {
 
     /// The refusal of rows that are wrong in themselves, with what else is wrong with their cells.
     fn all_refused(
-        &self,
+        self,
         product: &ProductOfRows,
         stored: Option<&Product>,
         mut wrong: Vec<CellError>,

@@ -487,14 +487,14 @@ fn a_dry_run_says_what_an_import_would_do_and_writes_nothing() {
         })
         .collect();
     assert_eq!((&tried, &tried_stock), (&done, &done_stock));
-    let word = |outcome: &Imported| match outcome {
+    let letter = |outcome: &Imported| match outcome {
         Imported::Created => 'n',
         Imported::Changed => 'c',
         Imported::Unchanged => 'u',
         Imported::Refused(_) => 'r',
     };
-    assert_eq!(done.iter().map(word).collect::<String>(), "nncrncuncnr");
-    assert_eq!(done_stock.iter().map(word).collect::<String>(), "crcu");
+    assert_eq!(done.iter().map(letter).collect::<String>(), "nncrncuncnr");
+    assert_eq!(done_stock.iter().map(letter).collect::<String>(), "crcu");
     // What was booked before is known.
     let scratch = std::sync::Arc::new(crate::memory::MemoryStore::new());
     let again = block_on(crate::import::DryRun::new(&world.shop, scratch)).unwrap();

@@ -67,7 +67,7 @@ impl Inventory<'_> {
     }
 
     /// Under what the answer of an import is kept.
-    pub(crate) fn import_key(&self, actor: &Actor, key: Option<&IdempotencyKey>) -> Option<AnswerKey> {
+    pub(crate) fn import_key(actor: &Actor, key: Option<&IdempotencyKey>) -> Option<AnswerKey> {
         Some(key?.scoped(actor.caller()?, OPERATION))
     }
 

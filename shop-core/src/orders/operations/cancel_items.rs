@@ -92,7 +92,7 @@ fn cancel_some(
     mut batch: Batch,
 ) -> Result<Decision<OrderView>> {
     let was_paid = state.order.is_paid();
-    let waited = state.order.hold_until.is_some();
+    let was_held = state.order.hold_until.is_some();
     let before = state.payments.clone();
     let worth = call_off(&mut state, returns, wanted, role, moment, &mut batch)?;
     if refund {
@@ -104,7 +104,7 @@ fn cancel_some(
     ask_for_less(&mut state, &before, is_remote, role, moment, &mut batch)?;
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let order = settle_from(was_paid, order, &payments, &shipments, moment, &mut batch);
-    if waited && order.hold_until.is_none() {
+    if was_held && order.hold_until.is_none() {
         commit_held(&mut batch, &reservations);
     }
     let payments = payments.into_iter().map(Payment::without_secret).collect();
@@ -148,8 +148,8 @@ fn unpack_some(
         let items = parcel.items.iter().filter(|item| item.order_item_id == line.id);
         items.map(|item| item.quantity).fold(0, i64::saturating_add)
     };
-    let live = state.shipments.iter().filter(|parcel| parcel.status != ShipmentStatus::Canceled);
-    let mut free = line.quantity - state.order.canceled_quantity(line.id) - live.map(packed).sum::<i64>();
+    let open = state.shipments.iter().filter(|parcel| parcel.status != ShipmentStatus::Canceled);
+    let mut free = line.quantity - state.order.canceled_quantity(line.id) - open.map(packed).sum::<i64>();
     for parcel in state.shipments.iter_mut().rev() {
         if free >= quantity {
             return;

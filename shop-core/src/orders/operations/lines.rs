@@ -19,7 +19,10 @@ pub(crate) fn ordered_lines(order: &Order, items: impl Iterator<Item = (OrderIte
                 let ordered = format!("Only {} of it were ordered.", line.quantity);
                 checks.refuse(&format!("items.{index}.quantity"), ordered)
             }
-            Some(line) => Some(lines.push(line)),
+            Some(line) => {
+                lines.push(line);
+                Some(())
+            }
         };
     }
     checks.finish()?;

@@ -194,7 +194,7 @@ pub(in crate::payments) fn void_payment(
 pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
-    input: CheckedRefund,
+    input: &CheckedRefund,
     goods: &Goods,
     actor: &str,
     moment: &mut Moment,

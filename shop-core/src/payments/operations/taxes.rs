@@ -55,9 +55,9 @@ fn charged(order: &Order) -> Vec<RefundedTax> {
         tax: tax.amount,
     };
     let mut charges: Vec<_> = taxes.iter().map(charge).collect();
-    let taxed = total(charges.iter().map(|charge| charge.total));
+    let explained = total(charges.iter().map(|charge| charge.total));
     // What is not taxed, and what the total was rounded by: that may be negative.
-    let rest = order.total.0.saturating_sub(taxed.0);
+    let rest = order.total.0.saturating_sub(explained.0);
     if rest > 0 {
         charges.push(RefundedTax { rate: None, total: Amount(rest), tax: Amount::ZERO });
     }

@@ -196,10 +196,10 @@ mod tests {
         let named = |first: &str, last: &str, company: &str| {
             check(AddressInput { first_name: first.into(), last_name: last.into(), company: company.into(), ..good() })
         };
-        let names = |address: Address| (address.first_name, address.last_name, address.company);
-        assert_eq!(named("Björk", "", "").map(names), Ok(("Björk".into(), String::new(), None)));
-        assert_eq!(named("", " ", "ACME").map(names), Ok((String::new(), String::new(), Some("ACME".into()))));
-        assert_eq!(named("", "Lovelace", "ACME").map(names).unwrap().1, "Lovelace");
+        let parts = |address: Address| (address.first_name, address.last_name, address.company);
+        assert_eq!(named("Björk", "", "").map(parts), Ok(("Björk".into(), String::new(), None)));
+        assert_eq!(named("", " ", "ACME").map(parts), Ok((String::new(), String::new(), Some("ACME".into()))));
+        assert_eq!(named("", "Lovelace", "ACME").map(parts).unwrap().1, "Lovelace");
         assert_eq!(named("", "Lovelace", ""), Err(vec!["first_name".into()]));
         assert_eq!(named("", " ", " "), Err(vec!["first_name".into(), "last_name".into()]));
         for nothing in [Field::Missing, Field::Null] {

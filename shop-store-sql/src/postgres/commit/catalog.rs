@@ -139,13 +139,11 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
         CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
-            match plain.execute(sql, (*from,)).await? {
-                0 => Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into()),
-                _ => {
-                    touch_products(plain);
-                    Ok(())
-                }
+            if plain.execute(sql, (*from,)).await? == 0 {
+                return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
             }
+            touch_products(plain);
+            Ok(())
         }
     }
 }

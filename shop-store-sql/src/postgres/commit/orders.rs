@@ -63,7 +63,7 @@ impl Record for Order {
             .text(self.status.word());
         row.text(self.payment_status.word()).text(self.fulfillment_status.word()).text(&self.note);
         row.time(self.placed_at).optional_time(self.canceled_at).optional_time(self.hold_until);
-        row.flag(self.ships_unpaid).time(self.updated_at).int(self.version).text(&self.search_text());
+        row.flag(self.ships_unpaid).time(self.updated_at).int(self.version).text(self.search_text());
     }
 }
 

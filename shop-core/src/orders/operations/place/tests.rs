@@ -259,11 +259,10 @@ fn a_buyer_has_so_many_orders_that_wait_for_their_payment() {
         place(placement, &mut moment())
     };
     let counted = |batch: &Batch| {
-        let counted = batch.writes.iter().find_map(|write| match write {
+        batch.writes.iter().find_map(|write| match write {
             Write::Catalog(CatalogWrite::Uses(delta)) => Some(delta.clone()),
             _ => None,
-        });
-        counted
+        })
     };
     let delta = UsesDelta { counter: Counter::Unpaid("ada@example.com".into()), delta: 1, limit: Some(2) };
     assert_eq!(counted(&with(1, 1999).unwrap().batch), Some(delta));

@@ -97,7 +97,7 @@ fn what_failed_is_still_left_and_what_was_not_owed_is_not_taxed() {
     split_new_refunds(&order, std::slice::from_ref(&before), &mut after, &[]);
     let failed = after.clone();
     after.refunds.push(refund(&failed, 2000));
-    split_new_refunds(&order, &[failed.clone()], &mut after, &[]);
+    split_new_refunds(&order, std::slice::from_ref(&failed), &mut after, &[]);
     let part = |rate, total, tax| RefundedTax { rate, total: Amount(total), tax: Amount(tax) };
     assert_eq!(after.refunds[1].taxes, [part(STANDARD, 1190, 190), part(None, 810, 0)]);
     // What is known stays as it is, also where it is not split: it is of an earlier release, and counts in proportion.

@@ -83,8 +83,8 @@ fn another_gateway_must_be_able_to_charge_the_total_too() {
     let input = || serde_json::from_value(json!({"order_id": placed.view.order.id, "gateway": "manual"})).unwrap();
     assert_eq!(refused(block_on(till.world.shop.payments().begin(&holder, input(), None))), "request_in_progress");
     till.advance(payment);
-    let begun = block_on(till.world.shop.payments().begin(&holder, input(), None)).unwrap().value;
-    assert_eq!(begun.amount, Amount(830));
+    let attempt = block_on(till.world.shop.payments().begin(&holder, input(), None)).unwrap().value;
+    assert_eq!(attempt.amount, Amount(830));
     till.is_sound();
 }
 
