@@ -14,9 +14,9 @@ impl Orders<'_> {
     /// [`Orders::cancel`]; else it goes on as if the rest were all of it.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`]; [`Error::Invalid`] naming every
-    /// wrong field; [`Error::InvalidTransition`] when the order is over or fewer of a line have not left;
-    /// [`Error::RequestInProgress`] while a gateway is asked for something else; [`Error::IdempotencyMismatch`].
+    /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated), [`Error::PermissionDenied`](crate::Error::PermissionDenied), [`Error::NotFound`](crate::Error::NotFound); [`Error::Invalid`](crate::Error::Invalid) naming every
+    /// wrong field; [`Error::InvalidTransition`](crate::Error::InvalidTransition) when the order is over or fewer of a line have not left;
+    /// [`Error::RequestInProgress`](crate::Error::RequestInProgress) while a gateway is asked for something else; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
     pub async fn cancel_items(
         &self,
         actor: &Actor,

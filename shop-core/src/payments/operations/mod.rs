@@ -54,7 +54,7 @@ pub fn begin(
 
 /// Undoes every payment of an order that is called off: what has brought no money is voided, what has is refunded
 /// as far as it was not yet. Gives only those that change, ready to be written as updates once their refunds are split by
-/// percentage ([`split_new_refunds`]).
+/// percentage.
 ///
 /// # Errors
 /// A fault when the sums of a payment make no sense.
@@ -117,7 +117,7 @@ pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
 }
 
 /// Records money given back outside the shop: `amount`, or all that is left. What of it is taxed at which percentage is not
-/// said yet ([`split_new_refunds`]): the payment does not know.
+/// said yet: the payment does not know.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not
