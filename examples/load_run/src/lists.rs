@@ -1,4 +1,4 @@
-//! Lists by number: beside the same by cursor, beside those of a small shop, and far down.
+//! Measures lists by page number against the same lists by cursor, against a small shop, and at high page numbers.
 
 use std::time::Instant;
 
