@@ -61,7 +61,7 @@ impl Record for Product {
         values.put(self.status.word())?.put(optional_id(self.category_id))?.put(self.currency.code())?;
         values.json(&self.options)?.json(&self.images)?.json(&self.attributes)?;
         values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        values.put(self.name_key())?.put(self.lowest_price().0)?;
+        values.text(|| Ok(self.name_key()))?.put(self.lowest_price().0)?;
         Ok(())
     }
 
@@ -160,10 +160,20 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
     prepare(connection, "SELECT version FROM category_tree WHERE one = 1")?.query_row([], |row| row.get(0))
 }
 
-/// Applies a write of the catalog.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite) -> Applied {
+/// The texts of a write that take work: of a product its three columns of search words, then those of its row.
+pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
     match write {
-        CatalogWrite::Product(change) => apply_product(connection, tally, change),
+        CatalogWrite::Product(change @ (Change::Insert(product) | Change::Update(product))) => {
+            search_columns(product).into_iter().chain(record::texts(change)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Applies a write of the catalog; `texts` are those of [`texts`].
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
+    match write {
+        CatalogWrite::Product(change) => apply_product(connection, tally, change, texts),
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
         CatalogWrite::Category(change) => record::change(connection, change, &[]),
         CatalogWrite::Promotion(change) => record::change(connection, change, &[]),
@@ -180,10 +190,11 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
     }
 }
 
-fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Product>) -> Applied {
+fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Product>, texts: &[String]) -> Applied {
+    let (words, texts) = texts.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
     let (done, product) = match change {
-        Change::Insert(product) => (record::insert(connection, product, &[]), product),
-        Change::Update(product) => (record::update(connection, product, &[]), product),
+        Change::Insert(product) => (record::insert(connection, product, texts), product),
+        Change::Update(product) => (record::update(connection, product, texts), product),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
     };
     match done.and_then(|()| put_variants(connection, product)) {
@@ -196,7 +207,7 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
         done => done?,
     }
     tally.product_written(product.id);
-    put_search_words(connection, product)
+    put_search_words(connection, product.id, words)
 }
 
 /// True when one of the variants belongs to another product.
@@ -275,13 +286,23 @@ fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error:
     Conflict::Exists(unique).into()
 }
 
-/// Puts the words of a product that a search looks into.
-pub(crate) fn put_search_words(connection: &Connection, product: &Product) -> Applied {
+/// How many columns of search words there are.
+const SEARCH_COLUMNS: usize = 3;
+
+/// The words of a product that a search looks into, as they are stored.
+pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
     let words = product.search_document();
+    [words.name, words.sku, words.description].map(|words| words.join(" "))
+}
+
+/// Puts the [search words](search_columns) of a product.
+pub(crate) fn put_search_words(connection: &Connection, product: ProductId, words: &[String]) -> Applied {
     let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
         VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
-    let (name, sku, description) = (words.name.join(" "), words.sku.join(" "), words.description.join(" "));
-    record::execute(connection, sql, &[&id(product.id), &name, &sku, &description])?;
+    let [name, sku, description] = words else {
+        return Err(Failure::Fault("a product came without its search words".into()));
+    };
+    record::execute(connection, sql, &[&id(product), name, sku, description])?;
     Ok(())
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Res
     done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
 }
 
-/// A batch on its way to the thread that writes, with what others can do beforehand: its JSON is written already.
+/// A batch on its way to the thread that writes, with what others can do beforehand: its JSON and its search words are
+/// written already.
 pub(crate) struct Prepared {
     batch: Arc<Batch>,
     /// Of each write; none where it is seldom written.
@@ -66,9 +67,10 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Writes the JSON of a batch.
+    /// Writes the texts of a batch.
     pub(crate) fn new(batch: Arc<Batch>) -> Self {
         let texts = batch.writes.iter().map(|write| match write {
+            Write::Catalog(write) => catalog::texts(write),
             Write::Cart(write) => cart::texts(write),
             Write::Orders(write) => orders::texts(write),
             Write::Outbox(write) => outbox::texts(write),
@@ -90,7 +92,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepa
     for (write, texts) in batch.writes.iter().zip(texts) {
         match write {
             Write::Accounts(write) => accounts::apply(connection, tally, write)?,
-            Write::Catalog(write) => catalog::apply(connection, tally, write)?,
+            Write::Catalog(write) => catalog::apply(connection, tally, write, texts)?,
             Write::Cart(write) => cart::apply(connection, write, texts)?,
             Write::Orders(write) => orders::apply(connection, tally, write, texts)?,
             Write::Payments(write) => payments::apply(connection, tally, write)?,

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::sync::LazyLock;
 
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, params_from_iter};
@@ -31,20 +32,23 @@ pub(crate) const IN_STOCK: &str = "EXISTS (
 /// way along its own order.
 const FEW: u64 = 500;
 
+static REFRESH: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO listed_products (id, status, category_id, in_stock, created_at, name_key, price)
+            SELECT id, status, category_id, {IN_STOCK}, created_at, name_key, price FROM products WHERE id = ?1
+            ON CONFLICT (id) DO UPDATE SET status = excluded.status, category_id = excluded.category_id,
+                in_stock = excluded.in_stock, created_at = excluded.created_at, name_key = excluded.name_key,
+                price = excluded.price
+            WHERE (status, category_id, in_stock, created_at, name_key, price) IS NOT (excluded.status,
+                excluded.category_id, excluded.in_stock, excluded.created_at, excluded.name_key, excluded.price)"
+    )
+});
+
 /// Works out again what lists say of the products that a batch changed something of.
 pub(crate) fn refresh(connection: &Connection, tally: &mut Tally) -> Applied {
     for (product, written) in tally.take_products() {
         let before = keys_of(connection, product)?;
-        let sql = format!(
-            "INSERT INTO listed_products (id, status, category_id, in_stock, created_at, name_key, price)
-                SELECT id, status, category_id, {IN_STOCK}, created_at, name_key, price FROM products WHERE id = ?1
-                ON CONFLICT (id) DO UPDATE SET status = excluded.status, category_id = excluded.category_id,
-                    in_stock = excluded.in_stock, created_at = excluded.created_at, name_key = excluded.name_key,
-                    price = excluded.price
-                WHERE (status, category_id, in_stock, created_at, name_key, price) IS NOT (excluded.status,
-                    excluded.category_id, excluded.in_stock, excluded.created_at, excluded.name_key, excluded.price)"
-        );
-        let changed = record::execute(connection, &sql, &[&id(product)])?;
+        let changed = record::execute(connection, &REFRESH, &[&id(product)])?;
         if changed > 0 || written {
             let after = keys_of(connection, product)?;
             let of_list = |keys: &Listed| [keys.status.clone().into(), kept::flag(keys.in_stock), "".into()];

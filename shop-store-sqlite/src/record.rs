@@ -166,7 +166,8 @@ pub(crate) fn execute(connection: &Connection, sql: &str, params: &[&dyn ToSql])
     prepare(connection, sql)?.execute(params)
 }
 
-/// The JSON columns of a changed row; none when they cannot be written, which is found out again when they are bound.
+/// The texts of a changed row that take work; none when they cannot be written, which is found out again when they are
+/// bound.
 pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
     match change {
         Change::Insert(row) | Change::Update(row) => Values::texts(|values| row.write(values)).unwrap_or_default(),
@@ -174,7 +175,7 @@ pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
     }
 }
 
-/// Applies a change of a row that has no child rows; `texts` are its JSON columns, as far as they are written.
+/// Applies a change of a row that has no child rows; `texts` are those that take work, as far as they are written.
 pub(crate) fn change<T: Record>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
     match change {
         Change::Insert(row) => insert(connection, row, texts),

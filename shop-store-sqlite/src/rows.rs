@@ -68,27 +68,28 @@ impl<T: Serialize> ToSql for Json<'_, T> {
 
 /// Binds the columns of a row one after the other.
 ///
-/// The JSON among them can be written beforehand, by whoever makes the row: the one thread that binds has enough to do.
+/// The texts among them that take work (JSON, folded names) can be written beforehand, by whoever makes the row: the one
+/// thread that binds has enough to do.
 pub(crate) struct Values<'a, 'c> {
-    /// `None`: only the JSON is written.
+    /// `None`: only those texts are written.
     statement: Option<&'a mut Statement<'c>>,
     bound: usize,
     texts: Texts<'a>,
 }
 
-/// The JSON columns of a row as text, in their order.
+/// The texts of a row that take work, in the order of their columns.
 enum Texts<'a> {
     Written(std::slice::Iter<'a, String>),
     Writing(Vec<String>),
 }
 
 impl<'a, 'c> Values<'a, 'c> {
-    /// None bound yet. `texts` are the JSON columns, as far as they are written.
+    /// None bound yet. `texts` are those that take work, as far as they are written.
     pub(crate) fn new(statement: &'a mut Statement<'c>, texts: &'a [String]) -> Self {
         Self { statement: Some(statement), bound: 0, texts: Texts::Written(texts.iter()) }
     }
 
-    /// Writes the JSON columns of a row, and binds nothing.
+    /// Writes the texts of a row that take work, and binds nothing.
     pub(crate) fn texts(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
         let mut values = Self { statement: None, bound: 0, texts: Texts::Writing(Vec::new()) };
         write(&mut values)?;
@@ -109,15 +110,21 @@ impl<'a, 'c> Values<'a, 'c> {
 
     /// The next column, as JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> rusqlite::Result<&mut Self> {
+        self.text(|| json(value))
+    }
+
+    /// The next column, a text that takes work.
+    pub(crate) fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<&mut Self> {
         match &mut self.texts {
-            Texts::Writing(texts) => texts.push(json(value)?),
-            Texts::Written(texts) => {
-                if let Some(text) = texts.next() {
-                    return self.put(text);
-                }
+            Texts::Writing(texts) => {
+                texts.push(write()?);
+                Ok(self)
             }
+            Texts::Written(texts) => match texts.next() {
+                Some(text) => self.put(text),
+                None => self.put(write()?),
+            },
         }
-        self.put(Json(value))
     }
 }
 

@@ -16,10 +16,13 @@ use tokio::task::JoinHandle;
 
 use super::sequence::{Keys, Sequence};
 
-/// At most so many products are looked up ahead.
-const AHEAD: usize = 64;
-/// At most so many calls are under way. Each holds at most a megabyte of rows.
-const UNDER_WAY: usize = 128;
+/// The maximum number of products that are looked up ahead.
+const AHEAD: usize = 128;
+/// The maximum number of calls under way: two groups of the embedded store, so that one is prepared while the other is
+/// committed.
+const UNDER_WAY: usize = 512;
+/// The rows that are held may have this many bytes, and those of one call (a megabyte at most) more.
+const MEMORY: usize = 64 << 20;
 
 type Outcome<T> = shop_core::Result<T>;
 
@@ -57,11 +60,15 @@ pub(super) struct Calls {
     sequence: Sequence,
     ahead: VecDeque<Step<LookUp>>,
     under_way: VecDeque<Step<Call>>,
+    /// The bytes of all rows that are held.
+    held: usize,
 }
 
 /// Some lines, and what is being done about them, or its result.
 struct Step<T> {
     lines: Lines,
+    /// The bytes of the rows.
+    size: usize,
     work: Result<T, Imported>,
 }
 
@@ -79,30 +86,34 @@ impl Calls {
     /// None yet.
     pub(super) fn new(target: Target, reserved: HashSet<String>) -> Self {
         let (ahead, under_way) = (VecDeque::new(), VecDeque::new());
-        Self { target, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way }
+        Self { target, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way, held: 0 }
     }
 
     /// Lines that are refused as they are.
     pub(super) fn refuse(&mut self, lines: Lines, cells: Vec<CellError>) {
         let refused = Imported::Refused(cells);
         if self.ahead.is_empty() {
-            self.under_way.push_back(Step { lines, work: Err(refused) });
+            self.under_way.push_back(Step { lines, size: 0, work: Err(refused) });
         } else {
-            self.ahead.push_back(Step { lines, work: Err(refused) });
+            self.ahead.push_back(Step { lines, size: 0, work: Err(refused) });
         }
     }
 
     /// The rows of one product.
     pub(super) fn product(&mut self, lines: Lines, rows: Vec<Cells>) {
+        let size = rows.iter().map(Cells::size).sum();
+        self.held += size;
         let (shop, rows) = (self.target.shop.clone(), Arc::new(rows));
         let look = Arc::clone(&rows);
         let found = tokio::spawn(async move { shop.catalog().find_imported(&Actor::system(), &look).await });
         self.sequence.announce();
-        self.ahead.push_back(Step { lines, work: Ok(LookUp { rows, found }) });
+        self.ahead.push_back(Step { lines, size, work: Ok(LookUp { rows, found }) });
     }
 
     /// A row of stock. It speaks of its sku.
     pub(super) fn stock(&mut self, line: u64, row: Cells, key: IdempotencyKey) {
+        let size = row.size();
+        self.held += size;
         let target = self.target.clone();
         let keys = vec![row.get("sku").unwrap_or_default().trim().to_owned()];
         self.sequence.announce();
@@ -110,7 +121,7 @@ impl Calls {
             Some(dry_run) => dry_run.import_stock(&Actor::system(), &row, Some(&key)).await,
             None => target.shop.inventory().import_stock(&Actor::system(), &row, Some(&key)).await,
         });
-        self.under_way.push_back(Step { lines: Lines::one(line), work: Ok(call) });
+        self.under_way.push_back(Step { lines: Lines::one(line), size, work: Ok(call) });
     }
 
     /// The next result, when it is time to wait for it: because too much is under way, or because nothing more comes.
@@ -118,17 +129,19 @@ impl Calls {
     /// # Errors
     /// When the shop, not a row, is at fault.
     pub(super) async fn next(&mut self, is_end: bool) -> Result<Option<(Lines, Imported)>, BoxError> {
-        while self.ahead.len() > if is_end { 0 } else { AHEAD } {
+        let (ahead, under_way) = if is_end { (0, 0) } else { (AHEAD, UNDER_WAY) };
+        while self.ahead.len() > if self.held > MEMORY { 0 } else { ahead } {
             let Some(step) = self.ahead.pop_front() else { break };
             self.enter(step).await?;
             if self.under_way.len() > UNDER_WAY {
                 break;
             }
         }
-        if self.under_way.len() <= if is_end { 0 } else { UNDER_WAY } {
+        if self.under_way.len() <= if self.held > MEMORY { 0 } else { under_way } {
             return Ok(None);
         }
-        let Some(Step { lines, work }) = self.under_way.pop_front() else { return Ok(None) };
+        let Some(Step { lines, size, work }) = self.under_way.pop_front() else { return Ok(None) };
+        self.held = self.held.saturating_sub(size);
         let imported = match work {
             Ok(call) => {
                 let done = call.done.await;
@@ -151,7 +164,7 @@ impl Calls {
 
     /// Begins the import of what was looked up.
     async fn enter(&mut self, step: Step<LookUp>) -> Result<(), BoxError> {
-        let Step { lines, work } = step;
+        let Step { lines, size, work } = step;
         let work = match work {
             Ok(LookUp { rows, found }) => {
                 let found = found.await?.map_err(|why| stopped(&lines, &why))?;
@@ -169,7 +182,7 @@ impl Calls {
             }
             Err(refused) => Err(refused),
         };
-        self.under_way.push_back(Step { lines, work });
+        self.under_way.push_back(Step { lines, size, work });
         Ok(())
     }
 
@@ -236,5 +249,28 @@ mod tests {
         }
         assert_eq!(store.product_by_slug("mug-2").await.unwrap().map(|product| product.name), None, "it is reserved");
         assert_eq!(store.product_by_slug("mug-2-2").await.unwrap().unwrap().name, "Mug 2");
+    }
+
+    #[tokio::test]
+    async fn rows_that_are_held_have_a_bounded_size() {
+        let shop = Shop::builder(Arc::new(MemoryStore::new()), &[7; 32]).open().await.unwrap();
+        let mut calls = Calls::new(Target { shop, dry_run: None }, HashSet::new());
+        let megabyte = "x".repeat(1 << 20);
+        let (mut under_way, mut most, mut done) = (0, 0, 0);
+        for number in 0..200 {
+            let row = Cells::new([("name", number.to_string()), ("description", megabyte.clone())]);
+            calls.product(Lines::one(number), vec![row]);
+            under_way += 1;
+            while calls.next(false).await.unwrap().is_some() {
+                under_way -= 1;
+                done += 1;
+            }
+            most = most.max(under_way);
+        }
+        while calls.next(true).await.unwrap().is_some() {
+            done += 1;
+        }
+        assert_eq!((done, calls.held), (200, 0));
+        assert!(most < 66, "{most} megabytes were held");
     }
 }

@@ -36,6 +36,8 @@ mod inventory_orders;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod lists_counts;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod orders;

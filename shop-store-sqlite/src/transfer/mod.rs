@@ -317,7 +317,7 @@ impl Target for SqliteRows {
             let after = Some(vec![Cell::Bytes(last.id.0.as_bytes().to_vec())]);
             advance(connection, INDEX, before.rows, &Step { after, rows: before.rows.saturating_add(done) })?;
             for product in &products {
-                catalog::put_search_words(connection, product)?;
+                catalog::put_search_words(connection, product.id, &catalog::search_columns(product))?;
             }
             Ok(done)
         })
