@@ -192,12 +192,12 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
 
 fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Product>, texts: &[String]) -> Applied {
     let (words, texts) = texts.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
-    let (done, product) = match change {
-        Change::Insert(product) => (record::insert(connection, product, texts), product),
-        Change::Update(product) => (record::update(connection, product, texts), product),
+    let (done, product, is_new) = match change {
+        Change::Insert(product) => (record::insert(connection, product, texts), product, true),
+        Change::Update(product) => (record::update(connection, product, texts), product, false),
         Change::Delete { .. } => return Err(record::never_deleted(Entity::Product)),
     };
-    match done.and_then(|()| put_variants(connection, product)) {
+    match done.and_then(|()| put_variants(connection, product, is_new)) {
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
             if others_variant(connection, product)? =>
         {
@@ -206,7 +206,11 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
         }
         done => done?,
     }
-    tally.product_written(product.id);
+    if is_new {
+        tally.product_inserted(product.id)
+    } else {
+        tally.product_updated(product.id)
+    }
     put_search_words(connection, product.id, words)
 }
 
@@ -221,9 +225,9 @@ fn others_variant(connection: &Connection, product: &Product) -> rusqlite::Resul
     Ok(false)
 }
 
-fn put_variants(connection: &Connection, product: &Product) -> Applied {
+fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> Applied {
     let mut known: BTreeMap<Uuid, String> = BTreeMap::new();
-    {
+    if !is_new {
         let mut statement = prepare(connection, "SELECT id, sku FROM variants WHERE product_id = ?1")?;
         let mut rows = statement.query([id(product.id)])?;
         while let Some(row) = rows.next()? {
@@ -315,7 +319,7 @@ fn delete_category(connection: &Connection, tally: &mut Tally, category: Uuid, v
     let mut statement = prepare(connection, products)?;
     let mut rows = statement.query([Id(category)])?;
     while let Some(row) = rows.next()? {
-        tally.product_written(ProductId(row.get::<_, Id>(0)?.0));
+        tally.product_updated(ProductId(row.get::<_, Id>(0)?.0));
     }
     tally.touched(kept::List::Products);
     Ok(())

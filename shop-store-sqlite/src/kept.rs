@@ -66,12 +66,24 @@ struct Delta {
     changes: i64,
 }
 
+/// What a batch did to a product, as far as lists of products are concerned. The later one includes the earlier ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Touched {
+    /// Its stock changed.
+    #[default]
+    Stock,
+    /// It was changed.
+    Updated,
+    /// It is new.
+    Inserted,
+}
+
 /// What batches change of the counts.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     deltas: BTreeMap<(List, Keys), Delta>,
-    /// What lists say of these products is worked out again when the batch is applied; true for those that were written.
-    products: BTreeMap<ProductId, bool>,
+    /// What lists say of these products is worked out again when the batch is applied.
+    products: BTreeMap<ProductId, Touched>,
 }
 
 impl Tally {
@@ -101,9 +113,15 @@ impl Tally {
         delta.changes += 1;
     }
 
-    /// A product was written.
-    pub(crate) fn product_written(&mut self, product: ProductId) {
-        self.products.insert(product, true);
+    /// A product was inserted.
+    pub(crate) fn product_inserted(&mut self, product: ProductId) {
+        self.products.insert(product, Touched::Inserted);
+    }
+
+    /// A product was updated.
+    pub(crate) fn product_updated(&mut self, product: ProductId) {
+        let touched = self.products.entry(product).or_default();
+        *touched = Touched::Updated.max(*touched);
     }
 
     /// Whether a product is in stock may have changed.
@@ -112,7 +130,7 @@ impl Tally {
     }
 
     /// The products that lists may say something else of by now.
-    pub(crate) fn take_products(&mut self) -> BTreeMap<ProductId, bool> {
+    pub(crate) fn take_products(&mut self) -> BTreeMap<ProductId, Touched> {
         std::mem::take(&mut self.products)
     }
 

@@ -17,7 +17,7 @@ use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::commit::Applied;
-use crate::kept::{self, Keys, List, Tally};
+use crate::kept::{self, Keys, List, Tally, Touched};
 use crate::paging::{Query, beyond, ordered, value_of};
 use crate::record;
 use crate::rows::{Id, id, prepare};
@@ -40,26 +40,34 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
                 in_stock = excluded.in_stock, created_at = excluded.created_at, name_key = excluded.name_key,
                 price = excluded.price
             WHERE (status, category_id, in_stock, created_at, name_key, price) IS NOT (excluded.status,
-                excluded.category_id, excluded.in_stock, excluded.created_at, excluded.name_key, excluded.price)"
+                excluded.category_id, excluded.in_stock, excluded.created_at, excluded.name_key, excluded.price)
+            RETURNING status, in_stock, category_id"
     )
 });
 
 /// Works out again what lists say of the products that a batch changed something of.
 pub(crate) fn refresh(connection: &Connection, tally: &mut Tally) -> Applied {
-    for (product, written) in tally.take_products() {
-        let before = keys_of(connection, product)?;
-        let changed = record::execute(connection, &REFRESH, &[&id(product)])?;
-        if changed > 0 || written {
-            let after = keys_of(connection, product)?;
-            let of_list = |keys: &Listed| [keys.status.clone().into(), kept::flag(keys.in_stock), "".into()];
-            let of_category = |keys: &Listed| -> Option<Keys> {
-                let category = kept::key(keys.category?);
-                Some([keys.status.clone().into(), kept::flag(keys.in_stock), category])
-            };
-            tally.changed(List::Products, before.as_ref().map(of_list), after.as_ref().map(of_list));
-            let (before, after) = (before.as_ref().and_then(of_category), after.as_ref().and_then(of_category));
-            tally.changed(List::ProductsOfCategory, before, after);
+    for (product, touched) in tally.take_products() {
+        let before = if touched == Touched::Inserted { None } else { keys_of(connection, product)? };
+        let mut statement = prepare(connection, &REFRESH)?;
+        let mut rows = statement.query([id(product)])?;
+        let changed = rows.next()?.map(listed).transpose()?;
+        // To its end: then it is done.
+        if changed.is_some() {
+            rows.next()?;
         }
+        if changed.is_none() && touched == Touched::Stock {
+            continue;
+        }
+        let after = changed.as_ref().or(before.as_ref());
+        let of_list = |keys: &Listed| [keys.status.clone().into(), kept::flag(keys.in_stock), "".into()];
+        let of_category = |keys: &Listed| -> Option<Keys> {
+            let category = kept::key(keys.category?);
+            Some([keys.status.clone().into(), kept::flag(keys.in_stock), category])
+        };
+        tally.changed(List::Products, before.as_ref().map(of_list), after.map(of_list));
+        let (before, after) = (before.as_ref().and_then(of_category), after.and_then(of_category));
+        tally.changed(List::ProductsOfCategory, before, after);
     }
     Ok(())
 }
@@ -73,9 +81,12 @@ struct Listed {
 fn keys_of(connection: &Connection, product: ProductId) -> rusqlite::Result<Option<Listed>> {
     let mut statement = prepare(connection, "SELECT status, in_stock, category_id FROM listed_products WHERE id = ?1")?;
     let mut rows = statement.query([id(product)])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    rows.next()?.map(listed).transpose()
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let category = row.get::<_, Option<Id>>(2)?.map(|Id(id)| id);
-    Ok(Some(Listed { status: row.get(0)?, in_stock: row.get(1)?, category }))
+    Ok(Listed { status: row.get(0)?, in_stock: row.get(1)?, category })
 }
 
 /// A product on a page, by what its list is ordered by.
