@@ -74,7 +74,7 @@ async fn compare_products(shop: &TestShop, staff: &str, categories: &[String]) {
 async fn lists_of_products_count_what_they_show() {
     let store = Store::open(2).await;
     let (shop, staff) = (&store.shop, store.shop.staff("sam").await.access);
-    let mut categories = Vec::new();
+    let mut categories: Vec<String> = Vec::new();
     for (name, parent) in [("Top", None), ("Below", Some(0)), ("Other", None)] {
         let parent = parent.map(|place: usize| categories[place].clone());
         let made = shop.post("/catalog/categories/", Some(&staff), &json!({"name": name, "parent_id": parent})).await;
@@ -96,8 +96,8 @@ async fn lists_of_products_count_what_they_show() {
         (2, json!({"category_id": categories[0]})),
         (3, json!({"name": "Even now", "status": "active"})),
     ] {
-        let changed = shop.call("PATCH", &format!("/catalog/products/{}/", products[number]), Some(&staff), &change);
-        changed.await.expect(200);
+        let path = format!("/catalog/products/{}/", products[number]);
+        shop.call("PATCH", &path, Some(&staff), &change).await.expect(200);
     }
     let adjusted = json!({"sku": "SKU-4", "delta": -1, "reason": "damaged"});
     shop.post("/inventory/adjustments/", Some(&staff), &adjusted).await.expect(201);
