@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::canonical::canonical;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
@@ -14,7 +15,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key, and the request it stands for as JSON (compared by value: the order of fields does not matter).
+    /// A key, and the request it stands for as JSON (compared by value: the order of fields does not
+    /// matter, whatever features of `serde_json` the program enables).
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `Idempotency-Key` unless the key is 1 to 255 visible ASCII characters.
@@ -22,9 +24,7 @@ impl IdempotencyKey {
         if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::invalid("Idempotency-Key", "Must be 1 to 255 visible ASCII characters."));
         }
-        // serde_json's map is sorted by key (its `preserve_order` feature is not used), so equal values have
-        // equal text.
-        let fingerprint = Sha256::digest(request.to_string().as_bytes()).into();
+        let fingerprint = Sha256::digest(canonical(request).as_bytes()).into();
         Ok(Self { key: key.to_owned(), fingerprint })
     }
 
