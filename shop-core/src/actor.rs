@@ -31,7 +31,7 @@ pub struct SignedIn {
     /// Who.
     pub user_id: UserId,
     /// In which session; every change this person makes requires that it is still alive. `None` when the
-    /// embedding program vouches for the person.
+    /// embedding program vouches for the person: every change then requires that the account exists and is active.
     pub session_id: Option<SessionId>,
     /// May run the shop.
     pub is_staff: bool,
@@ -53,6 +53,10 @@ impl Actor {
     }
 
     /// A person that somebody vouches for.
+    ///
+    /// The caller vouches for the identity and the roles, not for the account: each change is refused
+    /// ([`Error::PermissionDenied`]) unless the account exists and is active when the change is committed. Reads are not
+    /// judged: do not show the data of an account to somebody whom you would not let sign in.
     #[must_use]
     pub fn user(person: SignedIn) -> Self {
         Self { identity: Identity::User(person), cart: None, order: None }

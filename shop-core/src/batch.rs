@@ -98,6 +98,12 @@ pub enum Require {
     /// The session is there, this person's, not revoked, in the person's current epoch, and the person is active,
     /// else [`Conflict::Revoked`]. (That it is not over is judged when the caller is identified.)
     LiveSession(SessionId, UserId),
+    /// The person is there and active, else [`Conflict::Inactive`]: for a person without a session, whom the embedding
+    /// program vouches for.
+    ActiveUser(UserId),
+    /// The person's address book has fewer entries than this, else [`Conflict::AddressBookFull`]. Of several batches that
+    /// each add an entry under this requirement, no two are judged at once.
+    AddressesBelow(UserId, u32),
     /// The level is there and not tracked, else [`Conflict::Stock`]: the line needs no reservation.
     Untracked(VariantId, LocationId),
 }
@@ -280,4 +286,10 @@ pub enum Conflict {
     /// The session ended.
     #[error("session {0} ended")]
     Revoked(SessionId),
+    /// The person is absent, or not active.
+    #[error("user {0} is not active")]
+    Inactive(UserId),
+    /// The person's address book has as many entries as it may have.
+    #[error("the address book of user {0} is full")]
+    AddressBookFull(UserId),
 }

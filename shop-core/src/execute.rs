@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::actor::Actor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::actor::Actor;
 use crate::batch::{Batch, Require};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -38,10 +38,12 @@ impl<T> Decision<T> {
 impl Shop {
     /// Runs `attempt` (load and decide) and commits what it decides, until it is committed or refused.
     ///
-    /// Whatever a signed-in person changes requires that their session is still alive.
+    /// Whatever a signed-in person changes requires that their session is still alive. Without a session (the embedding
+    /// program vouches for the person) it requires that the person is there and active.
     ///
     /// # Errors
-    /// What `attempt` answers; [`Error::TokenNotValid`] when the session ended meanwhile; [`Error::Unavailable`]
+    /// What `attempt` answers; [`Error::TokenNotValid`] when the session ended meanwhile;
+    /// [`Error::PermissionDenied`] when a person without a session is absent or not active; [`Error::Unavailable`]
     /// when the storage is, or when a hundred races were lost in a row. Nothing was written then, unless the
     /// storage was lost at the very moment of making it durable and could not be reached again.
     pub async fn execute<T, F, Attempt>(&self, actor: &Actor, attempt: F) -> Result<T>
@@ -49,15 +51,15 @@ impl Shop {
         F: Fn(Moment) -> Attempt,
         Attempt: Future<Output = Result<Decision<T>>>,
     {
-        let session = actor.signed_in().and_then(|person| Some((person.session_id?, person.user_id)));
+        let standing = self.standing(actor);
         let mut retries = Retries::default();
         loop {
             let Decision { mut batch, reply } = attempt(self.moment()).await?;
             if batch.is_empty() {
                 return Ok(reply);
             }
-            if let Some((session, user)) = session {
-                batch.requires.insert(0, Require::LiveSession(session, user));
+            if let Some(standing) = standing {
+                batch.requires.insert(0, standing);
             }
             if self.submit(Arc::new(batch), &mut retries).await? {
                 return Ok(reply);
@@ -113,6 +115,15 @@ impl Shop {
             }
         })
         .await
+    }
+
+    /// What each change by this caller requires of the caller. A dry run changes nothing, and its store knows no people.
+    fn standing(&self, actor: &Actor) -> Option<Require> {
+        let person = actor.signed_in().filter(|_| !self.is_dry_run())?;
+        Some(match person.session_id {
+            Some(session) => Require::LiveSession(session, person.user_id),
+            None => Require::ActiveUser(person.user_id),
+        })
     }
 
     /// The answer that was given under this key before.

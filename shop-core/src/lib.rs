@@ -22,11 +22,29 @@
 //! # Ok(()) }) }
 //! ```
 //!
+//! # Run a worker
+//! A program that embeds the shop must run its worker. **Without one nothing is mailed, told to a subscriber or
+//! released**: no code reaches its reader, no webhook is called, and the stock of an order that nobody pays stays reserved
+//! for ever. [`outbox::Worker::run`] does all of it until it is dropped; `sleep` is the timer of your runtime:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # fn started(shop: shop_core::Shop, sleep: impl Fn(Duration) -> std::future::Ready<()> + Send + Sync + 'static) {
+//! # fn spawn(_: impl Future + Send + 'static) {}
+//! // With tokio: tokio::spawn(async move { shop.worker().run(tokio::time::sleep).await });
+//! spawn(async move { shop.worker().run(sleep).await });
+//! # }
+//! ```
+//!
+//! A program without a runtime calls [`outbox::Worker::run_once`], [`outbox::Worker::sweep`],
+//! [`outbox::Worker::reconcile`] and [`outbox::Worker::forget`] from time to time instead. Mails also need a mailer
+//! ([`shop::ShopBuilder::mailer`]).
+//!
 //! # The map
 //! - [`Shop`] is the front door: [`Shop::builder`] puts one together, and each domain has its calls behind it
 //!   ([`Shop::accounts`], [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`],
-//!   [`Shop::inventory`], and [`Shop::webhooks`]). [`Shop::worker`] delivers what was left in the [`outbox`], and
-//!   [`Shop::check`] verifies the books.
+//!   [`Shop::inventory`], and [`Shop::webhooks`]). [`Shop::worker`] must [run](self#run-a-worker): it delivers what was left in the
+//!   [`outbox`], cancels overdue orders and removes what is old. [`Shop::check`] verifies the books.
 //! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
 //! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].

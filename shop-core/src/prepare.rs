@@ -58,7 +58,7 @@ const SUBMISSIONS: u32 = 5;
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written until the batch is committed"]
 pub struct Prepared<T> {
-    /// What the call writes, with its guards: the caller's session is alive, the versions it read, the stock, and
+    /// What the call writes, with its guards: the caller's session is alive or the caller is active, the versions it read, the stock, and
     /// the answer under an idempotency key. [Empty](Batch::is_empty) when the call changes nothing, or was made before
     /// under the same key: then whatever the host committed with it is in already, too.
     pub batch: Arc<Batch>,
@@ -197,6 +197,7 @@ impl Retries {
     ///
     /// # Errors
     /// When another try makes no sense: [`Error::TokenNotValid`] when the caller's session has ended;
+    /// [`Error::PermissionDenied`] when a caller without a session is absent or not active;
     /// [`Error::Unavailable`] when the storage is, after a hundred lost races, or when an outcome stayed unknown;
     /// [`Error::Fault`] when the storage refuses for good. Nothing was written, unless the outcome was unknown before.
     pub fn after(&mut self, error: CommitError) -> Result<Next> {
@@ -204,6 +205,7 @@ impl Retries {
             // Only this very batch carries this id: it went in before its outcome was lost.
             CommitError::Conflict(Conflict::Exists(Unique::Operation)) if self.unknown > 0 => Ok(Next::Done),
             CommitError::Conflict(Conflict::Revoked(_)) => Err(Error::TokenNotValid),
+            CommitError::Conflict(Conflict::Inactive(_)) => Err(Error::PermissionDenied),
             CommitError::Conflict(conflict) => {
                 self.unknown = 0;
                 self.lost_races += 1;

@@ -132,7 +132,8 @@ impl Shop {
         self.keys().tag(purpose, message)
     }
 
-    /// Who delivers what the other calls leave in the outbox.
+    /// Who delivers what the other calls leave in the outbox, cancels orders that were not paid in time, and removes what
+    /// is old. None of it happens unless the embedding program [runs it](crate#run-a-worker).
     #[must_use]
     pub fn worker(&self) -> Worker<'_> {
         Worker::new(self)
@@ -229,6 +230,11 @@ impl Shop {
     /// The same shop over another store.
     pub(crate) fn over(&self, scratch: Arc<dyn Store>) -> Self {
         Self { scratch: Some(scratch), ..self.clone() }
+    }
+
+    /// Whether it works on another store than its own.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.scratch.is_some()
     }
 
     pub(crate) fn capture(&self) -> Option<&Capture> {

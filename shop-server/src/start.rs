@@ -52,6 +52,7 @@ pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, Bo
         refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
         manual_payment_ttl: config.manual_payment_ttl.map(TimeDelta::from_std).transpose()?,
+        guest_cart_ttl: config.guest_cart_ttl.map(TimeDelta::from_std).transpose()?,
         max_unpaid_orders: config.max_unpaid_orders,
         prices_include_tax: config.prices_include_tax,
         tax_rounding: config.tax_rounding,

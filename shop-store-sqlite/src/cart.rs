@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use shop_core::batch::Unique;
 use shop_core::cart::{Cart, CartRepository, CartWrite};
+use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
@@ -35,7 +36,7 @@ static CARTS: LazyLock<Table> = LazyLock::new(|| {
             Unique::OpenCart,
             "old.status = 'open' AND new.status = 'open' AND old.customer_id = new.customer_id",
         )],
-        deletable: false,
+        deletable: true,
     })
 });
 
@@ -84,6 +85,15 @@ pub(crate) fn texts(write: &CartWrite) -> Vec<String> {
 impl CartRepository for SqliteStore {
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>> {
         self.readers().point(|connection| record::lookup(connection, id))
+    }
+
+    async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>> {
+        self.readers().point(|connection| {
+            // A cart is not changed before it is made: `created_at` is what the index has.
+            let sql = "WHERE customer_id IS NULL AND status <> 'ordered' AND created_at <= ?1 AND updated_at <= ?1
+                ORDER BY created_at, id LIMIT ?2";
+            record::select(connection, sql, params![at(before), limit])
+        })
     }
 
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {

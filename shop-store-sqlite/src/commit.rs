@@ -126,6 +126,21 @@ fn judge(connection: &Connection, require: &Require) -> Applied {
                 Err(Conflict::Revoked(session).into())
             }
         }
+        Require::ActiveUser(user) => {
+            if exists(connection, "SELECT 1 FROM users WHERE id = ?1 AND is_active = 1", params![id(user)])? {
+                Ok(())
+            } else {
+                Err(Conflict::Inactive(user).into())
+            }
+        }
+        Require::AddressesBelow(user, limit) => {
+            let full = "SELECT 1 FROM addresses WHERE user_id = ?1 LIMIT 1 OFFSET ?2";
+            if limit > 0 && !exists(connection, full, params![id(user), limit - 1])? {
+                Ok(())
+            } else {
+                Err(Conflict::AddressBookFull(user).into())
+            }
+        }
         Require::Untracked(variant, location) => {
             let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = ?1 AND location_id = ?2 AND tracked = 0";
             if exists(connection, untracked, params![id(variant), id(location)])? {

@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0018_buyers", sql: include_str!("../migrations/0018_buyers.sql") },
     Migration { name: "0019_list_counts", sql: include_str!("../migrations/0019_list_counts.sql") },
     Migration { name: "0020_listed_products", sql: include_str!("../migrations/0020_listed_products.sql") },
+    Migration { name: "0021_carts_of_guests", sql: include_str!("../migrations/0021_carts_of_guests.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -4,12 +4,15 @@
 //! `cargo run -p embedded_shop` tells the story and fails where it does not go as told. The data is in one SQLite file:
 //! the one named as argument, else a temporary one.
 
+mod background;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
-use shop_core::accounts::{MemoryMailer, RegisterInput, SignInInput, SuperuserInput, VerifyOtpInput};
+use shop_core::accounts::{MemoryMailer, Message, RegisterInput, SignInInput, SuperuserInput, VerifyOtpInput};
 use shop_core::cart::{AddItem, ShippingOptions};
 use shop_core::catalog::ProductQuery;
 use shop_core::id::{MethodId, OrderId};
@@ -22,6 +25,8 @@ use shop_core::shipping::{AddressInput, ShipmentInput, ShipmentStatus, TrackingI
 use shop_core::shop::Tokens;
 use shop_core::{Actor, Shop};
 use shop_store_sqlite::SqliteStore;
+
+use crate::background::Background;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -49,7 +54,7 @@ fn run(given: Option<&Path>) -> Result<()> {
 
 async fn story(file: &Path) -> Result<()> {
     let mailer = Arc::new(MemoryMailer::new());
-    let (shop, store) = open(file, &mailer).await?;
+    let (shop, store, background) = open(file, &mailer).await?;
     let staff = sign_in_staff(&shop).await?;
     stock_the_shelves(&shop, &staff).await?;
     let ada = register_and_sign_in(&shop, &mailer).await?;
@@ -60,23 +65,26 @@ async fn story(file: &Path) -> Result<()> {
 
     let problems = shop.check().await?;
     assert!(problems.is_empty(), "{problems:?}");
+    background.stop()?;
     drop(shop);
     store.close().await?;
-    let (shop, store) = open(file, &mailer).await?;
+    let (shop, store, background) = open(file, &mailer).await?;
     let again = shop.orders().view(&ada, order.order.id).await?;
     assert_eq!(again.order.status, OrderStatus::Completed);
     tell("The program is started again: the order is still there, and every book adds up.");
+    background.stop()?;
     drop(shop);
     Ok(store.close().await?)
 }
 
-/// A shop is its storage, a secret and whatever parts one wants other than the defaults.
-async fn open(file: &Path, mailer: &Arc<MemoryMailer>) -> Result<(Shop, Arc<SqliteStore>)> {
+/// A shop is its storage, a secret, whatever parts one wants other than the defaults, and a worker that runs.
+async fn open(file: &Path, mailer: &Arc<MemoryMailer>) -> Result<(Shop, Arc<SqliteStore>, Background)> {
     let store = Arc::new(SqliteStore::open(file)?);
     let secret = b"an example's key; a real one comes from a good source of chance";
     let shop = Shop::builder(Arc::clone(&store) as _, secret).mailer(Arc::clone(mailer) as _).open().await?;
     tell(&format!("The shop opens, with its data in {}.", file.display()));
-    Ok((shop, store))
+    let background = Background::start(shop.clone());
+    Ok((shop, store, background))
 }
 
 /// The embedding program may do everything: it makes the first superuser. From then on staff sign in like anybody.
@@ -122,15 +130,24 @@ async fn register_and_sign_in(shop: &Shop, mailer: &MemoryMailer) -> Result<Acto
     let too_early = sign_in(shop, email).await;
     assert!(too_early.is_err(), "an address must be proven first");
 
-    // Mails wait in the outbox until a worker sends them; a server lets one run beside its requests.
-    shop.worker().run_once().await?;
-    let mail = mailer.last_to(email).ok_or("no mail came")?;
+    let mail = mail_to(email, mailer)?;
     let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
     let code = mail.text.lines().map(str::trim).find(is_code).ok_or("no code in the mail")?;
     shop.accounts().verify_otp(VerifyOtpInput { email: email.into(), otp: Secret::from(code).into() }).await?;
     let ada = sign_in(shop, email).await?;
     tell("Ada registers, types the code from her mail, and signs in.");
     Ok(ada)
+}
+
+/// The mail that the worker sends: it waits in the outbox until then.
+fn mail_to(address: &str, mailer: &MemoryMailer) -> Result<Message> {
+    for _ in 0..6_000 {
+        if let Some(mail) = mailer.last_to(address) {
+            return Ok(mail);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err("no mail came".into())
 }
 
 /// Signing in gives tokens; a token says later who is calling.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::model::Cart;
 use crate::batch::Change;
+use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
 use crate::store::StoreResult;
 
@@ -15,6 +16,9 @@ use crate::store::StoreResult;
 pub trait CartRepository: Send + Sync {
     /// The cart with this id, whatever its status.
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>>;
+    /// The carts of guests that are not ordered and were not changed later than this, those made first first, at most
+    /// `limit`.
+    async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>>;
     /// The open cart of a customer.
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>>;
 }
@@ -22,7 +26,7 @@ pub trait CartRepository: Send + Sync {
 /// Writes of carts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CartWrite {
-    /// A cart with its lines. Never deleted. Unique: one open cart per customer,
+    /// A cart with its lines. Unique: one open cart per customer,
     /// [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
     Cart(Change<Cart>),
 }

@@ -8,12 +8,12 @@ use super::view::{CartView, priced};
 use crate::actor::Actor;
 use crate::batch::{Batch, expect_version};
 use crate::catalog::{Customer, PriceRules, ProductStatus, RulesQuery, code_key};
-use crate::clock::Moment;
+use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Checks;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
-use crate::pricing::{Coupon, Outcome};
+use crate::pricing::Coupon;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
 
@@ -127,7 +127,9 @@ impl<'a> Carts<'a> {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`];
-    /// [`Error::CouponNotApplicable`] saying why it does not apply to this cart now. The cart is as it was then.
+    /// [`Error::CouponNotApplicable`]; the cart is as it was then. Nobody but staff learns from it which codes exist:
+    /// the reason is [one sentence](operations::UNUSABLE_COUPON) for every code that this buyer cannot use. Only of a
+    /// coupon that the buyer could use does it say what the cart lacks.
     pub async fn add_coupon(&self, actor: &Actor, input: AddCoupon, expected: Option<i64>) -> Result<CartView> {
         let mut checks = Checks::new();
         let (Some(code), true) = (input.check(&mut checks), checks.is_clean()) else {
@@ -145,10 +147,8 @@ impl<'a> Carts<'a> {
             let key = code_key(code);
             let coupons = priced(&cart, &world.goods, &world.rules, moment.now()).coupons;
             match coupons.into_iter().find(|coupon| code_key(&coupon.code) == key) {
-                Some(Coupon { code, outcome: Outcome::Unmet(why) | Outcome::Gone(why) }) => {
-                    Err(Error::CouponNotApplicable { code, reason: why.into_owned() })
-                }
-                _ => Ok(cart),
+                Some(Coupon { code, outcome }) => operations::admit_coupon(cart, code, outcome, actor.is_staff()),
+                None => Ok(cart),
             }
         })
         .await
@@ -213,6 +213,23 @@ impl<'a> Carts<'a> {
                     operations::write(own, &moment, &mut batch);
                 }
                 Ok(Decision { batch, reply: () })
+            })
+            .await
+    }
+
+    /// Removes guests' carts that were not changed for [`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl),
+    /// at most `limit`; answers how many. What became an order stays.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the storage cannot be reached.
+    pub(crate) async fn remove_left(&self, limit: u32) -> Result<u32> {
+        let Some(ttl) = self.shop.settings().guest_cart_ttl else { return Ok(0) };
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                // A lifetime beyond all times keeps every cart.
+                let before = moment.now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
+                let carts = self.shop.store().guest_carts_unchanged_since(before, limit).await?;
+                Ok(operations::remove_guest_carts(&carts, before, &mut moment))
             })
             .await
     }

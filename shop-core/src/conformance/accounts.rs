@@ -196,6 +196,30 @@ pub(super) async fn a_live_session_can_be_required(mut lab: Lab) -> CaseResult {
     refused(live(&mut lab, &revoked, &user).await, Conflict::Revoked(revoked.id))
 }
 
+pub(super) async fn an_active_person_can_be_required(mut lab: Lab) -> CaseResult {
+    let (user, stranger) = (lab.user(), lab.user());
+    let refusal = Conflict::Inactive(user.id);
+    refused(active(&mut lab, &user).await, refusal)?;
+    accepted(lab.commit([insert(&user)]).await)?;
+    accepted(active(&mut lab, &user).await)?;
+    refused(active(&mut lab, &stranger).await, Conflict::Inactive(stranger.id))?;
+    // It holds before the writes: who shuts themselves out may.
+    let inactive = next(&user, |user| user.is_active = false);
+    accepted(lab.commit_if([Require::ActiveUser(user.id)], [update(&inactive)]).await)?;
+    refused(active(&mut lab, &user).await, refusal)?;
+    let active_again = next(&inactive, |user| user.is_active = true);
+    refused(lab.commit_if([Require::ActiveUser(user.id)], [update(&active_again)]).await, refusal)?;
+    same(&lab.store.user(user.id).await?, &Some(inactive))?;
+    accepted(lab.commit([update(&active_again)]).await)?;
+    accepted(active(&mut lab, &user).await)
+}
+
+/// Requires that the person is active, together with a write that cannot fail.
+async fn active(lab: &mut Lab, user: &User) -> Result<(), CommitError> {
+    let harmless: Write = lab.answer().into();
+    lab.commit_if([Require::ActiveUser(user.id)], [harmless]).await
+}
+
 /// Requires that the session is alive, beside a write that cannot fail.
 async fn live(lab: &mut Lab, session: &Session, user: &User) -> Result<(), CommitError> {
     let harmless: Write = lab.answer().into();

@@ -7,7 +7,7 @@ use crate::money::Currency;
 use super::fixtures::{far_away, long_ago};
 use super::generic::{Ends, life};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
-use super::rows::{insert, next, update};
+use super::rows::{delete, insert, next, update};
 
 pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
     let (user, product) = (lab.user(), lab.product("Tea"));
@@ -27,7 +27,7 @@ pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
         cart.updated_at = far_away();
     });
     let id = first.id;
-    life(&mut lab, first, second, Ends::Never, async |store| store.cart(id).await).await
+    life(&mut lab, first, second, Ends::Deleted, async |store| store.cart(id).await).await
 }
 
 pub(super) async fn a_cart_can_be_emptied(mut lab: Lab) -> CaseResult {
@@ -39,6 +39,44 @@ pub(super) async fn a_cart_can_be_emptied(mut lab: Lab) -> CaseResult {
     accepted(lab.commit([update(&emptied)]).await)?;
     same(&lab.store.cart(cart.id).await?, &Some(emptied))?;
     same(&lab.store.cart(other.id).await?, &Some(other))
+}
+
+pub(super) async fn carts_that_guests_left_are_found(mut lab: Lab) -> CaseResult {
+    let (user, product) = (lab.user(), lab.product("Tea"));
+    accepted(lab.commit([insert(&user), insert(&product)]).await)?;
+    let first = lab.cart(&product);
+    let owned = Cart { customer_id: Some(user.id), ..lab.cart(&product) };
+    let ordered = Cart { status: CartStatus::Ordered, ..lab.cart(&product) };
+    lab.tick();
+    let merged = Cart { status: CartStatus::Merged, ..lab.cart(&product) };
+    let later = lab.tick();
+    let changed = Cart { updated_at: later, ..first.clone() };
+    let changed = Cart { id: lab.id(), ..changed };
+    let young = lab.cart(&product);
+    let all = [&young, &changed, &merged, &ordered, &owned, &first];
+    accepted(lab.commit(all.into_iter().map(insert)).await)?;
+
+    let (store, start) = (lab.store.clone(), lab.after(-2));
+    let left = async |before, limit| store.guest_carts_unchanged_since(before, limit).await;
+    same(&left(lab.after(-3), 9).await?, &vec![])?;
+    same(&left(start, 9).await?, &vec![first.clone()])?;
+    same(&left(lab.after(-1), 9).await?, &vec![first.clone(), merged.clone()])?;
+    same(&left(later, 9).await?, &vec![first.clone(), changed.clone(), merged.clone(), young])?;
+    same(&left(later, 2).await?, &vec![first.clone(), changed])?;
+
+    // One that is changed meanwhile is not removed, and nothing with it.
+    let touched = next(&first, |cart| cart.updated_at = later);
+    accepted(lab.commit([update(&touched)]).await)?;
+    refused(
+        lab.commit([delete(&merged), delete(&first)]).await,
+        Conflict::Stale(crate::batch::Entity::Cart, first.id.0),
+    )?;
+    same(&store.cart(merged.id).await?, &Some(merged.clone()))?;
+    accepted(lab.commit([delete(&merged), delete(&touched)]).await)?;
+    same(&store.cart(merged.id).await?, &None)?;
+    same(&store.cart(first.id).await?, &None)?;
+    same(&store.cart(owned.id).await?, &Some(owned))?;
+    same(&store.cart(ordered.id).await?, &Some(ordered))
 }
 
 pub(super) async fn a_customer_has_one_open_cart(mut lab: Lab) -> CaseResult {

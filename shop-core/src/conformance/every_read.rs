@@ -182,6 +182,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     }
     store.address(id.into()).await?;
     store.default_address(id.into()).await?;
+    store.guest_carts_unchanged_since(now, 10).await?;
     store.zone(id.into()).await?;
     store.tariff().await?;
     store.method(id.into()).await?;

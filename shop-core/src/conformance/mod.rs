@@ -182,6 +182,7 @@ macro_rules! __conformance_cases {
                 sessions_live,
                 a_session_comes_with_its_person,
                 a_live_session_can_be_required,
+                an_active_person_can_be_required,
                 codes_are_spent,
             ]
             catalog: [
@@ -219,6 +220,7 @@ macro_rules! __conformance_cases {
                 carts_live,
                 a_cart_can_be_emptied,
                 a_customer_has_one_open_cart,
+                carts_that_guests_left_are_found,
             ]
             orders: [
                 orders_live,
@@ -254,6 +256,7 @@ macro_rules! __conformance_cases {
             shipping: [
                 addresses_live,
                 a_person_has_one_default_address,
+                an_address_book_has_a_limit,
                 address_books_are_paged,
                 zones_live,
                 methods_live,
@@ -326,6 +329,7 @@ macro_rules! __conformance_cases {
                 a_key_has_one_answer,
                 one_submission_happens_once,
                 a_name_is_taken_once,
+                an_address_book_is_filled_up_to_its_limit,
                 opposite_orders_do_not_deadlock,
                 no_more_is_refunded_than_was_captured,
                 a_delivery_is_claimed_once,

@@ -14,6 +14,7 @@ use crate::idempotency::Answer;
 use crate::inventory::{InventoryWrite, Location, StockDelta, StockLevel};
 use crate::money::Amount;
 use crate::orders::{Order, OrdersWrite};
+use crate::page::PageRequest;
 use crate::payments::{Payment, PaymentState};
 use crate::store::CommitError;
 
@@ -159,6 +160,21 @@ pub(super) async fn one_submission_happens_once(mut lab: Lab) -> CaseResult {
     let outcomes = lab.race_batches(vec![batch; RACERS]).await;
     winners(outcomes, 1, Conflict::Exists(Unique::Operation))?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![StockLevel { reserved: 1, ..level }])
+}
+
+pub(super) async fn an_address_book_is_filled_up_to_its_limit(mut lab: Lab) -> CaseResult {
+    let user = lab.user();
+    let kept = lab.address(&user);
+    accepted(lab.commit([insert(&user), insert(&kept)]).await)?;
+    let mut batches = Vec::new();
+    for _ in 0..RACERS {
+        let address = lab.address(&user);
+        let requires = vec![Require::AddressesBelow(user.id, 5)];
+        batches.push(Batch { requires, ..lab.batch([insert(&address)]) });
+    }
+    winners(lab.race_batches(batches).await, 4, Conflict::AddressBookFull(user.id))?;
+    let book = lab.store.list_addresses(user.id, &PageRequest::default()).await?;
+    same(&book.items.len(), &5)
 }
 
 pub(super) async fn a_name_is_taken_once(mut lab: Lab) -> CaseResult {

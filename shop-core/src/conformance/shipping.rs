@@ -1,6 +1,6 @@
 //! Address books, the tariff and parcels.
 
-use crate::batch::{Conflict, Entity, Unique};
+use crate::batch::{Conflict, Entity, Require, Unique};
 use crate::id::{MethodId, OrderId, UserId};
 use crate::money::{Amount, Currency};
 use crate::shipping::{
@@ -59,6 +59,25 @@ pub(super) async fn a_person_has_one_default_address(mut lab: Lab) -> CaseResult
     accepted(lab.commit([delete(&second)]).await)?;
     same(&store.default_address(user.id).await?, &None)?;
     same(&store.default_address(other.id).await?, &Some(others))
+}
+
+pub(super) async fn an_address_book_has_a_limit(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    accepted(lab.commit([insert(&user), insert(&other)]).await)?;
+    let (home, work, third) = (lab.address(&user), lab.address(&user), lab.address(&user));
+    let others = lab.address(&other);
+    let room = |limit| [Require::AddressesBelow(user.id, limit)];
+    let full = Conflict::AddressBookFull(user.id);
+    refused(lab.commit_if(room(0), [insert(&home)]).await, full)?;
+    accepted(lab.commit_if(room(2), [insert(&home), insert(&others)]).await)?;
+    accepted(lab.commit_if(room(2), [insert(&work)]).await)?;
+    refused(lab.commit_if(room(2), [insert(&third)]).await, full)?;
+    same(&lab.store.address(third.id).await?, &None)?;
+    // It is judged before the writes, and what is taken out makes room.
+    refused(lab.commit_if(room(2), [delete(&work), insert(&third)]).await, full)?;
+    accepted(lab.commit([delete(&work)]).await)?;
+    accepted(lab.commit_if(room(2), [insert(&third)]).await)?;
+    accepted(lab.commit_if([Require::AddressesBelow(other.id, 2)], [update(&next(&others, |_| ()))]).await)
 }
 
 pub(super) async fn address_books_are_paged(mut lab: Lab) -> CaseResult {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::state::{Judged, State, UniqueKey, change, never_deleted};
+use super::state::{Judged, State, UniqueKey, change};
 use crate::cart::{Cart, CartRepository, CartStatus, CartWrite};
+use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
 use crate::store::StoreResult;
 
@@ -17,7 +18,6 @@ fn keys(cart: &Cart) -> Vec<UniqueKey> {
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_cart(&mut self, write: &CartWrite) -> Judged {
         let CartWrite::Cart(cart) = write;
-        never_deleted(cart)?;
         change(&mut self.carts, &mut self.uniques, cart, keys)
     }
 }
@@ -26,6 +26,15 @@ impl<T: WriteRows> State<'_, T> {
 impl<E: Engine> CartRepository for TableStore<E> {
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>> {
         self.read(|state| state.carts.get(&id.0))
+    }
+
+    async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>> {
+        let is_left =
+            |cart: &Cart| cart.customer_id.is_none() && cart.status != CartStatus::Ordered && cart.updated_at <= before;
+        let mut carts = self.read(|state| state.carts.select(is_left))?;
+        carts.sort_by_key(|cart| (cart.created_at, cart.id));
+        carts.truncate(limit as usize);
+        Ok(carts)
     }
 
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {

@@ -128,6 +128,14 @@ impl<T: ReadRows> State<'_, T> {
                     Err(Conflict::Revoked(session).into())
                 }
             }
+            Require::ActiveUser(user) => match self.users.get(&user.0)? {
+                Some(user) if user.is_active => Ok(()),
+                _ => Err(Conflict::Inactive(user).into()),
+            },
+            Require::AddressesBelow(user, limit) => {
+                let addresses = self.addresses.keys_where(|address| address.user_id == user)?;
+                if addresses.len() < limit as usize { Ok(()) } else { Err(Conflict::AddressBookFull(user).into()) }
+            }
             Require::Untracked(variant, location) => match self.levels.get(&(variant, location))? {
                 Some(level) if !level.tracked => Ok(()),
                 _ => Err(Conflict::Stock(variant, Some(location)).into()),

@@ -10,6 +10,7 @@ use super::fixtures::{guest, offer};
 use super::model::Order;
 use super::tests::order;
 use crate::actor::Actor;
+use crate::cart::operations::UNUSABLE_COUPON;
 use crate::cart::{AddCoupon, AddItem};
 use crate::catalog::{Customer, PriceRules, RulesQuery};
 use crate::error::{Error, Result};
@@ -140,7 +141,7 @@ fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
             let coupon = AddCoupon { code: code.into() };
             let refusal = block_on(world.shop.carts().add_coupon(&guest, coupon, None)).unwrap_err();
             let Error::CouponNotApplicable { reason, .. } = refusal else { panic!("{refusal:?}") };
-            assert_eq!(reason, "It is for customers with an account: sign in to use it.");
+            assert_eq!(reason, UNUSABLE_COUPON);
             assert_eq!(place(&guest).unwrap().value.view.order.discount_total, Amount::ZERO);
         }
     }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::fixtures::{guest, offer};
 use super::{Order, OrderQuery, OrderStatus, OrderView, PaymentStatus, PlaceOrder, PlacedOrder};
-use crate::actor::Actor;
+use crate::accounts::StandingInput;
+use crate::actor::{Actor, SignedIn};
 use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::error::{Error, Result};
 use crate::id::VariantId;
@@ -16,7 +17,9 @@ use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
 use crate::page::PageRequest;
 use crate::payments::{ManualGateway, PaymentState};
+use crate::prepare::Retries;
 use crate::shop::{Shop, Tokens};
+use crate::store::Store as _;
 use crate::testing::{World, block_on, world, world_with};
 
 fn add(shop: &Shop, actor: &Actor, variant: VariantId, quantity: i64) -> Result<CartView> {
@@ -55,6 +58,65 @@ fn race<T: Send>(runners: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
             .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// Shuts somebody out, or lets them in again.
+fn set_active(world: &World, person: &Actor, is_active: bool) {
+    let input = StandingInput { is_active: is_active.into(), ..StandingInput::default() };
+    let user = person.signed_in().unwrap().user_id;
+    block_on(world.shop.accounts().update_standing(&Actor::system(), user, input)).unwrap();
+}
+
+#[test]
+fn a_deactivated_customer_changes_nothing_through_a_vouched_actor() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let (shop, ada) = (&world.shop, world.customer("ada"));
+    add(shop, &ada, offer.variant(0), 1).unwrap();
+    let order = place(shop, &ada, offer.wishes()).unwrap().view.order;
+    add(shop, &ada, offer.variant(0), 1).unwrap();
+
+    set_active(&world, &ada, false);
+    let address = || serde_json::from_value(json!({"first_name": "Ada", "line1": "1", "city": "B", "country": "GB"}));
+    let refusals = [
+        code(add(shop, &ada, offer.variant(0), 1)),
+        code(place(shop, &ada, offer.wishes())),
+        code(block_on(shop.orders().place(&ada, offer.wishes(), Some(&key("again"))))),
+        code(block_on(shop.orders().cancel(&ada, order.id, None))),
+        code(block_on(shop.shipping().create_address(&ada, address().unwrap()))),
+        code(block_on(shop.carts().empty(&ada, None))),
+    ];
+    assert_eq!(refusals, ["permission_denied"; 6]);
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 1);
+    // Neither does somebody who does not exist, nor staff who were shut out.
+    let nobody = Actor::user(SignedIn {
+        user_id: uuid::Uuid::from_u128(7).into(),
+        session_id: None,
+        is_staff: true,
+        is_superuser: true,
+    });
+    assert_eq!(code(add(shop, &nobody, offer.variant(0), 1)), "permission_denied");
+    let sam = world.staff("sam");
+    set_active(&world, &sam, false);
+    assert_eq!(code(block_on(shop.orders().cancel(&sam, order.id, None))), "permission_denied");
+
+    set_active(&world, &ada, true);
+    place(shop, &ada, offer.wishes()).unwrap();
+    assert_eq!(block_on(shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn who_is_shut_out_between_decision_and_commit_orders_nothing() {
+    let world = world();
+    let offer = offer(&world, &[(1999, 5)]);
+    let ada = world.customer("ada");
+    add(&world.shop, &ada, offer.variant(0), 1).unwrap();
+    let call = async |shop: Shop| shop.orders().place(&ada, offer.wishes(), None).await;
+    let prepared = block_on(world.shop.prepare(call)).unwrap();
+    set_active(&world, &ada, false);
+    let refusal = block_on(world.store.commit(prepared.batch)).unwrap_err();
+    assert_eq!(code(Retries::default().after(refusal)), "permission_denied");
+    assert_eq!(stock(&world, offer.variant(0)).reserved, 0);
 }
 
 #[test]

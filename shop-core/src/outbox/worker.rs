@@ -33,6 +33,8 @@ const MEMORY: TimeDelta = TimeDelta::days(4);
 const GIVEN_UP_MEMORY: TimeDelta = TimeDelta::days(90);
 /// Orders canceled in one round of the sweep.
 const SWEEP_BATCH: u32 = 100;
+/// Guests' carts removed in one commit.
+const CARTS_BATCH: u32 = 100;
 /// Payments compared with their gateways in one round: what 4 look-ups at once manage between two rounds.
 const RECONCILE_BATCH: u32 = 50;
 
@@ -143,7 +145,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Forgets what was done four days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
-    /// were given up are forgotten after 90 days.
+    /// were given up are forgotten after 90 days. Then removes the carts that guests left
+    /// ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a hundred in each commit.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -155,6 +158,8 @@ impl<'a> Worker<'a> {
                 batch.write(Write::Forget { before, given_up_before });
                 Ok(Decision { batch, reply: () })
             })
-            .await
+            .await?;
+        while self.shop.carts().remove_left(CARTS_BATCH).await? == CARTS_BATCH {}
+        Ok(())
     }
 }

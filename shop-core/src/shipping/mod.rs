@@ -13,8 +13,8 @@ pub use input::{
     TierInput, TrackingInput, ZoneInput,
 };
 pub use model::{
-    Address, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus, ShippingSort, Tier,
-    TrackingEvent, TrackingStatus, Zone, tracking_key,
+    Address, MAX_ADDRESSES, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus,
+    ShippingSort, Tier, TrackingEvent, TrackingStatus, Zone, tracking_key,
 };
 pub use repository::{ShippingRepository, ShippingWrite};
 pub use service::Shipping;

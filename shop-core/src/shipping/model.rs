@@ -35,6 +35,9 @@ pub struct Address {
     pub phone: Option<String>,
 }
 
+/// The most entries of one address book.
+pub const MAX_ADDRESSES: u32 = 100;
+
 /// An entry of a customer's address book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedAddress {

@@ -25,6 +25,9 @@ pub struct Settings {
     /// How many orders of one account, or of guests with one e-mail address, may wait for their payment at once; staff may place
     /// more for them (no limit).
     pub max_unpaid_orders: Option<u32>,
+    /// After how long without a change a guest's cart is removed by the [worker](crate::outbox::Worker::forget); `None`:
+    /// never (30 days). What became an order stays.
+    pub guest_cart_ttl: Option<TimeDelta>,
     /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
@@ -51,6 +54,7 @@ impl Default for Settings {
             reservation_ttl: TimeDelta::seconds(1_800),
             manual_payment_ttl: Some(TimeDelta::days(7)),
             max_unpaid_orders: None,
+            guest_cart_ttl: Some(TimeDelta::days(30)),
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
             webhooks_allow_private: false,

@@ -52,6 +52,8 @@ pub struct Config {
     pub reservation_ttl: Duration,
     /// How long an order that waits for a payment outside the shop holds its stock; `None`: for ever.
     pub manual_payment_ttl: Option<Duration>,
+    /// After how long without a change a guest's cart is removed; `None`: never.
+    pub guest_cart_ttl: Option<Duration>,
     /// Prices include the taxes.
     pub prices_include_tax: bool,
     /// Of what taxes are rounded.
@@ -142,6 +144,7 @@ impl Config {
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, MAX_SECONDS)?,
             reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
             manual_payment_ttl: variables.seconds_or_never("MANUAL_PAYMENT_TTL", 604_800, MAX_SECONDS)?,
+            guest_cart_ttl: variables.seconds_or_never("GUEST_CART_TTL", 2_592_000, MAX_SECONDS)?,
             prices_include_tax: variables.boolean("PRICES_INCLUDE_TAX", false)?,
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,

@@ -32,6 +32,7 @@ fn nothing_set_gives_the_documented_defaults() {
     let seconds = [config.access_token_lifetime, config.refresh_token_lifetime, config.reservation_ttl];
     assert_eq!(seconds.map(|time| time.as_secs()), [300, 86_400, 1800]);
     assert_eq!(config.manual_payment_ttl.map(|time| time.as_secs()), Some(604_800));
+    assert_eq!(config.guest_cart_ttl.map(|time| time.as_secs()), Some(2_592_000));
 }
 
 #[test]
@@ -80,6 +81,15 @@ fn an_order_waits_for_a_payment_outside_the_shop_as_long_as_it_is_said() {
     assert_eq!(config(&[("MANUAL_PAYMENT_TTL", "0")]).manual_payment_ttl, None);
     for wrong in ["-1", "a week", "99999999999", "0.5"] {
         assert!(refused(&[("MANUAL_PAYMENT_TTL", wrong)]).starts_with("MANUAL_PAYMENT_TTL: "), "{wrong}");
+    }
+}
+
+#[test]
+fn a_guests_cart_stays_as_long_as_it_is_said() {
+    assert_eq!(config(&[("GUEST_CART_TTL", "60")]).guest_cart_ttl, Some(Duration::from_mins(1)));
+    assert_eq!(config(&[("GUEST_CART_TTL", "0")]).guest_cart_ttl, None);
+    for wrong in ["-1", "a month", "99999999999", "0.5"] {
+        assert!(refused(&[("GUEST_CART_TTL", wrong)]).starts_with("GUEST_CART_TTL: "), "{wrong}");
     }
 }
 

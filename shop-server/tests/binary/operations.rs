@@ -103,6 +103,7 @@ fn every_wrong_variable_is_named_in_one_line() {
         ("REFRESH_TOKEN_LIFETIME", "a day"),
         ("RESERVATION_TTL", "0"),
         ("MANUAL_PAYMENT_TTL", "a week"),
+        ("GUEST_CART_TTL", "a month"),
         ("RATE_LIMIT", "perhaps"),
         ("AUTH_COOKIES", "2"),
         ("SECRET_KEY", "short"),

@@ -1,4 +1,4 @@
-//! Orders that wait for a payment outside the shop end in time.
+//! Orders that wait for a payment outside the shop end in time, and so do carts that guests left.
 
 use std::sync::Arc;
 
@@ -76,5 +76,24 @@ async fn how_long_is_for_the_operator_to_say() {
         shop.clock.pass(seconds);
         shop.sweep().await;
         assert_eq!(shop.status(&order).await, status, "{ttl} {seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_cart_that_a_guest_left_is_removed_and_what_became_an_order_stays() {
+    for (ttl, seconds, status) in [("60", 61, 404), ("600", 300, 200), ("0", 100 * WEEK, 200), ("", 31 * 86_400, 404)] {
+        let shop = Shop::open(&[("GUEST_CART_TTL", ttl), ("MANUAL_PAYMENT_TTL", "0")]).await;
+        let order = shop.place().await;
+        let left = shop.server.guest_cart(&shop.goods, 1).await;
+        shop.clock.pass(seconds);
+        let active = shop.server.guest_cart(&shop.goods, 1).await;
+        shop.server.shop.worker().forget().await.unwrap();
+        let seen = async |token: &str| shop.server.as_guest("GET", "/cart/", token, &Value::Null).await.status;
+        assert_eq!((seen(&left).await, seen(&active).await), (status, 200), "{ttl} {seconds}");
+        assert_eq!(shop.status(&order).await, "placed");
+        // A token whose cart is gone gets a new cart at the next item.
+        let again = shop.server.as_guest("POST", "/cart/items/", &left, &json!({"sku": "SHIRT"})).await;
+        assert_eq!((again.status, again.json()["token"].is_string()), (201, status == 404));
+        assert_eq!(shop.server.shop.check().await.unwrap(), Vec::<String>::new());
     }
 }

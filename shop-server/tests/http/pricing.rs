@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::orders::{fields, refused, text, with};
-use crate::support::TestShop;
+use crate::support::{Answer, TestShop, order};
 
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
@@ -244,7 +244,7 @@ async fn a_coupon_lowers_a_cart_as_long_as_it_applies() {
 }
 
 #[tokio::test]
-async fn a_coupon_that_cannot_be_used_says_why() {
+async fn a_coupon_that_this_buyer_cannot_use_is_answered_as_one_that_does_not_exist() {
     let shop = TestShop::start().await;
     let shirt = shop.product("SHIRT", "19.99", 10).await;
     let cart = shop.guest_cart(&shirt, 1).await;
@@ -255,20 +255,38 @@ async fn a_coupon_that_cannot_be_used_says_why() {
         ("early", json!({"starts_at": "2100-01-01T00:00:00Z"})),
         ("late", json!({"ends_at": "2001-01-01T00:00:00Z"})),
         ("adas", json!({"customer_ids": [ada.id]})),
+        ("firsts", json!({"first_order_only": true})),
+        ("used-up", json!({"usage_limit": 1})),
         ("others", json!({"product_ids": [UNKNOWN]})),
         ("bundle", json!({"kind": "buy_x_get_y", "buy_quantity": 2, "get_quantity": 1})),
     ] {
         shop.promotion(with_code(code, more)).await;
     }
     let add = async |code: Value| shop.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
+    // Somebody else has used up the one that may be used once.
+    let order = order(&shop.shipping_method(&["GB"], "4.50").await);
+    let other = shop.guest_cart(&shirt, 1).await;
+    assert_eq!(shop.as_guest("POST", "/cart/coupons/", &other, &json!({"code": "used-up"})).await.status, 200);
+    assert_eq!(shop.as_guest("POST", "/orders/", &other, &order).await.status, 201);
     let before = shop.as_guest("GET", "/cart/", &cart, &NOTHING).await.json();
-    let mut reasons = std::collections::BTreeSet::new();
-    for code in ["off", "early", "late", "adas", "others", "bundle", "unheard-of"] {
-        let refusal = add(json!(code)).await;
-        refused(&refusal, 409, "coupon_not_applicable");
-        reasons.insert(text(&refusal.json()["detail"]).replace(code, ""));
+
+    let told = |refusal: &Answer, code: &str| {
+        refused(refusal, 409, "coupon_not_applicable");
+        let body = refusal.json();
+        let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+        (text(&body["detail"]).replace(code, ""), names)
+    };
+    let unknown = told(&add(json!("unheard-of")).await, "unheard-of");
+    for code in ["off", "early", "late", "adas", "firsts", "used-up"] {
+        assert_eq!(told(&add(json!(code)).await, code), unknown, "{code}");
     }
-    assert_eq!(reasons.len(), 7, "{reasons:?}");
+    // What the cart lacks for a coupon that its buyer could use is no secret; and staff know every code.
+    assert!(told(&add(json!("others")).await, "others").0.contains("not for anything"));
+    assert!(told(&add(json!("bundle")).await, "bundle").0.contains("3 matching pieces"));
+    let sam = shop.staff("sam").await.access;
+    shop.post("/cart/items/", Some(&sam), &json!({"sku": "SHIRT"})).await;
+    let late = shop.post("/cart/coupons/", Some(&sam), &json!({"code": "late"})).await;
+    assert!(told(&late, "late").0.contains("expired"));
     assert_eq!(shop.as_guest("GET", "/cart/", &cart, &NOTHING).await.json(), before);
     for code in [json!(""), json!("   "), json!("x".repeat(51)), json!(7), NOTHING] {
         assert_eq!(fields(&add(code).await), ["code"]);

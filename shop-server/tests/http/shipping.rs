@@ -56,6 +56,29 @@ async fn an_address_book_is_kept() {
 }
 
 #[tokio::test]
+async fn an_address_book_takes_a_hundred_entries() {
+    let shop = TestShop::start().await;
+    let ada = shop.customer("ada").await.access;
+    let add = async || shop.post("/shipping/addresses/", Some(&ada), &address("London")).await;
+    for _ in 0..95 {
+        assert_eq!(add().await.status, 201);
+    }
+    // However many are sent at once.
+    let answers = join_all((0..12).map(|_| add())).await;
+    let (made, refusals): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refusals.len()), (5, 7));
+    for refusal in refusals {
+        assert_eq!(fields(refusal), ["address"]);
+    }
+    let path = format!("/shipping/addresses/{}/", text(&made[0].json()["id"]));
+    assert_eq!(shop.call("PATCH", &path, Some(&ada), &json!({"city": "York"})).await.status, 200);
+    assert_eq!(shop.call("DELETE", &path, Some(&ada), &Value::Null).await.status, 204);
+    assert_eq!((add().await.status, add().await.status), (201, 400));
+    let bob = shop.customer("bob").await.access;
+    assert_eq!(shop.post("/shipping/addresses/", Some(&bob), &address("Bath")).await.status, 201);
+}
+
+#[tokio::test]
 async fn a_bad_address_is_named_field_by_field() {
     let shop = TestShop::start().await;
     let ada = shop.customer("ada").await.access;

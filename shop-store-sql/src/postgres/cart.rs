@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub(crate) use shop_core::cart::Cart;
 use shop_core::cart::CartRepository;
+use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
 use sqlx_core::error::Error;
@@ -12,7 +13,7 @@ use sqlx_core::error::Error;
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
 
 impl Record for Cart {
     const TABLE: &'static str = "carts";
@@ -59,6 +60,14 @@ pub(crate) fn open_carts(pool: &Arc<Pool>) -> Loader<UserId, Arc<Cart>> {
 impl CartRepository for PostgresStore {
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>> {
         Ok(self.loaders.carts.one(id).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>> {
+        // A cart is not changed before it is made: `created_at` is what the index has.
+        let sql = "WHERE carts.customer_id IS NULL AND carts.status <> 'ordered' AND carts.created_at <= $1
+            AND carts.updated_at <= $1 ORDER BY carts.created_at, carts.id LIMIT $2";
+        let values = Values::new().put(at(before)).put(i64::from(limit));
+        self.pool.all(sql, values).await
     }
 
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>> {

@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0017_buyers", sql: include_str!("../../migrations/postgres/0017_buyers.sql") },
     Migration { name: "0018_list_counts", sql: include_str!("../../migrations/postgres/0018_list_counts.sql") },
     Migration { name: "0019_listed_products", sql: include_str!("../../migrations/postgres/0019_listed_products.sql") },
+    Migration { name: "0020_carts_of_guests", sql: include_str!("../../migrations/postgres/0020_carts_of_guests.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

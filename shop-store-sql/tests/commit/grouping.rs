@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use shop_core::accounts::{AccountsWrite, Session};
 use shop_core::batch::{Batch, Change, Conflict, Entity, Require, Unique, Write};
 use shop_core::clock::{Clock as _, SystemClock};
-use shop_core::id::{ProductId, SessionId};
+use shop_core::id::{ProductId, SessionId, UserId};
 use shop_core::inventory::{InventoryWrite, StockDelta, StockSettings};
 use shop_core::store::{CommitError, Store as _};
 use shop_store_sql::testing::{self, Cluster};
@@ -92,6 +92,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
         let (order, lost) = (moment().id(), moment().id());
         let product: ProductId = moment().id();
         let session: SessionId = moment().id();
+        let nobody: UserId = moment().id();
 
         // Both committers wait for the level, and everything else gathers behind them.
         let held = Held::new(&url, &levels[0]);
@@ -111,6 +112,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
             fine(),
             require(Require::Version(Entity::Product, product.0, 1)),
             require(Require::LiveSession(session, moment().id())),
+            require(Require::ActiveUser(nobody)),
             fine(),
             require(Require::Untracked(levels[1].variant_id, levels[1].location_id)),
             batch([take(&levels[1], 1_001), entry(lost)]),
@@ -140,6 +142,7 @@ fn who_is_refused_in_a_group_is_refused_alone() {
             None,
             Some(Conflict::Stale(Entity::Product, product.0)),
             Some(Conflict::Revoked(session)),
+            Some(Conflict::Inactive(nobody)),
             None,
             Some(stock(1)),
             Some(stock(1)),

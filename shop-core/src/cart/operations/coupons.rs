@@ -1,8 +1,11 @@
 //! Coupons in a cart.
 
+use std::borrow::Cow;
+
 use crate::cart::{Cart, MAX_CART_COUPONS};
 use crate::catalog::code_key;
 use crate::error::{Error, Result};
+use crate::pricing::Outcome;
 
 /// Puts a coupon into a cart; one that is there already stays as it is.
 ///
@@ -17,6 +20,25 @@ pub fn add_coupon(mut cart: Cart, code: &str) -> Result<Cart> {
     }
     cart.coupons.push(code.to_owned());
     Ok(cart)
+}
+
+/// Why a coupon is refused that this buyer cannot use, whatever the reason: a guesser must not learn which codes exist.
+pub const UNUSABLE_COUPON: &str =
+    "No coupon with this code can be used by you now. Some coupons need an account: sign in to use them.";
+
+/// Passes a cart with a coupon that was just put in, if it applies.
+///
+/// # Errors
+/// [`Error::CouponNotApplicable`]. The reason is told of a coupon that the buyer could use, and to `staff`; else it is
+/// [`UNUSABLE_COUPON`].
+pub fn admit_coupon(cart: Cart, code: String, outcome: Outcome, staff: bool) -> Result<Cart> {
+    let reason = match outcome {
+        Outcome::Applied(_) | Outcome::Idle => return Ok(cart),
+        Outcome::Unmet(why) => why,
+        Outcome::Gone(why) if staff => why,
+        Outcome::Gone(_) => Cow::Borrowed(UNUSABLE_COUPON),
+    };
+    Err(Error::CouponNotApplicable { code, reason: reason.into_owned() })
 }
 
 /// Takes a coupon out, however its code is spelled.
@@ -50,6 +72,23 @@ mod tests {
         let cart = remove_coupon(cart, "welcome10 ").unwrap();
         assert_eq!(cart.coupons, ["vip"]);
         assert!(matches!(remove_coupon(cart, "welcome10"), Err(Error::NotFound)));
+    }
+
+    #[test]
+    fn the_reason_is_told_where_it_is_no_secret() {
+        let reason = |outcome: Outcome, staff: bool| {
+            let refusal = admit_coupon(cart(), "CODE".to_owned(), outcome, staff).unwrap_err();
+            let Error::CouponNotApplicable { reason, .. } = refusal else { panic!("{refusal:?}") };
+            reason
+        };
+        for why in ["There is no such coupon.", "It has expired.", "You have used it as often as you can."] {
+            assert_eq!(reason(Outcome::Gone(why.into()), false), UNUSABLE_COUPON);
+            assert_eq!(reason(Outcome::Gone(why.into()), true), why);
+        }
+        assert_eq!(reason(Outcome::Unmet("It needs 3 matching pieces.".into()), false), "It needs 3 matching pieces.");
+        for outcome in [Outcome::Applied(crate::money::Amount(1)), Outcome::Idle] {
+            assert!(admit_coupon(cart(), "CODE".to_owned(), outcome, false).is_ok());
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The pure decisions about carts.
 
 mod coupons;
+mod guests;
 mod lines;
 mod merge;
 
-pub use coupons::{add_coupon, remove_coupon};
+pub use coupons::{UNUSABLE_COUPON, add_coupon, admit_coupon, remove_coupon};
+pub use guests::remove_guest_carts;
 pub use lines::{add, empty, load, open, remove, set_quantity, write};
 pub use merge::merge;
 

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{join, join_all, join5, select};
+use futures_util::future::{join_all, join3, join5, select};
 
 use super::receiver::Receiver;
 use super::webhooks::Bells;
@@ -18,8 +18,8 @@ use crate::wake::Wake;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often [`Worker::run`] sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// Sweeps between two rounds of forgetting: ten minutes.
-const SWEEPS_PER_FORGET: u32 = 60;
+/// How often [`Worker::run`] forgets what is old.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
 /// The longest pause: another program may have written to the same storage without ringing our bell.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The shortest pause between two rounds: a busy shop rings with every order, and one look finds many.
@@ -102,20 +102,23 @@ impl Worker<'_> {
                 either(bell.wait(), sleep(pause)).await;
             }
         }));
-        let keep_house = async {
+        let release = async {
             loop {
-                if let Err(error) = self.forget().await {
-                    troubled(&error, "forget old answers");
+                if let Err(error) = self.sweep().await {
+                    troubled(&error, "cancel overdue orders");
                 }
-                for _ in 0..SWEEPS_PER_FORGET {
-                    if let Err(error) = self.sweep().await {
-                        troubled(&error, "cancel overdue orders");
-                    }
-                    sleep(SWEEP_EVERY).await;
-                }
+                sleep(SWEEP_EVERY).await;
             }
         };
-        // Beside the house: a gateway that is slow keeps nobody's stock.
+        // In loops of their own: neither many old rows nor a slow gateway delays the sweep that releases stock.
+        let forget = async {
+            loop {
+                if let Err(error) = self.forget().await {
+                    troubled(&error, "forget old answers and carts");
+                }
+                sleep(FORGET_EVERY).await;
+            }
+        };
         let reconcile = async {
             loop {
                 if let Err(error) = self.reconcile().await {
@@ -124,8 +127,8 @@ impl Worker<'_> {
                 sleep(SWEEP_EVERY).await;
             }
         };
-        let house = join(keep_house, reconcile);
-        let _: ((), (), Vec<()>, (), ((), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
+        let house = join3(release, forget, reconcile);
+        let _: ((), (), Vec<()>, (), ((), (), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
     }
 
     /// Delivers all that is due to a receiver, and says how long there is nothing more to do.

@@ -15,12 +15,14 @@ use super::receiver::{Given, LEASE, Receiver};
 use super::record::{MAX_ATTEMPTS, backoff};
 use super::run::{BREATH, FAULT_PAUSE};
 use super::*;
+use crate::cart::{AddItem, CartRepository as _};
 use crate::error::BoxError;
 use crate::id::EventId;
 use crate::orders::fixtures::{guest, offer};
 use crate::outbox::OutboxRepository as _;
 use crate::outbox::{DeliveryStatus, Event, EventKind, MAIL, Subscriber, WebhookMessage, WebhookSender};
 use crate::page::PageRequest;
+use crate::shop::Settings;
 use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
 use crate::word::Word as _;
 
@@ -81,6 +83,45 @@ fn work(world: &World) -> Progress {
 
 fn things(numbers: &[u128]) -> Vec<Uuid> {
     numbers.iter().map(|number| Uuid::from_u128(*number)).collect()
+}
+
+#[test]
+fn carts_that_guests_left_are_removed() {
+    let world = world_with(|builder| {
+        builder.settings(Settings { guest_cart_ttl: Some(TimeDelta::days(1)), ..Settings::default() })
+    });
+    let offer = offer(&world, &[(1999, 5)]);
+    let carts = || world.shop.carts();
+    let (ordered, active) = (guest(&world, offer.variant(0), 1), guest(&world, offer.variant(0), 1));
+    let left: Vec<_> = (0..250).map(|_| guest(&world, offer.variant(0), 1)).collect();
+    let ada = world.customer("ada");
+    block_on(carts().create(&ada)).unwrap();
+    let order = block_on(world.shop.orders().place(&ordered, offer.wishes(), None)).unwrap().value.view.order;
+    world.clock.advance(TimeDelta::days(1) - TimeDelta::seconds(1));
+    block_on(world.shop.worker().forget()).unwrap();
+    assert!(left.iter().all(|guest| block_on(carts().get(guest)).is_ok()));
+
+    let wish = AddItem { variant_id: offer.variant(0).into(), ..AddItem::default() };
+    block_on(carts().add_item(&active, wish.clone())).unwrap();
+    world.clock.advance(TimeDelta::seconds(1));
+    block_on(world.shop.worker().forget()).unwrap();
+    assert!(left.iter().all(|guest| block_on(carts().get(guest)).unwrap_err().code() == "not_found"));
+    block_on(carts().get(&active)).unwrap();
+    block_on(carts().get(&ada)).unwrap();
+    assert!(block_on(world.store.cart(order.cart_id)).unwrap().is_some());
+    // A token whose cart is gone gets a new one.
+    assert!(block_on(carts().add_item(&left[0], wish)).unwrap().token.is_some());
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn carts_stay_where_none_is_to_be_removed() {
+    let world = world_with(|builder| builder.settings(Settings { guest_cart_ttl: None, ..Settings::default() }));
+    let offer = offer(&world, &[(1999, 5)]);
+    let left = guest(&world, offer.variant(0), 1);
+    world.clock.advance(TimeDelta::days(3_650));
+    block_on(world.shop.worker().forget()).unwrap();
+    block_on(world.shop.carts().get(&left)).unwrap();
 }
 
 #[test]

@@ -1,20 +1,38 @@
 //! An address book: at most one of its entries is the default.
 
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Require};
 use crate::clock::Moment;
+use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::UserId;
-use crate::shipping::{Address, SavedAddress, ShippingWrite};
+use crate::shipping::{Address, MAX_ADDRESSES, SavedAddress, ShippingWrite};
+
+/// What a decision knows of an address book.
+#[derive(Debug, Clone, Default)]
+pub(in crate::shipping) struct AddressBook {
+    /// How many entries it has.
+    pub(in crate::shipping) count: u64,
+    /// Its default.
+    pub(in crate::shipping) default: Option<SavedAddress>,
+}
 
 /// A new entry. It becomes the default when it is to be, or when the book has none: the first one, above all.
+///
+/// # Errors
+/// [`Error::Invalid`] naming `address` when the book is full.
 pub(in crate::shipping) fn create_address(
     user_id: UserId,
     address: Address,
     is_default: Option<bool>,
-    default: Option<&SavedAddress>,
+    book: &AddressBook,
     moment: &mut Moment,
-) -> Decision<SavedAddress> {
+) -> Result<Decision<SavedAddress>> {
+    if book.count >= u64::from(MAX_ADDRESSES) {
+        return Err(Error::invalid("address", format!("An address book holds at most {MAX_ADDRESSES} addresses.")));
+    }
+    let default = book.default.as_ref();
     let mut batch = Batch::new(moment);
+    batch.require(Require::AddressesBelow(user_id, MAX_ADDRESSES));
     let is_default = is_default == Some(true) || default.is_none();
     if is_default {
         clear_default(default, moment, &mut batch);
@@ -29,7 +47,7 @@ pub(in crate::shipping) fn create_address(
         version: 1,
     };
     batch.write(ShippingWrite::Address(Change::Insert(saved.clone())));
-    Decision { batch, reply: saved }
+    Ok(Decision { batch, reply: saved })
 }
 
 /// An entry changed; whether it is the default stays unless something was said about it.

@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{AddressId, UserId};
 use crate::page::{Page, PageRequest};
-use crate::shipping::operations::{create_address, delete_address, update_address};
+use crate::shipping::operations::{AddressBook, create_address, delete_address, update_address};
 use crate::shipping::{Address, SavedAddress, SavedAddressInput, ShippingSort};
 
 impl Shipping<'_> {
@@ -30,14 +30,15 @@ impl Shipping<'_> {
     /// Adds an address. The first becomes the default; a new default takes the place of the old one.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::Invalid`].
+    /// [`Error::NotAuthenticated`], [`Error::Invalid`], also when the address book has
+    /// [`MAX_ADDRESSES`](crate::shipping::MAX_ADDRESSES) entries.
     pub async fn create_address(&self, actor: &Actor, input: SavedAddressInput) -> Result<SavedAddress> {
         let person = actor.require_user()?;
         let (address, is_default) = &input.check(None)?;
         self.shop
             .execute(actor, |mut moment| async move {
-                let default = self.shop.store().default_address(person.user_id).await?;
-                Ok(create_address(person.user_id, address.clone(), *is_default, default.as_ref(), &mut moment))
+                let book = self.address_book(person.user_id).await?;
+                create_address(person.user_id, address.clone(), *is_default, &book, &mut moment)
             })
             .await
     }
@@ -93,6 +94,12 @@ impl Shipping<'_> {
                 Ok(update_address(&before, address, is_default, default.as_ref(), &mut moment))
             })
             .await
+    }
+
+    async fn address_book(&self, user: UserId) -> Result<AddressBook> {
+        let one = PageRequest { size: 1, ..PageRequest::default() };
+        let count = self.shop.store().list_addresses(user, &one).await?.total.unwrap_or_default();
+        Ok(AddressBook { count, default: self.shop.store().default_address(user).await? })
     }
 
     async fn own_address(&self, user: UserId, id: AddressId) -> Result<SavedAddress> {

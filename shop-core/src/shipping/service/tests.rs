@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::idempotency::IdempotencyKey;
 use crate::orders::tests::{order, store_placed};
 use crate::page::PageRequest;
-use crate::shipping::{MethodInput, SavedAddress, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput};
+use crate::shipping::{
+    MAX_ADDRESSES, MethodInput, SavedAddress, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput,
+};
 use crate::testing::{World, block_on, world};
 use crate::word::Word as _;
 
@@ -72,6 +74,29 @@ fn books_are_private() {
     }
     assert_eq!(book(&world, &bob), []);
     assert_eq!(book(&world, &ada), [("Bath".to_owned(), true)]);
+}
+
+#[test]
+fn an_address_book_has_a_most_of_entries_however_many_are_added_at_once() {
+    let world = world();
+    let ada = world.customer("ada");
+    let add = |city: &str| block_on(world.shop.shipping().create_address(&ada, address(city, None)));
+    let id = add("Bath").unwrap().id;
+    for _ in 1..MAX_ADDRESSES - 3 {
+        add("Hull").unwrap();
+    }
+    let added = thread::scope(|scope| {
+        let racers: Vec<_> = (0..8).map(|_| scope.spawn(|| add("Rome"))).collect();
+        racers.into_iter().filter_map(|racer| racer.join().unwrap().ok()).count()
+    });
+    assert_eq!(added, 3);
+    let refusal = add("Rome").unwrap_err();
+    assert!(refusal.code() == "invalid" && format!("{refusal:?}").contains("at most 100 addresses"), "{refusal:?}");
+    // Those that are there can be changed, and one that goes makes room for one.
+    block_on(world.shop.shipping().change_address(&ada, id, input(json!({"city": "York"})))).unwrap();
+    block_on(world.shop.shipping().delete_address(&ada, id)).unwrap();
+    add("Rome").unwrap();
+    assert_eq!(code(add("Rome")), "invalid");
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Cart {
         Ok(answer(self.0.shop.carts().remove_item(&caller, CartItemId(id.0), if_match.expected()).await?))
     }
 
-    /// Puts a coupon into the cart. One that cannot be used now is refused, and the reason told.
+    /// Puts a coupon into the cart. The refusal tells what the cart lacks for a coupon that this buyer could use, and nothing of any other.
     #[oai(path = "/cart/coupons/", method = "post")]
     async fn add_coupon(
         &self,

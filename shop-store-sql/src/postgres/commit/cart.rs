@@ -38,5 +38,5 @@ impl Record for Cart {
 /// Applies a write of carts.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CartWrite) -> Applied {
     let CartWrite::Cart(change) = write;
-    plain.change(change, false).await
+    plain.change(change, true).await
 }

@@ -156,6 +156,8 @@ impl Locks {
                 self.share(Entity::User, user.0);
                 self.share(Entity::Session, session.0);
             }
+            Require::ActiveUser(user) => self.share(Entity::User, user.0),
+            Require::AddressesBelow(user, _) => drop(self.advisory.insert(address_book(user.0))),
             Require::Untracked(variant, location) => drop(self.untracked.insert((variant.0, location.0))),
         }
     }

@@ -209,6 +209,12 @@ impl Mergeable {
                 self.reads.insert(row_touch(Entity::User, user.0));
                 self.reads.insert(row_touch(Entity::Session, session.0));
             }
+            Require::ActiveUser(user) => {
+                self.line(Part::LiveUsers, ids(&[user.0]));
+                self.reads.insert(row_touch(Entity::User, user.0));
+            }
+            // Address books are changed one at a time.
+            Require::AddressesBelow(..) => return Err(Alone),
             Require::Untracked(variant, location) => {
                 self.line(Part::UntrackedLevels, ids(&[variant.0, location.0]));
                 self.reads.insert(level_touch(variant.0, location.0));

@@ -367,6 +367,16 @@ impl Plain<'_> {
                         AND sessions.epoch = users.session_epoch";
                 (self.exists(live, (session.0, user.0)).await?, Conflict::Revoked(session))
             }
+            Require::ActiveUser(user) => {
+                let active = "SELECT 1 FROM users WHERE id = $1 AND is_active";
+                (self.exists(active, (user.0,)).await?, Conflict::Inactive(user))
+            }
+            Require::AddressesBelow(user, limit) => {
+                let full = "SELECT 1 FROM addresses WHERE user_id = $1 LIMIT 1 OFFSET $2";
+                let below = i64::from(limit) - 1;
+                let holds = below >= 0 && !self.exists(full, (user.0, below)).await?;
+                (holds, Conflict::AddressBookFull(user))
+            }
             Require::Untracked(variant, location) => {
                 let untracked = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2 AND NOT tracked";
                 let holds = self.exists(untracked, (variant.0, location.0)).await?;

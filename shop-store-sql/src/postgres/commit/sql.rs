@@ -111,7 +111,7 @@ impl Part {
                         "SELECT new.place, old.id, old.session_epoch FROM {given} WITH ORDINALITY AS new (id, place)
                         JOIN users AS old ON old.id = new.id AND old.is_active ORDER BY old.id FOR SHARE OF old{locked}"
                     ),
-                    refused: never,
+                    refused: by_place,
                 },
                 Self::LiveSessions => Sql {
                     body: format!(

@@ -192,6 +192,7 @@ fn batches_that_touch_the_same_keep_apart() {
         version: 2,
     }))
     .into()]);
+    let vouched = || requiring(Require::ActiveUser(user), [answer("vouched for")]);
     let (variant, location): (VariantId, LocationId) = (id(1), id(1));
     let untracked = || requiring(Require::Untracked(variant, location), [answer("untracked")]);
 
@@ -214,6 +215,8 @@ fn batches_that_touch_the_same_keep_apart() {
         (batch([delta(1, 0, 1)]), batch([delta(1, 0, 1)])),
         (batch([delta(1, 0, 1)]), batch([delta(1, 5, 0)])),
         (signed_in(), requiring(Require::LiveSession(session, user), [answer("too")])),
+        (vouched(), signed_in()),
+        (vouched(), requiring(Require::ActiveUser(user), [answer("too")])),
         (untracked(), batch([delta(1, 1, 0)])),
         (batch([insert(cart(1, Some(7), 1))]), batch([insert(cart(2, Some(8), 1))])),
     ];

@@ -1,0 +1,45 @@
+//! Carts that guests left.
+
+use crate::batch::{Batch, Change};
+use crate::cart::{Cart, CartStatus, CartWrite};
+use crate::clock::{Moment, Timestamp};
+use crate::execute::Decision;
+
+/// Removes the carts of guests that were not changed since `before`, and answers how many. What became an order stays:
+/// the order refers to its cart. A cart that is changed meanwhile has another version, and stays too.
+pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment) -> Decision<u32> {
+    let mut batch = Batch::new(moment);
+    let mut removed = 0;
+    for cart in carts {
+        if cart.customer_id.is_none() && cart.status != CartStatus::Ordered && cart.updated_at <= before {
+            batch.write(CartWrite::Cart(Change::Delete { id: cart.id.0, version: cart.version }));
+            removed += 1;
+        }
+    }
+    Decision { batch, reply: removed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cart::operations::fixtures::{cart, moment};
+    use crate::id::UserId;
+
+    #[test]
+    fn only_what_a_guest_left_is_removed() {
+        let mut moment = moment();
+        let before = moment.now();
+        let old = Cart { updated_at: before, version: 7, ..cart() };
+        let customer = Some(UserId(uuid::Uuid::from_u128(1)));
+        let carts = [
+            Cart { status: CartStatus::Ordered, ..old.clone() },
+            Cart { customer_id: customer, ..old.clone() },
+            Cart { updated_at: before + chrono::TimeDelta::microseconds(1), ..old.clone() },
+            old.clone(),
+            Cart { status: CartStatus::Merged, ..old.clone() },
+        ];
+        let Decision { batch, reply } = remove_guest_carts(&carts, before, &mut moment);
+        let delete = CartWrite::Cart(Change::Delete { id: old.id.0, version: 7 });
+        assert_eq!((batch.writes, reply), (vec![delete.clone().into(), delete.into()], 2));
+    }
+}
