@@ -207,9 +207,9 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
         done => done?,
     }
     if is_new {
-        tally.product_inserted(product.id)
+        tally.product_inserted(product.id);
     } else {
-        tally.product_updated(product.id)
+        tally.product_updated(product.id);
     }
     put_search_words(connection, product.id, words)
 }
