@@ -32,6 +32,9 @@ async fn ids(shop: &TestShop, access: &str, path: &str, query: &str) -> Vec<Stri
     by_number
 }
 
+/// Whether a filter should find a product.
+type Finds = Box<dyn Fn(&Value) -> bool>;
+
 /// What a filter of products should find: those that the default list of staff shows, one by one.
 async fn compare_products(shop: &TestShop, staff: &str, categories: &[String]) {
     let path = "/catalog/products/";
@@ -42,7 +45,7 @@ async fn compare_products(shop: &TestShop, staff: &str, categories: &[String]) {
     let cents = |product: &Value| (text(&product["price"]).parse::<f64>().unwrap() * 100.0).round();
     let in_stock = |product: &Value| product["variants"].as_array().unwrap().iter().any(|one| one["in_stock"] == true);
     let top = [Value::from(categories[0].clone()), Value::from(categories[1].clone())];
-    let filters: [(String, Box<dyn Fn(&Value) -> bool>); 8] = [
+    let filters: [(String, Finds); 8] = [
         (String::new(), Box::new(|_| true)),
         ("&status=active".to_owned(), Box::new(|one| one["status"] == "active")),
         ("&status=draft".to_owned(), Box::new(|one| one["status"] == "draft")),
