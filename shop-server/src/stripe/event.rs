@@ -1,11 +1,13 @@
 //! Events that Stripe sends ("Receive Stripe events in your webhook endpoint").
 
+use chrono::DateTime;
+use serde_json::Value;
 use shop_core::clock::Timestamp;
 use shop_core::payments::{GatewayNotice, InvalidNotice, NoticeHeaders};
 use shop_core::secret::Secret;
 
 use super::gateway::time;
-use super::objects::{Event, Reference, Subject};
+use super::objects::{Event, Reference, RelatedObject, Subject, ThinEvent};
 use super::signature::is_genuine;
 use super::snapshot::{PAYMENT_ID, id_in, wrong_mode};
 
@@ -22,22 +24,63 @@ pub(super) fn read(
     if !is_genuine(header, body, secrets, now.timestamp()) {
         return Err(invalid("the signature is not Stripe's, or too old"));
     }
-    // What is signed and cannot be read is not of the kind that is read here; serde's own error would quote it.
-    let event: Event = serde_json::from_slice(body).map_err(|_| invalid("the event cannot be read"))?;
-    let foreign = match event.account {
-        Some(_) => Some("It is of a connected account.".to_owned()),
-        None => wrong_mode(event.livemode, live),
+    // Refused, Stripe would send it again for three days and then turn the endpoint off: whatever it has signed is taken.
+    Ok(serde_json::from_slice(body).map_or_else(|_| not_understood(body, now), |event| notice(event, live)))
+}
+
+/// What an event says.
+fn notice(event: Event, live: Option<bool>) -> GatewayNotice {
+    match event {
+        Event::Thin(event) => thin(event, live),
+        Event::Snapshot(event) => {
+            let subject = event.data.object;
+            let payment_id = subject.metadata.as_ref().and_then(|metadata| id_in(metadata, PAYMENT_ID));
+            GatewayNotice {
+                reference: reference(subject, payment_id.is_some()),
+                payment_id,
+                id: event.id,
+                kind: event.kind,
+                at: time(event.created),
+                foreign: foreign(event.account.is_some(), event.livemode, live),
+            }
+        }
+    }
+}
+
+/// A thin event ("Thin events"): it names the object, and carries nothing of it.
+fn thin(event: ThinEvent, live: Option<bool>) -> GatewayNotice {
+    let of_account = event.context.as_deref().is_some_and(|context| !context.is_empty());
+    let payment = |object: RelatedObject| {
+        let is_payment = object.kind.rsplit('.').next() == Some("payment_intent");
+        is_payment.then_some(object.id)
     };
-    let subject = event.data.object;
-    let payment_id = subject.metadata.as_ref().and_then(|metadata| id_in(metadata, PAYMENT_ID));
-    Ok(GatewayNotice {
-        reference: reference(subject, payment_id.is_some()),
-        payment_id,
+    GatewayNotice {
         id: event.id,
         kind: event.kind,
-        at: time(event.created),
-        foreign,
-    })
+        at: DateTime::parse_from_rfc3339(&event.created).map(|at| at.to_utc()).unwrap_or_default(),
+        payment_id: None,
+        reference: event.related_object.and_then(payment),
+        // One that does not say its mode is taken for one of ours.
+        foreign: foreign(of_account, event.livemode.or(live).unwrap_or_default(), live),
+    }
+}
+
+/// Something of Stripe's that is nothing of what is read here. Its id, where it has one, is for the log.
+fn not_understood(body: &[u8], now: Timestamp) -> GatewayNotice {
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| parsed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    GatewayNotice {
+        id: text("id"),
+        kind: text("type"),
+        at: now,
+        payment_id: None,
+        reference: None,
+        foreign: Some("It is of a kind that is not understood here.".to_owned()),
+    }
+}
+
+fn foreign(of_account: bool, livemode: bool, live: Option<bool>) -> Option<String> {
+    if of_account { Some("It is of a connected account.".to_owned()) } else { wrong_mode(livemode, live) }
 }
 
 /// Stripe's name of the payment it is about, if there is one. A payment without our mark is somebody else's who shares
@@ -103,12 +146,57 @@ mod tests {
         assert!(received(&live).unwrap().foreign.is_some());
     }
 
+    /// As an endpoint of API version 2026-09-30.endive sends it.
+    fn thin_event(kind: &str, related: &Value) -> Value {
+        json!({"id": "evt_test_65R9Ijk8dKEYZcXeRWn16R9A7j1FSQ3w3TGDPLLGSM4CW0", "object": "v2.core.event", "type": kind,
+            "created": "2023-11-14T22:13:15.000Z", "livemode": false, "context": null, "reason": null,
+            "related_object": related})
+    }
+
     #[test]
-    fn what_is_signed_and_unreadable_is_refused_in_words_of_our_own() {
-        for body in [json!({"id": "evt_secret"}), json!([]), json!("evt_secret")] {
-            let why = received(&body).unwrap_err();
-            assert!(!why.0.contains("secret"), "{why}");
+    fn a_thin_event_names_its_payment() {
+        let url = "/v1/payment_intents/pi_1";
+        for kind in ["payment_intent", "v1.payment_intent"] {
+            let related = json!({"id": "pi_1", "type": kind, "url": url});
+            let notice = received(&thin_event("v1.payment_intent.succeeded", &related)).unwrap();
+            assert_eq!((notice.kind.as_str(), notice.at), ("v1.payment_intent.succeeded", time(NOW - 5)));
+            assert!(notice.id.starts_with("evt_test_65R9"));
+            assert_eq!((notice.payment_id, notice.reference.as_deref(), notice.foreign), (None, Some("pi_1"), None));
         }
+        let account = json!({"id": "acct_1", "type": "v2.core.account", "url": "/v2/core/accounts/acct_1"});
+        for related in [account, Value::Null] {
+            let notice = received(&thin_event("v2.core.account.updated", &related)).unwrap();
+            assert_eq!((notice.reference, notice.foreign), (None, None), "{related}");
+        }
+        let related = json!({"id": "pi_1", "type": "payment_intent", "url": url});
+        for (name, value) in [("context", json!("acct_1")), ("livemode", json!(true))] {
+            let mut other = thin_event("v1.payment_intent.succeeded", &related);
+            other[name] = value;
+            assert!(received(&other).unwrap().foreign.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_and_not_understood_is_taken_and_matters_to_nobody() {
+        let strange =
+            json!({"id": "evt_1", "object": "event", "type": "a", "created": "2026", "livemode": 1, "data": {}});
+        for body in [json!({"id": "evt_1"}), json!([]), json!("evt_1"), json!(null), strange] {
+            let notice = received(&body).unwrap();
+            assert_eq!((notice.payment_id, notice.reference.as_deref()), (None, None), "{body}");
+            assert!(notice.foreign.is_some(), "{body}");
+        }
+        let signed = SignedEvent::of(&json!({}), "whsec_x", NOW);
+        assert!(
+            read(
+                &NoticeHeaders::new(&[("stripe-signature", &signed.signature)]),
+                b"[",
+                &["whsec_x".into()],
+                None,
+                time(NOW)
+            )
+            .is_err(),
+            "another body"
+        );
         let headers = [("stripe-signature", "t=1,v1=00")];
         assert!(read(&NoticeHeaders::new(&headers), b"{}", &["whsec_x".into()], None, time(1)).is_err());
         assert!(read(&NoticeHeaders::new(&[]), b"{}", &["whsec_x".into()], None, time(1)).is_err());

@@ -30,7 +30,8 @@
 //! # Events
 //! An event says only *which* payment to look at: what it carries besides may be stale, out of order, or written in
 //! another version of the API. It is believed when it is signed, of our mode (live or test, as the key is), and not of a
-//! connected account.
+//! connected account. Snapshot events and thin events (`v2.core.event`) are both read; what is signed and not understood is
+//! acknowledged, for Stripe turns endpoints off that refuse.
 //!
 //! # Sources
 //! Stripe's manual, by the names of its pages: "API Reference" (PaymentIntents, Refunds, Events, Errors, Idempotent

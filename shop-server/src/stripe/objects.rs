@@ -70,9 +70,38 @@ pub(super) struct List<T> {
     pub(super) has_more: bool,
 }
 
-/// "The Event object".
+/// An event of either kind. Which it is, is told by what it holds.
 #[derive(Debug, Deserialize)]
-pub(super) struct Event {
+#[serde(untagged)]
+pub(super) enum Event {
+    Snapshot(SnapshotEvent),
+    Thin(ThinEvent),
+}
+
+/// "The Event object" of API v2: it names what it is about.
+#[derive(Debug, Deserialize)]
+pub(super) struct ThinEvent {
+    pub(super) id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// RFC 3339.
+    pub(super) created: String,
+    pub(super) livemode: Option<bool>,
+    /// The connected account that it happened on; absent or empty for one's own.
+    pub(super) context: Option<String>,
+    pub(super) related_object: Option<RelatedObject>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RelatedObject {
+    pub(super) id: String,
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+}
+
+/// "The Event object": it carries the object as it was.
+#[derive(Debug, Deserialize)]
+pub(super) struct SnapshotEvent {
     pub(super) id: String,
     #[serde(rename = "type")]
     pub(super) kind: String,

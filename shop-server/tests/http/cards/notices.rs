@@ -114,3 +114,61 @@ async fn what_people_do_at_stripe_is_seen_here() {
     store.order_once(&placed.id, "expired", expired).await;
     store.is_sound().await;
 }
+
+/// A thin event, as an endpoint of API v2 sends it.
+fn thin(kind: &str, related: &Value) -> SignedEvent {
+    let event = json!({"id": format!("evt_test_{kind}"), "object": "v2.core.event", "type": kind, "livemode": false,
+        "created": SystemClock.now().to_rfc3339(), "context": null, "related_object": related});
+    SignedEvent::of(&event, "", now())
+}
+
+#[tokio::test]
+async fn a_thin_event_leads_to_its_payment() {
+    let store = Store::open().await;
+    let placed = store.placed().await;
+    store.stripe.pay(&placed.secret, Card::Visa).unwrap();
+    // Only the thin event tells of it.
+    assert!(!store.stripe.take_events().is_empty());
+    let id = store.stripe.payments()[0]["id"].clone();
+    let related = json!({"id": id, "type": "payment_intent", "url": format!("/v1/payment_intents/{id}")});
+    let signed = |event: SignedEvent| {
+        let parsed: Value = serde_json::from_str(&event.body).unwrap();
+        SignedEvent::of(&parsed, store.stripe.webhook_secret(), now())
+    };
+    let event = thin("v1.payment_intent.succeeded", &related);
+    refused(&store.deliver(&event).await, 400, "invalid_signature");
+    let event = signed(event);
+    for _ in 0..2 {
+        assert_eq!(store.deliver(&event).await.status, 200);
+    }
+    store.until_paid(&placed.id, "paid").await;
+    store.is_sound().await;
+}
+
+/// Stripe turns an endpoint off that refuses what it sends for long.
+#[tokio::test]
+async fn what_stripe_has_signed_and_nobody_understands_is_acknowledged() {
+    let store = Store::open().await;
+    let placed = store.placed().await;
+    let account = json!({"id": "acct_1", "type": "v2.core.account", "url": "/v2/core/accounts/acct_1"});
+    let mut bodies: Vec<Value> =
+        [("v2.core.account.updated", account), ("v2.core.event_destination.ping", json!(null))]
+            .iter()
+            .map(|(kind, related)| serde_json::from_str(&thin(kind, related).body).unwrap())
+            .collect();
+    bodies.extend([
+        json!({}),
+        json!([1]),
+        json!("evt"),
+        json!(null),
+        json!({"id": 5, "object": "event", "type": [], "data": 1}),
+    ]);
+    bodies.push(json!({"object": "v3.event", "id": "evt_3", "type": "later", "created": {"at": 1}}));
+    for body in bodies {
+        let event = SignedEvent::of(&body, store.stripe.webhook_secret(), now());
+        assert_eq!(store.deliver(&event).await.status, 200, "{body}");
+    }
+    let after = store.after_all_events(&placed).await;
+    assert_eq!(after["payment_status"], "not_paid");
+    store.is_sound().await;
+}
