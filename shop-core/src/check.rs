@@ -12,8 +12,9 @@
 //!    each customer, are the orders that carry it and were not canceled, and so is the number of orders of a customer.
 //! 5. What a storage keeps beside the rows is what the rows say ([`Store::miscounted`](crate::store::Store::miscounted)).
 //!
-//! It reads page by page, beside a shop that goes on: what looks wrong is looked at again, and reported only when it
-//! stays wrong.
+//! It reads page by page while the shop goes on, and all of it as of one moment
+//! ([`Store::at_one_moment`](crate::store::Store::at_one_moment)). Where a storage cannot do that, what looks wrong is looked
+//! at again, and reported only when it stays wrong.
 
 mod customers;
 mod orders;
@@ -39,6 +40,13 @@ impl Shop {
     /// # Errors
     /// When the storage cannot be read.
     pub async fn check(&self) -> Result<Vec<String>> {
+        match self.store().at_one_moment().await? {
+            Some(moment) => self.over(moment).check_all().await,
+            None => self.check_all().await,
+        }
+    }
+
+    async fn check_all(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
         self.check_stock(&mut problems).await?;
         self.check_orders(&mut problems).await?;

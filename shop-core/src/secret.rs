@@ -5,6 +5,7 @@
 //! computed again when they are needed, and a stolen database holds none of them. What others
 //! gave and must be shown again (a gateway's secret for the buyer's browser) is [`Sealed`].
 
+mod fingerprint;
 mod sealed;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::id::{CartId, OrderId, OtpId, PaymentId, UserId, WebhookId};
 
+pub use fingerprint::KeyFingerprint;
 pub use sealed::Sealed;
 use sealed::Sealer;
 
@@ -97,6 +99,7 @@ pub struct Keys {
     webhook: HmacSha256,
     other: HmacSha256,
     sealer: Sealer,
+    fingerprint: KeyFingerprint,
 }
 
 impl fmt::Debug for Keys {
@@ -123,7 +126,14 @@ impl Keys {
             webhook: hmac(&derive("shop/v1/webhook")),
             other: hmac(&derive("shop/v1/other")),
             sealer: Sealer::new(derive("shop/v1/seal"), hmac(&derive("shop/v1/seal-nonce"))),
+            fingerprint: KeyFingerprint::from_bytes(derive("shop/v1/fingerprint")),
         }
+    }
+
+    /// By what the key is recognised; it opens nothing.
+    #[must_use]
+    pub fn fingerprint(&self) -> KeyFingerprint {
+        self.fingerprint
     }
 
     /// The key that signs access and refresh tokens (HS256).

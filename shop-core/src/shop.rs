@@ -1,6 +1,7 @@
 //! [`Shop`]: the front door for whoever embeds the shop.
 
 mod builder;
+mod key;
 mod settings;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::store::Store;
 use crate::wake::Wake;
 
 pub use builder::ShopBuilder;
+pub use key::{NotTheKey, OtherKey};
 pub use settings::Settings;
 
 /// A shop: every call of every domain, over one store. Cheap to clone; clones are the same shop.

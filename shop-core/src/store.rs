@@ -13,6 +13,7 @@ use crate::inventory::InventoryRepository;
 use crate::orders::OrdersRepository;
 use crate::outbox::OutboxRepository;
 use crate::payments::PaymentsRepository;
+use crate::secret::KeyFingerprint;
 use crate::shipping::ShippingRepository;
 
 /// Why a read failed.
@@ -80,7 +81,29 @@ pub trait Store:
         Ok(Vec::new())
     }
 
-    /// Answers when the storage can be reached.
+    /// The fingerprint of the secret key that the data belongs to; `None` while it belongs to none.
+    async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
+        Ok(None)
+    }
+
+    /// Keeps the fingerprint of the secret key that the data belongs to, if the one that is kept is `known`; else nothing
+    /// happens. `Ok` means durable. A store that keeps none notices no other key.
+    async fn keep_key_fingerprint(
+        &self,
+        known: Option<KeyFingerprint>,
+        fingerprint: KeyFingerprint,
+    ) -> StoreResult<()> {
+        let _ = (known, fingerprint);
+        Ok(())
+    }
+
+    /// The storage as it is now, for reads that must agree with each other: each of them sees this moment, whatever is
+    /// committed meanwhile. Nothing can be committed to it. `None` where a storage cannot do that.
+    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+        Ok(None)
+    }
+
+    /// Answers when the storage can be reached, and takes commits.
     async fn ping(&self) -> StoreResult<()>;
 }
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::openapi::Document;
 use crate::sheet::{Export, Import};
 use crate::superuser::Answers;
-use crate::{commands, logging, sheet, storage, transfer};
+use crate::{commands, logging, sheet, transfer};
 
 /// The shop as one binary: configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ pub enum Command {
     },
     /// Verify the invariants of the data; exits non-zero with what is wrong.
     Check,
+    /// Go on with another SECRET_KEY than the one that the data was made with; its tokens and links become invalid.
+    AdoptKey,
     /// Move a whole shop to another storage: every row as it is. Run again, it goes on where it was stopped.
     Transfer {
         /// The shop: `sqlite:FILE` or `postgres://…`. Its servers must be stopped.
@@ -130,7 +132,8 @@ fn run(command: Command) -> Result<(), BoxError> {
             let answers = Answers::gather(email, !noinput)?;
             runtime.block_on(commands::create_superuser(&config, answers))
         }
-        Command::Backup { file } => storage::backup(&config, &file),
+        Command::Backup { file } => commands::backup(&config, &file),
+        Command::AdoptKey => runtime.block_on(commands::adopt_key(&config)),
         Command::Check => runtime.block_on(commands::check(&config)),
         Command::Transfer { from, to } => runtime.block_on(transfer::transfer(&config, &from, &to)),
         Command::Import { what, file, dry_run, delimiter, ignore_unknown_columns } => {
@@ -179,6 +182,7 @@ mod tests {
         assert_eq!(parse("shop-server migrate"), Some(Command::Migrate));
         assert_eq!(parse("shop-server demo"), Some(Command::Demo));
         assert_eq!(parse("shop-server check"), Some(Command::Check));
+        assert_eq!(parse("shop-server adopt-key"), Some(Command::AdoptKey));
         assert_eq!(parse("shop-server openapi --yaml"), Some(Command::Openapi { yaml: true }));
         assert_eq!(parse("shop-server backup copy.db"), Some(Command::Backup { file: "copy.db".into() }));
         let transfer = Command::Transfer { from: "sqlite:a".into(), to: "sqlite:b".into() };

@@ -1,14 +1,15 @@
 //! What the subcommands do, once the configuration is read.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use shop_core::clock::SystemRandom;
 use shop_core::error::BoxError;
 use shop_core::{Actor, Shop};
 
-use crate::config::Config;
+use crate::config::{Config, Database, key_file};
 use crate::serve::stop_signal;
-use crate::storage::{Purpose, Storage};
+use crate::storage::{self, Purpose, Storage};
 use crate::superuser::{self, Answers};
 use crate::{demo, start};
 
@@ -63,12 +64,40 @@ pub(crate) async fn create_superuser(config: &Config, answers: Answers) -> Resul
     Ok(())
 }
 
+/// Makes the configured key the one that the data belongs to.
+pub(crate) async fn adopt_key(config: &Config) -> Result {
+    // A server that runs meanwhile would go on with the earlier key; of an SQLite file it can be told.
+    let storage = Storage::open(config, Purpose::Serve).await?;
+    let adopted = start::adopt_key(config, storage.store()).await;
+    storage.close().await?;
+    adopted?;
+    let what = "The database belongs to this key now. Sessions, guests' tokens, links and the secrets of webhooks of an \
+                earlier key are invalid.";
+    Ok(writeln!(std::io::stdout(), "{what}")?)
+}
+
+/// Copies the storage to a new file, and says what else a backup needs.
+pub(crate) fn backup(config: &Config, target: &Path) -> Result {
+    storage::backup(config, target)?;
+    let key = match (&config.secret_key, &config.database) {
+        (None, Database::Sqlite(path)) => format!("the key in {}", key_file(path).display()),
+        _ => "the value of SECRET_KEY".to_owned(),
+    };
+    let mut out = std::io::stdout();
+    writeln!(out, "Copied to {}.", target.display())?;
+    Ok(writeln!(
+        out,
+        "It is of no use without its key: keep {key}, too, in another place. To restore, put both back, then run `check`."
+    )?)
+}
+
 /// Verifies the storage and the books in it.
 pub(crate) async fn check(config: &Config) -> Result {
     let storage = Storage::open(config, Purpose::Look).await?;
-    let shop = start::open(config, storage.store()).await?;
+    let (shop, key) = start::open_to_look(config, storage.store()).await?;
     let mut problems = storage.damage().await?;
     problems.extend(shop.check().await?);
+    problems.extend(key.map(|wrong| wrong.to_string()));
     storage.close().await?;
     let mut out = std::io::stdout();
     for problem in &problems {

@@ -7,15 +7,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use shop_core::Shop;
 use shop_core::clock::SystemRandom;
-use shop_core::error::BoxError;
+use shop_core::error::{BoxError, Error};
 use shop_core::payments::ManualGateway;
-use shop_core::shop::{Settings, ShopBuilder};
+use shop_core::shop::{NotTheKey, OtherKey, Settings, ShopBuilder};
 use shop_core::store::Store;
 use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::{self, Context};
-use crate::config::{self, Config, ConfigError, secret_key};
+use crate::config::{self, Config, ConfigError, any_key, existing_key, missing, secret_key};
 use crate::cookies::CookieMode;
 use crate::edge::{Cors, Metrics};
 use crate::health::Health;
@@ -36,7 +36,42 @@ const TICKS_PER_SHARED_SWEEP: u64 = 60;
 /// # Errors
 /// A sentence that names the variable, or what the storage said.
 pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxError> {
-    Ok(builder(config, store)?.open().await?)
+    // A new key would be of no use to data that was signed under another one.
+    let is_used = store.key_fingerprint().await?.is_some() || !store.locations().await?.is_empty();
+    if is_used && existing_key(config)?.is_none() {
+        return Err(missing(config).into());
+    }
+    builder(config, store)?.open().await.map_err(|error| match error {
+        Error::Fault(why) if why.is::<NotTheKey>() => not_the_key(&*why).into(),
+        error => error.into(),
+    })
+}
+
+/// Opens the shop to look at it: no key is made, none is adopted, and any will do. Answers also what is wrong with the key.
+pub(crate) async fn open_to_look(
+    config: &Config,
+    store: Arc<dyn Store>,
+) -> Result<(Shop, Option<ConfigError>), BoxError> {
+    let key = existing_key(config)?;
+    let wrong = key.is_none().then(|| missing(config));
+    let key = key.unwrap_or_else(|| any_key(&SystemRandom));
+    let shop = builder_with(config, store, &key)?.other_key(OtherKey::Ignore).open().await?;
+    let wrong = match wrong {
+        None if !shop.has_its_key().await? => Some(not_the_key(&NotTheKey)),
+        wrong => wrong,
+    };
+    Ok((shop, wrong))
+}
+
+/// Makes the configured key the one that the data belongs to; a new one where none is configured.
+pub(crate) async fn adopt_key(config: &Config, store: Arc<dyn Store>) -> Result<(), BoxError> {
+    builder(config, store)?.other_key(OtherKey::Adopt).open().await?;
+    Ok(())
+}
+
+fn not_the_key(why: &dyn std::fmt::Display) -> ConfigError {
+    let remedy = "give the servers the key that it was made with, or go on with this one: `shop-server adopt-key`";
+    ConfigError::new("SECRET_KEY", format!("is not the key of this database: {why}. {remedy}"))
 }
 
 /// The same before it is opened: a host may add gateways and subscribers of its own.
@@ -45,6 +80,10 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
 /// A sentence that names the variable.
 pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, BoxError> {
     let key = secret_key(config, &SystemRandom)?;
+    builder_with(config, store, &key)
+}
+
+fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) -> Result<ShopBuilder, BoxError> {
     let settings = Settings {
         currency: config.currency,
         frontend_url: config.frontend_url.clone(),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use shop_core::Shop;
 use shop_core::error::BoxError;
 use shop_core::store::{Store, StoreResult};
-use shop_store_sql::PostgresStore;
+use shop_store_sql::{OpenError, PostgresStore};
 use shop_store_sqlite::SqliteStore;
 
 use crate::config::{Config, ConfigError, Database};
@@ -39,11 +39,19 @@ impl Storage {
             Database::Sqlite(path) => {
                 let options = shop_store_sqlite::Options::new(path)
                     .server(purpose == Purpose::Serve)
+                    .tool(purpose != Purpose::Serve)
+                    .checkpoints(config.checkpoints)
+                    .read_limit(config.statement_timeout)
                     .create(purpose != Purpose::Look);
-                Ok(Self::Sqlite(Arc::new(options.open()?)))
+                let store = options.open()?;
+                if purpose == Purpose::Serve {
+                    warn_of_readers(path);
+                }
+                Ok(Self::Sqlite(Arc::new(store)))
             }
             Database::Postgres(postgres) => {
-                Ok(Self::Postgres(Arc::new(PostgresStore::connect(postgres.options()?).await?)))
+                let store = PostgresStore::connect(postgres.options()?).await.map_err(told)?;
+                Ok(Self::Postgres(Arc::new(store)))
             }
         }
     }
@@ -84,6 +92,40 @@ impl Storage {
         }
     }
 }
+
+/// Why Postgres cannot be used, under the name of the variable where one is the remedy.
+pub(crate) fn told(error: OpenError) -> BoxError {
+    match error {
+        OpenError::Pgbouncer(why) => {
+            let reason = format!("set DB_PGBOUNCER=True: there is a pgbouncer in front of the database ({why})");
+            ConfigError::new("DB_PGBOUNCER", reason).into()
+        }
+        error => error.into(),
+    }
+}
+
+/// Warns when other users of the machine can read the database: it holds addresses and password hashes.
+#[cfg(unix)]
+fn warn_of_readers(database: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        let path = Path::new(&name);
+        let Ok(file) = std::fs::metadata(path) else { continue };
+        let mode = file.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            tracing::warn!(
+                "{} can be read by other users of this machine (mode {mode:04o}): chmod 600 {}",
+                path.display(),
+                path.display()
+            );
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_of_readers(_database: &Path) {}
 
 /// Tries that all servers of a Postgres database count together.
 struct Counters(Arc<PostgresStore>);

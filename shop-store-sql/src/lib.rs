@@ -46,4 +46,4 @@ mod postgres;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use postgres::{OpenError, Options, PostgresRows, PostgresStore};
+pub use postgres::{OpenError, Options, PostgresRows, PostgresStore, Standby};

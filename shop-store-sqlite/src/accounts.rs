@@ -220,8 +220,8 @@ impl AccountsRepository for SqliteStore {
             None => {}
         }
         query.filter("instr(users.search_text, ?) > 0", filter.search.clone().map(Value::Text));
-        let page = page.clone();
-        self.readers().list(move |connection| users().page(connection, query, &page)).await
+        let (page, searches) = (page.clone(), filter.search.is_some());
+        self.readers().list_or_search(searches, move |connection| users().page(connection, query, &page)).await
     }
 
     async fn session(&self, id: SessionId) -> StoreResult<Option<(Session, User)>> {

@@ -481,7 +481,7 @@ impl CatalogRepository for SqliteStore {
         }
         let mut query = product_query(filter, ranked);
         query.kept(self.kept(kept::List::Products, None));
-        let found = self.readers().list(move |connection| products(ranked).page(connection, query, &page)).await?;
+        let found = self.readers().search(move |connection| products(ranked).page(connection, query, &page)).await?;
         Ok(found.map(|found| found.product))
     }
 

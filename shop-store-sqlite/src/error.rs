@@ -14,6 +14,13 @@ pub enum OpenError {
     /// The file is an SQLite database with other contents.
     #[error("{} is an SQLite database, but not a shop's: it will not be touched", .0.display())]
     NotAShop(PathBuf),
+    /// The file holds a shop's tables, but not the mark of a shop's file: `sqlite3 .dump` does not write it.
+    #[error(
+        "{} holds a shop's tables, but not the mark of a shop's file, which `sqlite3 .dump` does not keep. If it was \
+         restored from such a dump, set the mark: sqlite3 {} \"PRAGMA application_id = {}\"; then run `check`. (`backup` \
+         keeps the mark.)", .0.display(), quoted(.0), crate::migrate::APPLICATION
+    )]
+    Unmarked(PathBuf),
     /// The file was written by a newer release.
     #[error("{} has schema version {found}, this program knows up to {known}: use a newer release", .path.display())]
     Newer {
@@ -70,6 +77,13 @@ pub enum OpenError {
         /// Why.
         source: rusqlite::Error,
     },
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// What a failure of SQLite means to a caller: later it may work, or it never will.

@@ -150,7 +150,7 @@ impl SqliteStore {
         &self,
         host: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
-        self.readers().list(host).await
+        self.readers().long(host).await
     }
 
     async fn with_host<T, E>(

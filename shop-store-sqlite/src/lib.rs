@@ -59,7 +59,8 @@
 //! # Adding a repository method
 //! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.
 //! 2. Implement it in the file of its domain: `lookup`, `find` and `select` read rows by key, `List` a page. Use
-//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for what may be large.
+//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for what may be large,
+//!    `.search` for what looks at many rows to find a few.
 //! 3. Does it filter or order by something new? Add the index, in a new file below `migrations/` that is named in `migrate`. A
 //!    migration that was released is never changed.
 //! 4. Call it in `plans.rs` with every filter: the test there fails when a statement reads a whole table.
@@ -125,9 +126,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use shop_core::batch::Batch;
 use shop_core::page::PageMemo;
+use shop_core::secret::KeyFingerprint;
 use shop_core::store::{CommitError, Store, StoreError, StoreResult};
 
 pub use backup::{BackupError, backup};
@@ -140,6 +142,7 @@ pub use transfer::SqliteRows;
 
 use checkpoint::Checkpointer;
 use commit::Prepared;
+use connection::{Access, LogUpkeep};
 use file::TemporaryDirectory;
 use guest::Tables;
 use lock::ServerLock;
@@ -151,17 +154,29 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How a file is opened.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, on or off")]
 pub struct Options {
     path: PathBuf,
     busy_timeout: Duration,
+    read_limit: Option<Duration>,
     server: bool,
+    tool: bool,
+    checkpoints: bool,
     create: bool,
 }
 
 impl Options {
     /// The file at this path: created when it is not there, shared with whoever else opens it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), busy_timeout: Duration::from_secs(5), server: false, create: true }
+        Self {
+            path: path.into(),
+            busy_timeout: Duration::from_secs(5),
+            read_limit: Some(Duration::from_secs(10)),
+            server: false,
+            tool: false,
+            checkpoints: true,
+            create: true,
+        }
     }
 
     /// How long to wait for another process that is writing (5 seconds unless said otherwise); then a commit is
@@ -170,6 +185,40 @@ impl Options {
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
+    }
+
+    /// How long one list or search may take (10 seconds unless said otherwise); then it is interrupted and answered with
+    /// [`StoreError::Unavailable`]. A host's own reads ([`SqliteStore::read`]) have no limit.
+    #[must_use]
+    pub fn read_limit(mut self, limit: Duration) -> Self {
+        self.read_limit = Some(limit);
+        self
+    }
+
+    /// Whether this is a tool that works for a short time next to the server of the file (no unless said otherwise). It
+    /// leaves the log (WAL) to the server, so that nobody waits for the tool's end.
+    #[must_use]
+    pub fn tool(mut self, tool: bool) -> Self {
+        self.tool = tool;
+        self
+    }
+
+    /// Whether the store moves its log (WAL) into the file (yes unless said otherwise). `false` leaves that to a
+    /// replicator such as Litestream, which then always has read the log before it is moved. Without a replicator the
+    /// log grows without end.
+    #[must_use]
+    pub fn checkpoints(mut self, checkpoints: bool) -> Self {
+        self.checkpoints = checkpoints;
+        self
+    }
+
+    fn access(&self) -> Access {
+        let log = match (self.checkpoints, self.tool) {
+            (false, _) => LogUpkeep::Replicator,
+            (true, true) => LogUpkeep::Server,
+            (true, false) => LogUpkeep::Own,
+        };
+        Access { busy_timeout: self.busy_timeout, log }
     }
 
     /// Whether this is the server of the file: only one at a time may be, a second is refused with
@@ -205,6 +254,7 @@ pub struct SqliteStore {
     readers: Readers,
     memo: Arc<PageMemo>,
     path: PathBuf,
+    access: Access,
     _lock: Option<ServerLock>,
     _directory: Option<TemporaryDirectory>,
 }
@@ -254,15 +304,37 @@ impl SqliteStore {
         }
         let lock = if options.server { Some(ServerLock::take(path)?) } else { None };
         let durable = directory.is_none();
-        let (connection, tables) = open_and_migrate(path, options.busy_timeout, durable)?;
-        let mover = connection::open_writer(path, options.busy_timeout, durable).map_err(sqlite)?;
+        let access = options.access();
+        let (connection, tables) = open_and_migrate(path, access, durable)?;
+        let checkpointer = match access.log {
+            LogUpkeep::Own => {
+                let mover = connection::open_writer(path, access, durable).map_err(sqlite)?;
+                Some(Checkpointer::start(mover).map_err(system)?)
+            }
+            LogUpkeep::Server | LogUpkeep::Replicator => None,
+        };
         Ok(Self {
-            readers: Readers::open(path, options.busy_timeout).map_err(sqlite)?,
-            writer: Writer::start(connection, Checkpointer::start(mover).map_err(system)?, tables).map_err(system)?,
+            readers: Readers::open(path, access, options.read_limit).map_err(sqlite)?,
+            writer: Writer::start(connection, checkpointer, tables).map_err(system)?,
             memo: Arc::default(),
             path: path.clone(),
+            access,
             _lock: lock,
             _directory: directory,
+        })
+    }
+
+    /// The file as it is now, to be read only: every read sees the same moment, whatever is committed meanwhile. While it
+    /// is open, the log (WAL) grows; nobody waits for it.
+    fn at_this_moment(&self) -> rusqlite::Result<Self> {
+        Ok(Self {
+            readers: Readers::pinned(&self.path, self.access)?,
+            writer: Writer::stopped(),
+            memo: Arc::default(),
+            path: self.path.clone(),
+            access: self.access,
+            _lock: None,
+            _directory: None,
         })
     }
 
@@ -285,7 +357,7 @@ impl SqliteStore {
     /// When the file cannot be read at all.
     pub async fn integrity_check(&self) -> StoreResult<Vec<String>> {
         self.readers
-            .list(|connection| {
+            .long(|connection| {
                 let mut wrong = Vec::new();
                 connection.pragma_query(None, "integrity_check", |row| {
                     let line: String = row.get(0)?;
@@ -305,8 +377,11 @@ impl SqliteStore {
     /// Does what was submitted, refuses what comes later, moves the log into the file and stops the writer. Reads
     /// still work until the store is dropped.
     ///
+    /// What somebody reads stays in the log, for nobody is waited for. The log is kept next to the file and read at the
+    /// next start: nothing is lost.
+    ///
     /// # Errors
-    /// When the log could not be moved; it is kept beside the file and read at the next start, nothing is lost.
+    /// When the log could not be moved; it is kept, too.
     pub async fn close(&self) -> StoreResult<()> {
         self.writer.close().await
     }
@@ -321,12 +396,12 @@ impl SqliteStore {
     }
 }
 
-fn open_and_migrate(path: &Path, busy_timeout: Duration, durable: bool) -> Result<(Connection, Tables), OpenError> {
+fn open_and_migrate(path: &Path, access: Access, durable: bool) -> Result<(Connection, Tables), OpenError> {
     let sqlite = |source: rusqlite::Error| match source.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => OpenError::NotADatabase(path.to_owned()),
         _ => OpenError::Sqlite { path: path.to_owned(), source },
     };
-    let connection = connection::open_writer(path, busy_timeout, durable).map_err(sqlite)?;
+    let connection = connection::open_writer(path, access, durable).map_err(sqlite)?;
     let tables = migrate::migrate(&connection, path)?;
     Ok((connection, tables))
 }
@@ -339,7 +414,46 @@ impl Store for SqliteStore {
     }
 
     async fn miscounted(&self) -> StoreResult<Vec<String>> {
-        self.readers.list(kept::miscounted).await
+        self.readers.long(kept::miscounted).await
+    }
+
+    async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
+        let sql = "SELECT fingerprint FROM key_fingerprint";
+        self.readers.point(|connection| {
+            let mut statement = rows::prepare(connection, sql)?;
+            Ok(statement.query_row([], |row| row.get(0)).optional()?.map(KeyFingerprint::from_bytes))
+        })
+    }
+
+    async fn keep_key_fingerprint(
+        &self,
+        known: Option<KeyFingerprint>,
+        fingerprint: KeyFingerprint,
+    ) -> StoreResult<()> {
+        let work = move |connection: &Connection, _: &mut kept::Tally| {
+            let (ours, known) = (fingerprint.as_bytes(), known.as_ref().map(KeyFingerprint::as_bytes));
+            let sql = match known {
+                None => "INSERT INTO key_fingerprint (one, fingerprint) VALUES (1, ?1) ON CONFLICT DO NOTHING",
+                Some(_) => "UPDATE key_fingerprint SET fingerprint = ?1 WHERE fingerprint = ?2",
+            };
+            let mut statement = rows::prepare(connection, sql)?;
+            match known {
+                None => statement.execute([ours])?,
+                Some(known) => statement.execute([ours, known])?,
+            };
+            Ok(())
+        };
+        self.writer.submit(Box::new(work)).await.map_err(|error| match error {
+            CommitError::Store(error) => error,
+            // Writing it again does no harm, and the caller looks what is kept.
+            CommitError::OutcomeUnknown(source) => StoreError::Unavailable(source),
+            CommitError::Conflict(conflict) => StoreError::Fault(conflict.into()),
+        })
+    }
+
+    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+        let moment = self.at_this_moment().map_err(error::store_error)?;
+        Ok(Some(Arc::new(moment)))
     }
 
     async fn ping(&self) -> StoreResult<()> {

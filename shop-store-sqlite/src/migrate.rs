@@ -48,13 +48,14 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0019_list_counts", sql: include_str!("../migrations/0019_list_counts.sql") },
     Migration { name: "0020_listed_products", sql: include_str!("../migrations/0020_listed_products.sql") },
     Migration { name: "0021_carts_of_guests", sql: include_str!("../migrations/0021_carts_of_guests.sql") },
+    Migration { name: "0022_key_fingerprint", sql: include_str!("../migrations/0022_key_fingerprint.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
 const ORDER_SEARCH: &str = "0016_order_search";
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
-const APPLICATION: i64 = 0x5348_4f50;
+pub(crate) const APPLICATION: i64 = 0x5348_4f50;
 
 const LEDGER: &str = "CREATE TABLE schema_migrations (
     version INTEGER NOT NULL PRIMARY KEY,
@@ -138,11 +139,35 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
     let snapshot = connection.unchecked_transaction()?;
     let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let application: i64 = snapshot.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let is_ours = is_there(&snapshot, "schema_migrations")? && is_first_step(&snapshot)?;
     snapshot.finish()?;
-    if application == APPLICATION || (application == 0 && tables == 0) {
-        Ok(())
-    } else {
-        Err(OpenError::NotAShop(path.to_owned()).into())
+    match application {
+        APPLICATION => Ok(()),
+        0 if tables == 0 => Ok(()),
+        0 if is_ours => Err(OpenError::Unmarked(path.to_owned()).into()),
+        _ => Err(OpenError::NotAShop(path.to_owned()).into()),
+    }
+}
+
+/// Whether the first migration of the file is the one that every shop begins with. Other programs have tables of this
+/// name, too.
+fn is_first_step(connection: &Connection) -> Result<bool, Stop> {
+    let columns: i64 = connection.query_row(
+        "SELECT count(*) FROM pragma_table_info('schema_migrations') WHERE name IN ('version', 'name', 'checksum')",
+        [],
+        |row| row.get(0),
+    )?;
+    if columns < 3 {
+        return Ok(false);
+    }
+    let sql = "SELECT name, checksum FROM schema_migrations WHERE version = 1";
+    let first = connection.query_row(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)));
+    let ours = MIGRATIONS.first().map(|ours| (ours.name.to_owned(), digest(ours.sql)));
+    match first {
+        Ok(first) => Ok(Some(first) == ours),
+        // No such row, or one of another shape.
+        Err(rusqlite::Error::QueryReturnedNoRows | rusqlite::Error::InvalidColumnType(..)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -410,6 +435,30 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         assert!(matches!(run(&path, TWO), Err(OpenError::NotAShop(_))));
         assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_that_lost_its_mark_is_told_how_to_get_it_back() {
+        let (_directory, path) = file();
+        run(&path, MIGRATIONS).unwrap();
+        Connection::open(&path).unwrap().execute_batch("PRAGMA application_id = 0").unwrap();
+        let error = run(&path, MIGRATIONS).unwrap_err();
+        assert!(matches!(error, OpenError::Unmarked(_)), "{error}");
+        let remedy = format!("PRAGMA application_id = {APPLICATION}");
+        assert!(error.to_string().contains(&remedy), "{error}");
+        Connection::open(&path).unwrap().execute_batch(&remedy).unwrap();
+        run(&path, MIGRATIONS).unwrap();
+
+        // Another program's file stays foreign, whatever mark it has.
+        for theirs in [
+            "CREATE TABLE schema_migrations (version TEXT)",
+            "CREATE TABLE schema_migrations (version INTEGER, name TEXT, checksum TEXT);
+            INSERT INTO schema_migrations VALUES (1, '0001_shop', 'theirs')",
+        ] {
+            let (_directory, path) = file();
+            Connection::open(&path).unwrap().execute_batch(theirs).unwrap();
+            assert!(matches!(run(&path, MIGRATIONS), Err(OpenError::NotAShop(_))), "{theirs}");
+        }
     }
 
     #[test]

@@ -332,8 +332,8 @@ impl OrdersRepository for SqliteStore {
         for term in &filter.search {
             query.filter(&format!("instr({table}.search_text, ?) > 0"), Some(term.clone()));
         }
-        let page = page.clone();
-        self.readers().list(move |connection| list.page_by(rough, connection, query, &page)).await
+        let (page, searches) = (page.clone(), !filter.search.is_empty());
+        self.readers().list_or_search(searches, move |connection| list.page_by(rough, connection, query, &page)).await
     }
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {

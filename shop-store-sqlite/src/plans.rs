@@ -24,6 +24,7 @@ pub(crate) fn note(sql: &str) {
 /// Tables with a bounded number of rows.
 const SMALL: &[&str] = &[
     "category_tree",
+    "key_fingerprint",
     "categories",
     "zones",
     "methods",

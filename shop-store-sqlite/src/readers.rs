@@ -3,40 +3,67 @@
 //! A read by key takes a few microseconds, less than a hop to another thread and back: it runs on the caller's
 //! thread, on a connection that this thread mostly has to itself. A list can take milliseconds, so inside a tokio
 //! runtime it moves to a blocking thread (about 10 µs there and back) and delays no neighbour; without a runtime it
-//! runs where it is called. There are only as many lists under way as connections for them; the others wait without
-//! holding a thread.
+//! runs where it is called.
+//!
+//! Lists and searches have lanes of their own: however many search, the lists of the others do not wait for them. Only as
+//! many reads of a lane run as it has connections. The others wait without holding a thread, and when too many wait, the
+//! next is refused. A read of a lane is interrupted when it takes too long, and when its caller has gone.
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use shop_core::store::{StoreError, StoreResult};
 use tokio::sync::Semaphore;
 
-use crate::connection::open_reader;
+use crate::connection::{Access, open_reader};
 use crate::error::store_error;
 use crate::rows::prepare;
 
+/// How many lists wait for a connection. A list takes a millisecond or so: the last of them waits a quarter of a second.
+const WAITING_LISTS: usize = 256;
+/// How many searches wait for a connection. Those over many products take some 100 ms: the last waits for seconds, and
+/// who comes later is better told to come again.
+const WAITING_SEARCHES: usize = 16;
+/// After how many steps of SQLite's virtual machine a read looks whether it should end (some 10 µs).
+const STEPS: i32 = 1_000;
+
 /// The connections that read.
 pub(crate) struct Readers {
-    points: Pool,
-    lists: Arc<Pool>,
-    permits: Arc<Semaphore>,
+    points: Arc<Pool>,
+    lists: Lane,
+    searches: Lane,
+    /// How long one read of a lane may take.
+    limit: Option<Duration>,
 }
 
 impl Readers {
-    /// Opens them: for reads by key one per core (2 to 8), for lists half as many, at least 2.
-    pub(crate) fn open(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Self> {
+    /// Opens them: for reads by key one per core (2 to 8), for lists half as many, at least 2, for searches half as many
+    /// as for lists, at least 1, so that searches leave a core to the others.
+    pub(crate) fn open(path: &Path, access: Access, limit: Option<Duration>) -> rusqlite::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let lists = (cores / 2).max(2);
+        let lane = |size, waiting| Pool::open(path, access, size).map(|pool| Lane::new(Arc::new(pool), size, waiting));
         Ok(Self {
-            points: Pool::open(path, busy_timeout, cores)?,
-            lists: Arc::new(Pool::open(path, busy_timeout, lists)?),
-            permits: Arc::new(Semaphore::new(lists)),
+            points: Arc::new(Pool::open(path, access, cores)?),
+            lists: lane(lists, WAITING_LISTS)?,
+            searches: lane(lists / 2, WAITING_SEARCHES)?,
+            limit,
         })
+    }
+
+    /// One connection that sees the file as it is now, for as long as it is open. Its reads take as long as they take.
+    pub(crate) fn pinned(path: &Path, access: Access) -> rusqlite::Result<Self> {
+        let connection = open_reader(path, access)?;
+        connection.execute_batch("BEGIN")?;
+        // A transaction sees the file as of its first read.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        let pool = Arc::new(Pool { first: Mutex::new(connection), others: Vec::new(), pinned: true });
+        let lane = || Lane::new(Arc::clone(&pool), 1, WAITING_LISTS);
+        Ok(Self { lists: lane(), searches: lane(), points: pool, limit: None })
     }
 
     /// One statement by key, on this thread.
@@ -46,7 +73,7 @@ impl Readers {
 
     /// A few statements by key that see one state of the file, on this thread.
     pub(crate) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> StoreResult<T> {
-        snapshot(&self.points.take(), read).map_err(store_error)
+        self.points.snapshot(None, read).map_err(store_error)
     }
 
     /// A larger read that sees one state of the file, on a blocking thread where there is one.
@@ -54,33 +81,105 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
+        self.lists.run(self.limit, read).await
+    }
+
+    /// A read that looks at many rows to find a few.
+    pub(crate) async fn search<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.searches.run(self.limit, read).await
+    }
+
+    /// As [`Readers::search`] where something is searched for, else as [`Readers::list`].
+    pub(crate) async fn list_or_search<T: Send + 'static>(
+        &self,
+        searches: bool,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        if searches { self.search(read).await } else { self.list(read).await }
+    }
+
+    /// A read that takes as long as it takes: of everything there is, or a host's own.
+    pub(crate) async fn long<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.lists.run(None, read).await
+    }
+}
+
+/// Reads of one kind: a few run, some wait, the rest is refused.
+struct Lane {
+    pool: Arc<Pool>,
+    /// One for each read that runs.
+    permits: Arc<Semaphore>,
+    /// One for each read that runs or waits.
+    places: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(pool: Arc<Pool>, size: usize, waiting: usize) -> Self {
+        Self { pool, permits: Arc::new(Semaphore::new(size)), places: Arc::new(Semaphore::new(size + waiting)) }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        limit: Option<Duration>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return snapshot(&self.lists.take(), read).map_err(store_error);
+            return self.pool.snapshot(Some(Watch::new(limit)), read).map_err(store_error);
         };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| StoreError::Unavailable("too many reads of this kind wait".into()))?;
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
-        let pool = Arc::clone(&self.lists);
+        let pool = Arc::clone(&self.pool);
+        let watch = Watch::new(limit);
+        // A blocking thread does not end with the future that waits for it.
+        let _caller = Caller(Arc::clone(&watch.gone));
         let done = runtime.spawn_blocking(move || {
-            let answer = snapshot(&pool.take(), read);
-            drop(permit);
+            let answer = pool.snapshot(Some(watch), read);
+            drop((permit, place));
             answer
         });
         done.await.map_err(|error| StoreError::Unavailable(error.into()))?.map_err(store_error)
     }
 }
 
-fn snapshot<T>(connection: &Connection, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-    prepare(connection, "BEGIN")?.execute([])?;
-    let answer = read(connection);
-    // Nothing was written: both ends are the same, and this one always ends it.
-    prepare(connection, "ROLLBACK")?.execute([])?;
-    answer
+/// When a read ends without an answer.
+struct Watch {
+    deadline: Option<Instant>,
+    gone: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn new(limit: Option<Duration>) -> Self {
+        Self { deadline: limit.and_then(|limit| Instant::now().checked_add(limit)), gone: Arc::default() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.gone.load(Ordering::Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Whoever waits for a read; dropped when the answer is there, or when nobody wants it any more.
+struct Caller(Arc<AtomicBool>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// At least one connection.
 struct Pool {
     first: Mutex<Connection>,
     others: Vec<Mutex<Connection>>,
+    /// There is one connection, and a transaction is always open on it.
+    pinned: bool,
 }
 
 /// A number per thread, so that threads keep to connections of their own.
@@ -99,9 +198,33 @@ fn thread_number() -> usize {
 }
 
 impl Pool {
-    fn open(path: &Path, busy_timeout: Duration, size: usize) -> rusqlite::Result<Self> {
-        let open = || open_reader(path, busy_timeout).map(Mutex::new);
-        Ok(Self { first: open()?, others: (1..size).map(|_| open()).collect::<rusqlite::Result<_>>()? })
+    fn open(path: &Path, access: Access, size: usize) -> rusqlite::Result<Self> {
+        let open = || open_reader(path, access).map(Mutex::new);
+        Ok(Self { first: open()?, others: (1..size).map(|_| open()).collect::<rusqlite::Result<_>>()?, pinned: false })
+    }
+
+    /// Statements that see one state of the file, until the watch says that they should end.
+    fn snapshot<T>(
+        &self,
+        watch: Option<Watch>,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let mut connection = self.take();
+        if self.pinned {
+            return read(&connection);
+        }
+        prepare(&connection, "BEGIN")?.execute([])?;
+        let watched = watch.is_some();
+        if let Some(watch) = watch {
+            connection.progress_handler(STEPS, Some(move || watch.is_over()))?;
+        }
+        let answer = read(&connection);
+        if watched {
+            connection.progress_handler(0, None::<fn() -> bool>)?;
+        }
+        // Nothing was written: both ends are the same, and this one always ends it.
+        prepare(&connection, "ROLLBACK")?.execute([])?;
+        answer
     }
 
     /// This thread's own connection, or else any that is free, or else its own when it becomes free.
@@ -117,11 +240,124 @@ impl Pool {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         });
-        let guard = free.unwrap_or_else(|| nth(number).lock().unwrap_or_else(PoisonError::into_inner));
-        if !guard.is_autocommit() {
-            // Somebody panicked in the midst of a snapshot.
+        let mut guard = free.unwrap_or_else(|| nth(number).lock().unwrap_or_else(PoisonError::into_inner));
+        if !self.pinned && !guard.is_autocommit() {
+            // A read panicked inside its transaction.
+            let _ = guard.progress_handler(0, None::<fn() -> bool>);
             let _ = guard.execute_batch("ROLLBACK");
         }
         guard
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::LogUpkeep;
+    use crate::file::TemporaryDirectory;
+
+    const ACCESS: Access = Access { busy_timeout: Duration::from_secs(5), log: LogUpkeep::Own };
+    /// Counts for ever.
+    const ENDLESS: &str = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
+
+    fn readers(limit: Option<Duration>) -> (TemporaryDirectory, Readers) {
+        let directory = TemporaryDirectory::new().unwrap();
+        let path = directory.path().join("read.sqlite3");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE one (a INTEGER)").unwrap();
+        let readers = Readers::open(&path, ACCESS, limit).unwrap();
+        (directory, readers)
+    }
+
+    fn endless(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.query_row(ENDLESS, [], |row| row.get(0))
+    }
+
+    fn quick(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.query_row("SELECT count(*) FROM one", [], |row| row.get(0))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_that_takes_too_long_is_interrupted_and_its_connection_goes_on() {
+        let (_directory, readers) = readers(Some(Duration::from_millis(50)));
+        for _ in 0..5 {
+            let refused = readers.list(endless).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+            assert!(matches!(readers.search(endless).await, Err(StoreError::Unavailable(_))));
+            assert_eq!(readers.list(quick).await.unwrap(), 0);
+            assert_eq!(readers.search(quick).await.unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn the_limit_holds_without_a_runtime() {
+        let (_directory, readers) = readers(Some(Duration::from_millis(50)));
+        let refused = shop_core::conformance::block_on(readers.list(endless));
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_whose_caller_has_gone_is_interrupted() {
+        let (_directory, readers) = readers(None);
+        let readers = Arc::new(readers);
+        let (tell, started) = std::sync::mpsc::channel();
+        let calls: Vec<_> = (0..8)
+            .map(|_| {
+                let (readers, tell) = (Arc::clone(&readers), tell.clone());
+                tokio::spawn(async move {
+                    let read = move |connection: &Connection| {
+                        let _ = tell.send(());
+                        endless(connection)
+                    };
+                    readers.list(read).await
+                })
+            })
+            .collect();
+        started.recv().unwrap();
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        // Without an end to them this one would never get a connection.
+        assert_eq!(readers.list(quick).await.unwrap(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn searches_wait_in_a_bounded_queue_and_lists_do_not_wait_for_them() {
+        let (_directory, readers) = readers(None);
+        let readers = Arc::new(readers);
+        let running = readers.searches.permits.available_permits();
+        let calls: Vec<_> = (0..running + WAITING_SEARCHES)
+            .map(|_| {
+                let readers = Arc::clone(&readers);
+                tokio::spawn(async move { readers.search(endless).await })
+            })
+            .collect();
+        while readers.searches.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = readers.search(quick).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert_eq!(readers.list(quick).await.unwrap(), 0);
+        assert_eq!(readers.point(quick).unwrap(), 0);
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        for call in calls {
+            assert!(call.await.unwrap_err().is_cancelled());
+        }
+        while readers.searches.places.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(readers.search(quick).await.unwrap(), 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_pinned_reader_stays_at_its_moment() {
+        let (directory, _readers) = readers(None);
+        let path = directory.path().join("read.sqlite3");
+        let pinned = Readers::pinned(&path, ACCESS).unwrap();
+        Connection::open(&path).unwrap().execute_batch("INSERT INTO one VALUES (1)").unwrap();
+        for _ in 0..2 {
+            assert_eq!(pinned.point(quick).unwrap(), 0);
+            assert_eq!(pinned.snapshot(quick).unwrap(), 0);
+            assert_eq!(pinned.list(quick).await.unwrap(), 0);
+            assert_eq!(pinned.search(quick).await.unwrap(), 0);
+        }
     }
 }

@@ -90,12 +90,22 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread. `tables` are those that only the shop's own work may write.
-    pub(crate) fn start(mut connection: Connection, checkpointer: Checkpointer, tables: Tables) -> io::Result<Self> {
+    /// Without a checkpointer, moving the log into the file is left to another process.
+    pub(crate) fn start(
+        mut connection: Connection,
+        checkpointer: Option<Checkpointer>,
+        tables: Tables,
+    ) -> io::Result<Self> {
         let guests = Guests::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
         let run = move || run(&connection, checkpointer, &guests, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// One that refuses everything, for a store that only reads.
+    pub(crate) fn stopped() -> Self {
+        Self { queue: None, thread: Mutex::new(None) }
     }
 
     /// Has a piece of work done; answers when it is durable, or refused. Dropped before it is in the queue, it is not
@@ -154,15 +164,23 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-fn run(connection: &Connection, mut checkpointer: Checkpointer, guests: &Guests, inbox: mpsc::Receiver<Message>) {
+fn run(
+    connection: &Connection,
+    mut checkpointer: Option<Checkpointer>,
+    guests: &Guests,
+    inbox: mpsc::Receiver<Message>,
+) {
     let mut inbox = Inbox { inbox, closing: Vec::new() };
     let mut careful = 0;
     while let Some(job) = inbox.wait() {
         commit(connection, guests, vec![job], &mut careful, &mut || inbox.more());
-        checkpointer.committed();
+        if let Some(checkpointer) = &mut checkpointer {
+            checkpointer.committed();
+        }
     }
+    let moves_log = checkpointer.is_some();
     drop(checkpointer);
-    let done = finish(connection);
+    let done = if moves_log { finish(connection) } else { Ok(()) };
     if let Err(error) = &done {
         tracing::warn!(%error, "the log was not moved into the database file; the next start does it");
     }
@@ -211,10 +229,11 @@ impl Inbox {
     }
 }
 
-/// Moves the log into the file. (No ANALYZE, nor `PRAGMA optimize`, which runs it: the plans stay those that the tests
+/// Moves into the file what no reader still needs in the log, without waiting for anybody; SQLite itself moves the rest and
+/// removes the log when the last connection of all processes is closed. (No ANALYZE, nor `PRAGMA optimize`, which runs it: the plans stay those that the tests
 /// read, not those of a day on which a table was small.)
 fn finish(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
 struct Job {

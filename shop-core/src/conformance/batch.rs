@@ -7,6 +7,7 @@ use crate::catalog::{CatalogWrite, CategoryTree, ProductFilter};
 use crate::inventory::{InventoryWrite, Location, MovementFilter, StockDelta, StockLevel};
 use crate::orders::OrdersWrite;
 use crate::outbox::OutboxWrite;
+use crate::secret::KeyFingerprint;
 use crate::shipping::SavedAddress;
 
 use super::fixtures::{World, tracked_level};
@@ -22,6 +23,46 @@ pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
     let page = store.list_products(&ProductFilter::default(), &everything()).await?;
     same(&(page.items, page.total, page.next, page.previous), &(vec![], Some(0), None, None))?;
     same(&store.unrelayed_events(1).await?, &vec![])
+}
+
+/// Where a store can be read as of one moment, what is committed later is not in it, and nothing can be committed to it.
+pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
+    let (before, after) = (lab.product("Before"), lab.product("After"));
+    accepted(lab.commit([insert(&before)]).await)?;
+    let Some(moment) = lab.store.at_one_moment().await? else { return Ok(()) };
+    accepted(lab.commit([insert(&after)]).await)?;
+    for (store, is_there) in [(&moment, false), (&lab.store, true)] {
+        // Each kind of read: by key, of several that agree, of a list, of everything.
+        same(&store.product(before.id).await?.is_some(), &true)?;
+        same(&store.product(after.id).await?.is_some(), &is_there)?;
+        let skus: Vec<_> = after.variants.iter().map(|variant| variant.sku.clone()).collect();
+        same(&!store.products_by_skus(&skus).await?.is_empty(), &is_there)?;
+        let page = store.list_products(&ProductFilter::default(), &everything()).await?;
+        same(&page.items.len(), &(1 + usize::from(is_there)))?;
+        same(&store.miscounted().await?, &vec![])?;
+    }
+    let location = lab.location();
+    let late = lab.batch([insert(&location)]);
+    check(moment.commit(std::sync::Arc::new(late)).await.is_err(), "a commit to a moment that has passed")?;
+    same(&lab.store.locations().await?, &vec![])
+}
+
+pub(super) async fn the_fingerprint_of_the_key_is_kept(lab: Lab) -> CaseResult {
+    let store = &lab.store;
+    let [one, two, three] = [1, 2, 3].map(|byte| KeyFingerprint::from_bytes([byte; 32]));
+    same(&store.key_fingerprint().await?, &None)?;
+    // Not over what is not there.
+    store.keep_key_fingerprint(Some(two), one).await?;
+    same(&store.key_fingerprint().await?, &None)?;
+    store.keep_key_fingerprint(None, one).await?;
+    same(&store.key_fingerprint().await?, &Some(one))?;
+    // Only over what is known.
+    for known in [None, Some(two)] {
+        store.keep_key_fingerprint(known, three).await?;
+        same(&store.key_fingerprint().await?, &Some(one))?;
+    }
+    store.keep_key_fingerprint(Some(one), two).await?;
+    same(&store.key_fingerprint().await?, &Some(two))
 }
 
 /// One write of every kind, each of which passes, and what becomes visible by them.

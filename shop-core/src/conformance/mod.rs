@@ -165,6 +165,8 @@ macro_rules! __conformance_cases {
         $($then)+! {
             batch: [
                 an_empty_store_answers,
+                one_moment_stays_as_it_was,
+                the_fingerprint_of_the_key_is_kept,
                 a_batch_is_applied_whole_or_not_at_all,
                 a_batch_happens_once,
                 a_refused_batch_leaves_no_trace,

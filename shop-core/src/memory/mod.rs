@@ -40,7 +40,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::batch::Batch;
-use crate::store::{CommitError, Store, StoreResult};
+use crate::secret::KeyFingerprint;
+use crate::store::{CommitError, Store, StoreError, StoreResult};
 
 pub use engine::{Engine, Key, ReadRows, Row, WriteRows};
 pub use maps::Maps;
@@ -88,6 +89,30 @@ impl<E: Engine> TableStore<E> {
 impl<E: Engine> Store for TableStore<E> {
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError> {
         self.engine.write(|rows| State::of(rows).apply(&batch))
+    }
+
+    async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
+        self.read(|state| state.key_fingerprint.get(&()))
+    }
+
+    async fn keep_key_fingerprint(
+        &self,
+        known: Option<KeyFingerprint>,
+        fingerprint: KeyFingerprint,
+    ) -> StoreResult<()> {
+        let kept = self.engine.write(|rows| {
+            let mut state = State::of(rows);
+            if state.key_fingerprint.get(&())? == known {
+                state.key_fingerprint.put((), fingerprint)?;
+            }
+            Ok(())
+        });
+        kept.map_err(|error| match error {
+            CommitError::Store(error) => error,
+            // Writing it again does no harm, and the caller looks what is kept.
+            CommitError::OutcomeUnknown(source) => StoreError::Unavailable(source),
+            CommitError::Conflict(conflict) => StoreError::Fault(conflict.into()),
+        })
     }
 
     async fn ping(&self) -> StoreResult<()> {

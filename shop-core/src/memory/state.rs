@@ -16,6 +16,7 @@ use crate::inventory::{Location, Movement, Reservation, StockLevel};
 use crate::orders::{Draft, HistoryEntry, Order, Return};
 use crate::outbox::{Delivery, Event, Webhook};
 use crate::payments::Payment;
+use crate::secret::KeyFingerprint;
 use crate::shipping::{Method, SavedAddress, Shipment, Zone};
 use crate::store::{CommitError, StoreError, StoreResult};
 
@@ -54,6 +55,7 @@ state! {
     otps: UserId => Otp,
     categories: Uuid => Category,
     tree_version: () => i64,
+    key_fingerprint: () => KeyFingerprint,
     products: Uuid => Product,
     promotions: Uuid => Promotion,
     tax_rates: Uuid => TaxRate,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Parts, Remote, Settings, Shop};
+use super::{OtherKey, Parts, Remote, Settings, Shop};
 use crate::accounts::{Argon2Hasher, Argon2Settings, JwtSigner, Mailer, PasswordHasher, Templates, TokenSigner};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::{Error, Result};
@@ -29,6 +29,7 @@ pub struct ShopBuilder {
     tax_provider: Option<Arc<dyn TaxProvider>>,
     subscribers: Vec<Arc<dyn Subscriber>>,
     webhook_sender: Option<Arc<dyn WebhookSender>>,
+    other_key: OtherKey,
 }
 
 impl ShopBuilder {
@@ -47,6 +48,7 @@ impl ShopBuilder {
             tax_provider: None,
             subscribers: Vec::new(),
             webhook_sender: None,
+            other_key: OtherKey::default(),
         }
     }
 
@@ -127,10 +129,18 @@ impl ShopBuilder {
         self
     }
 
-    /// Opens the shop: a new one gets its default location.
+    /// What to do when the data belongs to another secret key (the shop does not open, unless said otherwise).
+    #[must_use]
+    pub fn other_key(mut self, otherwise: OtherKey) -> Self {
+        self.other_key = otherwise;
+        self
+    }
+
+    /// Opens the shop: a new one gets its default location, and its data belongs to the secret key from then on.
     ///
     /// # Errors
-    /// When the storage cannot be read or written, or two gateways have one id, or two
+    /// [`NotTheKey`](super::NotTheKey) as the source of a fault when the data belongs to another key. When the storage
+    /// cannot be read or written, or two gateways have one id, or two
     /// subscribers one name (none begins with `webhook:`).
     pub async fn open(self) -> Result<Shop> {
         let mut gateways = self.gateways;
@@ -184,6 +194,7 @@ impl ShopBuilder {
                 webhooks_wake: Wake::default(),
             }),
         };
+        shop.recognise_key(&[], self.other_key).await?;
         shop.inventory().ensure_default_location().await?;
         Ok(shop)
     }

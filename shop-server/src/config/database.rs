@@ -81,6 +81,10 @@ impl Postgres {
     }
 }
 
+pub(super) fn statement_timeout(variables: &Variables<'_>) -> Result<Duration> {
+    variables.seconds("DB_STATEMENT_TIMEOUT", 10, MAX_STATEMENT_TIMEOUT)
+}
+
 fn sqlite(variable: &str, path: &str) -> Result<Database> {
     match path {
         "" => Err(ConfigError::new(variable, "must name a file")),
@@ -102,7 +106,7 @@ fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Da
     let postgres = Postgres {
         url,
         pool_size,
-        statement_timeout: variables.seconds("DB_STATEMENT_TIMEOUT", 10, MAX_STATEMENT_TIMEOUT)?,
+        statement_timeout: statement_timeout(variables)?,
         pgbouncer: variables.boolean("DB_PGBOUNCER", false)?,
     };
     postgres.options().map_err(|why| ConfigError { variable: variable.to_owned(), ..why })?;

@@ -19,8 +19,8 @@ use shop_core::pricing::TaxRounding;
 
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
-pub(crate) use secret::key_file;
 pub use secret::{Secret, secret_key};
+pub(crate) use secret::{any_key, existing_key, key_file, missing};
 pub use stripe::Stripe;
 use variables::Variables;
 
@@ -32,6 +32,10 @@ pub struct Config {
     pub debug: bool,
     /// Where the data lives.
     pub database: Database,
+    /// How long one statement may take; on SQLite, one list or search.
+    pub statement_timeout: Duration,
+    /// An SQLite store moves its log into the file; else a replicator such as Litestream does.
+    pub checkpoints: bool,
     /// `SECRET_KEY` when it is set; see [`secret_key`] for what signs when it is not.
     pub secret_key: Option<Secret>,
     /// How mail leaves the shop.
@@ -134,6 +138,8 @@ impl Config {
         Ok(Self {
             debug,
             database,
+            statement_timeout: database::statement_timeout(&variables)?,
+            checkpoints: variables.boolean("DB_CHECKPOINTS", true)?,
             secret_key,
             email: Email::from_variables(&variables)?,
             bind: bind(&variables)?,

@@ -70,6 +70,42 @@ pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
     }
 }
 
+/// The key that is there: `SECRET_KEY`, or the one kept next to an SQLite file. None is made.
+///
+/// # Errors
+/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read.
+pub(crate) fn existing_key(config: &Config) -> Result<Option<Secret>> {
+    match (&config.secret_key, &config.database) {
+        (Some(key), _) => Ok(Some(key.clone())),
+        (None, Database::Postgres(_)) => Ok(None),
+        (None, Database::Sqlite(database)) => {
+            let path = key_file(database);
+            let failed = |why| ConfigError::new("SECRET_KEY", format!("is unset, and {}: {why}", path.display()));
+            read(&path).map_err(failed)?.map(|key| checked(&path, key)).transpose()
+        }
+    }
+}
+
+/// A key for a shop that signs nothing.
+pub(crate) fn any_key(random: &dyn Random) -> Secret {
+    Secret::new(hex(&random.seed()))
+}
+
+/// The data of the shop was signed under a key that is not there.
+pub(crate) fn missing(config: &Config) -> ConfigError {
+    match &config.database {
+        Database::Postgres(_) => needed(),
+        Database::Sqlite(database) => ConfigError::new(
+            "SECRET_KEY",
+            format!(
+                "is unset, and the key that this database belongs to is not at {}: put it back, or set SECRET_KEY to it. If \
+                 it is lost, `shop-server adopt-key` goes on with a new one",
+                key_file(database).display()
+            ),
+        ),
+    }
+}
+
 /// Where the key lies that is kept beside an SQLite file.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     beside(database, ".secret-key")

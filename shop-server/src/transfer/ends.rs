@@ -6,6 +6,7 @@ use shop_store_sql::PostgresRows;
 use shop_store_sqlite::SqliteRows;
 
 use crate::config::Database;
+use crate::storage::told;
 
 /// What is wrong with one end.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,9 @@ pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxEr
     let end = "--from";
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::source(path).map_err(of(end))?),
-        Database::Postgres(postgres) => Box::new(PostgresRows::source(&postgres.options()?).await.map_err(of(end))?),
+        Database::Postgres(postgres) => {
+            Box::new(PostgresRows::source(&postgres.options()?).await.map_err(told).map_err(of(end))?)
+        }
     })
 }
 
@@ -34,6 +37,8 @@ pub(super) async fn target(database: &Database) -> Result<Box<dyn Target>, BoxEr
     let end = "--to";
     Ok(match database {
         Database::Sqlite(path) => Box::new(SqliteRows::target(path).map_err(of(end))?),
-        Database::Postgres(postgres) => Box::new(PostgresRows::target(&postgres.options()?).await.map_err(of(end))?),
+        Database::Postgres(postgres) => {
+            Box::new(PostgresRows::target(&postgres.options()?).await.map_err(told).map_err(of(end))?)
+        }
     })
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use shop_core::Shop;
 use shop_core::clock::{Random as _, SystemRandom};
 use shop_core::error::BoxError;
+use shop_core::shop::OtherKey;
 use shop_core::transfer::{Source, Step, Table, Target};
 
 use crate::config::{Config, Database, key_file};
@@ -47,7 +48,7 @@ pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
     if let (None, Some(key)) = (&config.secret_key, kept_key(&from)) {
         writeln!(
             out,
-            "The tokens of its people stay valid with the same key: it is in {}. Give its content to the servers as SECRET_KEY.",
+            "The shop needs the same key: it is in {}. Give its content to the servers as SECRET_KEY.",
             key.display()
         )?;
     }
@@ -146,7 +147,10 @@ fn named<'t>(tables: &'t [Table], name: &str) -> Option<&'t Table> {
 }
 
 async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
-    for table in target.tables().iter().filter(|table| !table.seeded) {
+    // The key's fingerprint last: operators know the other tables.
+    let mut tables: Vec<_> = target.tables().iter().filter(|table| !table.seeded).collect();
+    tables.sort_by_key(|table| table.name == "key_fingerprint");
+    for table in tables {
         if !target.read(table, None, 1).await?.is_empty() {
             return Err(format!(
                 "--to: it is not empty, there are {} in it. Name a file that is not there, or an empty database: the tables are made here.",
@@ -181,7 +185,7 @@ async fn compare(source: &dyn Source, target: &dyn Target, total: u64) -> Result
 async fn check(config: &Config, database: Database) -> Result {
     let storage = Storage::open(&Config { database, ..config.clone() }, Purpose::Look).await?;
     // Nothing is signed here: any key will do.
-    let shop = Shop::builder(storage.store(), &SystemRandom.seed()).open().await?;
+    let shop = Shop::builder(storage.store(), &SystemRandom.seed()).other_key(OtherKey::Ignore).open().await?;
     let mut problems = storage.damage().await?;
     problems.extend(shop.check().await?);
     storage.close().await?;

@@ -3,6 +3,8 @@
 //! Nothing here knows the insides of the server: it is started, spoken to over HTTP, killed, and its log is read.
 
 #[cfg(test)]
+mod bystanders;
+#[cfg(test)]
 mod cards;
 #[cfg(test)]
 mod crash;
@@ -12,6 +14,8 @@ mod disk;
 mod hostile;
 #[cfg(test)]
 mod imports;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]

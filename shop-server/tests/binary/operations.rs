@@ -27,6 +27,11 @@ pub(crate) fn succeeds(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// The key that is kept next to the database.
+pub(crate) fn kept_key(folder: &Folder) -> String {
+    fs::read_to_string(folder.file("db.sqlite3.secret-key")).unwrap()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -161,6 +166,7 @@ fn a_copy_beside_a_server_under_load_is_a_whole_shop() {
     let acknowledged = Mutex::new(Vec::new());
     let enough = AtomicBool::new(false);
     let (placed, progress) = mpsc::channel();
+    let key = kept_key(&shop.folder);
     thread::scope(|scope| {
         for _ in 0..6 {
             let placed = placed.clone();
@@ -187,8 +193,9 @@ fn a_copy_beside_a_server_under_load_is_a_whole_shop() {
             }
             succeeds(&copied);
             assert_eq!(mode(&shop.folder.file(&name)), 0o600);
-            let checked = shop.folder.run(&["check"], &[("DB_NAME", &name)]);
-            let server = Process::start(&shop.folder, &[("DB_NAME", &name)]);
+            let restored = [("DB_NAME", name.as_str()), ("SECRET_KEY", key.as_str())];
+            let checked = shop.folder.run(&["check"], &restored);
+            let server = Process::start(&shop.folder, &restored);
             let known = ids(&mut Client::new(server.address), &shop.folder);
             let lost: Vec<_> = before.iter().filter(|id| !known.contains(id)).collect();
             if number == 2 {
@@ -254,7 +261,7 @@ fn check_says_what_is_wrong_with_books_and_file() {
     }
 
     // Bytes that changed on the disk: in an index or a table, but never in the first page, which is the schema's.
-    let mut found = 0;
+    let (mut found, key) = (0, kept_key(&shop.folder));
     for page in 1..sound.len() / 4096 {
         if page % 7 != 0 {
             continue;
@@ -262,7 +269,7 @@ fn check_says_what_is_wrong_with_books_and_file() {
         let mut damaged = sound.clone();
         damaged[page * 4096..page * 4096 + 64].fill(0xA5);
         fs::write(shop.folder.file("damaged.sqlite3"), damaged).unwrap();
-        let output = shop.folder.run(&["check"], &[("DB_NAME", "damaged.sqlite3")]);
+        let output = shop.folder.run(&["check"], &[("DB_NAME", "damaged.sqlite3"), ("SECRET_KEY", &key)]);
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{output:?}");
         if !output.status.success() {
             refusal(&output);

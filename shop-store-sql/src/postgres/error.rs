@@ -6,12 +6,28 @@ use shop_core::error::BoxError;
 use shop_core::store::StoreError;
 use sqlx_core::error::{DatabaseError, Error};
 
+use super::tls;
+
 /// Why the store cannot be connected.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address cannot be read.
     #[error("the address of the database is not valid: {0}")]
     Address(#[source] Error),
+    /// The address leads to a server that takes no writes.
+    #[error("{0}")]
+    Standby(Standby),
+    /// There is a pgbouncer that nobody told the store of ([`Options::pgbouncer`](super::Options::pgbouncer)).
+    #[error("there is a pgbouncer in front of the database, and the store was not told so: {0}")]
+    Pgbouncer(#[source] BoxError),
+    /// The server's certificate cannot be accepted.
+    #[error("cannot connect to the database: {reason} ({source})")]
+    Certificate {
+        /// What is wrong with it, in a sentence.
+        reason: String,
+        /// As the TLS library says it.
+        source: BoxError,
+    },
     /// Nobody answers there, or the way in is refused.
     #[error("cannot connect to the database: {0}")]
     Unreachable(#[source] BoxError),
@@ -57,6 +73,51 @@ pub enum OpenError {
     /// Postgres refused.
     #[error("cannot prepare the database: {0}")]
     Postgres(#[source] Error),
+}
+
+/// The connection leads to a standby. What is read there may be older than what was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the connection leads to a standby, which takes no writes and is behind the primary: the address must lead to the \
+     primary (for pgpool-II: load_balance_mode = off)"
+)]
+pub struct Standby;
+
+/// That a connection leads to a standby, as a failure after which another connection may lead to the primary.
+pub(crate) fn standby() -> Error {
+    Error::Io(std::io::Error::other(Standby))
+}
+
+/// Why no connection could be made when the store is opened.
+pub(crate) fn unreachable(error: Error) -> OpenError {
+    recognised(error).unwrap_or_else(|error| OpenError::Unreachable(error.into()))
+}
+
+/// What an operator can mend, in words; any other failure comes back.
+pub(crate) fn recognised(error: Error) -> Result<OpenError, Error> {
+    let is_standby = |why: &(dyn std::error::Error + Send + Sync + 'static)| why.downcast_ref::<Standby>().is_some();
+    if let Error::Io(io) = &error
+        && io.get_ref().is_some_and(is_standby)
+    {
+        return Ok(OpenError::Standby(Standby));
+    }
+    if is_undeclared_pgbouncer(&error) {
+        return Ok(OpenError::Pgbouncer(error.into()));
+    }
+    match tls::reason(&error) {
+        Some(reason) => Ok(OpenError::Certificate { reason, source: error.into() }),
+        None => Err(error),
+    }
+}
+
+/// What a pgbouncer answers to somebody who takes it for the server itself: it refuses parameters at the start of a
+/// connection (in every mode) and, where it was told to pass over them, does not know the statements that were prepared on
+/// another connection.
+fn is_undeclared_pgbouncer(error: &Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    let code = error.code();
+    // invalid_sql_statement_name, duplicate_prepared_statement.
+    error.message().contains("unsupported startup parameter") || matches!(code.as_deref(), Some("26000" | "42P05"))
 }
 
 /// What a failed statement says about what to do next.

@@ -13,7 +13,7 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::arguments::Arguments as _;
 use sqlx_core::error::Error;
 
-use super::error::{OpenError, Trouble, trouble};
+use super::error::{OpenError, Trouble, recognised, trouble, unreachable};
 use super::orders::fill_search;
 use super::pool::{Lease, Pool, Session};
 
@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0018_list_counts", sql: include_str!("../../migrations/postgres/0018_list_counts.sql") },
     Migration { name: "0019_listed_products", sql: include_str!("../../migrations/postgres/0019_listed_products.sql") },
     Migration { name: "0020_carts_of_guests", sql: include_str!("../../migrations/postgres/0020_carts_of_guests.sql") },
+    Migration { name: "0021_key_fingerprint", sql: include_str!("../../migrations/postgres/0021_key_fingerprint.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
@@ -80,7 +81,7 @@ impl From<OpenError> for Stop {
 
 /// Brings the schema up to date.
 pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
-    let mut lease = pool.acquire().await.map_err(|error| OpenError::Unreachable(error.into()))?;
+    let mut lease = pool.acquire().await.map_err(unreachable)?;
     // In a task: a caller that goes away leaves no transaction open.
     let work = pool.runtime().spawn(async move {
         let done = steps(&mut lease, MIGRATIONS).await;
@@ -96,8 +97,8 @@ pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
 fn told(stop: Stop) -> OpenError {
     match stop {
         Stop::Open(error) => error,
-        Stop::Sql(error) if trouble(&error) == Trouble::Lost => OpenError::Unreachable(error.into()),
-        Stop::Sql(error) => OpenError::Postgres(error),
+        Stop::Sql(error) if trouble(&error) == Trouble::Lost => unreachable(error),
+        Stop::Sql(error) => recognised(error).unwrap_or_else(OpenError::Postgres),
     }
 }
 

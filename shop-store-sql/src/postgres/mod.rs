@@ -1,6 +1,6 @@
 //! Postgres, through sqlx.
 //!
-//! - `options`, `pool`, `migrate`, `error`, `pause`: the way to the database, what can go wrong on it, and when it is tried
+//! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: the way to the database, what can go wrong on it, and when it is tried
 //!   again.
 //! - `read`, `rows`, `paging`, `coalesce`: what all reads share: statements, values in columns, pages, and flights of many
 //!   keys.
@@ -35,6 +35,7 @@ mod pricing;
 mod read;
 mod rows;
 mod shipping;
+mod tls;
 mod transfer;
 
 use std::sync::Arc;
@@ -42,16 +43,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shop_core::batch::Batch;
 use shop_core::page::PageMemo;
-use shop_core::store::{CommitError, Store, StoreResult};
+use shop_core::secret::KeyFingerprint;
+use shop_core::store::{CommitError, Store, StoreError, StoreResult};
+use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx_core::error::Error;
 
-pub use error::OpenError;
+pub use error::{OpenError, Standby};
 pub use options::Options;
 pub use transfer::PostgresRows;
 
 use commit::Queue;
-use pool::Pool;
+use error::{standby, store_error};
+use pool::{Lease, Pool};
 use read::Loaders;
+use rows::Values;
 
 /// A shop's storage in Postgres. See the [crate's front page](crate).
 ///
@@ -183,7 +189,46 @@ impl Store for PostgresStore {
         kept::miscounted(&self.pool).await
     }
 
+    async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
+        let rows = self.pool.read("SELECT fingerprint FROM key_fingerprint", PgArguments::default()).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let fault = |error: Error| StoreError::Fault(error.into());
+        let bytes: Vec<u8> = row.try_get(0).map_err(fault)?;
+        let bytes = bytes.try_into().map_err(|_| StoreError::Fault("a fingerprint of another length".into()))?;
+        Ok(Some(KeyFingerprint::from_bytes(bytes)))
+    }
+
+    async fn keep_key_fingerprint(
+        &self,
+        known: Option<KeyFingerprint>,
+        fingerprint: KeyFingerprint,
+    ) -> StoreResult<()> {
+        let sql = match known {
+            None => "INSERT INTO key_fingerprint (one, fingerprint) VALUES (true, $1) ON CONFLICT DO NOTHING",
+            Some(_) => "UPDATE key_fingerprint SET fingerprint = $1 WHERE fingerprint = $2",
+        };
+        let mut values = Values::new().put(fingerprint.as_bytes().to_vec());
+        if let Some(known) = known {
+            values = values.put(known.as_bytes().to_vec());
+        }
+        self.pool.read(sql, values.finish().map_err(store_error)?).await.map(drop)
+    }
+
+    async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
+        let pool = Arc::new(self.pool.at_one_moment());
+        let first = Arc::clone(&pool);
+        self.pool.run(async move { first.acquire().await.map(Lease::release).map_err(store_error) }).await?;
+        let moment = Self { loaders: Loaders::new(&pool), queue: Queue::stopped(), memo: Arc::default(), pool };
+        Ok(Some(Arc::new(moment)))
+    }
+
     async fn ping(&self) -> StoreResult<()> {
-        self.pool.read("SELECT 1", PgArguments::default()).await.map(drop)
+        let rows = self.pool.read("SELECT pg_is_in_recovery()", PgArguments::default()).await?;
+        let fault = |error: Error| StoreError::Fault(error.into());
+        match rows.first().map(|row| row.try_get(0)).transpose().map_err(fault)? {
+            // It was a primary when the connection was made.
+            Some(true) => Err(store_error(standby())),
+            _ => Ok(()),
+        }
     }
 }

@@ -4,13 +4,17 @@
 //! doubles it. This one hands a connection out as it is, and takes it back only from somebody who says that it is clean
 //! ([`Lease::release`]): whoever fails or is cancelled in the midst loses it, and with it whatever was open. When one
 //! connection turns out to be lost, all that idle are dropped with it, for the server is likely to be another.
+//!
+//! A new connection is taken only when it leads to a primary: behind a balancer it may lead to a standby, whose reads are
+//! older than what was committed, so that carts and orders seem to be lost.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use shop_core::store::{StoreError, StoreResult};
+use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx_core::connection::{ConnectOptions as _, Connection as _};
 use sqlx_core::error::Error;
@@ -19,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::error::{Trouble, store_error, trouble};
+use super::error::{Trouble, standby, store_error, trouble};
 use super::options::Options;
 use super::pause::pause;
 
@@ -30,7 +34,28 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
     counter: Arc<Counter>,
+    size: u32,
+    moment: Option<Moment>,
 }
+
+/// A pool of one connection, whose transaction sees the database as it was when the connection was made.
+#[derive(Debug, Default)]
+struct Moment {
+    /// There was a connection: another one would see another moment.
+    is_made: AtomicBool,
+}
+
+/// What is asked of a new connection. Off, a commit is answered before it is durable; a stricter setting than `on`
+/// (`remote_apply`) stays.
+const LOOK: &str = "SELECT pg_is_in_recovery(), set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+    WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
+
+/// The same where a connection is shared with others: there each transaction says how it commits.
+const LOOK_ONLY: &str = "SELECT pg_is_in_recovery()";
+
+/// How the transaction of a moment begins. Its first statement fixes what it sees.
+const BEGIN_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1";
 
 /// A connection that nobody uses.
 struct Idle {
@@ -118,13 +143,16 @@ impl Lease {
     pub(crate) fn release(self) {
         let Self { connection, made, pool, _permit } = self;
         let now = Instant::now();
-        if pool.permits.is_closed() || now.duration_since(made) > pool.options.longest_life() {
+        let is_old = now.duration_since(made) > pool.options.longest_life();
+        if pool.permits.is_closed() || (is_old && pool.moment.is_none()) {
             return;
         }
         let mut idle = pool.idle();
         idle.push(Idle { connection, made, since: now });
         // The least used one stands first.
-        if idle.first().is_some_and(|first| now.duration_since(first.since) > pool.options.longest_idle()) {
+        if pool.moment.is_none()
+            && idle.first().is_some_and(|first| now.duration_since(first.since) > pool.options.longest_idle())
+        {
             idle.remove(0);
         }
         drop(idle);
@@ -149,16 +177,36 @@ impl DerefMut for Lease {
     }
 }
 
+/// A connection that can be used: it leads to a primary, and what is committed on it is durable.
+pub(crate) async fn connect(options: &Options) -> Result<PgConnection, Error> {
+    let mut connection = options.to_connect().connect().await?;
+    let look = if options.is_pgbouncer() { LOOK_ONLY } else { LOOK };
+    let row = sqlx::raw_sql(look).fetch_one(&mut connection).await?;
+    if row.try_get(0)? { Err(standby()) } else { Ok(connection) }
+}
+
 impl Pool {
     /// No connection is made yet.
     pub(crate) fn new(options: Options, runtime: Handle) -> Self {
+        let size = options.most();
+        Self::of(options, runtime, size, None)
+    }
+
+    /// One connection to the same database, all of whose reads see one moment: that of the first [`Pool::acquire`].
+    pub(crate) fn at_one_moment(&self) -> Self {
+        Self::of(self.options.clone(), self.runtime.clone(), 1, Some(Moment::default()))
+    }
+
+    fn of(options: Options, runtime: Handle, size: u32, moment: Option<Moment>) -> Self {
         let counter = Counter::new(!options.is_pgbouncer());
         Self {
-            permits: Arc::new(Semaphore::new(options.most() as usize)),
+            permits: Arc::new(Semaphore::new(size as usize)),
             idle: Mutex::new(Vec::new()),
             counter: Arc::new(counter),
             runtime,
             options,
+            size,
+            moment,
         }
     }
 
@@ -189,8 +237,13 @@ impl Pool {
     /// A connection: one that idles, or a new one; within the options' patience.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, Error> {
         let deadline = Instant::now() + self.options.patience();
-        let permit = timeout(self.options.patience(), Arc::clone(&self.permits).acquire_owned()).await;
-        let permit = permit.map_err(|_| Error::PoolTimedOut)?.map_err(|_| Error::PoolClosed)?;
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = match self.moment {
+            // The others read one after the other, and take as long as they take.
+            Some(_) => permit.await,
+            None => timeout(self.options.patience(), permit).await.map_err(|_| Error::PoolTimedOut)?,
+        };
+        let permit = permit.map_err(|_| Error::PoolClosed)?;
         let now = Instant::now();
         let found = loop {
             match self.idle().pop() {
@@ -207,17 +260,29 @@ impl Pool {
 
     /// Too old, or so long unused that something between here and there may have forgotten it.
     fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
-        now.duration_since(idle.made) > self.options.longest_life()
-            || now.duration_since(idle.since) > self.options.longest_idle()
+        self.moment.is_none()
+            && (now.duration_since(idle.made) > self.options.longest_life()
+                || now.duration_since(idle.since) > self.options.longest_idle())
     }
 
-    /// A new connection. While the server restarts it is asked again.
+    async fn connect_once(&self) -> Result<PgConnection, Error> {
+        let mut connection = connect(&self.options).await?;
+        if let Some(moment) = &self.moment {
+            sqlx::raw_sql(BEGIN_MOMENT).execute(&mut connection).await?;
+            moment.is_made.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
+    }
+
+    /// A new connection. While the server restarts, or the address leads to a standby, it is asked again.
     async fn connect(&self, deadline: Instant) -> Result<PgConnection, Error> {
-        let connect = self.options.to_connect();
+        if self.moment.as_ref().is_some_and(|moment| moment.is_made.load(Ordering::Relaxed)) {
+            return Err(Error::Io(std::io::Error::other("the connection that saw one moment was lost")));
+        }
         let mut pause = Duration::from_millis(10);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let error = match timeout(left, connect.connect()).await {
+            let error = match timeout(left, self.connect_once()).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => error,
                 Err(_) => return Err(Error::PoolTimedOut),
@@ -298,6 +363,9 @@ impl Pool {
 
     async fn read_on(&self, lease: &mut Lease, sql: SqlStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         let mut session = lease.session();
+        if self.moment.is_some() {
+            return session.rows(sql, arguments).await;
+        }
         // The database keeps the time itself; here it is kept for the case that it went away without a word.
         let longest = self.options.longest_statement() + self.options.patience();
         let rows = async {
@@ -342,7 +410,7 @@ impl Pool {
 
     /// Lets nobody in any more, waits for those that are in, and closes all connections.
     pub(crate) async fn close(&self) {
-        let everybody_is_out = self.permits.acquire_many(self.options.most()).await;
+        let everybody_is_out = self.permits.acquire_many(self.size).await;
         self.permits.close();
         drop(everybody_is_out);
         let idle = std::mem::take(&mut *self.idle());

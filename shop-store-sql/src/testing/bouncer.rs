@@ -1,4 +1,4 @@
-//! pgbouncer in transaction mode between a store and its server.
+//! pgbouncer between a store and its server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
@@ -10,7 +10,7 @@ use super::{Cluster, Result, TestingError, cluster, programs, sql};
 /// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A pgbouncer of its own in transaction mode: a connection of the server belongs to a client for one transaction only.
+/// A pgbouncer of its own. In transaction mode a connection of the server belongs to a client for one transaction only.
 #[derive(Debug)]
 pub struct Bouncer {
     address: SocketAddr,
@@ -24,6 +24,18 @@ impl Bouncer {
     /// # Errors
     /// That the program is missing, or what it said.
     pub fn start(cluster: &Cluster, pool_size: u32) -> Result<Self> {
+        Self::start_in("transaction", cluster, pool_size)
+    }
+
+    /// The same in session mode: a connection of the server belongs to a client until that one goes.
+    ///
+    /// # Errors
+    /// That the program is missing, or what it said.
+    pub fn in_session_mode(cluster: &Cluster, pool_size: u32) -> Result<Self> {
+        Self::start_in("session", cluster, pool_size)
+    }
+
+    fn start_in(mode: &str, cluster: &Cluster, pool_size: u32) -> Result<Self> {
         let program = programs::find("pgbouncer")?;
         let guarded = Guarded::new("bouncer", "pid", "KILL")?;
         let folder = guarded.folder().display();
@@ -33,7 +45,7 @@ impl Bouncer {
             "bouncer.ini",
             &format!(
                 "[databases]\n* = host=127.0.0.1 port={server} user={user} password={password}\n\
-                 [pgbouncer]\npool_mode = transaction\ndefault_pool_size = {pool_size}\nmax_client_conn = 500\nserver_idle_timeout = 1\n\
+                 [pgbouncer]\npool_mode = {mode}\ndefault_pool_size = {pool_size}\nmax_client_conn = 500\nserver_idle_timeout = 1\n\
                  auth_type = any\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir = {folder}\n\
                  pidfile = {folder}/pid\nlogfile = {folder}/log\n"
             ),

@@ -227,6 +227,27 @@ impl Cluster {
         wait_until(&self.url, &format!("SELECT (current_setting('{name}') = '{value}')::text"))
     }
 
+    /// Offers TLS with this certificate and key (PEM) to all that connect from here on.
+    ///
+    /// # Errors
+    /// For a server that is not our own; what Postgres says.
+    pub fn present(&self, certificate: &str, key: &str) -> Result {
+        let own = self.own()?;
+        // Under names of their own: a setting that changes is how it is seen that the server has read them.
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (certificate_file, key_file) = (format!("server-{number}.crt"), format!("server-{number}.key"));
+        own.guarded.write(&format!("data/{certificate_file}"), certificate)?;
+        own.guarded.write(&format!("data/{key_file}"), key)?;
+        // In the clear: whatever is presented now may be refused.
+        let url = format!("{}?sslmode=disable", self.url);
+        for (name, value) in [("ssl_cert_file", certificate_file.as_str()), ("ssl_key_file", &key_file), ("ssl", "on")]
+        {
+            execute(&url, &format!("ALTER SYSTEM SET {name} = '{value}'"))?;
+        }
+        execute(&url, "SELECT pg_reload_conf()")?;
+        wait_until(&url, &format!("SELECT (current_setting('ssl_cert_file') = '{certificate_file}')::text"))
+    }
+
     /// A standby of its own, at another port, that follows this server by streaming and answers reads.
     ///
     /// # Errors

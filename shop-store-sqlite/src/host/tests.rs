@@ -263,7 +263,11 @@ fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("shop.sqlite3");
     drop(SqliteStore::open(&path).unwrap());
-    let mut connection = crate::connection::open_writer(&path, std::time::Duration::from_secs(5), false).unwrap();
+    let access = crate::connection::Access {
+        busy_timeout: std::time::Duration::from_secs(5),
+        log: crate::connection::LogUpkeep::Own,
+    };
+    let mut connection = crate::connection::open_writer(&path, access, false).unwrap();
     let failures = Arc::new(AtomicU32::new(0));
     let left = Arc::clone(&failures);
     // Called after a commit; what it answers is what COMMIT answers (sqlite.org/c3ref/wal_hook.html).
@@ -275,9 +279,10 @@ fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
     let checkpointer = crate::checkpoint::Checkpointer::start(rusqlite::Connection::open(&path).unwrap()).unwrap();
     let store = SqliteStore {
         memo: Arc::default(),
-        readers: crate::readers::Readers::open(&path, std::time::Duration::from_secs(5)).unwrap(),
-        writer: crate::writer::Writer::start(connection, checkpointer, crate::guest::Tables::new()).unwrap(),
+        readers: crate::readers::Readers::open(&path, access, None).unwrap(),
+        writer: crate::writer::Writer::start(connection, Some(checkpointer), crate::guest::Tables::new()).unwrap(),
         path,
+        access,
         _lock: None,
         _directory: Some(directory),
     };

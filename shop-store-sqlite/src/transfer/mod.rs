@@ -17,14 +17,14 @@ use shop_core::store::{StoreError, StoreResult};
 use shop_core::transfer::{Cell, PROGRESS_TABLE, Progress, Row, Source, Step, Table, Target};
 
 use crate::commit::Failure;
-use crate::connection::{open_reader, open_writer};
+use crate::connection::{Access, LogUpkeep, open_reader, open_writer};
 use crate::error::{OpenError, store_error};
 use crate::lock::ServerLock;
 use crate::migrate::{empty_shop, is_there, migrate, standing};
 use crate::{catalog, file, record};
 
-/// How long to wait for another process that is writing.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The file belongs to the transfer alone, as to a server.
+const ACCESS: Access = Access { busy_timeout: Duration::from_secs(5), log: LogUpkeep::Own };
 /// The step of the index for searching, among those of the tables.
 const INDEX: &str = "product_search";
 
@@ -49,7 +49,7 @@ impl SqliteRows {
             return Err(OpenError::Missing(path.to_owned()));
         }
         let lock = ServerLock::take(path)?;
-        let connection = open_reader(path, PATIENCE).map_err(|error| refused(path, error))?;
+        let connection = open_reader(path, ACCESS).map_err(|error| refused(path, error))?;
         match standing(&connection, path)? {
             (found, known) if found == known => {}
             (found, known) => return Err(OpenError::Older { path: path.to_owned(), found, known }),
@@ -71,7 +71,7 @@ impl SqliteRows {
             file::create(path).map_err(|source| OpenError::System { path: path.to_owned(), source })?;
         }
         let lock = ServerLock::take(path)?;
-        let connection = open_writer(path, PATIENCE, true).map_err(|error| refused(path, error))?;
+        let connection = open_writer(path, ACCESS, true).map_err(|error| refused(path, error))?;
         match standing(&connection, path)? {
             (0, _) => {
                 migrate(&connection, path)?;
@@ -324,8 +324,7 @@ impl Target for SqliteRows {
     }
 
     async fn finish(&self) -> StoreResult<()> {
-        self.whole(|connection| Ok(connection.execute_batch(&format!("DROP TABLE {PROGRESS_TABLE}"))?))?;
-        // The log moves into the file.
-        self.with(|connection| Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))
+        // The log moves into the file when the connection is closed, unless somebody reads it.
+        self.whole(|connection| Ok(connection.execute_batch(&format!("DROP TABLE {PROGRESS_TABLE}"))?))
     }
 }

@@ -22,18 +22,18 @@ const GUESTS: usize = 8;
 const CUSTOMERS: usize = 2;
 
 /// Calls each server in turn.
-pub(super) struct RoundRobin {
+pub(crate) struct RoundRobin {
     clients: Vec<Client>,
     next: usize,
 }
 
 impl RoundRobin {
-    pub(super) fn new(servers: &[SocketAddr], first: usize) -> Self {
+    pub(crate) fn new(servers: &[SocketAddr], first: usize) -> Self {
         Self { clients: servers.iter().map(|address| Client::new(*address)).collect(), next: first }
     }
 
     /// The next server's answer; `None` when there is none, or it is that the call may be made again.
-    pub(super) fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
+    pub(crate) fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
         self.next += 1;
         let turn = self.next % self.clients.len();
         let answer = self.clients[turn].call(method, path, headers, body).ok()?;
@@ -47,7 +47,7 @@ impl RoundRobin {
 
     /// Asks until somebody answers.
     #[track_caller]
-    pub(super) fn insist(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(crate) fn insist(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let started = Instant::now();
         loop {
             if let Some(answer) = self.call(method, path, headers, body) {
@@ -60,16 +60,16 @@ impl RoundRobin {
 }
 
 /// An order that was placed.
-pub(super) struct Placed {
+pub(crate) struct Placed {
     caller: (&'static str, String),
     key: String,
-    pub(super) order: Value,
+    pub(crate) order: Value,
 }
 
 /// What buyers share.
-pub(super) struct Load<'a> {
-    pub(super) shop: &'a TestShop,
-    pub(super) servers: Vec<SocketAddr>,
+pub(crate) struct Load<'a> {
+    pub(crate) shop: &'a TestShop,
+    pub(crate) servers: Vec<SocketAddr>,
     goods: Vec<Goods>,
     method: String,
     customers: Vec<String>,
@@ -79,7 +79,7 @@ pub(super) struct Load<'a> {
 
 impl<'a> Load<'a> {
     /// Goods, a method and customers in a new shop.
-    pub(super) fn new(shop: &'a TestShop, servers: Vec<SocketAddr>) -> Self {
+    pub(crate) fn new(shop: &'a TestShop, servers: Vec<SocketAddr>) -> Self {
         let goods = (0..4).map(|number| shop.product(&format!("SKU-{number}"), STOCK)).collect();
         let (_, method) = shop.shipping();
         let customers = (0..CUSTOMERS).map(|number| shop.customer(&format!("c{number}@example.com"))).collect();
@@ -88,7 +88,7 @@ impl<'a> Load<'a> {
 
     /// Buys until so many orders are placed. At `trouble_at` of them `trouble` happens, in a thread of its own, while
     /// all go on buying; they stop at the earliest when it has ended.
-    pub(super) fn run(&self, orders: usize, trouble_at: usize, trouble: impl FnOnce() + Send) {
+    pub(crate) fn run(&self, orders: usize, trouble_at: usize, trouble: impl FnOnce() + Send) {
         let round = self.rounds.fetch_add(1, Ordering::SeqCst);
         let (count, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let go_on = || count.load(Ordering::SeqCst) < orders || ended.load(Ordering::SeqCst) == 0;
@@ -147,7 +147,7 @@ impl<'a> Load<'a> {
 
     /// Whatever was acknowledged is there, once and as it was acknowledged, by every server's word; nothing else is;
     /// stock adds up and the books are sound. Answers the orders.
-    pub(super) fn verify(&self, servers: &[SocketAddr]) -> BTreeMap<String, Value> {
+    pub(crate) fn verify(&self, servers: &[SocketAddr]) -> BTreeMap<String, Value> {
         let found = all_orders(self.shop);
         let placed = self.placed.lock().unwrap();
         let mut expected = BTreeSet::new();

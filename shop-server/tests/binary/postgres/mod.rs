@@ -3,8 +3,9 @@
 mod bad_days;
 mod clashes;
 mod commands;
+mod connections;
 mod cut;
-mod load;
+pub(crate) mod load;
 mod several;
 mod transfer;
 mod webhooks;
@@ -15,7 +16,7 @@ use crate::support::{Folder, Process, TestShop};
 const SECRET_KEY: &str = "a-key-for-tests-and-for-tests-only-0123456789";
 
 /// A shop on this database, with one server.
-fn shop_on(url: &str, variables: &[(&str, &str)]) -> TestShop {
+pub(crate) fn shop_on(url: &str, variables: &[(&str, &str)]) -> TestShop {
     let postgres = [("DATABASE_URL", url), ("SECRET_KEY", SECRET_KEY)];
     TestShop::open_with(&[&postgres, variables].concat())
 }

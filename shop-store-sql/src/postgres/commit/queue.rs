@@ -82,6 +82,11 @@ impl Queue {
         Self { sender: std::sync::Mutex::new(Some(sender)), committers: std::sync::Mutex::new(committers), counts }
     }
 
+    /// One that refuses everything, for a store that only reads.
+    pub(crate) fn stopped() -> Self {
+        Self { sender: std::sync::Mutex::default(), committers: std::sync::Mutex::default(), counts: Arc::default() }
+    }
+
     /// Has a batch committed. Dropped before it is in the queue, it is not; dropped afterwards, it is or is not, whole.
     pub(crate) async fn commit(&self, batch: Arc<Batch>) -> Outcome {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();

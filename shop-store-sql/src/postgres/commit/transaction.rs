@@ -53,6 +53,11 @@ pub(crate) enum Work<'a> {
 const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL shop.slots = 'own'";
 
+/// Where it cannot be said when the connection is made: `off` would answer a commit before it is durable. What is stricter
+/// than `on` stays.
+const DURABLE: &str =
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
+
 /// How long others may hold a lock before a hasty transaction gives way. Those of the store take milliseconds; a host's
 /// that has a batch in it ([`super::commit_in`]) takes as long as the host likes.
 const HASTE: &str = "; SET LOCAL lock_timeout = 500";
@@ -90,6 +95,7 @@ impl Transactions {
             let (statement, idle) = (options.longest_statement(), options.longest_idle_in_transaction());
             begin = format!(
                 "{begin}; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; \
+                {DURABLE}; \
                 SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
                 statement.as_millis(),
                 idle.as_millis()

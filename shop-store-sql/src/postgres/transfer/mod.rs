@@ -14,17 +14,16 @@ use shop_core::transfer::{Cell, PROGRESS_TABLE, Progress, Row, Source, Step, Tab
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx_core::arguments::Arguments as _;
-use sqlx_core::connection::ConnectOptions as _;
 use sqlx_core::error::Error;
 use sqlx_core::sql_str::AssertSqlSafe;
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::commit::search_words;
-use super::error::{OpenError, is_state, store_error};
+use super::error::{OpenError, is_state, store_error, unreachable};
 use super::migrate::{self, Standing};
 use super::options::Options;
-use super::pool::{Counter, Pool, Session};
+use super::pool::{self, Counter, Pool, Session};
 use super::rows::{records, select};
 use schema::Own;
 use value::{bind, bind_column, cell};
@@ -148,7 +147,7 @@ impl PostgresRows {
 }
 
 async fn connect(options: &Options) -> Result<(PgConnection, Counter), OpenError> {
-    let connection = options.to_connect().connect().await.map_err(|error| OpenError::Unreachable(error.into()))?;
+    let connection = pool::connect(options).await.map_err(unreachable)?;
     Ok((connection, Counter::new(!options.is_pgbouncer())))
 }
 
