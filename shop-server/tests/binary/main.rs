@@ -17,6 +17,8 @@ mod imports;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod litestream;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod postgres;
