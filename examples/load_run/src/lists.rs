@@ -1,21 +1,25 @@
 //! Measures lists by page number against the same lists by cursor, against a small shop, and at high page numbers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use shop_core::accounts::UserFilter;
+use shop_core::batch::Batch;
 use shop_core::catalog::ProductQuery;
-use shop_core::inventory::MovementFilter;
+use shop_core::inventory::{InventoryWrite, Movement, MovementFilter, MovementReason};
 use shop_core::orders::{OrderQuery, OrderStatus};
 use shop_core::page::{Page, PageRequest, Position, SortKey};
 use shop_core::payments::{PaymentFilter, PaymentState};
 use shop_core::{Actor, Result as ShopResult, Shop};
 
 use crate::support::Result;
-use crate::table::median;
+use crate::support::world::World;
+use crate::table::{Figure, Target, median};
+use crate::{Scale, figure};
 
 /// Milliseconds for a page of a list, read in each of several ways.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
+struct Times {
     /// The first page by cursor.
     cursor: f64,
     /// The first page by number.
@@ -29,19 +33,54 @@ fn dearest(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
     pairs.into_iter().max_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0))).unwrap_or_default()
 }
 
-/// By number, to by cursor: of the list where it costs most.
-pub(crate) fn to_cursor(lists: &[Times]) -> (f64, f64) {
-    dearest(lists.iter().map(|list| (list.cursor, list.first)))
+/// Times the lists of a large shop against each other and against those of a small one; `store` names the storage.
+pub(crate) async fn measure(
+    store: &str,
+    small: (&Shop, usize),
+    large: (&Shop, usize),
+    scale: Scale,
+) -> Result<Vec<Figure>> {
+    let rounds = scale.rounds * 30;
+    let of_small = products(small.0, small.1, rounds).await?;
+    let of_large = products(large.0, large.1, rounds).await?;
+    let of_staff = of_staff(large.0, scale.large_orders, rounds).await?;
+    let to_cursor = |lists: &[Times]| dearest(lists.iter().map(|list| (list.cursor, list.first)));
+    let far_to_first = |lists: &[Times]| dearest(lists.iter().map(|list| (list.first, list.far)));
+    let to_small = dearest(of_small.iter().zip(&of_large).map(|(small, large)| (small.first, large.first)));
+    let row = |what: String, (bare, ours), most| figure(&what, bare, ours, "ms", Target::AtMost(most));
+    let products = format!("the slowest of five lists of 100,000 products on {store}");
+    let staff = format!("the slowest of six lists of staff with 1,000,000 orders on {store}");
+    Ok(vec![
+        row(format!("{products}, by number, to by cursor"), to_cursor(&of_large), 1.25),
+        row(format!("{products}, to 1,000 products"), to_small, 1.25),
+        row(format!("{products}, page 5,000 by number, to page 1"), far_to_first(&of_large), 3.0),
+        row(format!("{staff}, by number, to by cursor"), to_cursor(&of_staff), 1.25),
+        row(format!("{staff}, page 5,000 by number, to page 1"), far_to_first(&of_staff), 3.0),
+    ])
 }
 
-/// Far down, to the first page.
-pub(crate) fn far_to_first(lists: &[Times]) -> (f64, f64) {
-    dearest(lists.iter().map(|list| (list.first, list.far)))
-}
-
-/// By number in a large shop, to a small one.
-pub(crate) fn to_small(small: &[Times], large: &[Times]) -> (f64, f64) {
-    dearest(small.iter().zip(large).map(|(small, large)| (small.first, large.first)))
+/// Writes movements of stock, of all goods in turn.
+pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize) -> Result<()> {
+    let goods: Vec<_> = world.goods.iter().cycle().take(movements).collect();
+    for goods in goods.chunks(4_000) {
+        let mut moment = shop.moment();
+        let mut batch = Batch::new(&mut moment);
+        for good in goods {
+            batch.write(InventoryWrite::Movement(Movement {
+                id: moment.id(),
+                variant_id: good.variant,
+                sku: good.sku.clone(),
+                location_id: world.location,
+                delta: 1,
+                reason: MovementReason::Received,
+                note: String::new(),
+                order_id: None,
+                created_at: moment.now(),
+            }));
+        }
+        shop.store().commit(Arc::new(batch)).await?;
+    }
+    Ok(())
 }
 
 /// Reads a list in each way, in turn.
@@ -73,7 +112,7 @@ where
 
 /// The lists of products that everybody reads: all, of a category, of a status (which staff read), in stock, between two
 /// prices. `far` is a page of the first; of the others the middle one is read.
-pub(crate) async fn products(shop: &Shop, products: usize, rounds: usize) -> Result<Vec<Times>> {
+async fn products(shop: &Shop, products: usize, rounds: usize) -> Result<Vec<Times>> {
     let (guest, staff) = (Actor::anonymous(), Actor::system());
     let all = ProductQuery::default;
     let queries = [
@@ -99,8 +138,8 @@ pub(crate) async fn products(shop: &Shop, products: usize, rounds: usize) -> Res
     Ok(lists)
 }
 
-/// What staff read of many: orders, also of a status, payments, also of a state, and customers.
-pub(crate) async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times>> {
+/// What staff read of many: orders, also of a status, payments, also of a state, customers, and movements of stock.
+async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times>> {
     let staff = &Actor::system();
     let far = u32::try_from(orders / 20)?.clamp(1, 5_000);
     let mut lists = Vec::new();
@@ -121,9 +160,6 @@ pub(crate) async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Resul
     lists.push(times(rounds, 2, read).await?);
     let filter = &MovementFilter::default();
     let read = |request| async move { shop.inventory().list_movements(staff, filter, &request).await };
-    // The load run's orders are of a shop that never counted its stock.
-    if !read(PageRequest::default()).await?.items.is_empty() {
-        lists.push(times(rounds, 1, read).await?);
-    }
+    lists.push(times(rounds, far, read).await?);
     Ok(lists)
 }

@@ -12,15 +12,16 @@ use shop_store_sql::testing::{Cluster, ClusterOptions, execute, program, texts};
 use shop_store_sql::{Options, PostgresStore};
 use tokio::process::Command;
 
-use crate::SECRET_KEY;
 use crate::catalog::product_requests;
 use crate::client::send_for;
 use crate::orders::rate;
 use crate::process::Server;
+use crate::sign_ins::password_hash;
 use crate::support::places::place_by;
 use crate::support::world::{Customer, Demand, World};
 use crate::support::{CALLERS, Result};
-use crate::table::median;
+use crate::table::{Figure, median};
+use crate::{SECRET_KEY, Scale, lists};
 
 pub(crate) use bare_server::serve;
 
@@ -88,6 +89,30 @@ pub(crate) async fn measure(
     let [bare_product, product] = rates.map(median);
     store.close().await;
     Ok(Rates { spread: (bare_spread, spread), hot: (bare_hot, hot), product: (bare_product, product) })
+}
+
+/// Times the lists of a large shop against those of a small one, each in a database of its own.
+pub(crate) async fn lists(scale: Scale) -> Result<Vec<Figure>> {
+    let cluster = ClusterOptions::new().setting("shared_buffers", "256MB").start()?;
+    let hash = password_hash().await?;
+    let mut shops = Vec::new();
+    for (products, orders) in [(scale.products, scale.orders), (scale.large_products, scale.large_orders)] {
+        let url = cluster.database()?;
+        let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
+        let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
+        let world = World::fill(store.as_ref(), products, scale.groups * CALLERS, &hash).await?;
+        world.fill_orders(store.as_ref(), orders).await?;
+        lists::fill_movements(&shop, &world, orders).await?;
+        execute(&url, "VACUUM ANALYZE")?;
+        shops.push((store, shop));
+    }
+    let [(small_store, small), (large_store, large)] = shops.as_slice() else {
+        return Err("two shops were made".into());
+    };
+    let figures = lists::measure("Postgres", (small, scale.products), (large, scale.large_products), scale).await?;
+    small_store.close().await;
+    large_store.close().await;
+    Ok(figures)
 }
 
 /// A database with as many rows, and the function that writes what an order writes.
