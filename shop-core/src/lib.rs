@@ -92,6 +92,7 @@ pub mod prepare;
 pub mod pricing;
 mod region;
 pub mod secret;
+mod security;
 pub mod shipping;
 pub mod shop;
 pub mod store;

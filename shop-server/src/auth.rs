@@ -26,9 +26,10 @@ use shop_core::orders::operations::identified;
 use shop_core::shop::Tokens;
 use shop_core::{Actor, Error, Shop};
 
-use crate::cookies::{self, CookieMode};
+use crate::cookies::CookieMode;
 use crate::openapi::{BEARER, CART_TOKEN, ORDER_TOKEN, STAFF};
 use crate::problem::{Problem, Result};
+use crate::security::KnownUser;
 
 /// Anybody, known or not, with whatever guest's tokens they hold.
 #[derive(Debug, Clone)]
@@ -129,11 +130,14 @@ async fn identify(request: &Request, pardons_cookies: bool) -> Result<Actor> {
     let tokens =
         Tokens { access: bearer(headers)?, cart: text(headers, "x-cart-token"), order: text(headers, "x-order-token") };
     let cookie_mode = request.data::<Arc<CookieMode>>().filter(|_| tokens.access.is_none());
-    let Some((mode, access)) = cookie_mode.and_then(|mode| Some((mode, cookies::access(request)?))) else {
-        return Ok(shop.identify(tokens).await?);
+    let Some((mode, access)) = cookie_mode.and_then(|mode| Some((mode, mode.access(request)?))) else {
+        let actor = shop.identify(tokens).await?;
+        KnownUser::note(request, &actor);
+        return Ok(actor);
     };
     match shop.identify(Tokens { access: Some(access), ..tokens }).await {
         Ok(actor) => {
+            KnownUser::note(request, &actor);
             if let Some(session) = actor.signed_in().and_then(|person| person.session_id) {
                 mode.guard(request, shop, session)?;
             }

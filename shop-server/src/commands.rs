@@ -7,7 +7,7 @@ use shop_core::clock::SystemRandom;
 use shop_core::error::BoxError;
 use shop_core::{Actor, Shop};
 
-use crate::config::{Config, Database, key_file};
+use crate::config::{self, Config, Database, key_file};
 use crate::serve::stop_signal;
 use crate::storage::{self, Purpose, Storage};
 use crate::superuser::{self, Answers};
@@ -22,6 +22,10 @@ pub(crate) async fn serve(config: &Config, sample: bool) -> Result {
     let until = stop_signal()?;
     let storage = Storage::open(config, Purpose::Serve).await?;
     let shop = start::open(config, storage.store()).await?;
+    // By now a key that was not given has been made.
+    for warning in config::warnings(config) {
+        tracing::warn!("{warning}");
+    }
     if sample {
         fill(&shop).await?;
     }

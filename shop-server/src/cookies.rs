@@ -1,12 +1,13 @@
 //! Cookie mode (`AUTH_COOKIES=True`): sign-in for browsers that should hold no tokens in scripts.
 //!
-//! The tokens go into HttpOnly cookies, beside a readable `csrftoken`. A request that is authorized by a cookie and
+//! The tokens go into HttpOnly cookies and nowhere else, beside a readable `csrftoken`. Where cookies are `Secure` their names
+//! begin with `__Host-`, so that no other host of the domain can set them (RFC 6265bis, 4.1.3.2). A request that is authorized by a cookie and
 //! may change something must say that word again in `X-CSRFToken`, and come from an allowed origin. The word is an
 //! HMAC of the session, so a pair that somebody planted (from a sister domain, say) is worthless.
 
 use std::time::Duration;
 
-use poem::http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use poem::http::header::{COOKIE, ORIGIN, SET_COOKIE};
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use poem::{IntoResponse, Request, Response};
 use poem_openapi::ApiResponse;
@@ -16,11 +17,20 @@ use shop_core::accounts::TokenPair;
 use shop_core::id::SessionId;
 use shop_core::secret::Secret;
 
+use crate::client::RequestOrigin;
 use crate::config::Config;
 use crate::problem::{Problem, Result};
 
-const ACCESS: &str = "access";
-const REFRESH: &str = "refresh";
+/// The names of the two cookies that hold tokens.
+#[derive(Debug, Clone, Copy)]
+struct Names {
+    access: &'static str,
+    refresh: &'static str,
+}
+
+/// For `Secure` cookies, and for those of a developer's machine. Only the names of the mode are accepted.
+const HOST_NAMES: Names = Names { access: "__Host-access", refresh: "__Host-refresh" };
+const PLAIN_NAMES: Names = Names { access: "access", refresh: "refresh" };
 const CSRF: &str = "csrftoken";
 const CSRF_HEADER: &str = "x-csrftoken";
 
@@ -44,12 +54,26 @@ impl CookieMode {
         })
     }
 
+    fn names(&self) -> Names {
+        if self.secure { HOST_NAMES } else { PLAIN_NAMES }
+    }
+
+    /// The access token that a request holds as a cookie.
+    pub fn access<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        value(request.headers(), self.names().access)
+    }
+
+    /// The refresh token that a request holds as a cookie.
+    pub fn refresh(&self, request: &Request) -> Option<Secret> {
+        value(request.headers(), self.names().refresh).map(Secret::from)
+    }
+
     /// The cookies of a new pair of tokens.
     pub fn hold(&self, shop: &Shop, tokens: &TokenPair) -> Vec<HeaderValue> {
         let word = csrf_token(shop, tokens.session_id);
         let cookies = [
-            self.cookie(ACCESS, tokens.access.expose(), self.access_lifetime, true),
-            self.cookie(REFRESH, tokens.refresh.expose(), self.refresh_lifetime, true),
+            self.cookie(self.names().access, tokens.access.expose(), self.access_lifetime, true),
+            self.cookie(self.names().refresh, tokens.refresh.expose(), self.refresh_lifetime, true),
             self.cookie(CSRF, word.expose(), self.refresh_lifetime, false),
         ];
         cookies.into_iter().flatten().collect()
@@ -58,7 +82,8 @@ impl CookieMode {
     /// The cookies that take the others away.
     pub fn clear(&self) -> Vec<HeaderValue> {
         let gone = |name, http_only| self.cookie(name, "", Duration::ZERO, http_only);
-        [gone(ACCESS, true), gone(REFRESH, true), gone(CSRF, false)].into_iter().flatten().collect()
+        let names = self.names();
+        [gone(names.access, true), gone(names.refresh, true), gone(CSRF, false)].into_iter().flatten().collect()
     }
 
     /// `None` for a value that no header can hold, which no token is.
@@ -82,29 +107,21 @@ impl CookieMode {
         if !csrf_token(shop, session).matches(given) {
             return Err(csrf_failed("The X-CSRFToken header does not hold the session's csrftoken."));
         }
-        if !self.is_allowed(request.headers()) {
+        if !self.is_allowed(request) {
             return Err(csrf_failed("The request does not come from an allowed origin."));
         }
         Ok(())
     }
 
-    /// A listed origin, or the page's own server (browsers do not let a page lie in either header).
-    fn is_allowed(&self, headers: &HeaderMap) -> bool {
+    /// A listed origin, or the server's own (browsers do not let a page lie about either).
+    fn is_allowed(&self, request: &Request) -> bool {
+        let headers = request.headers();
         let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let own = origin.split_once("://").is_some_and(|(_, of_page)| host.is_some_and(|host| host == of_page));
-        own || self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        let nowhere = RequestOrigin::default();
+        let own = request.data::<RequestOrigin>().unwrap_or(&nowhere);
+        own.is_own(origin, request.original_uri(), headers)
+            || self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
-}
-
-/// The access token that a request holds as a cookie.
-pub fn access(request: &Request) -> Option<&str> {
-    value(request.headers(), ACCESS)
-}
-
-/// The refresh token that a request holds as a cookie.
-pub fn refresh(headers: &HeaderMap) -> Option<Secret> {
-    value(headers, REFRESH).map(Secret::from)
 }
 
 /// The value of a cookie (RFC 6265, 5.4); of several with one name the first.
@@ -175,20 +192,23 @@ mod tests {
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("xaccess=1; theme=dark;access=abc=="));
-        headers.append(COOKIE, HeaderValue::from_static("refresh=; access=second"));
-        assert_eq!(value(&headers, ACCESS), Some("abc=="));
-        assert_eq!(value(&headers, REFRESH), None);
+        headers.append(COOKIE, HeaderValue::from_static("refresh=; access=second; __Host-access=host"));
+        assert_eq!(value(&headers, "access"), Some("abc=="));
+        assert_eq!(value(&headers, "refresh"), None);
+        let mut request = Request::default();
+        *request.headers_mut() = headers;
+        assert_eq!((mode(true).access(&request), mode(false).access(&request)), (Some("host"), Some("abc==")));
     }
 
     #[test]
     fn only_listed_origins_and_the_own_one_are_allowed() {
         let allowed = |origin: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static("api.example:8000"));
+            let mut request = Request::default();
+            request.headers_mut().insert("host", HeaderValue::from_static("api.example:8000"));
             if let Some(origin) = origin {
-                headers.insert(ORIGIN, HeaderValue::from_static(origin));
+                request.headers_mut().insert(ORIGIN, HeaderValue::from_static(origin));
             }
-            mode(true).is_allowed(&headers)
+            mode(true).is_allowed(&request)
         };
         assert!(allowed(Some("https://Shop.example")) && allowed(Some("http://api.example:8000")));
         for wrong in ["https://evil.example", "null", "http://api.example", "https://shop.example.evil.example", ""] {

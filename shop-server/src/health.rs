@@ -34,7 +34,12 @@ impl Health {
 
     /// True when a request to this path comes too late.
     pub(crate) fn refuses(&self, path: &str) -> bool {
-        self.draining.load(Ordering::Relaxed) && path.trim_end_matches('/') != LIVE
+        self.draining.load(Ordering::Relaxed) && !Self::is_live_path(path)
+    }
+
+    /// True for the path that is answered whatever happens.
+    pub(crate) fn is_live_path(path: &str) -> bool {
+        path.trim_end_matches('/') == LIVE
     }
 
     /// Whether requests should come here.

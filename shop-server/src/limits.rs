@@ -3,8 +3,7 @@
 //!
 //! What is counted is a keyed hash, never the account itself, so that no memory dump lists who tried to sign in;
 //! entries that allow a full burst again are dropped by [`Limits::sweep`], so memory follows the traffic of the
-//! last minutes. Behind a proxy every request has the proxy's address: let the proxy limit by address there, the
-//! limits by account hold all the same.
+//! last minutes. Which address a request is counted under, also behind a proxy, says [`crate::client`].
 //!
 //! # Several servers
 //! Each server counts for itself, so N servers behind a balancer would let N times as many tries through. Servers that
@@ -20,12 +19,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use poem::web::RemoteAddr;
-use poem::{Addr, FromRequest, Request, RequestBody};
 use shop_core::Shop;
 use shop_core::store::StoreResult;
 
+use crate::client::{WIDE_BUDGET, counted_networks};
 use crate::problem::{Problem, Result};
+
+pub use crate::client::Client;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,6 +130,8 @@ struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
     addresses: [(Together, DefaultKeyedRateLimiter<u64>); 4],
+    /// The same for the wider networks of clients of IPv6.
+    wide: [(Together, DefaultKeyedRateLimiter<u64>); 4],
     accounts: [(Attempt, DefaultKeyedRateLimiter<u64>); 6],
 }
 
@@ -138,11 +140,13 @@ impl Limits {
     pub fn new(on: bool) -> Self {
         let accounts = |attempt: Attempt| (attempt, limiter(attempt.per_account()));
         let addresses = |together: Together| (together, limiter(together.per_address()));
+        let wide = |together: Together| (together, limiter(times(WIDE_BUDGET, together.per_address())));
         Self(on.then(|| {
             Counters {
                 hasher: RandomState::new(),
                 shared: None,
                 addresses: Together::ALL.map(addresses),
+                wide: Together::ALL.map(wide),
                 accounts: [
                     Attempt::SignIn,
                     Attempt::Confirm,
@@ -168,19 +172,21 @@ impl Limits {
     /// 429 `throttled` with the seconds to wait.
     pub async fn check(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) -> Result<()> {
         let Some(counters) = &self.0 else { return Ok(()) };
-        let address = address.map(network);
         let account = account.map(|account| account.trim().to_lowercase());
         let together = attempt.together();
-        let addresses = counters.addresses.iter().find(|(known, _)| *known == together);
-        if let (Some((_, limiter)), Some(address)) = (addresses, &address) {
-            pass(limiter, counters.hasher.hash_one(address))?;
+        for (network, budget) in address.into_iter().flat_map(counted_networks) {
+            let limiters = if budget == WIDE_BUDGET { &counters.wide } else { &counters.addresses };
+            if let Some((_, limiter)) = limiters.iter().find(|(known, _)| *known == together) {
+                pass(limiter, counters.hasher.hash_one(network))?;
+            }
         }
         let accounts = counters.accounts.iter().find(|(known, _)| *known == attempt);
         if let (Some((_, limiter)), Some(account)) = (accounts, &account) {
             pass(limiter, counters.hasher.hash_one(account))?;
         }
-        if let Some(address) = address {
-            counters.count_together(together.word(), &address.to_string(), together.per_address()).await?;
+        for (network, budget) in address.into_iter().flat_map(counted_networks) {
+            let limit = times(budget, together.per_address());
+            counters.count_together(together.word(), &network.to_string(), limit).await?;
         }
         if let Some(account) = account {
             counters.count_together(attempt.word(), &account, attempt.per_account()).await?;
@@ -200,7 +206,8 @@ impl Limits {
     pub fn sweep(&self) {
         let Some(counters) = &self.0 else { return };
         let accounts = counters.accounts.iter().map(|(_, limiter)| limiter);
-        for limiter in counters.addresses.iter().map(|(_, limiter)| limiter).chain(accounts) {
+        let networks = counters.addresses.iter().chain(&counters.wide).map(|(_, limiter)| limiter);
+        for limiter in networks.chain(accounts) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -224,37 +231,9 @@ impl Counters {
     }
 }
 
-/// Where a request comes from. Take it as a handler's argument.
-#[derive(Debug, Clone, Copy)]
-pub struct Client(Option<IpAddr>);
-
-impl Client {
-    /// Its address, when it came over a network.
-    pub fn address(self) -> Option<IpAddr> {
-        self.0
-    }
-}
-
-impl<'a> FromRequest<'a> for Client {
-    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self(address(request)))
-    }
-}
-
-/// The address a request came from.
-pub fn address(request: &Request) -> Option<IpAddr> {
-    match request.remote_addr() {
-        RemoteAddr(Addr::SocketAddr(address)) => Some(address.ip().to_canonical()),
-        _ => None,
-    }
-}
-
-/// A client of IPv6 has a whole /64 to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-    }
+/// A limit of so many times the number in the same time.
+fn times(factor: u32, (burst, period): (u32, Duration)) -> (u32, Duration) {
+    (burst.saturating_mul(factor), period)
 }
 
 fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<u64> {
@@ -317,7 +296,20 @@ mod tests {
         }
         assert!(!tries(&limits, Attempt::SignIn, ADDRESS, "another"));
         assert!(tries(&limits, Attempt::SignIn, "2001:db8::1", "another"));
-        assert_eq!(network("2001:db8::1".parse().unwrap()), network("2001:db8::ffff".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_client_of_ipv6_is_limited_by_its_networks() {
+        let limits = Limits::new(true);
+        let passed = |addresses: &dyn Fn(u32) -> String, count: u32| {
+            (0..count)
+                .filter(|number| tries(&limits, Attempt::Confirm, &addresses(*number), &format!("u{number}")))
+                .count()
+        };
+        assert_eq!(passed(&|number| format!("2001:db8:1:1::{number:x}"), 100), 60);
+        // Other networks of the same /48: 300 in all, 60 of which are used up.
+        assert_eq!(passed(&|number| format!("2001:db8:1:{:x}::1", number + 2), 400), 240);
+        assert_eq!(passed(&|_| "2001:db8:2::1".to_owned(), 1), 1);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use serde::Serialize;
 use shop_core::Error;
 use shop_core::error::BoxError;
 
+use crate::security::ProblemCode;
+
 /// What a handler returns.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
@@ -196,6 +198,7 @@ impl Problem {
         // Strings and numbers always serialise.
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = Response::builder().status(parts.status).body(poem::Body::from_vec(body));
+        response.set_data(ProblemCode(parts.code.clone()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         if parts.status == StatusCode::UNAUTHORIZED {

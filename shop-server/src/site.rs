@@ -7,6 +7,7 @@ use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse, Request,
 use poem_openapi::{OpenApi, OpenApiService};
 use shop_core::Shop;
 
+use crate::client::Proxies;
 use crate::cookies::CookieMode;
 use crate::edge::{Cors, Edge, Metrics, Routes};
 use crate::health::{self, Health};
@@ -18,12 +19,16 @@ pub struct Options {
     pub cors: Cors,
     /// Whether the server lives and is ready.
     pub health: Arc<Health>,
-    /// What `/metrics` shows, if this process records metrics.
+    /// What `/metrics` shows; without it there is no such path.
     pub metrics: Option<Metrics>,
     /// The shop, for [`crate::auth`] and handlers; a site without one serves only what needs none.
     pub shop: Option<Shop>,
     /// Cookies for browsers, in cookie mode.
     pub cookies: Option<Arc<CookieMode>>,
+    /// Which proxies are believed, and what links begin with.
+    pub proxies: Proxies,
+    /// Whether `/docs/` is served.
+    pub docs: bool,
 }
 
 /// The API under its document's paths, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
@@ -34,16 +39,17 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
     for path in document.paths() {
         routes.add(path.pattern, path.path, &path.methods);
     }
-    for path in [health::LIVE, health::READY, METRICS, JSON, YAML].into_iter().chain(docs::PATHS) {
+    let switched = options.metrics.iter().map(|_| METRICS).chain(docs::PATHS.into_iter().filter(|_| options.docs));
+    for path in [health::LIVE, health::READY, JSON, YAML].into_iter().chain(switched) {
         routes.add(path, path, &[Method::GET]);
     }
     let site = Site {
         api: OpenApiService::new(api, "", "").into_endpoint(),
-        beside: beside(&document, Arc::clone(&options.health), options.metrics),
+        beside: beside(&document, Arc::clone(&options.health), options.metrics, options.docs),
         shop: options.shop,
         cookies: options.cookies,
     };
-    Edge::new(site, options.cors, Arc::new(routes), options.health)
+    Edge::new(site, options.cors, options.proxies, Arc::new(routes), options.health)
 }
 
 const METRICS: &str = "/metrics";
@@ -79,14 +85,10 @@ fn is_beside(path: &str) -> bool {
     matches!(path, health::LIVE | health::READY | METRICS | JSON | YAML) || docs::PATHS.contains(&path)
 }
 
-fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>) -> Route {
+fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, with_docs: bool) -> Route {
     let ready = endpoint::make(move |_| {
         let health = Arc::clone(&health);
         async move { health.ready().await.map(|()| text("text/plain; charset=utf-8", "ready\n")) }
-    });
-    let metrics = endpoint::make_sync(move |_| {
-        let body = metrics.as_ref().map(Metrics::render).unwrap_or_default();
-        text("text/plain; version=0.0.4; charset=utf-8", body)
     });
     let fixed = |content_type: &'static str, body: &str| {
         let body: Arc<str> = body.into();
@@ -95,10 +97,17 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>) ->
     let route = Route::new()
         .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
         .at(health::READY, get(ready.map_to_response()))
-        .at(METRICS, get(metrics))
         .at(JSON, get(fixed("application/json", document.json())))
         .at(YAML, get(fixed("application/yaml", document.yaml())));
-    docs::add(route)
+    let route = match metrics {
+        Some(metrics) => {
+            let shown =
+                endpoint::make_sync(move |_| text("text/plain; version=0.0.4; charset=utf-8", metrics.render()));
+            route.at(METRICS, get(shown))
+        }
+        None => route,
+    };
+    if with_docs { docs::add(route) } else { route }
 }
 
 pub(crate) fn text(content_type: &'static str, body: impl Into<poem::Body>) -> Response {

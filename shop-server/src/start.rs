@@ -21,7 +21,7 @@ use crate::edge::{Cors, Metrics};
 use crate::health::Health;
 use crate::limits::Limits;
 use crate::mail;
-use crate::serve;
+use crate::serve::{self, ConnectionLimits};
 use crate::site::{Options, site};
 use crate::stripe::{StripeGateway, StripeOptions};
 use crate::webhooks::HttpSender;
@@ -165,9 +165,11 @@ pub async fn serve_on(
     let options = Options {
         cors: Cors::new(config.cors_allowed_origins.clone(), config.auth_cookies),
         health: Arc::clone(&health),
-        metrics: metrics.clone(),
+        metrics: metrics.clone().filter(|_| config.metrics),
         shop: Some(shop.clone()),
         cookies: cookies.clone(),
+        proxies: config.proxies.clone(),
+        docs: config.docs,
     };
     let context = Context { shop: shop.clone(), limits: Arc::clone(&limits), cookies };
     let endpoint = site(api::all(&context), options);
@@ -189,7 +191,8 @@ pub async fn serve_on(
         let shop = shop.clone();
         async move { shop.worker().run(tokio::time::sleep).await }
     });
-    serve::serve(listener, endpoint, health, until).await;
+    let limits = ConnectionLimits { trusted: config.proxies.clone(), ..ConnectionLimits::default() };
+    serve::serve(listener, endpoint, health, limits, until).await;
     upkeep.abort();
     worker.abort();
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use poem::http::{Uri, header};
+use poem::http::Uri;
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -11,6 +11,7 @@ use shop_core::Error;
 use shop_core::page::{Page, PageRequest, Position};
 
 use super::Answer;
+use crate::client::RequestOrigin;
 use crate::problem::Result;
 
 /// One page of a list: `{count, next, previous, results}`.
@@ -107,18 +108,19 @@ impl<T: Type> Type for List<T> {
     }
 }
 
-/// The address of the request as the client wrote it, to make links from. Take it as a handler's argument.
+/// The address of the request as the client wrote it, also to a proxy, to make links from. Take it as a handler's
+/// argument.
 #[derive(Debug, Clone)]
 pub struct RequestUrl {
-    scheme: &'static str,
-    host: String,
+    /// The public address of the server, without a slash at its end.
+    base: String,
     uri: Uri,
 }
 
 impl RequestUrl {
     /// The same address with one parameter of paging changed and all others kept as they were sent.
     fn with(&self, name: &str, value: &str) -> String {
-        let mut link = format!("{}://{}{}", self.scheme, self.host, self.uri.path());
+        let mut link = [&self.base, self.uri.path()].concat();
         let kept = self.uri.query().unwrap_or_default().split('&').filter(|pair| {
             let name = pair.split('=').next().unwrap_or_default();
             !matches!(name, "" | "page" | "cursor")
@@ -141,13 +143,10 @@ impl RequestUrl {
 impl<'a> FromRequest<'a> for RequestUrl {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         let uri = request.original_uri().clone();
-        // A proxy that ends TLS says so here. Who lies in either header gets a wrong link, and nobody else does.
-        let scheme = if request.header("x-forwarded-proto") == Some("https") { "https" } else { "http" };
-        let host = match request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) {
-            Some(host) => host.to_owned(),
-            None => uri.authority().map_or_else(|| "localhost".to_owned(), ToString::to_string),
-        };
-        Ok(Self { scheme, host, uri })
+        let nowhere = RequestOrigin::default();
+        let origin = request.data::<RequestOrigin>().unwrap_or(&nowhere);
+        let base = origin.base(&uri, request.headers());
+        Ok(Self { base, uri })
     }
 }
 
@@ -157,7 +156,7 @@ mod tests {
     use shop_core::page::Cursor;
 
     fn url(uri: &str) -> RequestUrl {
-        RequestUrl { scheme: "http", host: "shop.example:8000".into(), uri: uri.parse().unwrap() }
+        RequestUrl { base: "http://shop.example:8000".into(), uri: uri.parse().unwrap() }
     }
 
     fn request(position: Position) -> PageRequest<()> {

@@ -6,9 +6,11 @@
 
 mod database;
 mod email;
+mod public;
 mod secret;
 mod stripe;
 mod variables;
+mod warnings;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,12 +19,15 @@ use std::time::Duration;
 use shop_core::money::Currency;
 use shop_core::pricing::TaxRounding;
 
+use crate::client::Proxies;
+
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
 pub use secret::{Secret, secret_key};
 pub(crate) use secret::{any_key, existing_key, key_file, missing};
 pub use stripe::Stripe;
 use variables::Variables;
+pub(crate) use warnings::warnings;
 
 /// Everything that can be configured, with all rules already applied.
 #[derive(Debug, Clone)]
@@ -66,8 +71,14 @@ pub struct Config {
     pub rate_limit: bool,
     /// How many orders of one buyer may wait for their payment, if there is a limit.
     pub max_unpaid_orders: Option<u32>,
-    /// Sign-in also sets HttpOnly cookies.
+    /// Sign-in sets HttpOnly cookies instead of answering with tokens.
     pub auth_cookies: bool,
+    /// The proxies that are believed, and the shop's own public address.
+    pub proxies: Proxies,
+    /// `/docs/` is served.
+    pub docs: bool,
+    /// `/metrics` is served.
+    pub metrics: bool,
     /// Webhooks may lead into private networks, and need no encryption.
     pub webhooks_allow_private: bool,
     /// Orders can be paid outside the shop, and staff record the money.
@@ -131,6 +142,7 @@ impl Config {
         if !manual_payments && stripe.is_none() {
             return Err(ConfigError::new("MANUAL_PAYMENTS", "can be False only where STRIPE_SECRET_KEY is set"));
         }
+        let auth_cookies = variables.boolean("AUTH_COOKIES", false)?;
         let database = Database::from_variables(&variables)?;
         if secret_key.is_none() && matches!(database, Database::Postgres(_)) {
             return Err(secret::needed());
@@ -143,7 +155,7 @@ impl Config {
             secret_key,
             email: Email::from_variables(&variables)?,
             bind: bind(&variables)?,
-            cors_allowed_origins: origins(&variables)?,
+            cors_allowed_origins: origins(&variables, auth_cookies && !debug)?,
             frontend_url: frontend_url(&variables)?,
             currency: variables.parsed("CURRENCY", Currency::USD)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, MAX_SECONDS)?,
@@ -155,7 +167,10 @@ impl Config {
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,
             max_unpaid_orders: max_unpaid_orders(&variables)?,
-            auth_cookies: variables.boolean("AUTH_COOKIES", false)?,
+            auth_cookies,
+            proxies: public::proxies(&variables)?,
+            docs: variables.boolean("DOCS", true)?,
+            metrics: variables.boolean("METRICS", true)?,
             webhooks_allow_private: variables.boolean("WEBHOOKS_ALLOW_PRIVATE", false)?,
             manual_payments,
             stripe,
@@ -196,8 +211,11 @@ fn bind(variables: &Variables<'_>) -> Result<String> {
     }
 }
 
-fn origins(variables: &Variables<'_>) -> Result<Vec<String>> {
-    let list = variables.text("CORS_ALLOWED_ORIGINS").unwrap_or("http://localhost:3000");
+/// Pages that may use a signed-in browser's cookies must be named: what runs at some port of the visitor's own machine is
+/// no default for that.
+fn origins(variables: &Variables<'_>, must_be_named: bool) -> Result<Vec<String>> {
+    let default = if must_be_named { "" } else { "http://localhost:3000" };
+    let list = variables.text("CORS_ALLOWED_ORIGINS").unwrap_or(default);
     let origin = |text: &str| {
         let text = text.trim_end_matches('/');
         let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));

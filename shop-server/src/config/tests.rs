@@ -309,3 +309,57 @@ fn unpaid_orders_are_limited_where_tries_are() {
     assert_eq!(limit(&[("RATE_LIMIT", "off"), ("MAX_UNPAID_ORDERS", "3")]), Some(3));
     assert_eq!(limit(&[("MAX_UNPAID_ORDERS", "0")]), None);
 }
+
+#[test]
+fn proxies_are_networks_and_nothing_else() {
+    let trusted = |list| config(&[("TRUSTED_PROXIES", list)]).proxies;
+    assert!(config(&[]).proxies.trusted.is_empty() && config(&[]).proxies.public_url.is_none());
+    let proxies = trusted("10.0.0.0/8, ::1/128,192.0.2.7,");
+    for (address, believed) in
+        [("10.9.9.9", true), ("::1", true), ("192.0.2.7", true), ("192.0.2.8", false), ("::2", false)]
+    {
+        assert_eq!(proxies.trusts(address.parse().unwrap()), believed, "{address}");
+    }
+    for wrong in ["*", "proxy.example", "10.0.0.1/8", "10.0.0.0/40", "10.0.0.0/8 ::1", "10.0.0.0-10.0.0.9"] {
+        assert!(refused(&[("TRUSTED_PROXIES", wrong)]).starts_with("TRUSTED_PROXIES: "), "{wrong}");
+    }
+}
+
+#[test]
+fn the_public_url_is_an_address_without_a_query() {
+    let url = |text| config(&[("PUBLIC_URL", text)]).proxies.public_url.unwrap().to_string();
+    assert_eq!(url("https://API.shop.example/"), "https://api.shop.example");
+    assert_eq!(url("https://shop.example:443/api/"), "https://shop.example/api");
+    assert_eq!(url("http://127.0.0.1:8000"), "http://127.0.0.1:8000");
+    for wrong in [
+        "shop.example",
+        "ftp://shop.example",
+        "https://",
+        "https://u@shop.example",
+        "https://a?x=1",
+        "https://a#b",
+        "/a",
+        "https://a b",
+    ] {
+        assert!(refused(&[("PUBLIC_URL", wrong)]).starts_with("PUBLIC_URL: "), "{wrong}");
+    }
+}
+
+#[test]
+fn cookies_are_sent_only_to_pages_that_were_named() {
+    let origins = |pairs: &[(&str, &str)]| config(pairs).cors_allowed_origins;
+    let (cookies, debug) = (("AUTH_COOKIES", "True"), ("DEBUG", "True"));
+    assert!(origins(&[cookies]).is_empty());
+    assert_eq!(origins(&[cookies, debug]), ["http://localhost:3000"]);
+    assert_eq!(origins(&[cookies, ("CORS_ALLOWED_ORIGINS", "https://shop.example")]), ["https://shop.example"]);
+}
+
+#[test]
+fn docs_and_metrics_can_be_turned_off() {
+    assert!(config(&[]).docs && config(&[]).metrics);
+    let off = config(&[("DOCS", "False"), ("METRICS", "False")]);
+    assert!(!off.docs && !off.metrics);
+    assert!(
+        refused(&[("DOCS", "maybe")]).starts_with("DOCS: ") && refused(&[("METRICS", "x")]).starts_with("METRICS: ")
+    );
+}

@@ -20,27 +20,36 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// it listens, hears the 413. Beyond it the connection is cut.
 const DRAIN_LIMIT: u64 = 8 * BODY_LIMIT;
 
-const FINE: u8 = 0;
+const UNREAD: u8 = 0;
 const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
+const READ: u8 = 3;
 
 /// What became of a request's body.
 pub(super) struct Guard(Arc<AtomicU8>);
 
 impl Guard {
     /// Bounds the body of a request; `None` when it has none.
-    pub(super) fn new(request: &mut Request) -> Result<Option<Self>, Problem> {
+    pub(super) fn new(request: &mut Request) -> Option<Self> {
         let body = request.take_body();
         if body.is_empty() {
-            return Ok(None);
+            return None;
         }
-        // A client that asks before it sends can be told without reading a byte.
-        if declared(request) > BODY_LIMIT && request.headers().contains_key(header::EXPECT) {
-            return Err(Problem::too_large());
-        }
-        let verdict = Arc::new(AtomicU8::new(FINE));
+        let verdict = Arc::new(AtomicU8::new(UNREAD));
         request.set_body(Body::from_bytes_stream(bounded(body, Arc::clone(&verdict))));
-        Ok(Some(Self(verdict)))
+        Some(Self(verdict))
+    }
+
+    /// The refusal of a body that is too large by its own account, for a client that asks before it sends: it can be told
+    /// without reading a byte.
+    pub(super) fn refusal(request: &Request) -> Option<Problem> {
+        let asks = request.headers().contains_key(header::EXPECT);
+        (asks && declared(request) > BODY_LIMIT).then(Problem::too_large)
+    }
+
+    /// Whether some of the body was not read: it still lies in the connection, before the next request.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != READ
     }
 
     /// The answer for a body that was cut, whatever its reader made of it.
@@ -70,7 +79,10 @@ where
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(why))) => return Some((Err(why), (chunks, seen, verdict))),
                 Ok(None) if seen > BODY_LIMIT => return Some((Err(cut()), (chunks, seen, verdict))),
-                Ok(None) => return None,
+                Ok(None) => {
+                    verdict.store(READ, Ordering::Relaxed);
+                    return None;
+                }
                 Err(_) => {
                     verdict.store(TOO_SLOW, Ordering::Relaxed);
                     return Some((Err(cut()), (chunks, seen, verdict)));
@@ -98,7 +110,7 @@ mod tests {
 
     async fn read(body: Body) -> (Result<usize, ()>, Option<u16>) {
         let mut request = Request::builder().body(body);
-        let Some(guard) = Guard::new(&mut request).unwrap() else { return (Ok(0), None) };
+        let Some(guard) = Guard::new(&mut request) else { return (Ok(0), None) };
         let length = request.into_body().into_vec().await.map(|bytes| bytes.len()).map_err(|_| ());
         (length, guard.verdict().map(|problem| problem.status().as_u16()))
     }

@@ -1,8 +1,8 @@
 //! Where every request comes in and every answer goes out: the one wrapper around all routes.
 //!
 //! One hand-written wrapper instead of a stack of middleware, because each layer of a stack boxes its own future:
-//! it gives the request an id, guards its body, trims its path, asks the routes, makes every error a
-//! [`Problem`], answers conditional reads, and adds the headers, the metrics and the log lines.
+//! it finds out who sent the request, gives it an id, guards its body, trims its path, asks the routes, makes every error
+//! a [`Problem`], answers conditional reads, and adds the headers, the metrics and the log lines.
 //!
 //! Log lines: an answer of 500 and above is logged with its cause, everything else only at debug level under the
 //! target `access` (`RUST_LOG=info,access=debug` turns the access log on); a line per request would cost more
@@ -21,12 +21,16 @@ use std::time::Instant;
 use futures_util::FutureExt as _;
 use poem::PathPattern;
 use poem::http::uri::PathAndQuery;
-use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use poem::{Endpoint, Request, Response};
 use tracing::Instrument as _;
 
+use crate::client::Proxies;
+use crate::client::forwarded::is_host;
 use crate::health::Health;
 use crate::problem::Problem;
+use crate::security::{self, KnownUser, ProblemCode};
+use crate::serve::NoPlace;
 
 pub use body::{BODY_LIMIT, BODY_TIMEOUT};
 pub use cors::Cors;
@@ -41,24 +45,37 @@ pub struct Edge<E> {
     inner: E,
     ids: RequestIds,
     cors: Cors,
+    proxies: Proxies,
     routes: Arc<Routes>,
     health: Arc<Health>,
 }
 
 impl<E: Endpoint<Output = Response>> Edge<E> {
     /// Wraps `inner`, whose paths are known to `routes`.
-    pub fn new(inner: E, cors: Cors, routes: Arc<Routes>, health: Arc<Health>) -> Self {
-        Self { inner, ids: RequestIds::new(), cors, routes, health }
+    pub fn new(inner: E, cors: Cors, proxies: Proxies, routes: Arc<Routes>, health: Arc<Health>) -> Self {
+        Self { inner, ids: RequestIds::new(), cors, proxies, routes, health }
     }
 
-    async fn route(&self, mut request: Request, id: &HeaderValue) -> Response {
-        if let Err(problem) = trim_slash(request.uri_mut()) {
-            return problem.to_response();
+    /// What is answered before the routes are asked.
+    fn refusal(&self, request: &mut Request) -> Option<Response> {
+        let path = request.uri().path();
+        if self.health.refuses(path) {
+            return Some(Problem::unavailable(crate::serve::RETRY_AFTER_RESTART).to_response());
         }
-        let guard = match Guard::new(&mut request) {
-            Ok(guard) => guard,
-            Err(problem) => return problem.to_response(),
-        };
+        if request.data::<NoPlace>().is_some() && !Health::is_live_path(path) {
+            return Some(Problem::unavailable(crate::serve::RETRY_AFTER_CROWD).to_response());
+        }
+        if let Err(problem) = check_host(request) {
+            return Some(problem.to_response());
+        }
+        if let Some(preflight) = self.cors.preflight(request) {
+            return Some(preflight);
+        }
+        let unreadable = trim_slash(request.uri_mut()).err();
+        unreadable.or_else(|| Guard::refusal(request)).map(|problem| problem.to_response())
+    }
+
+    async fn route(&self, request: Request, guard: Option<&Guard>, id: &HeaderValue) -> Response {
         let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
         let mut response = match outcome {
             Ok(Ok(response)) => response,
@@ -66,7 +83,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             Err(panic) => logged(&Problem::fault(panic_message(&*panic)), id),
         };
         // A body that was cut explains whatever the handler made of its end.
-        if let Some(problem) = guard.and_then(|guard| guard.verdict()) {
+        if let Some(problem) = guard.and_then(Guard::verdict) {
             let pattern = response.data::<PathPattern>().cloned();
             response = problem.to_response();
             if let Some(pattern) = pattern {
@@ -105,27 +122,39 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         let method = request.method().clone();
         let origin = request.headers().get(header::ORIGIN).cloned();
         let if_none_match = conditional::wanted(&request);
+        let sender = self.proxies.origin(&request);
+        let (client, https) = (sender.client(), sender.is_https());
+        request.set_data(sender);
+        let user = KnownUser::default();
+        request.set_data(user.clone());
+        let guard = Guard::new(&mut request);
 
-        // Wherever a line is logged, it says for which request.
-        let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
-        let mut response = if self.health.refuses(request.uri().path()) {
-            Problem::unavailable(crate::serve::RETRY_AFTER_RESTART).to_response()
-        } else if let Some(preflight) = self.cors.preflight(&request) {
-            preflight
+        // Wherever a line is logged, it says for which request, and whose.
+        let client = client.map(tracing::field::display);
+        let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default(), client);
+        let mut response = if let Some(refused) = self.refusal(&mut request) {
+            refused
         } else if span.is_disabled() {
-            self.route(request, &id).await
+            self.route(request, guard.as_ref(), &id).await
         } else {
-            self.route(request, &id).instrument(span).await
+            self.route(request, guard.as_ref(), &id).instrument(span.clone()).await
         };
+        if !response.status().is_success() {
+            span.in_scope(|| security::answered(response.status(), response.data::<ProblemCode>(), &user));
+        }
 
         if let Some(tags) = if_none_match {
             conditional::apply(&tags, &mut response);
         }
+        let succeeded = response.status().is_success();
         let headers = response.headers_mut();
         if let Some(origin) = &origin {
             self.cors.decorate(origin, headers);
         }
-        secure(headers);
+        secure(headers, https);
+        if !succeeded && guard.is_some_and(|guard| guard.is_unread()) {
+            headers.insert(header::CONNECTION, CLOSE);
+        }
         headers.insert(request_id::HEADER, id.clone());
         self.routes.record(&method, &response, started.elapsed());
         tracing::debug!(
@@ -186,11 +215,35 @@ fn trim_slash(uri: &mut Uri) -> Result<(), Problem> {
     Ok(())
 }
 
+/// One `Host` in every request of HTTP/1.1, and never two (RFC 9112, 3.2): what links would be made of must be clear, also
+/// to a proxy on the way.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let fine = match (hosts.next(), hosts.next()) {
+        // HTTP/2 has it in the address.
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(host), None) => host.is_empty() || host.to_str().is_ok_and(is_host),
+        (Some(_), Some(_)) => false,
+    };
+    if fine {
+        Ok(())
+    } else {
+        Err(Problem::parse_error("The request must have exactly one Host header that names a host."))
+    }
+}
+
+/// The rest of the request's body is not waited for, so the connection cannot be used again.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
 /// What every answer says to browsers (OWASP REST Security Cheat Sheet), unless the route knows better.
-fn secure(headers: &mut poem::http::HeaderMap) {
+fn secure(headers: &mut poem::http::HeaderMap, https: bool) {
     const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
     const DENY: HeaderValue = HeaderValue::from_static("DENY");
-    const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    const NOTHING: HeaderValue =
+        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+    // A year. Not `includeSubDomains`: what runs on other names of this domain is not known here.
+    const TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
     const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
     const NEVER: HeaderValue = HeaderValue::from_static("no-store");
     let mut default = |name: HeaderName, value: HeaderValue| {
@@ -199,6 +252,10 @@ fn secure(headers: &mut poem::http::HeaderMap) {
     default(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     default(header::X_FRAME_OPTIONS, DENY);
     default(header::CONTENT_SECURITY_POLICY, NOTHING);
+    default(header::REFERRER_POLICY, NO_REFERRER);
+    if https {
+        default(header::STRICT_TRANSPORT_SECURITY, TRANSPORT);
+    }
     let cache = if headers.contains_key(header::ETAG) { REVALIDATE } else { NEVER };
     headers.entry(header::CACHE_CONTROL).or_insert(cache);
 }

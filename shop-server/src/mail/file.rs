@@ -1,7 +1,8 @@
 //! Mail into a folder, one file each.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use lettre::message::Mailbox;
@@ -37,10 +38,24 @@ impl Mailer for FileMailer {
         let whole = self.folder.join(format!("{}.eml", message.id));
         let draft = self.folder.join(format!("{}.draft", message.id));
         tokio::task::spawn_blocking(move || {
-            fs::write(&draft, mail)?;
+            write_private(&draft, &mail)?;
             fs::rename(&draft, &whole)
         })
         .await??;
         Ok(())
     }
+}
+
+/// Only the owner may read it: a mail may hold a code or a link that opens an account.
+fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    // What an earlier try left behind has its own mode.
+    match fs::remove_file(path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(content)
 }

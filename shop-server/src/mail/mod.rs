@@ -108,11 +108,18 @@ mod tests {
     async fn the_file_mailer_writes_whole_files() {
         let folder = std::env::temp_dir().join(format!("shop-mail-{}", std::process::id()));
         let mailer = FileMailer::new(folder.clone(), from()).unwrap();
+        // Left behind by a process that was killed.
+        std::fs::write(folder.join("00000000-0000-0000-0000-000000000000.draft"), "half a m").unwrap();
         mailer.send(&message("ann@example.org")).await.unwrap();
         mailer.send(&message("ann@example.org")).await.unwrap();
         let mails: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(mails.len() == 1 && mails[0].extension().is_some_and(|name| name == "eml"), "{mails:?}");
         assert!(std::fs::read_to_string(&mails[0]).unwrap().contains("To: ann@example.org"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(&mails[0]).unwrap().permissions().mode() & 0o777, 0o600);
+        }
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -40,14 +40,15 @@ const START_JS: &str = r##"SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#ui",
   deepLinking: true,
-  persistAuthorization: true,
+  persistAuthorization: false,
   validatorUrl: null,
 });
 "##;
 
 /// Swagger UI styles its elements itself and draws icons from `data:` addresses.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
 );
 /// The files change only with the binary.
 const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");

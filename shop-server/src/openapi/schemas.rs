@@ -74,15 +74,21 @@ fn names(value: &Value, found: &mut Vec<String>) {
 }
 
 /// The fields of answers that are left out when there is nothing to say (`skip_serializing_if`): secrets that are
-/// shown once, and what only some kinds of a thing have.
-pub(super) const LEFT_OUT: [(&str, &str); 8] = [
+/// shown once or kept in cookies, and what only some kinds of a thing have.
+pub(super) const LEFT_OUT: [(&str, &str); 14] = [
     ("Adjustment", "code"),
     ("Cart", "token"),
+    ("Login", "access"),
+    ("Login", "refresh"),
     ("Order", "access_token"),
+    ("PasswordChanged", "access"),
+    ("PasswordChanged", "refresh"),
     ("Payment", "client_secret"),
     ("Rate", "price"),
     ("Rate", "tiers"),
     ("Stock", "locations"),
+    ("Tokens", "access"),
+    ("Tokens", "refresh"),
     ("Tracking", "results"),
 ];
 

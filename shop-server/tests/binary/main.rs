@@ -25,6 +25,8 @@ mod postgres;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod security_events;
+#[cfg(test)]
 mod sheets;
 #[cfg(test)]
 mod support;

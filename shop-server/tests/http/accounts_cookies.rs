@@ -16,7 +16,8 @@ impl Jar {
             let (pair, attributes) = line.split_once("; ").unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             assert!(attributes.contains("Path=/") && attributes.contains("SameSite=Lax"), "{line}");
-            assert!(attributes.contains("Secure"), "{line}");
+            assert!(attributes.contains("Secure") && !attributes.contains("Domain"), "{line}");
+            assert_eq!(name.starts_with("__Host-"), name != "csrftoken", "{line}");
             assert_eq!(attributes.contains("HttpOnly"), name != "csrftoken", "{line}");
             self.0.retain(|(known, _)| known != name);
             if !attributes.contains("Max-Age=0;") {
@@ -35,14 +36,22 @@ impl Jar {
 }
 
 async fn cookie_shop() -> TestShop {
-    TestShop::start_with(&[("AUTH_COOKIES", "True")]).await
+    TestShop::start_with(&[("AUTH_COOKIES", "True"), ("CORS_ALLOWED_ORIGINS", ORIGIN.1)]).await
 }
 
+/// A registered person's browser, signed in.
 async fn signed_in(shop: &TestShop, name: &str) -> Jar {
-    let person = shop.customer(name).await;
+    let email = shop.registered(name).await;
     let mut jar = Jar::default();
-    jar.take(&shop.post("/accounts/login/", None, &json!({"email": person.email, "password": PASSWORD})).await);
+    jar.take(&shop.post("/accounts/login/", None, &json!({"email": email, "password": PASSWORD})).await);
     jar
+}
+
+fn holds_no_token(answer: &Answer) {
+    let body = answer.json();
+    assert!(answer.status == 200 && body.get("access").is_none() && body.get("refresh").is_none(), "{answer:?}");
+    // A token has three parts, the first of which begins so.
+    assert!(!answer.body.contains("eyJ"), "{answer:?}");
 }
 
 async fn send(shop: &TestShop, method: &str, path: &str, jar: &Jar, headers: &[(&str, &str)], body: &Value) -> Answer {
@@ -80,8 +89,7 @@ async fn a_cookie_reads_freely_and_writes_with_the_sessions_word_from_an_allowed
     assert_eq!((changed.status, &changed.json()["first_name"]), (200, &json!("Ada")));
     assert_eq!(changed.header("access-control-allow-credentials"), Some("true"));
     // A bearer token needs none of it, and beats the cookie.
-    let person = shop.login("bob@example.com", PASSWORD).await;
-    let bearer = format!("Bearer {}", person.access);
+    let bearer = format!("Bearer {}", other.get("__Host-access"));
     let theirs = send(&shop, "PATCH", "/accounts/user/", &jar, &[("Authorization", &bearer)], &body).await;
     assert_eq!(theirs.json()["email"], "bob@example.com");
 }
@@ -97,7 +105,8 @@ async fn refresh_and_sign_out_take_the_cookie() {
     let refreshed = send(&shop, "POST", "/accounts/token/refresh/", &jar, &with_word, &Value::Null).await;
     assert_eq!(refreshed.status, 200);
     jar.take(&refreshed);
-    assert_ne!(jar.get("refresh"), old.get("refresh"));
+    holds_no_token(&refreshed);
+    assert_ne!(jar.get("__Host-refresh"), old.get("__Host-refresh"));
     assert_eq!(jar.get("csrftoken"), word, "the word belongs to the session");
 
     refused(&send(&shop, "POST", "/accounts/logout/", &jar, &[ORIGIN], &json!({})).await, 403, "csrf_failed");
@@ -120,6 +129,7 @@ async fn a_changed_password_goes_on_in_new_cookies() {
     let body = json!({"old_password": PASSWORD, "new_password": "another fine purple elephant"});
     let headers = [("X-CSRFToken", &*word), ORIGIN];
     let changed = send(&shop, "POST", "/accounts/change-password/", &jar, &headers, &body).await;
+    holds_no_token(&changed);
     jar.take(&changed);
     assert_ne!(jar.get("csrftoken"), word);
     assert_eq!(send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await.status, 200);
@@ -138,4 +148,56 @@ async fn outside_cookie_mode_cookies_are_nothing() {
     refused(&send(&shop, "GET", "/accounts/user/", &jar, &[], &Value::Null).await, 401, "not_authenticated");
     let refresh = send(&shop, "POST", "/accounts/token/refresh/", &jar, &[], &Value::Null).await;
     refused(&refresh, 400, "invalid");
+}
+
+#[tokio::test]
+async fn in_cookie_mode_no_body_holds_a_token() {
+    let shop = cookie_shop().await;
+    let email = shop.registered("ada").await;
+    let login = shop.post("/accounts/login/", None, &json!({"email": email, "password": PASSWORD})).await;
+    holds_no_token(&login);
+    assert_eq!(login.json()["user"]["email"], email.as_str());
+    let token = shop.post("/accounts/token/", None, &json!({"username": email, "password": PASSWORD})).await;
+    holds_no_token(&token);
+    let mut jar = Jar::default();
+    jar.take(&token);
+    // Also not to a program that sends its refresh token in the body.
+    let body = json!({"refresh": jar.get("__Host-refresh")});
+    holds_no_token(&shop.post("/accounts/token/refresh/", None, &body).await);
+}
+
+#[tokio::test]
+async fn cookies_without_the_prefix_are_not_accepted() {
+    let shop = cookie_shop().await;
+    let jar = signed_in(&shop, "ada").await;
+    let strip = |(name, value): &(String, String)| (name.replace("__Host-", ""), value.clone());
+    let plain = Jar(jar.0.iter().map(strip).collect());
+    refused(&send(&shop, "GET", "/accounts/user/", &plain, &[], &Value::Null).await, 401, "not_authenticated");
+    let headers = [("X-CSRFToken", &*jar.get("csrftoken")), ORIGIN];
+    refused(&send(&shop, "POST", "/accounts/token/refresh/", &plain, &headers, &Value::Null).await, 400, "invalid");
+}
+
+#[tokio::test]
+async fn no_page_may_use_cookies_that_was_not_named() {
+    let shop = TestShop::start_with(&[("AUTH_COOKIES", "True")]).await;
+    let jar = signed_in(&shop, "ada").await;
+    let read = send(&shop, "GET", "/accounts/user/", &jar, &[ORIGIN], &Value::Null).await;
+    assert_eq!((read.status, read.header("access-control-allow-origin")), (200, None));
+    assert_eq!(read.header("access-control-allow-credentials"), None);
+    let headers = [("X-CSRFToken", &*jar.get("csrftoken")), ORIGIN];
+    let body = json!({"first_name": "Ada"});
+    refused(&send(&shop, "PATCH", "/accounts/user/", &jar, &headers, &body).await, 403, "csrf_failed");
+}
+
+#[tokio::test]
+async fn the_servers_own_page_is_known_by_its_public_address() {
+    let shop = TestShop::start_with(&[("AUTH_COOKIES", "True"), ("PUBLIC_URL", "https://shop.example")]).await;
+    let jar = signed_in(&shop, "ada").await;
+    let word = jar.get("csrftoken");
+    let body = json!({"first_name": "Ada"});
+    for (origin, status) in [("https://shop.example", 200), ("http://shop.example", 403), ("http://shop.test", 403)] {
+        let headers = [("X-CSRFToken", &*word), ("Origin", origin)];
+        let answer = send(&shop, "PATCH", "/accounts/user/", &jar, &headers, &body).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
 }

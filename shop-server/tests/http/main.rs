@@ -17,6 +17,8 @@ mod catalog;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod currencies;
 #[cfg(test)]
 mod document;
@@ -26,6 +28,7 @@ mod drafts;
 mod expiry;
 #[cfg(test)]
 mod gateways;
+#[cfg(test)]
 mod gateways_seen;
 #[cfg(test)]
 mod infrastructure;
@@ -51,6 +54,8 @@ mod payments;
 mod pricing;
 #[cfg(test)]
 mod pricing_orders;
+#[cfg(test)]
+mod proxies;
 #[cfg(test)]
 mod returns;
 #[cfg(test)]

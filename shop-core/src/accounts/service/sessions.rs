@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::secret::{Secret, hash_token};
+use crate::security;
 
 impl Accounts<'_> {
     /// Finds out who holds this access token. Costs one read: the session must still be alive.
@@ -57,13 +58,16 @@ impl Accounts<'_> {
                 None => store.user_by_username(username_key).await?,
             },
         };
+        let user_id = user.as_ref().map(|user| user.id);
         let known = user.filter(|user| user.is_active);
         let stored = known.as_ref().map(|user| user.password_hash.clone());
         let verified = self.shop.hasher().verify(password.clone(), stored).await?;
         let Some(known) = known.filter(|_| verified.is_right()) else {
+            security::sign_in_failed(user_id);
             return Err(Error::InvalidCredentials);
         };
         if !known.email_verified {
+            security::sign_in_failed(user_id);
             return Err(Error::EmailNotVerified);
         }
         let rehashed = match verified {
@@ -107,6 +111,11 @@ impl Accounts<'_> {
                 decide::refresh(&session, &user, token, issuer, &mut moment)
             })
             .await?;
+        if tokens.is_none()
+            && let Ok(claims) = self.shop.signer().read(token.expose(), Some(Kind::Refresh), self.shop.moment().now())
+        {
+            security::refresh_replayed(claims.user);
+        }
         tokens.ok_or(Error::TokenNotValid)
     }
 

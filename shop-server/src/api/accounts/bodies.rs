@@ -145,45 +145,52 @@ impl From<TokenRequest> for SignInInput {
     }
 }
 
-/// The tokens of a session.
-#[derive(Debug, Object, Serialize)]
+/// The tokens of a session; none in cookie mode, where only cookies hold them.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(rename = "Tokens")]
 pub(super) struct Tokens {
-    access: String,
-    refresh: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
 }
 
 impl From<&TokenPair> for Tokens {
     fn from(tokens: &TokenPair) -> Self {
-        Self { access: tokens.access.expose().to_owned(), refresh: tokens.refresh.expose().to_owned() }
+        Self { access: Some(tokens.access.expose().to_owned()), refresh: Some(tokens.refresh.expose().to_owned()) }
     }
 }
 
-/// A new session, and whose it is.
+/// A new session, and whose it is; without tokens in cookie mode.
 #[derive(Debug, Object, Serialize)]
+#[oai(rename = "Login")]
 pub(super) struct Login {
-    access: String,
-    refresh: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
     user: UserBody,
 }
 
 impl Login {
-    pub(super) fn new(tokens: &TokenPair, user: Profile) -> Self {
-        let Tokens { access, refresh } = tokens.into();
+    pub(super) fn new(Tokens { access, refresh }: Tokens, user: Profile) -> Self {
         Self { access, refresh, user: user.into() }
     }
 }
 
-/// A changed password, and the session that goes on.
+/// A changed password, and the session that goes on; without tokens in cookie mode.
 #[derive(Debug, Object, Serialize)]
+#[oai(rename = "PasswordChanged")]
 pub(super) struct PasswordChanged {
     detail: String,
-    access: String,
-    refresh: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
 }
 
-impl From<&TokenPair> for PasswordChanged {
-    fn from(tokens: &TokenPair) -> Self {
-        let Tokens { access, refresh } = tokens.into();
+impl From<Tokens> for PasswordChanged {
+    fn from(Tokens { access, refresh }: Tokens) -> Self {
         Self { detail: "The password was changed.".to_owned(), access, refresh }
     }
 }

@@ -6,21 +6,21 @@
 mod bodies;
 mod people;
 
-use poem::http::HeaderMap;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 use shop_core::Error;
 use shop_core::accounts::TokenPair;
 use shop_core::field::{Checks, Field};
-use shop_core::secret::Secret;
+use shop_core::secret::{Secret, decode_user_id};
 
 use super::Context;
 use crate::answer::{Answer, Created, NoContent};
 use crate::auth::{Guest, User};
-use crate::cookies::{self, WithCookies};
+use crate::cookies::{CookieMode, WithCookies};
 use crate::field::JsonBody;
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
+use crate::security;
 
 use bodies::{
     ChangePasswordRequest, Detail, EmailRequest, Login, LoginRequest, NewPasswordRequest, Nothing, PasswordChanged,
@@ -69,7 +69,7 @@ impl Accounts {
     ) -> Result<WithCookies<Answer<Login>>> {
         self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
         let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
-        let answer = Answer(Login::new(&sign_in.tokens, sign_in.user));
+        let answer = Answer(Login::new(self.shown(&sign_in.tokens), sign_in.user));
         Ok(WithCookies { answer, cookies: self.held(&sign_in.tokens) })
     }
 
@@ -83,7 +83,7 @@ impl Accounts {
     ) -> Result<WithCookies<Answer<Tokens>>> {
         self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
         let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
-        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+        Ok(WithCookies { answer: Answer(self.shown(&tokens)), cookies: self.held(&tokens) })
     }
 
     /// Exchanges a refresh token for a new pair. A token that was used before ends its session.
@@ -95,7 +95,7 @@ impl Accounts {
     ) -> Result<WithCookies<Answer<Tokens>>> {
         let (token, _) = self.refresh_token(request, body.into_inner())?;
         let tokens = self.0.shop.accounts().refresh(&token).await?;
-        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+        Ok(WithCookies { answer: Answer(self.shown(&tokens)), cookies: self.held(&tokens) })
     }
 
     /// Says whether a token would be accepted.
@@ -115,7 +115,7 @@ impl Accounts {
             Err(Error::TokenNotValid) if is_cookie => {}
             ended => ended?,
         }
-        let cookies = self.0.cookies.as_deref().map(cookies::CookieMode::clear).unwrap_or_default();
+        let cookies = self.0.cookies.as_deref().map(CookieMode::clear).unwrap_or_default();
         Ok(WithCookies { answer: NoContent, cookies })
     }
 
@@ -130,7 +130,8 @@ impl Accounts {
         let account = user.caller();
         self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref()).await?;
         let tokens = self.0.shop.accounts().change_password(&user, body.into_inner().into()).await?;
-        Ok(WithCookies { answer: Answer((&tokens).into()), cookies: self.held(&tokens) })
+        security::password_changed(user.signed_in().map(|person| person.user_id));
+        Ok(WithCookies { answer: Answer(self.shown(&tokens).into()), cookies: self.held(&tokens) })
     }
 
     /// Has a link mailed that resets the password. The answer is the same for any address.
@@ -153,11 +154,17 @@ impl Accounts {
         self.0.limits.check(Attempt::Confirm, client.address(), Some(&uidb64)).await?;
         let password = body.into_inner().new_password.into_field();
         self.0.shop.accounts().reset_password(&uidb64, &token, password).await?;
+        security::password_reset(decode_user_id(&uidb64));
         Ok(Answer("The password was changed; you can sign in with it now.".into()))
     }
 }
 
 impl Accounts {
+    /// The tokens for the body of an answer: none in cookie mode, where no script may see them.
+    fn shown(&self, tokens: &TokenPair) -> Tokens {
+        if self.0.cookies.is_some() { Tokens::default() } else { tokens.into() }
+    }
+
     /// The cookies of a new pair of tokens, in cookie mode.
     fn held(&self, tokens: &TokenPair) -> Vec<poem::http::HeaderValue> {
         self.0.cookies.as_deref().map(|mode| mode.hold(&self.0.shop, tokens)).unwrap_or_default()
@@ -166,9 +173,8 @@ impl Accounts {
     /// The refresh token of the body, else that of the cookie (true), whose sender must then pass the CSRF guard.
     fn refresh_token(&self, request: &poem::Request, body: RefreshRequest) -> Result<(Secret, bool)> {
         let given: Field<Secret> = body.refresh.into_field();
-        let headers: &HeaderMap = request.headers();
         if let (Field::Missing, Some(mode)) = (&given, self.0.cookies.as_deref())
-            && let Some(token) = cookies::refresh(headers)
+            && let Some(token) = mode.refresh(request)
         {
             let session = self.0.shop.accounts().session_of(&token)?;
             mode.guard(request, &self.0.shop, session)?;

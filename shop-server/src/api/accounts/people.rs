@@ -14,6 +14,7 @@ use crate::api::paging::{self, Text};
 use crate::auth::{Staff, User};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
+use crate::security;
 
 /// Profiles, and staff's list of people.
 pub struct People(pub(in crate::api) Context);
@@ -72,6 +73,9 @@ impl People {
     #[oai(path = "/accounts/users/:id/", method = "patch")]
     async fn update(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<StandingRequest>) -> Result<Answer<UserBody>> {
         let accounts = self.0.shop.accounts();
-        Ok(Answer(accounts.update_standing(&staff, UserId(id.0), body.into_inner().into()).await?.into()))
+        let changed = accounts.update_standing(&staff, UserId(id.0), body.into_inner().into()).await?;
+        let by = staff.signed_in().map(|person| person.user_id);
+        security::role_changed(changed.id, by, changed.is_active, changed.is_staff);
+        Ok(Answer(changed.into()))
     }
 }

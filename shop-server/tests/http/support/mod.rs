@@ -14,11 +14,12 @@ use shop_core::Shop;
 use shop_core::memory::MemoryStore;
 use shop_core::shop::ShopBuilder;
 use shop_core::store::Store;
+use shop_server::client::Proxies;
 use shop_server::config::Config;
 use shop_server::edge::{Cors, Metrics};
 use shop_server::health::{Health, Ping};
 use shop_server::limits::Limits;
-use shop_server::serve::serve;
+use shop_server::serve::{ConnectionLimits, serve};
 use shop_server::site::{self, site};
 use shop_server::start;
 use shop_store_sql::testing::Cluster;
@@ -126,17 +127,28 @@ impl Server {
 
     /// A small API of a test's own.
     pub(crate) async fn start_with<A: OpenApi + 'static>(api: A, ping: Ping) -> Self {
-        Self::start_site(api, ping, None).await
+        Self::start_site(api, ping, None, ConnectionLimits::default()).await
+    }
+
+    /// The same with few places for connections.
+    pub(crate) async fn start_with_places<A: OpenApi + 'static>(api: A, limits: ConnectionLimits) -> Self {
+        Self::start_site(api, Box::new(|| Box::pin(async { Ok(()) })), None, limits).await
     }
 
     /// A small API of a test's own, over an empty shop in memory.
     pub(crate) async fn start_over_shop<A: OpenApi + 'static>(api: A) -> Self {
         let builder = Shop::builder(Arc::new(MemoryStore::new()), b"a key for tests, and for tests only");
         let shop = builder.open().await.unwrap();
-        Self::start_site(api, Box::new(|| Box::pin(async { Ok(()) })), Some(shop)).await
+        let ping: Ping = Box::new(|| Box::pin(async { Ok(()) }));
+        Self::start_site(api, ping, Some(shop), ConnectionLimits::default()).await
     }
 
-    async fn start_site<A: OpenApi + 'static>(api: A, ping: Ping, shop: Option<Shop>) -> Self {
+    async fn start_site<A: OpenApi + 'static>(
+        api: A,
+        ping: Ping,
+        shop: Option<Shop>,
+        limits: ConnectionLimits,
+    ) -> Self {
         let health = Arc::new(Health::new(ping));
         let options = site::Options {
             cors: Cors::new(vec!["http://shop.example".to_owned()], false),
@@ -144,9 +156,11 @@ impl Server {
             metrics: Metrics::install(),
             shop,
             cookies: None,
+            proxies: Proxies::default(),
+            docs: true,
         };
         let endpoint = site(api, options);
-        Self::spawn(|listener, stop| serve(listener, endpoint, health, stop)).await
+        Self::spawn(|listener, stop| serve(listener, endpoint, health, limits, stop)).await
     }
 
     async fn spawn<F>(run: impl FnOnce(TcpListener, Stop) -> F) -> Self

@@ -113,12 +113,18 @@ impl TestShop {
 
     /// A customer `{name}@example.com` with [`PASSWORD`] who has registered, confirmed and signed in over HTTP.
     pub(crate) async fn customer(&self, name: &str) -> Person {
+        let email = self.registered(name).await;
+        self.login(&email, PASSWORD).await
+    }
+
+    /// The address of a customer who has registered and confirmed.
+    pub(crate) async fn registered(&self, name: &str) -> String {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "password": PASSWORD});
         assert_eq!(self.post("/accounts/register/", None, &body).await.status, 201);
         let body = json!({"email": email, "otp": self.otp(&email, 1).await});
         assert_eq!(self.post("/accounts/verify-otp/", None, &body).await.status, 200);
-        self.login(&email, PASSWORD).await
+        email
     }
 
     /// A superuser `{name}@example.com` with [`PASSWORD`] who has signed in: may do all that staff may.

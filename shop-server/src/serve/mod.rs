@@ -2,7 +2,11 @@
 //!
 //! poem's own server waits for ever for a request's headers. This one runs hyper directly (HTTP/1.1; HTTP/2 is a
 //! proxy's business) with a timer: a request's headers must arrive within [`HEADER_TIMEOUT`], and so must the
-//! next request of a kept connection. Bodies are bounded in [`crate::edge`].
+//! next request of a kept connection. Bodies are bounded in [`crate::edge`]; a client that does not read its answer is cut
+//! after [`WRITE_TIMEOUT`]. How many connections there are at once is bounded by [`ConnectionLimits`].
+
+mod places;
+mod slow_readers;
 
 use std::future::Future;
 use std::io;
@@ -18,10 +22,14 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::health::Health;
+
+pub use places::ConnectionLimits;
+use places::{Place, Places};
+use slow_readers::Hurried;
+pub use slow_readers::WRITE_TIMEOUT;
 
 /// How long the headers of a request may take, from the opening of the connection or the end of the last answer.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,34 +37,54 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// When a client that met a stopping server should come again, in seconds.
 pub const RETRY_AFTER_RESTART: u32 = 5;
-/// Connections at once; further ones wait in the system's queue. Each costs some 20 KiB.
-const MAX_CONNECTIONS: usize = 4096;
-/// The headers of one request together, in bytes; more is answered with 431.
-const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// When a client that found no place should come again, in seconds.
+pub const RETRY_AFTER_CROWD: u32 = 5;
+/// How long a connection without a place may take for its one request, and for everything.
+const CROWD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first line and the headers of one request together, in bytes; more is answered with 431.
+pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// In the data of a request whose connection found no place: it is refused, unless it asks whether the server lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoPlace;
 
 /// Serves until `stop` completes, then lets the requests in work end, at most [`DRAIN_TIMEOUT`].
 ///
 /// While they end, the listener stays open: who connects now is answered with 503 (`/readyz` above all, so that a
 /// load balancer sees it), and every connection is closed after its answer.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, health: Arc<Health>, stop: impl Future<Output = ()>)
-where
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    health: Arc<Health>,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = ()>,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
     let endpoint = Arc::new(endpoint);
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(limits);
     let open = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (socket, peer, slot) = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
+        let (socket, peer, place) = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
             () = &mut stop => break,
         };
-        let connection = connection(&endpoint, socket, peer, true);
+        if place.is_reserve {
+            places.tell(peer.ip());
+            let connection = connection(&endpoint, socket, peer, Kind::Crowd);
+            tokio::spawn(async move {
+                let _ = timeout(CROWD_TIMEOUT, connection).await;
+                drop(place);
+            });
+            continue;
+        }
+        let connection = connection(&endpoint, socket, peer, Kind::Kept);
         let watched = open.watch(connection);
         tokio::spawn(async move {
             // A connection that breaks is the client's affair.
             let _ = watched.await;
-            drop(slot);
+            drop(place);
         });
     }
     health.drain();
@@ -70,26 +98,26 @@ where
                 tracing::warn!("some requests did not end in time and were cut");
                 break;
             }
-            (socket, peer, slot) = accept(&listener, &slots) => {
-                let connection = connection(&endpoint, socket, peer, false);
+            (socket, peer, place) = accept(&listener, &places) => {
+                let connection = connection(&endpoint, socket, peer, Kind::Last);
                 tokio::spawn(async move {
                     let _ = connection.await;
-                    drop(slot);
+                    drop(place);
                 });
             }
         }
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr, Place) {
     loop {
-        // The semaphore is never closed.
-        let slot = Arc::clone(slots).acquire_owned().await.ok();
+        let reserved = places.reserve().await;
         match listener.accept().await {
-            Ok((socket, peer)) => return (socket, peer, slot),
+            Ok((socket, peer)) => match places.take(peer.ip(), reserved) {
+                Some(place) => return (socket, peer, place),
+                // Of this client so many are being refused already that nobody reads another refusal.
+                None => drop(socket),
+            },
             Err(why) if is_one_connections_error(&why) => {}
             Err(why) => {
                 // Out of file descriptors, most likely: some will be free in a moment.
@@ -105,11 +133,22 @@ fn is_one_connections_error(why: &io::Error) -> bool {
     matches!(why.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It is kept for further requests.
+    Kept,
+    /// It is closed after one request: the server stops.
+    Last,
+    /// It is closed after one request, which finds no place.
+    Crowd,
+}
+
 fn connection<E>(
     endpoint: &Arc<E>,
     socket: TcpStream,
     peer: SocketAddr,
-    keep_alive: bool,
+    kind: Kind,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + Send + use<E>
 where
     E: Endpoint<Output = Response> + 'static,
@@ -121,15 +160,20 @@ where
     let endpoint = Arc::clone(endpoint);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let endpoint = Arc::clone(&endpoint);
-        let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
+        let mut request: poem::Request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
+        if kind == Kind::Crowd {
+            request.set_data(NoPlace);
+        }
         async move { Ok::<_, std::convert::Infallible>(hyper::Response::from(endpoint.get_response(request).await)) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        .keep_alive(keep_alive)
-        .serve_connection(TokioIo::new(socket), service)
+        // The buffer alone is no exact limit: it may grow a little larger.
+        .max_header_size(MAX_HEADER_BYTES)
+        .keep_alive(kind == Kind::Kept)
+        .serve_connection(TokioIo::new(Hurried::new(socket)), service)
 }
 
 /// Completes when the process is asked to stop: SIGTERM, or SIGINT (Ctrl-C).

@@ -1,0 +1,180 @@
+//! How many connections there are at once: in all, and for each client.
+//!
+//! A connection that finds no place is not left waiting in the system's queue, where a health check would wait behind
+//! it: it gets one of a few places in reserve, for one request and a short time. There `/healthz` is answered as ever,
+//! everything else with 503.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::client::{Network, Proxies, client_network};
+
+/// How many connections a server keeps at once.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// In all. Each costs some 20 KiB.
+    pub total: usize,
+    /// For one client: an address of IPv4, a /64 of IPv6.
+    pub per_client: usize,
+    /// The proxies for whose addresses only `total` counts, since each stands for many clients.
+    pub trusted: Proxies,
+}
+
+impl Default for ConnectionLimits {
+    /// A browser opens six, an office behind one address some hundred; sixteen greedy addresses fill a server.
+    fn default() -> Self {
+        Self { total: 4096, per_client: 256, trusted: Proxies::default() }
+    }
+}
+
+/// Places in reserve, and how many of them one client, or one trusted proxy, gets.
+const RESERVE: usize = 64;
+const RESERVE_PER_CLIENT: usize = 8;
+const RESERVE_PER_PROXY: usize = 48;
+
+/// The shortest time between two lines in the log about refused connections.
+const PAUSE_OF_WARNINGS: Duration = Duration::from_mins(1);
+
+/// Gives places to connections.
+pub(super) struct Places {
+    limits: ConnectionLimits,
+    free: Arc<Semaphore>,
+    reserve: Arc<Semaphore>,
+    taken: Arc<Taken>,
+    /// When it was last said that there was no place.
+    told: Mutex<Option<Instant>>,
+}
+
+/// Connections by client, those with a usual place and those with one in reserve.
+type Taken = Mutex<HashMap<(Network, bool), usize>>;
+
+/// The place of one connection; free again when it is dropped.
+pub(super) struct Place {
+    /// Whether it is one in reserve.
+    pub(super) is_reserve: bool,
+    _permit: Option<OwnedSemaphorePermit>,
+    _counted: Option<Counted>,
+}
+
+impl Places {
+    pub(super) fn new(limits: ConnectionLimits) -> Self {
+        let free = Arc::new(Semaphore::new(limits.total));
+        let reserve = Arc::new(Semaphore::new(RESERVE));
+        Self { limits, free, reserve, taken: Arc::default(), told: Mutex::default() }
+    }
+
+    /// Tells the log of a connection without a usual place, now and then.
+    pub(super) fn tell(&self, client: IpAddr) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= PAUSE_OF_WARNINGS) {
+            *told = Some(Instant::now());
+            tracing::warn!(
+                %client,
+                "too many connections, further ones are refused; if this client is a proxy, name it in TRUSTED_PROXIES"
+            );
+        }
+    }
+
+    /// Waits until a connection can be accepted: one that finds no usual place needs one in reserve, which is soon free.
+    pub(super) async fn reserve(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed.
+        Arc::clone(&self.reserve).acquire_owned().await.ok()
+    }
+
+    /// A place for a connection from this address; `None` when not even the reserve has one for this client.
+    pub(super) fn take(&self, address: IpAddr, reserved: Option<OwnedSemaphorePermit>) -> Option<Place> {
+        let address = address.to_canonical();
+        let client = client_network(address);
+        let trusted = self.limits.trusted.trusts(address);
+        let per_client = if trusted { usize::MAX } else { self.limits.per_client };
+        if let Some(counted) = Counted::new(&self.taken, (client, false), per_client)
+            && let Ok(permit) = Arc::clone(&self.free).try_acquire_owned()
+        {
+            return Some(Place { is_reserve: false, _permit: Some(permit), _counted: Some(counted) });
+        }
+        let in_reserve = if trusted { RESERVE_PER_PROXY } else { RESERVE_PER_CLIENT };
+        let counted = Counted::new(&self.taken, (client, true), in_reserve)?;
+        Some(Place { is_reserve: true, _permit: reserved, _counted: Some(counted) })
+    }
+}
+
+/// One connection of a client, counted as long as this lives.
+struct Counted {
+    taken: Arc<Taken>,
+    key: (Network, bool),
+}
+
+impl Counted {
+    fn new(taken: &Arc<Taken>, key: (Network, bool), most: usize) -> Option<Self> {
+        let mut counts = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Self { taken: Arc::clone(taken), key })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = counts.entry(self.key) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(total: usize, per_client: usize) -> Places {
+        let trusted = Proxies { trusted: vec!["10.0.0.1".parse().unwrap()], public_url: None };
+        Places::new(ConnectionLimits { total, per_client, trusted })
+    }
+
+    fn take(places: &Places, address: &str) -> Option<Place> {
+        places.take(address.parse().unwrap(), None)
+    }
+
+    #[test]
+    fn one_client_takes_its_places_and_leaves_the_others() {
+        let places = places(10, 2);
+        let first = take(&places, "192.0.2.1").unwrap();
+        let _second = take(&places, "::ffff:192.0.2.1").unwrap();
+        assert!(!first.is_reserve && take(&places, "192.0.2.1").unwrap().is_reserve);
+        assert!(!take(&places, "192.0.2.2").unwrap().is_reserve);
+        drop(first);
+        assert!(!take(&places, "192.0.2.1").unwrap().is_reserve);
+        let network: Vec<_> = (1..4).map(|number| take(&places, &format!("2001:db8::{number}")).unwrap()).collect();
+        assert_eq!(network.iter().filter(|place| place.is_reserve).count(), 1, "a /64 is one client");
+    }
+
+    #[test]
+    fn a_trusted_proxy_takes_as_many_as_there_are() {
+        let places = places(10, 2);
+        let taken: Vec<_> = (0..10).map(|_| take(&places, "10.0.0.1").unwrap()).collect();
+        assert!(taken.iter().all(|place| !place.is_reserve));
+        assert!(take(&places, "10.0.0.1").unwrap().is_reserve && take(&places, "192.0.2.1").unwrap().is_reserve);
+    }
+
+    #[test]
+    fn the_reserve_is_for_everybody_and_nothing_stays_counted() {
+        let places = places(0, 9);
+        let taken: Vec<_> = (0..RESERVE_PER_CLIENT).map(|_| take(&places, "192.0.2.1").unwrap()).collect();
+        assert!(take(&places, "192.0.2.1").is_none());
+        assert!(take(&places, "192.0.2.2").is_some());
+        drop(taken);
+        assert!(places.taken.lock().unwrap().is_empty());
+    }
+}
