@@ -23,6 +23,8 @@ mod operations;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod security_events;
