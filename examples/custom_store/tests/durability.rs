@@ -21,10 +21,12 @@ use shop_core::{Actor, Shop};
 const FILE: &str = "CUSTOM_STORE_FILE";
 /// How many products it has acknowledged when it is killed.
 const ACKNOWLEDGED: usize = 25;
+/// The key of the shops that [`Differential`] opens: data belongs to the key that it was written with.
+const KEY: &[u8] = &[42; 32];
 
 fn shop(file: &Path) -> Shop {
     let store = Arc::new(custom_store::open(file).unwrap());
-    block_on(Shop::builder(store, b"the key of a test, that is long enough for it").open()).unwrap()
+    block_on(Shop::builder(store, KEY).open()).unwrap()
 }
 
 #[test]

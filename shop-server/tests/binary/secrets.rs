@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Process, TestShop, order, text};
+use crate::support::{Answer, Client, PASSWORD, Process, TestShop, order, text};
 
 const KEY: &str = "a-signing-key-of-this-test-that-is-long-enough";
 const CHANGED: &str = "another long pass phrase 42";
@@ -81,9 +81,30 @@ impl Journey {
     }
 }
 
+/// A session whose tokens are in cookies; the log of its server.
+fn in_cookies(journey: &Journey) -> Vec<String> {
+    let server = Process::start(&journey.shop.folder, &[("RUST_LOG", "trace"), ("AUTH_COOKIES", "True")]);
+    let mut client = Client::new(server.address);
+    let answer = client.ask("POST", "/accounts/login/", &[], &json!({"email": ADA, "password": RESET}));
+    let cookies: Vec<_> = answer.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
+    let pairs: Vec<_> = cookies.iter().filter_map(|(_, cookie)| cookie.split(';').next()).collect();
+    assert!(pairs.len() > 1, "{answer:?}");
+    for pair in &pairs {
+        journey.secrets.know("a cookie", pair.split_once('=').unwrap().1);
+    }
+    journey.secrets.are_not_in("the body of a sign-in", answer.body.as_bytes());
+    answer.expect(200);
+    let answer = client.ask("GET", "/accounts/user/", &[("Cookie", &pairs.join("; "))], &Value::Null);
+    journey.secrets.are_not_in("the answer to its owner", answer.body.as_bytes());
+    answer.expect(200);
+    let (status, log) = server.stop();
+    assert!(status.success());
+    log
+}
+
 #[test]
 fn secrets_are_in_no_log_no_file_and_no_answer() {
-    let mut shop = TestShop::open_with(&[("SECRET_KEY", KEY), ("AUTH_COOKIES", "True")]);
+    let mut shop = TestShop::open_with(&[("SECRET_KEY", KEY)]);
     assert!(shop.process.stop().0.success());
     shop.process = Process::start(&shop.folder, &[("RUST_LOG", "trace")]);
     let journey = Journey { shop, secrets: Secrets::default() };
@@ -153,8 +174,9 @@ fn secrets_are_in_no_log_no_file_and_no_answer() {
     journey.call("GET", &stray, &[("Authorization", "Bearer nonsense")], &json!(PASSWORD), 401);
 
     journey.file_holds_none();
-    let (status, log) = shop.process.stop();
+    let (status, mut log) = shop.process.stop();
     assert!(status.success());
+    log.extend(in_cookies(&journey));
     let requests = log.iter().filter(|line| line.contains("\"target\":\"access\"")).count();
     assert!(requests > 25, "the log is too quiet to prove anything: {requests}");
     secrets.are_not_in("the log", log.join("\n").as_bytes());

@@ -280,15 +280,17 @@ impl Pool {
             return Err(Error::Io(std::io::Error::other("the connection that saw one moment was lost")));
         }
         let mut pause = Duration::from_millis(10);
+        // Why no attempt succeeded so far says more than that the last one took too long.
+        let mut last = Error::PoolTimedOut;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let error = match timeout(left, self.connect_once()).await {
+            match timeout(left, self.connect_once()).await {
                 Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => error,
-                Err(_) => return Err(Error::PoolTimedOut),
-            };
-            if trouble(&error) == Trouble::Fault || Instant::now() + pause >= deadline {
-                return Err(error);
+                Ok(Err(error)) => last = error,
+                Err(_) => return Err(last),
+            }
+            if trouble(&last) == Trouble::Fault || Instant::now() + pause >= deadline {
+                return Err(last);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(200));
