@@ -286,7 +286,7 @@ impl<'a> Wire<'a> {
                 Ok(count) if count > 0 => read.extend_from_slice(buffer.get(..count).unwrap_or_default()),
                 _ => return,
             }
-            match self.forward(&mut read, to) {
+            match self.forward(&mut read, from, to) {
                 Ok(true) => {}
                 Ok(false) | Err(_) => return,
             }
@@ -294,7 +294,7 @@ impl<'a> Wire<'a> {
     }
 
     /// Forwards every whole message, in as few writes as they came; false when the connection is to be cut.
-    fn forward(&mut self, read: &mut Vec<u8>, to: &mut TcpStream) -> io::Result<bool> {
+    fn forward(&mut self, read: &mut Vec<u8>, from: &TcpStream, to: &mut TcpStream) -> io::Result<bool> {
         let judge = Arc::clone(&*locked(&self.state.judge));
         let mut done = 0;
         while let Some(rest) = read.get(done..)
@@ -320,6 +320,10 @@ impl<'a> Wire<'a> {
                 Verdict::CutWithin => done + (end - done) / 2,
                 Verdict::CutAfter => end,
             };
+            if self.direction == Direction::FromClient {
+                // Else the answer could reach the client before the cut.
+                from.shutdown(Shutdown::Both)?;
+            }
             to.write_all(read.get(..upto).unwrap_or_default())?;
             return Ok(false);
         }
