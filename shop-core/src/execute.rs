@@ -51,15 +51,15 @@ impl Shop {
         F: Fn(Moment) -> Attempt,
         Attempt: Future<Output = Result<Decision<T>>>,
     {
-        let standing = self.standing(actor);
+        let caller = self.caller_precondition(actor);
         let mut retries = Retries::default();
         loop {
             let Decision { mut batch, reply } = attempt(self.moment()).await?;
             if batch.is_empty() {
                 return Ok(reply);
             }
-            if let Some(standing) = standing {
-                batch.requires.insert(0, standing);
+            if let Some(caller) = caller {
+                batch.requires.insert(0, caller);
             }
             if self.submit(Arc::new(batch), &mut retries).await? {
                 return Ok(reply);
@@ -118,7 +118,7 @@ impl Shop {
     }
 
     /// What each change by this caller requires of the caller. A dry run changes nothing, and its store knows no people.
-    fn standing(&self, actor: &Actor) -> Option<Require> {
+    fn caller_precondition(&self, actor: &Actor) -> Option<Require> {
         let person = actor.signed_in().filter(|_| !self.is_dry_run())?;
         Some(match person.session_id {
             Some(session) => Require::LiveSession(session, person.user_id),

@@ -58,9 +58,9 @@ const SUBMISSIONS: u32 = 5;
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written until the batch is committed"]
 pub struct Prepared<T> {
-    /// What the call writes, with its guards: the caller's session is alive or the caller is active, the versions it read, the stock, and
-    /// the answer under an idempotency key. [Empty](Batch::is_empty) when the call changes nothing, or was made before
-    /// under the same key: then whatever the host committed with it is in already, too.
+    /// What the call writes, with its guards: the caller's session is alive or the caller is active, the versions it read,
+    /// the stock, and the answer under an idempotency key. [Empty](Batch::is_empty) when the call changes nothing, or was
+    /// made before under the same key: then whatever the host committed with it is in already, too.
     pub batch: Arc<Batch>,
     /// What the call answers, true once the batch is committed and not before.
     pub reply: T,

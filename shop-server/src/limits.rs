@@ -231,7 +231,7 @@ impl Counters {
     }
 }
 
-/// A limit of so many times the number in the same time.
+/// The limit with `factor` times the burst in the same period.
 fn times(factor: u32, (burst, period): (u32, Duration)) -> (u32, Duration) {
     (burst.saturating_mul(factor), period)
 }

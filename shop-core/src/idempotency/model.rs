@@ -15,8 +15,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key, and the request it stands for as JSON (compared by value: the order of fields does not
-    /// matter, whatever features of `serde_json` the program enables).
+    /// A key, and the request it stands for as JSON (compared by value: the order of fields does not matter,
+    /// whatever features of `serde_json` the program enables).
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `Idempotency-Key` unless the key is 1 to 255 visible ASCII characters.

@@ -194,7 +194,7 @@ impl ShopBuilder {
                 webhooks_wake: Wake::default(),
             }),
         };
-        shop.recognise_key(&[], self.other_key).await?;
+        shop.recognise_key(self.other_key).await?;
         shop.inventory().ensure_default_location().await?;
         Ok(shop)
     }

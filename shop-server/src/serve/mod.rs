@@ -115,7 +115,7 @@ async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAd
         match listener.accept().await {
             Ok((socket, peer)) => match places.take(peer.ip(), reserved) {
                 Some(place) => return (socket, peer, place),
-                // Of this client so many are being refused already that nobody reads another refusal.
+                // Enough connections of this client are being refused already: this one is closed without an answer.
                 None => drop(socket),
             },
             Err(why) if is_one_connections_error(&why) => {}

@@ -22,7 +22,7 @@ pub struct ConnectionLimits {
     pub total: usize,
     /// For one client: an address of IPv4, a /64 of IPv6.
     pub per_client: usize,
-    /// The proxies for whose addresses only `total` counts, since each stands for many clients.
+    /// The trusted proxies: `per_client` does not apply to them, because each serves many clients.
     pub trusted: Proxies,
 }
 

@@ -15,7 +15,8 @@ struct Request {
     note: Optional<String>,
 }
 
-struct Api;
+/// Takes a note, or refuses one unread.
+pub(crate) struct Api;
 
 #[expect(clippy::unused_async, reason = "handlers are async")]
 #[OpenApi]

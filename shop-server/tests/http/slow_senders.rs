@@ -1,27 +1,7 @@
 //! Clients that begin a request and never end it are cut. The clock of these tests is turned, not waited for.
 
+use crate::connections::Api;
 use crate::support::Server;
-use poem_openapi::{Object, OpenApi};
-use shop_server::answer::NoContent;
-use shop_server::field::{JsonBody, Optional};
-use shop_server::problem::Result;
-
-#[derive(Object)]
-struct Request {
-    note: Optional<String>,
-}
-
-struct Api;
-
-#[expect(clippy::unused_async, reason = "handlers are async")]
-#[OpenApi]
-impl Api {
-    #[oai(path = "/notes/", method = "post")]
-    async fn create(&self, body: JsonBody<Request>) -> Result<NoContent> {
-        drop(body.into_inner().note);
-        Ok(NoContent)
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn half_a_head_is_cut() {

@@ -104,19 +104,18 @@ impl Accounts<'_> {
     /// [`Error::TokenNotValid`] when it is not the current refresh token of a live session.
     pub async fn refresh(&self, token: &Secret) -> Result<TokenPair> {
         let issuer = self.issuer();
-        let tokens = self
+        let exchanged = self
             .shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let (session, user) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                decide::refresh(&session, &user, token, issuer, &mut moment)
+                let tokens = decide::refresh(&session, &user, token, issuer, &mut moment)?;
+                Ok(tokens.map(|tokens| tokens.ok_or(user.id)))
             })
             .await?;
-        if tokens.is_none()
-            && let Ok(claims) = self.shop.signer().read(token.expose(), Some(Kind::Refresh), self.shop.moment().now())
-        {
-            security::refresh_replayed(claims.user);
-        }
-        tokens.ok_or(Error::TokenNotValid)
+        exchanged.map_err(|user| {
+            security::refresh_replayed(user);
+            Error::TokenNotValid
+        })
     }
 
     /// Judges an access or refresh token without using it.
