@@ -163,7 +163,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn openapi(yaml: bool) -> Result<(), BoxError> {
     let document = Document::of::<Api>();
-    let text = if yaml { document.yaml() } else { document.json() };
+    let text = if yaml { document.yaml() } else { document.json().to_owned() };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 

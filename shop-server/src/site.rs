@@ -1,6 +1,6 @@
 //! The whole site: the API, its document, and what stands beside it, behind one [`Edge`].
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, IntoResponse, Request, Response, Route, endpoint, get};
@@ -11,7 +11,7 @@ use crate::client::Proxies;
 use crate::cookies::CookieMode;
 use crate::edge::{Cors, Edge, Metrics, Routes};
 use crate::health::{self, Health};
-use crate::openapi::{Document, docs};
+use crate::openapi::{Document, docs, to_yaml};
 
 /// What a site is made of beside its API.
 pub struct Options {
@@ -94,11 +94,14 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, wi
         let body: Arc<str> = body.into();
         endpoint::make_sync(move |_| text(content_type, body.to_string()))
     };
+    // Few ask for it: it is written when somebody does, not at each start.
+    let (json, written) = (document.json().to_owned(), OnceLock::new());
+    let yaml = endpoint::make_sync(move |_| text("application/yaml", written.get_or_init(|| to_yaml(&json)).clone()));
     let route = Route::new()
         .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
         .at(health::READY, get(ready.map_to_response()))
         .at(JSON, get(fixed("application/json", document.json())))
-        .at(YAML, get(fixed("application/yaml", document.yaml())));
+        .at(YAML, get(yaml));
     let route = match metrics {
         Some(metrics) => {
             let shown =

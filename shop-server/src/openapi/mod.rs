@@ -49,7 +49,11 @@ pub(crate) const ORDER_TOKEN: &str = "order_token";
 pub struct Document {
     root: Value,
     json: String,
-    yaml: String,
+}
+
+/// A document that is at hand as JSON, as YAML.
+pub(crate) fn to_yaml(json: &str) -> String {
+    yaml::write(&serde_json::from_str(json).unwrap_or_default())
 }
 
 /// One path of the document, as the router knows it.
@@ -81,8 +85,7 @@ impl Document {
         operations::process(&mut root);
         schemas::process(&mut root);
         let json = serde_json::to_string_pretty(&root).unwrap_or_default() + "\n";
-        let yaml = yaml::write(&root);
-        Self { root, json, yaml }
+        Self { root, json }
     }
 
     /// The document as JSON, indented.
@@ -90,9 +93,9 @@ impl Document {
         &self.json
     }
 
-    /// The document as YAML.
-    pub fn yaml(&self) -> &str {
-        &self.yaml
+    /// The document as YAML. It is written at each call.
+    pub fn yaml(&self) -> String {
+        yaml::write(&self.root)
     }
 
     /// The document as a tree.
