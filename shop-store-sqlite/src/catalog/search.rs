@@ -1,0 +1,105 @@
+//! Search: the words of products that are indexed, and the list of those that a query finds.
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort};
+use shop_core::id::ProductId;
+use shop_core::word::Word as _;
+
+use super::PRODUCTS;
+use crate::commit::{Applied, Failure};
+use crate::paging::{List, Query};
+use crate::record;
+use crate::rows::id;
+
+/// How many columns of search words there are.
+pub(super) const SEARCH_COLUMNS: usize = 3;
+
+/// The words of a product that a search looks into, as they are stored.
+pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
+    let words = product.search_document();
+    [words.name, words.sku, words.description].map(|words| words.join(" "))
+}
+
+/// Puts the [search words](search_columns) of a product.
+pub(crate) fn put_search_words(connection: &Connection, product: ProductId, words: &[String]) -> Applied {
+    let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
+        VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
+    let [name, sku, description] = words else {
+        return Err(Failure::Fault("a product came without its search words".into()));
+    };
+    record::execute(connection, sql, &[&id(product), name, sku, description])?;
+    Ok(())
+}
+
+/// What a search finds (other lists: [`listed`]). The rank is 0 everywhere where nobody orders by it.
+pub(super) fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
+    List {
+        columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, PRODUCTS.columns()),
+        key: if ranked { |key| product_key(key).or(Some("found.rank")) } else { product_key },
+        id: "products.id",
+        read: |connection, columns| {
+            Ok(FoundProduct { rank: columns.take()?, product: record::whole(connection, columns)? })
+        },
+    }
+}
+
+fn product_key(key: ProductSort) -> Option<&'static str> {
+    match key {
+        ProductSort::Name => Some("listed.name_key"),
+        ProductSort::Price => Some("listed.price"),
+        ProductSort::CreatedAt => Some("listed.created_at"),
+        ProductSort::Relevance => None,
+    }
+}
+
+/// True for a word that begins no word of any product: words of the core have no ASCII punctuation, and the tokenizer
+/// would drop it, or part the word at it.
+pub(super) fn is_no_word(word: &str) -> bool {
+    word.is_empty() || word.bytes().any(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric())
+}
+
+/// The query of a search over some columns: every word begins a word in one of them. Quoted, so that a word is a word
+/// even where it is an operator of this language.
+fn matching(columns: &str, words: &[String]) -> Value {
+    let words: Vec<_> = words.iter().map(|word| format!("\"{word}\" *")).collect();
+    Value::Text(format!("{{{columns}}} : ({})", words.join(" AND ")))
+}
+
+/// What lists are filtered and ordered by.
+const LISTED: &str = "CROSS JOIN listed_products AS listed ON listed.id = products.id";
+
+/// The query of a search.
+pub(super) fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
+    let mut query = if filter.search.iter().any(|word| is_no_word(word)) {
+        let mut nothing = Query::from(format!("products {LISTED}"));
+        nothing.is("FALSE");
+        nothing
+    } else {
+        // What was found leads (CROSS JOIN keeps the order): the cost goes with the number of matches.
+        let mut query = Query::from(format!("found CROSS JOIN products ON products.row = found.row {LISTED}"));
+        let all = matching("name sku description", &filter.search);
+        if ranked {
+            let expression = "found (row, rank) AS (SELECT rowid, CASE
+                WHEN rowid IN (SELECT rowid FROM product_search WHERE product_search MATCH ?) THEN 0
+                WHEN rowid IN (SELECT rowid FROM product_search WHERE product_search MATCH ?) THEN 1
+                ELSE 2 END FROM product_search WHERE product_search MATCH ?)";
+            let name = matching("name", &filter.search);
+            query.with(expression, [name, matching("name sku", &filter.search), all]);
+        } else {
+            query.with("found (row) AS (SELECT rowid FROM product_search WHERE product_search MATCH ?)", [all]);
+        }
+        query
+    };
+    query.filter("listed.status = ?", filter.status.map(|status| status.word().to_owned()));
+    query.filter(
+        "listed.category_id IN (WITH RECURSIVE below (id) AS (
+            SELECT ? UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+        ) SELECT id FROM below)",
+        filter.category.map(|category| category.0.as_bytes().to_vec()),
+    );
+    query.filter("listed.price >= ?", filter.min_price.map(|price| price.0));
+    query.filter("listed.price <= ?", filter.max_price.map(|price| price.0));
+    query.filter("listed.in_stock = ?", filter.in_stock);
+    query
+}
