@@ -1,6 +1,7 @@
 //! Lists: pages by number, and pages by cursor whose cost does not grow with the page.
 
 mod memo;
+mod window;
 
 use std::cmp::Ordering;
 
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 
 pub use memo::PageMemo;
+pub use window::PageWindow;
 
 /// How many results a page holds unless the caller says otherwise.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
@@ -262,6 +264,11 @@ impl<K: SortKey> PageRequest<K> {
         self.order.iter().map(|sort| row.sort_value(sort.key)).collect()
     }
 
+    /// A cursor at a row: forward, it leads to the rows after it.
+    pub(crate) fn cursor_at<T: Listed<Key = K>>(&self, row: &T) -> Cursor {
+        Cursor { keys: self.keys_of(row), id: row.tie_breaker(), backward: false, order: self.order_text() }
+    }
+
     /// Makes the page out of what lies beyond its cursor: `rows` are the first `size + 1` (or all, if fewer) in the
     /// direction of travel, the nearest to the cursor first. For [`Position::Start`] they are the list's first.
     #[must_use]
@@ -275,9 +282,7 @@ impl<K: SortKey> PageRequest<K> {
         }
         let came = matches!(self.position, Position::Cursor(_)) && !rows.is_empty();
         let (has_previous, has_next) = if backward { (more, came) } else { (came, more) };
-        let beside = |row: Option<&T>, backward| {
-            row.map(|row| Cursor { keys: self.keys_of(row), id: row.tie_breaker(), backward, order: self.order_text() })
-        };
+        let beside = |row: Option<&T>, backward| row.map(|row| Cursor { backward, ..self.cursor_at(row) });
         Page {
             total: None,
             next: if has_next { beside(rows.last(), false) } else { None },

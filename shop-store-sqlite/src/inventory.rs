@@ -314,7 +314,7 @@ fn levels() -> List<StockSort, StockLevel> {
     }
 }
 
-fn movements() -> List<InventorySort, Movement> {
+pub(crate) fn movements() -> List<InventorySort, Movement> {
     List {
         columns: MOVEMENT.to_owned(),
         key: |key| match key {

@@ -106,6 +106,8 @@ mod lock;
 mod migrate;
 mod orders;
 mod outbox;
+#[cfg(test)]
+mod page_costs;
 mod paging;
 mod payments;
 #[cfg(test)]

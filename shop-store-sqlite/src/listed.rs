@@ -255,27 +255,20 @@ impl Range {
 
 impl Reading<'_> {
     fn numbered(&self, memo: &PageMemo, number: u32) -> rusqlite::Result<Page<FoundProduct>> {
-        let size = self.request.size as usize;
-        let before = u64::from(number.saturating_sub(1)) * u64::from(self.request.size);
         let generation = kept::generation(self.connection, List::Products)?;
         let name = format!("products {:?}", self.filter);
         let total = self.total(memo, &name, generation)?;
-        let order = self.request.order_text();
-        let places = format!("{name} {order}");
-        let start = if before == 0 { None } else { memo.place(&places, generation, before) };
-        let (passed, beyond) = start.as_ref().map_or((0, None), |(passed, cursor)| (*passed, Some(cursor)));
-        let mut items = Vec::new();
-        if before < total {
-            let skipped = usize::try_from(before - passed).unwrap_or(usize::MAX);
-            let found = self.places(Wanted { beyond, skipped, limit: size }, Some(total))?;
-            items = products(self.connection, &found)?;
-        }
-        if let Some(last) = items.last() {
-            let (keys, id) = (self.request.keys_of(last), last.product.id.0);
-            let cursor = Cursor { keys, id, backward: false, order };
-            memo.keep_place(&places, generation, before + items.len() as u64, cursor);
-        }
-        Ok(Page { items, total: Some(total), next: None, previous: None })
+        let places = format!("{name} {}", self.request.order_text());
+        let window = memo.window(&places, generation, number, self.request.size);
+        let wanted = Wanted {
+            beyond: window.beyond.as_ref(),
+            skipped: usize::try_from(window.skipped).unwrap_or(usize::MAX),
+            limit: usize::try_from(window.limit).unwrap_or(usize::MAX),
+        };
+        let found = if window.is_past(total) { Vec::new() } else { self.places(wanted, Some(total))? };
+        let rows = products(self.connection, &found)?;
+        memo.keep_page(&places, generation, self.request, &window, &rows);
+        Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
     }
 
     /// How many there are: as kept, or counted where prices are asked for. Added up once in a generation.

@@ -6,7 +6,7 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use shop_core::page::{Cursor, Listed, Page, PageRequest, Position, SortValue};
+use shop_core::page::{Cursor, Listed, Page, PageRequest, PageWindow, Position, SortValue};
 
 use crate::kept::{self, Kept};
 use crate::rows::{Columns, prepare};
@@ -118,29 +118,33 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         let size = i64::from(request.size);
         match &request.position {
             Position::Number(number) => {
-                let skipped = i64::from(number.saturating_sub(1)) * size;
                 let count = format!("{}SELECT count(*) FROM {}{}", query.with, query.from, query.filter);
                 let values = query.values.clone();
-                let known = Known::of(connection, &query, &count)?;
-                let order = request.order_text();
-                let (passed, start) = known.as_ref().and_then(|known| known.place(&order, skipped)).unzip();
-                let rest = skipped - passed.unwrap_or_default();
-                let items = self.rows(rough, connection, query, request, start.as_ref(), (size, rest))?;
-                let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
-                if let (Some(known), Some(last)) = (&known, items.last()) {
-                    let (keys, id) = (request.keys_of(last), last.tie_breaker());
-                    known.keep_place(skipped + seen, Cursor { keys, id, backward: false, order });
+                let known = Known::of(connection, &query, &count, &request.order_text())?;
+                let window = known.as_ref().map_or_else(
+                    || PageWindow::from_start(*number, request.size),
+                    |known| known.window(*number, request.size),
+                );
+                let known_total = known.as_ref().map(Known::total).transpose()?.flatten();
+                let rows = if known_total.is_some_and(|total| window.is_past(total)) {
+                    Vec::new()
+                } else {
+                    let (limit, skipped) = (bound(window.limit), bound(window.skipped));
+                    self.rows(rough, connection, query, request, window.beyond.as_ref(), (limit, skipped))?
+                };
+                if let Some(known) = &known {
+                    known.kept.memo.keep_page(&known.places, known.generation, request, &window, &rows);
                 }
-                let total = match known.as_ref().map(Known::total).transpose()?.flatten() {
+                let total = match known_total.or_else(|| window.total(rows.len())) {
                     Some(total) => total,
-                    // A last page that is not full says how many there are.
-                    None if seen < size && (seen > 0 || skipped == 0) => skipped + seen,
-                    None => prepare(connection, &count)?.query_row(params_from_iter(values), |row| row.get(0))?,
+                    None => {
+                        counted(prepare(connection, &count)?.query_row(params_from_iter(values), |row| row.get(0))?)
+                    }
                 };
                 if let Some(known) = &known {
                     known.keep_total(total);
                 }
-                Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+                Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
             }
             Position::Start => {
                 Ok(request.page_by_cursor(self.rows(rough, connection, query, request, None, (size + 1, 0))?))
@@ -207,46 +211,46 @@ struct Known<'c> {
     kept: Kept,
     /// The list with its filter.
     name: String,
+    /// The same with its order.
+    places: String,
     generation: i64,
 }
 
 impl<'c> Known<'c> {
-    fn of(connection: &'c Connection, query: &Query, count: &str) -> rusqlite::Result<Option<Self>> {
+    fn of(connection: &'c Connection, query: &Query, count: &str, order: &str) -> rusqlite::Result<Option<Self>> {
         let Some(kept) = query.kept.clone() else { return Ok(None) };
         let generation = kept::generation(connection, kept.list)?;
         let name = format!("{count} {:?}", query.values);
-        Ok(Some(Self { connection, kept, name, generation }))
+        let places = format!("{name} {order}");
+        Ok(Some(Self { connection, kept, name, places, generation }))
     }
 
-    fn place(&self, order: &str, before: i64) -> Option<(i64, Cursor)> {
-        let before = u64::try_from(before).ok().filter(|before| *before > 0)?;
-        let (passed, cursor) = self.kept.memo.place(&self.places(order), self.generation, before)?;
-        Some((i64::try_from(passed).ok()?, cursor))
+    fn window(&self, number: u32, size: u32) -> PageWindow {
+        self.kept.memo.window(&self.places, self.generation, number, size)
     }
 
-    fn keep_place(&self, rows: i64, cursor: Cursor) {
-        if let Ok(rows) = u64::try_from(rows) {
-            self.kept.memo.keep_place(&self.places(&cursor.order), self.generation, rows, cursor);
-        }
-    }
-
-    fn places(&self, order: &str) -> String {
-        format!("{} {order}", self.name)
-    }
-
-    fn total(&self) -> rusqlite::Result<Option<i64>> {
+    fn total(&self) -> rusqlite::Result<Option<u64>> {
         if let Some(keys) = &self.kept.keys {
-            return kept::total(self.connection, self.kept.list, keys).map(Some);
+            return kept::total(self.connection, self.kept.list, keys).map(|total| Some(counted(total)));
         }
-        let total = self.kept.memo.total(&self.name, self.generation);
-        Ok(total.and_then(|total| i64::try_from(total).ok()))
+        Ok(self.kept.memo.total(&self.name, self.generation))
     }
 
-    fn keep_total(&self, total: i64) {
-        if let (None, Ok(total)) = (&self.kept.keys, u64::try_from(total)) {
+    fn keep_total(&self, total: u64) {
+        if self.kept.keys.is_none() {
             self.kept.memo.keep_total(&self.name, self.generation, total);
         }
     }
+}
+
+/// A count that SQLite answered.
+fn counted(total: i64) -> u64 {
+    u64::try_from(total).unwrap_or_default()
+}
+
+/// A number of rows, to be bound.
+fn bound(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// A key of an order, as SQL.

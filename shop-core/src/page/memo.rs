@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Cursor;
+use super::window::before;
+use super::{Cursor, Listed, PageRequest, PageWindow};
 
 /// So many lists (with a filter and an order) are remembered; then the one that was not used for longest is forgotten.
 const LISTS: usize = 128;
@@ -42,10 +43,43 @@ impl PageMemo {
         self.lock().at(list, generation)?.total
     }
 
+    /// Which rows are read for a page of a list at this generation.
+    #[must_use]
+    pub fn window(&self, list: &str, generation: i64, number: u32, size: u32) -> PageWindow {
+        let before = before(number, size);
+        let place = if before == 0 { None } else { self.place(list, generation, before) };
+        PageWindow::beyond_place(before, size, place)
+    }
+
+    /// The same by what is remembered of whatever generation, and of which: for a store that learns the generation of its
+    /// snapshot together with the rows. When that is another one, the rows are to be read again, from the start.
+    #[must_use]
+    pub fn latest_window(&self, list: &str, number: u32, size: u32) -> (PageWindow, Option<i64>) {
+        let generation = self.lock().by_name.get(list).map(|list| list.generation);
+        let window = generation.map(|generation| self.window(list, generation, number, size));
+        (window.unwrap_or_else(|| PageWindow::from_start(number, size)), generation)
+    }
+
+    /// Remembers where a page begins and where it ends, by the rows that were read for it.
+    pub fn keep_page<T: Listed>(
+        &self,
+        list: &str,
+        generation: i64,
+        request: &PageRequest<T::Key>,
+        window: &PageWindow,
+        rows: &[T],
+    ) {
+        if let Some(first) = rows.first().filter(|_| window.leads) {
+            self.keep_place(list, generation, window.first + 1, request.cursor_at(first));
+        }
+        if let Some(last) = rows.last() {
+            self.keep_place(list, generation, window.first + rows.len() as u64, request.cursor_at(last));
+        }
+    }
+
     /// The nearest place that is known with at most so many rows before it, and how many: the cursor stands at the last of
     /// them.
-    #[must_use]
-    pub fn place(&self, list: &str, generation: i64, before: u64) -> Option<(u64, Cursor)> {
+    fn place(&self, list: &str, generation: i64, before: u64) -> Option<(u64, Cursor)> {
         let mut lists = self.lock();
         let (rows, cursor) = lists.at(list, generation)?.places.range(..=before).next_back()?;
         Some((*rows, cursor.clone()))
@@ -63,7 +97,7 @@ impl PageMemo {
     }
 
     /// Remembers that a cursor stands at the last of so many rows.
-    pub fn keep_place(&self, list: &str, generation: i64, rows: u64, cursor: Cursor) {
+    fn keep_place(&self, list: &str, generation: i64, rows: u64, cursor: Cursor) {
         self.keep(list, generation, |list| {
             if list.places.len() >= PLACES {
                 let mut is_kept = false;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
-use shop_core::page::{Cursor, Page, PageMemo, PageRequest, Position};
+use shop_core::page::{Cursor, Page, PageMemo, PageRequest, PageWindow, Position};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 use sqlx_core::sql_str::AssertSqlSafe;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::error::store_error;
 use super::kept;
-use super::paging::{Key, Known, Place, Query, Value, beyond, ordered, read_with_known};
+use super::paging::{Key, Known, Place, Query, Value, beyond, bounds, counted, ordered, read_with_known};
 use super::pool::Pool;
 use super::rows::{Columns, Record as _};
 
@@ -66,41 +66,28 @@ impl Reading<'_> {
     }
 
     async fn numbered(&self, number: u32) -> StoreResult<Page<FoundProduct>> {
-        let size = i64::from(self.request.size);
-        let skipped = i64::from(number.saturating_sub(1)) * size;
-        let order = self.request.order_text();
-        let places = format!("{} {order}", self.name());
+        let name = self.name();
+        let places = format!("{name} {}", self.request.order_text());
         let few = self.are_few().await?;
-        let start = u64::try_from(skipped).ok().filter(|skipped| *skipped > 0).and_then(|skipped| {
-            let generation = self.memo.generation(&places)?;
-            let (passed, cursor) = self.memo.place(&places, generation, skipped)?;
-            Some((generation, i64::try_from(passed).ok()?, cursor))
-        });
-        let (mut items, mut known) = match &start {
-            Some((_, passed, cursor)) => self.rows(Some(cursor), few, (size, skipped - passed), true).await?,
-            None => self.rows(None, few, (size, skipped), true).await?,
-        };
-        if let Some((generation, ..)) = start
-            && known.map(|known| known.generation) != Some(generation)
-        {
+        let (mut window, generation) = self.memo.latest_window(&places, number, self.request.size);
+        let (mut rows, mut known) = self.rows(window.beyond.as_ref(), few, bounds(&window), true).await?;
+        if window.beyond.is_some() && known.map(|known| known.generation) != generation {
             // The place is not where it was, or nothing lies behind it.
-            (items, known) = self.rows(None, few, (size, skipped), true).await?;
+            window = PageWindow::from_start(number, self.request.size);
+            (rows, known) = self.rows(None, few, bounds(&window), true).await?;
         }
-        let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        let remembered = |known: Known| self.memo.total(&self.name(), known.generation);
-        let total = match known {
-            Some(Known { total: Some(total), .. }) => total,
-            _ if seen < size && (seen > 0 || skipped == 0) => skipped + seen,
-            known => match known.and_then(remembered).and_then(|total| i64::try_from(total).ok()) {
-                Some(total) => total,
-                None => self.count().await?,
-            },
+        if let Some(known) = known {
+            self.memo.keep_page(&places, known.generation, self.request, &window, &rows);
+        }
+        let told = known
+            .and_then(|known| known.total)
+            .or_else(|| window.total(rows.len()))
+            .or_else(|| self.memo.total(&name, known?.generation));
+        let total = match told {
+            Some(total) => total,
+            None => counted(self.count().await?),
         };
-        if let (Some(known), Some(last), Ok(rows)) = (known, items.last(), u64::try_from(skipped + seen)) {
-            let (keys, id) = (self.request.keys_of(last), last.product.id.0);
-            self.memo.keep_place(&places, known.generation, rows, Cursor { keys, id, backward: false, order });
-        }
-        Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+        Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
     }
 
     /// The list with its filter.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use shop_core::clock::Timestamp;
-use shop_core::page::{Cursor, Listed, Page, PageMemo, PageRequest, Position, SortKey, SortValue};
+use shop_core::page::{Cursor, Listed, Page, PageMemo, PageRequest, PageWindow, Position, SortKey, SortValue};
 use shop_core::store::StoreResult;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx_core::error::Error;
@@ -209,42 +209,30 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         request: &PageRequest<K>,
         number: u32,
     ) -> StoreResult<Page<T>> {
-        let size = i64::from(request.size);
-        let skipped = i64::from(number.saturating_sub(1)) * size;
         let remembered = Remembered::of(&query, &request.order_text());
-        let start = remembered.as_ref().and_then(|remembered| remembered.place(skipped));
-        let (mut items, mut known) = match &start {
-            Some((_, passed, cursor)) => {
-                self.rows(pool, query.clone(), request, Some(cursor), (size, skipped - passed)).await?
-            }
-            None => self.rows(pool, query.clone(), request, None, (size, skipped)).await?,
+        let (mut window, generation) = match &remembered {
+            Some(Remembered { memo, places, .. }) => memo.latest_window(places, number, request.size),
+            None => (PageWindow::from_start(number, request.size), None),
         };
-        if let Some((generation, ..)) = start
-            && known.map(|known| known.generation) != Some(generation)
-        {
+        let (mut rows, mut known) =
+            self.rows(pool, query.clone(), request, window.beyond.as_ref(), bounds(&window)).await?;
+        if window.beyond.is_some() && known.map(|known| known.generation) != generation {
             // The place is not where it was, or nothing lies behind it.
-            (items, known) = self.rows(pool, query.clone(), request, None, (size, skipped)).await?;
+            window = PageWindow::from_start(number, request.size);
+            (rows, known) = self.rows(pool, query.clone(), request, None, bounds(&window)).await?;
         }
-        let seen = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        let told = match known.and_then(|known| known.total) {
-            None if seen < size && (seen > 0 || skipped == 0) => Some(skipped + seen),
-            None => remembered.as_ref().zip(known).and_then(|(remembered, known)| remembered.total(known.generation)),
-            kept => kept,
-        };
+        if let (Some(Remembered { memo, places, .. }), Some(known)) = (&remembered, known) {
+            memo.keep_page(places, known.generation, request, &window, &rows);
+        }
+        let told = known.and_then(|known| known.total).or_else(|| window.total(rows.len())).or_else(|| {
+            let Remembered { memo, name, .. } = remembered.as_ref()?;
+            memo.total(name, known?.generation)
+        });
         let total = match told {
             Some(total) => total,
-            None => count(pool, &query, remembered.as_ref()).await?,
+            None => counted(count(pool, &query, remembered.as_ref()).await?),
         };
-        if let (Some(remembered), Some(known), Some(last)) = (remembered, known, items.last()) {
-            let cursor = Cursor {
-                keys: request.keys_of(last),
-                id: last.tie_breaker(),
-                backward: false,
-                order: request.order_text(),
-            };
-            remembered.keep_place(known.generation, skipped + seen, cursor);
-        }
-        Ok(Page { items, total: u64::try_from(total).ok(), next: None, previous: None })
+        Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
     }
 
     async fn rows(
@@ -297,7 +285,7 @@ pub(crate) struct Known {
     /// A number that changes with every change of the list.
     pub(crate) generation: i64,
     /// How many rows there are, where that is kept.
-    pub(crate) total: Option<i64>,
+    pub(crate) total: Option<u64>,
 }
 
 /// Reads the rows of a page, and what stands before each of them where that was asked for.
@@ -310,7 +298,8 @@ pub(crate) fn read_with_known<T>(
     let items = rows.iter().map(|row| {
         let mut columns = Columns::new(row);
         if is_asked {
-            known = Some(Known { generation: columns.take()?, total: columns.take()? });
+            let (generation, total) = (columns.take()?, columns.take::<Option<i64>>()?);
+            known = Some(Known { generation, total: total.map(counted) });
         }
         read(&mut columns)
     });
@@ -344,24 +333,17 @@ impl Remembered {
         let places = format!("{name} {order}");
         Some(Self { memo, name, places })
     }
+}
 
-    /// A place before so many rows: its generation, how many rows lie before it, and a cursor.
-    fn place(&self, before: i64) -> Option<(i64, i64, Cursor)> {
-        let before = u64::try_from(before).ok().filter(|before| *before > 0)?;
-        let generation = self.memo.generation(&self.places)?;
-        let (passed, cursor) = self.memo.place(&self.places, generation, before)?;
-        Some((generation, i64::try_from(passed).ok()?, cursor))
-    }
+/// The limit and the offset of a window.
+pub(crate) fn bounds(window: &PageWindow) -> (i64, i64) {
+    let bound = |rows| i64::try_from(rows).unwrap_or(i64::MAX);
+    (bound(window.limit), bound(window.skipped))
+}
 
-    fn keep_place(&self, generation: i64, rows: i64, cursor: Cursor) {
-        if let Ok(rows) = u64::try_from(rows) {
-            self.memo.keep_place(&self.places, generation, rows, cursor);
-        }
-    }
-
-    fn total(&self, generation: i64) -> Option<i64> {
-        i64::try_from(self.memo.total(&self.name, generation)?).ok()
-    }
+/// A count that Postgres answered.
+pub(crate) fn counted(total: i64) -> u64 {
+    u64::try_from(total).unwrap_or_default()
 }
 
 /// How many rows the whole list has: as kept, or counted, which is remembered.

@@ -69,8 +69,9 @@ pub(crate) const ROWS: &str = "
     INSERT INTO locations SELECT gen_random_uuid(), 'l', 'l' || n, NULL, n, n = 1, now(), 1 FROM generate_series(1, 3) AS n;
     INSERT INTO categories SELECT gen_random_uuid(), 'c' || n, 'c', '', NULL, n, now(), now(), 1, 'c'
         FROM generate_series(1, 50) AS n;
-    INSERT INTO users SELECT gen_random_uuid(), 'e', 'e' || n, NULL, 'u' || n, '', '', '', '', true, n % 9 <> 0, n % 500 = 0,
-        false, 1, now() - make_interval(secs => n), NULL, 1, 'e' || n FROM generate_series(1, 5000) AS n;
+    INSERT INTO users SELECT gen_random_uuid(), 'e', 'e' || n, NULL, 'u' || n, 'first', 'last', '',
+        repeat('h', 97), true, n % 9 <> 0, n % 500 = 0, false,
+        1, now() - make_interval(secs => n), NULL, 1, 'e' || n FROM generate_series(1, 5000) AS n;
     INSERT INTO sessions SELECT gen_random_uuid(), id, decode(repeat('00', 32), 'hex'), 1, now(), date_joined, NULL, 1 FROM users;
     INSERT INTO otps SELECT id, gen_random_uuid(), 3, now(), NULL FROM users;
     INSERT INTO addresses SELECT gen_random_uuid(), id, '{}', true, date_joined, now(), 1 FROM users;
