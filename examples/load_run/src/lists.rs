@@ -41,12 +41,12 @@ pub(crate) async fn measure(
     scale: Scale,
 ) -> Result<Vec<Figure>> {
     let rounds = scale.rounds * 30;
-    let of_small = products(small.0, small.1, rounds).await?;
-    let of_large = products(large.0, large.1, rounds).await?;
+    let of_both = products([small, large], rounds).await?;
+    let of_large: Vec<_> = of_both.iter().map(|[_, large]| *large).collect();
     let of_staff = of_staff(large.0, scale.large_orders, rounds).await?;
     let to_cursor = |lists: &[Times]| dearest(lists.iter().map(|list| (list.cursor, list.first)));
     let far_to_first = |lists: &[Times]| dearest(lists.iter().map(|list| (list.first, list.far)));
-    let to_small = dearest(of_small.iter().zip(&of_large).map(|(small, large)| (small.first, large.first)));
+    let to_small = dearest(of_both.iter().map(|[small, large]| (small.first, large.first)));
     let row = |what: String, (bare, ours), most| figure(&what, bare, ours, "ms", Target::AtMost(most));
     let products = format!("the slowest of five lists of 100,000 products on {store}");
     let staff = format!("the slowest of six lists of staff with 1,000,000 orders on {store}");
@@ -83,36 +83,41 @@ pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize)
     Ok(())
 }
 
-/// Reads a list in each way, in turn.
-async fn times<K: SortKey, T, Reading>(
+/// Reads a list of several shops in each way, in turn, so that a slow moment of the machine is one of all of them. `far` has
+/// the high page number of each shop.
+async fn times<const SHOPS: usize, K: SortKey, T, Reading>(
     rounds: usize,
-    far: u32,
-    read: impl Fn(PageRequest<K>) -> Reading,
-) -> Result<Times>
+    far: [u32; SHOPS],
+    read: impl Fn(usize, PageRequest<K>) -> Reading,
+) -> Result<[Times; SHOPS]>
 where
     Reading: Future<Output = ShopResult<Page<T>>>,
 {
-    let positions = [Position::Start, Position::Number(1), Position::Number(far)];
-    let mut found = [Vec::new(), Vec::new(), Vec::new()];
+    let mut found = [(); SHOPS].map(|()| [Vec::new(), Vec::new(), Vec::new()]);
     // The first round warms up.
     for round in 0..=rounds {
-        for (times, position) in found.iter_mut().zip(&positions) {
-            let started = Instant::now();
-            let page = read(PageRequest { position: position.clone(), ..PageRequest::default() }).await?;
-            let took = started.elapsed().as_secs_f64() * 1_000.0;
-            if page.items.is_empty() {
-                return Err("a page is empty".into());
+        for (shop, (found, far)) in found.iter_mut().zip(far).enumerate() {
+            let positions = [Position::Start, Position::Number(1), Position::Number(far)];
+            for (times, position) in found.iter_mut().zip(positions) {
+                let started = Instant::now();
+                let page = read(shop, PageRequest { position, ..PageRequest::default() }).await?;
+                let took = started.elapsed().as_secs_f64() * 1_000.0;
+                if page.items.is_empty() {
+                    return Err("a page is empty".into());
+                }
+                times.extend((round > 0).then_some(took));
             }
-            times.extend((round > 0).then_some(took));
         }
     }
-    let [cursor, first, far] = found.map(median);
-    Ok(Times { cursor, first, far })
+    Ok(found.map(|found| {
+        let [cursor, first, far] = found.map(median);
+        Times { cursor, first, far }
+    }))
 }
 
-/// The lists of products that everybody reads: all, of a category, of a status (which staff read), in stock, between two
-/// prices. `far` is a page of the first; of the others the middle one is read.
-async fn products(shop: &Shop, products: usize, rounds: usize) -> Result<Vec<Times>> {
+/// The lists of products that everybody reads, in a small and a large shop (with how many products each has): all, of a
+/// category, of a status (which staff read), in stock, between two prices.
+async fn products(shops: [(&Shop, usize); 2], rounds: usize) -> Result<Vec<[Times; 2]>> {
     let (guest, staff) = (Actor::anonymous(), Actor::system());
     let all = ProductQuery::default;
     let queries = [
@@ -128,12 +133,12 @@ async fn products(shop: &Shop, products: usize, rounds: usize) -> Result<Vec<Tim
     ];
     let mut lists = Vec::new();
     for (actor, query, part) in queries {
-        let far = u32::try_from(products / 20 / part)?.max(1);
-        let read = |request| {
+        let far = shops.map(|(_, products)| u32::try_from(products / 20 / part).unwrap_or(u32::MAX).clamp(1, 5_000));
+        let read = |shop: usize, request| {
             let query = query.clone();
-            async move { shop.catalog().list_products(actor, query, &request).await }
+            async move { shops[shop].0.catalog().list_products(actor, query, &request).await }
         };
-        lists.push(times(rounds, far.min(5_000), read).await?);
+        lists.push(times(rounds, far, read).await?);
     }
     Ok(lists)
 }
@@ -145,21 +150,21 @@ async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times
     let mut lists = Vec::new();
     for status in [None, Some(OrderStatus::Completed)] {
         let query = OrderQuery { status, ..OrderQuery::default() };
-        let read = |request| {
+        let read = |_, request| {
             let query = query.clone();
             async move { shop.orders().list(staff, query, &request).await }
         };
-        lists.push(times(rounds, far, read).await?);
+        lists.extend(times(rounds, [far], read).await?);
     }
     for state in [None, Some(PaymentState::Captured)] {
         let filter = &PaymentFilter { state, ..PaymentFilter::default() };
-        let read = |request| async move { shop.payments().list(staff, filter, &request).await };
-        lists.push(times(rounds, far, read).await?);
+        let read = |_, request| async move { shop.payments().list(staff, filter, &request).await };
+        lists.extend(times(rounds, [far], read).await?);
     }
-    let read = |request| async move { shop.accounts().list(staff, UserFilter::default(), &request).await };
-    lists.push(times(rounds, 2, read).await?);
+    let read = |_, request| async move { shop.accounts().list(staff, UserFilter::default(), &request).await };
+    lists.extend(times(rounds, [2], read).await?);
     let filter = &MovementFilter::default();
-    let read = |request| async move { shop.inventory().list_movements(staff, filter, &request).await };
-    lists.push(times(rounds, far, read).await?);
+    let read = |_, request| async move { shop.inventory().list_movements(staff, filter, &request).await };
+    lists.extend(times(rounds, [far], read).await?);
     Ok(lists)
 }

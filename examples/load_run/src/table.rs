@@ -56,7 +56,7 @@ impl Figure {
     }
 }
 
-/// The table in Markdown, as it stands in the README.
+/// The table in Markdown, as `docs/performance.md` has it.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = "| what | limit | ours | ratio | target |\n| --- | ---: | ---: | ---: | ---: |\n".to_owned();
     for figure in figures {
