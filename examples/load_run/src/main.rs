@@ -26,6 +26,7 @@ mod notices;
 mod orders;
 mod postgres;
 mod process;
+mod searches;
 mod sign_ins;
 mod table;
 
@@ -51,7 +52,8 @@ struct Options {
     /// Everything once and tiny, to see that it runs; the figures mean nothing.
     #[arg(long)]
     smoke: bool,
-    /// Only these parts: orders, catalog, checkout, cards, sign-ins, process, postgres, large, large-postgres.
+    /// Only these parts: orders, catalog, checkout, cards, sign-ins, process, postgres, large, large-postgres; and searches,
+    /// which is left out unless it is named.
     #[arg(long)]
     only: Vec<String>,
     /// Be the bare server: the file and the address.
@@ -72,6 +74,7 @@ struct Scale {
     length: Duration,
     products: usize,
     orders: usize,
+    searched_products: usize,
     large_products: usize,
     large_orders: usize,
 }
@@ -82,6 +85,7 @@ const FULL: Scale = Scale {
     length: Duration::from_millis(1_500),
     products: 1_000,
     orders: 1_000,
+    searched_products: 30_000,
     large_products: 100_000,
     large_orders: 1_000_000,
 };
@@ -92,6 +96,7 @@ const SMOKE: Scale = Scale {
     length: Duration::from_millis(100),
     products: 100,
     orders: 10,
+    searched_products: 400,
     large_products: 400,
     large_orders: 100,
 };
@@ -193,6 +198,14 @@ async fn run(options: Options, folder: PathBuf) -> Result<Vec<Figure>> {
     if wanted("postgres") {
         say("Postgres …");
         figures.extend(postgres_figures(scale).await?);
+    }
+    if options.only.iter().any(|only| only == "searches") {
+        say("lists while others search …");
+        let path = folder.join("searched.sqlite3");
+        fill(&path, scale, scale.searched_products, 1).await?;
+        let (quiet, busy) = searches::measure(&path, scale.rounds, scale.length).await?;
+        let what = "p99 of a list of products, quiet and while 100 clients search eight words in 30,000 products";
+        figures.push(figure(what, quiet, busy, "ms", Target::AtMost(10.0)));
     }
     if wanted("large") {
         figures.extend(large_figures(&folder, &file, &world, scale).await?);
