@@ -83,20 +83,20 @@ pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize)
     Ok(())
 }
 
-/// Reads a list of several shops in each way, in turn, so that a slow moment of the machine is one of all of them. `far` has
-/// the high page number of each shop.
-async fn times<const SHOPS: usize, K: SortKey, T, Reading>(
+/// Reads a list of several shops (each with its high page number) in each way, in turn, so that a slow moment of the machine
+/// slows all of them.
+async fn times<'a, const SHOPS: usize, K: SortKey, T, Reading>(
     rounds: usize,
-    far: [u32; SHOPS],
-    read: impl Fn(usize, PageRequest<K>) -> Reading,
+    shops: [(&'a Shop, u32); SHOPS],
+    read: impl Fn(&'a Shop, PageRequest<K>) -> Reading,
 ) -> Result<[Times; SHOPS]>
 where
     Reading: Future<Output = ShopResult<Page<T>>>,
 {
-    let mut found = [(); SHOPS].map(|()| [Vec::new(), Vec::new(), Vec::new()]);
+    let mut found = shops.map(|_| [Vec::new(), Vec::new(), Vec::new()]);
     // The first round warms up.
     for round in 0..=rounds {
-        for (shop, (found, far)) in found.iter_mut().zip(far).enumerate() {
+        for (found, (shop, far)) in found.iter_mut().zip(shops) {
             let positions = [Position::Start, Position::Number(1), Position::Number(far)];
             for (times, position) in found.iter_mut().zip(positions) {
                 let started = Instant::now();
@@ -133,12 +133,12 @@ async fn products(shops: [(&Shop, usize); 2], rounds: usize) -> Result<Vec<[Time
     ];
     let mut lists = Vec::new();
     for (actor, query, part) in queries {
-        let far = shops.map(|(_, products)| u32::try_from(products / 20 / part).unwrap_or(u32::MAX).clamp(1, 5_000));
-        let read = |shop: usize, request| {
+        let far = |products: usize| u32::try_from(products / 20 / part).unwrap_or(u32::MAX).clamp(1, 5_000);
+        let read = |shop, request| {
             let query = query.clone();
-            async move { shops[shop].0.catalog().list_products(actor, query, &request).await }
+            async move { Shop::catalog(shop).list_products(actor, query, &request).await }
         };
-        lists.push(times(rounds, far, read).await?);
+        lists.push(times(rounds, shops.map(|(shop, products)| (shop, far(products))), read).await?);
     }
     Ok(lists)
 }
@@ -150,21 +150,21 @@ async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times
     let mut lists = Vec::new();
     for status in [None, Some(OrderStatus::Completed)] {
         let query = OrderQuery { status, ..OrderQuery::default() };
-        let read = |_, request| {
+        let read = |shop, request| {
             let query = query.clone();
-            async move { shop.orders().list(staff, query, &request).await }
+            async move { Shop::orders(shop).list(staff, query, &request).await }
         };
-        lists.extend(times(rounds, [far], read).await?);
+        lists.extend(times(rounds, [(shop, far)], read).await?);
     }
     for state in [None, Some(PaymentState::Captured)] {
         let filter = &PaymentFilter { state, ..PaymentFilter::default() };
-        let read = |_, request| async move { shop.payments().list(staff, filter, &request).await };
-        lists.extend(times(rounds, [far], read).await?);
+        let read = |shop, request| async move { Shop::payments(shop).list(staff, filter, &request).await };
+        lists.extend(times(rounds, [(shop, far)], read).await?);
     }
-    let read = |_, request| async move { shop.accounts().list(staff, UserFilter::default(), &request).await };
-    lists.extend(times(rounds, [2], read).await?);
+    let read = |shop, request| async move { Shop::accounts(shop).list(staff, UserFilter::default(), &request).await };
+    lists.extend(times(rounds, [(shop, 2)], read).await?);
     let filter = &MovementFilter::default();
-    let read = |_, request| async move { shop.inventory().list_movements(staff, filter, &request).await };
-    lists.extend(times(rounds, [far], read).await?);
+    let read = |shop, request| async move { Shop::inventory(shop).list_movements(staff, filter, &request).await };
+    lists.extend(times(rounds, [(shop, far)], read).await?);
     Ok(lists)
 }

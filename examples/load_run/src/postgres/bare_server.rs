@@ -6,7 +6,8 @@ use poem::listener::TcpListener;
 use poem::web::{Data, Json, Path};
 use poem::{EndpointExt as _, Route, Server, get, handler};
 use serde::Serialize;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::{FromRow, Row as _};
 use sqlx_core::types::Json as JsonColumn;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::support::Result;
 const PRODUCT: &str = "SELECT id, slug, name, description, status, category_id, currency, options, images, attributes,
     version, created_at, updated_at FROM products WHERE id = $1";
 
-#[derive(Serialize, sqlx::FromRow)]
+#[derive(Serialize)]
 struct Product {
     id: Uuid,
     slug: String,
@@ -30,6 +31,27 @@ struct Product {
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+// By hand: the derive macro has sqlx and all below it built a second time.
+impl FromRow<'_, PgRow> for Product {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            slug: row.try_get("slug")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            status: row.try_get("status")?,
+            category_id: row.try_get("category_id")?,
+            currency: row.try_get("currency")?,
+            options: row.try_get("options")?,
+            images: row.try_get("images")?,
+            attributes: row.try_get("attributes")?,
+            version: row.try_get("version")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
 }
 
 /// Serves the database until the process is ended.
