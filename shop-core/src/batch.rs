@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::accounts::AccountsWrite;
+use crate::accounts::{AccountsWrite, DailyLimit};
 use crate::cart::CartWrite;
 use crate::catalog::CatalogWrite;
 use crate::clock::{Moment, Timestamp};
@@ -131,8 +131,8 @@ pub enum Write {
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
     /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
-    /// (`created_at`) and sessions (`expires_at`) that are older than one time, and deliveries that were given up
-    /// (`due_at`) before another (no guard).
+    /// (`created_at`), sessions (`expires_at`) and daily counts (`day`) that are older than one time, and deliveries that
+    /// were given up (`due_at`) before another (no guard).
     Forget {
         /// Up to when what is done and over.
         before: Timestamp,
@@ -283,6 +283,9 @@ pub enum Conflict {
     /// A one-time password is not current, used, or has no try left.
     #[error("one-time password {0} is spent")]
     Spent(OtpId),
+    /// Something of an account was counted as often as one day allows.
+    #[error("{0:?} of one day are used up")]
+    DailyLimit(DailyLimit),
     /// The session ended.
     #[error("session {0} ended")]
     Revoked(SessionId),

@@ -31,6 +31,8 @@ pub const RESET_TOKEN_LIFETIME: i64 = 3600;
 /// How far ahead of this machine's clock the maker of a reset token may have been, in seconds: several
 /// servers may share one shop, and their clocks differ a little.
 const CLOCK_SKEW: i64 = 60;
+/// The shortest secret key that a shop opens with, in bytes: 256 bits, the size of the hash (RFC 7518, 3.2).
+pub const MIN_KEY_LENGTH: usize = 32;
 /// SHA-256's block: an HMAC key shorter than this is padded with zeros (RFC 2104).
 const BLOCK: usize = 64;
 
@@ -97,9 +99,12 @@ pub struct Keys {
     cart: HmacSha256,
     order: HmacSha256,
     webhook: HmacSha256,
+    device: HmacSha256,
     other: HmacSha256,
     sealer: Sealer,
     fingerprint: KeyFingerprint,
+    /// Those of the secret keys before this one: they open and verify, and make nothing new.
+    earlier: Vec<Keys>,
 }
 
 impl fmt::Debug for Keys {
@@ -124,9 +129,11 @@ impl Keys {
             cart: hmac(&derive("shop/v1/cart")),
             order: hmac(&derive("shop/v1/order")),
             webhook: hmac(&derive("shop/v1/webhook")),
+            device: hmac(&derive("shop/v1/device")),
             other: hmac(&derive("shop/v1/other")),
             sealer: Sealer::new(derive("shop/v1/seal"), hmac(&derive("shop/v1/seal-nonce"))),
             fingerprint: KeyFingerprint::from_bytes(derive("shop/v1/fingerprint")),
+            earlier: Vec::new(),
         }
     }
 
@@ -136,9 +143,34 @@ impl Keys {
         self.fingerprint
     }
 
+    /// The same keys, which also open and verify what was made under earlier secret keys.
+    ///
+    /// An earlier key makes nothing new, with one exception: what a webhook is told is signed with its secrets of the
+    /// earlier keys too, since its receiver may still know no other.
+    #[must_use]
+    pub fn with_fallbacks<'k>(mut self, secret_keys: impl IntoIterator<Item = &'k [u8]>) -> Self {
+        self.earlier = secret_keys.into_iter().map(Self::new).collect();
+        self
+    }
+
+    /// By what the earlier keys are recognised.
+    pub(crate) fn earlier_fingerprints(&self) -> Vec<KeyFingerprint> {
+        self.earlier.iter().map(Self::fingerprint).collect()
+    }
+
+    /// The keys themselves, then the earlier ones.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.earlier)
+    }
+
     /// The key that signs access and refresh tokens (HS256).
     pub(crate) fn token_signing_key(&self) -> &[u8; 32] {
         &self.access
+    }
+
+    /// The keys that verify access and refresh tokens: the signing key, then the earlier ones.
+    pub(crate) fn token_verification_keys(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.all().map(|keys| &keys.access)
     }
 
     /// The six digits that are mailed for a one-time password.
@@ -151,6 +183,13 @@ impl Keys {
         Secret(format!("{code:06}"))
     }
 
+    /// Whether this is the code of a one-time password.
+    #[must_use]
+    pub fn is_otp_code(&self, id: OtpId, given: &str) -> bool {
+        // Every code is compared, so that the time tells nothing.
+        self.all().fold(false, |found, keys| found | keys.otp_code(id).matches(given))
+    }
+
     /// The token that opens a guest's cart.
     #[must_use]
     pub fn cart_token(&self, id: CartId) -> Secret {
@@ -160,7 +199,7 @@ impl Keys {
     /// The cart that a token opens; `None` for anything that [`Keys::cart_token`] did not make.
     #[must_use]
     pub fn open_cart_token(&self, token: &str) -> Option<CartId> {
-        open(&self.cart, token).map(CartId)
+        self.all().find_map(|keys| open(&keys.cart, token)).map(CartId)
     }
 
     /// The token that opens a guest's order.
@@ -172,7 +211,26 @@ impl Keys {
     /// The order that a token opens; `None` for anything that [`Keys::order_token`] did not make.
     #[must_use]
     pub fn open_order_token(&self, token: &str) -> Option<OrderId> {
-        open(&self.order, token).map(OrderId)
+        self.all().find_map(|keys| open(&keys.order, token)).map(OrderId)
+    }
+
+    /// The token by which a device shows that somebody signed in on it before.
+    #[must_use]
+    pub fn device_token(&self, user: UserId, device: Uuid) -> Secret {
+        let tag = tag(&self.device, &[user.0.as_bytes(), device.as_bytes()]);
+        Secret(URL_SAFE_NO_PAD.encode([user.0.as_bytes().as_slice(), device.as_bytes(), &tag].concat()))
+    }
+
+    /// Who signed in, and the device; `None` for anything that [`Keys::device_token`] did not make.
+    #[must_use]
+    pub fn open_device_token(&self, token: &str) -> Option<(UserId, Uuid)> {
+        // Two ids and a tag are 64 bytes, which are 86 letters in base 64.
+        let bytes = (token.len() == 86).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten()?;
+        let (user, rest) = bytes.split_at_checked(16)?;
+        let (device, given) = rest.split_at_checked(16)?;
+        let is_made_by = |keys: &Self| bool::from(tag(&keys.device, &[user, device]).ct_eq(given));
+        self.all().any(is_made_by).then_some(())?;
+        Some((UserId(Uuid::from_slice(user).ok()?), Uuid::from_slice(device).ok()?))
     }
 
     /// The secret with which a webhook's receiver verifies what it is told, after so many rotations: `whsec_` and 32
@@ -186,6 +244,11 @@ impl Keys {
     #[must_use]
     pub fn sign_webhook(&self, id: WebhookId, rotation: i64, message: &[u8]) -> String {
         STANDARD.encode(tag(&hmac(&self.webhook_key(id, rotation)), &[message]))
+    }
+
+    /// The same under the webhook's secret of each key: the receiver may still know that of an earlier one.
+    pub(crate) fn webhook_signatures(&self, id: WebhookId, rotation: i64, message: &[u8]) -> Vec<String> {
+        self.all().map(|keys| keys.sign_webhook(id, rotation, message)).collect()
     }
 
     fn webhook_key(&self, id: WebhookId, rotation: i64) -> [u8; 32] {
@@ -221,7 +284,8 @@ impl Keys {
         // Whatever the token says, it is compared as a whole with the one that should be there, so that
         // there is one way to write each.
         issued_at.is_some_and(|issued_at| {
-            let genuine = self.reset_token(user, password_hash, email_key, issued_at).matches(token);
+            let made_by = |keys: &Self| keys.reset_token(user, password_hash, email_key, issued_at).matches(token);
+            let genuine = self.all().any(made_by);
             let age = now_seconds.saturating_sub(issued_at);
             genuine && (-CLOCK_SKEW..=RESET_TOKEN_LIFETIME).contains(&age)
         })
@@ -236,6 +300,12 @@ impl Keys {
         Secret(URL_SAFE_NO_PAD.encode(tag_of_fields(&self.other, &[purpose.as_bytes(), message])))
     }
 
+    /// Whether [`Keys::tag`] made this word for these arguments, under this key or an earlier one.
+    #[must_use]
+    pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
+        self.all().any(|keys| keys.tag(purpose, message).matches(given))
+    }
+
     /// Seals what a gateway gave for the buyer's browser. The same arguments always give the same.
     #[must_use]
     pub fn seal_client_secret(&self, id: PaymentId, secret: &Secret) -> Option<Sealed> {
@@ -245,7 +315,7 @@ impl Keys {
     /// Opens what [`Keys::seal_client_secret`] sealed for this payment; `None` for anything else.
     #[must_use]
     pub fn open_client_secret(&self, id: PaymentId, sealed: &Sealed) -> Option<Secret> {
-        self.sealer.open(id.0.as_bytes(), sealed)
+        self.all().find_map(|keys| keys.sealer.open(id.0.as_bytes(), sealed))
     }
 
     fn reset_tag(&self, user: UserId, password_hash: &str, email_key: &str, issued_at: i64) -> [u8; 32] {

@@ -73,8 +73,8 @@ impl std::fmt::Debug for Shop {
 }
 
 impl Shop {
-    /// Begins a shop over a store. `secret_key` signs every token of it: at least 32 bytes from a good source, kept
-    /// for as long as the data.
+    /// Begins a shop over a store. `secret_key` signs every token of it: at least 32 bytes
+    /// ([`MIN_KEY_LENGTH`](crate::secret::MIN_KEY_LENGTH)) from a good source, kept for as long as the data.
     pub fn builder(store: Arc<dyn Store>, secret_key: &[u8]) -> ShopBuilder {
         ShopBuilder::new(store, secret_key)
     }
@@ -132,6 +132,12 @@ impl Shop {
     #[must_use]
     pub fn tag(&self, purpose: &str, message: &[u8]) -> Secret {
         self.keys().tag(purpose, message)
+    }
+
+    /// Whether [`Shop::tag`] made this word for these arguments, under this key or one before it.
+    #[must_use]
+    pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
+        self.keys().is_tag(purpose, message, given)
     }
 
     /// Who delivers what the other calls leave in the outbox, cancels orders that were not paid in time, and removes what

@@ -21,17 +21,21 @@ use crate::client::RequestOrigin;
 use crate::config::Config;
 use crate::problem::{Problem, Result};
 
-/// The names of the two cookies that hold tokens.
+/// The names of the cookies that hold tokens.
 #[derive(Debug, Clone, Copy)]
 struct Names {
     access: &'static str,
     refresh: &'static str,
+    device: &'static str,
 }
 
 /// For `Secure` cookies, and for those of a developer's machine. Only the names of the mode are accepted.
-const HOST_NAMES: Names = Names { access: "__Host-access", refresh: "__Host-refresh" };
-const PLAIN_NAMES: Names = Names { access: "access", refresh: "refresh" };
+const HOST_NAMES: Names = Names { access: "__Host-access", refresh: "__Host-refresh", device: "__Host-device" };
+const PLAIN_NAMES: Names = Names { access: "access", refresh: "refresh", device: "device" };
+/// How long a browser keeps the cookie of its device: as long as browsers keep any.
+const DEVICE_LIFETIME: Duration = Duration::from_hours(400 * 24);
 const CSRF: &str = "csrftoken";
+const CSRF_PURPOSE: &str = "csrf";
 const CSRF_HEADER: &str = "x-csrftoken";
 
 /// How cookies are set and believed.
@@ -79,6 +83,16 @@ impl CookieMode {
         cookies.into_iter().flatten().collect()
     }
 
+    /// The cookie by which this browser is known at the next sign-in. It stays when the others are taken away.
+    pub fn hold_device(&self, token: &Secret) -> Option<HeaderValue> {
+        self.cookie(self.names().device, token.expose(), DEVICE_LIFETIME, true)
+    }
+
+    /// The device token that a request holds as a cookie.
+    pub fn device<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        value(request.headers(), self.names().device)
+    }
+
     /// The cookies that take the others away.
     pub fn clear(&self) -> Vec<HeaderValue> {
         let gone = |name, http_only| self.cookie(name, "", Duration::ZERO, http_only);
@@ -104,7 +118,7 @@ impl CookieMode {
             return Ok(());
         }
         let given = request.header(CSRF_HEADER).unwrap_or_default();
-        if !csrf_token(shop, session).matches(given) {
+        if !shop.is_tag(CSRF_PURPOSE, session.0.as_bytes(), given) {
             return Err(csrf_failed("The X-CSRFToken header does not hold the session's csrftoken."));
         }
         if !self.is_allowed(request) {
@@ -132,7 +146,7 @@ fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn csrf_token(shop: &Shop, session: SessionId) -> Secret {
-    shop.tag("csrf", session.0.as_bytes())
+    shop.tag(CSRF_PURPOSE, session.0.as_bytes())
 }
 
 fn csrf_failed(detail: &'static str) -> Problem {

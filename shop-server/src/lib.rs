@@ -72,6 +72,7 @@ mod commands;
 pub mod config;
 pub mod cookies;
 pub mod demo;
+pub mod devices;
 pub mod edge;
 pub mod field;
 pub mod health;

@@ -5,27 +5,32 @@
 //! entries that allow a full burst again are dropped by [`Limits::sweep`], so memory follows the traffic of the
 //! last minutes. Which address a request is counted under, also behind a proxy, says [`crate::client`].
 //!
+//! Tries that were right do not count ([`Limits::forgive`]), and a device on which somebody signed in before has tries of its
+//! own ([`crate::devices`]): a stranger who uses up an account's tries does not lock its owner out there.
+//!
 //! # Several servers
 //! Each server counts for itself, so N servers behind a balancer would let N times as many tries through. Servers that
 //! share a storage with [`SharedCounters`] (Postgres) count there too: a try must pass its own server first, which
 //! costs nothing, then the count of all. While that cannot be reached, each server's own limits hold.
 
+mod tries;
+
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use shop_core::Shop;
+use shop_core::accounts::identity_key;
 use shop_core::store::StoreResult;
 
 use crate::client::{WIDE_BUDGET, counted_networks};
 use crate::problem::{Problem, Result};
 
 pub use crate::client::Client;
+
+use tries::Tries;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,14 +115,14 @@ impl Together {
     }
 }
 
-/// Entries after which a check sweeps by itself, however seldom [`Limits::sweep`] is called.
-const MAX_ENTRIES: usize = 100_000;
-
 /// What several servers count together.
 #[async_trait]
 pub trait SharedCounters: Send + Sync {
     /// Counts one try under this key of what is allowed `burst` times in `period`; how long to wait when it is too many.
     async fn count(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<Option<Duration>>;
+
+    /// Takes back one try that was counted under this key with the same limit.
+    async fn give_back(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<()>;
 
     /// Forgets whoever may try a full burst again.
     async fn forget(&self) -> StoreResult<()>;
@@ -129,18 +134,18 @@ pub struct Limits(Option<Counters>);
 struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
-    addresses: [(Together, DefaultKeyedRateLimiter<u64>); 4],
+    addresses: [(Together, Tries); 4],
     /// The same for the wider networks of clients of IPv6.
-    wide: [(Together, DefaultKeyedRateLimiter<u64>); 4],
-    accounts: [(Attempt, DefaultKeyedRateLimiter<u64>); 6],
+    wide: [(Together, Tries); 4],
+    accounts: [(Attempt, Tries); 6],
 }
 
 impl Limits {
     /// The limits, on or off.
     pub fn new(on: bool) -> Self {
-        let accounts = |attempt: Attempt| (attempt, limiter(attempt.per_account()));
-        let addresses = |together: Together| (together, limiter(together.per_address()));
-        let wide = |together: Together| (together, limiter(times(WIDE_BUDGET, together.per_address())));
+        let accounts = |attempt: Attempt| (attempt, Tries::new(attempt.per_account()));
+        let addresses = |together: Together| (together, Tries::new(together.per_address()));
+        let wide = |together: Together| (together, Tries::new(times(WIDE_BUDGET, together.per_address())));
         Self(on.then(|| {
             Counters {
                 hasher: RandomState::new(),
@@ -160,6 +165,11 @@ impl Limits {
         }))
     }
 
+    /// Whether anything is counted.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Counts together with every other server of this shop.
     #[must_use]
     pub fn shared(self, shop: &Shop, counters: Arc<dyn SharedCounters>) -> Self {
@@ -172,7 +182,8 @@ impl Limits {
     /// 429 `throttled` with the seconds to wait.
     pub async fn check(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) -> Result<()> {
         let Some(counters) = &self.0 else { return Ok(()) };
-        let account = account.map(|account| account.trim().to_lowercase());
+        // The key that accounts are found by: however a name is spelled, it is one.
+        let account = account.map(identity_key);
         let together = attempt.together();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
             let limiters = if budget == WIDE_BUDGET { &counters.wide } else { &counters.addresses };
@@ -194,6 +205,28 @@ impl Limits {
         Ok(())
     }
 
+    /// Takes back what [`Limits::check`] counted with these arguments, when the try was right: who knows the password may
+    /// sign in as often as they want. It is counted first, so that many tries at once cannot all pass before one fails.
+    pub async fn forgive(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) {
+        let Some(counters) = &self.0 else { return };
+        let account = account.map(identity_key);
+        let together = attempt.together();
+        for (network, budget) in address.into_iter().flat_map(counted_networks) {
+            let limiters = if budget == WIDE_BUDGET { &counters.wide } else { &counters.addresses };
+            if let Some((_, limiter)) = limiters.iter().find(|(known, _)| *known == together) {
+                limiter.give_back(counters.hasher.hash_one(network));
+            }
+            let limit = times(budget, together.per_address());
+            counters.give_back_together(together.word(), &network.to_string(), limit).await;
+        }
+        if let Some(account) = account {
+            if let Some((_, limiter)) = counters.accounts.iter().find(|(known, _)| *known == attempt) {
+                limiter.give_back(counters.hasher.hash_one(&account));
+            }
+            counters.give_back_together(attempt.word(), &account, attempt.per_account()).await;
+        }
+    }
+
     /// As [`Limits::sweep`], for what servers count together.
     pub async fn sweep_shared(&self) {
         let Some((_, shared)) = self.0.as_ref().and_then(|counters| counters.shared.as_ref()) else { return };
@@ -205,11 +238,11 @@ impl Limits {
     /// Forgets whoever may try a full burst again; to be called every minute or so.
     pub fn sweep(&self) {
         let Some(counters) = &self.0 else { return };
+        let now = Instant::now();
         let accounts = counters.accounts.iter().map(|(_, limiter)| limiter);
         let networks = counters.addresses.iter().chain(&counters.wide).map(|(_, limiter)| limiter);
         for limiter in networks.chain(accounts) {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+            limiter.sweep(now);
         }
     }
 }
@@ -229,6 +262,15 @@ impl Counters {
             }
         }
     }
+
+    /// Takes back what was counted with the other servers. One that is not taken back is a try less for a while.
+    async fn give_back_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) {
+        let Some((shop, shared)) = &self.shared else { return };
+        let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
+        if let Err(error) = shared.give_back(key.expose().as_bytes(), burst, period).await {
+            tracing::warn!(source = ?error, "cannot take back a try that was counted together");
+        }
+    }
 }
 
 /// The limit with `factor` times the burst in the same period.
@@ -236,19 +278,8 @@ fn times(factor: u32, (burst, period): (u32, Duration)) -> (u32, Duration) {
     (burst.saturating_mul(factor), period)
 }
 
-fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<u64> {
-    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-    let one = period / burst.get();
-    let quota = Quota::with_period(one).unwrap_or_else(|| Quota::per_second(burst));
-    RateLimiter::keyed(quota.allow_burst(burst))
-}
-
-fn pass(limiter: &DefaultKeyedRateLimiter<u64>, key: u64) -> Result<()> {
-    if limiter.len() > MAX_ENTRIES {
-        limiter.retain_recent();
-    }
-    let refused = limiter.check_key(&key);
-    refused.map_err(|refused| throttled(refused.wait_time_from(DefaultClock::default().now())))
+fn pass(tries: &Tries, key: u64) -> Result<()> {
+    tries.take(key, Instant::now()).map_err(throttled)
 }
 
 fn throttled(wait: Duration) -> Problem {
@@ -279,6 +310,11 @@ mod tests {
         let limits = Limits::new(true);
         for number in 0..10 {
             assert!(tries(&limits, Attempt::SignIn, &format!("192.0.2.{number}"), "Ann@example.org"));
+        }
+        for spelling in
+            ["ａｎｎ@example.org", "ANN@ＥＸＡＭＰＬＥ.org", "\u{3000}ann@example.org\u{a0}", "ªnn@example.org"]
+        {
+            assert!(check(&limits, Attempt::SignIn, None, spelling).is_err(), "{spelling}");
         }
         let problem = check(&limits, Attempt::SignIn, None, " ann@EXAMPLE.org ").unwrap_err();
         let response = problem.to_response();
@@ -323,6 +359,18 @@ mod tests {
         }
         let coupons = (0..100).filter(|number| tries(&limits, Attempt::Coupon, &format!("192.0.3.{number}"), "cart:1"));
         assert_eq!(coupons.count(), 30);
+    }
+
+    #[test]
+    fn what_was_right_does_not_count() {
+        let limits = Limits::new(true);
+        let address: IpAddr = ADDRESS.parse().unwrap();
+        for _ in 0..200 {
+            assert!(tries(&limits, Attempt::SignIn, ADDRESS, "Ann@example.org"));
+            limits.forgive(Attempt::SignIn, Some(address), Some(" ann@example.org")).now_or_never().unwrap();
+        }
+        let failed = (0..100).filter(|_| tries(&limits, Attempt::SignIn, ADDRESS, "ann@example.org")).count();
+        assert_eq!(failed, 10);
     }
 
     #[test]

@@ -89,6 +89,11 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
         frontend_url: config.frontend_url.clone(),
         access_token_lifetime: TimeDelta::from_std(config.access_token_lifetime)?,
         refresh_token_lifetime: TimeDelta::from_std(config.refresh_token_lifetime)?,
+        session_lifetime: TimeDelta::from_std(config.session_lifetime)?,
+        token_issuer: config.token_issuer.clone(),
+        max_mails_per_day: config.max_mails_per_day,
+        max_otp_tries_per_day: config.max_otp_tries_per_day,
+        unverified_account_ttl: config.unverified_account_ttl.map(TimeDelta::from_std).transpose()?,
         reservation_ttl: TimeDelta::from_std(config.reservation_ttl)?,
         manual_payment_ttl: config.manual_payment_ttl.map(TimeDelta::from_std).transpose()?,
         guest_cart_ttl: config.guest_cart_ttl.map(TimeDelta::from_std).transpose()?,
@@ -99,9 +104,14 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
     };
     let sender = HttpSender::new(config.webhooks_allow_private)?;
     let mut shop = Shop::builder(store, key.expose().as_bytes())
+        .secret_key_fallbacks(config.secret_key_fallbacks.iter().map(|key| key.expose().as_bytes()))
         .settings(settings)
         .mailer(mail::mailer(&config.email)?)
         .webhook_sender(Arc::new(sender));
+    if config.debug {
+        // The configuration has judged their lengths, and warned.
+        shop = shop.accept_short_keys();
+    }
     if let Some(stripe) = &config.stripe {
         // Payments that were begun by hand need no gateway any more: staff go on recording what comes and goes.
         if config.manual_payments {

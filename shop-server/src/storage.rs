@@ -136,6 +136,10 @@ impl SharedCounters for Counters {
         self.0.try_limited(key, burst, period).await
     }
 
+    async fn give_back(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<()> {
+        self.0.give_back_limited(key, burst, period).await
+    }
+
     async fn forget(&self) -> StoreResult<()> {
         self.0.forget_limits().await
     }

@@ -3,20 +3,24 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use rusqlite::types::Value;
-use shop_core::accounts::{AccountsRepository, AccountsWrite, Otp, Session, User, UserFilter, UserSort};
+use rusqlite::{Connection, params};
+use shop_core::accounts::{
+    AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
+};
 use shop_core::batch::{Change, Conflict, Unique};
+use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
 
 static USERS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
@@ -46,7 +50,7 @@ static USERS: LazyLock<Table> = LazyLock::new(|| {
             (Unique::UserEmail, "old.email_key = new.email_key"),
             (Unique::UserUsername, "old.username_key = new.username_key"),
         ],
-        deletable: false,
+        deletable: true,
     })
 });
 
@@ -90,7 +94,17 @@ impl Record for User {
 static SESSIONS: LazyLock<Table> = LazyLock::new(|| {
     Table::new(Shape {
         name: "sessions",
-        columns: &["id", "user_id", "refresh_hash", "epoch", "created_at", "expires_at", "revoked_at", "version"],
+        columns: &[
+            "id",
+            "user_id",
+            "refresh_hash",
+            "epoch",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "version",
+            "rotations",
+        ],
         derived: &[],
         fixed: &[],
         uniques: &[],
@@ -115,7 +129,7 @@ impl Record for Session {
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(id(self.user_id))?.put(self.refresh_hash)?.put(self.epoch)?;
         values.put(at(self.created_at))?.put(at(self.expires_at))?.put(optional_at(self.revoked_at))?;
-        values.put(self.version)?;
+        values.put(self.version)?.json(&self.rotations)?;
         Ok(())
     }
 
@@ -129,6 +143,7 @@ impl Record for Session {
             expires_at: columns.at()?,
             revoked_at: columns.optional_at()?,
             version: columns.take()?,
+            rotations: columns.json()?,
         })
     }
 }
@@ -153,6 +168,18 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Accounts
         }
         AccountsWrite::Session(change) => record::change(connection, change, &[]),
         AccountsWrite::PutOtp(otp) => put_otp(connection, otp),
+        AccountsWrite::ForgetOtp { user_id } => {
+            record::execute(connection, "DELETE FROM otps WHERE user_id = ?1", &[&id(*user_id)])?;
+            record::execute(connection, "DELETE FROM daily_counts WHERE user_id = ?1", &[&id(*user_id)])?;
+            Ok(())
+        }
+        AccountsWrite::CountDaily { user_id, what, at, limit } => {
+            let (user, day) = (id(*user_id), DailyCount::day_of(*at));
+            match record::execute(connection, COUNT_DAILY, &[&user, &what.word(), &day, limit])? {
+                0 => Err(Conflict::DailyLimit(*what).into()),
+                _ => Ok(()),
+            }
+        }
         AccountsWrite::SpendOtpTry { user_id, otp_id } => {
             let sql = "UPDATE otps SET tries_left = tries_left - 1
                 WHERE user_id = ?1 AND id = ?2 AND used_at IS NULL AND tries_left > 0";
@@ -171,12 +198,20 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Accounts
     }
 }
 
+/// [`DailyCount::next`] as one statement, which changes nothing when the limit is reached.
+const COUNT_DAILY: &str = "INSERT INTO daily_counts (user_id, what, day, count) SELECT ?1, ?2, ?3, 1 WHERE ?4 > 0
+    ON CONFLICT (user_id, what) DO UPDATE SET
+        count = CASE WHEN day < excluded.day THEN 1 ELSE count + 1 END, day = max(day, excluded.day)
+    WHERE day < excluded.day OR count < ?4";
+
 fn put_otp(connection: &Connection, otp: &Otp) -> Applied {
-    let sql = "INSERT INTO otps (user_id, id, tries_left, expires_at, used_at) VALUES (?1, ?2, ?3, ?4, ?5)
+    let sql = "INSERT INTO otps (user_id, id, tries_left, expires_at, used_at, registrations)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, tries_left = excluded.tries_left,
-            expires_at = excluded.expires_at, used_at = excluded.used_at";
-    let (user, code) = (id(otp.user_id), id(otp.id));
-    record::execute(connection, sql, &[&user, &code, &otp.tries_left, &at(otp.expires_at), &optional_at(otp.used_at)])?;
+            expires_at = excluded.expires_at, used_at = excluded.used_at, registrations = excluded.registrations";
+    let (user, code, used_at) = (id(otp.user_id), id(otp.id), optional_at(otp.used_at));
+    let registrations = Json(&otp.registrations);
+    record::execute(connection, sql, &[&user, &code, &otp.tries_left, &at(otp.expires_at), &used_at, &registrations])?;
     Ok(())
 }
 
@@ -236,7 +271,7 @@ impl AccountsRepository for SqliteStore {
 
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
         self.readers().point(|connection| {
-            let sql = "SELECT id, user_id, tries_left, expires_at, used_at FROM otps WHERE user_id = ?1";
+            let sql = "SELECT id, user_id, tries_left, expires_at, used_at, registrations FROM otps WHERE user_id = ?1";
             let mut statement = prepare(connection, sql)?;
             let mut rows = statement.query([Id(user.0)])?;
             let Some(row) = rows.next()? else { return Ok(None) };
@@ -247,7 +282,24 @@ impl AccountsRepository for SqliteStore {
                 tries_left: columns.take()?,
                 expires_at: columns.at()?,
                 used_at: columns.optional_at()?,
+                registrations: columns.json()?,
             }))
         })
+    }
+
+    async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>> {
+        self.readers().point(|connection| {
+            let sql = "SELECT day, count FROM daily_counts WHERE user_id = ?1 AND what = ?2";
+            let mut statement = prepare(connection, sql)?;
+            let mut rows = statement.query(params![Id(user.0), what.word()])?;
+            rows.next()?.map(|row| Ok(DailyCount { day: row.get(0)?, count: row.get(1)? })).transpose()
+        })
+    }
+
+    async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>> {
+        // The index is named: walking all people in the order of their ids looks as good to SQLite, and is not.
+        let end = "INDEXED BY users_unproven WHERE email_verified = 0 AND date_joined < ?1 AND id > ?2
+            ORDER BY id LIMIT ?3";
+        self.readers().point(|connection| record::select(connection, end, params![at(before), id(after), limit]))
     }
 }

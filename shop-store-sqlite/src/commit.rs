@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use shop_core::accounts::{Session, User};
+use shop_core::accounts::{DailyCount, Session, User};
 use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use shop_core::cart::Cart;
 use shop_core::catalog::{Category, Product, Promotion, TaxRate};
@@ -209,5 +209,6 @@ fn forget(connection: &Connection, before: Timestamp, given_up_before: Timestamp
     ] {
         execute(connection, sql, &[&at(limit)])?;
     }
+    execute(connection, "DELETE FROM daily_counts WHERE day < ?1", &[&DailyCount::day_of(before)])?;
     Ok(())
 }

@@ -49,6 +49,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0020_listed_products", sql: include_str!("../migrations/0020_listed_products.sql") },
     Migration { name: "0021_carts_of_guests", sql: include_str!("../migrations/0021_carts_of_guests.sql") },
     Migration { name: "0022_key_fingerprint", sql: include_str!("../migrations/0022_key_fingerprint.sql") },
+    Migration { name: "0023_session_rotations", sql: include_str!("../migrations/0023_session_rotations.sql") },
+    Migration { name: "0024_registrations", sql: include_str!("../migrations/0024_registrations.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -104,6 +104,11 @@ pub(super) struct Registration {
 }
 
 impl RegisterInput {
+    /// The folded address, if it can be one.
+    pub(super) fn email_key(&self) -> Option<String> {
+        self.email.given().map(|email| identity_key(email))
+    }
+
     /// Checks everything but the username, which the caller has checked and looked up.
     pub(super) fn check(self, mut checks: Checks, username: Option<Username>) -> Result<(Registration, Secret)> {
         let email = checks.required("email", self.email, validate::email);
@@ -149,6 +154,15 @@ impl EmailInput {
         let email = checks.required("email", self.email, validate::email);
         email.map(|email| email.key).ok_or_else(|| checks.into_error())
     }
+}
+
+/// The key that an account is found by, of an e-mail address or user name as it was typed. Whoever counts tries at
+/// accounts must count them under this key: all spellings that lead to one account have the same.
+#[must_use]
+pub fn identity_key(text: &str) -> String {
+    // No account has a longer name; a megabyte is not folded.
+    let text = text.trim();
+    validate::email_key(text.get(..text.floor_char_boundary(MAX_LOGIN_LENGTH)).unwrap_or_default())
 }
 
 /// By what somebody signs in, folded.
@@ -306,6 +320,20 @@ mod tests {
         assert_eq!(fields(SignInInput::default().check("email").unwrap_err()), ["email", "password"]);
         let unreadable = Field::Wrong("Must be a string.".to_owned());
         assert_eq!(fields(check("a@b.cd".into(), unreadable, "email").unwrap_err()), ["username"]);
+    }
+
+    #[test]
+    fn the_key_of_an_identity_is_that_of_sign_in() {
+        for text in
+            ["Ada@Example.com", " ａｄａ@ｅｘａｍｐｌｅ.com\u{3000}", "Straße", "STRASSE", "e\u{301}ve", "Éve", "ﬁnn"]
+        {
+            let key = identity_key(text);
+            let input =
+                SignInInput { username: text.into(), password: Secret::from("x").into(), ..SignInInput::default() };
+            let (Login::Either { email_key, username_key }, _) = input.check("username").unwrap() else { panic!() };
+            assert_eq!((&email_key, &username_key), (&key, &key), "{text}");
+            assert_eq!(identity_key(&key), key, "{text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! From a mail that waits to be written to the mail: who gets it, and what it says now.
 
 use super::mails::Mail;
-use super::model::{MailJob, User};
-use super::operations::registration::put_otp;
+use super::model::{DailyLimit, MailJob, User};
+use super::operations::registration::{open_codes, resend_otp};
+use super::repository::AccountsWrite;
+use crate::actor::Actor;
 use crate::batch::Batch;
-use crate::clock::Moment;
+use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
-use crate::id::UserId;
+use crate::execute::Decision;
+use crate::id::{OtpId, UserId};
 use crate::secret::{Secret, encode_user_id};
 use crate::shop::Shop;
 
@@ -19,6 +22,8 @@ pub(crate) enum Outcome {
         to: String,
         /// What it says.
         mail: Mail,
+        /// Whose mails it is counted among; none where only the person themself can cause it.
+        counted: Option<UserId>,
     },
     /// Nobody to write to, or nothing to say any more.
     Nothing,
@@ -26,44 +31,86 @@ pub(crate) enum Outcome {
     Change(Batch),
 }
 
+impl Outcome {
+    /// A mail that anybody can ask for, to somebody, if there is one.
+    fn asked_for(user: Option<User>, mail: impl FnOnce(&User) -> Mail) -> Self {
+        let Some(user) = user else { return Self::Nothing };
+        Self::Send { mail: mail(&user), counted: Some(user.id), to: user.email }
+    }
+}
+
 /// Looks up whom a job is about, and writes the mail. Secrets are derived here and kept nowhere.
 pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> Result<Outcome> {
-    let outcome = match job {
-        MailJob::VerifyEmail { user_id, otp_id } => {
-            let otp = shop.store().otp(*user_id).await?;
-            let current = otp.is_some_and(|otp| {
-                otp.id == *otp_id && otp.used_at.is_none() && otp.tries_left > 0 && moment.now() < otp.expires_at
-            });
-            let user = active(shop, *user_id).await?.filter(|user| current && !user.email_verified);
-            user.map(|user| {
-                (user.email.clone(), Mail::VerifyEmail { name: name(&user), code: shop.keys().otp_code(*otp_id) })
-            })
-        }
-        MailJob::AlreadyRegistered { user_id } => active(shop, *user_id).await?.map(|user| {
+    Ok(match job {
+        MailJob::VerifyEmail { user_id, otp_id } => verify_email(shop, *user_id, *otp_id, moment.now()).await?,
+        MailJob::AlreadyRegistered { user_id } => {
             let login_url = format!("{}/login", shop.settings().frontend_url);
-            (user.email.clone(), Mail::AlreadyRegistered { name: name(&user), login_url })
-        }),
-        MailJob::PasswordChanged { user_id } => {
-            active(shop, *user_id).await?.map(|user| (user.email.clone(), Mail::PasswordChanged { name: name(&user) }))
+            let mail = |user: &User| Mail::AlreadyRegistered { name: name(user), login_url };
+            Outcome::asked_for(active(shop, *user_id).await?, mail)
         }
+        // Never left out: whoever changed the password may have used up the day's mails before.
+        MailJob::PasswordChanged { user_id } => match active(shop, *user_id).await? {
+            Some(user) => {
+                let mail = Mail::PasswordChanged { name: name(&user) };
+                Outcome::Send { to: user.email, mail, counted: None }
+            }
+            None => Outcome::Nothing,
+        },
         MailJob::PasswordResetRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?.filter(|user| user.is_active);
-            user.map(|user| {
-                let link = reset_link(shop, &user, moment);
-                (user.email.clone(), Mail::PasswordReset { name: name(&user), link })
-            })
+            let mail = |user: &User| Mail::PasswordReset { name: name(user), link: reset_link(shop, user, moment) };
+            Outcome::asked_for(user, mail)
         }
         MailJob::ResendOtpRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?;
             let Some(user) = user.filter(|user| user.is_active && !user.email_verified) else {
                 return Ok(Outcome::Nothing);
             };
+            if !shop.accounts().may_be_mailed(user.id, moment.now()).await? {
+                // The code that was mailed before stays good.
+                return Ok(Outcome::Nothing);
+            }
+            let before = shop.store().otp(user.id).await?;
             let mut batch = Batch::new(moment);
-            put_otp(&mut batch, moment, user.id);
-            return Ok(Outcome::Change(batch));
+            // Registered meanwhile, the account is another one: then this is decided again.
+            batch.require_unchanged(&user);
+            resend_otp(&mut batch, moment, user.id, before.as_ref());
+            Outcome::Change(batch)
         }
+    })
+}
+
+/// The mail with a code, to the address as it was spelled when the code was asked for.
+async fn verify_email(shop: &Shop, user_id: UserId, otp_id: OtpId, now: Timestamp) -> Result<Outcome> {
+    let otp = shop.store().otp(user_id).await?;
+    let (Some(user), Some(otp)) = (active(shop, user_id).await?, otp) else { return Ok(Outcome::Nothing) };
+    if !open_codes(&otp, &user, now).contains(&otp_id) {
+        return Ok(Outcome::Nothing);
+    }
+    let earlier = otp.registrations.earlier.iter().find(|earlier| earlier.otp_id == otp_id);
+    let (to, name) = match earlier {
+        Some(earlier) => (earlier.email.clone(), full_name(&earlier.first_name, &earlier.last_name)),
+        None => (user.email.clone(), name(&user)),
     };
-    Ok(outcome.map_or(Outcome::Nothing, |(to, mail)| Outcome::Send { to, mail }))
+    // A code that proves the address only does no harm, whoever asked for it.
+    let contested = otp.registrations.contested && (earlier.is_some() || !otp.registrations.address_only);
+    let mail = Mail::VerifyEmail { name, code: shop.keys().otp_code(otp_id), contested };
+    Ok(Outcome::Send { to, mail, counted: Some(user_id) })
+}
+
+/// Counts a mail to somebody, unless the day's are used up: then it is not to be sent.
+pub(crate) async fn count(shop: &Shop, user_id: UserId) -> Result<bool> {
+    let Some(limit) = shop.settings().max_mails_per_day.map(i64::from) else { return Ok(true) };
+    shop.execute(&Actor::system(), |mut moment| async move {
+        let at = moment.now();
+        let allowed = shop.accounts().may_be_mailed(user_id, at).await?;
+        let mut batch = Batch::new(&mut moment);
+        if allowed {
+            batch.write(AccountsWrite::CountDaily { user_id, what: DailyLimit::Mails, at, limit });
+        }
+        Ok(Decision { batch, reply: allowed })
+    })
+    .await
 }
 
 async fn active(shop: &Shop, id: UserId) -> Result<Option<User>> {
@@ -72,7 +119,11 @@ async fn active(shop: &Shop, id: UserId) -> Result<Option<User>> {
 
 /// The name to greet; may be empty.
 fn name(user: &User) -> String {
-    format!("{} {}", user.first_name, user.last_name).trim().to_owned()
+    full_name(&user.first_name, &user.last_name)
+}
+
+fn full_name(first: &str, last: &str) -> String {
+    format!("{first} {last}").trim().to_owned()
 }
 
 fn reset_link(shop: &Shop, user: &User, moment: &Moment) -> Secret {

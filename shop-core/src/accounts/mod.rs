@@ -12,13 +12,17 @@ mod service;
 pub mod token;
 mod view;
 
+pub use input::identity_key;
 pub use input::{
     ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
     VerifyOtpInput,
 };
 pub use mailer::{Mailer, MemoryMailer, Message};
 pub use mails::{Mail, Templates};
-pub use model::{MailJob, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp, Session, User, UserFilter, UserSort};
+pub use model::{
+    DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,
+    REFRESH_GRACE, Registrations, Rotation, Session, User, UserFilter, UserSort,
+};
 pub use password::{Argon2Hasher, Argon2Settings, PasswordHasher, Verified};
 pub use repository::{AccountsRepository, AccountsWrite};
 pub use service::Accounts;

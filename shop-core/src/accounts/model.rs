@@ -1,11 +1,13 @@
 //! People, their sign-ins and the codes that prove an address.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Sort, SortKey};
+use crate::word::words;
 
 /// How long a one-time password can be used.
 pub const OTP_LIFETIME_MINUTES: i64 = 10;
@@ -78,6 +80,27 @@ impl Versioned for User {
     }
 }
 
+/// How long the predecessor of a refresh token is answered with the same successor: two tabs may refresh at once, and
+/// an answer may be lost.
+pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
+
+/// A refresh token that was exchanged for its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// SHA-256 of the token that was exchanged.
+    pub hash: [u8; 32],
+    /// When it was.
+    pub at: Timestamp,
+}
+
+impl Rotation {
+    /// Whether the token is still answered with its successor.
+    #[must_use]
+    pub fn is_recent(&self, now: Timestamp) -> bool {
+        now - self.at < REFRESH_GRACE
+    }
+}
+
 /// One sign-in and the refresh token that is current in it; earlier ones are used up.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -85,8 +108,12 @@ pub struct Session {
     pub id: SessionId,
     /// Whose.
     pub user_id: UserId,
-    /// SHA-256 of the current refresh token. Another well-signed one of this session is a replay.
+    /// SHA-256 of the current refresh token. Another well-signed one of this session is a replay, unless it was
+    /// exchanged a moment ago.
     pub refresh_hash: [u8; 32],
+    /// The tokens that were exchanged within [`REFRESH_GRACE`] before the last exchange, and that one, the oldest first.
+    #[serde(default)]
+    pub rotations: Vec<Rotation>,
     /// The person's [`User::session_epoch`] when the session began.
     pub epoch: i64,
     /// When it began.
@@ -127,6 +154,90 @@ impl Versioned for Session {
     }
 }
 
+/// What somebody registered with an address that was registered again before it was proven. It has a code of its own,
+/// which proves this registration and no other.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierRegistration {
+    /// The code that was mailed for it.
+    pub otp_id: OtpId,
+    /// How many tries its code had left when it was registered again; later tries count for it too.
+    pub tries_left: i64,
+    /// From then on its code is worthless.
+    pub expires_at: Timestamp,
+    /// The address as it was typed.
+    pub email: String,
+    /// The chosen name, if any.
+    pub username: Option<String>,
+    /// Given name, may be empty.
+    pub first_name: String,
+    /// Family name, may be empty.
+    pub last_name: String,
+    /// Telephone number, may be empty.
+    pub phone: String,
+    /// A PHC string; never shown.
+    pub password_hash: String,
+}
+
+impl std::fmt::Debug for EarlierRegistration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EarlierRegistration").field("otp_id", &self.otp_id).finish_non_exhaustive()
+    }
+}
+
+/// What is known of the registrations of an unproven address. The account itself holds the last one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registrations {
+    /// Those before the last whose codes can still be entered, the oldest first.
+    #[serde(default)]
+    pub earlier: Vec<EarlierRegistration>,
+    /// The address was registered more than once, so nobody knows whose password the account holds.
+    #[serde(default)]
+    pub contested: bool,
+    /// The current code was asked for, not mailed for a registration of a contested address: it proves the address, and
+    /// no password.
+    #[serde(default)]
+    pub address_only: bool,
+}
+
+/// What an account may do only so often on one day (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DailyLimit {
+    /// Be sent mails that anybody can ask for.
+    Mails,
+    /// Have one-time passwords tried, whichever they are.
+    OtpTries,
+}
+
+/// How often something of an account was counted on the last day that it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DailyCount {
+    /// Days since 1970-01-01, UTC.
+    pub day: i64,
+    /// How often.
+    pub count: i64,
+}
+
+impl DailyCount {
+    /// The day of a time.
+    #[must_use]
+    pub fn day_of(at: Timestamp) -> i64 {
+        at.timestamp().div_euclid(86_400)
+    }
+
+    /// The next count at a time, if the limit allows one more. A server whose clock is behind counts for the day of the
+    /// others.
+    #[must_use]
+    pub fn next(before: Option<Self>, at: Timestamp, limit: i64) -> Option<Self> {
+        let day = Self::day_of(at);
+        let before = before.filter(|before| before.day >= day).unwrap_or(Self { day, count: 0 });
+        (before.count < limit).then(|| Self { count: before.count + 1, ..before })
+    }
+}
+
+/// The password of an account that has none: nothing that a hasher writes.
+pub const NO_PASSWORD: &str = "!";
+
 /// The one-time password a person was mailed last. The code itself is nowhere: it is derived from the id
 /// ([`crate::secret::Keys::otp_code`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +252,23 @@ pub struct Otp {
     pub expires_at: Timestamp,
     /// When it proved the address.
     pub used_at: Option<Timestamp>,
+    /// What it proves, and which other codes are open.
+    #[serde(default)]
+    pub registrations: Registrations,
+}
+
+impl Otp {
+    /// The codes that can still prove the address: this one, and those of earlier registrations.
+    #[must_use]
+    pub fn open_codes(&self, now: Timestamp) -> Vec<OtpId> {
+        if self.used_at.is_some() || self.tries_left < 1 {
+            return Vec::new();
+        }
+        let spent = OTP_TRIES - self.tries_left;
+        let open = |earlier: &&EarlierRegistration| earlier.tries_left > spent && now < earlier.expires_at;
+        let earlier = self.registrations.earlier.iter().filter(open).map(|earlier| earlier.otp_id);
+        (now < self.expires_at).then_some(self.id).into_iter().chain(earlier).collect()
+    }
 }
 
 /// Which people a list shows.
@@ -210,4 +338,8 @@ pub enum MailJob {
         /// To whom.
         user_id: UserId,
     },
+}
+
+words! {
+    DailyLimit { Mails => "mails", OtpTries => "otp_tries" }
 }

@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::model::{Otp, Session, User, UserFilter, UserSort};
+use super::model::{DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort};
 use crate::batch::Change;
+use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -26,18 +27,40 @@ pub trait AccountsRepository: Send + Sync {
     async fn session(&self, id: SessionId) -> StoreResult<Option<(Session, User)>>;
     /// The code a person was mailed last.
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>>;
+    /// How often something of a person was counted on the last day that it was.
+    async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>>;
+    /// People whose address is unproven and who joined before this time, in the order of their ids, from the one after
+    /// `after` on, at most `limit`.
+    async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>>;
 }
 
 /// Writes of accounts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccountsWrite {
-    /// A person. Never deleted. Unique: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
+    /// A person. Unique: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
     /// [`Unique::UserUsername`](crate::batch::Unique::UserUsername).
     User(Change<User>),
     /// A session.
     Session(Change<Session>),
     /// A new code for a person; replaces the one before, if any (no guard).
     PutOtp(Otp),
+    /// Deletes a person's code and daily counts, if there are any (no guard).
+    ForgetOtp {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// Counts something of a person once more on the day of `at`. Guard: [`DailyCount::next`] of what was counted before
+    /// allows it; else [`Conflict::DailyLimit`](crate::batch::Conflict::DailyLimit).
+    CountDaily {
+        /// Whose.
+        user_id: UserId,
+        /// What.
+        what: DailyLimit,
+        /// When.
+        at: Timestamp,
+        /// How often it may be counted on one day.
+        limit: i64,
+    },
     /// Spends one try of exactly this code. Guard: it is the person's current code, unused, with at least one
     /// try left; else [`Conflict::Spent`](crate::batch::Conflict::Spent).
     SpendOtpTry {

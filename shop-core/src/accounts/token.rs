@@ -1,8 +1,11 @@
 //! Access and refresh tokens: the port that signs and reads them, and the adapter for JSON Web Tokens.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use jsonwebtoken::crypto::{CryptoProvider, aws_lc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::secret::{Keys, Secret};
+use crate::shop::Settings;
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,8 @@ pub struct Claims {
 ///
 /// # Contract
 /// - [`TokenSigner::read`] accepts what [`TokenSigner::sign`] of the same shop made, and nothing else.
+/// - The same claims give the same token: a client that sends a refresh token twice gets the same successor twice. (With
+///   a signer that draws something for each token, the second call is refused.)
 /// - A token is worthless from the very second of [`Claims::expires_at`] on.
 /// - Whether the session still lives is for the caller to judge: a signature cannot be revoked.
 pub trait TokenSigner: Send + Sync {
@@ -58,25 +64,37 @@ pub trait TokenSigner: Send + Sync {
     fn read(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<Claims>;
 }
 
-/// A token of ours is about 350 bytes long; anything much longer is not looked at.
+/// A token is about 450 bytes long, and as much longer as the issuer's name is; a longer text is not looked at.
 const MAX_TOKEN_LENGTH: usize = 1024;
+/// How much of the issuer's name is used, in bytes, so that every token is short enough to be read.
+const MAX_ISSUER_LENGTH: usize = 255;
+/// Who tokens are for: the API of the shop that issued them.
+const AUDIENCE: &str = "shop-api";
+/// The only algorithm that is written and read.
+const ALGORITHM: Algorithm = Algorithm::HS256;
+/// What computes signatures. `jsonwebtoken::encode` and `decode` use the provider of the process instead. They panic when
+/// the crates of the program enable both backends of `jsonwebtoken`, and use whatever provider the program installed.
+static PROVIDER: &CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
 
 /// JSON Web Tokens (RFC 7519), HS256, with the claims that `djangorestframework-simplejwt` writes, so that
-/// a front end which reads them keeps working.
+/// a front end which reads them keeps working, and `iss` and `aud` (RFC 8725, 3.8 and 3.9).
+///
+/// Tokens of releases that wrote neither `iss` nor `aud` are read until they expire. A token with only one of the two
+/// is refused.
 pub struct JwtSigner {
-    header: Header,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
+    key: EncodingKey,
+    /// The key and the earlier ones.
+    known_keys: Vec<DecodingKey>,
+    issuer: String,
 }
 
 impl std::fmt::Debug for JwtSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JwtSigner").finish_non_exhaustive()
+        f.debug_struct("JwtSigner").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
-/// The claims as they stand in the token. RFC 8725 wants the type of a token said in it: `token_type`.
+/// The claims as they are written in the token. RFC 8725 wants the type of a token said in it: `token_type`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     token_type: Kind,
@@ -86,27 +104,76 @@ struct Payload {
     jti: Uuid,
     user_id: UserId,
     sid: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<String>,
 }
 
 impl JwtSigner {
-    /// A signer with the shop's key.
+    /// A signer with the shop's key, which also reads what the earlier keys signed. The issuer is that of
+    /// [`Settings::default`].
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
-        // jsonwebtoken picks its cryptography by crate features, which every crate of the final program can
-        // add to, and panics when there are two. An earlier choice, ours or the program's, stands.
-        let _ = CryptoProvider::install_default(&aws_lc::DEFAULT_PROVIDER);
-        let mut validation = Validation::new(Algorithm::HS256);
-        // The crate reads the system's clock; the time is compared in `read`, with the caller's. The type of
-        // `Payload` requires every claim.
-        validation.validate_exp = false;
-        validation.leeway = 0;
-        Self {
-            header: Header::new(Algorithm::HS256),
-            encoding: EncodingKey::from_secret(keys.token_signing_key()),
-            decoding: DecodingKey::from_secret(keys.token_signing_key()),
-            validation,
+        let key = EncodingKey::from_secret(keys.token_signing_key());
+        let known_keys = keys.token_verification_keys().map(|key| DecodingKey::from_secret(key)).collect();
+        Self { key, known_keys, issuer: String::new() }.issued_by(Settings::default().token_issuer())
+    }
+
+    /// The same for the shop of this name: it writes the name into every token and reads no token of another one. Of a
+    /// name that is longer than 255 bytes the beginning is used.
+    #[must_use]
+    pub fn issued_by(mut self, issuer: &str) -> Self {
+        let end = issuer.floor_char_boundary(MAX_ISSUER_LENGTH);
+        issuer.get(..end).unwrap_or_default().clone_into(&mut self.issuer);
+        self
+    }
+
+    /// Whether one of the keys signed the message.
+    fn is_signed(&self, message: &str, signature: &Vec<u8>) -> bool {
+        self.known_keys.iter().any(|key| {
+            let verifier = (PROVIDER.verifier_factory)(&ALGORITHM, key);
+            verifier.is_ok_and(|verifier| verifier.verify(message.as_bytes(), signature).is_ok())
+        })
+    }
+
+    /// Whether the token was issued by this shop, for its API.
+    fn is_ours(&self, payload: &Payload) -> bool {
+        match (&payload.iss, &payload.aud) {
+            (None, None) => true,
+            (issuer, audience) => issuer.as_deref() == Some(&self.issuer) && audience.as_deref() == Some(AUDIENCE),
         }
     }
+
+    fn decode(&self, token: &str) -> Option<Payload> {
+        let (message, signature) = token.rsplit_once('.').filter(|_| token.len() <= MAX_TOKEN_LENGTH)?;
+        if !self.is_signed(message, &URL_SAFE_NO_PAD.decode(signature).ok()?) {
+            return None;
+        }
+        let (header, payload) = message.split_once('.')?;
+        let header: Header = part(header)?;
+        // `crit` names extensions that a reader must understand (RFC 7515, 4.1.11). There are none.
+        let readable = header.alg == ALGORITHM && header.crit.is_none();
+        part(payload).filter(|payload| readable && self.is_ours(payload))
+    }
+}
+
+/// One of the JSON objects of a token.
+fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// A JSON object as a part of a token.
+fn encoded(part: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_vec(part).map_err(|error| Error::Fault(error.into()))?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}
+
+/// The signature of a message, as the last part of a token.
+fn signature(algorithm: Algorithm, key: &EncodingKey, message: &str) -> Result<String> {
+    let signer = (PROVIDER.signer_factory)(&algorithm, key).map_err(|error| Error::Fault(error.into()))?;
+    let signature = signer.try_sign(message.as_bytes()).map_err(|error| Error::Fault(error.into()))?;
+    Ok(URL_SAFE_NO_PAD.encode(signature))
 }
 
 impl TokenSigner for JwtSigner {
@@ -118,17 +185,16 @@ impl TokenSigner for JwtSigner {
             jti: claims.id,
             user_id: claims.user,
             sid: claims.session,
+            iss: Some(self.issuer.clone()),
+            aud: Some(AUDIENCE.to_owned()),
         };
-        let token = jsonwebtoken::encode(&self.header, &payload, &self.encoding);
-        token.map(Secret::from).map_err(|why| Error::Fault(Box::new(why)))
+        let message = format!("{}.{}", encoded(&Header::new(ALGORITHM))?, encoded(&payload)?);
+        let signature = signature(ALGORITHM, &self.key, &message)?;
+        Ok(Secret::from(format!("{message}.{signature}")))
     }
 
     fn read(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<Claims> {
-        if token.len() > MAX_TOKEN_LENGTH {
-            return Err(Error::TokenNotValid);
-        }
-        let payload: Payload =
-            jsonwebtoken::decode(token, &self.decoding, &self.validation).map_err(|_| Error::TokenNotValid)?.claims;
+        let payload = self.decode(token).ok_or(Error::TokenNotValid)?;
         let time = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(Error::TokenNotValid);
         let claims = Claims {
             kind: payload.token_type,
@@ -145,15 +211,15 @@ impl TokenSigner for JwtSigner {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use chrono::TimeDelta;
     use serde_json::{Value, json};
 
     use super::*;
 
+    const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
+
     fn signer() -> JwtSigner {
-        JwtSigner::new(&Keys::new(b"0123456789abcdef0123456789abcdef"))
+        JwtSigner::new(&Keys::new(KEY))
     }
 
     fn now() -> Timestamp {
@@ -177,10 +243,14 @@ mod tests {
 
     /// A token with any header and payload, signed with our key whatever the header says.
     fn forge(header: &Value, payload: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(header), part(payload));
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &signer().encoding, Algorithm::HS256).unwrap();
+        let message = message(header, payload);
+        let signature = signature(ALGORITHM, &signer().key, &message).unwrap();
         format!("{message}.{signature}")
+    }
+
+    fn message(header: &Value, payload: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}", part(header), part(payload))
     }
 
     fn payload() -> Value {
@@ -208,8 +278,67 @@ mod tests {
             "jti": "00000000000000000000000000000003",
             "user_id": "00000000-0000-0000-0000-000000000001",
             "sid": "00000000-0000-0000-0000-000000000002",
+            "iss": "http://localhost:3000",
+            "aud": "shop-api",
         });
         assert_eq!(payload(), expected);
+    }
+
+    #[test]
+    fn a_token_of_another_shop_or_for_another_audience_is_refused() {
+        let header = json!({"typ": "JWT", "alg": "HS256"});
+        let with = |name: &str, value: Value| {
+            let mut payload = payload();
+            payload[name] = value;
+            forge(&header, &payload)
+        };
+        assert!(refused(&with("iss", json!("https://other.example"))) && refused(&with("aud", json!("billing"))));
+        let other = signer().issued_by("https://other.example").sign(&claims(Kind::Access)).unwrap();
+        assert!(refused(other.expose()));
+        let long = "https://shop.example/".repeat(100);
+        let shop = signer().issued_by(&long);
+        let token = shop.sign(&claims(Kind::Refresh)).unwrap();
+        assert!(shop.read(token.expose(), None, now()).is_ok(), "however long the name is");
+    }
+
+    #[test]
+    fn a_token_of_before_issuers_is_read_until_it_ends() {
+        let mut payload = payload();
+        for name in ["iss", "aud"] {
+            payload.as_object_mut().unwrap().remove(name);
+        }
+        let token = forge(&json!({"typ": "JWT", "alg": "HS256"}), &payload);
+        assert_eq!(signer().read(&token, None, now()).unwrap(), claims(Kind::Access));
+        assert!(signer().read(&token, None, now() + TimeDelta::seconds(300)).is_err());
+    }
+
+    #[test]
+    fn earlier_keys_read_and_do_not_sign() {
+        let rotated = JwtSigner::new(&Keys::new(b"the next key, of 32 bytes or more").with_fallbacks([KEY]));
+        let old = signer().sign(&claims(Kind::Access)).unwrap();
+        assert_eq!(rotated.read(old.expose(), None, now()).unwrap(), claims(Kind::Access));
+        let new = rotated.sign(&claims(Kind::Access)).unwrap();
+        assert!(rotated.read(new.expose(), None, now()).is_ok() && refused(new.expose()));
+        assert!(
+            JwtSigner::new(&Keys::new(b"the next key, of 32 bytes or more")).read(old.expose(), None, now()).is_err()
+        );
+    }
+
+    #[test]
+    fn it_signs_as_the_standard_says() {
+        // The example of RFC 7515, A.1.
+        let key = URL_SAFE_NO_PAD
+            .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+            .unwrap();
+        let message = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = signature(ALGORITHM, &EncodingKey::from_secret(&key), message).unwrap();
+        assert_eq!(signature, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn a_token_with_an_unknown_extension_is_refused() {
+        let critical = json!({"typ": "JWT", "alg": "HS256", "crit": ["exp"]});
+        assert!(refused(&forge(&critical, &payload())));
     }
 
     #[test]
@@ -240,8 +369,9 @@ mod tests {
             let unsigned = format!("{}.", forged.rsplit_once('.').unwrap().0);
             assert!(refused(&unsigned), "{algorithm}, unsigned");
         }
-        let honest = jsonwebtoken::encode(&Header::new(Algorithm::HS512), &payload(), &signer().encoding).unwrap();
-        assert!(refused(&honest));
+        let message = message(&json!({"typ": "JWT", "alg": "HS512"}), &payload());
+        let honest = signature(Algorithm::HS512, &signer().key, &message).unwrap();
+        assert!(refused(&format!("{message}.{honest}")));
     }
 
     #[test]

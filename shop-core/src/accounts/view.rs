@@ -60,6 +60,8 @@ impl From<User> for Profile {
 pub struct TokenPair {
     /// Of which session.
     pub session_id: SessionId,
+    /// Whose.
+    pub user_id: UserId,
     /// Identifies the caller of a request; lives for minutes.
     pub access: Secret,
     /// Is exchanged for a new pair, once.

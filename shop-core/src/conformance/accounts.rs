@@ -1,14 +1,20 @@
 //! People, sessions and codes.
 
-use crate::accounts::{AccountsWrite, Session, User, UserFilter};
+use chrono::TimeDelta;
+
+use crate::accounts::{
+    AccountsWrite, DailyCount, DailyLimit, EarlierRegistration, Registrations, Rotation, Session, User, UserFilter,
+};
 use crate::batch::{Conflict, Require, Unique, Write};
+use crate::id::UserId;
+use crate::page::PageRequest;
 use crate::store::CommitError;
 use crate::text;
 
 use super::fixtures::{WILD, far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
-use super::rows::{insert, next, update};
+use super::rows::{delete, insert, next, update};
 
 pub(super) async fn people_live(mut lab: Lab) -> CaseResult {
     let first = User { date_joined: long_ago(), ..lab.user() };
@@ -30,7 +36,7 @@ pub(super) async fn people_live(mut lab: Lab) -> CaseResult {
         user.last_login = Some(far_away());
     });
     let id = first.id;
-    life(&mut lab, first, second, Ends::Never, async |store| store.user(id).await).await
+    life(&mut lab, first, second, Ends::Deleted, async |store| store.user(id).await).await
 }
 
 pub(super) async fn people_are_found_by_their_keys(mut lab: Lab) -> CaseResult {
@@ -147,8 +153,10 @@ pub(super) async fn sessions_live(mut lab: Lab) -> CaseResult {
     let user = lab.user();
     accepted(lab.commit([insert(&user)]).await)?;
     let first = lab.session(&user);
+    let (now, soon) = (lab.now(), lab.after(1));
     let second = next(&first, |session| {
         session.refresh_hash = [255; 32];
+        session.rotations = vec![Rotation { hash: [0; 32], at: now }, Rotation { hash: [255; 32], at: soon }];
         session.epoch = i64::MIN;
         session.created_at = long_ago();
         session.expires_at = far_away();
@@ -226,6 +234,92 @@ async fn live(lab: &mut Lab, session: &Session, user: &User) -> Result<(), Commi
     lab.commit_if([Require::LiveSession(session.id, user.id)], [harmless]).await
 }
 
+fn registrations(lab: &mut Lab) -> Registrations {
+    let earlier = EarlierRegistration {
+        otp_id: lab.id(),
+        tries_left: -1,
+        expires_at: lab.now(),
+        email: wild(),
+        username: Some(wild()),
+        first_name: wild(),
+        last_name: wild(),
+        phone: wild(),
+        password_hash: wild(),
+    };
+    let other = EarlierRegistration { username: None, expires_at: lab.after(1), ..earlier.clone() };
+    Registrations { earlier: vec![earlier, other], contested: true, address_only: true }
+}
+
+pub(super) async fn unproven_people_are_found_by_when_they_joined(mut lab: Lab) -> CaseResult {
+    let mut joins = |email_verified| {
+        lab.tick();
+        User { email_verified, ..lab.user() }
+    };
+    let (one, two, three, proven, four, late) =
+        (joins(false), joins(false), joins(false), joins(true), joins(false), joins(false));
+    accepted(lab.commit([&one, &two, &three, &proven, &four, &late].map(insert)).await)?;
+    let (before, nobody) = (late.date_joined, UserId(uuid::Uuid::nil()));
+    let store = lab.store.clone();
+    let found = async |after, limit| store.unproven_users(before, after, limit).await;
+    same(&found(nobody, 10).await?, &vec![one.clone(), two.clone(), three.clone(), four.clone()])?;
+    same(&found(nobody, 2).await?, &vec![one.clone(), two.clone()])?;
+    same(&found(two.id, 2).await?, &vec![three.clone(), four.clone()])?;
+    same(&found(four.id, 2).await?, &Vec::new())?;
+    let confirmed = next(&one, |user| user.email_verified = true);
+    accepted(lab.commit([update(&confirmed), delete(&two)]).await)?;
+    same(&found(nobody, 10).await?, &vec![three, four])?;
+    // Its keys are free, and lists do not count it any more.
+    same(&store.user_by_email(&two.email_key).await?, &None)?;
+    let again = User { email_key: two.email_key.clone(), ..lab.user() };
+    accepted(lab.commit([insert(&again)]).await)?;
+    let listed = store.list_users(&UserFilter::default(), &PageRequest::default()).await?;
+    same(&listed.total, &Some(6))
+}
+
+pub(super) async fn days_have_counts(mut lab: Lab) -> CaseResult {
+    let (user, other) = (lab.user(), lab.user());
+    accepted(lab.commit([insert(&user), insert(&other)]).await)?;
+    let store = lab.store.clone();
+    let (user_id, today) = (user.id, lab.now());
+    let (day, tomorrow, yesterday) =
+        (DailyCount::day_of(today), today + TimeDelta::days(1), today - TimeDelta::days(1));
+    let count = |what, at, limit| [AccountsWrite::CountDaily { user_id, what, at, limit }.into()];
+    let counted = async |what| store.daily_count(user_id, what).await;
+    let (mails, tries) = (DailyLimit::Mails, DailyLimit::OtpTries);
+
+    same(&counted(mails).await?, &None)?;
+    refused(lab.commit(count(mails, today, 0)).await, Conflict::DailyLimit(mails))?;
+    same(&counted(mails).await?, &None)?;
+    for number in 1..=3 {
+        accepted(lab.commit(count(mails, today, 3)).await)?;
+        same(&counted(mails).await?, &Some(DailyCount { day, count: number }))?;
+    }
+    refused(lab.commit(count(mails, today, 3)).await, Conflict::DailyLimit(mails))?;
+    // A clock that is behind counts for the day of the others.
+    refused(lab.commit(count(mails, yesterday, 3)).await, Conflict::DailyLimit(mails))?;
+    accepted(lab.commit(count(mails, yesterday, 4)).await)?;
+    same(&counted(mails).await?, &Some(DailyCount { day, count: 4 }))?;
+    same(&counted(tries).await?, &None)?;
+    same(&store.daily_count(other.id, mails).await?, &None)?;
+    accepted(lab.commit(count(tries, today, i64::MAX)).await)?;
+    accepted(lab.commit(count(mails, tomorrow, 1)).await)?;
+    same(&counted(mails).await?, &Some(DailyCount { day: day + 1, count: 1 }))?;
+    same(&counted(tries).await?, &Some(DailyCount { day, count: 1 }))?;
+
+    // Days that are over are forgotten.
+    let forget = Write::Forget { before: tomorrow, given_up_before: long_ago() };
+    accepted(lab.commit([forget]).await)?;
+    same(&counted(tries).await?, &None)?;
+    same(&counted(mails).await?, &Some(DailyCount { day: day + 1, count: 1 }))?;
+
+    let otp = lab.otp(&user);
+    accepted(lab.commit([AccountsWrite::PutOtp(otp).into()]).await)?;
+    let forget = || [Write::from(AccountsWrite::ForgetOtp { user_id })];
+    accepted(lab.commit(forget()).await)?;
+    same(&(counted(mails).await?, store.otp(user_id).await?.map(drop)), &(None, None))?;
+    accepted(lab.commit(forget()).await)
+}
+
 pub(super) async fn codes_are_spent(mut lab: Lab) -> CaseResult {
     let (user, other) = (lab.user(), lab.user());
     accepted(lab.commit([insert(&user), insert(&other)]).await)?;
@@ -236,6 +330,7 @@ pub(super) async fn codes_are_spent(mut lab: Lab) -> CaseResult {
 
     let mut otp = lab.otp(&user);
     otp.expires_at = far_away();
+    otp.registrations = registrations(&mut lab);
     same(&store.otp(user_id).await?, &None)?;
     refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
     refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
@@ -260,6 +355,7 @@ pub(super) async fn codes_are_spent(mut lab: Lab) -> CaseResult {
     // A new code kills the old one, and is whole.
     let newer = lab.otp(&user);
     accepted(lab.commit([AccountsWrite::PutOtp(newer.clone()).into()]).await)?;
+    same(&store.otp(user_id).await?, &Some(newer.clone()))?;
     refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
     refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
     same(&store.otp(user_id).await?, &Some(newer.clone()))?;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::accounts::{UserFilter, UserSort};
+use crate::accounts::{DailyLimit, UserFilter, UserSort};
 use crate::catalog::{
     CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
 };
@@ -61,6 +61,8 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.user_by_username("a").await?;
     store.session(id.into()).await?;
     store.otp(id.into()).await?;
+    store.daily_count(id.into(), DailyLimit::Mails).await?;
+    store.unproven_users(now, id.into(), 1).await?;
     let yes = Some(true);
     for filter in [
         UserFilter::default(),

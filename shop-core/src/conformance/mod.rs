@@ -185,6 +185,8 @@ macro_rules! __conformance_cases {
                 a_session_comes_with_its_person,
                 a_live_session_can_be_required,
                 an_active_person_can_be_required,
+                unproven_people_are_found_by_when_they_joined,
+                days_have_counts,
                 codes_are_spent,
             ]
             catalog: [
@@ -336,6 +338,7 @@ macro_rules! __conformance_cases {
                 no_more_is_refunded_than_was_captured,
                 a_delivery_is_claimed_once,
                 a_code_is_tried_as_often_as_allowed,
+                a_day_counts_as_often_as_allowed,
                 a_read_sees_a_batch_whole,
             ]
         }

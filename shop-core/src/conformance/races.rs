@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use crate::accounts::{AccountsWrite, User};
+use crate::accounts::{AccountsWrite, DailyLimit, User};
 use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use crate::cart::CartStatus;
 use crate::catalog::Counter;
@@ -286,6 +286,15 @@ pub(super) async fn a_code_is_tried_as_often_as_allowed(mut lab: Lab) -> CaseRes
     let use_up = Write::from(AccountsWrite::UseOtp { user_id, otp_id, at });
     let batches: Vec<_> = (0..RACERS).map(|_| lab.batch([use_up.clone()])).collect();
     winners(lab.race_batches(batches).await, 1, Conflict::Spent(otp.id))
+}
+
+pub(super) async fn a_day_counts_as_often_as_allowed(mut lab: Lab) -> CaseResult {
+    let user = lab.user();
+    accepted(lab.commit([insert(&user)]).await)?;
+    let (user_id, what, at) = (user.id, DailyLimit::OtpTries, lab.now());
+    let count = Write::from(AccountsWrite::CountDaily { user_id, what, at, limit: 3 });
+    let batches: Vec<_> = (0..RACERS).map(|_| lab.batch([count.clone()])).collect();
+    winners(lab.race_batches(batches).await, 3, Conflict::DailyLimit(what))
 }
 
 /// Whoever reads beside a writer sees a row and its parts before the batch or after it, never in between.

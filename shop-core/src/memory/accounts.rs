@@ -5,9 +5,12 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, change_plain, never_deleted};
-use crate::accounts::{AccountsRepository, AccountsWrite, Otp, Session, User, UserFilter, UserSort};
+use super::state::{DailyKey, Judged, State, UniqueKey, change, change_plain};
+use crate::accounts::{
+    AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
+};
 use crate::batch::Conflict;
+use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -21,12 +24,21 @@ fn keys(user: &User) -> Vec<UniqueKey> {
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_accounts(&mut self, write: &AccountsWrite) -> Judged {
         match write {
-            AccountsWrite::User(user) => {
-                never_deleted(user)?;
-                change(&mut self.users, &mut self.uniques, user, keys)
-            }
+            AccountsWrite::User(user) => change(&mut self.users, &mut self.uniques, user, keys),
             AccountsWrite::Session(session) => change_plain(&mut self.sessions, &mut self.uniques, session),
             AccountsWrite::PutOtp(otp) => Ok(self.otps.put(otp.user_id, otp.clone())?),
+            AccountsWrite::ForgetOtp { user_id } => {
+                self.otps.remove(user_id)?;
+                for what in [DailyLimit::Mails, DailyLimit::OtpTries] {
+                    self.daily_counts.remove(&DailyKey(*user_id, what))?;
+                }
+                Ok(())
+            }
+            AccountsWrite::CountDaily { user_id, what, at, limit } => {
+                let before = self.daily_counts.get(&DailyKey(*user_id, *what))?;
+                let next = DailyCount::next(before, *at, *limit).ok_or(Conflict::DailyLimit(*what))?;
+                Ok(self.daily_counts.put(DailyKey(*user_id, *what), next)?)
+            }
             AccountsWrite::SpendOtpTry { user_id, otp_id } => {
                 let otp = self.unused_otp(*user_id, *otp_id)?;
                 if otp.tries_left < 1 {
@@ -86,5 +98,17 @@ impl<E: Engine> AccountsRepository for TableStore<E> {
 
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
         self.read(|state| state.otps.get(&user))
+    }
+
+    async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>> {
+        self.read(|state| state.daily_counts.get(&DailyKey(user, what)))
+    }
+
+    async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>> {
+        let wanted = |user: &User| !user.email_verified && user.date_joined < before && user.id.0 > after.0;
+        let mut users = self.read(|state| state.users.select(wanted))?;
+        users.sort_by_key(|user| user.id.0);
+        users.truncate(limit as usize);
+        Ok(users)
     }
 }

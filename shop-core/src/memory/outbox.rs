@@ -8,6 +8,7 @@ use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
 use super::state::{Judged, State, StoredEvent, change_plain};
+use crate::accounts::DailyCount;
 use crate::batch::{Change, Conflict, Entity, Unique};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, WebhookId};
@@ -75,6 +76,10 @@ impl<T: WriteRows> State<'_, T> {
         }
         for key in self.sessions.keys_where(|session| session.expires_at < before)? {
             self.sessions.remove(&key)?;
+        }
+        let day = DailyCount::day_of(before);
+        for key in self.daily_counts.keys_where(|counted| counted.day < day)? {
+            self.daily_counts.remove(&key)?;
         }
         Ok(())
     }

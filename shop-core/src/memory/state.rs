@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::engine::{ReadRows, Row, WriteRows, json_key};
 use super::table::Table;
-use crate::accounts::{Otp, Session, User};
+use crate::accounts::{DailyCount, DailyLimit, Otp, Session, User};
 use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
 use crate::cart::Cart;
 use crate::catalog::{Category, Counter, Product, Promotion, TaxRate};
@@ -53,6 +53,7 @@ state! {
     users: Uuid => User,
     sessions: Uuid => Session,
     otps: UserId => Otp,
+    daily_counts: DailyKey => DailyCount,
     categories: Uuid => Category,
     tree_version: () => i64,
     key_fingerprint: () => KeyFingerprint,
@@ -210,6 +211,11 @@ pub(super) enum UniqueKey {
     LocationCode(String),
 }
 
+/// Whose, and what is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct DailyKey(pub(super) UserId, pub(super) DailyLimit);
+
+json_key!(DailyKey);
 json_key!(UniqueKey);
 json_key!(AnswerKey);
 

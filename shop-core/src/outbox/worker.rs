@@ -144,9 +144,19 @@ impl<'a> Worker<'a> {
         self.shop.payments().reconcile(RECONCILE_BATCH).await
     }
 
+    /// Removes accounts whose address was not proven in time
+    /// ([`Settings::unverified_account_ttl`](crate::shop::Settings::unverified_account_ttl)); says how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the storage cannot be reached.
+    pub async fn remove_unproven_accounts(&self) -> Result<u32> {
+        self.shop.accounts().remove_unproven().await
+    }
+
     /// Forgets what was done four days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
     /// were given up are forgotten after 90 days. Then removes the carts that guests left
-    /// ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a hundred in each commit.
+    /// ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a hundred in each commit, and accounts whose
+    /// address was not proven in time ([`Worker::remove_unproven_accounts`]).
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -160,6 +170,6 @@ impl<'a> Worker<'a> {
             })
             .await?;
         while self.shop.carts().remove_left(CARTS_BATCH).await? == CARTS_BATCH {}
-        Ok(())
+        self.remove_unproven_accounts().await.map(drop)
     }
 }

@@ -149,3 +149,54 @@ fn tokens_are_stored_as_their_sha_256() {
     assert_eq!(hash_token("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
     assert_ne!(hash_token("abc"), hash_token("abd"));
 }
+
+#[test]
+fn what_was_made_under_an_earlier_key_still_opens_and_nothing_new_is_made_under_it() {
+    let (old, next) = (Keys::new(&[1; 32]), Keys::new(&[2; 32]).with_fallbacks([[1; 32].as_slice()]));
+    let alone = Keys::new(&[2; 32]);
+    let (cart, order, otp, user, payment) =
+        (CartId(id(1)), OrderId(id(2)), OtpId(id(3)), UserId(id(4)), crate::id::PaymentId(id(5)));
+
+    assert_eq!(next.open_cart_token(old.cart_token(cart).expose()), Some(cart));
+    assert_eq!(next.open_order_token(old.order_token(order).expose()), Some(order));
+    assert!(next.is_otp_code(otp, old.otp_code(otp).expose()) && next.is_otp_code(otp, next.otp_code(otp).expose()));
+    let link = old.reset_token(user, "hash", "a@example.com", 1_000);
+    assert!(next.check_reset_token(link.expose(), user, "hash", "a@example.com", 1_000));
+    assert!(next.is_tag("csrf", b"session", old.tag("csrf", b"session").expose()));
+    assert!(!next.is_tag("csrf", b"another", old.tag("csrf", b"session").expose()));
+    let sealed = old.seal_client_secret(payment, &"secret".into()).unwrap();
+    assert!(next.open_client_secret(payment, &sealed).unwrap().matches("secret"));
+    assert!(
+        alone.open_client_secret(payment, &sealed).is_none()
+            && alone.open_cart_token(old.cart_token(cart).expose()).is_none()
+    );
+
+    assert_eq!(next.cart_token(cart).expose(), alone.cart_token(cart).expose());
+    assert_eq!(next.order_token(order).expose(), alone.order_token(order).expose());
+    assert_eq!(next.otp_code(otp).expose(), alone.otp_code(otp).expose());
+    assert_eq!(next.tag("csrf", b"session").expose(), alone.tag("csrf", b"session").expose());
+    assert!(old.open_client_secret(payment, &next.seal_client_secret(payment, &"secret".into()).unwrap()).is_none());
+    let link = next.reset_token(user, "hash", "a@example.com", 1_000);
+    assert!(!old.check_reset_token(link.expose(), user, "hash", "a@example.com", 1_000));
+}
+
+#[test]
+fn a_device_token_opens_to_what_it_was_made_of() {
+    let keys = keys();
+    let token = keys.device_token(UserId(id(1)), id(2));
+    assert_eq!(keys.open_device_token(token.expose()), Some((UserId(id(1)), id(2))));
+    let rotated = Keys::new(&[3; 32]).with_fallbacks([b"0123456789abcdef0123456789abcdef".as_slice()]);
+    assert!(rotated.open_device_token(token.expose()).is_some());
+    for other in [Keys::new(&[3; 32]).device_token(UserId(id(1)), id(2)), keys.cart_token(CartId(id(1)))] {
+        assert_eq!(keys.open_device_token(other.expose()), None);
+    }
+    for place in 0..token.expose().len() {
+        let mut tampered = token.expose().to_owned();
+        let other = if tampered.as_bytes()[place] == b'A' { "B" } else { "A" };
+        tampered.replace_range(place..=place, other);
+        assert_eq!(keys.open_device_token(&tampered), None, "{tampered}");
+    }
+    for wrong in ["", "A", &"A".repeat(86), &"é".repeat(43)] {
+        assert_eq!(keys.open_device_token(wrong), None, "{wrong}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender};
 use crate::payments::{ManualGateway, PaymentGateway, remote};
 use crate::pricing::TaxProvider;
-use crate::secret::Keys;
+use crate::secret::{Keys, MIN_KEY_LENGTH};
 use crate::store::Store;
 use crate::wake::Wake;
 
@@ -18,6 +18,9 @@ use crate::wake::Wake;
 pub struct ShopBuilder {
     store: Arc<dyn Store>,
     keys: Keys,
+    /// The length of the shortest secret key.
+    shortest_key: usize,
+    accepts_short_keys: bool,
     settings: Settings,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -37,6 +40,8 @@ impl ShopBuilder {
         Self {
             store,
             keys: Keys::new(secret_key),
+            shortest_key: secret_key.len(),
+            accepts_short_keys: false,
             settings: Settings::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -56,6 +61,25 @@ impl ShopBuilder {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Secret keys that the shop had before: what they signed or sealed still verifies and opens, and nothing new is
+    /// signed with them. What webhooks are told is signed with the secrets of all keys, so that receivers can be told
+    /// their new secret in their own time.
+    #[must_use]
+    pub fn secret_key_fallbacks<'k>(mut self, secret_keys: impl IntoIterator<Item = &'k [u8]>) -> Self {
+        let secret_keys: Vec<_> = secret_keys.into_iter().collect();
+        self.shortest_key = secret_keys.iter().map(|key| key.len()).fold(self.shortest_key, usize::min);
+        self.keys = self.keys.with_fallbacks(secret_keys);
+        self
+    }
+
+    /// Opens the shop although a secret key is shorter than [`MIN_KEY_LENGTH`]: for a developer's machine, never for
+    /// a shop that others can reach.
+    #[must_use]
+    pub fn accept_short_keys(mut self) -> Self {
+        self.accepts_short_keys = true;
         self
     }
 
@@ -141,8 +165,13 @@ impl ShopBuilder {
     /// # Errors
     /// [`NotTheKey`](super::NotTheKey) as the source of a fault when the data belongs to another key. When the storage
     /// cannot be read or written, or two gateways have one id, or two
-    /// subscribers one name (none begins with `webhook:`).
+    /// subscribers one name (none begins with `webhook:`), or a
+    /// secret key is shorter than [`MIN_KEY_LENGTH`].
     pub async fn open(self) -> Result<Shop> {
+        if self.shortest_key < MIN_KEY_LENGTH && !self.accepts_short_keys {
+            let length = self.shortest_key;
+            return Err(Error::fault(format!("a secret key must hold at least {MIN_KEY_LENGTH} bytes, not {length}")));
+        }
         let mut gateways = self.gateways;
         if gateways.is_empty() {
             gateways.push(Arc::new(ManualGateway::default()));
@@ -171,7 +200,8 @@ impl ShopBuilder {
             Some(hasher) => hasher,
             None => Arc::new(Argon2Hasher::start(Argon2Settings::default(), &self.random)?),
         };
-        let signer = self.signer.unwrap_or_else(|| Arc::new(JwtSigner::new(&self.keys)));
+        let own_signer = || Arc::new(JwtSigner::new(&self.keys).issued_by(self.settings.token_issuer())) as _;
+        let signer = self.signer.unwrap_or_else(own_signer);
         let shop = Shop {
             capture: None,
             scratch: None,
@@ -194,7 +224,8 @@ impl ShopBuilder {
                 webhooks_wake: Wake::default(),
             }),
         };
-        shop.recognise_key(self.other_key).await?;
+        let earlier = shop.keys().earlier_fingerprints();
+        shop.recognise_key(&earlier, self.other_key).await?;
         shop.inventory().ensure_default_location().await?;
         Ok(shop)
     }
@@ -204,4 +235,45 @@ impl ShopBuilder {
 fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let mut seen = BTreeSet::new();
     names.into_iter().find(|name| !seen.insert(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryStore;
+    use crate::testing::block_on;
+
+    fn open(key: &[u8], fallbacks: &[&[u8]], accepts: bool) -> Result<Shop> {
+        let builder = Shop::builder(Arc::new(MemoryStore::new()), key).secret_key_fallbacks(fallbacks.iter().copied());
+        block_on(if accepts { builder.accept_short_keys() } else { builder }.open())
+    }
+
+    #[test]
+    fn a_short_key_is_refused_and_the_least_is_named() {
+        for (key, fallbacks) in
+            [(vec![1_u8], vec![]), (vec![1; 31], vec![]), (vec![1; 32], vec![[2_u8; 31].as_slice()])]
+        {
+            let Err(Error::Fault(why)) = open(&key, &fallbacks, false) else { panic!("{key:?} was taken") };
+            assert!(why.to_string().contains("32"), "{why}");
+            open(&key, &fallbacks, true).unwrap();
+        }
+        open(&[1; 32], &[&[2; 32]], false).unwrap();
+    }
+
+    #[test]
+    fn data_of_an_earlier_key_belongs_to_the_next_one_from_then_on() {
+        let store = Arc::new(MemoryStore::new());
+        let open = |key: &[u8], fallbacks: &[&[u8]]| {
+            let builder = Shop::builder(Arc::clone(&store) as _, key);
+            block_on(builder.secret_key_fallbacks(fallbacks.iter().copied()).open()).is_ok()
+        };
+        assert!(open(&[1; 32], &[]) && !open(&[2; 32], &[]));
+        let looks = |fallbacks: &[&[u8]]| {
+            let builder = Shop::builder(Arc::clone(&store) as _, &[2; 32]).other_key(OtherKey::Ignore);
+            let shop = block_on(builder.secret_key_fallbacks(fallbacks.iter().copied()).open()).unwrap();
+            block_on(shop.has_its_key()).unwrap()
+        };
+        assert!(looks(&[&[1; 32]]) && !looks(&[&[3; 32]]) && !looks(&[]));
+        assert!(open(&[2; 32], &[&[1; 32]]) && open(&[2; 32], &[]) && !open(&[1; 32], &[]));
+    }
 }

@@ -33,21 +33,28 @@ enum Verdict {
     Refuse,
 }
 
-fn judge(kept: Option<KeyFingerprint>, ours: KeyFingerprint, otherwise: OtherKey) -> Verdict {
+/// `earlier` are the fingerprints of keys that this shop accepts, too: a key that was replaced on purpose.
+fn judge(
+    kept: Option<KeyFingerprint>,
+    ours: KeyFingerprint,
+    earlier: &[KeyFingerprint],
+    otherwise: OtherKey,
+) -> Verdict {
     match (kept, otherwise) {
         (_, OtherKey::Ignore) => Verdict::Open,
         (Some(kept), _) if kept == ours => Verdict::Open,
         (None, _) | (Some(_), OtherKey::Adopt) => Verdict::Keep,
+        (Some(kept), OtherKey::Refuse) if earlier.contains(&kept) => Verdict::Keep,
         (Some(_), OtherKey::Refuse) => Verdict::Refuse,
     }
 }
 
 impl Shop {
     /// Compares the shop's key with the one that its data belongs to; data without one gets this one.
-    pub(super) async fn recognise_key(&self, otherwise: OtherKey) -> Result<()> {
+    pub(super) async fn recognise_key(&self, earlier: &[KeyFingerprint], otherwise: OtherKey) -> Result<()> {
         let ours = self.keys().fingerprint();
         let kept = self.store().key_fingerprint().await?;
-        match judge(kept, ours, otherwise) {
+        match judge(kept, ours, earlier, otherwise) {
             Verdict::Open => return Ok(()),
             Verdict::Refuse => return Err(Error::Fault(NotTheKey.into())),
             Verdict::Keep => self.store().keep_key_fingerprint(kept, ours).await?,
@@ -55,19 +62,20 @@ impl Shop {
         // Another server may have been faster, with another key.
         let kept = self.store().key_fingerprint().await?;
         match kept {
-            Some(kept) if kept != ours => Err(Error::Fault(NotTheKey.into())),
+            Some(kept) if kept != ours && !earlier.contains(&kept) => Err(Error::Fault(NotTheKey.into())),
             _ => Ok(()),
         }
     }
 
-    /// Whether the data belongs to the shop's key, or to none yet. Only a shop that was opened with [`OtherKey::Ignore`]
+    /// Whether the data belongs to the shop's key or one of its earlier keys, or to none yet. Only a shop that was opened with [`OtherKey::Ignore`]
     /// can answer no.
     ///
     /// # Errors
     /// When the storage cannot be read.
     pub async fn has_its_key(&self) -> Result<bool> {
         let kept = self.store().key_fingerprint().await?;
-        Ok(kept.is_none_or(|kept| kept == self.keys().fingerprint()))
+        let earlier = self.keys().earlier_fingerprints();
+        Ok(kept.is_none_or(|kept| kept == self.keys().fingerprint() || earlier.contains(&kept)))
     }
 }
 
@@ -87,13 +95,14 @@ mod tests {
     fn only_another_key_is_refused() {
         let [ours, kept] = [OURS, OTHER].map(|key| Keys::new(key).fingerprint());
         for otherwise in [OtherKey::Refuse, OtherKey::Adopt] {
-            assert_eq!(judge(None, ours, otherwise), Verdict::Keep);
-            assert_eq!(judge(Some(ours), ours, otherwise), Verdict::Open);
+            assert_eq!(judge(None, ours, &[], otherwise), Verdict::Keep);
+            assert_eq!(judge(Some(ours), ours, &[], otherwise), Verdict::Open);
         }
-        assert_eq!(judge(Some(kept), ours, OtherKey::Refuse), Verdict::Refuse);
-        assert_eq!(judge(Some(kept), ours, OtherKey::Adopt), Verdict::Keep);
+        assert_eq!(judge(Some(kept), ours, &[], OtherKey::Refuse), Verdict::Refuse);
+        assert_eq!(judge(Some(kept), ours, &[kept], OtherKey::Refuse), Verdict::Keep);
+        assert_eq!(judge(Some(kept), ours, &[], OtherKey::Adopt), Verdict::Keep);
         for kept in [None, Some(ours), Some(kept)] {
-            assert_eq!(judge(kept, ours, OtherKey::Ignore), Verdict::Open);
+            assert_eq!(judge(kept, ours, &[], OtherKey::Ignore), Verdict::Open);
         }
     }
 

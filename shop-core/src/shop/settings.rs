@@ -17,6 +17,19 @@ pub struct Settings {
     pub access_token_lifetime: TimeDelta,
     /// How long a refresh token works (a day).
     pub refresh_token_lifetime: TimeDelta,
+    /// How long a sign-in lasts, however often its tokens are refreshed (30 days).
+    pub session_lifetime: TimeDelta,
+    /// Who issues the tokens (`iss`): one that names another issuer is refused. Shops that share a secret key need
+    /// different ones; a change ends every session (`None`: [`Settings::frontend_url`]).
+    pub token_issuer: Option<String>,
+    /// How many mails that anybody can ask for (codes, links that reset a password, notices) are sent to one account on
+    /// one day, UTC (20; `None`: any number).
+    pub max_mails_per_day: Option<u32>,
+    /// How often one-time passwords of one account can be tried on one day, UTC, whichever they are (20; `None`: as often
+    /// as each allows).
+    pub max_otp_tries_per_day: Option<u32>,
+    /// How long an account is kept whose address nobody proves (7 days; `None`: for ever).
+    pub unverified_account_ttl: Option<TimeDelta>,
     /// How long an order holds stock while it waits for a payment that must come before it ships (30 minutes).
     pub reservation_ttl: TimeDelta,
     /// How long an order holds stock while it waits for a payment that need not come before it ships, such as one outside
@@ -38,6 +51,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Who issues the tokens.
+    #[must_use]
+    pub fn token_issuer(&self) -> &str {
+        self.token_issuer.as_deref().unwrap_or(&self.frontend_url)
+    }
+
     /// How long an order holds stock while it waits for a payment through this gateway.
     pub(crate) fn hold(&self, gateway: &dyn PaymentGateway) -> Option<TimeDelta> {
         if gateway.prepaid() { Some(self.reservation_ttl) } else { self.manual_payment_ttl }
@@ -51,6 +70,11 @@ impl Default for Settings {
             frontend_url: "http://localhost:3000".to_owned(),
             access_token_lifetime: TimeDelta::seconds(300),
             refresh_token_lifetime: TimeDelta::seconds(86_400),
+            session_lifetime: TimeDelta::days(30),
+            token_issuer: None,
+            max_mails_per_day: Some(20),
+            max_otp_tries_per_day: Some(20),
+            unverified_account_ttl: Some(TimeDelta::days(7)),
             reservation_ttl: TimeDelta::seconds(1_800),
             manual_payment_ttl: Some(TimeDelta::days(7)),
             max_unpaid_orders: None,

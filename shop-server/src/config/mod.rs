@@ -43,6 +43,8 @@ pub struct Config {
     pub checkpoints: bool,
     /// `SECRET_KEY` when it is set; see [`secret_key`] for what signs when it is not.
     pub secret_key: Option<Secret>,
+    /// Earlier keys, which still verify and no longer sign.
+    pub secret_key_fallbacks: Vec<Secret>,
     /// How mail leaves the shop.
     pub email: Email,
     /// The address to listen on, `host:port`.
@@ -57,6 +59,16 @@ pub struct Config {
     pub access_token_lifetime: Duration,
     /// How long a refresh token is valid.
     pub refresh_token_lifetime: Duration,
+    /// How long a sign-in lasts, however often it is refreshed.
+    pub session_lifetime: Duration,
+    /// Who issues the tokens, when it is not [`Config::frontend_url`].
+    pub token_issuer: Option<String>,
+    /// How many mails that anybody can ask for one account is sent on one day, if there is a limit.
+    pub max_mails_per_day: Option<u32>,
+    /// How often one-time passwords of one account can be tried on one day, if there is a limit.
+    pub max_otp_tries_per_day: Option<u32>,
+    /// How long an account is kept whose address nobody proves; `None`: for ever.
+    pub unverified_account_ttl: Option<Duration>,
     /// How long an order that waits for an online payment holds its stock.
     pub reservation_ttl: Duration,
     /// How long an order that waits for a payment outside the shop holds its stock; `None`: for ever.
@@ -137,6 +149,7 @@ impl Config {
         if let Some(key) = &secret_key {
             secret::check_length(key, debug)?;
         }
+        let secret_key_fallbacks = secret::fallbacks(&variables, debug)?;
         let stripe = Stripe::from_variables(&variables)?;
         let manual_payments = variables.boolean("MANUAL_PAYMENTS", stripe.is_none())?;
         if !manual_payments && stripe.is_none() {
@@ -153,6 +166,7 @@ impl Config {
             statement_timeout: database::statement_timeout(&variables)?,
             checkpoints: variables.boolean("DB_CHECKPOINTS", true)?,
             secret_key,
+            secret_key_fallbacks,
             email: Email::from_variables(&variables)?,
             bind: bind(&variables)?,
             cors_allowed_origins: origins(&variables, auth_cookies && !debug)?,
@@ -160,6 +174,11 @@ impl Config {
             currency: variables.parsed("CURRENCY", Currency::USD)?,
             access_token_lifetime: variables.seconds("ACCESS_TOKEN_LIFETIME", 300, MAX_SECONDS)?,
             refresh_token_lifetime: variables.seconds("REFRESH_TOKEN_LIFETIME", 86_400, MAX_SECONDS)?,
+            session_lifetime: variables.seconds("SESSION_LIFETIME", 2_592_000, MAX_SECONDS)?,
+            token_issuer: token_issuer(&variables)?,
+            max_mails_per_day: variables.limit("MAX_MAILS_PER_DAY", 20)?,
+            max_otp_tries_per_day: variables.limit("MAX_OTP_TRIES_PER_DAY", 20)?,
+            unverified_account_ttl: variables.seconds_or_never("UNVERIFIED_ACCOUNT_TTL", 604_800, MAX_SECONDS)?,
             reservation_ttl: variables.seconds("RESERVATION_TTL", 1800, MAX_SECONDS)?,
             manual_payment_ttl: variables.seconds_or_never("MANUAL_PAYMENT_TTL", 604_800, MAX_SECONDS)?,
             guest_cart_ttl: variables.seconds_or_never("GUEST_CART_TTL", 2_592_000, MAX_SECONDS)?,
@@ -243,6 +262,14 @@ fn frontend_url(variables: &Variables<'_>) -> Result<String> {
     }
 }
 
+/// A name that every token has room for.
+fn token_issuer(variables: &Variables<'_>) -> Result<Option<String>> {
+    match variables.text("TOKEN_ISSUER") {
+        Some(name) if name.len() > 255 => Err(ConfigError::new("TOKEN_ISSUER", "must hold at most 255 bytes")),
+        name => Ok(name.map(str::to_owned)),
+    }
+}
+
 fn tax_rounding(variables: &Variables<'_>) -> Result<TaxRounding> {
     match variables.text("TAX_ROUNDING").map(str::to_ascii_lowercase).as_deref() {
         None | Some("line") => Ok(TaxRounding::Line),
@@ -265,12 +292,7 @@ const MAX_UNPAID_ORDERS: u32 = 10;
 /// Without limits on tries there is none, unless it is named.
 fn max_unpaid_orders(variables: &Variables<'_>) -> Result<Option<u32>> {
     let default = if rate_limit(variables)? { MAX_UNPAID_ORDERS } else { 0 };
-    match variables.text("MAX_UNPAID_ORDERS").map(str::parse) {
-        None => Ok(Some(default)),
-        Some(Ok(limit @ 0..=1_000_000)) => Ok(Some(limit)),
-        Some(_) => Err(ConfigError::new("MAX_UNPAID_ORDERS", "must be a whole number from 0 (no limit) to 1000000")),
-    }
-    .map(|limit| limit.filter(|limit| *limit > 0))
+    variables.limit("MAX_UNPAID_ORDERS", default)
 }
 
 #[cfg(test)]

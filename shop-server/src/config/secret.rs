@@ -5,11 +5,10 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use shop_core::clock::Random;
+use shop_core::secret::MIN_KEY_LENGTH as MIN_BYTES;
 
+use super::variables::Variables;
 use super::{Config, ConfigError, Database, Result};
-
-/// The shortest key that may sign: 256 bits, the size of the hash (RFC 7518, 3.2).
-const MIN_BYTES: usize = 32;
 
 /// A value that never shows itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +38,20 @@ pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
         return Ok(());
     }
     Err(ConfigError::new("SECRET_KEY", format!("must hold at least {MIN_BYTES} bytes")))
+}
+
+/// The earlier keys of `SECRET_KEY_FALLBACKS`, as long as the key itself must be: whoever guesses one signs in as anybody.
+pub(super) fn fallbacks(variables: &Variables<'_>, debug: bool) -> Result<Vec<Secret>> {
+    const NAME: &str = "SECRET_KEY_FALLBACKS";
+    let keys = variables.text(NAME).unwrap_or_default().split(',').map(str::trim).filter(|key| !key.is_empty());
+    let keys: Vec<_> = keys.map(Secret::new).collect();
+    if !debug && keys.iter().any(|key| key.expose().len() < MIN_BYTES) {
+        return Err(ConfigError::new(
+            NAME,
+            format!("must be a comma-separated list of keys of {MIN_BYTES} bytes or more"),
+        ));
+    }
+    Ok(keys)
 }
 
 /// Nobody can make a key for servers that do not know each other.

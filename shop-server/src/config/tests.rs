@@ -33,6 +33,10 @@ fn nothing_set_gives_the_documented_defaults() {
     assert_eq!(seconds.map(|time| time.as_secs()), [300, 86_400, 1800]);
     assert_eq!(config.manual_payment_ttl.map(|time| time.as_secs()), Some(604_800));
     assert_eq!(config.guest_cart_ttl.map(|time| time.as_secs()), Some(2_592_000));
+    assert_eq!(config.session_lifetime.as_secs(), 30 * 24 * 60 * 60);
+    assert_eq!((config.max_mails_per_day, config.max_otp_tries_per_day), (Some(20), Some(20)));
+    assert_eq!(config.unverified_account_ttl.map(|time| time.as_secs()), Some(604_800));
+    assert!(config.token_issuer.is_none() && config.secret_key_fallbacks.is_empty());
 }
 
 #[test]
@@ -168,6 +172,10 @@ fn a_short_key_passes_only_while_debugging() {
     assert!(refused(&[("SECRET_KEY", "short")]).starts_with("SECRET_KEY: "));
     assert!(config(&[("SECRET_KEY", "short"), ("DEBUG", "True")]).secret_key.is_some());
     assert!(config(&[("SECRET_KEY", &"k".repeat(32))]).secret_key.is_some());
+    let (key, short) = ("k".repeat(32), ("SECRET_KEY_FALLBACKS", "short, other"));
+    assert!(refused(&[("SECRET_KEY", &key), short]).starts_with("SECRET_KEY_FALLBACKS: "));
+    let keys = config(&[("SECRET_KEY", &key), short, ("DEBUG", "True")]).secret_key_fallbacks;
+    assert_eq!(keys.iter().map(Secret::expose).collect::<Vec<_>>(), ["short", "other"]);
 }
 
 #[test]
@@ -220,6 +228,14 @@ fn every_other_wrong_value_names_its_variable() {
         ("ACCESS_TOKEN_LIFETIME", "0"),
         ("REFRESH_TOKEN_LIFETIME", "1e9"),
         ("RESERVATION_TTL", "99999999999999999999"),
+        ("MAX_MAILS_PER_DAY", "-1"),
+        ("MAX_OTP_TRIES_PER_DAY", "1000001"),
+        ("UNVERIFIED_ACCOUNT_TTL", "a week"),
+        ("SESSION_LIFETIME", "0"),
+        ("SESSION_LIFETIME", "315360001"),
+        ("SESSION_LIFETIME", "a month"),
+        ("TOKEN_ISSUER", &"x".repeat(256)),
+        ("SECRET_KEY_FALLBACKS", "0123456789abcdef0123456789abcdef,short"),
         ("RATE_LIMIT", "sometimes"),
         ("MAX_UNPAID_ORDERS", "many"),
         ("MAX_UNPAID_ORDERS", "-1"),

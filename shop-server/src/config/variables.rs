@@ -46,6 +46,15 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// A whole number up to a million; 0 means that there is no limit.
+    pub(super) fn limit(&self, name: &str, default: u32) -> Result<Option<u32>> {
+        match self.text(name).map_or(Ok(default), str::parse) {
+            Ok(0) => Ok(None),
+            Ok(limit @ 1..=1_000_000) => Ok(Some(limit)),
+            _ => Err(ConfigError::new(name, "must be a whole number from 0 (no limit) to 1000000")),
+        }
+    }
+
     /// A whole number of seconds up to `most`; 0 means that it never ends.
     pub(super) fn seconds_or_never(&self, name: &str, default: u64, most: u64) -> Result<Option<Duration>> {
         match self.text(name).map(str::parse::<u64>) {

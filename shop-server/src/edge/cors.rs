@@ -8,7 +8,7 @@ use poem::{Request, Response};
 
 const ALLOW_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 const EXPOSE: HeaderValue =
-    HeaderValue::from_static("ETag, X-Request-Id, Idempotency-Replayed, Retry-After, WWW-Authenticate");
+    HeaderValue::from_static("ETag, X-Request-Id, X-Device-Token, Idempotency-Replayed, Retry-After, WWW-Authenticate");
 /// How long a browser may remember an answer to its question, in seconds; Chromium caps it at two hours.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const TRUE: HeaderValue = HeaderValue::from_static("true");

@@ -91,6 +91,29 @@ fn a_lost_key_can_be_given_up() {
 }
 
 #[test]
+fn a_key_is_replaced_while_the_earlier_one_is_a_fallback() {
+    let shop = TestShop::open();
+    assert!(shop.process.stop().0.success());
+    let old = kept_key(&shop.folder);
+    let new = ("SECRET_KEY", OTHER);
+    let both = [new, ("SECRET_KEY_FALLBACKS", old.as_str())];
+    nothing_opens(&shop.folder, &[new]);
+    // `check` finds nothing wrong, and adopts nothing.
+    assert!(succeeds(&shop.folder.run(&["check"], &both)).contains("All is well"));
+    nothing_opens(&shop.folder, &[new]);
+    let server = Process::start(&shop.folder, &both);
+    let bearer = format!("Bearer {}", shop.staff);
+    let me = Client::new(server.address).ask("GET", "/accounts/user/", &[("Authorization", &bearer)], &Value::Null);
+    assert_eq!(me.expect(200)["is_staff"], true, "sessions go on");
+    assert!(server.stop().0.success());
+    // From here on it is the new key's.
+    assert!(succeeds(&shop.folder.run(&["check"], &[new])).contains("All is well"));
+    nothing_opens(&shop.folder, &[("SECRET_KEY", old.as_str())]);
+    let said = refusal(&shop.folder.run(&["migrate"], &[new, ("SECRET_KEY_FALLBACKS", "too-short")]));
+    assert!(said.contains("SECRET_KEY_FALLBACKS") && !said.contains("too-short"), "{said}");
+}
+
+#[test]
 fn a_database_of_an_earlier_release_adopts_the_key_that_it_is_started_with() {
     let shop = TestShop::open();
     assert!(shop.process.stop().0.success());

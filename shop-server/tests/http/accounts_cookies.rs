@@ -108,6 +108,15 @@ async fn refresh_and_sign_out_take_the_cookie() {
     holds_no_token(&refreshed);
     assert_ne!(jar.get("__Host-refresh"), old.get("__Host-refresh"));
     assert_eq!(jar.get("csrftoken"), word, "the word belongs to the session");
+    // Another tab, which sent the same cookie at the same time, gets the same pair.
+    let tab = send(&shop, "POST", "/accounts/token/refresh/", &old, &with_word, &Value::Null).await;
+    assert_eq!(tab.status, 200);
+    let mut other = old.clone();
+    other.take(&tab);
+    assert_eq!(
+        (other.get("__Host-refresh"), other.get("__Host-access")),
+        (jar.get("__Host-refresh"), jar.get("__Host-access"))
+    );
 
     refused(&send(&shop, "POST", "/accounts/logout/", &jar, &[ORIGIN], &json!({})).await, 403, "csrf_failed");
     let out = send(&shop, "POST", "/accounts/logout/", &jar, &with_word, &json!({})).await;

@@ -5,6 +5,10 @@ mod accounts;
 #[cfg(test)]
 mod accounts_cookies;
 #[cfg(test)]
+mod accounts_limits;
+#[cfg(test)]
+mod accounts_sessions;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod cancellations;

@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 pub(crate) use shop_core::accounts::User;
-use shop_core::accounts::{AccountsRepository, Otp, Session, UserFilter, UserSort};
+use shop_core::accounts::{AccountsRepository, DailyCount, DailyLimit, Otp, Session, UserFilter, UserSort};
+use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
+use shop_core::word::Word as _;
 use sqlx_core::error::Error;
 
 use super::PostgresStore;
+use super::error::store_error;
 use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
 
 impl Record for User {
     const TABLE: &'static str = "users";
@@ -49,7 +52,7 @@ impl Record for User {
 impl Record for Session {
     const TABLE: &'static str = "sessions";
     const COLUMNS: &'static str = "sessions.id, sessions.user_id, sessions.refresh_hash, sessions.epoch,
-        sessions.created_at, sessions.expires_at, sessions.revoked_at, sessions.version";
+        sessions.created_at, sessions.expires_at, sessions.revoked_at, sessions.version, sessions.rotations";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -61,13 +64,15 @@ impl Record for Session {
             expires_at: columns.at()?,
             revoked_at: columns.optional_at()?,
             version: columns.take()?,
+            rotations: columns.json()?,
         })
     }
 }
 
 impl Record for Otp {
     const TABLE: &'static str = "otps";
-    const COLUMNS: &'static str = "otps.id, otps.user_id, otps.tries_left, otps.expires_at, otps.used_at";
+    const COLUMNS: &'static str =
+        "otps.id, otps.user_id, otps.tries_left, otps.expires_at, otps.used_at, otps.registrations";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -76,6 +81,7 @@ impl Record for Otp {
             tries_left: columns.take()?,
             expires_at: columns.at()?,
             used_at: columns.optional_at()?,
+            registrations: columns.json()?,
         })
     }
 }
@@ -163,5 +169,23 @@ impl AccountsRepository for PostgresStore {
 
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
         self.pool.first("WHERE otps.user_id = $1", Values::new().put(user.0)).await
+    }
+
+    async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>> {
+        let sql = "SELECT day, count FROM daily_counts WHERE user_id = $1 AND what = $2";
+        let values = Values::new().put(user.0).put(what.word());
+        let rows = self.pool.rows(sql.to_owned(), values).await?;
+        let read = |row| {
+            let mut columns = Columns::new(row);
+            Ok(DailyCount { day: columns.take()?, count: columns.take()? })
+        };
+        rows.first().map(read).transpose().map_err(store_error)
+    }
+
+    async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>> {
+        let end = "WHERE NOT users.email_verified AND users.date_joined < $1 AND users.id > $2
+            ORDER BY users.id LIMIT $3";
+        let values = Values::new().put(at(before)).put(after.0).put(i64::from(limit));
+        self.pool.all(end, values).await
     }
 }

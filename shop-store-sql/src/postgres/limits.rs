@@ -22,6 +22,9 @@ const TRY: &str = "WITH passed AS (
     SELECT EXISTS (SELECT FROM passed),
         (SELECT extract(epoch FROM used_until - now())::float8 + $2 - $3 FROM limits WHERE key = $1)";
 
+/// Takes back what one try used up.
+const GIVE_BACK: &str = "UPDATE limits SET used_until = used_until - $2 * interval '1 second' WHERE key = $1";
+
 /// Those who may try a full burst again.
 const FORGET: &str = "DELETE FROM limits WHERE used_until < now()";
 
@@ -46,6 +49,17 @@ impl PostgresStore {
         let wait: Option<f64> = row.try_get(1).map_err(|error| fault(error.into()))?;
         let wait = Duration::try_from_secs_f64(wait.unwrap_or_default()).unwrap_or_default();
         Ok((!passed).then_some(wait))
+    }
+
+    /// Takes back one try that [`PostgresStore::try_limited`] counted with the same limit.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn give_back_limited(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<()> {
+        let mut arguments = PgArguments::default();
+        let cost = period.as_secs_f64() / f64::from(burst.max(1));
+        arguments.add(key).and_then(|()| arguments.add(cost)).map_err(fault)?;
+        self.pool.read(GIVE_BACK, arguments).await.map(drop)
     }
 
     /// Forgets whoever may try a full burst again; to be called every minute or so, by any server.
@@ -84,6 +98,10 @@ mod tests {
                 let wait = server.try_limited(b"ann", 10, PERIOD).await.unwrap().unwrap();
                 assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(30), "{wait:?}");
             }
+            other.give_back_limited(b"ann", 10, PERIOD).await.unwrap();
+            assert_eq!(one.try_limited(b"ann", 10, PERIOD).await.unwrap(), None);
+            assert!(one.try_limited(b"ann", 10, PERIOD).await.unwrap().is_some());
+            one.give_back_limited(b"nobody", 10, PERIOD).await.unwrap();
             assert_eq!(one.try_limited(b"bob", 10, PERIOD).await.unwrap(), None);
             assert_eq!(one.try_limited(b"eve", 1, Duration::from_micros(1)).await.unwrap(), None);
             other.forget_limits().await.unwrap();

@@ -46,6 +46,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0019_listed_products", sql: include_str!("../../migrations/postgres/0019_listed_products.sql") },
     Migration { name: "0020_carts_of_guests", sql: include_str!("../../migrations/postgres/0020_carts_of_guests.sql") },
     Migration { name: "0021_key_fingerprint", sql: include_str!("../../migrations/postgres/0021_key_fingerprint.sql") },
+    Migration {
+        name: "0022_session_rotations",
+        sql: include_str!("../../migrations/postgres/0022_session_rotations.sql"),
+    },
+    Migration { name: "0023_registrations", sql: include_str!("../../migrations/postgres/0023_registrations.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -21,6 +21,8 @@ pub enum Mail {
         name: String,
         /// Six digits.
         code: Secret,
+        /// The address was registered more than once, so the code may be for what somebody else registered.
+        contested: bool,
     },
     /// Somebody tried to register an address that has an account.
     AlreadyRegistered {
@@ -59,7 +61,7 @@ impl Mail {
     fn samples() -> [Self; 4] {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
         [
-            Self::VerifyEmail { name: name.clone(), code: "123456".into() },
+            Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested: true },
             Self::AlreadyRegistered { name: name.clone(), login_url: url.into() },
             Self::PasswordReset { name: name.clone(), link: url.into() },
             Self::PasswordChanged { name },
@@ -69,7 +71,9 @@ impl Mail {
     /// What a template can use, beside `shop`.
     fn context(&self, shop: &str) -> minijinja::Value {
         match self {
-            Self::VerifyEmail { name, code } => context! { shop, name => greetable(name), code => code.expose() },
+            Self::VerifyEmail { name, code, contested } => {
+                context! { shop, name => greetable(name), code => code.expose(), contested }
+            }
             Self::AlreadyRegistered { name, login_url } => context! { shop, name => greetable(name), login_url },
             Self::PasswordReset { name, link } => context! { shop, name => greetable(name), link => link.expose() },
             Self::PasswordChanged { name } => context! { shop, name => greetable(name) },
@@ -82,7 +86,7 @@ impl Mail {
 /// `password_changed`. What is put into an HTML template is escaped.
 ///
 /// Every template can use `shop` and `name` (empty when there is none); in `verify_email` there is also
-/// `code`, in `already_registered` `login_url`, in `password_reset` `link`.
+/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`.
 ///
 /// ```
 /// use shop_core::accounts::mails::Templates;
@@ -278,7 +282,8 @@ mod tests {
             assert!(matches!(Templates::default().with(name, source), Err(Error::Invalid(_))), "{name}");
         }
         let templates = Templates::default().with("verify_email.html", "<b>{{ name }}: {{ code }}</b>").unwrap();
-        let message = render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into() });
+        let message =
+            render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into(), contested: false });
         assert_eq!(message.html, "<b>A &amp; B: 000001</b>");
         assert_eq!(templates.names().count(), 12);
     }

@@ -35,6 +35,10 @@ pub(crate) fn change(
 /// Somebody came by the link that was mailed: that proves the address, too.
 pub(crate) fn reset(user: User, password_hash: String, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
+    if !user.email_verified {
+        // Codes, and what others registered with this address, are of no use any more.
+        batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
+    }
     let user = with_password(user, password_hash, &mut batch, moment);
     batch.write(AccountsWrite::User(Change::Update(User { email_verified: true, ..user })));
     Decision { batch, reply: () }

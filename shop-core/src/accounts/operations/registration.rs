@@ -4,14 +4,17 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::accounts::input::Registration;
-use crate::accounts::model::{MailJob, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp, User};
+use crate::accounts::model::{
+    DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,
+    Registrations, User,
+};
 use crate::accounts::repository::AccountsWrite;
 use crate::batch::{Batch, Change, Write};
 use crate::clock::{Moment, Timestamp};
 use crate::execute::Decision;
 use crate::id::{OtpId, UserId};
 use crate::outbox::{Delivery, EventKind, OutboxWrite};
-use crate::validate::{Email, Username};
+use crate::validate::{self, Email, Username};
 
 /// A person who has just been made.
 pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: String, moment: &mut Moment) -> User {
@@ -37,21 +40,63 @@ pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: 
     }
 }
 
-/// A new account with its first code; or, when the address has one, a notice to its owner. The answer is the same.
+/// How many registrations of one address have open codes besides the last one. A further registration gets no code until
+/// one of them has expired: if it replaced the oldest code, a stranger could take away the owner's.
+const MAX_EARLIER: usize = 4;
+
+/// An account of the address that somebody registers, with its code, and whether it may be mailed once more today.
+pub(crate) struct Known {
+    pub(crate) user: User,
+    pub(crate) otp: Option<Otp>,
+    pub(crate) may_be_mailed: bool,
+}
+
+/// A new account with its first code. When the address has one, what happens is told to nobody but its owner:
 ///
-/// A notice goes out even while the address is unproven: who mailed a code again, or took over the new password,
-/// would let one person open an account that another has set the password of.
+/// - A proven address is not touched, and its owner gets a notice.
+/// - An unproven one belongs to nobody yet. The account takes the new registration over and a code is mailed for it;
+///   registrations before it keep their own codes. Each code proves the registration that it was mailed for, so that
+///   nobody's code opens an account with somebody else's password, whoever registered first.
 pub(crate) fn register(
     form: Registration,
     password_hash: String,
-    owner: Option<&User>,
+    known: Option<Known>,
     moment: &mut Moment,
 ) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    if let Some(owner) = owner {
-        mail(&mut batch, moment, owner.id, MailJob::AlreadyRegistered { user_id: owner.id });
+    let Some(Known { user, otp, may_be_mailed }) = known else {
+        new_account(form, password_hash, &mut batch, moment);
+        return Decision { batch, reply: () };
+    };
+    // An account that staff changed belongs to somebody.
+    let is_open = !user.email_verified && user.is_active && !user.is_staff && !user.is_superuser;
+    let earlier = earlier_registrations(&user, otp, moment.now());
+    if !is_open || !may_be_mailed || earlier.len() > MAX_EARLIER {
+        // Beyond the limit the worker does not send the mail. The job is written anyway, so that every call takes as long.
+        mail(&mut batch, moment, user.id, MailJob::AlreadyRegistered { user_id: user.id });
         return Decision { batch, reply: () };
     }
+    let Registration { email, username, first_name, last_name, phone } = form;
+    let (username, username_key) = username.map(|username| (username.name, username.key)).unzip();
+    let next = User {
+        email: email.address,
+        username,
+        username_key,
+        first_name,
+        last_name,
+        phone,
+        password_hash,
+        date_joined: moment.now(),
+        version: user.version + 1,
+        ..user
+    };
+    let id = next.id;
+    batch.write(AccountsWrite::User(Change::Update(next)));
+    put_otp(&mut batch, moment, id, Registrations { earlier, contested: true, address_only: false });
+    Decision { batch, reply: () }
+}
+
+fn new_account(form: Registration, password_hash: String, batch: &mut Batch, moment: &mut Moment) {
     let Registration { email, username, first_name, last_name, phone } = form;
     let user = User { first_name, last_name, phone, ..new_user(email, username, password_hash, moment) };
     let data = json!({
@@ -64,13 +109,45 @@ pub(crate) fn register(
     });
     let id = user.id;
     batch.write(AccountsWrite::User(Change::Insert(user)));
-    put_otp(&mut batch, moment, id);
+    put_otp(batch, moment, id, Registrations::default());
     batch.event(moment, EventKind::CustomerRegistered, id, data);
-    Decision { batch, reply: () }
 }
 
-/// Gives a person a new code, which replaces the one before, and has it mailed.
-pub(crate) fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId) {
+/// The registrations whose codes stay open when another one takes the account: that which it holds, and those before.
+fn earlier_registrations(user: &User, otp: Option<Otp>, now: Timestamp) -> Vec<EarlierRegistration> {
+    let Some(otp) = otp else { return Vec::new() };
+    let (open, spent) = (otp.open_codes(now), OTP_TRIES - otp.tries_left);
+    let mut earlier = otp.registrations.earlier;
+    for registration in &mut earlier {
+        // From now on tries are counted from the next code's on.
+        registration.tries_left -= spent;
+    }
+    if !otp.registrations.address_only {
+        earlier.push(EarlierRegistration {
+            otp_id: otp.id,
+            tries_left: otp.tries_left,
+            expires_at: otp.expires_at,
+            email: user.email.clone(),
+            username: user.username.clone(),
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            phone: user.phone.clone(),
+            password_hash: user.password_hash.clone(),
+        });
+    }
+    earlier.retain(|registration| open.contains(&registration.otp_id));
+    earlier
+}
+
+/// Gives a person another code for the account as it is, which replaces those before. Of an address that was registered
+/// more than once nobody knows whose password the account holds, so there the code proves the address alone.
+pub(crate) fn resend_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, before: Option<&Otp>) {
+    let contested = before.is_some_and(|otp| otp.registrations.contested);
+    put_otp(batch, moment, user_id, Registrations { earlier: Vec::new(), contested, address_only: contested });
+}
+
+/// Gives a person a new code and has it mailed.
+fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, registrations: Registrations) {
     let otp_id: OtpId = moment.id();
     batch.write(AccountsWrite::PutOtp(Otp {
         id: otp_id,
@@ -78,6 +155,7 @@ pub(crate) fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId) {
         tries_left: OTP_TRIES,
         expires_at: moment.now() + TimeDelta::minutes(OTP_LIFETIME_MINUTES),
         used_at: None,
+        registrations,
     }));
     mail(batch, moment, user_id, MailJob::VerifyEmail { user_id, otp_id });
 }
@@ -88,42 +166,114 @@ pub(crate) fn mail(batch: &mut Batch, moment: &mut Moment, thing: UserId, job: M
     batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
 }
 
-/// Whether a person can still prove their address with this code.
-pub(crate) fn is_open(otp: &Otp, user: &User, now: Timestamp) -> bool {
-    otp.user_id == user.id
-        && user.is_active
-        && !user.email_verified
-        && otp.used_at.is_none()
-        && otp.tries_left > 0
-        && now < otp.expires_at
+/// The codes with which a person can still prove their address.
+pub(crate) fn open_codes(otp: &Otp, user: &User, now: Timestamp) -> Vec<OtpId> {
+    let unproven = otp.user_id == user.id && user.is_active && !user.email_verified;
+    if unproven { otp.open_codes(now) } else { Vec::new() }
 }
 
-/// Spends one try, before the code is compared; gives the code that was tried.
+/// Spends one try, before the codes are compared; gives those that it may be. A try counts for every open code of the
+/// address, and for the day; `counted` is how often it was tried before.
 ///
 /// Where there is nothing to spend, something as durable and as empty is committed, so that the call takes as long
 /// for an address that nobody has.
-pub(crate) fn spend_try(person: Option<(&User, &Otp)>, moment: &mut Moment) -> Decision<Option<OtpId>> {
+pub(crate) fn spend_try(
+    person: Option<(&User, &Otp)>,
+    counted: Option<DailyCount>,
+    limit: Option<u32>,
+    moment: &mut Moment,
+) -> Decision<Vec<OtpId>> {
     let mut batch = Batch::new(moment);
-    let open = person.filter(|(user, otp)| is_open(otp, user, moment.now()));
-    match open {
-        Some((user, otp)) => batch.write(AccountsWrite::SpendOtpTry { user_id: user.id, otp_id: otp.id }),
+    let now = moment.now();
+    let limit = limit.map_or(i64::MAX, i64::from);
+    let allowed = DailyCount::next(counted, now, limit).is_some();
+    let person = person.filter(|_| allowed).map(|(user, otp)| (user.id, otp.id, open_codes(otp, user, now)));
+    match person.filter(|(_, _, codes)| !codes.is_empty()) {
+        Some((user_id, otp_id, codes)) => {
+            batch.write(AccountsWrite::SpendOtpTry { user_id, otp_id });
+            batch.write(AccountsWrite::CountDaily { user_id, what: DailyLimit::OtpTries, at: now, limit });
+            Decision { batch, reply: codes }
+        }
         None => {
             batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH });
+            Decision { batch, reply: Vec::new() }
         }
     }
-    Decision { batch, reply: open.map(|(_, otp)| otp.id) }
 }
 
-/// Takes the address as proven by a code that was found right. `None` when another call was faster.
-pub(crate) fn prove_address(user: User, otp: &Otp, tried: OtpId, moment: &mut Moment) -> Option<Decision<()>> {
+/// Takes the address as proven by a code that was found right; the account becomes what was registered when that code
+/// was mailed. `is_taken` says whether somebody else has a folded user name by now. `None` when another call was faster.
+pub(crate) fn prove_address(
+    user: User,
+    otp: &Otp,
+    tried: OtpId,
+    is_taken: impl Fn(&str) -> bool,
+    moment: &mut Moment,
+) -> Option<Decision<()>> {
+    let now = moment.now();
     // The last try is spent already and still counts.
-    let unused = otp.id == tried && otp.used_at.is_none() && user.is_active && !user.email_verified;
-    if !unused || moment.now() >= otp.expires_at {
+    if otp.used_at.is_some() || !user.is_active || user.email_verified {
         return None;
     }
     let mut batch = Batch::new(moment);
-    batch.write(AccountsWrite::UseOtp { user_id: user.id, otp_id: otp.id, at: moment.now() });
-    batch.write(AccountsWrite::User(Change::Update(User { email_verified: true, version: user.version + 1, ..user })));
+    let proven = if otp.id == tried {
+        Some(user).filter(|_| now < otp.expires_at).map(|user| without_doubt(user, otp, &mut batch, moment))
+    } else {
+        let earlier =
+            otp.registrations.earlier.iter().find(|earlier| earlier.otp_id == tried && now < earlier.expires_at);
+        earlier.map(|earlier| as_registered(user, earlier, is_taken))
+    }?;
+    batch.write(AccountsWrite::UseOtp { user_id: proven.id, otp_id: otp.id, at: now });
+    // What others registered is of no use any more.
+    let spent = Otp { used_at: Some(now), registrations: Registrations::default(), ..otp.clone() };
+    batch.write(AccountsWrite::PutOtp(spent));
+    let proven = User { email_verified: true, version: proven.version + 1, ..proven };
+    batch.write(AccountsWrite::User(Change::Update(proven)));
+    Some(Decision { batch, reply: () })
+}
+
+/// The account as it is; without its password where that may be anybody's: then the owner is mailed a link to set one.
+fn without_doubt(user: User, otp: &Otp, batch: &mut Batch, moment: &mut Moment) -> User {
+    if !otp.registrations.address_only {
+        return user;
+    }
+    mail(batch, moment, user.id, MailJob::PasswordResetRequested { email_key: user.email_key.clone() });
+    User { password_hash: NO_PASSWORD.to_owned(), ..user }
+}
+
+/// The account as it was registered earlier. A user name that somebody else took meanwhile is left out.
+fn as_registered(user: User, earlier: &EarlierRegistration, is_taken: impl Fn(&str) -> bool) -> User {
+    let earlier = earlier.clone();
+    let username_key = earlier.username.as_deref().map(validate::username_key).filter(|key| !is_taken(key));
+    User {
+        email: earlier.email,
+        username: earlier.username.filter(|_| username_key.is_some()),
+        username_key,
+        first_name: earlier.first_name,
+        last_name: earlier.last_name,
+        phone: earlier.phone,
+        password_hash: earlier.password_hash,
+        ..user
+    }
+}
+
+/// Removes an account whose address was not proven in time. `None` when it is not such a one any more, or somebody made
+/// something of it.
+pub(crate) fn remove_unproven(
+    user: &User,
+    otp: Option<&Otp>,
+    has_orders: bool,
+    before: Timestamp,
+    moment: &mut Moment,
+) -> Option<Decision<()>> {
+    let is_unused = !user.email_verified && !user.is_staff && !user.is_superuser && user.last_login.is_none();
+    let is_waiting = otp.is_some_and(|otp| otp.used_at.is_none() && moment.now() < otp.expires_at);
+    if !is_unused || is_waiting || has_orders || user.date_joined >= before {
+        return None;
+    }
+    let mut batch = Batch::new(moment);
+    batch.write(AccountsWrite::User(Change::Delete { id: user.id.0, version: user.version }));
+    batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     Some(Decision { batch, reply: () })
 }
 
@@ -147,6 +297,7 @@ mod tests {
             tries_left: OTP_TRIES,
             expires_at: now() + TimeDelta::minutes(OTP_LIFETIME_MINUTES),
             used_at: None,
+            registrations: Registrations::default(),
         }
     }
 
@@ -154,62 +305,207 @@ mod tests {
         User { email_verified: false, ..user(1) }
     }
 
+    /// The user and the code that a batch writes.
+    fn written(batch: &Batch) -> (User, Otp) {
+        let user = batch.writes.iter().find_map(|write| match write {
+            Write::Accounts(AccountsWrite::User(Change::Insert(user) | Change::Update(user))) => Some(user.clone()),
+            _ => None,
+        });
+        let otp = batch.writes.iter().find_map(|write| match write {
+            Write::Accounts(AccountsWrite::PutOtp(otp)) => Some(otp.clone()),
+            _ => None,
+        });
+        (user.unwrap(), otp.unwrap())
+    }
+
+    fn known(user: User, otp: Otp) -> Option<Known> {
+        Some(Known { user, otp: Some(otp), may_be_mailed: true })
+    }
+
     #[test]
     fn a_new_address_gets_an_account_a_code_and_one_event() {
         let batch = register(form(), "hash".into(), None, &mut moment()).batch;
         let events = batch.writes.iter().filter(|write| matches!(write, Write::Outbox(OutboxWrite::Event(_)))).count();
         assert_eq!((batch.writes.len(), events), (4, 1));
-        let made = batch.writes.iter().find_map(|write| match write {
-            Write::Accounts(AccountsWrite::User(Change::Insert(user))) => Some(user),
-            _ => None,
-        });
-        let made = made.unwrap();
+        let (made, code) = written(&batch);
         assert_eq!((made.email.as_str(), made.email_key.as_str()), ("Ada@Example.com", "ada@example.com"));
         assert!(!made.email_verified && made.is_active && !made.is_staff && !made.is_superuser);
+        assert_eq!(code.registrations, Registrations::default());
         let printed = format!("{:?}", batch.writes);
         assert!(!printed.contains("\"hash\""), "an event or a mail holds no secret: {printed}");
     }
 
     #[test]
     fn a_taken_address_only_tells_its_owner() {
-        let owner = user(1);
-        let batch = register(form(), "hash".into(), Some(&owner), &mut moment()).batch;
-        assert_eq!(batch.writes.len(), 1);
-        let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
-            panic!("{batch:?}")
+        let staff = User { is_staff: true, ..unproven() };
+        let inactive = User { is_active: false, ..unproven() };
+        for owner in [user(1), staff, inactive] {
+            let code = otp(&owner);
+            let batch = register(form(), "hash".into(), known(owner.clone(), code), &mut moment()).batch;
+            assert_eq!(batch.writes.len(), 1);
+            let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
+                panic!("{batch:?}")
+            };
+            assert_eq!(delivery.content, Content::Mail(MailJob::AlreadyRegistered { user_id: owner.id }));
+        }
+    }
+
+    #[test]
+    fn an_unproven_address_is_taken_over_and_each_code_proves_its_own_registration() {
+        let first = User { first_name: "Eve".into(), username: Some("Eve".into()), ..unproven() };
+        let code = otp(&first);
+        let decision = register(form(), "second".into(), known(first.clone(), code.clone()), &mut later(60));
+        let (second, next) = written(&decision.batch);
+        assert_eq!((second.id, second.version, second.password_hash.as_str()), (first.id, 2, "second"));
+        assert_eq!(next.open_codes(later(60).now()), [next.id, code.id]);
+        assert!(next.registrations.contested && !next.registrations.address_only);
+
+        let prove = |tried, taken: bool| {
+            let decision = prove_address(second.clone(), &next, tried, |_| taken, &mut later(61));
+            written(&decision.unwrap().batch)
         };
-        assert_eq!(delivery.content, Content::Mail(MailJob::AlreadyRegistered { user_id: owner.id }));
+        let (proven, used) = prove(next.id, false);
+        assert!(proven.email_verified && proven.first_name == "Ada" && proven.password_hash == "second");
+        assert!(used.used_at.is_some() && used.registrations == Registrations::default());
+        let (proven, used) = prove(code.id, false);
+        assert!(proven.email_verified && proven.first_name == "Eve" && proven.password_hash == first.password_hash);
+        assert_eq!((proven.username_key.as_deref(), proven.version), (Some("eve"), 3));
+        assert!(used.used_at.is_some() && used.registrations == Registrations::default());
+        assert_eq!(prove(code.id, true).0.username, None, "somebody else has the name by now");
+        // The earlier code ends when it would have ended by itself.
+        assert_eq!(next.open_codes(later(600).now()), [next.id]);
+        assert!(prove_address(second.clone(), &next, code.id, |_| false, &mut later(600)).is_none());
+    }
+
+    #[test]
+    fn tries_count_for_every_open_code_and_few_are_open() {
+        let person = unproven();
+        let worn = Otp { tries_left: 2, ..otp(&person) };
+        let (second, next) = written(&register(form(), "2".into(), known(person, worn.clone()), &mut later(1)).batch);
+        let tried = |tries_left| Otp { tries_left, ..next.clone() }.open_codes(later(1).now());
+        assert_eq!(tried(OTP_TRIES - 1), [next.id, worn.id]);
+        assert_eq!(tried(OTP_TRIES - 2), [next.id]);
+        assert_eq!(tried(0), []);
+        let worn_again = Otp { tries_left: OTP_TRIES - 1, ..next.clone() };
+        let (mut user, mut code) =
+            written(&register(form(), "3".into(), known(second, worn_again), &mut later(2)).batch);
+        assert_eq!(code.registrations.earlier.iter().map(|one| one.tries_left).collect::<Vec<_>>(), [1, OTP_TRIES - 1]);
+        for number in 3..5 {
+            (user, code) = written(&register(form(), "n".into(), known(user, code), &mut later(number)).batch);
+        }
+        assert_eq!(code.registrations.earlier.len(), MAX_EARLIER);
+        // A further one takes no code away from those before, and changes nothing.
+        let more = |seconds| register(form(), "m".into(), known(user.clone(), code.clone()), &mut later(seconds)).batch;
+        assert!(matches!(&more(5).writes[..], [Write::Outbox(OutboxWrite::Delivery(_))]));
+        let (_, next) = written(&more(600));
+        assert!(next.registrations.earlier.len() <= MAX_EARLIER);
+    }
+
+    #[test]
+    fn a_code_that_was_asked_for_proves_no_password_of_a_contested_address() {
+        let person = unproven();
+        let mut batch = Batch::new(&mut moment());
+        resend_otp(&mut batch, &mut later(1), person.id, Some(&otp(&person)));
+        let again = |batch: &Batch| match &batch.writes[0] {
+            Write::Accounts(AccountsWrite::PutOtp(otp)) => otp.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(again(&batch).registrations, Registrations::default());
+
+        let (second, next) = written(&register(form(), "2".into(), known(person, again(&batch)), &mut later(2)).batch);
+        let mut batch = Batch::new(&mut moment());
+        resend_otp(&mut batch, &mut later(3), second.id, Some(&next));
+        let asked = again(&batch);
+        assert!(asked.registrations.address_only && asked.registrations.earlier.is_empty());
+        let decision = prove_address(second.clone(), &asked, asked.id, |_| false, &mut later(4)).unwrap();
+        let (proven, _) = written(&decision.batch);
+        assert!(proven.email_verified && proven.password_hash == NO_PASSWORD);
+        let is_link = |write: &Write| {
+            matches!(write, Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery)))
+            if matches!(delivery.content, Content::Mail(MailJob::PasswordResetRequested { .. })))
+        };
+        assert!(decision.batch.writes.iter().any(is_link));
+        // Who registers once more gets a code for that.
+        let (third, code) = written(&register(form(), "3".into(), known(second, asked), &mut later(5)).batch);
+        assert!(code.registrations.earlier.is_empty() && !code.registrations.address_only);
+        let (proven, _) = written(&prove_address(third, &code, code.id, |_| false, &mut later(6)).unwrap().batch);
+        assert_eq!(proven.password_hash, "3");
+    }
+
+    #[test]
+    fn beyond_the_days_mails_an_address_is_not_registered_again() {
+        let person = unproven();
+        let known = Known { otp: Some(otp(&person)), user: person, may_be_mailed: false };
+        let batch = register(form(), "hash".into(), Some(known), &mut moment()).batch;
+        assert!(matches!(&batch.writes[..], [Write::Outbox(OutboxWrite::Delivery(_))]));
     }
 
     #[test]
     fn a_try_is_spent_only_of_a_code_that_can_still_be_right() {
         let person = unproven();
         let code = otp(&person);
-        let spent = |user: &User, otp: &Otp, seconds| spend_try(Some((user, otp)), &mut later(seconds)).reply;
-        assert_eq!(spent(&person, &code, 599), Some(code.id));
-        assert_eq!(spent(&person, &code, 600), None, "ten minutes");
-        assert_eq!(spent(&person, &Otp { tries_left: 0, ..code.clone() }, 0), None);
-        assert_eq!(spent(&person, &Otp { used_at: Some(now()), ..code.clone() }, 0), None);
-        assert_eq!(spent(&user(1), &code, 0), None, "proven already");
-        assert_eq!(spent(&User { is_active: false, ..unproven() }, &code, 0), None);
-        assert_eq!(spent(&User { id: UserId(uuid::Uuid::nil()), ..unproven() }, &code, 0), None);
+        let spent =
+            |user: &User, otp: &Otp, seconds| spend_try(Some((user, otp)), None, Some(20), &mut later(seconds)).reply;
+        assert_eq!(spent(&person, &code, 599), [code.id]);
+        assert_eq!(spent(&person, &code, 600), [], "ten minutes");
+        assert_eq!(spent(&person, &Otp { tries_left: 0, ..code.clone() }, 0), []);
+        assert_eq!(spent(&person, &Otp { used_at: Some(now()), ..code.clone() }, 0), []);
+        assert_eq!(spent(&user(1), &code, 0), [], "proven already");
+        assert_eq!(spent(&User { is_active: false, ..unproven() }, &code, 0), []);
+        assert_eq!(spent(&User { id: UserId(uuid::Uuid::nil()), ..unproven() }, &code, 0), []);
+    }
+
+    #[test]
+    fn a_day_has_so_many_tries_whichever_codes_they_are_of() {
+        let person = unproven();
+        let code = otp(&person);
+        let day = DailyCount::day_of(now());
+        let spent =
+            |count, limit| spend_try(Some((&person, &code)), Some(DailyCount { day, count }), limit, &mut moment());
+        assert_eq!(spent(19, Some(20)).reply, [code.id]);
+        assert!(spent(19, Some(20)).batch.writes.iter().any(|write| matches!(
+            write,
+            Write::Accounts(AccountsWrite::CountDaily { what: DailyLimit::OtpTries, limit: 20, .. })
+        )));
+        assert_eq!(spent(20, Some(20)).reply, []);
+        assert!(!spent(20, Some(20)).batch.is_empty(), "it takes as long");
+        assert_eq!(spent(20, None).reply, [code.id]);
+        let yesterday = Some(DailyCount { day: day - 1, count: 20 });
+        assert_eq!(spend_try(Some((&person, &code)), yesterday, Some(20), &mut moment()).reply, [code.id]);
     }
 
     #[test]
     fn an_unknown_address_commits_as_well() {
-        let decision = spend_try(None, &mut moment());
-        assert!(!decision.batch.is_empty() && decision.reply.is_none());
+        let decision = spend_try(None, None, Some(20), &mut moment());
+        assert!(!decision.batch.is_empty() && decision.reply.is_empty());
     }
 
     #[test]
     fn the_last_try_counts_and_a_replaced_code_does_not() {
         let person = unproven();
         let code = Otp { tries_left: 0, ..otp(&person) };
-        let decision = prove_address(person.clone(), &code, code.id, &mut moment()).unwrap();
-        assert!(decision.batch.writes.iter().any(|write| matches!(write,
-            Write::Accounts(AccountsWrite::User(Change::Update(user))) if user.email_verified && user.version == 2)));
+        let decision = prove_address(person.clone(), &code, code.id, |_| false, &mut moment()).unwrap();
+        let (proven, _) = written(&decision.batch);
+        assert!(proven.email_verified && proven.version == 2);
         let other = later(1).id();
-        assert!(prove_address(person.clone(), &code, other, &mut moment()).is_none());
-        assert!(prove_address(person, &code, code.id, &mut later(600)).is_none());
+        assert!(prove_address(person.clone(), &code, other, |_| false, &mut moment()).is_none());
+        assert!(prove_address(person, &code, code.id, |_| false, &mut later(600)).is_none());
+    }
+
+    #[test]
+    fn only_an_account_of_which_nothing_came_is_removed() {
+        let person = unproven();
+        let over = later(700).now();
+        let removed = |user: &User, otp: &Otp, has_orders| {
+            remove_unproven(user, Some(otp), has_orders, over, &mut later(700)).is_some()
+        };
+        let code = otp(&person);
+        assert!(removed(&person, &code, false) && !removed(&person, &code, true));
+        assert!(!removed(&user(1), &code, false), "proven");
+        assert!(!removed(&User { is_staff: true, ..unproven() }, &code, false));
+        assert!(!removed(&User { is_superuser: true, ..unproven() }, &code, false));
+        assert!(!removed(&User { last_login: Some(now()), ..unproven() }, &code, false));
+        assert!(!removed(&User { date_joined: over, ..unproven() }, &code, false));
+        assert!(!removed(&person, &Otp { expires_at: later(701).now(), ..code }, false), "a code can still prove it");
     }
 }

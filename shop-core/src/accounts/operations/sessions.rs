@@ -1,8 +1,10 @@
 //! Sessions: their tokens, their rotation and their end.
 
 use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
-use crate::accounts::model::{Session, User};
+use crate::accounts::model::{Rotation, Session, User};
 use crate::accounts::repository::AccountsWrite;
 use crate::accounts::token::{Claims, Kind, TokenSigner};
 use crate::accounts::view::TokenPair;
@@ -10,9 +12,12 @@ use crate::batch::{Batch, Change, Require};
 use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
 use crate::execute::Decision;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::secret::{Secret, hash_token};
 use crate::shop::Settings;
+
+/// The most exchanges of one session that are remembered: a client that refreshes faster than that is not two tabs.
+const MAX_ROTATIONS: usize = 8;
 
 /// What makes tokens, and how long they live.
 #[derive(Clone, Copy)]
@@ -20,24 +25,56 @@ pub(crate) struct Issuer<'a> {
     signer: &'a dyn TokenSigner,
     access_lifetime: TimeDelta,
     refresh_lifetime: TimeDelta,
+    session_lifetime: TimeDelta,
+}
+
+/// What sets a pair of tokens apart from every other one of its session.
+struct Origin {
+    access_id: Uuid,
+    refresh_id: Uuid,
+    at: Timestamp,
+}
+
+impl Origin {
+    /// That of the pair which a refresh token is exchanged for: it follows from the exchange, so that the same pair
+    /// can be made again.
+    fn of(rotation: &Rotation) -> Self {
+        let id = |kind: &[u8]| {
+            let digest = Sha256::new().chain_update(rotation.hash).chain_update(kind).finalize();
+            uuid::Builder::from_custom_bytes(digest.first_chunk().copied().unwrap_or_default()).into_uuid()
+        };
+        Self { access_id: id(b"access"), refresh_id: id(b"refresh"), at: rotation.at }
+    }
 }
 
 impl<'a> Issuer<'a> {
     pub(crate) fn new(signer: &'a dyn TokenSigner, settings: &Settings) -> Self {
-        let (access_lifetime, refresh_lifetime) = (settings.access_token_lifetime, settings.refresh_token_lifetime);
-        Self { signer, access_lifetime, refresh_lifetime }
+        Self {
+            signer,
+            access_lifetime: settings.access_token_lifetime,
+            refresh_lifetime: settings.refresh_token_lifetime,
+            session_lifetime: settings.session_lifetime,
+        }
+    }
+
+    /// When a session that began then ends, however often it is refreshed.
+    pub(crate) fn end_of(&self, created_at: Timestamp) -> Timestamp {
+        created_at.checked_add_signed(self.session_lifetime).unwrap_or(Timestamp::MAX_UTC)
     }
 
     /// A new session of a person, in their epoch of now.
     pub(crate) fn open(&self, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
         let id = moment.id();
-        let (tokens, expires_at) = self.pair(user, id, moment)?;
+        let now = moment.now();
+        let origin = Origin { access_id: moment.id::<SessionId>().0, refresh_id: moment.id::<SessionId>().0, at: now };
+        let (tokens, expires_at) = self.pair(user.id, id, now, &origin)?;
         let session = Session {
             id,
             user_id: user.id,
             refresh_hash: hash_token(tokens.refresh.expose()),
+            rotations: Vec::new(),
             epoch: user.session_epoch,
-            created_at: moment.now(),
+            created_at: now,
             expires_at,
             revoked_at: None,
             version: 1,
@@ -46,23 +83,38 @@ impl<'a> Issuer<'a> {
     }
 
     /// The session with its next pair of tokens; the one before is used up.
-    fn rotate(&self, session: &Session, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
-        let (tokens, expires_at) = self.pair(user, session.id, moment)?;
+    fn rotate(&self, session: &Session, now: Timestamp) -> Result<(Session, TokenPair)> {
+        let rotation = Rotation { hash: session.refresh_hash, at: now };
+        let (tokens, expires_at) = self.successor(session, &rotation)?;
+        let mut rotations = session.rotations.clone();
+        rotations.retain(|earlier| earlier.is_recent(now));
+        rotations.push(rotation);
+        rotations.drain(..rotations.len().saturating_sub(MAX_ROTATIONS));
         let refresh_hash = hash_token(tokens.refresh.expose());
-        Ok((Session { refresh_hash, expires_at, version: session.version + 1, ..session.clone() }, tokens))
+        Ok((Session { refresh_hash, rotations, expires_at, version: session.version + 1, ..session.clone() }, tokens))
     }
 
-    fn pair(&self, user: &User, session_id: SessionId, moment: &mut Moment) -> Result<(TokenPair, Timestamp)> {
-        let now = moment.now();
-        let mut token = |kind, lifetime| -> Result<(Secret, Timestamp)> {
-            let expires_at = now + lifetime;
-            let (user, session, id) = (user.id, session_id, moment.id());
-            let claims = Claims { kind, user, session, id, issued_at: now, expires_at };
+    /// The pair that an exchange gave, and when it ends.
+    fn successor(&self, session: &Session, rotation: &Rotation) -> Result<(TokenPair, Timestamp)> {
+        self.pair(session.user_id, session.id, session.created_at, &Origin::of(rotation))
+    }
+
+    fn pair(
+        &self,
+        user: UserId,
+        session_id: SessionId,
+        created_at: Timestamp,
+        origin: &Origin,
+    ) -> Result<(TokenPair, Timestamp)> {
+        let (issued_at, end) = (origin.at, self.end_of(created_at));
+        let token = |kind, lifetime, id| -> Result<(Secret, Timestamp)> {
+            let expires_at = issued_at.checked_add_signed(lifetime).unwrap_or(Timestamp::MAX_UTC).min(end);
+            let claims = Claims { kind, user, session: session_id, id, issued_at, expires_at };
             Ok((self.signer.sign(&claims)?, expires_at))
         };
-        let (access, _) = token(Kind::Access, self.access_lifetime)?;
-        let (refresh, expires_at) = token(Kind::Refresh, self.refresh_lifetime)?;
-        Ok((TokenPair { session_id, access, refresh }, expires_at))
+        let (access, _) = token(Kind::Access, self.access_lifetime, origin.access_id)?;
+        let (refresh, expires_at) = token(Kind::Refresh, self.refresh_lifetime, origin.refresh_id)?;
+        Ok((TokenPair { session_id, user_id: user, access, refresh }, expires_at))
     }
 }
 
@@ -86,23 +138,56 @@ pub(crate) fn sign_in(
     Ok(Decision { batch, reply: (tokens, user) })
 }
 
-/// Exchanges a well-signed refresh token of a live session. One that is not the current one was used before: by its
-/// owner or by a thief, which nobody can tell, so the session ends (RFC 9700, 4.14.2), and there is no pair.
+/// What a refresh token is exchanged for.
+pub(crate) enum Exchange {
+    /// The next pair, or the same pair again.
+    Pair(TokenPair),
+    /// Nothing, and the session ended: the token was exchanged before.
+    Replayed,
+    /// Nothing, because the pair that it was exchanged for cannot be made again.
+    Unrepeatable,
+}
+
+/// Whether a well-signed refresh token of a live session would be exchanged now.
+pub(crate) fn is_exchangeable(session: &Session, token: &str, now: Timestamp) -> bool {
+    let hash = hash_token(token);
+    hash == session.refresh_hash || exchanged(session, hash, now).is_some()
+}
+
+/// The exchange of this token, if it is so recent that its successor is given again.
+fn exchanged(session: &Session, hash: [u8; 32], now: Timestamp) -> Option<&Rotation> {
+    session.rotations.iter().find(|rotation| rotation.hash == hash && rotation.is_recent(now))
+}
+
+/// Exchanges a well-signed refresh token of a live session.
+///
+/// One that was exchanged within [`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE) gets the same successor: two tabs
+/// sent it at once, or its answer was lost. One that was exchanged earlier was used by its owner or by a thief, which
+/// nobody can tell, so the session ends (RFC 9700, 4.14.2), and there is no pair.
 pub(crate) fn refresh(
     session: &Session,
     user: &User,
     token: &Secret,
     issuer: Issuer<'_>,
     moment: &mut Moment,
-) -> Result<Decision<Option<TokenPair>>> {
-    if hash_token(token.expose()) != session.refresh_hash {
-        return Ok(revoke(session, moment).map(|()| None));
+) -> Result<Decision<Exchange>> {
+    let hash = hash_token(token.expose());
+    if hash == session.refresh_hash {
+        let mut batch = Batch::new(moment);
+        batch.require(Require::LiveSession(session.id, user.id));
+        let (session, tokens) = issuer.rotate(session, moment.now())?;
+        batch.write(AccountsWrite::Session(Change::Update(session)));
+        return Ok(Decision { batch, reply: Exchange::Pair(tokens) });
     }
-    let mut batch = Batch::new(moment);
-    batch.require(Require::LiveSession(session.id, user.id));
-    let (session, tokens) = issuer.rotate(session, user, moment)?;
-    batch.write(AccountsWrite::Session(Change::Update(session)));
-    Ok(Decision { batch, reply: Some(tokens) })
+    let Some(rotation) = exchanged(session, hash, moment.now()) else {
+        return Ok(revoke(session, moment).map(|()| Exchange::Replayed));
+    };
+    let (tokens, _) = issuer.successor(session, rotation)?;
+    let successor = hash_token(tokens.refresh.expose());
+    // Another server may have another key or other lifetimes and then makes another pair. That is no replay.
+    let same = successor == session.refresh_hash || session.rotations.iter().any(|later| later.hash == successor);
+    let reply = if same { Exchange::Pair(tokens) } else { Exchange::Unrepeatable };
+    Ok(Decision::unchanged(moment, reply))
 }
 
 /// Ends a session.
@@ -124,6 +209,13 @@ mod tests {
     use crate::accounts::token::JwtSigner;
     use crate::batch::Write;
     use crate::secret::Keys;
+
+    impl Exchange {
+        fn pair(self) -> TokenPair {
+            let Self::Pair(tokens) = self else { panic!("no pair") };
+            tokens
+        }
+    }
 
     fn written(batch: &Batch) -> Session {
         let session = batch.writes.iter().find_map(|write| match write {
@@ -153,10 +245,75 @@ mod tests {
         let (first, tokens) = issuer.open(&person, &mut moment()).unwrap();
         let decision = refresh(&first, &person, &tokens.refresh, issuer, &mut later(10)).unwrap();
         let second = written(&decision.batch);
-        assert!(decision.reply.is_some() && second.version == 2 && second.revoked_at.is_none());
+        assert!(matches!(decision.reply, Exchange::Pair(_)) && second.version == 2 && second.revoked_at.is_none());
         assert_eq!(decision.batch.requires, [Require::LiveSession(second.id, person.id)]);
         let replay = refresh(&second, &person, &tokens.refresh, issuer, &mut later(20)).unwrap();
-        assert!(replay.reply.is_none());
+        assert!(matches!(replay.reply, Exchange::Replayed));
         assert!(!written(&replay.batch).is_live(&person, later(20).now()));
+    }
+
+    fn texts(pair: &TokenPair) -> [&str; 2] {
+        [pair.access.expose(), pair.refresh.expose()]
+    }
+
+    #[test]
+    fn a_token_that_comes_again_within_ten_seconds_gets_the_same_successor() {
+        let signer = JwtSigner::new(&Keys::new(&[1; 32]));
+        let issuer = Issuer::new(&signer, &Settings::default());
+        let person = user(1);
+        let (first, tokens) = issuer.open(&person, &mut moment()).unwrap();
+        let exchange = |session: &Session, token: &Secret, seconds| {
+            refresh(session, &person, token, issuer, &mut later(seconds)).unwrap()
+        };
+        let once = exchange(&first, &tokens.refresh, 100);
+        let (second, pair) = (written(&once.batch), once.reply.pair());
+        for seconds in [99, 100, 109] {
+            let again = exchange(&second, &tokens.refresh, seconds);
+            assert!(again.batch.is_empty(), "{seconds}");
+            assert_eq!(texts(&again.reply.pair()), texts(&pair), "{seconds}");
+        }
+        // Its successor may have been exchanged in the meantime.
+        let twice = exchange(&second, &pair.refresh, 105);
+        let third = written(&twice.batch);
+        assert_eq!(texts(&exchange(&third, &tokens.refresh, 109).reply.pair()), texts(&pair));
+        assert!(is_exchangeable(&third, tokens.refresh.expose(), later(109).now()));
+        assert!(!is_exchangeable(&third, tokens.refresh.expose(), later(110).now()));
+        assert!(!written(&exchange(&third, &tokens.refresh, 110).batch).is_live(&person, later(110).now()));
+        // What is remembered is bounded.
+        let (mut session, mut token) = (third, twice.reply.pair().refresh);
+        for _ in 0..20 {
+            let decision = exchange(&session, &token, 106);
+            (session, token) = (written(&decision.batch), decision.reply.pair().refresh);
+        }
+        assert_eq!(session.rotations.len(), MAX_ROTATIONS);
+    }
+
+    #[test]
+    fn a_server_with_another_key_or_lifetime_gives_no_second_pair_and_ends_nothing() {
+        let (signer, other) = (JwtSigner::new(&Keys::new(&[1; 32])), JwtSigner::new(&Keys::new(&[2; 32])));
+        let settings = Settings { refresh_token_lifetime: TimeDelta::seconds(1), ..Settings::default() };
+        let issuer = Issuer::new(&signer, &Settings::default());
+        let (first, tokens) = issuer.open(&user(1), &mut moment()).unwrap();
+        let second = written(&refresh(&first, &user(1), &tokens.refresh, issuer, &mut later(1)).unwrap().batch);
+        for changed in [Issuer::new(&other, &Settings::default()), Issuer::new(&signer, &settings)] {
+            let again = refresh(&second, &user(1), &tokens.refresh, changed, &mut later(2)).unwrap();
+            assert!(again.batch.is_empty() && matches!(again.reply, Exchange::Unrepeatable));
+        }
+    }
+
+    #[test]
+    fn refreshing_does_not_lengthen_a_session_beyond_its_lifetime() {
+        let signer = JwtSigner::new(&Keys::new(&[1; 32]));
+        let settings = Settings { session_lifetime: TimeDelta::seconds(90_000), ..Settings::default() };
+        let issuer = Issuer::new(&signer, &settings);
+        let (first, tokens) = issuer.open(&user(1), &mut moment()).unwrap();
+        let decision = refresh(&first, &user(1), &tokens.refresh, issuer, &mut later(86_000)).unwrap();
+        let (second, pair) = (written(&decision.batch), decision.reply.pair());
+        assert_eq!(second.expires_at, later(90_000).now());
+        let claims = signer.read(pair.refresh.expose(), None, later(86_000).now()).unwrap();
+        assert_eq!(claims.expires_at.timestamp(), later(90_000).now().timestamp());
+        let decision = refresh(&second, &user(1), &pair.refresh, issuer, &mut later(89_900)).unwrap();
+        let claims = signer.read(decision.reply.pair().access.expose(), None, later(89_900).now()).unwrap();
+        assert_eq!(claims.expires_at.timestamp(), later(90_000).now().timestamp(), "nor does an access token");
     }
 }

@@ -1,5 +1,7 @@
 //! The calls of this domain: each judges the caller, loads, decides and commits.
 
+mod clean_up;
+mod devices;
 mod passwords;
 mod people;
 mod registration;

@@ -2,10 +2,11 @@
 
 use super::Accounts;
 use crate::accounts::input::{EmailInput, RegisterInput, USERNAME_TAKEN, VerifyOtpInput};
-use crate::accounts::model::MailJob;
+use crate::accounts::model::{DailyCount, DailyLimit, MailJob, Otp, User};
 use crate::accounts::operations::registration as decide;
 use crate::actor::Actor;
 use crate::batch::Batch;
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Checks;
@@ -15,17 +16,17 @@ use crate::validate;
 impl Accounts<'_> {
     /// Registers somebody and has a code mailed to the address; gives the address back as it was typed.
     ///
-    /// An address that has an account is answered alike, in like time, and its owner is told.
+    /// An address that has an account is answered alike, in like time, and its owner is told. Until an address is proven
+    /// anybody may register it again: each code proves the registration that it was mailed for, and no other.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming every wrong field: a username that is taken and a password that is weak, too.
     pub async fn register(&self, mut input: RegisterInput) -> Result<String> {
-        let store = self.shop.store();
         let mut checks = Checks::new();
         let username = std::mem::take(&mut input.username);
         let username = checks.optional("username", username, validate::or_blank(validate::username)).flatten();
         if let Some(username) = &username
-            && store.user_by_username(&username.key).await?.is_some()
+            && self.is_taken(&username.key, input.email_key().as_deref()).await?
         {
             checks.refuse::<()>("username", USERNAME_TAKEN);
         }
@@ -36,27 +37,54 @@ impl Accounts<'_> {
                 let (form, password_hash) = (form.clone(), password_hash.clone());
                 async move {
                     if let Some(username) = &form.username
-                        && store.user_by_username(&username.key).await?.is_some()
+                        && self.is_taken(&username.key, Some(&form.email.key)).await?
                     {
                         return Err(Error::invalid("username", USERNAME_TAKEN));
                     }
-                    let owner = store.user_by_email(&form.email.key).await?;
-                    Ok(decide::register(form, password_hash, owner.as_ref(), &mut moment))
+                    let known = self.known(&form.email.key, moment.now()).await?;
+                    Ok(decide::register(form, password_hash, known, &mut moment))
                 }
             })
             .await?;
         Ok(form.email.address)
     }
 
+    /// Whether an account has this folded user name, other than an unproven one of this folded address, which may be
+    /// registered again.
+    async fn is_taken(&self, username_key: &str, email_key: Option<&str>) -> Result<bool> {
+        let holder = self.shop.store().user_by_username(username_key).await?;
+        Ok(holder.is_some_and(|holder| holder.email_verified || Some(holder.email_key.as_str()) != email_key))
+    }
+
+    /// The account of a folded address, and what a new registration of it depends on. Nobody's are looked for as well, so
+    /// that the call takes alike.
+    async fn known(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::Known>> {
+        let store = self.shop.store();
+        let user = store.user_by_email(email_key).await?;
+        let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
+        let otp = store.otp(user_id).await?;
+        let may_be_mailed = self.may_be_mailed(user_id, now).await?;
+        Ok(user.map(|user| decide::Known { user, otp, may_be_mailed }))
+    }
+
+    /// Whether a person may be sent another mail today that anybody can ask for.
+    pub(in crate::accounts) async fn may_be_mailed(&self, user: UserId, now: Timestamp) -> Result<bool> {
+        let counted = self.shop.store().daily_count(user, DailyLimit::Mails).await?;
+        let limit = self.shop.settings().max_mails_per_day.map_or(i64::MAX, i64::from);
+        Ok(DailyCount::next(counted, now, limit).is_some())
+    }
+
     /// Proves an address with the code that was mailed to it. A try is spent before the code is compared.
     ///
     /// # Errors
-    /// [`Error::InvalidOtp`] when the code is wrong, replaced, expired, used or out of tries, or nobody has the
-    /// address.
+    /// [`Error::InvalidOtp`] when the code is wrong, replaced, expired, used or out of tries, when the address was tried
+    /// as often as one day allows ([`Settings::max_otp_tries_per_day`](crate::shop::Settings::max_otp_tries_per_day)),
+    /// or nobody has it.
     pub async fn verify_otp(&self, input: VerifyOtpInput) -> Result<()> {
         let (email_key, code) = input.check()?;
         let store = self.shop.store();
-        let (user_id, tried) = self
+        let limit = self.shop.settings().max_otp_tries_per_day;
+        let (user_id, codes) = self
             .shop
             .execute(&Actor::anonymous(), |mut moment| {
                 let email_key = &email_key;
@@ -65,27 +93,42 @@ impl Accounts<'_> {
                     // Nobody's code is looked for as well, so that the call takes alike.
                     let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
                     let otp = store.otp(user_id).await?;
-                    let decision = decide::spend_try(user.as_ref().zip(otp.as_ref()), &mut moment);
-                    Ok(decision.map(|tried| (user_id, tried)))
+                    let counted = store.daily_count(user_id, DailyLimit::OtpTries).await?;
+                    let decision = decide::spend_try(user.as_ref().zip(otp.as_ref()), counted, limit, &mut moment);
+                    Ok(decision.map(|codes| (user_id, codes)))
                 }
             })
             .await?;
-        let expected = self.shop.keys().otp_code(tried.unwrap_or(OtpId(uuid::Uuid::nil())));
-        let right = expected.matches(code.expose());
-        let Some(tried) = tried.filter(|_| right) else {
+        let nobodys = [OtpId(uuid::Uuid::nil())];
+        let compared = if codes.is_empty() { nobodys.as_slice() } else { codes.as_slice() };
+        // All are compared, so that the time tells nothing.
+        let right: Vec<_> = compared.iter().filter(|id| self.shop.keys().is_otp_code(**id, code.expose())).collect();
+        let Some(tried) = right.first().map(|id| **id).filter(|id| codes.contains(id)) else {
             return Err(Error::InvalidOtp);
         };
         self.shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let user = store.user(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let otp = store.otp(user_id).await?.ok_or(Error::InvalidOtp)?;
-                decide::prove_address(user, &otp, tried, &mut moment).ok_or(Error::InvalidOtp)
+                let is_taken = self.is_earlier_name_taken(&user, &otp, tried).await?;
+                decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment).ok_or(Error::InvalidOtp)
             })
             .await
     }
 
+    /// Whether somebody else has the user name of the earlier registration that a code was mailed for.
+    async fn is_earlier_name_taken(&self, user: &User, otp: &Otp, tried: OtpId) -> Result<bool> {
+        let earlier = otp.registrations.earlier.iter().find(|earlier| earlier.otp_id == tried);
+        let Some(username) = earlier.and_then(|earlier| earlier.username.as_deref()) else { return Ok(false) };
+        let holder = self.shop.store().user_by_username(&validate::username_key(username)).await?;
+        Ok(holder.is_some_and(|holder| holder.id != user.id))
+    }
+
     /// Has a new code mailed, if the address has an account that is not proven yet. The answer is the same for
     /// any address; whose it is, is looked up when the mail is written.
+    ///
+    /// Where the address was registered more than once, nobody knows who asks: the code proves the address, the account
+    /// has no password then, and a link to set one is mailed once the code was entered.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `email`.

@@ -2,8 +2,8 @@
 
 use super::Accounts;
 use crate::accounts::input::{Login, SignInInput};
-use crate::accounts::model::{Session, User};
-use crate::accounts::operations::sessions::{self as decide, Issuer};
+use crate::accounts::model::{NO_PASSWORD, Session, User};
+use crate::accounts::operations::sessions::{self as decide, Exchange, Issuer};
 use crate::accounts::password::Verified;
 use crate::accounts::token::Kind;
 use crate::accounts::view::{SignIn, TokenPair};
@@ -11,7 +11,7 @@ use crate::actor::{Actor, SignedIn};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::secret::{Secret, hash_token};
+use crate::secret::Secret;
 use crate::security;
 
 impl Accounts<'_> {
@@ -50,17 +50,10 @@ impl Accounts<'_> {
     async fn sign_in(&self, actor: &Actor, input: SignInInput, field: &str) -> Result<SignIn> {
         let (login, password) = input.check(field)?;
         let store = self.shop.store();
-        let user = match &login {
-            Login::Email(email_key) => store.user_by_email(email_key).await?,
-            // The address goes first: a username may look like somebody else's.
-            Login::Either { email_key, username_key } => match store.user_by_email(email_key).await? {
-                Some(user) => Some(user),
-                None => store.user_by_username(username_key).await?,
-            },
-        };
+        let user = self.find(&login).await?;
         let user_id = user.as_ref().map(|user| user.id);
         let known = user.filter(|user| user.is_active);
-        let stored = known.as_ref().map(|user| user.password_hash.clone());
+        let stored = known.as_ref().map(|user| user.password_hash.clone()).filter(|hash| hash != NO_PASSWORD);
         let verified = self.shop.hasher().verify(password.clone(), stored).await?;
         let Some(known) = known.filter(|_| verified.is_right()) else {
             security::sign_in_failed(user_id);
@@ -98,24 +91,40 @@ impl Accounts<'_> {
         Ok(SignIn { tokens, user: user.into() })
     }
 
-    /// Exchanges a refresh token for a new pair. A token that was used before ends its session.
+    /// Whom somebody means who signs in.
+    pub(super) async fn find(&self, login: &Login) -> Result<Option<User>> {
+        let store = self.shop.store();
+        Ok(match login {
+            Login::Email(email_key) => store.user_by_email(email_key).await?,
+            // The address goes first: a username may look like somebody else's.
+            Login::Either { email_key, username_key } => match store.user_by_email(email_key).await? {
+                Some(user) => Some(user),
+                None => store.user_by_username(username_key).await?,
+            },
+        })
+    }
+
+    /// Exchanges a refresh token for a new pair. A token that was exchanged a moment ago gets the same pair again
+    /// ([`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE)); one that was exchanged before ends its session.
     ///
     /// # Errors
     /// [`Error::TokenNotValid`] when it is not the current refresh token of a live session.
     pub async fn refresh(&self, token: &Secret) -> Result<TokenPair> {
         let issuer = self.issuer();
-        let exchanged = self
+        let (exchange, user) = self
             .shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let (session, user) = self.live_session(token.expose(), Some(Kind::Refresh), moment.now()).await?;
-                let tokens = decide::refresh(&session, &user, token, issuer, &mut moment)?;
-                Ok(tokens.map(|tokens| tokens.ok_or(user.id)))
+                let decision = decide::refresh(&session, &user, token, issuer, &mut moment)?;
+                Ok(decision.map(|exchange| (exchange, user.id)))
             })
             .await?;
-        exchanged.map_err(|user| {
-            security::refresh_replayed(user);
-            Error::TokenNotValid
-        })
+        match exchange {
+            Exchange::Pair(tokens) => return Ok(tokens),
+            Exchange::Replayed => security::refresh_replayed(user),
+            Exchange::Unrepeatable => {}
+        }
+        Err(Error::TokenNotValid)
     }
 
     /// Judges an access or refresh token without using it.
@@ -126,7 +135,7 @@ impl Accounts<'_> {
         let now = self.shop.moment().now();
         let claims = self.shop.signer().read(token.expose(), None, now)?;
         let (session, _) = self.live_session(token.expose(), None, now).await?;
-        let used_up = claims.kind == Kind::Refresh && hash_token(token.expose()) != session.refresh_hash;
+        let used_up = claims.kind == Kind::Refresh && !decide::is_exchangeable(&session, token.expose(), now);
         if used_up { Err(Error::TokenNotValid) } else { Ok(()) }
     }
 
@@ -160,7 +169,8 @@ impl Accounts<'_> {
     async fn live_session(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<(Session, User)> {
         let claims = self.shop.signer().read(token, kind, now)?;
         let (session, user) = self.shop.store().session(claims.session).await?.ok_or(Error::TokenNotValid)?;
-        if user.id == claims.user && session.is_live(&user, now) {
+        let lasts = now < self.issuer().end_of(session.created_at);
+        if user.id == claims.user && lasts && session.is_live(&user, now) {
             Ok((session, user))
         } else {
             Err(Error::TokenNotValid)

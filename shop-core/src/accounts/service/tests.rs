@@ -1,6 +1,7 @@
 //! The calls of accounts on a shop in memory.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -15,6 +16,7 @@ use crate::execute::Decision;
 use crate::field::Field;
 use crate::outbox::OutboxRepository as _;
 use crate::secret::Secret;
+use crate::shop::{Settings, Shop};
 use crate::testing::{PASSWORD, World, block_on, world};
 
 const ADA: &str = "ada@example.com";
@@ -133,6 +135,212 @@ fn a_code_ends_with_time_tries_and_its_replacement() {
     assert!(matches!(verify(&world, ADA, &second), Err(Error::InvalidOtp)));
 }
 
+fn register_as(world: &World, password: &str, username: &str) {
+    let input = RegisterInput {
+        email: ADA.into(),
+        password: Secret::from(password).into(),
+        username: username.into(),
+        ..RegisterInput::default()
+    };
+    block_on(world.shop.accounts().register(input)).unwrap();
+}
+
+const HERS: &str = "another fine purple elephant";
+const THEIRS: &str = "yet another green giraffe";
+
+/// Whoever registers an address that is not theirs, before its owner or after: the owner's code opens the owner's account.
+#[test]
+fn a_code_proves_its_own_registration_whoever_came_first() {
+    for first_is_owner in [true, false] {
+        let world = world();
+        let (first, second) = if first_is_owner { (HERS, THEIRS) } else { (THEIRS, HERS) };
+        register_as(&world, first, "ada");
+        let first_code = code(&world, ADA);
+        register_as(&world, second, "ada");
+        let second_code = code(&world, ADA);
+        assert!(matches!(sign_in(&world, ADA, HERS), Err(Error::EmailNotVerified | Error::InvalidCredentials)));
+        // The owner enters the code that came when they registered.
+        verify(&world, ADA, if first_is_owner { &first_code } else { &second_code }).unwrap();
+        assert!(sign_in(&world, "ada", HERS).is_ok());
+        assert!(matches!(sign_in(&world, ADA, THEIRS), Err(Error::InvalidCredentials)));
+        let other = if first_is_owner { &second_code } else { &first_code };
+        assert!(matches!(verify(&world, ADA, other), Err(Error::InvalidOtp)));
+        let text = world.mailer.last_to(ADA).unwrap().text;
+        assert!(text.contains("registered more than once"), "{text}");
+    }
+}
+
+#[test]
+fn a_code_that_anybody_can_ask_for_opens_no_account_with_anybodys_password() {
+    for first_is_owner in [true, false] {
+        let world = world();
+        let (first, second) = if first_is_owner { (HERS, THEIRS) } else { (THEIRS, HERS) };
+        register_as(&world, first, "");
+        register_as(&world, second, "");
+        world.clock.advance(TimeDelta::minutes(11));
+        block_on(world.shop.accounts().resend_otp(EmailInput { email: ADA.into() })).unwrap();
+        verify(&world, ADA, &code(&world, ADA)).unwrap();
+        for password in [HERS, THEIRS] {
+            assert!(matches!(sign_in(&world, ADA, password), Err(Error::InvalidCredentials)));
+        }
+        let link = link(&world, ADA);
+        reset(&world, &link, PASSWORD).unwrap();
+        sign_in(&world, ADA, PASSWORD).unwrap();
+    }
+}
+
+#[test]
+fn a_name_that_somebody_else_took_meanwhile_is_left_out() {
+    let world = world();
+    register_as(&world, HERS, "ada");
+    let hers = code(&world, ADA);
+    register_as(&world, THEIRS, "eve");
+    let bob = RegisterInput {
+        email: "bob@example.com".into(),
+        password: Secret::from(PASSWORD).into(),
+        username: "ada".into(),
+        ..RegisterInput::default()
+    };
+    block_on(world.shop.accounts().register(bob)).unwrap();
+    verify(&world, ADA, &hers).unwrap();
+    assert_eq!(user(&world, ADA).username, None);
+    sign_in(&world, ADA, HERS).unwrap();
+}
+
+#[test]
+fn a_reset_leaves_nothing_of_what_others_registered() {
+    let world = world();
+    register_as(&world, HERS, "");
+    register_as(&world, THEIRS, "");
+    world.deliver();
+    ask_reset(&world, ADA);
+    reset(&world, &link(&world, ADA), PASSWORD).unwrap();
+    assert!(block_on(world.store.otp(user(&world, ADA).id)).unwrap().is_none());
+    sign_in(&world, ADA, PASSWORD).unwrap();
+}
+
+#[test]
+fn tries_of_a_day_are_limited_however_many_codes_are_asked_for() {
+    let world = world();
+    register(&world, ADA);
+    let mut tries = 0;
+    for _ in 0..10 {
+        let right = code(&world, ADA);
+        let wrong = if right == "111111" { "222222" } else { "111111" };
+        for _ in 0..4 {
+            assert!(matches!(verify(&world, ADA, wrong), Err(Error::InvalidOtp)));
+            tries += 1;
+        }
+        let last = verify(&world, ADA, &right);
+        if tries > 20 {
+            assert!(matches!(last, Err(Error::InvalidOtp)));
+            break;
+        }
+        // It was only looked at whether it is right, so it is not used.
+        assert!(last.is_ok());
+        overwrite(&world, |user| User { email_verified: false, ..user });
+        tries += 1;
+        block_on(world.shop.accounts().resend_otp(EmailInput { email: ADA.into() })).unwrap();
+    }
+    assert!(tries > 20);
+    world.clock.advance(TimeDelta::days(1));
+    block_on(world.shop.accounts().resend_otp(EmailInput { email: ADA.into() })).unwrap();
+    verify(&world, ADA, &code(&world, ADA)).unwrap();
+}
+
+#[test]
+fn mails_of_a_day_are_limited_but_for_those_that_warn() {
+    let world = world();
+    world.customer("ada");
+    for _ in 0..30 {
+        ask_reset(&world, "ADA@example.com");
+        register(&world, "ada@EXAMPLE.com");
+    }
+    ask_reset(&world, "bob@example.com");
+    world.deliver();
+    assert_eq!(world.mailer.sent().len(), 20);
+    let session = sign_in(&world, ADA, PASSWORD).unwrap();
+    let actor = block_on(world.shop.accounts().authenticate(session.tokens.access.expose())).unwrap();
+    let input =
+        ChangePasswordInput { old_password: Secret::from(PASSWORD).into(), new_password: Secret::from(HERS).into() };
+    block_on(world.shop.accounts().change_password(&actor, input)).unwrap();
+    world.deliver();
+    assert_eq!(world.mailer.sent().len(), 21);
+    world.clock.advance(TimeDelta::days(1));
+    ask_reset(&world, ADA);
+    world.deliver();
+    assert_eq!(world.mailer.sent().len(), 22);
+}
+
+#[test]
+fn beyond_the_days_mails_a_registration_changes_nothing_and_the_last_code_stays_good() {
+    let world = world();
+    register_as(&world, HERS, "");
+    let hers = code(&world, ADA);
+    for _ in 0..19 {
+        ask_reset(&world, ADA);
+    }
+    world.deliver();
+    register_as(&world, THEIRS, "");
+    block_on(world.shop.accounts().resend_otp(EmailInput { email: ADA.into() })).unwrap();
+    world.deliver();
+    verify(&world, ADA, &hers).unwrap();
+    sign_in(&world, ADA, HERS).unwrap();
+}
+
+#[test]
+fn an_account_that_nobody_proves_is_removed_in_time() {
+    let world = world();
+    for name in ["ada", "bob"] {
+        let input = RegisterInput {
+            email: format!("{name}@example.com").as_str().into(),
+            password: Secret::from(PASSWORD).into(),
+            username: name.into(),
+            ..RegisterInput::default()
+        };
+        block_on(world.shop.accounts().register(input)).unwrap();
+    }
+    verify(&world, ADA, &code(&world, ADA)).unwrap();
+    world.clock.advance(TimeDelta::days(7));
+    let removed = || block_on(world.shop.worker().remove_unproven_accounts()).unwrap();
+    assert_eq!(removed(), 0);
+    world.clock.advance(TimeDelta::seconds(1));
+    assert_eq!((removed(), removed()), (1, 0));
+    assert!(block_on(world.shop.store().user_by_username("bob")).unwrap().is_none());
+    assert!(block_on(world.shop.store().user_by_email(ADA)).unwrap().is_some());
+    // Who registers again begins again, and is not removed together with the first time.
+    register(&world, "bob@example.com");
+    world.clock.advance(TimeDelta::days(6));
+    register(&world, "bob@example.com");
+    world.clock.advance(TimeDelta::days(2));
+    assert_eq!(removed(), 0);
+}
+
+#[test]
+fn a_device_is_known_to_those_who_signed_in_on_it() {
+    let world = world();
+    world.customer("ada");
+    world.customer("bob");
+    overwrite(&world, |user| User { username: Some("Ada".into()), username_key: Some("ada".into()), ..user });
+    let accounts = world.shop.accounts();
+    let ada = user(&world, ADA).id;
+    let token = accounts.device_token(ada, None);
+    let known = |name: &str| block_on(accounts.known_device(name, token.expose())).unwrap();
+    let device = known(" ADA@example.com").unwrap();
+    assert_eq!(known("ada"), Some(device.clone()));
+    assert!(known("bob@example.com").is_none() && known("").is_none());
+    assert!(block_on(accounts.known_device(ADA, "nonsense")).unwrap().is_none());
+    // The device keeps its tries, whoever signs in how often; another person on it has others.
+    assert_eq!(accounts.device_token(ada, Some(token.expose())).expose(), token.expose());
+    assert_ne!(accounts.device_token(ada, None).expose(), token.expose());
+    let bob = user(&world, "bob@example.com").id;
+    let bobs = accounts.device_token(bob, Some(token.expose()));
+    let theirs = block_on(accounts.known_device("bob@example.com", bobs.expose())).unwrap();
+    assert!(theirs.is_some() && theirs != Some(device));
+    overwrite(&world, |user| User { is_active: false, ..user });
+    assert!(known(ADA).is_none());
+}
+
 #[test]
 fn five_wrong_tries_spend_a_code() {
     let world = world();
@@ -176,6 +384,22 @@ fn a_session_slides_and_ends_without_refresh() {
     block_on(world.shop.accounts().verify_token(&next.refresh)).unwrap();
     world.clock.advance(TimeDelta::seconds(1));
     assert!(matches!(block_on(world.shop.accounts().refresh(&next.refresh)), Err(Error::TokenNotValid)));
+}
+
+#[test]
+fn a_shorter_lifetime_of_sessions_ends_those_that_are_older_at_once() {
+    let world = world();
+    world.customer("ada");
+    let session = sign_in(&world, ADA, PASSWORD).unwrap();
+    let settings = Settings { session_lifetime: TimeDelta::seconds(60), ..world.shop.settings().clone() };
+    let builder = Shop::builder(Arc::clone(&world.store) as _, &[42; 32]).clock(Arc::clone(&world.clock) as _);
+    let strict = block_on(builder.settings(settings).password_hasher(Arc::clone(&world.hasher) as _).open()).unwrap();
+    world.clock.advance(TimeDelta::seconds(59));
+    block_on(strict.accounts().authenticate(session.tokens.access.expose())).unwrap();
+    world.clock.advance(TimeDelta::seconds(1));
+    block_on(world.shop.accounts().authenticate(session.tokens.access.expose())).unwrap();
+    assert!(block_on(strict.accounts().authenticate(session.tokens.access.expose())).is_err());
+    assert!(block_on(strict.accounts().refresh(&session.tokens.refresh)).is_err());
 }
 
 #[test]

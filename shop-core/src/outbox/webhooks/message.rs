@@ -59,8 +59,9 @@ impl WebhookMessage {
         let content = format!("{}.{timestamp}.{body}", event.id);
         let overlap = webhook.rotated_at.is_some_and(|at| now - at < SECRET_OVERLAP);
         let before = overlap.then(|| webhook.rotation.saturating_sub(1));
-        let sign = |rotation| format!("v1,{}", keys.sign_webhook(webhook.id, rotation, content.as_bytes()));
-        let signatures: Vec<_> = std::iter::once(webhook.rotation).chain(before).map(sign).collect();
+        let sign = |rotation| keys.webhook_signatures(webhook.id, rotation, content.as_bytes());
+        let signatures = std::iter::once(webhook.rotation).chain(before).flat_map(sign);
+        let signatures: Vec<_> = signatures.map(|signature| format!("v1,{signature}")).collect();
         Ok(Self { url: webhook.url.clone(), id: event.id, timestamp, signature: signatures.join(" "), body })
     }
 }
@@ -161,6 +162,18 @@ mod tests {
         assert_eq!((verified(&early), early.signature.split(' ').count()), ([false, true, true], 2));
         let late = message(&since(day), now);
         assert_eq!((verified(&late), late.signature.split(' ').count()), ([false, false, true], 1));
+    }
+
+    #[test]
+    fn a_receiver_that_knows_the_secret_of_an_earlier_key_is_still_served() {
+        let hook = webhook(&["*"]);
+        let next = Keys::new(&[43; 32]).with_fallbacks([[42; 32].as_slice()]);
+        let told = WebhookMessage::new(&hook, &event(), &next, at(real_now())).unwrap();
+        assert_eq!(told.signature.split(' ').count(), 2);
+        for secret in [keys().webhook_secret(hook.id, 0), Keys::new(&[43; 32]).webhook_secret(hook.id, 0)] {
+            assert!(verifies(&told, secret.expose()));
+        }
+        assert_eq!(next.webhook_secret(hook.id, 0).expose(), Keys::new(&[43; 32]).webhook_secret(hook.id, 0).expose());
     }
 
     #[test]

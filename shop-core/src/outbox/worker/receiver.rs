@@ -134,7 +134,14 @@ impl<'a> Worker<'a> {
         match mail_jobs::compose(self.shop, job, &mut self.shop.moment()).await? {
             Outcome::Nothing => Ok(None),
             Outcome::Change(batch) => Ok(Some(batch)),
-            Outcome::Send { to, mail } => {
+            Outcome::Send { to, mail, counted } => {
+                // A mail that is tried again was counted at its first try.
+                if let Some(user) = counted.filter(|_| delivery.attempts <= 1)
+                    && !mail_jobs::count(self.shop, user).await?
+                {
+                    tracing::warn!(%user, template = mail.template(), "a mail is not sent: the day's are used up");
+                    return Ok(None);
+                }
                 let message = self.shop.templates().render(delivery.id, &to, &mail)?;
                 mailer.send(&message).await.map(|()| None)
             }

@@ -6,6 +6,9 @@
 mod bodies;
 mod people;
 
+use std::net::IpAddr;
+
+use poem::http::HeaderValue;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 use shop_core::Error;
@@ -17,6 +20,7 @@ use super::Context;
 use crate::answer::{Answer, Created, NoContent};
 use crate::auth::{Guest, User};
 use crate::cookies::{CookieMode, WithCookies};
+use crate::devices::{Device, WithDevice};
 use crate::field::JsonBody;
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
@@ -46,8 +50,10 @@ impl Accounts {
     /// Confirms an address with the code that was mailed to it.
     #[oai(path = "/accounts/verify-otp/", method = "post")]
     async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Confirm, client.address(), body.account()).await?;
+        let account = body.account().map(str::to_owned);
+        self.0.limits.check(Attempt::Confirm, client.address(), account.as_deref()).await?;
         self.0.shop.accounts().verify_otp(body.into_inner().into()).await?;
+        self.0.limits.forgive(Attempt::Confirm, client.address(), account.as_deref()).await;
         Ok(Answer("The address is confirmed; you can sign in now.".into()))
     }
 
@@ -60,17 +66,22 @@ impl Accounts {
     }
 
     /// Signs in by e-mail address or username. With `X-Cart-Token` the guest's cart is merged into the person's.
+    ///
+    /// The answer has a header `X-Device-Token` (a cookie in cookie mode). A client that sends it with the next sign-in has its
+    /// own limit on wrong tries there.
     #[oai(path = "/accounts/login/", method = "post")]
     async fn login(
         &self,
         guest: Guest,
         client: Client,
+        device: Device,
         body: JsonBody<LoginRequest>,
-    ) -> Result<WithCookies<Answer<Login>>> {
-        self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
+    ) -> Result<WithDevice<WithCookies<Answer<Login>>>> {
+        let counted = self.count_sign_in(client, &device, body.account()).await?;
         let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
+        self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
         let answer = Answer(Login::new(self.shown(&sign_in.tokens), sign_in.user));
-        Ok(WithCookies { answer, cookies: self.held(&sign_in.tokens) })
+        Ok(self.signed_in(answer, &sign_in.tokens, &device))
     }
 
     /// Signs in for tokens alone.
@@ -79,14 +90,16 @@ impl Accounts {
         &self,
         guest: Guest,
         client: Client,
+        device: Device,
         body: JsonBody<TokenRequest>,
-    ) -> Result<WithCookies<Answer<Tokens>>> {
-        self.0.limits.check(Attempt::SignIn, client.address(), body.account()).await?;
+    ) -> Result<WithDevice<WithCookies<Answer<Tokens>>>> {
+        let counted = self.count_sign_in(client, &device, body.account()).await?;
         let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
-        Ok(WithCookies { answer: Answer(self.shown(&tokens)), cookies: self.held(&tokens) })
+        self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
+        Ok(self.signed_in(Answer(self.shown(&tokens)), &tokens, &device))
     }
 
-    /// Exchanges a refresh token for a new pair. A token that was used before ends its session.
+    /// Exchanges a refresh token for a new pair. Sent again within 10 seconds it gets the same pair; later it ends its session.
     #[oai(path = "/accounts/token/refresh/", method = "post")]
     async fn token_refresh(
         &self,
@@ -130,6 +143,7 @@ impl Accounts {
         let account = user.caller();
         self.0.limits.check(Attempt::SignIn, client.address(), account.as_deref()).await?;
         let tokens = self.0.shop.accounts().change_password(&user, body.into_inner().into()).await?;
+        self.0.limits.forgive(Attempt::SignIn, client.address(), account.as_deref()).await;
         security::password_changed(user.signed_in().map(|person| person.user_id));
         Ok(WithCookies { answer: Answer(self.shown(&tokens).into()), cookies: self.held(&tokens) })
     }
@@ -151,18 +165,63 @@ impl Accounts {
         token: Path<String>,
         body: JsonBody<NewPasswordRequest>,
     ) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Confirm, client.address(), Some(&uidb64)).await?;
+        let account = decode_user_id(&uidb64).map(|user| format!("user:{}", user.0));
+        self.0.limits.check(Attempt::Confirm, client.address(), account.as_deref()).await?;
         let password = body.into_inner().new_password.into_field();
         self.0.shop.accounts().reset_password(&uidb64, &token, password).await?;
+        self.0.limits.forgive(Attempt::Confirm, client.address(), account.as_deref()).await;
         security::password_reset(decode_user_id(&uidb64));
         Ok(Answer("The password was changed; you can sign in with it now.".into()))
     }
+}
+
+/// What a try was counted under.
+struct Counted {
+    address: Option<IpAddr>,
+    account: Option<String>,
 }
 
 impl Accounts {
     /// The tokens for the body of an answer: none in cookie mode, where no script may see them.
     fn shown(&self, tokens: &TokenPair) -> Tokens {
         if self.0.cookies.is_some() { Tokens::default() } else { tokens.into() }
+    }
+
+    /// Counts one try to sign in with a name, whichever of the names of an account it is. A device on which its owner signed
+    /// in before has tries of its own: strangers use up neither those nor, from the same address, the tries of the address.
+    async fn count_sign_in(&self, client: Client, device: &Device, name: Option<&str>) -> Result<Counted> {
+        let (limits, accounts) = (&self.0.limits, self.0.shop.accounts());
+        if !limits.is_on() {
+            return Ok(Counted { address: None, account: None });
+        }
+        if let (Some(name), Some(shown)) = (name, device.shown())
+            && let Some(device) = accounts.known_device(name, shown).await?
+        {
+            limits.check(Attempt::SignIn, None, Some(&device)).await?;
+            return Ok(Counted { address: None, account: Some(device) });
+        }
+        limits.check(Attempt::SignIn, client.address(), None).await?;
+        let account = match name {
+            Some(name) => Some(accounts.sign_in_key(name).await?),
+            None => None,
+        };
+        limits.check(Attempt::SignIn, None, account.as_deref()).await?;
+        Ok(Counted { address: client.address(), account })
+    }
+
+    /// The answer to a sign-in, with its cookies in cookie mode, and the token of the device.
+    fn signed_in<R>(&self, answer: R, tokens: &TokenPair, device: &Device) -> WithDevice<WithCookies<R>> {
+        let mode = self.0.cookies.as_deref();
+        let token = self.0.shop.accounts().device_token(tokens.user_id, device.shown());
+        let mut cookies = self.held(tokens);
+        let header = match mode {
+            Some(mode) => {
+                cookies.extend(mode.hold_device(&token));
+                None
+            }
+            None => HeaderValue::try_from(token.expose()).ok(),
+        };
+        WithDevice { answer: WithCookies { answer, cookies }, token: header }
     }
 
     /// The cookies of a new pair of tokens, in cookie mode.

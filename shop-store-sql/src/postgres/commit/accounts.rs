@@ -1,7 +1,8 @@
 //! People, sessions and one-time passwords.
 
-use shop_core::accounts::{AccountsWrite, Otp, Session, User};
+use shop_core::accounts::{AccountsWrite, DailyCount, Otp, Session, User};
 use shop_core::batch::{Conflict, Unique};
+use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use super::plain::{Applied, Plain};
@@ -61,6 +62,7 @@ pub(super) static SESSIONS: Table = Table {
         ("expires_at", Kind::Time),
         ("revoked_at", Kind::Time),
         ("version", Kind::Int),
+        ("rotations", Kind::Json),
     ],
     key: 1,
     uniques: &[],
@@ -72,7 +74,7 @@ impl Record for Session {
 
     fn put(&self, row: &mut Row) {
         row.id(self.id).id(self.user_id).bytes(self.refresh_hash).int(self.epoch).time(self.created_at);
-        row.time(self.expires_at).optional_time(self.revoked_at).int(self.version);
+        row.time(self.expires_at).optional_time(self.revoked_at).int(self.version).json(&self.rotations);
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) static OTPS: Table = Table {
         ("tries_left", Kind::Int),
         ("expires_at", Kind::Time),
         ("used_at", Kind::Time),
+        ("registrations", Kind::Json),
     ],
     key: 1,
     uniques: &[],
@@ -94,15 +97,34 @@ pub(super) static OTPS: Table = Table {
 pub(super) fn otp(otp: &Otp) -> Row {
     let mut row = Row::default();
     row.id(otp.user_id).id(otp.id).int(otp.tries_left).time(otp.expires_at).optional_time(otp.used_at);
+    row.json(&otp.registrations);
     row
 }
 
 /// Applies a write of accounts.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &AccountsWrite) -> Applied {
     match write {
-        AccountsWrite::User(change) => plain.change(change, false).await,
+        AccountsWrite::User(change) => plain.change(change, true).await,
         AccountsWrite::Session(change) => plain.change(change, true).await,
         AccountsWrite::PutOtp(code) => plain.run(super::part::Part::PutOtps, vec![otp(code)]).await.map(drop),
+        AccountsWrite::ForgetOtp { user_id } => {
+            plain.execute("DELETE FROM otps WHERE user_id = $1", (Uuid::from(*user_id),)).await?;
+            plain.execute("DELETE FROM daily_counts WHERE user_id = $1", (Uuid::from(*user_id),)).await?;
+            Ok(())
+        }
+        AccountsWrite::CountDaily { user_id, what, at, limit } => {
+            // `DailyCount::next` as one statement, which changes nothing when the limit is reached.
+            let sql = "INSERT INTO daily_counts AS kept (user_id, what, day, count) SELECT $1, $2, $3, 1 WHERE $4 > 0
+                ON CONFLICT (user_id, what) DO UPDATE SET
+                    count = CASE WHEN kept.day < excluded.day THEN 1 ELSE kept.count + 1 END,
+                    day = greatest(kept.day, excluded.day)
+                WHERE kept.day < excluded.day OR kept.count < $4";
+            let values = (Uuid::from(*user_id), what.word(), DailyCount::day_of(*at), *limit);
+            match plain.execute(sql, values).await? {
+                0 => Err(Conflict::DailyLimit(*what).into()),
+                _ => Ok(()),
+            }
+        }
         AccountsWrite::SpendOtpTry { user_id, otp_id } => {
             let sql = "UPDATE otps SET tries_left = tries_left - 1
                 WHERE user_id = $1 AND id = $2 AND used_at IS NULL AND tries_left > 0";

@@ -176,9 +176,15 @@ impl Locks {
             Write::Accounts(AccountsWrite::User(change)) => self.change(change),
             Write::Accounts(AccountsWrite::Session(change)) => self.change(change),
             Write::Accounts(AccountsWrite::PutOtp(otp)) => drop(self.otps.insert(otp.user_id.0)),
-            Write::Accounts(AccountsWrite::SpendOtpTry { user_id, .. } | AccountsWrite::UseOtp { user_id, .. }) => {
+            Write::Accounts(
+                AccountsWrite::SpendOtpTry { user_id, .. }
+                | AccountsWrite::UseOtp { user_id, .. }
+                | AccountsWrite::ForgetOtp { user_id },
+            ) => {
                 self.otps.insert(user_id.0);
             }
+            // A batch counts once, after it has locked the rest: nobody waits in a circle.
+            Write::Accounts(AccountsWrite::CountDaily { .. }) => {}
             Write::Catalog(CatalogWrite::Product(change)) => {
                 self.change(change);
                 if let Change::Update(product) = change {

@@ -318,7 +318,10 @@ impl Mergeable {
                 self.line(Part::PutOtps, accounts::otp(otp));
                 Ok(())
             }
-            AccountsWrite::SpendOtpTry { .. } | AccountsWrite::UseOtp { .. } => Err(Alone),
+            AccountsWrite::SpendOtpTry { .. }
+            | AccountsWrite::UseOtp { .. }
+            | AccountsWrite::ForgetOtp { .. }
+            | AccountsWrite::CountDaily { .. } => Err(Alone),
         }
     }
 

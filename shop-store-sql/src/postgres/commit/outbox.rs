@@ -1,5 +1,6 @@
 //! Events, deliveries, operations, and the answers kept under idempotency keys.
 
+use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::WebhookId;
@@ -180,6 +181,9 @@ pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_be
     ] {
         plain.execute(sql, (limit,)).await?;
     }
+    let days = "DELETE FROM daily_counts WHERE (user_id, what) IN
+        (SELECT user_id, what FROM daily_counts WHERE day < $1 FOR UPDATE SKIP LOCKED)";
+    plain.execute(days, (DailyCount::day_of(before),)).await?;
     plain.execute(FOLD.as_str(), (SLOTS,)).await?;
     Ok(())
 }
