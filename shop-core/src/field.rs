@@ -81,6 +81,17 @@ impl<T> Field<T> {
     }
 }
 
+impl Field<String> {
+    /// The same, where a blank text counts as nothing: what a form sends for a field that is not filled in yet.
+    #[must_use]
+    pub fn or_missing(self) -> Self {
+        match self {
+            Self::Given(text) if text.trim().is_empty() => Self::Missing,
+            field => field,
+        }
+    }
+}
+
 impl<T: Serialize> Serialize for Field<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
@@ -105,6 +116,8 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Field<T> {
 #[derive(Debug, Default)]
 pub struct Checks {
     invalid: Invalid,
+    /// The required fields that are absent, where the input [may be incomplete](Checks::incomplete).
+    missing: Option<Vec<String>>,
 }
 
 impl Checks {
@@ -114,7 +127,27 @@ impl Checks {
         Self::default()
     }
 
-    /// A field that must be there. `None` means that it was refused and noted.
+    /// Nothing checked yet, of an input that may be incomplete: an absent required field is not refused but
+    /// [listed](Checks::take_missing).
+    #[must_use]
+    pub fn incomplete() -> Self {
+        Self { missing: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Whether the input may be incomplete.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.missing.is_some()
+    }
+
+    /// The required fields that were absent so far, where the input may be incomplete.
+    #[must_use]
+    pub fn take_missing(&mut self) -> Vec<String> {
+        self.missing.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A field that must be there. `None` means that it was refused and noted, or that it is absent from an input that
+    /// may be incomplete.
     pub fn required<T, U>(
         &mut self,
         name: &str,
@@ -122,8 +155,8 @@ impl Checks {
         parse: impl FnOnce(T) -> std::result::Result<U, String>,
     ) -> Option<U> {
         match field {
-            Field::Missing => self.refuse(name, "This field is required."),
-            Field::Null => self.refuse(name, "This field may not be null."),
+            Field::Missing => self.absent(name, "This field is required."),
+            Field::Null => self.absent(name, "This field may not be null."),
             Field::Wrong(why) => self.refuse(name, why),
             Field::Given(value) => match parse(value) {
                 Ok(value) => Some(value),
@@ -188,6 +221,17 @@ impl Checks {
             self.invalid.add(name, why.clone());
         }
         matches!(field, Field::Wrong(_))
+    }
+
+    /// Notes a required field that is absent.
+    fn absent<U>(&mut self, name: &str, why: &str) -> Option<U> {
+        match &mut self.missing {
+            Some(missing) => {
+                missing.push(name.to_owned());
+                None
+            }
+            None => self.refuse(name, why),
+        }
     }
 
     /// Notes a reason against a field.

@@ -47,6 +47,8 @@ pub enum Attempt {
     Cart,
     /// Trying a coupon: codes can be guessed.
     Coupon,
+    /// Asking what an order would come to: a form does at each change, and each costs what placing does.
+    Quote,
 }
 
 impl Attempt {
@@ -59,6 +61,7 @@ impl Attempt {
             Self::Order => "order",
             Self::Cart => "cart",
             Self::Coupon => "coupon",
+            Self::Quote => "quote",
         }
     }
 
@@ -69,6 +72,7 @@ impl Attempt {
             Self::Order => Together::Orders,
             Self::Cart => Together::Carts,
             Self::Coupon => Together::Coupons,
+            Self::Quote => Together::Quotes,
         }
     }
 
@@ -78,6 +82,7 @@ impl Attempt {
             Self::SignIn | Self::Confirm => (10, Duration::from_mins(5)),
             Self::Mail => (5, Duration::from_mins(10)),
             Self::Order | Self::Cart | Self::Coupon => (30, Duration::from_mins(10)),
+            Self::Quote => (120, Duration::from_mins(10)),
         }
     }
 }
@@ -89,10 +94,11 @@ enum Together {
     Orders,
     Carts,
     Coupons,
+    Quotes,
 }
 
 impl Together {
-    const ALL: [Self; 4] = [Self::Accounts, Self::Orders, Self::Carts, Self::Coupons];
+    const ALL: [Self; 5] = [Self::Accounts, Self::Orders, Self::Carts, Self::Coupons, Self::Quotes];
 
     /// Its part in the keys that servers share; a change of it forgives all tries.
     fn word(self) -> &'static str {
@@ -101,6 +107,7 @@ impl Together {
             Self::Orders => "address-orders",
             Self::Carts => "address-carts",
             Self::Coupons => "address-coupons",
+            Self::Quotes => "address-quotes",
         }
     }
 
@@ -111,6 +118,7 @@ impl Together {
             Self::Orders => (60, Duration::from_mins(10)),
             Self::Carts => (300, Duration::from_mins(10)),
             Self::Coupons => (120, Duration::from_mins(10)),
+            Self::Quotes => (600, Duration::from_mins(10)),
         }
     }
 }
@@ -134,10 +142,10 @@ pub struct Limits(Option<Counters>);
 struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
-    addresses: [(Together, Tries); 4],
+    addresses: [(Together, Tries); 5],
     /// The same for the wider networks of clients of IPv6.
-    wide: [(Together, Tries); 4],
-    accounts: [(Attempt, Tries); 6],
+    wide: [(Together, Tries); 5],
+    accounts: [(Attempt, Tries); 7],
 }
 
 impl Limits {
@@ -159,6 +167,7 @@ impl Limits {
                     Attempt::Order,
                     Attempt::Cart,
                     Attempt::Coupon,
+                    Attempt::Quote,
                 ]
                 .map(accounts),
             }

@@ -194,9 +194,13 @@ async fn place_the_order(shop: &Shop, ada: &Actor) -> Result<OrderView> {
         .into(),
         shipping_method_id: method.into(),
         payment_gateway: "manual".into(),
-        expected_total: "56.50".into(),
         ..PlaceOrder::default()
     };
+    // What she will pay: the decision of placing, made and not committed.
+    let quote = shop.orders().quote(ada, input.clone()).await?;
+    let total = quote.currency.format_amount(quote.total);
+    assert_eq!((total.as_str(), quote.missing.len()), ("56.50", 0));
+    let input = PlaceOrder { expected_total: total.as_str().into(), ..input };
     // With a key of her own choice the call happens once, however often it is sent.
     let key = IdempotencyKey::new("ada-1", &json!({"what": "the order of her cart"}))?;
     let placed = shop.orders().place(ada, input.clone(), Some(&key)).await?;

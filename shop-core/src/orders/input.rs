@@ -92,6 +92,9 @@ impl OrderQuery {
     }
 }
 
+/// The field of the region of a shipping address.
+pub(super) const REGION: &str = "shipping_address.region";
+
 /// Which order is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderKey {
@@ -127,6 +130,10 @@ pub(super) struct Wishes {
     pub(super) expected_total: Option<Amount>,
     pub(super) note: String,
     pub(super) invalid: Invalid,
+    /// What an order would still need; always empty of an order.
+    pub(super) missing: Vec<String>,
+    /// Only a quote is asked for: what is absent is missing, not wrong.
+    pub(super) is_quote: bool,
 }
 
 impl Wishes {
@@ -134,8 +141,14 @@ impl Wishes {
     pub(super) fn region_field(&self) -> &'static str {
         match self.shipping_address {
             Some(ShipTo::Saved(_)) => "shipping_address_id",
-            _ => "shipping_address.region",
+            _ => REGION,
         }
+    }
+
+    /// Whether the region of the shipping address may still come: of a quote, where none was written.
+    pub(super) fn may_lack_region(&self, address: &Address) -> bool {
+        let is_written = address.region.as_deref().is_some_and(|region| !region.trim().is_empty());
+        self.is_quote && !is_written && matches!(self.shipping_address, Some(ShipTo::Address(_)))
     }
 }
 
@@ -149,7 +162,19 @@ pub(super) enum ShipTo {
 impl PlaceOrder {
     /// `gateways` are the ids of those there are.
     pub(super) fn check(self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
-        let mut checks = Checks::new();
+        self.checked(Checks::new(), is_guest, gateways, currency)
+    }
+
+    /// The same for a quote: what is absent is missing, not wrong.
+    pub(super) fn check_known(mut self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
+        self.payment_gateway = self.payment_gateway.or_missing();
+        self.email = self.email.or_missing();
+        // A quote says what the total is: whoever asks need not have expected it.
+        let wishes = self.checked(Checks::incomplete(), is_guest, gateways, currency);
+        Wishes { expected_total: None, ..wishes }
+    }
+
+    fn checked(self, mut checks: Checks, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
         let shipping_address = ship_to(self.shipping_address, self.shipping_address_id, is_guest, &mut checks);
         let billing_address = checks
             .optional("billing_address", self.billing_address, Ok)
@@ -174,11 +199,23 @@ impl PlaceOrder {
         let expected_total =
             checks.optional("expected_total", self.expected_total, |text| currency.parse_amount(&text));
         let note = checks.optional("note", self.note, validate::note).unwrap_or_default();
+        let (is_quote, missing) = (checks.is_incomplete(), checks.take_missing());
         let invalid = match checks.finish() {
             Err(Error::Invalid(invalid)) => invalid,
             _ => Invalid::default(),
         };
-        Wishes { shipping_address, billing_address, method, gateway, email, expected_total, note, invalid }
+        Wishes {
+            shipping_address,
+            billing_address,
+            method,
+            gateway,
+            email,
+            expected_total,
+            note,
+            invalid,
+            missing,
+            is_quote,
+        }
     }
 }
 
@@ -221,6 +258,31 @@ mod tests {
     }
 
     const ID: &str = "01890000-0000-7000-8000-000000000001";
+
+    #[test]
+    fn of_a_quote_what_is_absent_is_missing_and_what_is_wrong_is_wrong() {
+        let known = |body: Value, is_guest: bool| {
+            let input = serde_json::from_value::<PlaceOrder>(body).unwrap();
+            input.check_known(is_guest, &["manual"], Currency::USD)
+        };
+        for nothing in [json!({}), json!({"shipping_address": null, "email": "", "payment_gateway": " "})] {
+            let wishes = known(nothing, true);
+            assert!(wishes.invalid.is_empty(), "{:?}", wishes.invalid);
+            assert_eq!(wishes.missing, ["shipping_address", "shipping_method_id", "payment_gateway", "email"]);
+        }
+        let place = json!({"shipping_address": {"country": "US", "region": "NY"}, "expected_total": "1"});
+        let wishes = known(place, false);
+        assert!(matches!(wishes.shipping_address, Some(ShipTo::Address(to)) if to.country == "US"));
+        assert_eq!((wishes.expected_total, wishes.missing.len()), (None, 6));
+        assert!(wishes.missing.contains(&"shipping_address.line1".to_owned()));
+        let bad = json!({
+            "shipping_address": {"country": "XX"}, "payment_gateway": "magic", "email": "nobody", "note": 1,
+            "expected_total": 1.5,
+        });
+        let wishes = known(bad, true);
+        assert_eq!(wrong(&wishes), ["email", "expected_total", "note", "payment_gateway", "shipping_address.country"]);
+        assert_eq!(wrong(&known(json!({"shipping_address_id": ID}), true)), ["shipping_address_id"]);
+    }
 
     #[test]
     fn everything_wrong_is_named_at_once() {

@@ -12,6 +12,8 @@ mod model;
 pub mod operations;
 #[cfg(test)]
 mod pricing_tests;
+#[cfg(test)]
+mod quote_tests;
 mod repository;
 #[cfg(test)]
 mod returns_tests;
@@ -37,4 +39,4 @@ pub use repository::{OrdersRepository, OrdersWrite};
 pub use search::search_text;
 pub use service::Orders;
 pub(crate) use state::OrderState;
-pub use view::{CancelOutcome, Canceled, DraftItemView, DraftView, OrderView, PlacedOrder};
+pub use view::{CancelOutcome, Canceled, DraftItemView, DraftView, OrderQuote, OrderView, PlacedOrder};

@@ -169,8 +169,7 @@ impl Order {
     /// placed comes near.
     #[must_use]
     pub fn net(&self, item: &OrderItem) -> Amount {
-        let contained = if self.explanation.prices_include_tax { item.tax } else { Amount::ZERO };
-        Amount(item.line_total.0.saturating_sub(item.discount.0).saturating_sub(contained.0))
+        item.net(self.explanation.prices_include_tax)
     }
 
     /// At which percentage a line of it was taxed; `None` where it was not, or where that is not known: earlier releases did
@@ -250,6 +249,16 @@ pub struct OrderItem {
     pub tax_rate: Option<Ratio>,
     /// `unit_price` times `quantity`, before discount and tax.
     pub line_total: Amount,
+}
+
+impl OrderItem {
+    /// What it comes to without tax, its discount considered, where prices include tax or do not. Ends at the ends of an
+    /// `i64`, which no line that was placed comes near.
+    #[must_use]
+    pub fn net(&self, prices_include_tax: bool) -> Amount {
+        let contained = if prices_include_tax { self.tax } else { Amount::ZERO };
+        Amount(self.line_total.0.saturating_sub(self.discount.0).saturating_sub(contained.0))
+    }
 }
 
 /// How an order is shipped, frozen at placement.

@@ -2,44 +2,27 @@
 
 mod bulk;
 mod cancellations;
+mod checkout;
 mod drafts;
 mod returns;
 
 use std::collections::HashMap;
 
-use super::input::{OrderKey, OrderQuery, PlaceOrder, ShipTo, Wishes};
+use super::input::{OrderKey, OrderQuery, PlaceOrder};
 use super::model::{HistoryEntry, Order, OrderSort, OrderStatus};
-use super::operations::{self, Placement, Reason, basket, identified, may_see};
+use super::operations::{self, Reason, identified, may_see};
 use super::state::OrderState;
 use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
 use crate::batch::Batch;
-use crate::cart::{Cart, Goods, operations as carts};
-use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
-use crate::clock::Moment;
-use crate::error::{Error, Invalid, Result};
+use crate::error::{Error, Result};
 use crate::execute::Decision;
-use crate::id::{OrderId, UserId};
+use crate::id::OrderId;
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::money::Amount;
 use crate::page::{Page, PageRequest};
 use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
-use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
-use crate::shipping::operations::{Quote, quote};
-use crate::shipping::{Address, Method, Zone};
 use crate::shop::Shop;
-use crate::validate::Email;
-
-/// Whose an order will be, and who places it.
-struct Buyer {
-    /// The customer, whose address book and address of mail are used.
-    user: Option<UserId>,
-    /// Anybody else's address of mail.
-    email: Option<Email>,
-    /// Who places it: [`Actor::role`].
-    role: &'static str,
-}
 
 /// The calls of this domain; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
@@ -70,23 +53,12 @@ impl<'a> Orders<'a> {
         let Replayable { value: view, replayed } = self
             .shop
             .execute_once(actor, "orders.place", key, |mut moment| async move {
-                loop {
-                    let placement = self.prepare(actor, wishes, &mut moment).await?;
-                    let cart = (placement.cart.id, placement.cart.version);
-                    let refusal = match operations::place(placement, &mut moment) {
-                        Err(
-                            refusal @ (Error::OutOfStock { .. }
-                            | Error::CouponNotApplicable { .. }
-                            | Error::TooManyUnpaidOrders { .. }),
-                        ) => refusal,
-                        decided => return decided,
-                    };
-                    // Stock and uses were read after the cart: it may be this very cart's order that took them.
-                    let now = self.shop.carts().stored(actor).await?;
-                    if now.is_some_and(|now| (now.id, now.version) == cart) {
-                        return Err(refusal);
-                    }
-                }
+                self.decided(actor, wishes, &mut moment, |checkout, moment| match checkout.complete() {
+                    Ok(placement) => operations::place(placement, moment),
+                    // Of an order, what is missing was refused.
+                    Err(_) => Err(Error::Invalid(wishes.invalid.clone())),
+                })
+                .await
             })
             .await?;
         Ok(Replayable { value: self.placed(view), replayed })
@@ -268,179 +240,4 @@ impl<'a> Orders<'a> {
         may_see(actor, &order)?;
         Ok(order)
     }
-
-    /// Reads what an order of the caller's cart is made of.
-    async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Placement<'a>> {
-        let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
-            (Some(cart), _) => cart,
-            // A customer always has a cart, if only an empty one.
-            (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, moment),
-            (None, None) => return Err(Error::NotFound),
-        };
-        let user = actor.signed_in().map(|person| person.user_id);
-        let buyer = Buyer { user, email: wishes.email.clone(), role: actor.role() };
-        self.placement(buyer, wishes, cart, None, moment).await
-    }
-
-    /// Reads what else an order of a cart is made of, and judges what could not be judged without. What its lines are
-    /// about is read, too, unless it is known.
-    async fn placement(
-        &self,
-        buyer: Buyer,
-        wishes: &Wishes,
-        cart: Cart,
-        known: Option<Goods>,
-        moment: &Moment,
-    ) -> Result<Placement<'a>> {
-        let store = self.shop.store();
-        let mut invalid = wishes.invalid.clone();
-        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
-        let mut address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
-        let query = RulesQuery {
-            code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
-            customer: match buyer.user {
-                Some(id) => Some(Customer::User(id)),
-                None => buyer.email.as_ref().map(|email| Customer::Guest(email.key.clone())),
-            },
-            tax_countries: address.as_ref().map(tax_countries).unwrap_or_default(),
-        };
-        let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
-        let goods = async {
-            match known {
-                Some(goods) => Ok(goods),
-                None => Goods::load(store, &variants).await,
-            }
-        };
-        // Nothing of this knows of the rest: read at once, it costs one wait.
-        let method = async {
-            match wishes.method {
-                Some(id) => Ok::<_, Error>(store.method(id).await?),
-                None => Ok(None),
-            }
-        };
-        let user = async {
-            match buyer.user {
-                Some(id) => Ok::<_, Error>(store.user(id).await?),
-                None => Ok(None),
-            }
-        };
-        let (goods, rules, method, user) = futures_util::future::try_join4(goods, rules, method, user).await?;
-        // Another's rates are by whatever their provider knows of the address.
-        if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
-            match region_of(&rules.tax_rates, address) {
-                Ok(Some(code)) => address.region = Some(code.to_owned()),
-                Ok(None) => {}
-                Err(why) => invalid.add(wishes.region_field(), why),
-            }
-        }
-        if wishes.method.is_some() && method.is_none() {
-            invalid.add("shipping_method_id", "There is no such shipping method.");
-        }
-        let quote = self.quote(method, address.as_ref(), &cart, &goods, &mut invalid).await?;
-        let email = match (buyer.user, user) {
-            (None, _) => buyer.email,
-            // A customer's own, as it is now.
-            (Some(_), Some(user)) => Some(Email { key: user.email_key, address: user.email }),
-            (Some(_), None) => return Err(Error::NotAuthenticated),
-        };
-        let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
-        match (address, quote, email, gateway) {
-            (Some(address), Some(quote), Some(email), Some(gateway)) if invalid.is_empty() => Ok(Placement {
-                taxes: self.taxes(&cart, &goods, &rules, &quote, &address, moment).await?,
-                billing_address: wishes.billing_address.clone().unwrap_or_else(|| address.clone()),
-                shipping_address: address,
-                hold_until: self.shop.settings().hold(gateway.as_ref()).map(|hold| moment.now() + hold),
-                // What staff place for somebody is counted, and not limited.
-                max_unpaid: self
-                    .shop
-                    .settings()
-                    .max_unpaid_orders
-                    .filter(|_| !matches!(buyer.role, "staff" | "system")),
-                gateway: gateway.as_ref(),
-                role: buyer.role,
-                expected_total: wishes.expected_total,
-                note: wishes.note.clone(),
-                cart,
-                goods,
-                rules,
-                quote,
-                email,
-            }),
-            _ => Err(Error::Invalid(invalid)),
-        }
-    }
-
-    /// How the cart is taxed at its address: by the shop's own rates, or as somebody else says, who is asked now, before
-    /// anything is decided.
-    async fn taxes(
-        &self,
-        cart: &Cart,
-        goods: &Goods,
-        rules: &PriceRules,
-        quote: &Quote,
-        address: &Address,
-        moment: &Moment,
-    ) -> Result<Taxes> {
-        let settings = self.shop.settings();
-        let lines: Vec<Line<'_>> =
-            cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
-        let (quote, shipping_shares) = match self.shop.tax_provider() {
-            None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
-            Some(provider) => {
-                let (amounts, shipping) = taxable(&basket(cart, &lines, quote, moment.now()), rules);
-                let request = TaxRequest {
-                    address,
-                    currency: cart.currency,
-                    prices_include_tax: settings.prices_include_tax,
-                    lines: &lines.iter().zip(amounts).map(|(line, amount)| taxed(line, amount)).collect::<Vec<_>>(),
-                    shipping,
-                };
-                (provider.quote(&request).await?, Vec::new())
-            }
-        };
-        Ok(Taxes { quote, shipping_shares, included: settings.prices_include_tax, rounding: settings.tax_rounding })
-    }
-
-    async fn shipping_address(
-        &self,
-        buyer: Option<UserId>,
-        wishes: &Wishes,
-        invalid: &mut Invalid,
-    ) -> Result<Option<Address>> {
-        let id = match &wishes.shipping_address {
-            None => return Ok(None),
-            Some(ShipTo::Address(address)) => return Ok(Some(address.as_ref().clone())),
-            Some(ShipTo::Saved(id)) => *id,
-        };
-        let saved = self.shop.store().address(id).await?.filter(|saved| buyer == Some(saved.user_id));
-        if saved.is_none() {
-            invalid.add("shipping_address_id", "There is no such address in your address book.");
-        }
-        Ok(saved.map(|saved| saved.address))
-    }
-
-    async fn quote(
-        &self,
-        method: Option<(Method, Zone)>,
-        address: Option<&Address>,
-        cart: &Cart,
-        goods: &Goods,
-        invalid: &mut Invalid,
-    ) -> Result<Option<Quote>> {
-        let (Some((method, zone)), Some(Address { country, .. })) = (method, address) else { return Ok(None) };
-        // A zone that names the country serves it, whatever others do: only for the rest of the world are all read.
-        let zones = if zone.countries.contains(country) { vec![zone] } else { self.shop.store().tariff().await?.0 };
-        let (weight, subtotal) = carts::load(cart, goods);
-        let quote = quote(&zones, &[method], country, weight, subtotal, cart.currency).pop();
-        if quote.is_none() {
-            invalid.add("shipping_method_id", "This method does not ship this cart to this address.");
-        }
-        Ok(quote)
-    }
-}
-
-/// A line as somebody outside is told of it.
-fn taxed<'a>(line: &Line<'a>, amount: Amount) -> TaxedLine<'a> {
-    let Line { variant_id, product_id, tax_class, quantity, .. } = *line;
-    TaxedLine { variant_id, product_id, tax_class, quantity, amount }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Draft, Order};
+use super::model::{Draft, Order, OrderItem};
 use crate::cart::Goods;
 use crate::id::{OrderId, ProductId, VariantId};
-use crate::money::Amount;
+use crate::money::{Amount, Currency};
 use crate::payments::Payment;
+use crate::pricing::Explanation;
 use crate::secret::Secret;
 use crate::shipping::Shipment;
 
@@ -56,6 +57,50 @@ pub struct PlacedOrder {
     pub view: OrderView,
     /// What opens a guest's order; only in the answer to the call that placed it, and when that is given again.
     pub access_token: Option<Secret>,
+}
+
+/// What an order would come to, with what is known of it. What is not known is not in it: without a shipping method there
+/// is no price of shipping, without an address there are no taxes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderQuote {
+    /// The currency of every amount.
+    pub currency: Currency,
+    /// The lines as the order would have them. Their ids are drawn for this quote only.
+    pub items: Vec<OrderItem>,
+    /// Sum of the lines before discounts.
+    pub subtotal: Amount,
+    /// Sum of the lines' discounts.
+    pub discount_total: Amount,
+    /// Price of the shipping.
+    pub shipping_total: Amount,
+    /// Tax of the shipping.
+    pub shipping_tax: Amount,
+    /// Sum of all taxes.
+    pub tax_total: Amount,
+    /// What would be paid: the `expected_total` of the same order.
+    pub total: Amount,
+    /// Why: promotions, tax rates, rounding.
+    pub explanation: Explanation,
+    /// The fields that the order would still need, by their paths (`shipping_address.city`). Empty: it can be placed.
+    pub missing: Vec<String>,
+}
+
+impl OrderQuote {
+    /// That of an order of which nothing is missing.
+    pub(super) fn of(order: Order) -> Self {
+        Self {
+            currency: order.currency,
+            items: order.items,
+            subtotal: order.subtotal,
+            discount_total: order.discount_total,
+            shipping_total: order.shipping_total,
+            shipping_tax: order.shipping_tax,
+            tax_total: order.tax_total,
+            total: order.total,
+            explanation: order.explanation,
+            missing: Vec::new(),
+        }
+    }
 }
 
 /// A draft at the prices of now.

@@ -61,6 +61,8 @@ mod pricing_orders;
 #[cfg(test)]
 mod proxies;
 #[cfg(test)]
+mod quotes;
+#[cfg(test)]
 mod returns;
 #[cfg(test)]
 mod shipping;

@@ -80,6 +80,7 @@ const TABLE: &[Row] = &[
     ("POST", "/cart/coupons/", 404, 400, 400),
     ("DELETE", "/cart/coupons/{code}/", 404, 404, 404),
     ("GET", "/cart/shipping-options/", 404, 400, 400),
+    ("POST", "/cart/quote/", 404, 409, 409),
     // orders
     ("POST", "/orders/", 404, 400, 400),
     ("GET", "/orders/", 401, 200, 200),

@@ -60,7 +60,7 @@ fn place(known: &mut Known) -> Value {
 
 fn buying(known: &mut Known) -> (String, Run) {
     let (buyer, expected, key) = (known.buyer(), known.expected(), known.key());
-    match known.below(24) {
+    match known.below(25) {
         0 => call!("create_cart", [buyer], |shop| shop.carts().create(&buyer), cart),
         1 => {
             let (item, fields) = (known.cart_item(), json!({"quantity": known.below(6)}));
@@ -113,6 +113,17 @@ fn buying(known: &mut Known) -> (String, Run) {
                 };
             }
             call!("add_item", [buyer, fields], |shop| shop.carts().add_item(&buyer, input::<AddItem>(fields)), cart)
+        }
+        16 => {
+            let mut fields = place(known);
+            if let Some(fields) = fields.as_object_mut() {
+                for field in ["shipping_address", "shipping_method_id", "payment_gateway", "email"] {
+                    if known.once_in(4) {
+                        fields.remove(field);
+                    }
+                }
+            }
+            call!("quote", [buyer, fields], |shop| shop.orders().quote(&buyer, input::<PlaceOrder>(fields)))
         }
         _ => {
             let fields = place(known);

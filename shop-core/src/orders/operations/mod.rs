@@ -3,6 +3,7 @@
 mod access;
 mod cancel;
 mod cancel_items;
+mod checkout;
 mod drafts;
 mod lines;
 mod notes;
@@ -18,6 +19,7 @@ pub(super) use drafts::{cart_of, change_draft, create_draft, delete_draft, expec
 pub(crate) use lines::ordered_lines;
 pub(super) use notes::add_note;
 pub use number::{draw_number, parse_number};
+pub(super) use checkout::{Checkout, quote_order};
 pub(super) use place::basket;
 pub use place::{Placement, place};
 pub(super) use returns::{Around, Step, request_return, step_return};

@@ -60,6 +60,45 @@ pub struct Placement<'a> {
     pub role: &'static str,
 }
 
+/// What the price of an order depends on.
+pub(super) struct Terms<'a> {
+    pub(super) cart: &'a Cart,
+    pub(super) goods: &'a Goods,
+    pub(super) quote: Option<&'a Quote>,
+    pub(super) rules: &'a PriceRules,
+    pub(super) taxes: &'a Taxes,
+    pub(super) gateway: Option<&'a dyn PaymentGateway>,
+}
+
+/// What an order comes to.
+pub(super) struct Agreement {
+    pub(super) items: Vec<OrderItem>,
+    /// From where each of the items is served.
+    allocations: Vec<Allocation>,
+    pub(super) priced: Priced,
+}
+
+/// What an order of these comes to: its lines at the prices of now, from where they are served, and the total as the
+/// gateway charges it, once that is known.
+pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreement> {
+    let Terms { cart, goods, .. } = terms;
+    if cart.items.is_empty() {
+        return Err(Error::CartEmpty);
+    }
+    let mut items = lines(cart, goods, moment)?;
+    let allocations = serve(&items, goods)?;
+    let mut priced = agree(terms, &items, moment)?;
+    for (item, line) in items.iter_mut().zip(&priced.lines) {
+        item.discount = line.discount;
+        item.tax = line.tax;
+        item.tax_rate = line.tax_rate;
+    }
+    if let Some(gateway) = terms.gateway {
+        round_for(gateway, cart.currency, &mut priced)?;
+    }
+    Ok(Agreement { items, allocations, priced })
+}
+
 /// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history
 /// and the events. It is priced by [the pipeline](crate::pricing), and what its promotions are used is counted. Products,
 /// promotions, rates of tax, method and zone must still be as they were read when the batch is written, and stock is
@@ -75,20 +114,11 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
         placement;
     let Placement { hold_until, expected_total, note, role, max_unpaid, .. } = placement;
-    if cart.items.is_empty() {
-        return Err(Error::CartEmpty);
-    }
     let mut batch = Batch::new(moment);
     let order_id: OrderId = moment.id();
-    let mut items = lines(&cart, &goods, moment)?;
-    let allocations = serve(&items, &goods)?;
-    let mut priced = agree(&cart, &goods, &items, &quote, &rules, &taxes, moment)?;
-    for (item, line) in items.iter_mut().zip(&priced.lines) {
-        item.discount = line.discount;
-        item.tax = line.tax;
-        item.tax_rate = line.tax_rate;
-    }
-    round_for(gateway, cart.currency, &mut priced)?;
+    let terms =
+        Terms { cart: &cart, goods: &goods, quote: Some(&quote), rules: &rules, taxes: &taxes, gateway: Some(gateway) };
+    let Agreement { items, allocations, priced } = come_to(&terms, moment)?;
     let total = priced.total;
     if expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });
@@ -174,7 +204,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
 pub(in crate::orders) fn basket<'a>(
     cart: &'a Cart,
     lines: &'a [Line<'a>],
-    quote: &'a Quote,
+    quote: Option<&'a Quote>,
     now: Timestamp,
 ) -> Basket<'a> {
     Basket {
@@ -182,22 +212,15 @@ pub(in crate::orders) fn basket<'a>(
         lines,
         coupons: &cart.coupons,
         customer_id: cart.customer_id,
-        shipping: Some((&quote.method.name, quote.price)),
+        shipping: quote.map(|quote| (quote.method.name.as_str(), quote.price)),
         now,
     }
 }
 
 /// Prices the order. A coupon without effect on this cart is left out, as the cart said; one that is gone is not: its
 /// buyer was promised less.
-fn agree(
-    cart: &Cart,
-    goods: &Goods,
-    items: &[OrderItem],
-    quote: &Quote,
-    rules: &PriceRules,
-    taxes: &Taxes,
-    moment: &Moment,
-) -> Result<Priced> {
+fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Priced> {
+    let Terms { cart, goods, quote, rules, taxes, .. } = *terms;
     let line =
         |item: &OrderItem| Some(Line { unit_price: item.unit_price, ..goods.line(item.variant_id, item.quantity)? });
     let lines: Vec<_> = items.iter().filter_map(line).collect();

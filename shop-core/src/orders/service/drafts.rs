@@ -1,6 +1,7 @@
 //! Orders that staff put together for somebody, and what they note about orders.
 
-use super::{Buyer, Orders};
+use super::Orders;
+use super::checkout::Buyer;
 use crate::actor::Actor;
 use crate::cart::Goods;
 use crate::catalog::VariantName;

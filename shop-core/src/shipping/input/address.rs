@@ -39,13 +39,19 @@ impl AddressInput {
     ///
     /// It names a person or a company: the last name may be left out where there is a first name, both where there is a
     /// company. It names a city where addresses have one.
+    ///
+    /// Where the input [may be incomplete](Checks::incomplete), a country is enough: what is absent is empty.
     pub fn check(self, checks: &mut Checks, prefix: &str) -> Option<Address> {
+        let may_lack = checks.is_incomplete();
         let path = |field: &str| if prefix.is_empty() { field.to_owned() } else { format!("{prefix}.{field}") };
-        let country = checks.required(&path("country"), self.country, validate::country);
+        let country = if may_lack { self.country.or_missing() } else { self.country };
+        let country = checks.required(&path("country"), country, validate::country);
         let has_cities = country.as_deref().is_none_or(validate::has_cities);
         let mut text = |field: &str, given: Field<String>, max, is_required| {
             if is_required {
-                checks.required(&path(field), given, validate::text(1, max))
+                let given = if may_lack { given.or_missing() } else { given };
+                let text = checks.required(&path(field), given, validate::text(1, max));
+                text.or_else(|| may_lack.then(String::new))
             } else {
                 let text = checks.optional(&path(field), given, validate::or_blank(validate::text(1, max)));
                 Some(text.flatten().unwrap_or_default())
@@ -158,6 +164,34 @@ mod tests {
         let address = good().check(&mut checks, "").unwrap();
         assert!(checks.is_clean());
         assert_eq!((address.country.as_str(), address.line2, address.region), ("GB", None, None));
+    }
+
+    #[test]
+    fn a_country_is_enough_where_the_rest_may_follow() {
+        let known = |input: AddressInput| {
+            let mut checks = Checks::incomplete();
+            let address = input.check(&mut checks, "to");
+            (address, checks.take_missing(), checks.is_clean())
+        };
+        let input = || AddressInput { country: "us".into(), region: "NY".into(), ..AddressInput::default() };
+        let (address, missing, is_clean) = known(AddressInput { line1: " ".into(), city: Field::Null, ..input() });
+        let address = address.unwrap();
+        assert_eq!(
+            (address.country.as_str(), address.region.as_deref(), address.city.as_str()),
+            ("US", Some("NY"), "")
+        );
+        assert_eq!(
+            (missing, is_clean),
+            (["to.first_name", "to.last_name", "to.line1", "to.city"].map(String::from).into(), true)
+        );
+        let (_, missing, _) =
+            known(AddressInput { country: "JP".into(), company: "Co".into(), ..AddressInput::default() });
+        assert_eq!(missing, ["to.line1"]);
+        // What is there must be right.
+        let (.., is_clean) = known(AddressInput { country: "XX".into(), ..input() });
+        assert!(!is_clean);
+        let (address, missing, is_clean) = known(AddressInput { country: "".into(), ..good() });
+        assert_eq!((address, missing, is_clean), (None, vec!["to.country".to_owned()], true));
     }
 
     #[test]

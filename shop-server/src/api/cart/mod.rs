@@ -1,6 +1,7 @@
 //! `/cart/`: what somebody wants to buy.
 
 mod bodies;
+mod quote;
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -20,6 +21,7 @@ use crate::limits::{Attempt, Client};
 use crate::problem::Result;
 
 use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingOptionBody};
+use quote::{QuoteBody, QuoteRequest};
 
 /// What somebody wants to buy.
 pub struct Cart(pub(super) Context);
@@ -120,6 +122,18 @@ impl Cart {
         let quotes = self.0.shop.carts().shipping_options(&caller, input).await?;
         let page = Page::of(quotes, &request);
         List::answer(&url, &request, page.map(ShippingOptionBody::from))
+    }
+
+    /// What an order of the cart would come to, with what is known so far. Nothing is written.
+    ///
+    /// The body is that of `POST /orders/`, of which everything may be left out: a country (and a region, where taxes differ by
+    /// it) is enough for taxes, and for shipping once a method is chosen. `missing` names what an order would still need. With
+    /// nothing missing, the same body at `POST /orders/` with this `total` as `expected_total` comes to this total, and whatever
+    /// would refuse the order refuses the quote.
+    #[oai(path = "/cart/quote/", method = "post")]
+    async fn quote(&self, caller: Caller, client: Client, body: JsonBody<QuoteRequest>) -> Result<Answer<QuoteBody>> {
+        self.0.limits.check(Attempt::Quote, client.address(), caller.caller().as_deref()).await?;
+        Ok(Answer(self.0.shop.orders().quote(&caller, body.into_inner().into()).await?.into()))
     }
 }
 

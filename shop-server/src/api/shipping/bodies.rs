@@ -4,7 +4,7 @@ mod address;
 mod shipment;
 mod tariff;
 
-pub(in crate::api) use address::{AddressBody, AddressRequest};
+pub(in crate::api) use address::{AddressBody, AddressRequest, KnownAddressRequest};
 pub(super) use address::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
 pub(in crate::api) use shipment::{ShipmentBody, ShipmentItemRequest};
 pub(super) use shipment::{ShipmentChangeRequest, ShipmentRequest, ShipmentStatus, TrackingBody, TrackingRequest};

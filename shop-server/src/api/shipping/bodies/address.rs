@@ -29,6 +29,23 @@ pub(crate) struct AddressRequest {
     phone: Nullable<String>,
 }
 
+/// What is known so far of a postal address; a country is enough for shipping, and for taxes where they do not differ by region.
+#[derive(Debug, Object)]
+pub(crate) struct KnownAddressRequest {
+    first_name: Nullable<String>,
+    last_name: Nullable<String>,
+    company: Nullable<String>,
+    line1: Nullable<String>,
+    line2: Nullable<String>,
+    city: Nullable<String>,
+    /// Where taxes differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or a name of the region (`New York`).
+    region: Nullable<String>,
+    postal_code: Nullable<String>,
+    /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
+    country: Nullable<String>,
+    phone: Nullable<String>,
+}
+
 /// An entry of an address book.
 #[derive(Debug, Object)]
 pub(crate) struct SavedAddressRequest {
@@ -93,6 +110,12 @@ macro_rules! address_input {
 
 impl From<AddressRequest> for AddressInput {
     fn from(request: AddressRequest) -> Self {
+        address_input!(request)
+    }
+}
+
+impl From<KnownAddressRequest> for AddressInput {
+    fn from(request: KnownAddressRequest) -> Self {
         address_input!(request)
     }
 }

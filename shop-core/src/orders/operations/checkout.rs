@@ -1,0 +1,102 @@
+//! What an order would come to, before anybody agrees to it.
+
+use super::place::{Agreement, Placement, Terms, come_to, place};
+use crate::cart::{Cart, Goods};
+use crate::catalog::PriceRules;
+use crate::clock::{Moment, Timestamp};
+use crate::error::Result;
+use crate::money::Amount;
+use crate::orders::OrderQuote;
+use crate::orders::input::REGION;
+use crate::payments::PaymentGateway;
+use crate::pricing::Taxes;
+use crate::shipping::Address;
+use crate::shipping::operations::Quote;
+use crate::validate::Email;
+
+/// What is known of an order that may not be complete yet: what is absent is `None`. See [`Placement`] for the rest.
+pub(in crate::orders) struct Checkout<'a> {
+    pub(in crate::orders) cart: Cart,
+    pub(in crate::orders) goods: Goods,
+    pub(in crate::orders) quote: Option<Quote>,
+    pub(in crate::orders) rules: PriceRules,
+    pub(in crate::orders) taxes: Taxes,
+    pub(in crate::orders) shipping_address: Option<Address>,
+    pub(in crate::orders) billing_address: Option<Address>,
+    pub(in crate::orders) email: Option<Email>,
+    pub(in crate::orders) gateway: Option<&'a dyn PaymentGateway>,
+    pub(in crate::orders) max_unpaid: Option<u32>,
+    pub(in crate::orders) hold_until: Option<Timestamp>,
+    pub(in crate::orders) expected_total: Option<Amount>,
+    pub(in crate::orders) note: String,
+    pub(in crate::orders) role: &'static str,
+    /// The fields that an order would still need.
+    pub(in crate::orders) missing: Vec<String>,
+}
+
+impl<'a> Checkout<'a> {
+    /// The placement, where nothing is missing.
+    pub(in crate::orders) fn complete(self) -> std::result::Result<Placement<'a>, Box<Self>> {
+        if !self.missing.is_empty() {
+            return Err(Box::new(self));
+        }
+        let Self {
+            shipping_address: Some(address),
+            quote: Some(quote),
+            email: Some(email),
+            gateway: Some(gateway),
+            ..
+        } = self
+        else {
+            return Err(Box::new(self));
+        };
+        Ok(Placement {
+            billing_address: self.billing_address.unwrap_or_else(|| address.clone()),
+            shipping_address: address,
+            cart: self.cart,
+            goods: self.goods,
+            quote,
+            rules: self.rules,
+            taxes: self.taxes,
+            email,
+            gateway,
+            max_unpaid: self.max_unpaid,
+            hold_until: self.hold_until,
+            expected_total: self.expected_total,
+            note: self.note,
+            role: self.role,
+        })
+    }
+}
+
+/// What the order would come to, with what is known of it: this is the decision that [`place`] makes, and where nothing is
+/// missing it is [`place`] itself, so that whatever refuses the order refuses the quote.
+///
+/// # Errors
+/// As [`place`].
+pub(in crate::orders) fn quote_order(checkout: Checkout<'_>, moment: &mut Moment) -> Result<OrderQuote> {
+    match checkout.complete() {
+        Ok(placement) => place(placement, moment).map(|decision| OrderQuote::of(decision.reply.order)),
+        Err(checkout) => {
+            let Checkout { cart, goods, quote, rules, taxes, gateway, missing, .. } = *checkout;
+            // What a gateway charges is judged of a total that can be charged: before it is known, it can still change.
+            let is_priced = quote.is_some() && !missing.iter().any(|field| field == REGION);
+            let gateway = gateway.filter(|_| is_priced);
+            let terms =
+                Terms { cart: &cart, goods: &goods, quote: quote.as_ref(), rules: &rules, taxes: &taxes, gateway };
+            let Agreement { items, priced, .. } = come_to(&terms, moment)?;
+            Ok(OrderQuote {
+                currency: cart.currency,
+                items,
+                subtotal: priced.subtotal,
+                discount_total: priced.discount_total,
+                shipping_total: priced.shipping_total,
+                shipping_tax: priced.shipping_tax,
+                tax_total: priced.tax_total,
+                total: priced.total,
+                explanation: priced.explanation,
+                missing,
+            })
+        }
+    }
+}

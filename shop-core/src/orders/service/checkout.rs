@@ -1,0 +1,285 @@
+//! What a cart would come to as an order: read for placing it, and for a quote.
+
+use super::super::input::{PlaceOrder, ShipTo, Wishes};
+use super::super::operations::{self, Checkout, Placement, basket};
+use super::super::view::OrderQuote;
+use super::Orders;
+use crate::actor::Actor;
+use crate::cart::{Cart, Goods, operations as carts};
+use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
+use crate::clock::Moment;
+use crate::error::{Error, Invalid, Result};
+use crate::id::UserId;
+use crate::money::Amount;
+use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
+use crate::shipping::operations::{Quote, quote};
+use crate::shipping::{Address, Method, Zone};
+use crate::validate::Email;
+
+/// Whose an order will be, and who places it.
+pub(super) struct Buyer {
+    /// The customer, whose address book and address of mail are used.
+    pub(super) user: Option<UserId>,
+    /// Anybody else's address of mail.
+    pub(super) email: Option<Email>,
+    /// Who places it: [`Actor::role`].
+    pub(super) role: &'static str,
+}
+
+impl<'a> Orders<'a> {
+    /// What an order of the caller's cart would come to: the decision of [`Orders::place`], made and not committed, with
+    /// what is known so far. Nothing is written. The answer names what an order would still need; a country (and a region,
+    /// where taxes differ by it) is enough for taxes, and for shipping once a method is chosen.
+    ///
+    /// The same input at [`Orders::place`], with [`OrderQuote::total`] as `expected_total`, comes to this total, unless the
+    /// cart or what it depends on was changed meanwhile: then it is refused. The `expected_total` of the input plays no role.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use shop_core::orders::PlaceOrder;
+    /// use shop_core::shop::Tokens;
+    /// use shop_core::{Actor, Shop, cart::AddItem, memory::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> { futures_executor::block_on(async {
+    /// # let shop = Shop::builder(Arc::new(MemoryStore::new()), b"32 bytes from a good source, kept").open().await?;
+    /// # let lamp = serde_json::json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
+    /// # shop.catalog().create_product(&Actor::system(), serde_json::from_value(lamp)?).await?;
+    /// # let vat = serde_json::json!({"name": "VAT", "country": "GB", "rate": "0.2"});
+    /// # shop.catalog().create_tax_rate(&Actor::system(), serde_json::from_value(vat)?).await?;
+    /// let wish = AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() };
+    /// let token = shop.carts().add_item(&Actor::anonymous(), wish).await?.token.ok_or("a guest's")?;
+    /// let guest = shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() }).await?;
+    ///
+    /// let known: PlaceOrder = serde_json::from_value(serde_json::json!({"shipping_address": {"country": "GB"}}))?;
+    /// let quote = shop.orders().quote(&guest, known).await?;
+    /// assert_eq!(quote.currency.format_amount(quote.total), "47.98");
+    /// assert!(quote.missing.contains(&"shipping_address.line1".to_owned()));
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Orders::place`], for what is known: [`Error::Invalid`] names what is wrong, and nothing that is only absent.
+    /// Where nothing is missing, whatever would refuse the order refuses the quote, but never [`Error::TotalChanged`].
+    pub async fn quote(&self, actor: &Actor, input: PlaceOrder) -> Result<OrderQuote> {
+        let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
+        let wishes = input.check_known(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
+        self.decided(actor, &wishes, &mut self.shop.moment(), operations::quote_order).await
+    }
+
+    /// Reads what an order of the caller's cart is made of, and decides; again where the cart was changed meanwhile.
+    pub(super) async fn decided<T>(
+        self,
+        actor: &Actor,
+        wishes: &Wishes,
+        moment: &mut Moment,
+        decide: impl Fn(Checkout<'a>, &mut Moment) -> Result<T>,
+    ) -> Result<T> {
+        loop {
+            let checkout = self.prepare(actor, wishes, moment).await?;
+            let cart = (checkout.cart.id, checkout.cart.version);
+            let refusal = match decide(checkout, moment) {
+                Err(
+                    refusal @ (Error::OutOfStock { .. }
+                    | Error::CouponNotApplicable { .. }
+                    | Error::TooManyUnpaidOrders { .. }),
+                ) => refusal,
+                decided => return decided,
+            };
+            // Stock and uses were read after the cart: it may be this very cart's order that took them. A customer's cart
+            // of which nothing is stored holds nothing.
+            let now = self.shop.carts().stored(actor).await?;
+            if now.is_some_and(|now| (now.id, now.version) == cart) {
+                return Err(refusal);
+            }
+        }
+    }
+
+    /// Reads what an order of the caller's cart is made of.
+    async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Checkout<'a>> {
+        let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
+            (Some(cart), _) => cart,
+            // A customer always has a cart, if only an empty one.
+            (None, Some(person)) => carts::open(Some(person.user_id), self.shop.settings().currency, moment),
+            (None, None) => return Err(Error::NotFound),
+        };
+        let user = actor.signed_in().map(|person| person.user_id);
+        let buyer = Buyer { user, email: wishes.email.clone(), role: actor.role() };
+        self.checkout(buyer, wishes, cart, None, moment).await
+    }
+
+    /// As [`Orders::checkout`], of which nothing may be missing.
+    pub(super) async fn placement(
+        &self,
+        buyer: Buyer,
+        wishes: &Wishes,
+        cart: Cart,
+        known: Option<Goods>,
+        moment: &Moment,
+    ) -> Result<Placement<'a>> {
+        let checkout = self.checkout(buyer, wishes, cart, known, moment).await?;
+        checkout.complete().map_err(|_| Error::Invalid(wishes.invalid.clone()))
+    }
+
+    /// Reads what else an order of a cart is made of, and judges what could not be judged without. What its lines are
+    /// about is read, too, unless it is known.
+    async fn checkout(
+        &self,
+        buyer: Buyer,
+        wishes: &Wishes,
+        cart: Cart,
+        known: Option<Goods>,
+        moment: &Moment,
+    ) -> Result<Checkout<'a>> {
+        let store = self.shop.store();
+        let (mut invalid, mut missing) = (wishes.invalid.clone(), wishes.missing.clone());
+        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
+        let mut address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
+        let query = RulesQuery {
+            code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
+            customer: match buyer.user {
+                Some(id) => Some(Customer::User(id)),
+                None => buyer.email.as_ref().map(|email| Customer::Guest(email.key.clone())),
+            },
+            tax_countries: address.as_ref().map(tax_countries).unwrap_or_default(),
+        };
+        let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
+        let goods = async {
+            match known {
+                Some(goods) => Ok(goods),
+                None => Goods::load(store, &variants).await,
+            }
+        };
+        // Nothing of this knows of the rest: read at once, it costs one wait.
+        let method = async {
+            match wishes.method {
+                Some(id) => Ok::<_, Error>(store.method(id).await?),
+                None => Ok(None),
+            }
+        };
+        let user = async {
+            match buyer.user {
+                Some(id) => Ok::<_, Error>(store.user(id).await?),
+                None => Ok(None),
+            }
+        };
+        let (goods, rules, method, user) = futures_util::future::try_join4(goods, rules, method, user).await?;
+        // Another's rates are by whatever their provider knows of the address.
+        if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
+            match region_of(&rules.tax_rates, address) {
+                Ok(Some(code)) => address.region = Some(code.to_owned()),
+                Ok(None) => {}
+                Err(_) if wishes.may_lack_region(address) => missing.push(wishes.region_field().to_owned()),
+                Err(why) => invalid.add(wishes.region_field(), why),
+            }
+        }
+        if wishes.method.is_some() && method.is_none() {
+            invalid.add("shipping_method_id", "There is no such shipping method.");
+        }
+        let quote = self.shipping_quote(method, address.as_ref(), &cart, &goods, &mut invalid).await?;
+        let email = match (buyer.user, user) {
+            (None, _) => buyer.email,
+            // A customer's own, as it is now.
+            (Some(_), Some(user)) => Some(Email { key: user.email_key, address: user.email }),
+            (Some(_), None) => return Err(Error::NotAuthenticated),
+        };
+        let gateway = wishes.gateway.as_deref().and_then(|id| self.shop.gateway(id));
+        if !invalid.is_empty() {
+            return Err(Error::Invalid(invalid));
+        }
+        let settings = self.shop.settings();
+        Ok(Checkout {
+            taxes: self.taxes(&cart, &goods, &rules, quote.as_ref(), address.as_ref(), moment).await?,
+            billing_address: wishes.billing_address.clone(),
+            shipping_address: address,
+            hold_until: gateway.and_then(|gateway| settings.hold(gateway.as_ref())).map(|hold| moment.now() + hold),
+            // What staff place for somebody is counted, and not limited.
+            max_unpaid: settings.max_unpaid_orders.filter(|_| !matches!(buyer.role, "staff" | "system")),
+            gateway: gateway.map(AsRef::as_ref),
+            role: buyer.role,
+            expected_total: wishes.expected_total,
+            note: wishes.note.clone(),
+            cart,
+            goods,
+            rules,
+            quote,
+            email,
+            missing,
+        })
+    }
+
+    /// How the cart is taxed at its address: by the shop's own rates, or as somebody else says, who is asked now, before
+    /// anything is decided.
+    async fn taxes(
+        &self,
+        cart: &Cart,
+        goods: &Goods,
+        rules: &PriceRules,
+        quote: Option<&Quote>,
+        address: Option<&Address>,
+        moment: &Moment,
+    ) -> Result<Taxes> {
+        let settings = self.shop.settings();
+        let (included, rounding) = (settings.prices_include_tax, settings.tax_rounding);
+        let Some(address) = address else { return Ok(Taxes { included, rounding, ..Taxes::default() }) };
+        let lines: Vec<Line<'_>> =
+            cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();
+        let (quote, shipping_shares) = match self.shop.tax_provider() {
+            None => own_rates(&rules.tax_rates, address, lines.iter().map(|line| (line.variant_id, line.tax_class))),
+            Some(provider) => {
+                let (amounts, shipping) = taxable(&basket(cart, &lines, quote, moment.now()), rules);
+                let request = TaxRequest {
+                    address,
+                    currency: cart.currency,
+                    prices_include_tax: included,
+                    lines: &lines.iter().zip(amounts).map(|(line, amount)| taxed(line, amount)).collect::<Vec<_>>(),
+                    shipping,
+                };
+                (provider.quote(&request).await?, Vec::new())
+            }
+        };
+        Ok(Taxes { quote, shipping_shares, included, rounding })
+    }
+
+    async fn shipping_address(
+        &self,
+        buyer: Option<UserId>,
+        wishes: &Wishes,
+        invalid: &mut Invalid,
+    ) -> Result<Option<Address>> {
+        let id = match &wishes.shipping_address {
+            None => return Ok(None),
+            Some(ShipTo::Address(address)) => return Ok(Some(address.as_ref().clone())),
+            Some(ShipTo::Saved(id)) => *id,
+        };
+        let saved = self.shop.store().address(id).await?.filter(|saved| buyer == Some(saved.user_id));
+        if saved.is_none() {
+            invalid.add("shipping_address_id", "There is no such address in your address book.");
+        }
+        Ok(saved.map(|saved| saved.address))
+    }
+
+    async fn shipping_quote(
+        &self,
+        method: Option<(Method, Zone)>,
+        address: Option<&Address>,
+        cart: &Cart,
+        goods: &Goods,
+        invalid: &mut Invalid,
+    ) -> Result<Option<Quote>> {
+        let (Some((method, zone)), Some(Address { country, .. })) = (method, address) else { return Ok(None) };
+        // A zone that names the country serves it, whatever others do: only for the rest of the world are all read.
+        let zones = if zone.countries.contains(country) { vec![zone] } else { self.shop.store().tariff().await?.0 };
+        let (weight, subtotal) = carts::load(cart, goods);
+        let quote = quote(&zones, &[method], country, weight, subtotal, cart.currency).pop();
+        if quote.is_none() {
+            invalid.add("shipping_method_id", "This method does not ship this cart to this address.");
+        }
+        Ok(quote)
+    }
+}
+
+/// A line as somebody outside is told of it.
+fn taxed<'a>(line: &Line<'a>, amount: Amount) -> TaxedLine<'a> {
+    let Line { variant_id, product_id, tax_class, quantity, .. } = *line;
+    TaxedLine { variant_id, product_id, tax_class, quantity, amount }
+}
