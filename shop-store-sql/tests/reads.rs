@@ -65,7 +65,7 @@ async fn every_read_is_one_statement() {
         products_by_skus(&["a".to_owned(), "b".to_owned()]), products_by_name("a"), products(&[ProductId(id), ProductId(now_id())]),
         products_of_variants(&[VariantId(id), VariantId(now_id())]), category(id.into()), category_by_slug("a"),
         category_tree(), promotion(id.into()), tax_rate(id.into()), price_rules(&RulesQuery::default()), cart(id.into()),
-        open_cart_of(id.into()), guest_carts_unchanged_since(now, 10), order(id.into()), order_of_cart(id.into()), history(id.into()), overdue_orders(now, 10),
+        open_cart_of(id.into()), guest_carts_unchanged_since(now, 10), order(id.into()), order_of_cart(id.into()), history(id.into()), overdue_orders(now, 10), guest_orders("a", 10),
         draft(id.into()), order_return(id.into()), returns_of_orders(&orders), payment(id.into()), payments_of_orders(&orders),
         payment_by_reference("a", "a"), payments_to_look_at(now, 10), address(id.into()),
         default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),

@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0022_key_fingerprint", sql: include_str!("../migrations/0022_key_fingerprint.sql") },
     Migration { name: "0023_session_rotations", sql: include_str!("../migrations/0023_session_rotations.sql") },
     Migration { name: "0024_registrations", sql: include_str!("../migrations/0024_registrations.sql") },
+    Migration { name: "0025_claimed_orders", sql: include_str!("../migrations/0025_claimed_orders.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -38,6 +38,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "number",
             "cart_id",
             "customer_id",
+            "claimed_at",
             "email",
             "email_key",
             "currency",
@@ -82,7 +83,12 @@ impl Record for Order {
 
     fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
         values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
-        values.put(&self.email)?.put(&self.email_key)?.put(self.currency.code())?.put(self.subtotal.0)?;
+        values
+            .put(optional_at(self.claimed_at))?
+            .put(&self.email)?
+            .put(&self.email_key)?
+            .put(self.currency.code())?
+            .put(self.subtotal.0)?;
         values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
         values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?.json(&self.canceled_items)?;
         values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
@@ -100,6 +106,7 @@ impl Record for Order {
             number: columns.take()?,
             cart_id: columns.id()?,
             customer_id: columns.optional_id()?,
+            claimed_at: columns.optional_at()?,
             email: columns.take()?,
             email_key: columns.take()?,
             currency: columns.currency()?,
@@ -367,6 +374,15 @@ impl OrdersRepository for SqliteStore {
             let ids = statement.query_map(params![at(now), limit], |row| Ok(OrderId(row.get::<_, Id>(0)?.0)))?;
             ids.collect()
         })
+    }
+
+    async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {
+        // The address is looked for in an index by time, for orders have none by address.
+        let end = "WHERE orders.customer_id IS NULL
+                AND orders.id IN (SELECT listed.id FROM orders AS listed WHERE listed.email_key = ?1)
+            ORDER BY orders.id LIMIT ?2";
+        let email_key = email_key.to_owned();
+        self.readers().list(move |connection| record::select(connection, end, params![email_key, limit])).await
     }
 
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {

@@ -10,7 +10,9 @@ use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
 use crate::execute::Decision;
 use crate::id::{OtpId, UserId};
+use crate::orders::Order;
 use crate::secret::{Secret, encode_user_id};
+use crate::shipping::Address;
 use crate::shop::Shop;
 
 /// What is left of a job when its time has come.
@@ -60,6 +62,11 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
             let user = shop.store().user_by_email(email_key).await?.filter(|user| user.is_active);
             let mail = |user: &User| Mail::PasswordReset { name: name(user), link: reset_link(shop, user, moment) };
             Outcome::asked_for(user, mail)
+        }
+        MailJob::OrderLookup { number, email_key } => {
+            let order = shop.store().order_by_number(number).await?.filter(|order| order.email_key == *email_key);
+            let Some(order) = order else { return Ok(Outcome::Nothing) };
+            Outcome::Send { to: order.email.clone(), counted: order.customer_id, mail: order_lookup(shop, order) }
         }
         MailJob::ResendOtpRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?;
@@ -111,6 +118,17 @@ pub(crate) async fn count(shop: &Shop, user_id: UserId) -> Result<bool> {
         Ok(Decision { batch, reply: allowed })
     })
     .await
+}
+
+/// The link to an order; with the token where that opens it. The token is in the fragment, which browsers send to no server.
+fn order_lookup(shop: &Shop, order: Order) -> Mail {
+    let page = format!("{}/orders/{}", shop.settings().frontend_url, order.number);
+    let has_token = order.has_token();
+    let link = if has_token { format!("{page}#{}", shop.keys().order_token(order.id).expose()) } else { page };
+    let link = Secret::from(link);
+    let Address { first_name, last_name, .. } = order.shipping_address;
+    let name = format!("{first_name} {last_name}").trim().to_owned();
+    Mail::OrderLookup { name, number: order.number, link, has_token }
 }
 
 async fn active(shop: &Shop, id: UserId) -> Result<Option<User>> {

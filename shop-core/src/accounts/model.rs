@@ -338,6 +338,13 @@ pub enum MailJob {
         /// To whom.
         user_id: UserId,
     },
+    /// Somebody looks for an order; whether the address is that of the order is looked up later, as above.
+    OrderLookup {
+        /// Its number; empty when what was written is none.
+        number: String,
+        /// The folded address.
+        email_key: String,
+    },
 }
 
 words! {

@@ -126,6 +126,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.order_of_cart(id.into()).await?;
     store.history(id.into()).await?;
     store.overdue_orders(now, 10).await?;
+    store.guest_orders("a", 10).await?;
     let order = OrderFilter::default;
     for filter in [
         order(),

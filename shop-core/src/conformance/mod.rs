@@ -232,6 +232,7 @@ macro_rules! __conformance_cases {
                 a_cart_becomes_one_order,
                 history_is_a_timeline,
                 overdue_orders_come_in_their_order,
+                orders_of_guests_are_found_and_claimed,
                 orders_are_filtered,
                 orders_are_searched,
                 orders_are_paged,

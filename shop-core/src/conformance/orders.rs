@@ -8,6 +8,7 @@ use crate::orders::{
     CanceledItem, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
     ShippingMethodSnapshot,
 };
+use crate::page::PageRequest;
 use crate::pricing::Ratio;
 
 use super::fixtures::{WILD, address, explanation, far_away, long_ago, wild, wild_address};
@@ -45,6 +46,7 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.note = WILD.repeat(50);
         order.placed_at = long_ago();
         order.canceled_at = Some(far_away());
+        order.claimed_at = Some(far_away());
         order.hold_until = Some(long_ago());
         order.ships_unpaid = true;
         order.updated_at = far_away();
@@ -158,6 +160,44 @@ pub(super) async fn overdue_orders_come_in_their_order(mut lab: Lab) -> CaseResu
     let paid = next(&first, |order| order.hold_until = None);
     accepted(lab.commit([update(&paid)]).await)?;
     same(&lab.store.overdue_orders(lab.after(19), 10).await?, &vec![])
+}
+
+pub(super) async fn orders_of_guests_are_found_and_claimed(mut lab: Lab) -> CaseResult {
+    let (user, product) = (lab.user(), lab.product("Tea"));
+    accepted(lab.commit([insert(&user), insert(&product)]).await)?;
+    let (of_guests, of_others) = ("a@example.com", "b@example.com");
+    let mut place = async |email_key: &str| {
+        let (cart, order) = lab.order(&product);
+        let order = Order { customer_id: None, email_key: email_key.into(), ..order };
+        accepted(lab.commit([insert(&cart), insert(&order)]).await)?;
+        CaseResult::Ok(order)
+    };
+    let (first, _, second) = (place(of_guests).await?, place(of_others).await?, place(of_guests).await?);
+    let third = place(of_guests).await?;
+    let own = next(&third, |order| order.customer_id = Some(user.id));
+    accepted(lab.commit([update(&own)]).await)?;
+    let mut guests = vec![first.clone(), second.clone()];
+    guests.sort_by_key(|order| order.id);
+    same(&lab.store.guest_orders(of_guests, 10).await?, &guests)?;
+    guests.truncate(1);
+    same(&lab.store.guest_orders(of_guests, 1).await?, &guests)?;
+    same(&lab.store.guest_orders("c@example.com", 10).await?, &vec![])?;
+    // A claimed order is in the lists of its customer, and is counted there.
+    let claimed = next(&first, |order| {
+        order.customer_id = Some(user.id);
+        order.claimed_at = Some(long_ago());
+    });
+    accepted(lab.commit([update(&claimed)]).await)?;
+    same(&lab.store.guest_orders(of_guests, 10).await?, &vec![second])?;
+    same(&lab.store.order(claimed.id).await?, &Some(claimed.clone()))?;
+    let filter = OrderFilter { customer_id: Some(user.id), ..OrderFilter::default() };
+    let page = lab.store.list_orders(&filter, &PageRequest::default()).await?;
+    let mut listed: Vec<_> = page.items.iter().map(|order| order.id).collect();
+    listed.sort();
+    let mut expected = vec![claimed.id, own.id];
+    expected.sort();
+    same(&(listed, page.total), &(expected, Some(2)))?;
+    same(&lab.store.miscounted().await?, &vec![])
 }
 
 /// Places an order that is a little different.

@@ -90,6 +90,14 @@ impl<E: Engine> OrdersRepository for TableStore<E> {
         Ok(overdue.into_iter().take(limit as usize).map(|(_, id)| id).collect())
     }
 
+    async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {
+        let of_guest = |order: &Order| order.customer_id.is_none() && order.email_key == email_key;
+        let mut orders = self.read(|state| state.orders.select(of_guest))?;
+        orders.sort_by_key(|order| order.id);
+        orders.truncate(limit as usize);
+        Ok(orders)
+    }
+
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {
         self.read(|state| state.drafts.get(&id.0))
     }

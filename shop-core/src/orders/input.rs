@@ -3,6 +3,7 @@
 mod bulk;
 mod cancellations;
 mod drafts;
+mod lookup;
 mod returns;
 
 use serde::Deserialize;
@@ -23,6 +24,7 @@ pub use cancellations::CancelItemsInput;
 pub(super) use cancellations::CheckedCancelItems;
 pub(super) use drafts::{CheckedDraft, CheckedDraftItem, CheckedNote, Recipient};
 pub use drafts::{DraftInput, DraftItemInput, NoteInput};
+pub use lookup::LookupInput;
 pub(super) use returns::CheckedReturn;
 #[cfg(test)]
 pub(super) use returns::CheckedReturnItem;

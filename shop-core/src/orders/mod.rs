@@ -6,6 +6,8 @@
 //! parcels. Goods that come back are [returns](Return) of the order.
 
 #[cfg(test)]
+mod claims_tests;
+#[cfg(test)]
 pub(crate) mod fixtures;
 mod input;
 mod model;
@@ -27,8 +29,8 @@ pub(crate) mod tests;
 mod view;
 
 pub use input::{
-    CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, NoteInput, OrderKey, OrderQuery, PlaceOrder,
-    ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput,
+    CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, LookupInput, NoteInput, OrderKey, OrderQuery,
+    PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput,
 };
 pub use model::{
     CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,

@@ -83,6 +83,9 @@ pub struct Order {
     pub cart_id: CartId,
     /// Whose; `None` for a guest's.
     pub customer_id: Option<UserId>,
+    /// When a guest's order became that of an account that proved its address. The guest's token still opens it.
+    #[serde(default)]
+    pub claimed_at: Option<Timestamp>,
     /// Where news about it go, as typed.
     pub email: String,
     /// The address folded for finding it.
@@ -148,6 +151,12 @@ impl Order {
     #[must_use]
     pub fn buyer(&self) -> Customer {
         self.customer_id.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
+    }
+
+    /// Whether a token opens it: that of the guest who placed it.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.customer_id.is_none() || self.claimed_at.is_some()
     }
 
     /// Whether it waits for its payment. (One that was canceled or completed does not.)

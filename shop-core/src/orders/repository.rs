@@ -27,6 +27,8 @@ pub trait OrdersRepository: Send + Sync {
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
     /// Placed orders whose hold ended at or before `now`, the longest overdue first (then by id), at most `limit`.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
+    /// Orders of guests with this folded address, by id, at most `limit`.
+    async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>>;
     /// The draft with this id.
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>>;
     /// The drafts of a list.

@@ -3,6 +3,7 @@
 mod bulk;
 mod cancellations;
 mod checkout;
+mod claims;
 mod drafts;
 mod returns;
 

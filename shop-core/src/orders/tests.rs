@@ -71,6 +71,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         tax_total: Amount::ZERO,
         total: subtotal.plus(Amount(shipping)).unwrap(),
         canceled_items: Vec::new(),
+        claimed_at: None,
         amount_paid: Amount::ZERO,
         amount_refunded: Amount::ZERO,
         shipping_address: address(),

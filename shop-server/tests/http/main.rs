@@ -45,6 +45,8 @@ mod lists;
 #[cfg(test)]
 mod lists_counts;
 #[cfg(test)]
+mod lookups;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod orders;

@@ -85,6 +85,7 @@ const TABLE: &[Row] = &[
     ("POST", "/orders/", 404, 400, 400),
     ("GET", "/orders/", 401, 200, 200),
     ("POST", "/orders/cancel/", 401, 403, 400),
+    ("POST", "/orders/lookup/", 400, 400, 400),
     ("GET", "/orders/{id}/", 401, 404, 200),
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),

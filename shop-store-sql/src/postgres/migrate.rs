@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/postgres/0022_session_rotations.sql"),
     },
     Migration { name: "0023_registrations", sql: include_str!("../../migrations/postgres/0023_registrations.sql") },
+    Migration { name: "0024_claimed_orders", sql: include_str!("../../migrations/postgres/0024_claimed_orders.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

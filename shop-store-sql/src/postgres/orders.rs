@@ -25,13 +25,14 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
+use super::rows::{Columns, Record, Values, at, ids, is_one_of, is_storable, records, select};
 
 pub(super) use search::fill_search;
 
 impl Record for Order {
     const TABLE: &'static str = "orders";
-    const COLUMNS: &'static str = "orders.id, orders.number, orders.cart_id, orders.customer_id, orders.email,
+    const COLUMNS: &'static str = "orders.id, orders.number, orders.cart_id, orders.customer_id, orders.claimed_at,
+        orders.email,
         orders.email_key, orders.currency, orders.subtotal, orders.discount_total, orders.shipping_total,
         orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.canceled_items, orders.amount_paid,
         orders.amount_refunded,
@@ -50,6 +51,7 @@ impl Record for Order {
             number: columns.take()?,
             cart_id: columns.id()?,
             customer_id: columns.optional_id()?,
+            claimed_at: columns.optional_at()?,
             email: columns.take()?,
             email_key: columns.take()?,
             currency: columns.currency()?,
@@ -181,6 +183,14 @@ impl OrdersRepository for PostgresStore {
             ORDER BY hold_until, id LIMIT $2";
         let rows = self.pool.rows(sql.to_owned(), Values::new().put(at(now)).put(i64::from(limit))).await?;
         rows.iter().map(|row| Columns::new(row).id()).collect::<Result<_, _>>().map_err(store_error)
+    }
+
+    async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {
+        if !is_storable(email_key) {
+            return Ok(Vec::new());
+        }
+        let end = "WHERE orders.customer_id IS NULL AND orders.email_key = $1 ORDER BY orders.id LIMIT $2";
+        self.pool.all(end, Values::new().put(email_key).put(i64::from(limit))).await
     }
 
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>> {

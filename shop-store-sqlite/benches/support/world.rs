@@ -314,6 +314,7 @@ impl World {
             hold_until: None,
             ships_unpaid: false,
             canceled_items: Vec::new(),
+            claimed_at: None,
             updated_at: moment.now(),
             version: 3,
         })

@@ -43,6 +43,17 @@ pub enum Mail {
         /// Who is greeted; may be empty.
         name: String,
     },
+    /// The link to an order that somebody looked for.
+    OrderLookup {
+        /// Who is greeted; may be empty.
+        name: String,
+        /// The number of the order.
+        number: String,
+        /// The link, with the order's token where that opens the order.
+        link: Secret,
+        /// Whether it does; else the customer signs in.
+        has_token: bool,
+    },
 }
 
 impl Mail {
@@ -54,17 +65,19 @@ impl Mail {
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::OrderLookup { .. } => "order_lookup",
         }
     }
 
     /// One of each, for trying out templates.
-    fn samples() -> [Self; 4] {
+    fn samples() -> [Self; 5] {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
         [
             Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested: true },
             Self::AlreadyRegistered { name: name.clone(), login_url: url.into() },
             Self::PasswordReset { name: name.clone(), link: url.into() },
-            Self::PasswordChanged { name },
+            Self::PasswordChanged { name: name.clone() },
+            Self::OrderLookup { name, number: "ABCDE-FGHJK".into(), link: url.into(), has_token: true },
         ]
     }
 
@@ -77,16 +90,20 @@ impl Mail {
             Self::AlreadyRegistered { name, login_url } => context! { shop, name => greetable(name), login_url },
             Self::PasswordReset { name, link } => context! { shop, name => greetable(name), link => link.expose() },
             Self::PasswordChanged { name } => context! { shop, name => greetable(name) },
+            Self::OrderLookup { name, number, link, has_token } => {
+                context! { shop, name => greetable(name), number, link => link.expose(), has_token }
+            }
         }
     }
 }
 
 /// The templates of all mails, in the language of Jinja: for each mail `<mail>.subject.txt`, `<mail>.txt`
-/// and `<mail>.html`, where `<mail>` is one of `verify_email`, `already_registered`, `password_reset` and
-/// `password_changed`. What is put into an HTML template is escaped.
+/// and `<mail>.html`, where `<mail>` is one of `verify_email`, `already_registered`, `password_reset`,
+/// `password_changed` and `order_lookup`. What is put into an HTML template is escaped.
 ///
 /// Every template can use `shop` and `name` (empty when there is none); in `verify_email` there is also
-/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`.
+/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`, and in `order_lookup` `number`,
+/// `link` and `has_token` (whether the link opens the order; else its customer signs in).
 ///
 /// ```
 /// use shop_core::accounts::mails::Templates;
@@ -127,6 +144,9 @@ impl Templates {
             "password_changed.subject.txt",
             "password_changed.txt",
             "password_changed.html",
+            "order_lookup.subject.txt",
+            "order_lookup.txt",
+            "order_lookup.html",
         ];
         Self { shop: shop.into(), sources: sources.into() }
     }
@@ -215,7 +235,9 @@ mod tests {
     #[test]
     fn every_mail_renders_and_says_what_it_must() {
         let templates = Templates::new("Tea & Co");
-        for (mail, needle) in Mail::samples().iter().zip(["123456", "example.com", "example.com", "was just changed"]) {
+        for (mail, needle) in
+            Mail::samples().iter().zip(["123456", "example.com", "example.com", "was just changed", "ABCDE-FGHJK"])
+        {
             let message = render(&templates, mail);
             assert_eq!(message.to, "Ada@Example.com");
             assert!(message.subject.contains("Tea & Co"), "{message:?}");
@@ -285,6 +307,6 @@ mod tests {
         let message =
             render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into(), contested: false });
         assert_eq!(message.html, "<b>A &amp; B: 000001</b>");
-        assert_eq!(templates.names().count(), 12);
+        assert_eq!(templates.names().count(), 15);
     }
 }

@@ -60,7 +60,8 @@ impl Accounts<'_> {
         self.leave_mail(MailJob::PasswordResetRequested { email_key }).await
     }
 
-    /// Sets a new password with the two parts of a mailed link. Works once; every session ends.
+    /// Sets a new password with the two parts of a mailed link. Works once; every session ends. The link proves the address,
+    /// so orders that guests placed with it become those of the account.
     ///
     /// # Errors
     /// [`Error::InvalidToken`] when the link is wrong, over or used; [`Error::Invalid`] naming `new_password`.
@@ -76,7 +77,8 @@ impl Accounts<'_> {
         let new = input::new_password(&mut checks, "new_password", new_password, &Profile::from(known));
         let new = new.ok_or_else(|| checks.into_error())?;
         let password_hash = self.shop.hasher().hash(new).await?;
-        self.shop
+        let proven = self
+            .shop
             .execute(&Actor::anonymous(), |mut moment| {
                 let password_hash = password_hash.clone();
                 async move {
@@ -85,10 +87,13 @@ impl Accounts<'_> {
                     if !self.opens(token, &user, moment.now().timestamp()) {
                         return Err(Error::InvalidToken);
                     }
-                    Ok(decide::reset(user, password_hash, &mut moment))
+                    let email_key = user.email_key.clone();
+                    let decision = decide::reset(user, password_hash, &mut moment);
+                    self.with_guest_orders(decision, user_id, email_key, &mut moment).await
                 }
             })
-            .await
+            .await?;
+        self.claim_rest(user_id, proven).await
     }
 
     fn opens(self, token: &str, user: &User, now_seconds: i64) -> bool {

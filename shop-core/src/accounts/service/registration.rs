@@ -6,7 +6,7 @@ use crate::accounts::model::{DailyCount, DailyLimit, MailJob, Otp, User};
 use crate::accounts::operations::registration as decide;
 use crate::actor::Actor;
 use crate::batch::Batch;
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Checks;
@@ -74,7 +74,8 @@ impl Accounts<'_> {
         Ok(DailyCount::next(counted, now, limit).is_some())
     }
 
-    /// Proves an address with the code that was mailed to it. A try is spent before the code is compared.
+    /// Proves an address with the code that was mailed to it. A try is spent before the code is compared. Orders that guests
+    /// placed with the address become those of the account; the tokens of these guests still open them.
     ///
     /// # Errors
     /// [`Error::InvalidOtp`] when the code is wrong, replaced, expired, used or out of tries, when the address was tried
@@ -106,14 +107,40 @@ impl Accounts<'_> {
         let Some(tried) = right.first().map(|id| **id).filter(|id| codes.contains(id)) else {
             return Err(Error::InvalidOtp);
         };
-        self.shop
+        let proven = self
+            .shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let user = store.user(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let otp = store.otp(user_id).await?.ok_or(Error::InvalidOtp)?;
+                let email_key = user.email_key.clone();
                 let is_taken = self.is_earlier_name_taken(&user, &otp, tried).await?;
-                decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment).ok_or(Error::InvalidOtp)
+                let decision = decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment);
+                let decision = decision.ok_or(Error::InvalidOtp)?;
+                self.with_guest_orders(decision, user_id, email_key, &mut moment).await
             })
-            .await
+            .await?;
+        self.claim_rest(user_id, proven).await
+    }
+
+    /// Adds to the decision that proves an address that guest orders of it become those of its account. Answers the
+    /// address when there are more of them than one batch takes.
+    pub(super) async fn with_guest_orders(
+        &self,
+        mut decision: Decision<()>,
+        user: UserId,
+        email_key: String,
+        moment: &mut Moment,
+    ) -> Result<Decision<Option<String>>> {
+        let more = self.shop.orders().claim(user, &email_key, moment, &mut decision.batch).await?;
+        Ok(decision.map(|()| more.then_some(email_key)))
+    }
+
+    /// Makes the guest orders that were more than one batch takes those of the account.
+    pub(super) async fn claim_rest(&self, user: UserId, email_key: Option<String>) -> Result<()> {
+        match email_key {
+            Some(email_key) => self.shop.orders().claim_rest(user, &email_key).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether somebody else has the user name of the earlier registration that a code was mailed for.

@@ -28,10 +28,8 @@ pub fn may_see(actor: &Actor, order: &Order) -> Result<()> {
 }
 
 fn owns(actor: &Actor, order: &Order) -> bool {
-    match order.customer_id {
-        Some(customer) => actor.signed_in().is_some_and(|person| person.user_id == customer),
-        None => actor.order() == Some(order.id),
-    }
+    let is_customers = |customer| actor.signed_in().is_some_and(|person| person.user_id == customer);
+    order.customer_id.is_some_and(is_customers) || order.has_token() && actor.order() == Some(order.id)
 }
 
 impl Order {
@@ -78,6 +76,17 @@ mod tests {
         assert_eq!(code(&token(OrderId(Uuid::from_u128(99))), &order), Err("not_found"));
         assert_eq!(code(&person(1, false), &order), Err("not_found"));
         assert_eq!(code(&Actor::anonymous(), &order), Err("not_authenticated"));
+    }
+
+    #[test]
+    fn a_claimed_order_is_seen_by_its_customer_and_the_holder_of_its_token() {
+        let mut order = order(&[(1000, 1)], 0);
+        order.customer_id = Some(UserId(Uuid::from_u128(1)));
+        order.claimed_at = Some(order.placed_at);
+        let token = Actor::anonymous().with_order(Some(order.id));
+        let seen = [person(1, false), token, person(2, false).with_order(Some(order.id)), person(2, false)];
+        assert_eq!(seen.map(|actor| may_see(&actor, &order).is_ok()), [true, true, true, false]);
+        assert!(may_see(&Actor::anonymous().with_order(Some(OrderId(Uuid::from_u128(99)))), &order).is_err());
     }
 
     #[test]

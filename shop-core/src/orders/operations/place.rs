@@ -131,6 +131,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         number: draw_number(moment),
         cart_id: cart.id,
         customer_id: cart.customer_id,
+        claimed_at: None,
         email: email.address,
         email_key: email.key,
         currency: cart.currency,

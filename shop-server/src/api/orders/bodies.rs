@@ -3,6 +3,7 @@
 mod bulk;
 mod cancellations;
 mod drafts;
+mod lookup;
 mod returns;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::field::{Money, Nullable, Optional, Required};
 pub(super) use bulk::{CancelOrdersBody, CancelOrdersRequest};
 pub(super) use cancellations::CancelItemsRequest;
 pub(super) use drafts::{DraftBody, DraftChangeRequest, DraftRequest, NoteRequest};
+pub(super) use lookup::{LookupBody, LookupRequest};
 pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
 
 /// What turns the cart into an order.

@@ -24,8 +24,8 @@ use crate::limits::{Attempt, Client};
 use crate::problem::Result;
 
 use bodies::{
-    CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, FulfillmentStatus, HistoryBody, OrderBody, OrderRequest,
-    OrderStatus, PaymentStatus,
+    CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, FulfillmentStatus, HistoryBody, LookupBody,
+    LookupRequest, OrderBody, OrderRequest, OrderStatus, PaymentStatus,
 };
 
 pub(super) use drafts::Drafts;
@@ -57,6 +57,17 @@ impl Orders {
         let (request, key) = idempotency_key.of(body)?;
         let placed = self.0.shop.orders().place(&caller, request.into(), key.as_ref()).await?;
         placed_order(&self.0.shop, &caller, placed).await
+    }
+
+    /// Mails a link to an order to the order's address, for guests who lost its token. The answer is the same for any pair.
+    ///
+    /// The link leads to `FRONTEND_URL/orders/{number}#{token}`. The token is that which the guest got when the order was
+    /// placed; of an account's order the link has none, and its customer signs in.
+    #[oai(path = "/orders/lookup/", method = "post")]
+    async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<Answer<LookupBody, 202>> {
+        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
+        self.0.shop.orders().lookup(body.into_inner().into()).await?;
+        Ok(Answer(LookupBody::new()))
     }
 
     /// One's own orders, for staff everybody's; the newest first.

@@ -161,6 +161,18 @@ impl TestShop {
         }
     }
 
+    /// The oldest mail to an address with this in it, once there is one.
+    pub(crate) async fn mail_with(&self, email: &str, text: &str) -> String {
+        let mut count = 1;
+        loop {
+            let mails = self.mails(email, count).await;
+            count = mails.len() + 1;
+            if let Some(mail) = mails.into_iter().find(|mail| mail.contains(text)) {
+                return mail;
+            }
+        }
+    }
+
     /// The same, as many as there are now.
     pub(crate) fn mails_now(&self, email: &str) -> Vec<String> {
         let mut files: Vec<_> = std::fs::read_dir(&self.mails).unwrap().map(|entry| entry.unwrap().path()).collect();

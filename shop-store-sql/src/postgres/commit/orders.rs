@@ -16,6 +16,7 @@ pub(super) static ORDERS: Table = Table {
         ("number", Kind::Text),
         ("cart_id", Kind::Id),
         ("customer_id", Kind::Id),
+        ("claimed_at", Kind::Time),
         ("email", Kind::Text),
         ("email_key", Kind::Text),
         ("currency", Kind::Text),
@@ -53,8 +54,13 @@ impl Record for Order {
     const TABLE: &'static Table = &ORDERS;
 
     fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.number).id(self.cart_id).optional_id(self.customer_id).text(&self.email);
-        row.text(&self.email_key).text(self.currency.code()).int(self.subtotal.0).int(self.discount_total.0);
+        row.id(self.id).text(&self.number).id(self.cart_id).optional_id(self.customer_id);
+        row.optional_time(self.claimed_at)
+            .text(&self.email)
+            .text(&self.email_key)
+            .text(self.currency.code())
+            .int(self.subtotal.0)
+            .int(self.discount_total.0);
         row.int(self.shipping_total.0).int(self.shipping_tax.0).int(self.tax_total.0).int(self.total.0);
         row.json(&self.explanation).json(&self.canceled_items).int(self.amount_paid.0).int(self.amount_refunded.0);
         row.json(&self.shipping_address)

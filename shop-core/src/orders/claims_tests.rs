@@ -1,0 +1,180 @@
+//! Guest orders become those of the account that proves their address, and a lost token comes by mail.
+
+use serde_json::json;
+
+use super::fixtures::{Offer, guest, offer};
+use super::{LookupInput, Order, OrderFilter, OrderQuery, OrderStatus, PlaceOrder};
+use crate::accounts::{EmailInput, RegisterInput, VerifyOtpInput};
+use crate::actor::{Actor, SignedIn};
+use crate::catalog::{Customer, RulesQuery};
+use crate::id::UserId;
+use crate::page::PageRequest;
+use crate::payments::AmountInput;
+use crate::secret::Secret;
+use crate::shop::Tokens;
+use crate::testing::{PASSWORD, World, block_on, world};
+
+const ADA: &str = "ada@example.com";
+
+fn order_of(world: &World, offer: &Offer, email: &str) -> Order {
+    let wishes = PlaceOrder { email: email.to_owned().into(), ..offer.wishes() };
+    let placed = block_on(world.shop.orders().place(&guest(world, offer.variant(0), 1), wishes, None)).unwrap();
+    placed.value.view.order
+}
+
+fn token_of(world: &World, order: &Order) -> Actor {
+    let token = world.shop.keys().order_token(order.id);
+    block_on(world.shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() })).unwrap()
+}
+
+/// The code that was mailed to somebody who has registered.
+fn registered(world: &World, email: &str) -> Secret {
+    let input =
+        RegisterInput { email: email.into(), password: Secret::from(PASSWORD).into(), ..RegisterInput::default() };
+    block_on(world.shop.accounts().register(input)).unwrap();
+    world.deliver();
+    let text = world.mailer.last_to(email).unwrap().text;
+    let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+    text.lines().map(str::trim).find(is_code).unwrap().into()
+}
+
+fn verify(world: &World, email: &str, otp: &Secret) -> &'static str {
+    let input = VerifyOtpInput { email: email.into(), otp: otp.clone().into() };
+    block_on(world.shop.accounts().verify_otp(input)).map_or_else(|error| error.code(), |()| "ok")
+}
+
+fn account(world: &World, email: &str) -> (UserId, Actor) {
+    let user_id = block_on(world.shop.store().user_by_email(email)).unwrap().unwrap().id;
+    (user_id, Actor::user(SignedIn { user_id, session_id: None, is_staff: false, is_superuser: false }))
+}
+
+fn own(world: &World, actor: &Actor) -> Vec<Order> {
+    let page = block_on(world.shop.orders().list(actor, OrderQuery::default(), &PageRequest::default())).unwrap();
+    page.items.into_iter().map(|view| view.order).collect()
+}
+
+#[test]
+fn a_proven_address_brings_its_orders() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 99)]);
+    let automatic = json!({"name": "All", "kind": "fixed", "value": "1"});
+    let automatic = serde_json::from_value(automatic).unwrap();
+    let promotion = block_on(world.shop.catalog().create_promotion(&Actor::system(), automatic)).unwrap().promotion.id;
+    let [unpaid, canceled, paid] = [ADA, "Ada@Example.com", ADA].map(|email| order_of(&world, &offer, email));
+    let other = order_of(&world, &offer, "bob@example.com");
+    block_on(world.shop.orders().cancel(&Actor::system(), canceled.id, None)).unwrap();
+    let payment = block_on(world.shop.store().payments_of_orders(&[paid.id])).unwrap()[0].id;
+    block_on(world.shop.payments().capture(&Actor::system(), payment, AmountInput::default(), None)).unwrap();
+
+    let code = registered(&world, ADA);
+    // Who only registers the address gets nothing.
+    assert_eq!(
+        verify(&world, ADA, &Secret::from(if code.expose() == "000000" { "000001" } else { "000000" })),
+        "invalid_otp"
+    );
+    let (user, ada) = account(&world, ADA);
+    assert!(own(&world, &ada).is_empty());
+    assert_eq!(verify(&world, ADA, &code), "ok");
+    let mine = own(&world, &ada);
+    assert_eq!(mine.len(), 3);
+    for order in &mine {
+        assert_eq!((order.customer_id, order.claimed_at), (Some(user), Some(world.shop.moment().now())));
+        assert!(order.id != other.id && order.version >= 2);
+    }
+    // Once: another try changes nothing.
+    assert_eq!(verify(&world, ADA, &code), "invalid_otp");
+    assert_eq!(own(&world, &ada), mine);
+    // The customer and the holder of the token see it, with one line in its history.
+    for actor in [&ada, &token_of(&world, &paid)] {
+        let history = block_on(world.shop.orders().history(actor, paid.id)).unwrap();
+        assert_eq!(history.iter().filter(|entry| entry.event == "claimed").count(), 1);
+        assert_eq!(block_on(world.shop.orders().view(actor, unpaid.id)).is_ok(), actor.signed_in().is_some());
+    }
+    assert!(block_on(world.shop.orders().view(&token_of(&world, &other), other.id)).is_ok());
+    assert!(block_on(world.shop.orders().view(&ada, other.id)).is_err());
+    // What is counted of a buyer has moved.
+    let counted = |customer: Customer| {
+        let query = RulesQuery { customer: Some(customer), ..RulesQuery::default() };
+        let rules = block_on(world.shop.store().price_rules(&query)).unwrap();
+        (rules.customer_orders, rules.promotions[0].customer_uses, rules.unpaid_orders)
+    };
+    assert_eq!(counted(Customer::User(user)), (Some(2), 2, 1));
+    assert_eq!(counted(Customer::Guest(ADA.to_owned())).2, 0);
+    assert_eq!(block_on(world.shop.catalog().promotion(&Actor::system(), promotion)).unwrap().uses, 3);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+    // And goes on from there.
+    block_on(world.shop.orders().cancel(&ada, unpaid.id, None)).unwrap();
+    assert_eq!(counted(Customer::User(user)), (Some(1), 1, 0));
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_reset_proves_the_address_too() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 9)]);
+    let ada = world.customer("ada");
+    order_of(&world, &offer, ADA);
+    assert!(own(&world, &ada).is_empty(), "an order that a guest places is the guest's");
+    block_on(world.shop.accounts().request_password_reset(EmailInput { email: ADA.into() })).unwrap();
+    world.deliver();
+    let text = world.mailer.last_to(ADA).unwrap().text;
+    let link = text.split("/reset-password/").nth(1).unwrap().split_whitespace().next().unwrap();
+    let (id, token) = link.split_once('/').unwrap();
+    let new = Secret::from("another correct horse battery").into();
+    block_on(world.shop.accounts().reset_password(id, token, new)).unwrap();
+    assert_eq!(own(&world, &ada).len(), 1);
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn more_orders_than_one_batch_takes_come_too() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 999)]);
+    for _ in 0..205 {
+        order_of(&world, &offer, ADA);
+    }
+    let code = registered(&world, ADA);
+    assert_eq!(verify(&world, ADA, &code), "ok");
+    let (user, _) = account(&world, ADA);
+    let filter = OrderFilter { customer_id: Some(user), ..OrderFilter::default() };
+    let page = block_on(world.shop.store().list_orders(&filter, &PageRequest::default())).unwrap();
+    assert_eq!(page.total, Some(205));
+    assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_lost_token_comes_by_mail_to_the_address_of_the_order_only() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 9)]);
+    let order = order_of(&world, &offer, "Ada@Example.com");
+    let ask = |number: &str, email: &str| {
+        let input = LookupInput { number: number.into(), email: email.into() };
+        block_on(world.shop.orders().lookup(input)).unwrap();
+        world.deliver();
+    };
+    for (number, email) in [(order.number.as_str(), "eve@example.com"), ("ABCDE-FGHJK", ADA), ("?", ADA)] {
+        ask(number, email);
+    }
+    let sent = || world.mailer.sent().iter().filter(|mail| mail.subject.contains(&order.number)).count();
+    assert_eq!(sent(), 0);
+    ask(&format!(" #{}", order.number.to_lowercase().replace('-', " ")), "ADA@example.com");
+    assert_eq!(sent(), 1);
+    let mail = world.mailer.last_to("Ada@Example.com").unwrap();
+    let page = format!("http://localhost:3000/orders/{}#", order.number);
+    let token = mail.text.split(&page).nth(1).unwrap().split_whitespace().next().unwrap();
+    let holder = block_on(world.shop.identify(Tokens { order: Some(token), ..Tokens::default() })).unwrap();
+    assert_eq!(block_on(world.shop.orders().view(&holder, order.id)).unwrap().order.status, OrderStatus::Placed);
+    assert!(mail.html.contains(token) && mail.text.contains("do not pass it on"));
+    // The order of a customer has no token: the link says to sign in.
+    let ada = world.customer("ada");
+    let wish = crate::cart::AddItem { variant_id: offer.variant(0).into(), ..Default::default() };
+    block_on(world.shop.carts().add_item(&ada, wish)).unwrap();
+    let own = block_on(world.shop.orders().place(&ada, offer.wishes(), None)).unwrap().value.view.order;
+    ask(&own.number, ADA);
+    let mail = world.mailer.last_to(ADA).unwrap();
+    assert!(
+        mail.text.contains(&format!("/orders/{}\n", own.number)) && mail.text.contains("Sign in there"),
+        "{}",
+        mail.text
+    );
+}
