@@ -85,6 +85,12 @@ pub enum Error {
         /// Which field of the input is taken.
         field: &'static str,
     },
+    /// The buyer may no longer withdraw from the contract.
+    #[error("{detail}")]
+    WithdrawalPeriodOver {
+        /// A sentence: since when.
+        detail: String,
+    },
     /// The thing cannot be deleted while others depend on it.
     #[error("{detail}")]
     InUse {
@@ -153,6 +159,7 @@ impl Error {
             Self::InsufficientStock { .. } => "insufficient_stock",
             Self::InvalidTransition { .. } => "invalid_transition",
             Self::AlreadyExists { .. } => "already_exists",
+            Self::WithdrawalPeriodOver { .. } => "withdrawal_period_over",
             Self::InUse { .. } => "in_use",
             Self::CartEmpty => "cart_empty",
             Self::TooManyUnpaidOrders { .. } => "throttled",

@@ -60,6 +60,8 @@ ids! {
     OrderItemId,
     /// Goods of an order that come back.
     ReturnId,
+    /// A buyer's declaration that they withdraw from the contract.
+    WithdrawalId,
     /// An order that staff put together.
     DraftId,
     /// An entry of an order's history.

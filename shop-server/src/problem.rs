@@ -55,6 +55,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::InsufficientStock { .. }
         | Error::InvalidTransition { .. }
         | Error::AlreadyExists { .. }
+        | Error::WithdrawalPeriodOver { .. }
         | Error::InUse { .. }
         | Error::CartEmpty
         | Error::RequestInProgress => StatusCode::CONFLICT,

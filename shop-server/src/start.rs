@@ -98,6 +98,7 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
         manual_payment_ttl: config.manual_payment_ttl.map(TimeDelta::from_std).transpose()?,
         guest_cart_ttl: config.guest_cart_ttl.map(TimeDelta::from_std).transpose()?,
         max_unpaid_orders: config.max_unpaid_orders,
+        withdrawal_days: config.withdrawal_days,
         prices_include_tax: config.prices_include_tax,
         tax_rounding: config.tax_rounding,
         webhooks_allow_private: config.webhooks_allow_private,

@@ -50,6 +50,7 @@ static ORDERS: LazyLock<Table> = LazyLock::new(|| {
             "total",
             "explanation",
             "canceled_items",
+            "withdrawals",
             "amount_paid",
             "amount_refunded",
             "shipping_address",
@@ -91,6 +92,7 @@ impl Record for Order {
             .put(self.subtotal.0)?;
         values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
         values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?.json(&self.canceled_items)?;
+        values.json(&self.withdrawals)?;
         values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
         values.json(&self.shipping_address)?.json(&self.billing_address)?;
         values.json(&self.shipping_method)?.put(self.status.word())?.put(self.payment_status.word())?;
@@ -119,6 +121,7 @@ impl Record for Order {
             total: columns.amount()?,
             explanation: columns.json()?,
             canceled_items: columns.json()?,
+            withdrawals: columns.json()?,
             amount_paid: columns.amount()?,
             amount_refunded: columns.amount()?,
             shipping_address: columns.json()?,

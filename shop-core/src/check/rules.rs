@@ -176,11 +176,19 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
     }
     for one in returns {
         let sum = Amount::sum(one.items.iter().map(|item| item.amount)).ok();
+        let sum = sum.and_then(|sum| sum.plus(order.shipping_refund_of(one.id)).ok());
         rule(sum == Some(one.refund_amount), "the amount of a return is not the sum of its lines");
         rule(one.amount_refunded <= one.refund_amount, "more was given back for a return than its goods cost");
         let known = |line| order.items.iter().any(|item| item.id == line);
         rule(one.items.iter().all(|item| known(item.order_item_id)), "a return has a line that the order has not");
         rule(!one.restocked || one.status.is_back(), "goods of a return lie in stock that did not come back");
+    }
+    for one in &order.withdrawals {
+        let known = |id| order.items.iter().any(|item| item.id == id);
+        let is_there = |id| returns.iter().any(|returned| returned.id == id);
+        let mut lines = one.items.iter();
+        rule(lines.all(|item| known(item.order_item_id)), "a withdrawal has a line that the order has not");
+        rule(one.return_id.is_none_or(is_there), "the return of a withdrawal is not there");
     }
     problems.extend(people::in_returns(order, returns));
     problems

@@ -6,10 +6,11 @@ use crate::id::{CartId, OrderId};
 use crate::money::{Amount, Currency};
 use crate::orders::{
     CanceledItem, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
-    ShippingMethodSnapshot,
+    ShippingMethodSnapshot, Withdrawal,
 };
 use crate::page::PageRequest;
 use crate::pricing::Ratio;
+use crate::shipping::ShipmentItem;
 
 use super::fixtures::{WILD, address, explanation, far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};
@@ -38,8 +39,21 @@ fn changed(lab: &mut Lab, order: &Order) -> Order {
         order.amount_refunded = Amount(6);
         order.shipping_address = wild_address();
         order.billing_address.city = wild();
-        order.shipping_method =
-            ShippingMethodSnapshot { id: lab.id(), name: wild(), price: Amount::MAX, carrier: Some(wild()) };
+        order.shipping_method = ShippingMethodSnapshot {
+            id: lab.id(),
+            name: wild(),
+            price: Amount::MAX,
+            cheapest: Some(Amount(7)),
+            carrier: Some(wild()),
+        };
+        order.withdrawals = vec![Withdrawal {
+            id: lab.id(),
+            received_at: far_away(),
+            items: vec![ShipmentItem { order_item_id: lab.id(), quantity: 3 }],
+            return_id: Some(lab.id()),
+            shipping_refund: Amount::MAX,
+            note: wild(),
+        }];
         order.status = OrderStatus::Canceled;
         order.payment_status = PaymentStatus::PartiallyRefunded;
         order.fulfillment_status = FulfillmentStatus::PartiallyDelivered;

@@ -5,6 +5,7 @@ mod cancellations;
 mod drafts;
 mod lookup;
 mod returns;
+mod withdrawals;
 
 use serde::Deserialize;
 
@@ -29,6 +30,8 @@ pub(super) use returns::CheckedReturn;
 #[cfg(test)]
 pub(super) use returns::CheckedReturnItem;
 pub use returns::{ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput};
+pub(super) use withdrawals::CheckedWithdrawal;
+pub use withdrawals::WithdrawalInput;
 
 /// What turns a cart into an order.
 #[derive(Debug, Clone, Default, Deserialize)]

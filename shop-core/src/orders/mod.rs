@@ -30,12 +30,12 @@ mod view;
 
 pub use input::{
     CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, LookupInput, NoteInput, OrderKey, OrderQuery,
-    PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput,
+    PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput, WithdrawalInput,
 };
 pub use model::{
     CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,
     OrderSort, OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,
-    ShippingMethodSnapshot,
+    ShippingMethodSnapshot, Withdrawal, WithdrawalReceipt,
 };
 pub use repository::{OrdersRepository, OrdersWrite};
 pub use search::search_text;

@@ -3,6 +3,7 @@
 mod cancellations;
 mod drafts;
 mod returns;
+mod withdrawals;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use crate::word::words;
 pub use cancellations::CanceledItem;
 pub use drafts::{Draft, DraftItem, DraftSort, PriceOverride};
 pub use returns::{Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus};
+pub use withdrawals::{Withdrawal, WithdrawalReceipt};
 
 /// What became of an order. Money and parcels are never states of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +113,9 @@ pub struct Order {
     /// What of it was canceled since, at most two entries per line; see [`Order::amount_payable`].
     #[serde(default)]
     pub canceled_items: Vec<CanceledItem>,
+    /// What its buyer withdrew from since, the oldest first.
+    #[serde(default)]
+    pub withdrawals: Vec<Withdrawal>,
     /// Captured so far, over all payments.
     pub amount_paid: Amount,
     /// Given back so far, over all payments.
@@ -279,6 +284,9 @@ pub struct ShippingMethodSnapshot {
     pub name: String,
     /// What it cost this order.
     pub price: Amount,
+    /// What the cheapest method would have cost that shipped the cart there then; `None` in orders of earlier releases.
+    #[serde(default)]
+    pub cheapest: Option<Amount>,
     /// Its carrier then.
     pub carrier: Option<String>,
 }

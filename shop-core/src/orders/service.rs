@@ -6,6 +6,7 @@ mod checkout;
 mod claims;
 mod drafts;
 mod returns;
+mod withdrawals;
 
 use std::collections::HashMap;
 

@@ -31,6 +31,8 @@ pub enum EventKind {
     OrderCanceled,
     #[serde(rename = "order.completed")]
     OrderCompleted,
+    #[serde(rename = "order.withdrawn")]
+    OrderWithdrawn,
     #[serde(rename = "payment.captured")]
     PaymentCaptured,
     #[serde(rename = "payment.failed")]
@@ -180,6 +182,7 @@ words! {
         CustomerRegistered => "customer.registered", ProductCreated => "product.created",
         ProductUpdated => "product.updated", ProductDeleted => "product.deleted", OrderPlaced => "order.placed",
         OrderPaid => "order.paid", OrderCanceled => "order.canceled", OrderCompleted => "order.completed",
+        OrderWithdrawn => "order.withdrawn",
         PaymentCaptured => "payment.captured", PaymentFailed => "payment.failed",
         PaymentRefunded => "payment.refunded", ShipmentCreated => "shipment.created",
         ShipmentUpdated => "shipment.updated", ReturnUpdated => "return.updated", StockLow => "stock.low",

@@ -41,6 +41,8 @@ pub struct Settings {
     /// After how long without a change a guest's cart is removed by the [worker](crate::outbox::Worker::forget); `None`:
     /// never (30 days). What became an order stays.
     pub guest_cart_ttl: Option<TimeDelta>,
+    /// How many days after that of the last delivery buyers may withdraw from the contract; 0: not at all (14).
+    pub withdrawal_days: u32,
     /// Whether prices, that of shipping too, include the taxes; else they are added to them (no).
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
@@ -79,6 +81,7 @@ impl Default for Settings {
             manual_payment_ttl: Some(TimeDelta::days(7)),
             max_unpaid_orders: None,
             guest_cart_ttl: Some(TimeDelta::days(30)),
+            withdrawal_days: 14,
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
             webhooks_allow_private: false,

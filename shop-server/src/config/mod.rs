@@ -83,6 +83,8 @@ pub struct Config {
     pub rate_limit: bool,
     /// How many orders of one buyer may wait for their payment, if there is a limit.
     pub max_unpaid_orders: Option<u32>,
+    /// How many days after that of the last delivery buyers may withdraw; 0: not at all.
+    pub withdrawal_days: u32,
     /// Sign-in sets HttpOnly cookies instead of answering with tokens.
     pub auth_cookies: bool,
     /// The proxies that are believed, and the shop's own public address.
@@ -186,6 +188,7 @@ impl Config {
             tax_rounding: tax_rounding(&variables)?,
             rate_limit: rate_limit(&variables)?,
             max_unpaid_orders: max_unpaid_orders(&variables)?,
+            withdrawal_days: withdrawal_days(&variables)?,
             auth_cookies,
             proxies: public::proxies(&variables)?,
             docs: variables.boolean("DOCS", true)?,
@@ -286,8 +289,23 @@ fn rate_limit(variables: &Variables<'_>) -> Result<bool> {
     }
 }
 
+/// The days after delivery within which consumers in the European Union may withdraw (Directive 2011/83/EU, article 9).
+const WITHDRAWAL_DAYS: u32 = 14;
+/// Ten years: more is a mistake.
+const MAX_WITHDRAWAL_DAYS: u32 = 3_650;
 /// How many orders of one buyer may wait for their payment where nothing is said.
 const MAX_UNPAID_ORDERS: u32 = 10;
+
+fn withdrawal_days(variables: &Variables<'_>) -> Result<u32> {
+    match variables.text("WITHDRAWAL_DAYS").map(str::parse) {
+        None => Ok(WITHDRAWAL_DAYS),
+        Some(Ok(days @ 0..=MAX_WITHDRAWAL_DAYS)) => Ok(days),
+        Some(_) => {
+            let why = format!("must be a whole number of days from 0 (no withdrawals) to {MAX_WITHDRAWAL_DAYS}");
+            Err(ConfigError::new("WITHDRAWAL_DAYS", why))
+        }
+    }
+}
 
 /// Without limits on tries there is none, unless it is named.
 fn max_unpaid_orders(variables: &Variables<'_>) -> Result<Option<u32>> {

@@ -327,6 +327,15 @@ fn unpaid_orders_are_limited_where_tries_are() {
 }
 
 #[test]
+fn withdrawals_have_a_period() {
+    assert_eq!(config(&[]).withdrawal_days, 14);
+    assert_eq!(["0", "30", "3650"].map(|days| config(&[("WITHDRAWAL_DAYS", days)]).withdrawal_days), [0, 30, 3650]);
+    for wrong in ["-1", "3651", "14 days", "1.5"] {
+        assert!(refused(&[("WITHDRAWAL_DAYS", wrong)]).starts_with("WITHDRAWAL_DAYS: "), "{wrong}");
+    }
+}
+
+#[test]
 fn proxies_are_networks_and_nothing_else() {
     let trusted = |list| config(&[("TRUSTED_PROXIES", list)]).proxies;
     assert!(config(&[]).proxies.trusted.is_empty() && config(&[]).proxies.public_url.is_none());

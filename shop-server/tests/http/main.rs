@@ -74,3 +74,5 @@ mod slow_senders;
 mod support;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod withdrawals;

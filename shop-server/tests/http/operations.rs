@@ -90,6 +90,7 @@ const TABLE: &[Row] = &[
     ("GET", "/orders/{id}/history/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel/", 401, 404, 200),
     ("POST", "/orders/{id}/cancel-items/", 401, 403, 400),
+    ("POST", "/orders/{id}/withdrawal/", 401, 404, 409),
     ("POST", "/orders/{id}/notes/", 401, 403, 400),
     ("GET", "/orders/drafts/", 401, 403, 200),
     ("POST", "/orders/drafts/", 401, 403, 400),

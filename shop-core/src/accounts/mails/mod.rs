@@ -54,6 +54,21 @@ pub enum Mail {
         /// Whether it does; else the customer signs in.
         has_token: bool,
     },
+    /// The receipt for a withdrawal.
+    WithdrawalReceived {
+        /// Who is greeted; may be empty.
+        name: String,
+        /// The number of the order.
+        number: String,
+        /// The date and the time, with its zone.
+        received_at: String,
+        /// What is withdrawn, a line each.
+        items: Vec<String>,
+        /// The buyer's words; may be empty.
+        note: String,
+        /// Whether some of it is to be sent back.
+        comes_back: bool,
+    },
 }
 
 impl Mail {
@@ -66,18 +81,27 @@ impl Mail {
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged { .. } => "password_changed",
             Self::OrderLookup { .. } => "order_lookup",
+            Self::WithdrawalReceived { .. } => "withdrawal_received",
         }
     }
 
     /// One of each, for trying out templates.
-    fn samples() -> [Self; 5] {
+    fn samples() -> [Self; 6] {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
         [
             Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested: true },
             Self::AlreadyRegistered { name: name.clone(), login_url: url.into() },
             Self::PasswordReset { name: name.clone(), link: url.into() },
             Self::PasswordChanged { name: name.clone() },
-            Self::OrderLookup { name, number: "ABCDE-FGHJK".into(), link: url.into(), has_token: true },
+            Self::OrderLookup { name: name.clone(), number: "ABCDE-FGHJK".into(), link: url.into(), has_token: true },
+            Self::WithdrawalReceived {
+                name,
+                number: "ABCDE-FGHJK".into(),
+                received_at: "2026-06-19 12:00:00 UTC".into(),
+                items: vec!["2 × Lamp (White), LAMP-W".into()],
+                note: "Too bright".into(),
+                comes_back: true,
+            },
         ]
     }
 
@@ -93,17 +117,21 @@ impl Mail {
             Self::OrderLookup { name, number, link, has_token } => {
                 context! { shop, name => greetable(name), number, link => link.expose(), has_token }
             }
+            Self::WithdrawalReceived { name, number, received_at, items, note, comes_back } => {
+                context! { shop, name => greetable(name), number, received_at, items, note, comes_back }
+            }
         }
     }
 }
 
 /// The templates of all mails, in the language of Jinja: for each mail `<mail>.subject.txt`, `<mail>.txt`
 /// and `<mail>.html`, where `<mail>` is one of `verify_email`, `already_registered`, `password_reset`,
-/// `password_changed` and `order_lookup`. What is put into an HTML template is escaped.
+/// `password_changed`, `order_lookup` and `withdrawal_received`. What is put into an HTML template is escaped.
 ///
 /// Every template can use `shop` and `name` (empty when there is none); in `verify_email` there is also
-/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`, and in `order_lookup` `number`,
-/// `link` and `has_token` (whether the link opens the order; else its customer signs in).
+/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`, in `order_lookup` `number`, `link`
+/// and `has_token` (whether the link opens the order; else its customer signs in), and in `withdrawal_received` `number`,
+/// `received_at`, `items` (texts), `note` and `comes_back` (whether some of it is to be sent back).
 ///
 /// ```
 /// use shop_core::accounts::mails::Templates;
@@ -147,6 +175,9 @@ impl Templates {
             "order_lookup.subject.txt",
             "order_lookup.txt",
             "order_lookup.html",
+            "withdrawal_received.subject.txt",
+            "withdrawal_received.txt",
+            "withdrawal_received.html",
         ];
         Self { shop: shop.into(), sources: sources.into() }
     }
@@ -235,9 +266,14 @@ mod tests {
     #[test]
     fn every_mail_renders_and_says_what_it_must() {
         let templates = Templates::new("Tea & Co");
-        for (mail, needle) in
-            Mail::samples().iter().zip(["123456", "example.com", "example.com", "was just changed", "ABCDE-FGHJK"])
-        {
+        for (mail, needle) in Mail::samples().iter().zip([
+            "123456",
+            "example.com",
+            "example.com",
+            "was just changed",
+            "ABCDE-FGHJK",
+            "2026-06-19 12:00:00 UTC",
+        ]) {
             let message = render(&templates, mail);
             assert_eq!(message.to, "Ada@Example.com");
             assert!(message.subject.contains("Tea & Co"), "{message:?}");
@@ -307,6 +343,6 @@ mod tests {
         let message =
             render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into(), contested: false });
         assert_eq!(message.html, "<b>A &amp; B: 000001</b>");
-        assert_eq!(templates.names().count(), 15);
+        assert_eq!(templates.names().count(), 18);
     }
 }

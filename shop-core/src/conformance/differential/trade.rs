@@ -9,6 +9,7 @@ use crate::id::{OrderId, ReturnId};
 use crate::idempotency::Replayable;
 use crate::orders::{
     CancelItemsInput, OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, Return, ReturnInput,
+    WithdrawalInput, WithdrawalReceipt,
 };
 use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
 use crate::shipping::{Shipment, ShipmentInput, TrackingInput};
@@ -39,6 +40,11 @@ fn shipment(shipment: &Replayable<Shipment>) -> Vec<News> {
 
 fn returned(returned: &Replayable<Return>) -> Vec<News> {
     vec![News::Return(returned.value.order_id, returned.value.id)]
+}
+
+fn withdrawn(receipt: &Replayable<WithdrawalReceipt>) -> Vec<News> {
+    let WithdrawalReceipt { order_id, withdrawal } = &receipt.value;
+    withdrawal.return_id.map(|id| News::Return(*order_id, id)).into_iter().collect()
 }
 
 fn place(known: &mut Known) -> Value {
@@ -272,7 +278,7 @@ fn returning(known: &mut Known) -> (String, Run) {
 }
 
 pub(super) fn draw(known: &mut Known) -> (String, Run) {
-    match known.below(20) {
+    match known.below(21) {
         0..=9 => buying(known),
         10..=12 => paying(known),
         13 | 14 => sending(known),
@@ -285,6 +291,16 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
                 [staff, id, fields, key],
                 |shop| shop.orders().cancel_items(&staff, id, input::<CancelItemsInput>(fields), key.as_ref()),
                 |canceled| order(&canceled.value)
+            )
+        }
+        19 => {
+            let (staff, key, (id, items)) = (known.staff(), known.key(), ordered(known));
+            let fields = if known.once_in(2) { json!({"items": items}) } else { json!({}) };
+            call!(
+                "withdraw",
+                [staff, id, fields, key],
+                |shop| shop.orders().withdraw(&staff, id, input::<WithdrawalInput>(fields), key.as_ref()),
+                withdrawn
             )
         }
         _ => {

@@ -61,7 +61,8 @@ pub struct Return {
     pub rejection: String,
     /// True when the goods came back and lie in stock again; those that came back otherwise were written off.
     pub restocked: bool,
-    /// What the buyer is to get back for the goods: the sum of the lines' amounts.
+    /// What the buyer is to get back: the sum of the lines' amounts, and what of the price of shipping goes back with them after
+    /// a withdrawal ([`Order::shipping_refund_of`](crate::orders::Order::shipping_refund_of)).
     pub refund_amount: Amount,
     /// What was given back for them: less when less was left of what the order had brought.
     pub amount_refunded: Amount,

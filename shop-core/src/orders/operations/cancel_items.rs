@@ -91,24 +91,65 @@ fn cancel_some(
     moment: &mut Moment,
     mut batch: Batch,
 ) -> Result<Decision<OrderView>> {
-    let was_paid = state.order.is_paid();
-    let was_held = state.order.hold_until.is_some();
-    let before = state.payments.clone();
-    let worth = call_off(&mut state, returns, wanted, role, moment, &mut batch)?;
-    if refund {
-        let amount = to_give_back(&state, sum(&worth)?)?;
-        let goods = goods(&state, &worth);
-        let repayment = Repayment { reason: "Items of the order were canceled.", goods: &goods, actor: role };
-        give_back(&mut state, amount, repayment, moment, &mut batch)?;
+    let before = CallOff::of(&state);
+    let refund = refund.then_some(Amount::ZERO);
+    call_off_some(&mut state, returns, wanted, refund, is_remote, role, moment, &mut batch)?;
+    let reply = settle_called_off(before, state, moment, &mut batch);
+    Ok(Decision { batch, reply })
+}
+
+/// What an order was before some of it was called off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallOff {
+    was_paid: bool,
+    was_held: bool,
+}
+
+impl CallOff {
+    pub(super) fn of(state: &OrderState) -> Self {
+        Self { was_paid: state.order.is_paid(), was_held: state.order.hold_until.is_some() }
     }
-    ask_for_less(&mut state, &before, is_remote, role, moment, &mut batch)?;
+}
+
+/// Cancels units of an order of which something remains; [`settle_called_off`] goes with it, once. `refund`: what was received
+/// for them is given back, and so much of the price of shipping.
+#[expect(clippy::too_many_arguments, reason = "what was checked, and what every decision about money takes")]
+pub(super) fn call_off_some(
+    state: &mut OrderState,
+    returns: &[Return],
+    wanted: &[(OrderItem, i64)],
+    refund: Option<Amount>,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    let before = state.payments.clone();
+    let worth = call_off(state, returns, wanted, role, moment, batch)?;
+    if let Some(shipping) = refund {
+        let amount = to_give_back(state, sum(&worth)?, shipping)?;
+        let mut goods = goods(state, &worth);
+        goods.extend(state.order.refunded_shipping(shipping));
+        let repayment = Repayment { reason: "Items of the order were canceled.", goods: &goods, actor: role };
+        give_back(state, amount, repayment, moment, batch)?;
+    }
+    ask_for_less(state, &before, is_remote, role, moment, batch)
+}
+
+/// Settles an order of which some was called off, or is to come back, in the same batch.
+pub(super) fn settle_called_off(
+    before: CallOff,
+    state: OrderState,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> OrderView {
     let OrderState { order, payments, shipments, reservations, .. } = state;
-    let order = settle_from(was_paid, order, &payments, &shipments, moment, &mut batch);
-    if was_held && order.hold_until.is_none() {
-        commit_held(&mut batch, &reservations);
+    let order = settle_from(before.was_paid, order, &payments, &shipments, moment, batch);
+    if before.was_held && order.hold_until.is_none() {
+        commit_held(batch, &reservations);
     }
     let payments = payments.into_iter().map(Payment::without_secret).collect();
-    Ok(Decision { batch, reply: OrderView { order, payments, shipments } })
+    OrderView { order, payments, shipments }
 }
 
 /// Takes units out of the order: releases their stock, unpacks parcels that wait to leave with them, and notes what they
@@ -174,11 +215,12 @@ fn goods(state: &OrderState, worth: &[(OrderItemId, Amount)]) -> Vec<(Option<Rat
     worth.iter().filter_map(of_line).collect()
 }
 
-/// What of the worth of canceled items was received, and not yet given back: no more than what was received beyond what is
-/// to be paid now, and no part that a gateway does not move.
-fn to_give_back(state: &OrderState, worth: Amount) -> Result<Amount> {
+/// What of the worth of canceled items, and of the price of shipping that goes back with them, was received, and not yet given
+/// back: no more than what was received beyond what is to be paid now, and no part that a gateway does not move.
+fn to_give_back(state: &OrderState, worth: Amount, shipping: Amount) -> Result<Amount> {
     let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
-    let beyond = captured.minus(state.order.amount_payable())?;
+    let beyond = captured.minus(state.order.amount_payable())?.plus(shipping)?;
+    let worth = worth.plus(shipping)?;
     let lefts = state.payments.iter().map(left).collect::<Result<Vec<_>>>()?;
     let left = Amount::sum(lefts)?;
     let amount = worth.min(beyond).min(left).max(Amount::ZERO);
@@ -217,11 +259,11 @@ fn ask_for_less(
 }
 
 /// A sentence about the canceled items.
-fn told(wanted: &[(OrderItem, i64)], reason: &str) -> String {
+pub(super) fn told(wanted: &[(OrderItem, i64)], reason: &str) -> String {
     let goods = named(wanted.iter().map(|(line, quantity)| (*quantity, line.sku.as_str())));
     let end = if reason.is_empty() { ".".to_owned() } else { format!(": {reason}") };
     format!("{goods} will not be delivered{end}")
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -12,6 +12,7 @@ mod number;
 mod place;
 mod returns;
 mod status;
+mod withdraw;
 
 pub use access::{identified, may_see};
 pub use cancel::{Reason, cancel};
@@ -27,3 +28,4 @@ pub use place::{Placement, place};
 pub(super) use returns::{Around, Step, request_return, step_return};
 pub(crate) use returns::{return_rest, returned, shipped, worth};
 pub use status::{event_data, fulfillment_status, payment_status, record, record_for_staff, settle, settle_from};
+pub(super) use withdraw::withdraw;

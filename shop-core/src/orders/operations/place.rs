@@ -36,6 +36,8 @@ pub struct Placement<'a> {
     pub goods: Goods,
     /// How it goes, at what price.
     pub quote: Quote,
+    /// What the cheapest method would cost.
+    pub cheapest_shipping: Amount,
     /// The promotions that may apply, with their counts for this buyer.
     pub rules: PriceRules,
     /// How it is taxed there.
@@ -113,7 +115,7 @@ pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreemen
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
         placement;
-    let Placement { hold_until, expected_total, note, role, max_unpaid, .. } = placement;
+    let Placement { hold_until, expected_total, note, role, max_unpaid, cheapest_shipping, .. } = placement;
     let mut batch = Batch::new(moment);
     let order_id: OrderId = moment.id();
     let terms =
@@ -144,6 +146,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         total,
         explanation: priced.explanation,
         canceled_items: Vec::new(),
+        withdrawals: Vec::new(),
         amount_paid: Amount::ZERO,
         amount_refunded: Amount::ZERO,
         shipping_address,
@@ -152,6 +155,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
             id: quote.method.id,
             name: quote.method.name.clone(),
             price: priced.shipping_total,
+            cheapest: Some(cheapest_shipping),
             carrier: quote.method.carrier.clone(),
         },
         status: OrderStatus::Placed,

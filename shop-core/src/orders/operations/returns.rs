@@ -16,7 +16,7 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
-use crate::id::OrderItemId;
+use crate::id::{OrderItemId, ReturnId};
 use crate::inventory::operations::put_back;
 use crate::inventory::{Reservation, StockLevel};
 use crate::money::Amount;
@@ -105,29 +105,73 @@ pub(in crate::orders) fn request_return(
     if order.status == OrderStatus::Canceled {
         return Err(Error::transition("Nothing of a canceled order can be returned."));
     }
-    if returns.len() >= MAX_RETURNS {
-        return Err(Error::transition(format!("An order has at most {MAX_RETURNS} returns.")));
-    }
-    let mut items = Vec::with_capacity(wanted.len());
+    not_too_many(returns)?;
+    let mut lines = Vec::with_capacity(wanted.len());
     for (line, item) in wanted.into_iter().zip(input.items) {
         let left = shipped(&shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live);
         if item.quantity > left {
             return Err(Error::transition(format!("Only {} of {} can be returned.", left.max(0), line.sku)));
         }
-        items.push(return_line(&order, line, returns, item.quantity, item.reason)?);
+        lines.push((line, item.quantity, item.reason));
     }
-    let requested = new_return(&order, items, input.note, moment)?;
+    let status = ReturnStatus::Requested;
+    let opening = Opening { id: moment.id(), lines, note: input.note, status, shipping: Amount::ZERO };
     let mut batch = Batch::new(moment);
-    batch.write(OrdersWrite::Return(Change::Insert(requested.clone())));
-    tell(&mut batch, moment, &requested);
-    record(&mut batch, moment, order.id, "return_requested", role, detail(&order, &requested, "are to be returned"));
+    let requested = open_return(&order, returns, opening, role, moment, &mut batch)?;
     settle(order, &payments, &shipments, moment, &mut batch);
     Ok(Decision { batch, reply: requested })
 }
 
-fn new_return(order: &Order, items: Vec<ReturnItem>, note: String, moment: &mut Moment) -> Result<Return> {
+fn not_too_many(returns: &[Return]) -> Result<()> {
+    if returns.len() < MAX_RETURNS {
+        return Ok(());
+    }
+    Err(Error::transition(format!("An order has at most {MAX_RETURNS} returns.")))
+}
+
+/// A return that is opened.
+pub(super) struct Opening<'a> {
+    pub(super) id: ReturnId,
+    /// How many of which lines, and why: so many were shipped, and are in no return.
+    pub(super) lines: Vec<(&'a OrderItem, i64, String)>,
+    pub(super) note: String,
+    /// Requested, or approved already.
+    pub(super) status: ReturnStatus,
+    /// What of the price of shipping is given back with the goods.
+    pub(super) shipping: Amount,
+}
+
+/// Opens a return; the order is settled by the caller.
+///
+/// # Errors
+/// [`Error::InvalidTransition`] when the order has too many.
+pub(super) fn open_return(
+    order: &Order,
+    returns: &[Return],
+    opening: Opening<'_>,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Return> {
+    not_too_many(returns)?;
+    let Opening { id, lines, note, status, shipping } = opening;
+    let line = |(line, quantity, reason)| return_line(order, line, returns, quantity, reason);
+    let items = lines.into_iter().map(line).collect::<Result<Vec<_>>>()?;
+    let opened = new_return(order, id, items, note, moment)?;
+    let opened = Return { status, refund_amount: opened.refund_amount.plus(shipping)?, ..opened };
+    batch.write(OrdersWrite::Return(Change::Insert(opened.clone())));
+    tell(batch, moment, &opened);
+    let (event, what) = match status {
+        ReturnStatus::Requested => ("return_requested", "are to be returned"),
+        _ => ("return_approved", "may be returned"),
+    };
+    record(batch, moment, order.id, event, role, detail(order, &opened, what));
+    Ok(opened)
+}
+
+fn new_return(order: &Order, id: ReturnId, items: Vec<ReturnItem>, note: String, moment: &Moment) -> Result<Return> {
     Ok(Return {
-        id: moment.id(),
+        id,
         order_id: order.id,
         currency: order.currency,
         refund_amount: Amount::sum(items.iter().map(|item| item.amount))?,
@@ -253,7 +297,8 @@ fn complete(
         let line = state.order.items.iter().find(|line| line.id == item.order_item_id)?;
         refunded_line(&state.order, line, item.amount)
     });
-    let goods: Vec<_> = goods.collect();
+    let mut goods: Vec<_> = goods.collect();
+    goods.extend(state.order.refunded_shipping(state.order.shipping_refund_of(returned.id)));
     let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
     let given = give_back(state, amount, repayment, moment, batch)?;
     // Rounded for the gateway it may be a little more than they are worth.
@@ -324,7 +369,7 @@ pub(crate) fn return_rest(
         return Ok(());
     }
     restock(&state.reservations, returns, &items, levels, moment, batch)?;
-    let requested = new_return(order, items, String::new(), moment)?;
+    let requested = new_return(order, moment.id(), items, String::new(), moment)?;
     let done = Return {
         status: ReturnStatus::Completed,
         restocked: true,

@@ -9,7 +9,7 @@ use crate::cart::{Cart, Goods, operations as carts};
 use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
-use crate::id::UserId;
+use crate::id::{MethodId, UserId};
 use crate::money::Amount;
 use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
 use crate::shipping::operations::{Quote, quote};
@@ -150,10 +150,11 @@ impl<'a> Orders<'a> {
             }
         };
         // Nothing of this knows of the rest: read at once, it costs one wait.
-        let method = async {
+        // All methods: the order keeps what the cheapest would have cost.
+        let tariff = async {
             match wishes.method {
-                Some(id) => Ok::<_, Error>(store.method(id).await?),
-                None => Ok(None),
+                Some(_) => Ok::<_, Error>(store.tariff().await?),
+                None => Ok((Vec::new(), Vec::new())),
             }
         };
         let user = async {
@@ -162,7 +163,7 @@ impl<'a> Orders<'a> {
                 None => Ok(None),
             }
         };
-        let (goods, rules, method, user) = futures_util::future::try_join4(goods, rules, method, user).await?;
+        let (goods, rules, tariff, user) = futures_util::future::try_join4(goods, rules, tariff, user).await?;
         // Another's rates are by whatever their provider knows of the address.
         if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
             match region_of(&rules.tax_rates, address) {
@@ -172,10 +173,9 @@ impl<'a> Orders<'a> {
                 Err(why) => invalid.add(wishes.region_field(), why),
             }
         }
-        if wishes.method.is_some() && method.is_none() {
-            invalid.add("shipping_method_id", "There is no such shipping method.");
-        }
-        let quote = self.shipping_quote(method, address.as_ref(), &cart, &goods, &mut invalid).await?;
+        let country = address.as_ref().map(|address| address.country.as_str());
+        let shipping = wishes.method.map(|id| shipping_quote(id, &tariff, country, &cart, &goods, &mut invalid));
+        let (quote, cheapest) = shipping.flatten().unzip();
         let email = match (buyer.user, user) {
             (None, _) => buyer.email,
             // A customer's own, as it is now.
@@ -198,6 +198,7 @@ impl<'a> Orders<'a> {
             role: buyer.role,
             expected_total: wishes.expected_total,
             note: wishes.note.clone(),
+            cheapest_shipping: cheapest.unwrap_or(Amount::ZERO),
             cart,
             goods,
             rules,
@@ -257,25 +258,29 @@ impl<'a> Orders<'a> {
         }
         Ok(saved.map(|saved| saved.address))
     }
+}
 
-    async fn shipping_quote(
-        &self,
-        method: Option<(Method, Zone)>,
-        address: Option<&Address>,
-        cart: &Cart,
-        goods: &Goods,
-        invalid: &mut Invalid,
-    ) -> Result<Option<Quote>> {
-        let (Some((method, zone)), Some(Address { country, .. })) = (method, address) else { return Ok(None) };
-        // A zone that names the country serves it, whatever others do: only for the rest of the world are all read.
-        let zones = if zone.countries.contains(country) { vec![zone] } else { self.shop.store().tariff().await?.0 };
-        let (weight, subtotal) = carts::load(cart, goods);
-        let quote = quote(&zones, &[method], country, weight, subtotal, cart.currency).pop();
-        if quote.is_none() {
-            invalid.add("shipping_method_id", "This method does not ship this cart to this address.");
-        }
-        Ok(quote)
+/// How the method ships the cart, and what the cheapest method would cost; `None` while the country is not known.
+fn shipping_quote(
+    method: MethodId,
+    (zones, methods): &(Vec<Zone>, Vec<Method>),
+    country: Option<&str>,
+    cart: &Cart,
+    goods: &Goods,
+    invalid: &mut Invalid,
+) -> Option<(Quote, Amount)> {
+    if !methods.iter().any(|known| known.id == method) {
+        invalid.add("shipping_method_id", "There is no such shipping method.");
+        return None;
     }
+    let (weight, subtotal) = carts::load(cart, goods);
+    let quotes = quote(zones, methods, country?, weight, subtotal, cart.currency);
+    let cheapest = quotes.first().map(|quote| quote.price);
+    let chosen = quotes.into_iter().find(|quote| quote.method.id == method).zip(cheapest);
+    if chosen.is_none() {
+        invalid.add("shipping_method_id", "This method does not ship this cart to this address.");
+    }
+    chosen
 }
 
 /// A line as somebody outside is told of it.

@@ -5,6 +5,7 @@ mod cancellations;
 mod drafts;
 mod lookup;
 mod returns;
+mod withdrawals;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ pub(super) use cancellations::CancelItemsRequest;
 pub(super) use drafts::{DraftBody, DraftChangeRequest, DraftRequest, NoteRequest};
 pub(super) use lookup::{LookupBody, LookupRequest};
 pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
+use withdrawals::WithdrawalBody;
+pub(super) use withdrawals::{ReceiptBody, WithdrawalRequest};
 
 /// What turns the cart into an order.
 #[derive(Debug, Object)]
@@ -148,6 +151,8 @@ pub(super) struct OrderBody {
     fulfillment_status: FulfillmentStatus,
     payments: Vec<PaymentBody>,
     shipments: Vec<ShipmentBody>,
+    /// What the buyer withdrew from, the oldest first.
+    withdrawals: Vec<WithdrawalBody>,
     note: String,
     placed_at: DateTime<Utc>,
     canceled_at: Option<DateTime<Utc>>,
@@ -236,6 +241,7 @@ impl OrderBody {
             fulfillment_status: order.fulfillment_status.into(),
             payments: payments.into_iter().map(|payment| PaymentBody::new(payment, for_staff)).collect(),
             shipments: shipments.into_iter().map(ShipmentBody::from).collect(),
+            withdrawals: order.withdrawals.into_iter().map(|one| WithdrawalBody::new(one, currency)).collect(),
             note: order.note,
             placed_at: order.placed_at,
             canceled_at: order.canceled_at,

@@ -7,7 +7,9 @@ use shop_core::id::{OrderId, ReturnId};
 use shop_core::orders::ReturnFilter;
 use uuid::Uuid;
 
-use super::bodies::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus};
+use super::bodies::{
+    ReceiptBody, ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus, WithdrawalRequest,
+};
 use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
 use crate::api::Context;
 use crate::api::paging::{self, Text, text};
@@ -72,6 +74,25 @@ impl Returns {
         let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
         let returns = self.0.shop.orders().returns(&buyer, OrderId(id.0), &filter, &request).await?;
         List::answer(&url, &request, returns.map(ReturnBody::from))
+    }
+
+    /// Withdraws from the contract (Directive (EU) 2023/2673), for all of the order or for some items.
+    ///
+    /// What has not shipped is called off and its money given back; for the rest a return is opened, approved already. Where all is
+    /// withdrawn, the price of shipping is given back, but not more than the cheapest method would have cost. A receipt with
+    /// the date and time is mailed at once. More than `WITHDRAWAL_DAYS` after the day of the last delivery it is 409
+    /// `withdrawal_period_over`.
+    #[oai(path = "/orders/:id/withdrawal/", method = "post")]
+    async fn withdraw(
+        &self,
+        buyer: Buyer,
+        id: Path<Uuid>,
+        idempotency_key: IdempotencyKey,
+        body: JsonBody<WithdrawalRequest>,
+    ) -> Result<Replayable<Created<ReceiptBody>>> {
+        let (request, key) = idempotency_key.of(body)?;
+        let received = self.0.shop.orders().withdraw(&buyer, OrderId(id.0), request.into(), key.as_ref()).await?;
+        Ok(received.into())
     }
 
     /// Asks to give goods back: never more than was shipped and is in no other return.

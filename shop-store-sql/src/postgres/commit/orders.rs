@@ -28,6 +28,7 @@ pub(super) static ORDERS: Table = Table {
         ("total", Kind::Int),
         ("explanation", Kind::Json),
         ("canceled_items", Kind::Json),
+        ("withdrawals", Kind::Json),
         ("amount_paid", Kind::Int),
         ("amount_refunded", Kind::Int),
         ("shipping_address", Kind::Json),
@@ -62,7 +63,11 @@ impl Record for Order {
             .int(self.subtotal.0)
             .int(self.discount_total.0);
         row.int(self.shipping_total.0).int(self.shipping_tax.0).int(self.tax_total.0).int(self.total.0);
-        row.json(&self.explanation).json(&self.canceled_items).int(self.amount_paid.0).int(self.amount_refunded.0);
+        row.json(&self.explanation)
+            .json(&self.canceled_items)
+            .json(&self.withdrawals)
+            .int(self.amount_paid.0)
+            .int(self.amount_refunded.0);
         row.json(&self.shipping_address)
             .json(&self.billing_address)
             .json(&self.shipping_method)

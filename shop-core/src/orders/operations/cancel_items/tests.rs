@@ -16,17 +16,17 @@ use crate::shipping::{ShipmentItem, ShippingWrite};
 use crate::word::Word as _;
 
 /// An order to which batches are applied.
-struct Story {
-    state: OrderState,
-    returns: Vec<Return>,
-    moment: Moment,
+pub(in crate::orders::operations) struct Story {
+    pub(in crate::orders::operations) state: OrderState,
+    pub(in crate::orders::operations) returns: Vec<Return>,
+    pub(in crate::orders::operations) moment: Moment,
     /// The events and the history of the last batch.
-    told: Vec<String>,
+    pub(in crate::orders::operations) told: Vec<String>,
 }
 
 impl Story {
     /// An order of these lines, all of it reserved, of which so much was captured and such parcels exist.
-    fn of(order: Order, captured: i64, parcels: &[(ShipmentStatus, &[i64])]) -> Self {
+    pub(in crate::orders::operations) fn of(order: Order, captured: i64, parcels: &[(ShipmentStatus, &[i64])]) -> Self {
         let shipments: Vec<_> = (2..)
             .zip(parcels)
             .map(|(n, (status, items))| Shipment {
@@ -47,7 +47,7 @@ impl Story {
         Self { state, returns: Vec::new(), moment: moment(), told: Vec::new() }
     }
 
-    fn apply(&mut self, batch: Batch) {
+    pub(in crate::orders::operations) fn apply(&mut self, batch: Batch) {
         self.told.clear();
         for write in batch.writes {
             match write {
@@ -106,7 +106,7 @@ impl Story {
         Ok(())
     }
 
-    fn held(&self) -> Vec<i64> {
+    pub(in crate::orders::operations) fn held(&self) -> Vec<i64> {
         let of = |item: &OrderItem| {
             let held = self.state.reservations.iter().filter(|held| held.order_item_id == item.id);
             held.map(|held| held.remaining).sum()

@@ -51,6 +51,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
         cart,
         goods,
         quote: Quote { method, zone, price: Amount(shipping) },
+        cheapest_shipping: Amount(shipping),
         rules: PriceRules::default(),
         taxes: Taxes::default(),
         shipping_address: address(),

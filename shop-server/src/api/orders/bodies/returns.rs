@@ -120,7 +120,7 @@ pub(crate) struct ReturnBody {
     rejection: String,
     /// True when the goods came back and lie in stock again.
     restocked: bool,
-    /// What the buyer is to get back: the sum of the items' amounts.
+    /// What the buyer is to get back: the sum of the items' amounts, and after a withdrawal its `shipping_refund`.
     refund_amount: Money,
     /// What was given back: less when less was left of what the order had brought.
     amount_refunded: Money,

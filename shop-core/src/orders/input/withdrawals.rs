@@ -1,0 +1,65 @@
+//! A withdrawal, as a buyer wrote it.
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::field::{Checks, Field};
+use crate::shipping::{ShipmentItem, ShipmentItemInput, check_items};
+use crate::validate;
+
+/// What a buyer withdraws from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct WithdrawalInput {
+    /// How many of which lines, each line once; all that is left when nothing was said.
+    pub items: Field<Vec<ShipmentItemInput>>,
+    /// The buyer's words. Nobody has to give a reason.
+    pub note: Field<String>,
+}
+
+/// The same, with every field checked. Whether the order has such lines is decided with the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::orders) struct CheckedWithdrawal {
+    /// `None`: all that is left.
+    pub(in crate::orders) items: Option<Vec<ShipmentItem>>,
+    pub(in crate::orders) note: String,
+}
+
+impl WithdrawalInput {
+    pub(in crate::orders) fn check(self) -> Result<CheckedWithdrawal> {
+        let mut checks = Checks::new();
+        let items = checks.optional("items", self.items, Ok).map(|items| check_items(&mut checks, items));
+        let note = checks.optional("note", self.note, validate::note).unwrap_or_default();
+        checks.finish()?;
+        Ok(CheckedWithdrawal { items, note })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn all_is_meant_when_nothing_is_said_and_every_wrong_field_is_named() {
+        let check = |input: Value| serde_json::from_value::<WithdrawalInput>(input).unwrap().check();
+        let refused = |input| {
+            let Err(Error::Invalid(invalid)) = check(input) else { panic!("it must be refused") };
+            invalid.fields.into_keys().collect::<Vec<_>>()
+        };
+        for nothing in [json!({}), json!({"items": null, "note": null})] {
+            assert_eq!(check(nothing).unwrap(), CheckedWithdrawal { items: None, note: String::new() });
+        }
+        assert_eq!(refused(json!({"items": [], "note": 5})), ["items", "note"]);
+        assert_eq!(refused(json!({"items": "all", "note": "x".repeat(2_001)})), ["items", "note"]);
+        let line = Uuid::from_u128(1);
+        let items = json!([{"order_item_id": line, "quantity": 1}, {"order_item_id": line, "quantity": 0}, {}]);
+        let fields = ["items.1.order_item_id", "items.1.quantity", "items.2.order_item_id", "items.2.quantity"];
+        assert_eq!(refused(json!({"items": items})), fields);
+        let good = check(json!({"items": [{"order_item_id": line, "quantity": 2}], "note": "Too small"})).unwrap();
+        assert_eq!((good.items.unwrap()[0].quantity, good.note.as_str()), (2, "Too small"));
+    }
+}

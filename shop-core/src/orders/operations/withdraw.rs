@@ -1,0 +1,243 @@
+//! A buyer withdraws from the contract (Directive 2011/83/EU, articles 9 to 16).
+//!
+//! It is no computation of its own: what has not left is called off as [`cancel_items`] calls it off, and for what has left a
+//! return is opened as a buyer requests one, which is approved already: nobody has to agree to a withdrawal.
+
+use chrono::{DateTime, Days, NaiveTime, SecondsFormat};
+use serde_json::json;
+
+use super::cancel_items::{CallOff, call_off_some, cancel_items, settle_called_off, told};
+use super::lines::{named, ordered_lines};
+use super::returns::{Opening, open_return, returned, shipped};
+use super::status::{event_data, record};
+use crate::accounts::MailJob;
+use crate::batch::{Batch, Change};
+use crate::clock::{Moment, Timestamp};
+use crate::error::{Error, Result};
+use crate::execute::Decision;
+use crate::id::ReturnId;
+use crate::money::Amount;
+use crate::orders::input::{CheckedCancelItems, CheckedWithdrawal};
+use crate::orders::{
+    FulfillmentStatus, Order, OrderItem, OrderState, OrderStatus, Return, ReturnStatus, Withdrawal, WithdrawalReceipt,
+};
+use crate::outbox::{Delivery, EventKind, OutboxWrite};
+use crate::payments::Payment;
+use crate::shipping::{ShipmentItem, ShipmentStatus};
+
+/// The most withdrawals from one order; whoever withdraws unit by unit ends here.
+const MAX_WITHDRAWALS: usize = 100;
+
+/// Why the items are called off, in the words of the history.
+const REASON: &str = "The buyer withdrew from the contract.";
+
+/// A line that is withdrawn.
+struct Withdrawn<'a> {
+    line: &'a OrderItem,
+    /// How many of it are called off, for they have not left.
+    off: i64,
+    /// How many of it come back.
+    back: i64,
+}
+
+/// Receives a withdrawal from an order, or from some of it. `returns` are all of the order; `days` is how long after the day
+/// of the last delivery buyers may withdraw, 0 not at all.
+///
+/// Where all of the order is withdrawn, the price of shipping is given back too, but not more of it than the cheapest
+/// method would have cost ([`Withdrawal::shipping_refund`]). An order of which nothing has left is canceled: all of its
+/// money goes back.
+///
+/// # Errors
+/// [`Error::WithdrawalPeriodOver`]; [`Error::Invalid`] for lines that the order does not have or that never were so many;
+/// [`Error::InvalidTransition`] when the order is canceled, or less of a line is left; [`Error::RequestInProgress`] while a
+/// gateway is asked for something else.
+pub(in crate::orders) fn withdraw(
+    mut state: OrderState,
+    returns: &[Return],
+    input: &CheckedWithdrawal,
+    days: u32,
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+) -> Result<Decision<WithdrawalReceipt>> {
+    within_period(&state, days, moment.now())?;
+    let order = state.order.clone();
+    let wanted = wanted(&state, &order, returns, input)?;
+    let mut withdrawal = Withdrawal {
+        id: moment.id(),
+        received_at: moment.now(),
+        items: wanted.iter().map(|one| item(one.line, one.off.saturating_add(one.back))).collect(),
+        return_id: None,
+        shipping_refund: Amount::ZERO,
+        note: input.note.clone(),
+    };
+    let remaining: i64 = order.items.iter().map(|line| order.remaining_quantity(line)).sum();
+    let called_off: i64 = wanted.iter().map(|one| one.off).sum();
+    let mut batch = Batch::new(moment);
+    note_receipt(&mut batch, moment, &order, &withdrawal, &wanted, role);
+    let after = if called_off == remaining {
+        // Nothing of the order is left: it is canceled, and keeps no money.
+        withdrawal.shipping_refund = order.shipping_charged()?.min(order.amount_paid);
+        state.order.withdrawals.push(withdrawal.clone());
+        let items = wanted.iter().map(|one| item(one.line, one.off)).collect();
+        let input = CheckedCancelItems { items, reason: REASON.to_owned(), refund: true };
+        let decision = cancel_items(state, returns, &input, is_remote, role, moment)?;
+        batch.append(decision.batch);
+        decision.reply.order
+    } else {
+        if is_all(&order, returns, &wanted) {
+            withdrawal.shipping_refund = order.refundable_shipping(returns)?;
+        }
+        if wanted.iter().any(|one| one.back > 0) {
+            withdrawal.return_id = Some(moment.id::<ReturnId>());
+        }
+        state.order.withdrawals.push(withdrawal.clone());
+        withdraw_some(state, returns, &withdrawal, &wanted, is_remote, role, moment, &mut batch)?
+    };
+    let mut data = event_data(&after);
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("withdrawal".to_owned(), told_of(&withdrawal));
+    }
+    batch.event(moment, EventKind::OrderWithdrawn, after.id, data);
+    Ok(Decision { batch, reply: WithdrawalReceipt { order_id: after.id, withdrawal } })
+}
+
+/// Withdraws units of an order of which something stays, or was shipped: in one batch, which settles the order once.
+#[expect(clippy::too_many_arguments, reason = "what was decided, and what every decision about money takes")]
+fn withdraw_some(
+    mut state: OrderState,
+    returns: &[Return],
+    withdrawal: &Withdrawal,
+    wanted: &[Withdrawn<'_>],
+    is_remote: &dyn Fn(&Payment) -> bool,
+    role: &str,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Order> {
+    let before = CallOff::of(&state);
+    let off: Vec<_> = wanted.iter().filter(|one| one.off > 0).map(|one| (one.line.clone(), one.off)).collect();
+    if !off.is_empty() {
+        record(batch, moment, state.order.id, "items_canceled", role, told(&off, REASON));
+        let shipping = if withdrawal.return_id.is_none() { withdrawal.shipping_refund } else { Amount::ZERO };
+        call_off_some(&mut state, returns, &off, Some(shipping), is_remote, role, moment, batch)?;
+    }
+    if let Some(id) = withdrawal.return_id {
+        let lines = wanted.iter().filter(|one| one.back > 0).map(|one| (one.line, one.back, String::new())).collect();
+        let opening = Opening {
+            id,
+            lines,
+            note: withdrawal.note.clone(),
+            status: ReturnStatus::Approved,
+            shipping: withdrawal.shipping_refund,
+        };
+        open_return(&state.order, returns, opening, role, moment, batch)?;
+    }
+    Ok(settle_called_off(before, state, moment, batch).order)
+}
+
+/// Refuses what comes after the period: it ends with the `days`-th day after that of the last delivery (Regulation 1182/71:
+/// the day itself is not counted, and the last is counted to its end), in UTC. Until all of the order has arrived it
+/// has not begun (Directive 2011/83/EU, article 9(2)(b)(i)).
+fn within_period(state: &OrderState, days: u32, now: Timestamp) -> Result<()> {
+    if days == 0 {
+        return Err(Error::WithdrawalPeriodOver { detail: "This shop takes no withdrawals here.".to_owned() });
+    }
+    let arrived = state.shipments.iter().filter(|shipment| shipment.status == ShipmentStatus::Delivered);
+    let last = arrived.filter_map(|shipment| shipment.delivered_at).max();
+    let Some(last) = last.filter(|_| state.order.fulfillment_status == FulfillmentStatus::Delivered) else {
+        return Ok(());
+    };
+    match end_of_period(last, days) {
+        Some(end) if now >= end => {
+            let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
+            Err(Error::WithdrawalPeriodOver { detail: format!("The period for withdrawing from it ended at {end}.") })
+        }
+        // A period beyond all times does not end.
+        _ => Ok(()),
+    }
+}
+
+fn end_of_period(last: Timestamp, days: u32) -> Option<Timestamp> {
+    let end = last.date_naive().checked_add_days(Days::new(u64::from(days) + 1))?;
+    Some(DateTime::from_naive_utc_and_offset(end.and_time(NaiveTime::MIN), chrono::Utc))
+}
+
+/// The lines that are withdrawn: all that is left of the order, if nothing else is said. Of each line, what has not left
+/// comes first.
+fn wanted<'a>(
+    state: &OrderState,
+    order: &'a Order,
+    returns: &[Return],
+    input: &CheckedWithdrawal,
+) -> Result<Vec<Withdrawn<'a>>> {
+    if order.status == OrderStatus::Canceled {
+        return Err(Error::transition("The order is canceled already."));
+    }
+    if order.withdrawals.len() >= MAX_WITHDRAWALS {
+        return Err(Error::transition(format!("An order has at most {MAX_WITHDRAWALS} withdrawals.")));
+    }
+    let waits = |line: &OrderItem| {
+        (line.quantity - order.canceled_quantity(line.id) - shipped(&state.shipments, line.id)).max(0)
+    };
+    let left = |line: &OrderItem| {
+        (shipped(&state.shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live)).max(0)
+    };
+    let Some(items) = &input.items else {
+        let all = order.items.iter().map(|line| Withdrawn { line, off: waits(line), back: left(line) });
+        let all: Vec<_> = all.filter(|one| one.off > 0 || one.back > 0).collect();
+        return if all.is_empty() {
+            Err(Error::transition("Nothing of the order is left to withdraw."))
+        } else {
+            Ok(all)
+        };
+    };
+    let lines = ordered_lines(order, items.iter().map(|item| (item.order_item_id, item.quantity)))?;
+    let mut wanted = Vec::with_capacity(lines.len());
+    for (line, ShipmentItem { quantity, .. }) in lines.into_iter().zip(items) {
+        let (off, back) = (waits(line).min(*quantity), left(line));
+        if *quantity > off.saturating_add(back) {
+            let most = off.saturating_add(back);
+            return Err(Error::transition(format!("Only {most} of {} are left to withdraw.", line.sku)));
+        }
+        wanted.push(Withdrawn { line, off, back: quantity - off });
+    }
+    Ok(wanted)
+}
+
+/// Whether nothing of the order is kept then.
+fn is_all(order: &Order, returns: &[Return], wanted: &[Withdrawn<'_>]) -> bool {
+    order.items.iter().all(|line| {
+        let now = wanted.iter().filter(|one| one.line.id == line.id).map(|one| one.off.saturating_add(one.back));
+        let before = order.canceled_quantity(line.id) + returned(returns, line.id, ReturnStatus::is_live);
+        now.fold(before, i64::saturating_add) >= line.quantity
+    })
+}
+
+fn item(line: &OrderItem, quantity: i64) -> ShipmentItem {
+    ShipmentItem { order_item_id: line.id, quantity }
+}
+
+/// A line of the history, and the receipt, which is mailed to the order's address.
+fn note_receipt(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    order: &Order,
+    withdrawal: &Withdrawal,
+    wanted: &[Withdrawn<'_>],
+    role: &str,
+) {
+    let goods = named(wanted.iter().map(|one| (one.off.saturating_add(one.back), one.line.sku.as_str())));
+    let at = withdrawal.received_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    record(batch, moment, order.id, "withdrawn", role, format!("A withdrawal from {goods} was received at {at}."));
+    let job = MailJob::WithdrawalReceived { order_id: order.id, withdrawal_id: withdrawal.id };
+    let delivery = Delivery::mail(moment.id(), order.id.0, job, moment.now());
+    batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+}
+
+fn told_of(withdrawal: &Withdrawal) -> serde_json::Value {
+    let Withdrawal { id, received_at, items, return_id, .. } = withdrawal;
+    json!({"id": id, "received_at": received_at, "items": items, "return_id": return_id})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::orders::operations::cancel_items::tests::Story;
+use crate::orders::operations::{Around, Step, step_return};
+use crate::orders::tests::order as placed;
+use crate::orders::{OrderStatus, PaymentStatus};
+use crate::pricing::{Ratio, TaxedShipping, UsedTaxRate};
+
+/// An order of two lines at 10.00 and 7.00, shipped for 5.00 where 3.00 was the cheapest, paid.
+fn sold(parcels: &[(ShipmentStatus, &[i64])]) -> Story {
+    let mut order = placed(&[(1000, 2), (700, 1)], 500);
+    order.shipping_method.cheapest = Some(Amount(300));
+    let total = order.total.0;
+    Story::of(order, total, parcels)
+}
+
+fn withdraw_some(story: &mut Story, quantities: Option<&[i64]>) -> Result<Withdrawal> {
+    let lines = story.state.order.items.iter();
+    let items = quantities.map(|quantities| {
+        let wanted = lines.zip(quantities).filter(|(_, quantity)| **quantity > 0);
+        wanted.map(|(line, quantity)| item(line, *quantity)).collect()
+    });
+    let input = CheckedWithdrawal { items, note: "Changed my mind".to_owned() };
+    let state = story.state.clone();
+    let decided = withdraw(state, &story.returns, &input, 14, &|_| false, "guest", &mut story.moment)?;
+    story.apply(decided.batch);
+    let withdrawal = decided.reply.withdrawal;
+    assert_eq!(story.state.order.withdrawals.last(), Some(&withdrawal));
+    Ok(withdrawal)
+}
+
+/// The goods of a return come back, and their money goes.
+fn complete(story: &mut Story, withdrawal: &Withdrawal) -> Amount {
+    for step in [Step::Receive { restock: false }, Step::Refund] {
+        let before = story.returns.iter().find(|one| Some(one.id) == withdrawal.return_id).unwrap().clone();
+        if before.status == ReturnStatus::Completed {
+            break;
+        }
+        let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
+        let decided = step_return(story.state.clone(), around, &before, &step, "staff", &mut story.moment).unwrap();
+        story.apply(decided.batch);
+    }
+    story.returns.iter().find(|one| Some(one.id) == withdrawal.return_id).unwrap().amount_refunded
+}
+
+fn code(result: Result<Withdrawal>) -> &'static str {
+    result.map_or_else(|error| error.code(), |_| "ok")
+}
+
+#[test]
+fn an_order_that_has_not_left_is_canceled_and_keeps_no_money() {
+    let mut story = sold(&[]);
+    let withdrawal = withdraw_some(&mut story, None).unwrap();
+    let order = &story.state.order;
+    assert_eq!((order.status, order.amount_refunded), (OrderStatus::Canceled, order.total));
+    assert_eq!((withdrawal.return_id, withdrawal.shipping_refund, story.returns.len()), (None, Amount(500), 0));
+    assert_eq!(withdrawal.items.iter().map(|item| item.quantity).collect::<Vec<_>>(), [2, 1]);
+    for told in ["withdrawn", "items_canceled", "order.canceled", "order.withdrawn"] {
+        assert_eq!(story.told.iter().filter(|one| *one == told).count(), 1, "{told} {:?}", story.told);
+    }
+    assert_eq!(code(withdraw_some(&mut story, None)), "invalid_transition");
+}
+
+#[test]
+fn what_was_shipped_comes_back_and_the_cheapest_shipping_with_it() {
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
+    let withdrawal = withdraw_some(&mut story, None).unwrap();
+    let opened = story.returns[0].clone();
+    assert_eq!((Some(opened.id), opened.status), (withdrawal.return_id, ReturnStatus::Approved));
+    assert_eq!((withdrawal.shipping_refund, opened.refund_amount), (Amount(300), Amount(3000)));
+    assert_eq!(story.state.order.amount_refunded, Amount::ZERO, "the money goes back with the goods");
+    assert_eq!(opened.note, "Changed my mind");
+    assert!(story.told.contains(&"return_approved".to_owned()) && story.told.contains(&"return.updated".to_owned()));
+    assert_eq!(complete(&mut story, &withdrawal), Amount(3000));
+    // The dearer shipping is not given back.
+    let order = &story.state.order;
+    assert_eq!((order.amount_refunded, order.payment_status), (Amount(3000), PaymentStatus::PartiallyRefunded));
+}
+
+#[test]
+fn of_a_line_that_has_left_in_part_the_rest_is_called_off_first() {
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[1, 0])]);
+    let one = withdraw_some(&mut story, Some(&[1, 0])).unwrap();
+    assert_eq!((one.return_id, one.shipping_refund), (None, Amount::ZERO));
+    assert_eq!((story.state.order.amount_refunded, story.held()), (Amount(1000), vec![0, 1]));
+    // The rest: one is called off now, one comes back, and with it the shipping.
+    let rest = withdraw_some(&mut story, None).unwrap();
+    assert_eq!((story.state.order.amount_refunded, story.held()), (Amount(1700), vec![0, 0]));
+    assert_eq!((story.returns[0].refund_amount, rest.shipping_refund), (Amount(1300), Amount(300)));
+    assert_eq!(complete(&mut story, &rest), Amount(1300));
+    assert_eq!(story.state.order.amount_refunded, Amount(3000));
+}
+
+#[test]
+fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
+    let first = withdraw_some(&mut story, Some(&[2, 0])).unwrap();
+    assert_eq!((first.shipping_refund, story.returns[0].refund_amount), (Amount::ZERO, Amount(2000)));
+    // Nothing of the last part was shipped: its money and the shipping go back at once.
+    let last = withdraw_some(&mut story, None).unwrap();
+    assert_eq!((last.return_id, last.shipping_refund), (None, Amount(300)));
+    assert_eq!(story.state.order.amount_refunded, Amount(1000));
+    complete(&mut story, &first);
+    assert_eq!(story.state.order.amount_refunded, Amount(3000));
+    assert_eq!(code(withdraw_some(&mut story, None)), "invalid_transition");
+
+    // What the buyer keeps after all can be withdrawn again, and the shipping is promised once.
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
+    withdraw_some(&mut story, None).unwrap();
+    let (state, before) = (story.state.clone(), story.returns[0].clone());
+    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let canceled = step_return(state, around, &before, &Step::Cancel, "guest", &mut story.moment).unwrap();
+    story.apply(canceled.batch);
+    let again = withdraw_some(&mut story, None).unwrap();
+    assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(3000)));
+}
+
+#[test]
+fn a_line_and_a_quantity_must_be_there() {
+    let mut story = sold(&[(ShipmentStatus::Delivered, &[1, 0])]);
+    assert_eq!(code(withdraw_some(&mut story, Some(&[3, 0]))), "invalid");
+    withdraw_some(&mut story, Some(&[2, 0])).unwrap();
+    assert_eq!(code(withdraw_some(&mut story, Some(&[1, 0]))), "invalid_transition");
+    let other = placed(&[(1, 1)], 0);
+    let items = Some(vec![ShipmentItem { order_item_id: uuid::Uuid::nil().into(), quantity: 1 }]);
+    let input = CheckedWithdrawal { items, note: String::new() };
+    let state = Story::of(other, 1, &[]).state;
+    let refused = withdraw(state, &[], &input, 14, &|_| false, "guest", &mut story.moment).unwrap_err();
+    assert_eq!(refused.code(), "invalid");
+}
+
+#[test]
+fn the_period_ends_with_the_last_day_after_the_last_delivery() {
+    let mut story = sold(&[(ShipmentStatus::Delivered, &[1, 1]), (ShipmentStatus::Delivered, &[1, 0])]);
+    let noon = "2026-06-19T12:00:00Z".parse::<Timestamp>().unwrap();
+    for (shipment, days) in story.state.shipments.iter_mut().zip([0, 3]) {
+        shipment.delivered_at = Some(noon + TimeDelta::days(days));
+    }
+    let state = |status| {
+        let mut state = story.state.clone();
+        state.order.fulfillment_status = status;
+        state
+    };
+    let delivered = state(FulfillmentStatus::Delivered);
+    // Three days later, and fourteen more: to the end of the sixth of July.
+    for (at, code) in [
+        ("2026-06-19T12:00:00Z", "ok"),
+        ("2026-07-06T23:59:59Z", "ok"),
+        ("2026-07-07T00:00:00Z", "withdrawal_period_over"),
+        ("2030-01-01T00:00:00Z", "withdrawal_period_over"),
+    ] {
+        let judged = within_period(&delivered, 14, at.parse().unwrap());
+        assert_eq!(judged.map_or_else(|error| error.code(), |()| "ok"), code, "{at}");
+        // It has not begun while something is on its way.
+        let on_its_way = within_period(&state(FulfillmentStatus::PartiallyDelivered), 14, at.parse().unwrap());
+        assert!(on_its_way.is_ok());
+        assert_eq!(within_period(&delivered, 0, at.parse().unwrap()).unwrap_err().code(), "withdrawal_period_over");
+        assert!(within_period(&delivered, u32::MAX, at.parse().unwrap()).is_ok());
+    }
+}
+
+#[test]
+fn the_tax_of_the_shipping_goes_back_with_it() {
+    let mut order = placed(&[(1000, 1)], 500);
+    order.shipping_tax = Amount(100);
+    order.shipping_method.cheapest = Some(Amount(250));
+    assert_eq!(order.refundable_shipping(&[]).unwrap(), Amount(300), "half of 5.00 and its tax");
+    order.explanation.prices_include_tax = true;
+    assert_eq!(order.refundable_shipping(&[]).unwrap(), Amount(250));
+    for (cheapest, refundable) in [(None, 500), (Some(Amount(900)), 500), (Some(Amount::ZERO), 0)] {
+        order.shipping_method.cheapest = cheapest;
+        assert_eq!(order.refundable_shipping(&[]).unwrap(), Amount(refundable));
+    }
+    // Of several rates each takes its part.
+    let tax = |rate, base| UsedTaxRate {
+        rate: Ratio(rate),
+        shipping: Some(TaxedShipping { base: Amount(base), amount: Amount(0) }),
+        ..serde_json::from_value(
+            serde_json::json!({"tax_rate_id": null, "version": 1, "name": "VAT", "rate": 0, "base": 0,
+            "amount": 0}),
+        )
+        .unwrap()
+    };
+    order.explanation.taxes = vec![tax(190_000, 300), tax(70_000, 100)];
+    let split = order.refunded_shipping(Amount(100));
+    assert_eq!(split, [(Some(Ratio(190_000)), Amount(75)), (Some(Ratio(70_000)), Amount(25))]);
+}
+
+proptest! {
+    #[test]
+    fn however_it_is_withdrawn_all_goods_and_the_cheapest_shipping_go_back(
+        lines in proptest::collection::vec((1_i64..3_000, 1_i64..5, 0_i64..5), 1..4), shipping in 0_i64..900,
+        cheapest in 0_i64..900, parts in proptest::collection::vec(proptest::collection::vec(0_i64..3, 3), 0..4),
+        is_paid: bool,
+    ) {
+        let goods: Vec<_> = lines.iter().map(|(price, quantity, _)| (*price, *quantity)).collect();
+        let left: Vec<_> = lines.iter().map(|(_, quantity, left)| *left.min(quantity)).collect();
+        let mut order = placed(&goods, shipping);
+        order.shipping_method.cheapest = Some(Amount(cheapest));
+        let (total, subtotal) = (order.total.0, order.subtotal.0);
+        let has_left = left.iter().sum::<i64>() > 0;
+        let parcels = [(ShipmentStatus::Shipped, left.as_slice())];
+        let mut story = Story::of(order, if is_paid { total } else { 0 }, if has_left { &parcels } else { &[] });
+        let mut withdrawals = Vec::new();
+        for part in parts.iter().map(|part| Some(part.as_slice())).chain([None]) {
+            let is_nothing = part.is_some_and(|part| part.iter().zip(&goods).all(|(quantity, _)| *quantity == 0));
+            if is_nothing {
+                continue;
+            }
+            match withdraw_some(&mut story, part) {
+                Ok(withdrawal) => withdrawals.push(withdrawal),
+                Err(refusal) => prop_assert!(matches!(refusal.code(), "invalid_transition" | "invalid"), "{:?}", refusal),
+            }
+        }
+        for withdrawal in withdrawals.iter().filter(|withdrawal| withdrawal.return_id.is_some()) {
+            complete(&mut story, withdrawal);
+        }
+        let order = &story.state.order;
+        let expected = match (is_paid, has_left) {
+            (false, _) => 0,
+            (true, false) => total,
+            (true, true) => subtotal + shipping.min(cheapest),
+        };
+        prop_assert_eq!(order.amount_refunded.0, expected);
+        let of_goods = withdrawals.iter().flat_map(|withdrawal| &withdrawal.items).map(|item| item.quantity).sum::<i64>();
+        prop_assert_eq!(of_goods, goods.iter().map(|(_, quantity)| quantity).sum::<i64>());
+        prop_assert!(story.held().iter().all(|held| *held == 0));
+    }
+}
