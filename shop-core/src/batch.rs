@@ -9,6 +9,7 @@ use crate::accounts::{AccountsWrite, DailyLimit};
 use crate::cart::CartWrite;
 use crate::catalog::CatalogWrite;
 use crate::clock::{Moment, Timestamp};
+use crate::details::DetailsWrite;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OperationId, OtpId, PromotionId, SessionId, UserId, VariantId};
 use crate::idempotency::Answer;
@@ -43,6 +44,7 @@ pub enum Entity {
     Event,
     Delivery,
     Webhook,
+    ShopDetails,
 }
 
 /// A row with an id whose changes are counted.
@@ -128,6 +130,8 @@ pub enum Write {
     Inventory(InventoryWrite),
     /// Events and deliveries.
     Outbox(OutboxWrite),
+    /// The shop's own details.
+    Details(DetailsWrite),
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
     /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
@@ -216,6 +220,7 @@ writes! {
     ShippingWrite => Shipping,
     InventoryWrite => Inventory,
     OutboxWrite => Outbox,
+    DetailsWrite => Details,
     Answer => Answer,
 }
 

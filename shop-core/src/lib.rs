@@ -43,7 +43,7 @@
 //! # The map
 //! - [`Shop`] is the front door: [`Shop::builder`] puts one together, and each domain has its calls behind it
 //!   ([`Shop::accounts`], [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`],
-//!   [`Shop::inventory`], and [`Shop::webhooks`]). [`Shop::worker`] must [run](self#run-a-worker): it delivers what was left in the
+//!   [`Shop::inventory`], [`Shop::webhooks`], and [`Shop::details`]). [`Shop::worker`] must [run](self#run-a-worker): it delivers what was left in the
 //!   [`outbox`], cancels overdue orders and removes what is old. [`Shop::check`] verifies the books.
 //! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
 //!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
@@ -74,6 +74,7 @@ mod check;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod details;
 pub mod error;
 mod execute;
 pub mod field;

@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::cart::Carts;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, Moment, Random};
+use crate::details::Details;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::orders::Orders;
@@ -125,6 +126,12 @@ impl Shop {
     #[must_use]
     pub fn webhooks(&self) -> Webhooks<'_> {
         Webhooks::new(self)
+    }
+
+    /// The shop's own details: its name, its legal data, its addresses.
+    #[must_use]
+    pub fn details(&self) -> Details<'_> {
+        Details::new(self)
     }
 
     /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a

@@ -1,4 +1,4 @@
-//! The storage port: seven read traits, the shop's own memory, and one `commit`.
+//! The storage port: seven read traits, the shop's own memory and details, and one `commit`.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use crate::accounts::AccountsRepository;
 use crate::batch::{Batch, Conflict};
 use crate::cart::CartRepository;
 use crate::catalog::CatalogRepository;
+use crate::details::DetailsRepository;
 use crate::error::{BoxError, Error};
 use crate::inventory::InventoryRepository;
 use crate::orders::OrdersRepository;
@@ -70,6 +71,7 @@ pub trait Store:
     + ShippingRepository
     + InventoryRepository
     + OutboxRepository
+    + DetailsRepository
     + 'static
 {
     /// Applies a batch whole or not at all.

@@ -12,6 +12,7 @@ use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use shop_core::cart::Cart;
 use shop_core::catalog::{Category, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
+use shop_core::details::ShopDetails;
 use shop_core::error::BoxError;
 use shop_core::inventory::{InventoryWrite, Location, Reservation};
 use shop_core::orders::{Draft, Order, Return};
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use crate::kept::Tally;
 use crate::record::{execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
-use crate::{accounts, cart, catalog, inventory, listed, orders, outbox, payments, shipping};
+use crate::{accounts, cart, catalog, details, inventory, listed, orders, outbox, payments, shipping};
 
 /// Why a batch is not applied.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepa
             Write::Shipping(write) => shipping::apply(connection, write)?,
             Write::Inventory(write) => inventory::apply(connection, tally, write)?,
             Write::Outbox(write) => outbox::apply(connection, write, texts)?,
+            Write::Details(write) => details::apply(connection, write)?,
             Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
@@ -174,6 +176,7 @@ fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqli
         Entity::Reservation => version_of::<Reservation>(connection, key),
         Entity::Delivery => version_of::<Delivery>(connection, key),
         Entity::Webhook => version_of::<Webhook>(connection, key),
+        Entity::ShopDetails => version_of::<ShopDetails>(connection, key),
         // An event counts no versions.
         Entity::Event => Ok(None),
     }

@@ -95,6 +95,7 @@ mod catalog;
 mod checkpoint;
 mod commit;
 mod connection;
+mod details;
 mod error;
 mod file;
 mod guest;

@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0024_registrations", sql: include_str!("../migrations/0024_registrations.sql") },
     Migration { name: "0025_claimed_orders", sql: include_str!("../migrations/0025_claimed_orders.sql") },
     Migration { name: "0026_withdrawals", sql: include_str!("../migrations/0026_withdrawals.sql") },
+    Migration { name: "0027_shop_details", sql: include_str!("../migrations/0027_shop_details.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

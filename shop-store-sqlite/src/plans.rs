@@ -25,6 +25,7 @@ pub(crate) fn note(sql: &str) {
 const SMALL: &[&str] = &[
     "category_tree",
     "key_fingerprint",
+    "shop_details",
     "categories",
     "zones",
     "methods",

@@ -88,7 +88,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
     let added = tracked_level(&world.product, &second, &world.location, 1);
     let (movement, reservation) = (lab.movement(&level, 1), lab.reservation(&world.order, &level));
     let (event, delivery, answer) = (lab.event(), lab.delivery("shop", user.id.0), lab.answer());
-    let webhook = lab.webhook();
+    let (webhook, details) = (lab.webhook(), lab.details());
     let (variant_id, location_id) = (level.variant_id, level.location_id);
     let writes = vec![
         insert(&user),
@@ -117,6 +117,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         OutboxWrite::Event(event).into(),
         insert(&delivery),
         insert(&webhook),
+        insert(&details),
         answer.clone().into(),
     ];
     macro_rules! seen {
@@ -165,6 +166,7 @@ fn everything_at_once(lab: &mut Lab, world: &World, spare: &Location) -> Everyth
         |store| !store.unrelayed_events(1).await?.is_empty(),
         let id = delivery.id; |store| store.delivery(id).await?.is_some(),
         let id = webhook.id; |store| store.webhook(id).await?.is_some(),
+        |store| store.shop_details().await?.is_some(),
         let key = answer.key; |store| store.answer(&key).await?.is_some(),
     };
     Everything { writes, seen }

@@ -254,6 +254,7 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     }
     store.webhook(id.into()).await?;
     store.active_webhooks().await?;
+    store.shop_details().await?;
     for page in requests::<WebhookSort>() {
         store.list_webhooks(&page).await?;
     }

@@ -50,6 +50,7 @@ mod accounts;
 mod batch;
 mod cart;
 mod catalog;
+mod details;
 mod differential;
 mod drafts;
 mod every_read;
@@ -311,6 +312,10 @@ macro_rules! __conformance_cases {
                 deliveries_are_listed_by_receiver,
                 a_webhook_takes_along_what_waits_for_it,
                 nothing_waits_for_a_deleted_webhook,
+            ]
+            details: [
+                shop_details_live,
+                there_is_one_row_of_details,
             ]
             paging: [
                 an_empty_list_has_one_empty_page,

@@ -4,6 +4,7 @@ use crate::accounts::{AccountsWrite, Session, User};
 use crate::batch::{Change, Versioned, Write};
 use crate::cart::{Cart, CartWrite};
 use crate::catalog::{CatalogWrite, Category, Product, Promotion, TaxRate};
+use crate::details::{DetailsWrite, ShopDetails};
 use crate::inventory::{InventoryWrite, Location, Reservation};
 use crate::orders::{Draft, Order, OrdersWrite, Return};
 use crate::outbox::{Delivery, OutboxWrite, Webhook};
@@ -48,6 +49,7 @@ rows! {
     Reservation => InventoryWrite,
     Delivery => OutboxWrite,
     Webhook => OutboxWrite,
+    ShopDetails => DetailsWrite,
 }
 
 impl Row for SavedAddress {

@@ -23,6 +23,7 @@
 mod accounts;
 mod cart;
 mod catalog;
+mod details;
 mod engine;
 mod inventory;
 mod maps;

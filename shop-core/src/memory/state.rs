@@ -10,6 +10,7 @@ use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, 
 use crate::cart::Cart;
 use crate::catalog::{Category, Counter, Product, Promotion, TaxRate};
 use crate::clock::Timestamp;
+use crate::details::ShopDetails;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
 use crate::idempotency::{Answer, AnswerKey};
 use crate::inventory::{Location, Movement, Reservation, StockLevel};
@@ -78,6 +79,7 @@ state! {
     events: Uuid => StoredEvent,
     deliveries: Uuid => Delivery,
     webhooks: Uuid => Webhook,
+    details: Uuid => ShopDetails,
 }
 
 impl<T: WriteRows> State<'_, T> {
@@ -103,6 +105,7 @@ impl<T: WriteRows> State<'_, T> {
             Write::Shipping(write) => self.write_shipping(write),
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
+            Write::Details(write) => self.write_details(write),
             Write::Answer(answer) => self.write_answer(answer),
             Write::Forget { before, given_up_before } => self.forget(*before, *given_up_before),
         }
@@ -172,6 +175,7 @@ impl<T: ReadRows> State<'_, T> {
             Entity::Event => Ok(None),
             Entity::Delivery => of(&self.deliveries, id),
             Entity::Webhook => of(&self.webhooks, id),
+            Entity::ShopDetails => of(&self.details, id),
         }
     }
 

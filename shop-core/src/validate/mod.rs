@@ -19,6 +19,7 @@
 mod password;
 mod people;
 mod things;
+mod vat;
 
 use std::borrow::Cow;
 
@@ -30,6 +31,7 @@ pub use people::{
     username_key,
 };
 pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
+pub use vat::vat_id;
 
 /// The longest note or comment, in characters.
 pub const MAX_NOTE_LENGTH: usize = 2_000;
@@ -168,7 +170,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_a_check_panic_and_what_is_kept_passes_again(given in "(?s).{0,80}|[a-z0-9@.+_:/ -]{0,80}") {
-            let checks: [fn(String) -> Result<String, String>; 10] = [
+            let checks: [fn(String) -> Result<String, String>; 11] = [
                 |given| text(1, 40)(given),
                 |given| multiline(0, 40)(given),
                 |given| email(given).map(|email| email.address),
@@ -179,6 +181,7 @@ mod tests {
                 slug,
                 sku,
                 http_url,
+                vat_id,
             ];
             for (number, check) in checks.into_iter().enumerate() {
                 if let Ok(kept) = check(given.clone()) {

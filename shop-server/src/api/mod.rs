@@ -16,6 +16,7 @@ mod paging;
 mod payments;
 mod pricing;
 mod shipping;
+mod shop;
 mod webhooks;
 
 /// What every domain's endpoints are made from.
@@ -46,7 +47,7 @@ pub type Api = (
     shipping::Addresses,
     shipping::Tariff,
     shipping::Shipments,
-    webhooks::Webhooks,
+    (webhooks::Webhooks, shop::ShopDetails),
 );
 
 /// Makes the endpoints of all domains.
@@ -67,6 +68,6 @@ pub fn all(context: &Context) -> Api {
         shipping::Addresses(context()),
         shipping::Tariff(context()),
         shipping::Shipments(context()),
-        webhooks::Webhooks(context()),
+        (webhooks::Webhooks(context()), shop::ShopDetails(context())),
     )
 }

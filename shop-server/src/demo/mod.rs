@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use shop_core::accounts::SuperuserInput;
 use shop_core::catalog::{CategoryInput, ImageInput, ProductInput, ProductQuery, ProductSort, VariantInput};
 use shop_core::clock::Random;
+use shop_core::details::ShopDetailsInput;
 use shop_core::error::Result;
 use shop_core::field::Field;
 use shop_core::id::{CategoryId, LocationId};
@@ -42,6 +43,7 @@ pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
     }
     shipping(shop, &sample).await?;
     prices(shop, sample).await?;
+    details(shop).await?;
     // Last, so that who can sign in finds the shop complete.
     let password = password(random);
     let input = SuperuserInput { email: STAFF.into(), password: password.clone().into() };
@@ -160,6 +162,22 @@ async fn shipping(shop: &Shop, sample: &Sample) -> Result<()> {
     Ok(())
 }
 
+/// Who sells.
+async fn details(shop: &Shop) -> Result<()> {
+    let input = ShopDetailsInput {
+        name: "Corner & Main".into(),
+        legal_name: "Corner & Main Trading LLC".into(),
+        address: "1 Main Street\nSpringfield, IL 62701\nUnited States".into(),
+        vat_id: "12-3456789".into(),
+        contact_email: "hello@example.com".into(),
+        phone: "+1 217 555 0100".into(),
+        terms_url: "https://example.com/terms".into(),
+        privacy_url: "https://example.com/privacy".into(),
+        returns_url: "https://example.com/returns".into(),
+    };
+    shop.details().change(&Actor::system(), input, None).await.map(drop)
+}
+
 /// A coupon, and some rates of tax.
 async fn prices(shop: &Shop, sample: Sample) -> Result<()> {
     let system = &Actor::system();
@@ -232,6 +250,8 @@ mod tests {
         assert_eq!(password.expose().len(), 23);
         let staff = shop.accounts().list(&system, UserFilter::default(), &PageRequest::default()).await.unwrap();
         assert_eq!(staff.total, Some(1));
+        let details = shop.details().get().await.unwrap();
+        assert!(details.name == "Corner & Main" && details.details.vat_id.is_some() && !details.countries.is_empty());
         assert!(fill(&shop, &SystemRandom).await.unwrap().is_none(), "it fills an empty shop only");
         assert_eq!(shop.check().await.unwrap().len(), 0, "the books are right");
     }

@@ -1,7 +1,8 @@
 //! Swagger UI from the binary: usable with no internet.
 //!
 //! poem-openapi carries Swagger UI (Apache-2.0) for a page that embeds its own raw document. The script and the
-//! style are taken out of that page, once, when the first visitor comes; the page here reads `/openapi.json`.
+//! style are taken out of that page, once, when the first visitor comes; the page here reads `/openapi.json`, and shows the
+//! name and the contact of `/shop/` in it.
 
 use std::sync::LazyLock;
 
@@ -36,13 +37,30 @@ const PAGE_HTML: &str = r#"<!doctype html>
 </html>
 "#;
 
-const START_JS: &str = r##"SwaggerUIBundle({
-  url: "/openapi.json",
-  dom_id: "#ui",
-  deepLinking: true,
-  persistAuthorization: false,
-  validatorUrl: null,
+/// The document is the same for every shop; the page shows whose it is.
+const START_JS: &str = r##"const described = shop => spec => {
+  const title = `${shop.name} API`;
+  const contact = {name: shop.legal_name || shop.name};
+  if (shop.contact_email) contact.email = shop.contact_email;
+  const info = {...spec.info, title, contact};
+  if (shop.terms_url) info.termsOfService = shop.terms_url;
+  document.title = title;
+  return {...spec, info};
+};
+const ofShop = describe => () => ({
+  statePlugins: {spec: {wrapActions: {updateJsonSpec: update => spec => update(describe(spec))}}},
 });
+fetch("/shop/")
+  .then(answer => answer.ok ? answer.json().then(described) : spec => spec)
+  .catch(() => spec => spec)
+  .then(describe => SwaggerUIBundle({
+    url: "/openapi.json",
+    dom_id: "#ui",
+    deepLinking: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+    plugins: [ofShop(describe)],
+  }));
 "##;
 
 /// Swagger UI styles its elements itself and draws icons from `data:` addresses.

@@ -69,6 +69,8 @@ mod returns;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod slow_senders;
 #[cfg(test)]
 mod support;

@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0023_registrations", sql: include_str!("../../migrations/postgres/0023_registrations.sql") },
     Migration { name: "0024_claimed_orders", sql: include_str!("../../migrations/postgres/0024_claimed_orders.sql") },
     Migration { name: "0025_withdrawals", sql: include_str!("../../migrations/postgres/0025_withdrawals.sql") },
+    Migration { name: "0026_shop_details", sql: include_str!("../../migrations/postgres/0026_shop_details.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

@@ -16,6 +16,7 @@ mod cart;
 mod catalog;
 mod coalesce;
 mod commit;
+mod details;
 mod error;
 mod inventory;
 mod kept;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::mailer::Message;
+use crate::details::ShopDetailsView;
 use crate::error::{Error, Result};
 use crate::id::DeliveryId;
 use crate::secret::Secret;
@@ -105,20 +106,20 @@ impl Mail {
         ]
     }
 
-    /// What a template can use, beside `shop`.
-    fn context(&self, shop: &str) -> minijinja::Value {
+    /// What a template can use, besides what it can use of the shop.
+    fn context(&self) -> minijinja::Value {
         match self {
             Self::VerifyEmail { name, code, contested } => {
-                context! { shop, name => greetable(name), code => code.expose(), contested }
+                context! { name => greetable(name), code => code.expose(), contested }
             }
-            Self::AlreadyRegistered { name, login_url } => context! { shop, name => greetable(name), login_url },
-            Self::PasswordReset { name, link } => context! { shop, name => greetable(name), link => link.expose() },
-            Self::PasswordChanged { name } => context! { shop, name => greetable(name) },
+            Self::AlreadyRegistered { name, login_url } => context! { name => greetable(name), login_url },
+            Self::PasswordReset { name, link } => context! { name => greetable(name), link => link.expose() },
+            Self::PasswordChanged { name } => context! { name => greetable(name) },
             Self::OrderLookup { name, number, link, has_token } => {
-                context! { shop, name => greetable(name), number, link => link.expose(), has_token }
+                context! { name => greetable(name), number, link => link.expose(), has_token }
             }
             Self::WithdrawalReceived { name, number, received_at, items, note, comes_back } => {
-                context! { shop, name => greetable(name), number, received_at, items, note, comes_back }
+                context! { name => greetable(name), number, received_at, items, note, comes_back }
             }
         }
     }
@@ -128,7 +129,9 @@ impl Mail {
 /// and `<mail>.html`, where `<mail>` is one of `verify_email`, `already_registered`, `password_reset`,
 /// `password_changed`, `order_lookup` and `withdrawal_received`. What is put into an HTML template is escaped.
 ///
-/// Every template can use `shop` and `name` (empty when there is none); in `verify_email` there is also
+/// Every template can use `shop` (its name), `details` (the shop's legal data: `legal_name`, `address`, `vat_id`,
+/// `contact_email`, `phone`, `terms_url`, `privacy_url`, `returns_url`, each empty when there is none) and `name` (empty
+/// when there is none); in `verify_email` there is also
 /// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`, in `order_lookup` `number`, `link`
 /// and `has_token` (whether the link opens the order; else its customer signs in), and in `withdrawal_received` `number`,
 /// `received_at`, `items` (texts), `note` and `comes_back` (whether some of it is to be sent back).
@@ -141,7 +144,7 @@ impl Mail {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Templates {
-    shop: String,
+    shop: Option<String>,
     sources: BTreeMap<&'static str, Cow<'static, str>>,
 }
 
@@ -151,14 +154,19 @@ macro_rules! defaults {
 
 impl Default for Templates {
     fn default() -> Self {
-        Self::new("our shop")
+        Self::with_shop(None)
     }
 }
 
 impl Templates {
-    /// The templates that come with the shop, in English, for a shop of this name.
+    /// The templates that come with the shop, in English, for a shop of this name. The name that staff give it
+    /// ([`ShopDetails::name`](crate::details::ShopDetails::name)) goes before.
     #[must_use]
     pub fn new(shop: impl Into<String>) -> Self {
+        Self::with_shop(Some(shop.into()))
+    }
+
+    fn with_shop(shop: Option<String>) -> Self {
         let sources = defaults![
             "verify_email.subject.txt",
             "verify_email.txt",
@@ -179,7 +187,12 @@ impl Templates {
             "withdrawal_received.txt",
             "withdrawal_received.html",
         ];
-        Self { shop: shop.into(), sources: sources.into() }
+        Self { shop, sources: sources.into() }
+    }
+
+    /// The shop's name where staff gave it none.
+    pub(crate) fn shop(&self) -> Option<&str> {
+        self.shop.as_deref()
     }
 
     /// The names of all templates.
@@ -200,7 +213,8 @@ impl Templates {
         *slot = Cow::Owned(source.into());
         let mail = name.split('.').next().unwrap_or_default();
         for sample in Mail::samples().iter().filter(|sample| sample.template() == mail) {
-            self.fill(name, &sample.context(&self.shop)).map_err(|why| Error::invalid(name, why.to_string()))?;
+            self.fill(name, &with_shop(&ShopDetailsView::sample(), sample.context()))
+                .map_err(|why| Error::invalid(name, why.to_string()))?;
         }
         Ok(self)
     }
@@ -213,11 +227,11 @@ impl Templates {
     ///
     /// # Errors
     /// A fault when a template cannot be rendered, or the address holds control characters.
-    pub fn render(&self, id: DeliveryId, to: &str, mail: &Mail) -> Result<Message> {
+    pub fn render(&self, shop: &ShopDetailsView, id: DeliveryId, to: &str, mail: &Mail) -> Result<Message> {
         if to.chars().any(char::is_control) {
             return Err(Error::fault("an address of a mail holds control characters"));
         }
-        let context = mail.context(&self.shop);
+        let context = with_shop(shop, mail.context());
         let part = |kind: &str| {
             let name = format!("{}.{kind}", mail.template());
             self.fill(&name, &context).map_err(|why| Error::Fault(Box::new(why)))
@@ -233,6 +247,26 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // By the ending of the name: `.html` is escaped, `.txt` is not.
         environment.template_from_named_str(name, source)?.render(context)
+    }
+}
+
+/// What every template can use of the shop, and what its mail adds to it.
+fn with_shop(shop: &ShopDetailsView, mail: minijinja::Value) -> minijinja::Value {
+    let details = &shop.details;
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    context! {
+        shop => shop.name.clone(),
+        details => context! {
+            legal_name => text(&details.legal_name),
+            address => text(&details.address),
+            vat_id => text(&details.vat_id),
+            contact_email => text(&details.contact_email),
+            phone => text(&details.phone),
+            terms_url => text(&details.terms_url),
+            privacy_url => text(&details.privacy_url),
+            returns_url => text(&details.returns_url),
+        },
+        ..mail
     }
 }
 
@@ -260,12 +294,13 @@ mod tests {
     use super::*;
 
     fn render(templates: &Templates, mail: &Mail) -> Message {
-        templates.render(DeliveryId(uuid::Uuid::from_u128(1)), "Ada@Example.com", mail).unwrap()
+        let shop = ShopDetailsView::named("Tea & Co");
+        templates.render(&shop, DeliveryId(uuid::Uuid::from_u128(1)), "Ada@Example.com", mail).unwrap()
     }
 
     #[test]
     fn every_mail_renders_and_says_what_it_must() {
-        let templates = Templates::new("Tea & Co");
+        let templates = Templates::default();
         for (mail, needle) in Mail::samples().iter().zip([
             "123456",
             "example.com",
@@ -315,7 +350,8 @@ mod tests {
     fn an_address_with_a_line_break_is_refused() {
         let mail = Mail::PasswordChanged { name: String::new() };
         let id = DeliveryId(uuid::Uuid::from_u128(1));
-        assert!(Templates::default().render(id, "a@example.com\nBcc: b@example.com", &mail).is_err());
+        let shop = ShopDetailsView::sample();
+        assert!(Templates::default().render(&shop, id, "a@example.com\nBcc: b@example.com", &mail).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Calls about webhooks. What goes out to them is part of the answer of the call after which it goes.
+//! Calls about webhooks, and about the shop's own details. What goes out to them is part of the answer of the call after which it goes.
 
 use serde_json::json;
 
@@ -6,6 +6,7 @@ use super::call::{Run, call, input};
 use super::known::{Known, News};
 use super::reads::Turns;
 use super::world::BAD_URL;
+use crate::details::ShopDetailsInput;
 use crate::outbox::{Delivery, DeliveryStatus, WebhookInput};
 use crate::page::Page;
 
@@ -18,7 +19,7 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
     let events = known.one_of(&["*", "order.*", "product.*", "stock.low", "shipment.updated", "nothing"]);
     let url = known.one_of(&["https://one.example/", "https://two.example/", BAD_URL, "http://plain.example/"]);
     let turns = Turns::draw(known);
-    match known.below(12) {
+    match known.below(14) {
         0 | 1 => {
             let fields = json!({"url": url, "events": [events], "active": !known.once_in(6)});
             call!(
@@ -49,6 +50,16 @@ pub(super) fn draw(known: &mut Known) -> (String, Run) {
         6 | 7 => {
             call!("redeliver", [staff, id, delivery], |shop| shop.webhooks().redeliver(&staff, id, delivery))
         }
+        12 => {
+            let name = known.one_of(&["Tea & Co", "", "Other"]);
+            let fields = json!({"name": name, "contact_email": "hello@shop.example"});
+            call!("change_details", [staff, fields], |shop| shop.details().change(
+                &staff,
+                input::<ShopDetailsInput>(fields),
+                None
+            ))
+        }
+        13 => call!("details", [], |shop| async { shop.details().get().await }),
         8 => call!("list_webhooks", [staff, turns], |shop| turns.read(|page| {
             let (shop, staff) = (&shop, &staff);
             async move { shop.webhooks().list(staff, &page).await }

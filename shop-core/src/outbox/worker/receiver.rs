@@ -142,7 +142,8 @@ impl<'a> Worker<'a> {
                     tracing::warn!(%user, template = mail.template(), "a mail is not sent: the day's are used up");
                     return Ok(None);
                 }
-                let message = self.shop.templates().render(delivery.id, &to, &mail)?;
+                let shop = self.shop.details().get().await?;
+                let message = self.shop.templates().render(&shop, delivery.id, &to, &mail)?;
                 mailer.send(&message).await.map(|()| None)
             }
         }

@@ -33,6 +33,7 @@ const LISTS: [&str; 18] = [
     "/inventory/reservations/?page_size=100",
     "/accounts/users/?page_size=100",
     "/webhooks/?page_size=100",
+    "/shop/",
 ];
 
 fn database() -> String {
@@ -63,6 +64,8 @@ fn fill(shop: TestShop) -> TestShop {
     // Nothing that it would be told of happens after it.
     let hook = json!({"url": "https://shop.example/hook", "events": ["product.*"]});
     shop.staff("POST", "/webhooks/", &hook, 201);
+    let details = json!({"name": "Tea & Co", "address": "1 High Street\nLondon", "vat_id": "DE123456789"});
+    shop.staff("PATCH", "/shop/", &details, 200);
     // Somebody who has not confirmed their address yet.
     shop.call("POST", "/accounts/register/", None, &json!({"email": "bob@example.com", "password": PASSWORD}))
         .expect(201);

@@ -11,6 +11,7 @@ use shop_core::accounts::AccountsWrite;
 use shop_core::batch::{Batch, Change, Entity, Require, Versioned, Write};
 use shop_core::cart::CartWrite;
 use shop_core::catalog::CatalogWrite;
+use shop_core::details::DetailsWrite;
 use shop_core::id::WebhookId;
 use shop_core::inventory::InventoryWrite;
 use shop_core::orders::OrdersWrite;
@@ -21,10 +22,10 @@ use uuid::Uuid;
 
 use super::plain::{Applied, Plain};
 use super::table::Table;
-use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
+use super::{accounts, cart, catalog, details, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 20] = [
+pub(super) static TABLES: [&Table; 21] = [
     &accounts::USERS,
     &accounts::SESSIONS,
     &catalog::CATEGORIES,
@@ -45,6 +46,7 @@ pub(super) static TABLES: [&Table; 20] = [
     &outbox::EVENTS,
     &outbox::WEBHOOKS,
     &outbox::DELIVERIES,
+    &details::SHOP_DETAILS,
 ];
 
 /// The table of a kind of row that counts versions.
@@ -77,6 +79,7 @@ fn place_of(entity: Entity) -> Option<usize> {
         Entity::Event => &outbox::EVENTS,
         Entity::Webhook => &outbox::WEBHOOKS,
         Entity::Delivery => &outbox::DELIVERIES,
+        Entity::ShopDetails => &details::SHOP_DETAILS,
     };
     TABLES.iter().position(|listed| listed.name == table.name)
 }
@@ -233,6 +236,7 @@ impl Locks {
                     self.receivers.insert(Webhook::receiver_of(WebhookId(*id)));
                 }
             }
+            Write::Details(DetailsWrite::ShopDetails(change)) => self.change(change),
             Write::Orders(OrdersWrite::History(_))
             | Write::Outbox(OutboxWrite::Event(_))
             | Write::Answer(_)

@@ -294,7 +294,7 @@ impl Mergeable {
                 self.line(Part::InsertAnswers, outbox::answer(answer));
                 Ok(())
             }
-            Write::Catalog(_) | Write::Shipping(_) | Write::Forget { .. } => Err(Alone),
+            Write::Catalog(_) | Write::Shipping(_) | Write::Details(_) | Write::Forget { .. } => Err(Alone),
         }
     }
 

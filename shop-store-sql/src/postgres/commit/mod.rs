@@ -18,6 +18,7 @@
 mod accounts;
 mod cart;
 mod catalog;
+mod details;
 mod group;
 mod inbox;
 mod inventory;

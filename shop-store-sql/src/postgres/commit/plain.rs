@@ -25,7 +25,7 @@ use super::part::Part;
 use super::sql::{Meets, count, statement};
 use super::table::{Record, Table, row_of};
 use super::value::{Row, bind};
-use super::{accounts, cart, catalog, inventory, lock, orders, outbox, payments, shipping};
+use super::{accounts, cart, catalog, details, inventory, lock, orders, outbox, payments, shipping};
 use crate::postgres::error::is_state;
 use crate::postgres::pool::Session;
 use crate::postgres::rows::Values;
@@ -77,6 +77,7 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
             Write::Shipping(write) => shipping::apply(&mut plain, write).await?,
             Write::Inventory(write) => inventory::apply(&mut plain, write).await?,
             Write::Outbox(write) => outbox::apply(&mut plain, write).await?,
+            Write::Details(write) => details::apply(&mut plain, write).await?,
             Write::Answer(answer) => {
                 plain.insert_unless(Part::InsertAnswers, outbox::answer(answer), Unique::Answer).await?;
             }

@@ -1,0 +1,24 @@
+//! How the shop's own details are kept.
+
+use async_trait::async_trait;
+
+use super::model::ShopDetails;
+use crate::batch::Change;
+use crate::store::StoreResult;
+
+/// Reads of the shop's own details.
+///
+/// # Contract
+/// Every read sees all that was committed before it began.
+#[async_trait]
+pub trait DetailsRepository: Send + Sync {
+    /// The only row, if there is one.
+    async fn shop_details(&self) -> StoreResult<Option<ShopDetails>>;
+}
+
+/// Writes of the shop's own details.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DetailsWrite {
+    /// The only row, whose id is [`ShopDetails::ID`]. Never deleted.
+    ShopDetails(Change<ShopDetails>),
+}

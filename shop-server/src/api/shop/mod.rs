@@ -1,0 +1,37 @@
+//! The shop's own details.
+
+mod bodies;
+
+use poem_openapi::OpenApi;
+use shop_core::details::ShopDetailsView;
+
+use self::bodies::{ShopBody, ShopChange};
+use crate::answer::{IfMatch, Versioned};
+use crate::api::Context;
+use crate::auth::Staff;
+use crate::field::JsonBody;
+use crate::problem::Result;
+
+/// The shop's own details.
+pub struct ShopDetails(pub(in crate::api) Context);
+
+#[OpenApi]
+impl ShopDetails {
+    /// The shop's own details: its name, its legal data, its addresses.
+    #[oai(path = "/shop/", method = "get")]
+    async fn get(&self) -> Result<Versioned<ShopBody>> {
+        Ok(answer(self.0.shop.details().get().await?))
+    }
+
+    /// Changes the shop's own details.
+    #[oai(path = "/shop/", method = "patch")]
+    async fn update(&self, staff: Staff, if_match: IfMatch, body: JsonBody<ShopChange>) -> Result<Versioned<ShopBody>> {
+        let input = body.into_inner().into();
+        Ok(answer(self.0.shop.details().change(&staff, input, if_match.expected()).await?))
+    }
+}
+
+fn answer(view: ShopDetailsView) -> Versioned<ShopBody> {
+    let version = view.details.version;
+    Versioned::new(view.into(), version)
+}
