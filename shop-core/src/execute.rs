@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Require};
+use crate::batch::{Batch, Change, Require, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, AnswerKey, IdempotencyKey, Replayable};
+use crate::outbox::{Content, OutboxWrite};
 use crate::prepare::{Next, Retries};
 use crate::shop::Shop;
 
@@ -55,6 +56,9 @@ impl Shop {
         let mut retries = Retries::default();
         loop {
             let Decision { mut batch, reply } = attempt(self.moment()).await?;
+            if !self.mails_buyers() {
+                batch.writes.retain(|write| !is_order_mail(write));
+            }
             if batch.is_empty() {
                 return Ok(reply);
             }
@@ -158,12 +162,17 @@ impl Shop {
     }
 }
 
+/// A new mail about an order, which not every shop wants.
+fn is_order_mail(write: &Write) -> bool {
+    let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = write else { return false };
+    matches!(delivery.content, Content::OrderMail(_))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::Write;
     use crate::clock::Timestamp;
     use crate::testing::{block_on, world};
 

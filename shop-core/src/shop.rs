@@ -15,7 +15,7 @@ use crate::details::Details;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::orders::Orders;
-use crate::outbox::{Subscriber, WebhookSender, Webhooks, Worker};
+use crate::outbox::{Mails, Subscriber, WebhookSender, Webhooks, Worker};
 use crate::payments::{PaymentGateway, Payments};
 use crate::prepare::Capture;
 use crate::pricing::TaxProvider;
@@ -134,6 +134,12 @@ impl Shop {
         Details::new(self)
     }
 
+    /// Mails that did not reach anybody.
+    #[must_use]
+    pub fn mails(&self) -> Mails<'_> {
+        Mails::new(self)
+    }
+
     /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a
     /// session, say. Compare with [`Secret::matches`].
     #[must_use]
@@ -213,6 +219,11 @@ impl Shop {
 
     pub(crate) fn mailer(&self) -> Option<&dyn Mailer> {
         self.parts.mailer.as_deref()
+    }
+
+    /// Whether buyers are mailed what happens to their orders.
+    pub(crate) fn mails_buyers(&self) -> bool {
+        self.settings().order_emails && self.mailer().is_some()
     }
 
     pub(crate) fn templates(&self) -> &Templates {

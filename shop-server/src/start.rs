@@ -101,6 +101,7 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
         withdrawal_days: config.withdrawal_days,
         prices_include_tax: config.prices_include_tax,
         tax_rounding: config.tax_rounding,
+        order_emails: config.order_emails,
         webhooks_allow_private: config.webhooks_allow_private,
     };
     let sender = HttpSender::new(config.webhooks_allow_private)?;
@@ -108,6 +109,7 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
         .secret_key_fallbacks(config.secret_key_fallbacks.iter().map(|key| key.expose().as_bytes()))
         .settings(settings)
         .mailer(mail::mailer(&config.email)?)
+        .mail_templates(mail::templates(config.mail_templates.as_deref())?)
         .webhook_sender(Arc::new(sender));
     if config.debug {
         // The configuration has judged their lengths, and warned.

@@ -9,10 +9,10 @@ use crate::batch::Batch;
 use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
 use crate::execute::Decision;
-use crate::id::{OtpId, UserId, WithdrawalId};
+use crate::id::{OtpId, UserId};
 use crate::orders::Order;
 use crate::secret::{Secret, encode_user_id};
-use crate::shipping::{Address, ShipmentItem};
+use crate::shipping::Address;
 use crate::shop::Shop;
 
 /// What is left of a job when its time has come.
@@ -68,12 +68,6 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
             let Some(order) = order else { return Ok(Outcome::Nothing) };
             Outcome::Send { to: order.email.clone(), counted: order.customer_id, mail: order_lookup(shop, order) }
         }
-        MailJob::WithdrawalReceived { order_id, withdrawal_id } => {
-            let order = shop.store().order(*order_id).await?;
-            let receipt = order.and_then(|order| Some((withdrawal_receipt(&order, *withdrawal_id)?, order.email)));
-            // The receipt is due by law, whatever else was mailed today.
-            receipt.map_or(Outcome::Nothing, |(mail, to)| Outcome::Send { to, mail, counted: None })
-        }
         MailJob::ResendOtpRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?;
             let Some(user) = user.filter(|user| user.is_active && !user.email_verified) else {
@@ -124,25 +118,6 @@ pub(crate) async fn count(shop: &Shop, user_id: UserId) -> Result<bool> {
         Ok(Decision { batch, reply: allowed })
     })
     .await
-}
-
-/// The receipt for a withdrawal, which says what was received and when (Directive 2011/83/EU, article 11a(4)).
-fn withdrawal_receipt(order: &Order, id: WithdrawalId) -> Option<Mail> {
-    let withdrawal = order.withdrawals.iter().find(|withdrawal| withdrawal.id == id)?;
-    let line = |item: &ShipmentItem| {
-        let line = order.items.iter().find(|line| line.id == item.order_item_id)?;
-        let options: Vec<_> = line.options.values().map(String::as_str).collect();
-        let options = if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) };
-        Some(format!("{} × {}{options}, {}", item.quantity, line.name, line.sku))
-    };
-    Some(Mail::WithdrawalReceived {
-        name: recipient(&order.shipping_address),
-        number: order.number.clone(),
-        received_at: withdrawal.received_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        items: withdrawal.items.iter().filter_map(line).collect(),
-        note: withdrawal.note.clone(),
-        comes_back: withdrawal.return_id.is_some(),
-    })
 }
 
 /// Whom an order goes to.

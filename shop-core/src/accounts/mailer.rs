@@ -10,6 +10,10 @@ use crate::id::DeliveryId;
 pub struct Message {
     /// Stable over retries: good for a `Message-ID`, by which a mail that arrives twice is seen to be one.
     pub id: DeliveryId,
+    /// The name of the shop, for the sender.
+    pub shop: String,
+    /// Where answers go, if not to the sender.
+    pub reply_to: Option<String>,
     /// The address, as its owner spelled it.
     pub to: String,
     /// One line.
@@ -29,11 +33,18 @@ impl std::fmt::Debug for Message {
     }
 }
 
+/// Nobody will ever accept this mail: its address does not exist, say. A mailer answers with it where trying again is of no
+/// use; the mail is given up at once then, and staff see why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MailRefused(pub String);
+
 /// Sends mail.
 ///
 /// # Contract
 /// - `Ok` means that somebody else is now responsible for the mail (an SMTP server has accepted it).
-/// - After an error the same message, with the same id, is tried again later; a mail may so arrive twice.
+/// - After an error the same message, with the same id, is tried again later; a mail may so arrive twice. After
+///   [`MailRefused`] it is not.
 /// - Bodies are never logged, except by a mailer whose purpose that is.
 #[async_trait::async_trait]
 pub trait Mailer: Send + Sync {
@@ -93,7 +104,15 @@ mod tests {
 
     fn message(to: &str, text: &str) -> Message {
         let id = DeliveryId(uuid::Uuid::from_u128(1));
-        Message { id, to: to.into(), subject: "Code".into(), text: text.into(), html: format!("<p>{text}</p>") }
+        Message {
+            id,
+            shop: "Tea & Co".into(),
+            reply_to: None,
+            to: to.into(),
+            subject: "Code".into(),
+            text: text.into(),
+            html: format!("<p>{text}</p>"),
+        }
     }
 
     #[test]

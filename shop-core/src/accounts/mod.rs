@@ -17,7 +17,7 @@ pub use input::{
     ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
     VerifyOtpInput,
 };
-pub use mailer::{Mailer, MemoryMailer, Message};
+pub use mailer::{MailRefused, Mailer, MemoryMailer, Message};
 pub use mails::{Mail, Templates};
 pub use model::{
     DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
-use crate::id::{OrderId, OtpId, SessionId, UserId, WithdrawalId};
+use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Sort, SortKey};
 use crate::word::words;
 
@@ -344,13 +344,6 @@ pub enum MailJob {
         number: String,
         /// The folded address.
         email_key: String,
-    },
-    /// The receipt for a withdrawal.
-    WithdrawalReceived {
-        /// From which order.
-        order_id: OrderId,
-        /// Which withdrawal.
-        withdrawal_id: WithdrawalId,
     },
 }
 

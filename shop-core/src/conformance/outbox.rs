@@ -6,9 +6,11 @@ use uuid::Uuid;
 use crate::accounts::{MailJob, Session};
 use crate::batch::{Conflict, Entity, Require, Unique, Write};
 use crate::clock::Timestamp;
-use crate::id::{DeliveryId, EventId};
+use crate::id::{DeliveryId, EventId, OrderId};
 use crate::idempotency::{Answer, AnswerKey};
-use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, OutboxWrite};
+use crate::money::Amount;
+use crate::orders::{MailedItem, OrderMail, OrderNews};
+use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL, OutboxWrite};
 use crate::word::Word as _;
 
 use super::fixtures::{far_away, long_ago, wild};
@@ -92,8 +94,31 @@ pub(super) async fn every_mail_comes_back(mut lab: Lab) -> CaseResult {
         accepted(lab.commit([insert(&mail)]).await)?;
         same(&lab.store.delivery(mail.id).await?, &Some(mail))?;
     }
+    for news in every_news(&mut lab) {
+        let order_id: OrderId = lab.id();
+        let content = Content::OrderMail(OrderMail { order_id, news });
+        let mail = Delivery::new(lab.id(), MAIL, order_id.0, content, lab.now());
+        accepted(lab.commit([insert(&mail)]).await)?;
+        same(&lab.store.delivery(mail.id).await?, &Some(mail))?;
+    }
     let nothing = lab.id::<DeliveryId>();
     same(&lab.store.delivery(nothing).await?, &None)
+}
+
+fn every_news(lab: &mut Lab) -> [OrderNews; 9] {
+    let (shipment_id, return_id) = (lab.id(), lab.id());
+    let items = vec![MailedItem { order_item_id: lab.id(), quantity: i64::MAX }];
+    [
+        OrderNews::Placed,
+        OrderNews::PaymentReceived { amount: Amount(i64::MAX) },
+        OrderNews::Shipped { shipment_id },
+        OrderNews::Canceled { overdue: true },
+        OrderNews::Refunded { amount: Amount(1) },
+        OrderNews::ReturnApproved { return_id },
+        OrderNews::ReturnRejected { return_id },
+        OrderNews::ReturnReceived { return_id },
+        OrderNews::WithdrawalReceived { received_at: far_away(), items, note: wild(), return_id: Some(return_id) },
+    ]
 }
 
 pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseResult {

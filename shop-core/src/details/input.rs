@@ -103,7 +103,9 @@ mod tests {
             "contact_email": "hello", "phone": "call us", "terms_url": "javascript:alert(1)",
             "privacy_url": "ftp://tea.example/", "returns_url": 5,
         });
-        let Err(Error::Invalid(invalid)) = checked(wrong, &ShopDetails::default()) else { panic!("it must be refused") };
+        let Err(Error::Invalid(invalid)) = checked(wrong, &ShopDetails::default()) else {
+            panic!("it must be refused")
+        };
         let mut names: Vec<_> = all().as_object().unwrap().keys().cloned().collect();
         names.sort();
         assert_eq!(invalid.fields.into_keys().collect::<Vec<_>>(), names);

@@ -76,8 +76,7 @@ mod tests {
             panic!("{:?}", made.batch.writes)
         };
         assert_eq!(row, &made.reply);
-        let changed =
-            change(Some(made.reply), json!({"name": null, "phone": "+1 555 0100"}));
+        let changed = change(Some(made.reply), json!({"name": null, "phone": "+1 555 0100"}));
         assert_eq!((changed.reply.name.as_deref(), changed.reply.version), (None, 2));
         assert!(matches!(
             changed.batch.writes.as_slice(),

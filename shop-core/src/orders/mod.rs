@@ -10,6 +10,7 @@ mod claims_tests;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod input;
+pub(crate) mod mails;
 mod model;
 pub mod operations;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use input::{
     CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, LookupInput, NoteInput, OrderKey, OrderQuery,
     PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput, WithdrawalInput,
 };
+pub use mails::{MailedItem, OrderMail, OrderMailContent, OrderNews};
 pub use model::{
     CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,
     OrderSort, OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,

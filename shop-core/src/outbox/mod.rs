@@ -2,6 +2,7 @@
 //! afterwards, at least once, in order per thing: to subscribers inside the program, and to webhooks
 //! (`webhooks/`).
 
+mod mails;
 mod model;
 mod repository;
 mod subscriber;
@@ -10,6 +11,7 @@ mod tests;
 mod webhooks;
 mod worker;
 
+pub use mails::Mails;
 pub use model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, EventKind, MAIL};
 pub use repository::{OutboxRepository, OutboxWrite};
 pub use subscriber::Subscriber;

@@ -7,6 +7,7 @@ use crate::accounts::MailJob;
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
+use crate::orders::OrderMail;
 use crate::page::CreationSort;
 use crate::payments::{GatewayCall, GatewayNotice};
 use crate::word::words;
@@ -74,6 +75,8 @@ pub const MAIL: &str = "mail";
 pub enum Content {
     /// A mail that is written when it is sent.
     Mail(MailJob),
+    /// A mail about an order that is written when it is sent.
+    OrderMail(OrderMail),
     /// An event.
     Event(Event),
     /// What a gateway is to be asked: an intent.

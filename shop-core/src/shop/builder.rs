@@ -111,7 +111,7 @@ impl ShopBuilder {
         self
     }
 
-    /// Who sends the mails. Without one they wait in the outbox.
+    /// Who sends the mails. Without one those about accounts wait in the outbox, and none about orders are written.
     #[must_use]
     pub fn mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
         self.mailer = Some(mailer);

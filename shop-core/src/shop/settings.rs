@@ -47,6 +47,9 @@ pub struct Settings {
     pub prices_include_tax: bool,
     /// Of what taxes are rounded (of each line).
     pub tax_rounding: TaxRounding,
+    /// Buyers are mailed what happens to their orders (yes). None of these mails is written without a
+    /// [mailer](crate::shop::ShopBuilder::mailer).
+    pub order_emails: bool,
     /// Webhooks may lead into private networks, and need no encryption: for developers, and for receivers beside the
     /// shop (no).
     pub webhooks_allow_private: bool,
@@ -84,6 +87,7 @@ impl Default for Settings {
             withdrawal_days: 14,
             prices_include_tax: false,
             tax_rounding: TaxRounding::Line,
+            order_emails: true,
             webhooks_allow_private: false,
         }
     }

@@ -11,6 +11,7 @@ mod accounts;
 mod cart;
 mod catalog;
 mod inventory;
+mod mails;
 mod orders;
 mod paging;
 mod payments;
@@ -47,7 +48,7 @@ pub type Api = (
     shipping::Addresses,
     shipping::Tariff,
     shipping::Shipments,
-    (webhooks::Webhooks, shop::ShopDetails),
+    (webhooks::Webhooks, shop::ShopDetails, mails::Mails),
 );
 
 /// Makes the endpoints of all domains.
@@ -68,6 +69,6 @@ pub fn all(context: &Context) -> Api {
         shipping::Addresses(context()),
         shipping::Tariff(context()),
         shipping::Shipments(context()),
-        (webhooks::Webhooks(context()), shop::ShopDetails(context())),
+        (webhooks::Webhooks(context()), shop::ShopDetails(context()), mails::Mails(context())),
     )
 }

@@ -13,7 +13,7 @@ mod variables;
 mod warnings;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shop_core::money::Currency;
@@ -47,6 +47,10 @@ pub struct Config {
     pub secret_key_fallbacks: Vec<Secret>,
     /// How mail leaves the shop.
     pub email: Email,
+    /// Buyers are mailed what happens to their orders.
+    pub order_emails: bool,
+    /// The folder with templates of mails that replace the shop's own.
+    pub mail_templates: Option<PathBuf>,
     /// The address to listen on, `host:port`.
     pub bind: String,
     /// Origins of browsers that may read answers, each `scheme://host[:port]`.
@@ -170,6 +174,8 @@ impl Config {
             secret_key,
             secret_key_fallbacks,
             email: Email::from_variables(&variables)?,
+            order_emails: variables.boolean("ORDER_EMAILS", true)?,
+            mail_templates: variables.text("MAIL_TEMPLATES").map(PathBuf::from),
             bind: bind(&variables)?,
             cors_allowed_origins: origins(&variables, auth_cookies && !debug)?,
             frontend_url: frontend_url(&variables)?,

@@ -5,12 +5,14 @@
 mod console;
 mod file;
 mod smtp;
+mod templates;
 
 use std::sync::Arc;
 
-use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::Address;
+use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
-use shop_core::accounts::{Mailer, Message};
+use shop_core::accounts::{MailRefused, Mailer, Message};
 use shop_core::error::BoxError;
 
 use crate::config::{Email, EmailBackend};
@@ -18,6 +20,7 @@ use crate::config::{Email, EmailBackend};
 pub use console::ConsoleMailer;
 pub use file::FileMailer;
 pub use smtp::SmtpMailer;
+pub(crate) use templates::templates;
 
 /// The mailer that the configuration asks for.
 ///
@@ -33,19 +36,59 @@ pub fn mailer(email: &Email) -> Result<Arc<dyn Mailer>, BoxError> {
 
 /// The mail as it goes over the wire: text, and the same as HTML (RFC 2046, 5.1.4).
 fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxError> {
-    // Not parsed as a list or with a name in it: the whole text must be one address.
-    let to = Mailbox::new(None, message.to.parse()?);
+    let to = Mailbox::new(None, address(&message.to).map_err(|why| MailRefused(format!("{}: {why}", message.to)))?);
+    let name = from.name.clone().or_else(|| Some(message.shop.clone()).filter(|name| !name.is_empty()));
+    let from = Mailbox::new(name, with_ascii_domain(&from.email)?);
     // The same over retries, so that a mail that arrives twice is seen to be one.
     let id = format!("<{}@{}>", message.id, from.email.domain());
+    // The shop's own address was checked when it was written; without it answers go to the sender.
+    let reply_to = message.reply_to.as_deref().and_then(|reply_to| address(reply_to).ok());
     let bodies = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
         .singlepart(part(ContentType::TEXT_HTML, &message.html));
-    Ok(lettre::Message::builder()
-        .from(from.clone())
+    let builder = lettre::Message::builder()
+        .from(from)
         .to(to)
         .subject(message.subject.clone())
         .message_id(Some(id))
-        .multipart(bodies)?)
+        .header(AutoSubmitted);
+    let builder = match reply_to {
+        Some(reply_to) => builder.reply_to(Mailbox::new(None, reply_to)),
+        None => builder,
+    };
+    Ok(builder.multipart(bodies)?)
+}
+
+/// A program wrote the mail (RFC 3834, 5): nobody's absence is answered to it.
+#[derive(Debug, Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, BoxError> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// An address as it goes over the wire. Not parsed as a list or with a name in it: the whole text must be one address.
+fn address(text: &str) -> Result<Address, BoxError> {
+    with_ascii_domain(&text.parse()?)
+}
+
+/// The same with its domain in ASCII (RFC 5891, 4.4): every mail server takes that, while few take UTF-8 (RFC 6531).
+fn with_ascii_domain(address: &Address) -> Result<Address, BoxError> {
+    if address.domain().is_ascii() {
+        return Ok(address.clone());
+    }
+    let domain = idna::domain_to_ascii(address.domain()).map_err(|_| "the domain is none")?;
+    Ok(Address::new(address.user(), domain)?)
 }
 
 /// One body. As it stands where the wire allows (RFC 5322, 2.1.1: ASCII, lines of at most 998), so that whoever reads
@@ -69,6 +112,8 @@ mod tests {
     fn message(to: &str) -> Message {
         Message {
             id: DeliveryId(uuid::Uuid::nil()),
+            shop: "Tea & Co".to_owned(),
+            reply_to: None,
             to: to.to_owned(),
             subject: "Grüße\r\nBcc: eve@example.org".to_owned(),
             text: "Your code: 123456".to_owned(),
@@ -86,6 +131,59 @@ mod tests {
         assert!(mail.contains("Message-ID: <00000000-0000-0000-0000-000000000000@example.org>"), "{mail}");
         assert!(mail.contains("text/plain") && mail.contains("text/html") && mail.contains("multipart/alternative"));
         assert!(mail.lines().all(|line| !line.starts_with("Bcc")), "{mail}");
+    }
+
+    fn headers_of(from: &str, message: &Message) -> String {
+        let mail = compose(&from.parse().unwrap(), message).unwrap().formatted();
+        let mail = String::from_utf8(mail).unwrap();
+        mail.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ") + "\r\n"
+    }
+
+    #[test]
+    fn programs_see_that_a_program_wrote_it() {
+        let headers = headers_of("shop@example.org", &message("ann@example.org"));
+        for line in ["Auto-Submitted: auto-generated", "MIME-Version: 1.0"] {
+            assert!(headers.contains(&format!("{line}\r\n")), "{headers}");
+        }
+        assert!(headers.contains("Date: ") && !headers.contains("Reply-To"), "{headers}");
+        let answered = Message { reply_to: Some("hello@bücher.example".to_owned()), ..message("ann@example.org") };
+        let headers = headers_of("shop@example.org", &answered);
+        assert!(headers.contains("Reply-To: hello@xn--bcher-kva.example\r\n"), "{headers}");
+    }
+
+    #[test]
+    fn the_sender_is_called_as_configured_or_as_the_shop() {
+        for (from, header) in [
+            ("shop@example.org", "From: Tea & Co <shop@example.org>\r\n"),
+            ("Ada's <shop@example.org>", "<shop@example.org>\r\n"),
+        ] {
+            let headers = headers_of(from, &message("ann@example.org")).replace('"', "");
+            assert!(
+                headers.contains(header) && headers.contains("Tea & Co") == (from == "shop@example.org"),
+                "{headers}"
+            );
+        }
+    }
+
+    #[test]
+    fn international_domains_are_ascii_on_the_wire() {
+        for (to, header) in [
+            ("ann@bücher.example", "To: ann@xn--bcher-kva.example\r\n"),
+            ("ann@BÜCHER.example", "To: ann@xn--bcher-kva.example\r\n"),
+            ("ann@例え.テスト", "To: ann@xn--r8jz45g.xn--zckzah\r\n"),
+            ("ann@Example.org", "To: ann@Example.org\r\n"),
+        ] {
+            let mail = compose(&from(), &message(to)).unwrap();
+            assert!(mail.envelope().to()[0].to_string().is_ascii(), "{to}");
+            let headers = headers_of("shop@münchen.example", &message(to));
+            assert!(headers.contains(header), "{headers}");
+            assert!(
+                headers.contains("<shop@xn--mnchen-3ya.example>") && headers.contains("@xn--mnchen-3ya.example>\r\n")
+            );
+        }
+        // Nobody has such an address, so nobody is asked again and again.
+        let why = compose(&from(), &message("ann@xn--.example, eve@example.org")).unwrap_err();
+        assert!(why.is::<MailRefused>(), "{why}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{self, Certificate, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use shop_core::accounts::{Mailer, Message};
+use shop_core::accounts::{MailRefused, Mailer, Message};
 use shop_core::error::BoxError;
 
 use super::compose;
@@ -68,7 +68,50 @@ fn vouched(smtp: &Smtp, pem: &str) -> Result<client::Tls, BoxError> {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, message: &Message) -> Result<(), BoxError> {
-        self.transport.send(compose(&self.from, message)?).await?;
-        Ok(())
+        let mail = compose(&self.from, message)?;
+        let needs_utf8 = mail.envelope().to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii());
+        match self.transport.send(mail).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_refusal(error.status().map(u16::from)) => Err(MailRefused(told(&error)).into()),
+            // The server does not know SMTPUTF8 (RFC 6531).
+            Err(error) if needs_utf8 && error.is_client() => Err(MailRefused(told(&error)).into()),
+            Err(error) => Err(told(&error).into()),
+        }
+    }
+}
+
+/// Whether a reply says that this mail is never accepted (RFC 5321, 4.2.1). One that is about the shop's own account or
+/// connection is not: once an operator has put that right, what waits is sent.
+fn is_refusal(status: Option<u16>) -> bool {
+    // Host takes no mail, authentication needed, mechanism too weak, credentials wrong, encryption needed.
+    status.is_some_and(|status| status / 100 == 5 && !matches!(status, 521 | 530 | 534 | 535 | 538))
+}
+
+/// The error with what caused it.
+fn told(error: &lettre::transport::smtp::Error) -> String {
+    let mut told = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_told = cause.to_string();
+        if !told.contains(&cause_told) {
+            told = format!("{told}: {cause_told}");
+        }
+        source = cause.source();
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_about_the_mail_is_final() {
+        for status in [500, 501, 550, 551, 552, 553, 554, 555] {
+            assert!(is_refusal(Some(status)), "{status}");
+        }
+        for status in [None, Some(421), Some(450), Some(451), Some(521), Some(530), Some(534), Some(535), Some(538)] {
+            assert!(!is_refusal(status), "{status:?}");
+        }
     }
 }

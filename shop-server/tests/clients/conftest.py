@@ -9,16 +9,21 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from selenium import webdriver
 
 BINARY = Path(os.environ.get("SHOP_SERVER", Path(__file__).parents[3] / "target/debug/shop-server")).resolve()
 DEADLINE = 60
+PICTURES = Path(__file__).parents[3] / "target/pictures"
 
 
 def eventually(look, what):
@@ -38,6 +43,32 @@ def read_mail(content):
 def code_in(mail):
     """The six digits that stand on a line of their own."""
     return re.search(r"^\s*(\d{6})\s*$", mail.get_body(["plain"]).get_content(), re.M).group(1)
+
+
+class Inbox:
+    """A mail server's handler that keeps what it gets, and knows whether anybody came."""
+
+    def __init__(self):
+        self.contents = []
+        self.mails = []
+        self.recipients = []
+        self.arrived = threading.Event()
+
+    async def handle_DATA(self, server, session, envelope):
+        self.contents.append(envelope.content)
+        self.mails.append(read_mail(envelope.content))
+        self.recipients.append(envelope.rcpt_tos)
+        self.arrived.set()
+        return "250 kept"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def smtp(port, **more):
+    return {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "localhost", "EMAIL_PORT": str(port)} | more
 
 
 class Server:
@@ -138,3 +169,35 @@ def start_server(tmp_path_factory):
     for server in running:
         if server.process.poll() is None:
             server.stop()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in [
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,1600",
+        f"user-data-dir={tmp_path / 'profile'}",
+    ]:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_script_timeout(DEADLINE)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def mail_server():
+    """Starts mail servers on loopback, and stops them at the end."""
+    running = []
+
+    def start(inbox, port=0, **options):
+        running.append(Controller(inbox, hostname="127.0.0.1", port=port or free_port(), **options))
+        running[-1].start()
+        return running[-1]
+
+    yield start
+    for controller in running:
+        controller.stop()

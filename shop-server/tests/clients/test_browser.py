@@ -1,37 +1,16 @@
 """A real browser: the documentation works with no internet, and cookie mode keeps its promises."""
 
 import json
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import requests
-from conftest import DEADLINE
-from selenium import webdriver
+from conftest import DEADLINE, PICTURES
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 EMAIL, PASSWORD = "charles@example.com", "difference-engine-1822"
-PICTURES = Path(__file__).parents[3] / "target/pictures"
-
-
-@pytest.fixture
-def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in [
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,1600",
-        f"user-data-dir={tmp_path / 'profile'}",
-    ]:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(DEADLINE)
-    yield driver
-    driver.quit()
 
 
 def test_the_documentation_is_whole_and_can_be_tried(start_server, browser):
@@ -46,6 +25,10 @@ def test_the_documentation_is_whole_and_can_be_tried(start_server, browser):
     def shown(selector):
         return wait.until(lambda page: next((it for it in page.find_elements(By.CSS_SELECTOR, selector) if it.is_displayed()), None))
 
+    details = {"name": "Tea & Co", "contact_email": "hello@tea.example", "terms_url": "https://tea.example/terms"}
+    bearer = {"Authorization": f"Bearer {access}"}
+    assert requests.patch(f"{server.url}/shop/", json=details, headers=bearer, timeout=DEADLINE).status_code == 200
+
     browser.get(f"{server.url}/docs/")
     wait.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".opblock")) == operations)
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -53,6 +36,10 @@ def test_the_documentation_is_whole_and_can_be_tried(start_server, browser):
     browser.set_window_size(1280, 900)
     browser.save_screenshot(str(PICTURES / "api.png"))
     browser.set_window_size(1280, 1600)
+
+    assert browser.title == "Tea & Co API" and "Tea & Co API" in shown(".info .title").text
+    assert "hello@tea.example" in shown(".info__contact a[href^=mailto]").get_attribute("href")
+    assert shown(".info__tos a").get_attribute("href") == "https://tea.example/terms"
 
     shown("button.authorize").click()
     field = shown(".modal-ux input[type=text], .modal-ux input[type=password]")

@@ -1,56 +1,14 @@
 """Mail over real SMTP: what arrives, what is never sent in the clear, and what happens while the mail server is away."""
 
-import socket
 import ssl
-import threading
 
 import pytest
 import requests
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from conftest import DEADLINE, code_in, read_mail
+from conftest import DEADLINE, Inbox, code_in, free_port, smtp
 
 PASSWORD = "analytical-engine-1842"
-
-
-class Inbox:
-    """A mail server's handler that keeps what it gets, and knows whether anybody came."""
-
-    def __init__(self):
-        self.mails = []
-        self.recipients = []
-        self.arrived = threading.Event()
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append(read_mail(envelope.content))
-        self.recipients.append(envelope.rcpt_tos)
-        self.arrived.set()
-        return "250 kept"
-
-
-@pytest.fixture
-def mail_server():
-    """Starts mail servers on loopback, and stops them at the end."""
-    running = []
-
-    def start(inbox, port=0, **options):
-        running.append(Controller(inbox, hostname="127.0.0.1", port=port or free_port(), **options))
-        running[-1].start()
-        return running[-1]
-
-    yield start
-    for controller in running:
-        controller.stop()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def smtp(port, **more):
-    return {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "localhost", "EMAIL_PORT": str(port)} | more
 
 
 def register(server, address):
@@ -94,6 +52,50 @@ def test_mail_waits_while_the_server_is_away(start_server, mail_server):
     code = code_in(inbox.mails[0])
     assert code not in str(failure)
     assert verify(server, "ada@example.com", code) == 200
+
+
+class Strict(Inbox):
+    """Knows no SMTPUTF8, and no mailbox whose name begins with `nobody`."""
+
+    def __init__(self):
+        super().__init__()
+        self.tried = []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        self.tried.append(address)
+        if address.startswith("nobody"):
+            return "550 5.1.1 no such mailbox"
+        if address.startswith("later") and self.tried.count(address) < 2:
+            return "451 4.7.1 try again later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+
+def test_an_international_domain_goes_out_in_ascii(start_server, mail_server):
+    inbox = Inbox()
+    server = start_server(**smtp(mail_server(inbox, enable_SMTPUTF8=False).port, DEFAULT_FROM_EMAIL="shop@m\u00fcnchen.example"))
+    register(server, "ada@b\u00fccher.example")
+    assert inbox.arrived.wait(DEADLINE)
+    mail = inbox.mails[0]
+    assert inbox.recipients[0] == ["ada@xn--bcher-kva.example"]
+    assert (mail["To"], mail["From"].addresses[0].addr_spec) == ("ada@xn--bcher-kva.example", "shop@xn--mnchen-3ya.example")
+    assert mail["Message-ID"].endswith("@xn--mnchen-3ya.example>")
+    assert verify(server, "ada@b\u00fccher.example", code_in(mail)) == 200
+
+
+def test_what_is_refused_for_good_is_not_tried_again(start_server, mail_server):
+    inbox = Strict()
+    server = start_server(**smtp(mail_server(inbox, enable_SMTPUTF8=False).port))
+    register(server, "nobody@example.com")
+    assert "no such mailbox" in server.logged("gave up a delivery")["error"]
+    # Whoever writes to a name that this server cannot take gets no second answer either.
+    register(server, "\u00e4da@example.com")
+    server.logged("gave up a delivery")
+    register(server, "later@example.com")
+    server.logged("will be tried again")
+    assert inbox.arrived.wait(DEADLINE)
+    assert inbox.recipients == [["later@example.com"]]
+    assert inbox.tried.count("nobody@example.com") == 1
 
 
 def test_nothing_is_sent_in_the_clear_when_tls_is_asked_for(start_server, mail_server):

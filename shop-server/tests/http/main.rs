@@ -49,6 +49,8 @@ mod lookups;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod order_mails;
+#[cfg(test)]
 mod orders;
 #[cfg(test)]
 mod orders_limits;

@@ -153,7 +153,8 @@ const TABLE: &[Row] = &[
     ("POST", "/webhooks/{id}/rotate-secret/", 401, 403, 200),
     ("GET", "/webhooks/{id}/deliveries/", 401, 403, 200),
     ("POST", "/webhooks/{id}/deliveries/{delivery_id}/redeliver/", 401, 403, 200),
-    // the shop's own details
+    // mails and the shop's own details
+    ("GET", "/mails/failed/", 401, 403, 200),
     ("GET", "/shop/", 200, 200, 200),
     ("PATCH", "/shop/", 401, 403, 200),
 ];

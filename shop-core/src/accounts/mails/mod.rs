@@ -1,7 +1,6 @@
-//! The mails that accounts send, and the templates they are made from.
+//! The mails that the shop sends, and the templates they are made from.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use minijinja::{Environment, UndefinedBehavior, context};
 
@@ -9,6 +8,8 @@ use super::mailer::Message;
 use crate::details::ShopDetailsView;
 use crate::error::{Error, Result};
 use crate::id::DeliveryId;
+use crate::orders::OrderMailContent;
+use crate::orders::mails::templates::{ORDER_MAILS, SHARED};
 use crate::secret::Secret;
 
 /// A mail, before it is put into words.
@@ -55,21 +56,8 @@ pub enum Mail {
         /// Whether it does; else the customer signs in.
         has_token: bool,
     },
-    /// The receipt for a withdrawal.
-    WithdrawalReceived {
-        /// Who is greeted; may be empty.
-        name: String,
-        /// The number of the order.
-        number: String,
-        /// The date and the time, with its zone.
-        received_at: String,
-        /// What is withdrawn, a line each.
-        items: Vec<String>,
-        /// The buyer's words; may be empty.
-        note: String,
-        /// Whether some of it is to be sent back.
-        comes_back: bool,
-    },
+    /// News about an order.
+    Order(Box<OrderMailContent>),
 }
 
 impl Mail {
@@ -82,28 +70,23 @@ impl Mail {
             Self::PasswordReset { .. } => "password_reset",
             Self::PasswordChanged { .. } => "password_changed",
             Self::OrderLookup { .. } => "order_lookup",
-            Self::WithdrawalReceived { .. } => "withdrawal_received",
+            Self::Order(content) => content.template,
         }
     }
 
-    /// One of each, for trying out templates.
-    fn samples() -> [Self; 6] {
+    /// Some of each, for trying out templates.
+    fn samples() -> Vec<Self> {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
-        [
+        let number = "ABCDE-FGHJK".to_owned();
+        let fixed = [
             Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested: true },
             Self::AlreadyRegistered { name: name.clone(), login_url: url.into() },
             Self::PasswordReset { name: name.clone(), link: url.into() },
             Self::PasswordChanged { name: name.clone() },
-            Self::OrderLookup { name: name.clone(), number: "ABCDE-FGHJK".into(), link: url.into(), has_token: true },
-            Self::WithdrawalReceived {
-                name,
-                number: "ABCDE-FGHJK".into(),
-                received_at: "2026-06-19 12:00:00 UTC".into(),
-                items: vec!["2 × Lamp (White), LAMP-W".into()],
-                note: "Too bright".into(),
-                comes_back: true,
-            },
-        ]
+            Self::OrderLookup { name, number, link: url.into(), has_token: true },
+        ];
+        let of_orders = OrderMailContent::samples().into_iter().map(|content| Self::Order(Box::new(content)));
+        fixed.into_iter().chain(of_orders).collect()
     }
 
     /// What a template can use, besides what it can use of the shop.
@@ -118,23 +101,26 @@ impl Mail {
             Self::OrderLookup { name, number, link, has_token } => {
                 context! { name => greetable(name), number, link => link.expose(), has_token }
             }
-            Self::WithdrawalReceived { name, number, received_at, items, note, comes_back } => {
-                context! { name => greetable(name), number, received_at, items, note, comes_back }
+            Self::Order(content) => {
+                context! { name => greetable(&content.name), ..minijinja::Value::from_serialize(content) }
             }
         }
     }
 }
 
-/// The templates of all mails, in the language of Jinja: for each mail `<mail>.subject.txt`, `<mail>.txt`
-/// and `<mail>.html`, where `<mail>` is one of `verify_email`, `already_registered`, `password_reset`,
-/// `password_changed`, `order_lookup` and `withdrawal_received`. What is put into an HTML template is escaped.
+/// The templates of all mails, in the language of Jinja: for each mail `<mail>.subject.txt`, `<mail>.txt` and `<mail>.html`,
+/// and what they include or extend (`layout.html`, `legal.html`, `legal.txt`; about orders `order.html`, `order.txt`,
+/// `goods.html`, `goods.txt`). What is put into an HTML template is escaped.
+///
+/// The mails are `verify_email`, `already_registered`, `password_reset`, `password_changed` and `order_lookup`; about orders
+/// `order_placed`, `payment_received`, `order_shipped`, `order_canceled`, `refund_made`, `return_approved`,
+/// `return_rejected`, `return_received` and `withdrawal_received`.
 ///
 /// Every template can use `shop` (its name), `details` (the shop's legal data: `legal_name`, `address`, `vat_id`,
 /// `contact_email`, `phone`, `terms_url`, `privacy_url`, `returns_url`, each empty when there is none) and `name` (empty
-/// when there is none); in `verify_email` there is also
-/// `code` and `contested`, in `already_registered` `login_url`, in `password_reset` `link`, in `order_lookup` `number`, `link`
-/// and `has_token` (whether the link opens the order; else its customer signs in), and in `withdrawal_received` `number`,
-/// `received_at`, `items` (texts), `note` and `comes_back` (whether some of it is to be sent back).
+/// when there is none); in `verify_email` there is also `code` and `contested`, in `already_registered` `login_url`, in
+/// `password_reset` `link`, in `order_lookup` `number`, `link` and `has_token` (whether the link opens the order; else its
+/// customer signs in), and about orders what [`OrderMailContent`] has.
 ///
 /// ```
 /// use shop_core::accounts::mails::Templates;
@@ -145,12 +131,48 @@ impl Mail {
 #[derive(Debug, Clone)]
 pub struct Templates {
     shop: Option<String>,
-    sources: BTreeMap<&'static str, Cow<'static, str>>,
+    /// Compiled once: a busy shop sends several mails for each order.
+    environment: Environment<'static>,
 }
 
-macro_rules! defaults {
-    ($($name:literal),+ $(,)?) => { [$(($name, Cow::Borrowed(include_str!($name)))),+] };
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => { [$(($name, include_str!($name))),+] };
 }
+
+/// Subject, text and HTML of each mail about accounts.
+const ACCOUNT_MAILS: [(&str, &str); 15] = templates![
+    "verify_email.subject.txt",
+    "verify_email.txt",
+    "verify_email.html",
+    "already_registered.subject.txt",
+    "already_registered.txt",
+    "already_registered.html",
+    "password_reset.subject.txt",
+    "password_reset.txt",
+    "password_reset.html",
+    "password_changed.subject.txt",
+    "password_changed.txt",
+    "password_changed.html",
+    "order_lookup.subject.txt",
+    "order_lookup.txt",
+    "order_lookup.html",
+];
+
+fn built_in() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ACCOUNT_MAILS.into_iter().chain(ORDER_MAILS).chain(SHARED)
+}
+
+static BUILT_IN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, source) in built_in() {
+        // By the ending of the name: `.html` is escaped, `.txt` is not. A test compiles and renders each.
+        if let Err(error) = environment.add_template(name, source) {
+            tracing::error!(name, %error, "a template that came with the program is broken");
+        }
+    }
+    environment
+});
 
 impl Default for Templates {
     fn default() -> Self {
@@ -167,27 +189,7 @@ impl Templates {
     }
 
     fn with_shop(shop: Option<String>) -> Self {
-        let sources = defaults![
-            "verify_email.subject.txt",
-            "verify_email.txt",
-            "verify_email.html",
-            "already_registered.subject.txt",
-            "already_registered.txt",
-            "already_registered.html",
-            "password_reset.subject.txt",
-            "password_reset.txt",
-            "password_reset.html",
-            "password_changed.subject.txt",
-            "password_changed.txt",
-            "password_changed.html",
-            "order_lookup.subject.txt",
-            "order_lookup.txt",
-            "order_lookup.html",
-            "withdrawal_received.subject.txt",
-            "withdrawal_received.txt",
-            "withdrawal_received.html",
-        ];
-        Self { shop, sources: sources.into() }
+        Self { shop, environment: BUILT_IN.clone() }
     }
 
     /// The shop's name where staff gave it none.
@@ -197,7 +199,7 @@ impl Templates {
 
     /// The names of all templates.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.sources.keys().copied()
+        built_in().map(|(name, _)| name)
     }
 
     /// Replaces one template, and tries the new one out.
@@ -205,18 +207,67 @@ impl Templates {
     /// # Errors
     /// [`Error::Invalid`] naming the template, when there is none of this name or the new one cannot be
     /// rendered (it is malformed, or uses what its mail does not offer).
-    pub fn with(mut self, name: &str, source: impl Into<String>) -> Result<Self> {
-        let Some((_, slot)) = self.sources.iter_mut().find(|(known, _)| **known == name) else {
-            let names: Vec<_> = self.names().collect();
-            return Err(Error::invalid(name, format!("Must be one of: {}.", names.join(", "))));
-        };
-        *slot = Cow::Owned(source.into());
-        let mail = name.split('.').next().unwrap_or_default();
-        for sample in Mail::samples().iter().filter(|sample| sample.template() == mail) {
-            self.fill(name, &with_shop(&ShopDetailsView::sample(), sample.context()))
-                .map_err(|why| Error::invalid(name, why.to_string()))?;
+    pub fn with(self, name: &str, source: impl Into<String>) -> Result<Self> {
+        self.with_all([(name.to_owned(), source.into())])
+    }
+
+    /// Replaces several templates, which may rest on each other, and tries them out.
+    ///
+    /// # Errors
+    /// As [`Templates::with`], for the first that is wrong.
+    pub fn with_all(mut self, templates: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let mut replaced = Vec::new();
+        for (name, source) in templates {
+            let Some(known) = self.names().find(|known| *known == name) else {
+                let names: Vec<_> = self.names().collect();
+                return Err(Error::invalid(&name, format!("Must be one of: {}.", names.join(", "))));
+            };
+            // Kept for the life of the program, as those that came with it.
+            let added = self.environment.add_template(known, source.leak());
+            added.map_err(|why| Error::invalid(known, told(&why)))?;
+            replaced.push(known);
         }
+        replaced.into_iter().try_for_each(|name| self.try_out(name))?;
         Ok(self)
+    }
+
+    /// Renders everything that a template is part of, for every mail that there is.
+    fn try_out(&self, name: &'static str) -> Result<()> {
+        let mail = name.split('.').next().unwrap_or_default();
+        let is_shared = SHARED.iter().any(|(shared, _)| *shared == name);
+        let of_orders = matches!(mail, "order" | "goods");
+        let is_tried =
+            |sample: &Mail| sample.template() == mail || is_shared && (!of_orders || matches!(sample, Mail::Order(_)));
+        let refused = |why: minijinja::Error| Error::invalid(name, told(&why));
+        for sample in Mail::samples().iter().filter(|sample| is_tried(sample)) {
+            let context = with_shop(&ShopDetailsView::sample(), sample.context());
+            let template = self.environment.get_template(name).map_err(refused)?;
+            // In the branches, too, that no sample takes.
+            if let Some(unknown) = template.undeclared_variables(true).iter().find(|path| !self.knows(&context, path)) {
+                return Err(Error::invalid(
+                    name,
+                    format!("There is no `{unknown}` in the mail {}.", sample.template()),
+                ));
+            }
+            for kind in PARTS.into_iter().filter(|kind| is_shared || name == format!("{mail}.{kind}")) {
+                self.fill(&format!("{}.{kind}", sample.template()), &context).map_err(refused)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a template finds something under this path (`details.phone`).
+    fn knows(&self, context: &minijinja::Value, path: &str) -> bool {
+        let mut names = path.split('.');
+        let first = names.next().unwrap_or_default();
+        let is_global = self.environment.globals().any(|(name, _)| name == first);
+        let within =
+            |value: &minijinja::Value, name: &str| value.get_attr(name).ok().filter(|found| !found.is_undefined());
+        let mut found = within(context, first);
+        for name in names {
+            found = found.and_then(|value| within(&value, name));
+        }
+        is_global || first == "loop" || found.is_some()
     }
 
     /// Puts a mail into words.
@@ -236,19 +287,36 @@ impl Templates {
             let name = format!("{}.{kind}", mail.template());
             self.fill(&name, &context).map_err(|why| Error::Fault(Box::new(why)))
         };
-        let (subject, text, html) = (part("subject.txt")?, part("txt")?, part("html")?);
-        Ok(Message { id, to: to.to_owned(), subject: one_line(&subject), text, html })
+        let [subject, text, html] = PARTS.map(part);
+        Ok(Message {
+            id,
+            shop: one_line(&shop.name),
+            reply_to: shop.details.contact_email.clone(),
+            to: to.to_owned(),
+            subject: one_line(&subject?),
+            text: text?,
+            html: html?,
+        })
     }
 
     fn fill(&self, name: &str, context: &minijinja::Value) -> Result<String, minijinja::Error> {
-        // Mails are rare: parsing the few lines each time is cheaper than keeping them parsed.
-        let source = self.sources.get(name).map_or("", Cow::as_ref);
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // By the ending of the name: `.html` is escaped, `.txt` is not.
-        environment.template_from_named_str(name, source)?.render(context)
+        self.environment.get_template(name)?.render(context)
     }
 }
+
+/// An error of a template, with what caused it (an error in what it includes), in one line.
+fn told(error: &minijinja::Error) -> String {
+    let mut told = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        told = format!("{told}: {cause}");
+        source = cause.source();
+    }
+    one_line(&told)
+}
+
+/// What each mail has a template for.
+const PARTS: [&str; 3] = ["subject.txt", "txt", "html"];
 
 /// What every template can use of the shop, and what its mail adds to it.
 fn with_shop(shop: &ShopDetailsView, mail: minijinja::Value) -> minijinja::Value {
@@ -301,21 +369,12 @@ mod tests {
     #[test]
     fn every_mail_renders_and_says_what_it_must() {
         let templates = Templates::default();
-        for (mail, needle) in Mail::samples().iter().zip([
-            "123456",
-            "example.com",
-            "example.com",
-            "was just changed",
-            "ABCDE-FGHJK",
-            "2026-06-19 12:00:00 UTC",
-        ]) {
+        let needles = ["123456", "example.com", "example.com", "was just changed", "ABCDE-FGHJK"];
+        for (mail, needle) in Mail::samples().iter().zip(needles.into_iter().chain(std::iter::repeat("K7M4-Q2XR"))) {
             let message = render(&templates, mail);
             assert_eq!(message.to, "Ada@Example.com");
             assert!(message.subject.contains("Tea & Co"), "{message:?}");
-            assert!(
-                message.text.contains("Hello Ada Lovelace,")
-                    && message.text.contains("at Tea & Co") | message.text.contains("for Tea & Co")
-            );
+            assert!(message.text.contains("Hello Ada Lovelace,") && message.text.contains("Tea & Co"));
             assert!(message.text.contains(needle) && message.html.contains(needle), "{}", message.text);
             assert!(message.html.contains("Tea &amp; Co") && !message.html.contains("Tea & Co"));
             assert!(!format!("{mail:?}").contains("123456"));
@@ -379,6 +438,6 @@ mod tests {
         let message =
             render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into(), contested: false });
         assert_eq!(message.html, "<b>A &amp; B: 000001</b>");
-        assert_eq!(templates.names().count(), 18);
+        assert_eq!(templates.names().count(), 49);
     }
 }

@@ -188,17 +188,13 @@ pub(crate) fn spend_try(
     let limit = limit.map_or(i64::MAX, i64::from);
     let allowed = DailyCount::next(counted, now, limit).is_some();
     let person = person.filter(|_| allowed).map(|(user, otp)| (user.id, otp.id, open_codes(otp, user, now)));
-    match person.filter(|(_, _, codes)| !codes.is_empty()) {
-        Some((user_id, otp_id, codes)) => {
-            batch.write(AccountsWrite::SpendOtpTry { user_id, otp_id });
-            batch.write(AccountsWrite::CountDaily { user_id, what: DailyLimit::OtpTries, at: now, limit });
-            Decision { batch, reply: codes }
-        }
-        None => {
-            batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH });
-            Decision { batch, reply: Vec::new() }
-        }
-    }
+    let Some((user_id, otp_id, codes)) = person.filter(|(_, _, codes)| !codes.is_empty()) else {
+        batch.write(Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH });
+        return Decision { batch, reply: Vec::new() };
+    };
+    batch.write(AccountsWrite::SpendOtpTry { user_id, otp_id });
+    batch.write(AccountsWrite::CountDaily { user_id, what: DailyLimit::OtpTries, at: now, limit });
+    Decision { batch, reply: codes }
 }
 
 /// Takes the address as proven by a code that was found right; the account becomes what was registered when that code
@@ -318,8 +314,8 @@ mod tests {
         (user.unwrap(), otp.unwrap())
     }
 
-    fn known(user: User, otp: Otp) -> Option<Known> {
-        Some(Known { user, otp: Some(otp), may_be_mailed: true })
+    fn known(user: User, otp: Otp) -> Known {
+        Known { user, otp: Some(otp), may_be_mailed: true }
     }
 
     #[test]
@@ -341,7 +337,7 @@ mod tests {
         let inactive = User { is_active: false, ..unproven() };
         for owner in [user(1), staff, inactive] {
             let code = otp(&owner);
-            let batch = register(form(), "hash".into(), known(owner.clone(), code), &mut moment()).batch;
+            let batch = register(form(), "hash".into(), Some(known(owner.clone(), code)), &mut moment()).batch;
             assert_eq!(batch.writes.len(), 1);
             let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
                 panic!("{batch:?}")
@@ -354,7 +350,7 @@ mod tests {
     fn an_unproven_address_is_taken_over_and_each_code_proves_its_own_registration() {
         let first = User { first_name: "Eve".into(), username: Some("Eve".into()), ..unproven() };
         let code = otp(&first);
-        let decision = register(form(), "second".into(), known(first.clone(), code.clone()), &mut later(60));
+        let decision = register(form(), "second".into(), Some(known(first.clone(), code.clone())), &mut later(60));
         let (second, next) = written(&decision.batch);
         assert_eq!((second.id, second.version, second.password_hash.as_str()), (first.id, 2, "second"));
         assert_eq!(next.open_codes(later(60).now()), [next.id, code.id]);
@@ -381,21 +377,23 @@ mod tests {
     fn tries_count_for_every_open_code_and_few_are_open() {
         let person = unproven();
         let worn = Otp { tries_left: 2, ..otp(&person) };
-        let (second, next) = written(&register(form(), "2".into(), known(person, worn.clone()), &mut later(1)).batch);
+        let (second, next) =
+            written(&register(form(), "2".into(), Some(known(person, worn.clone())), &mut later(1)).batch);
         let tried = |tries_left| Otp { tries_left, ..next.clone() }.open_codes(later(1).now());
         assert_eq!(tried(OTP_TRIES - 1), [next.id, worn.id]);
         assert_eq!(tried(OTP_TRIES - 2), [next.id]);
         assert_eq!(tried(0), []);
         let worn_again = Otp { tries_left: OTP_TRIES - 1, ..next.clone() };
         let (mut user, mut code) =
-            written(&register(form(), "3".into(), known(second, worn_again), &mut later(2)).batch);
+            written(&register(form(), "3".into(), Some(known(second, worn_again)), &mut later(2)).batch);
         assert_eq!(code.registrations.earlier.iter().map(|one| one.tries_left).collect::<Vec<_>>(), [1, OTP_TRIES - 1]);
         for number in 3..5 {
-            (user, code) = written(&register(form(), "n".into(), known(user, code), &mut later(number)).batch);
+            (user, code) = written(&register(form(), "n".into(), Some(known(user, code)), &mut later(number)).batch);
         }
         assert_eq!(code.registrations.earlier.len(), MAX_EARLIER);
         // A further one takes no code away from those before, and changes nothing.
-        let more = |seconds| register(form(), "m".into(), known(user.clone(), code.clone()), &mut later(seconds)).batch;
+        let more =
+            |seconds| register(form(), "m".into(), Some(known(user.clone(), code.clone())), &mut later(seconds)).batch;
         assert!(matches!(&more(5).writes[..], [Write::Outbox(OutboxWrite::Delivery(_))]));
         let (_, next) = written(&more(600));
         assert!(next.registrations.earlier.len() <= MAX_EARLIER);
@@ -412,7 +410,8 @@ mod tests {
         };
         assert_eq!(again(&batch).registrations, Registrations::default());
 
-        let (second, next) = written(&register(form(), "2".into(), known(person, again(&batch)), &mut later(2)).batch);
+        let (second, next) =
+            written(&register(form(), "2".into(), Some(known(person, again(&batch))), &mut later(2)).batch);
         let mut batch = Batch::new(&mut moment());
         resend_otp(&mut batch, &mut later(3), second.id, Some(&next));
         let asked = again(&batch);
@@ -426,7 +425,7 @@ mod tests {
         };
         assert!(decision.batch.writes.iter().any(is_link));
         // Who registers once more gets a code for that.
-        let (third, code) = written(&register(form(), "3".into(), known(second, asked), &mut later(5)).batch);
+        let (third, code) = written(&register(form(), "3".into(), Some(known(second, asked)), &mut later(5)).batch);
         assert!(code.registrations.earlier.is_empty() && !code.registrations.address_only);
         let (proven, _) = written(&prove_address(third, &code, code.id, |_| false, &mut later(6)).unwrap().batch);
         assert_eq!(proven.password_hash, "3");

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::inventory::operations::end_reservations;
 use crate::inventory::{Reservation, ReservationStatus};
-use crate::orders::{Order, OrderStatus, OrderView};
+use crate::orders::mails::mail_buyer;
+use crate::orders::{Order, OrderNews, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::operations::{event_data as payment_data, split_new_refunds, undo};
 use crate::payments::remote::{ask_cancel, hold_again, send_back};
@@ -62,6 +63,7 @@ pub fn cancel(
         Reason::Overdue => ("system", ReservationStatus::Expired, "The payment did not come in time."),
     };
     let mut batch = Batch::new(moment);
+    mail_buyer(&mut batch, moment, order.id, OrderNews::Canceled { overdue: reason == Reason::Overdue });
     let shipments: Vec<_> = shipments
         .into_iter()
         .map(|shipment| unpack(shipment, "The order was canceled.", role, moment, &mut batch))
@@ -146,12 +148,12 @@ fn undo_all(
         if payment.state == PaymentState::Voided {
             record(batch, moment, order.id, "payment_voided", role, "The payment was voided.");
         } else {
-            let amount = payment.refunds.last().map(|refund| payment.currency.format_amount(refund.amount));
-            let amount = amount.unwrap_or_default();
-            let detail = format!("{amount} {} are given back.", payment.currency);
+            let amount = payment.refunds.last().map(|refund| refund.amount).unwrap_or_default();
+            let detail = format!("{} {} are given back.", payment.currency.format_amount(amount), payment.currency);
             record(batch, moment, order.id, "refund_created", role, detail);
             if !goes_back {
                 batch.event(moment, EventKind::PaymentRefunded, payment.order_id, payment_data(&payment));
+                mail_buyer(batch, moment, order.id, OrderNews::Refunded { amount });
             }
         }
         for before in payments.iter_mut().filter(|before| before.id == payment.id) {

@@ -17,8 +17,10 @@ use crate::id::{OrderId, VariantId};
 use crate::inventory::operations::{Allocation, StockLine, allocate, reserve};
 use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
+use crate::orders::mails::mail_buyer;
 use crate::orders::{
-    FulfillmentStatus, Order, OrderItem, OrderStatus, OrderView, OrdersWrite, PaymentStatus, ShippingMethodSnapshot,
+    FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, OrderView, OrdersWrite, PaymentStatus,
+    ShippingMethodSnapshot,
 };
 use crate::outbox::EventKind;
 use crate::payments::operations::{begin, create_remotely};
@@ -199,6 +201,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
     record(&mut batch, moment, order_id, "placed", role, format!("Order {} was placed.", order.number));
     batch.event(moment, EventKind::OrderPlaced, order_id, placed_data(&order));
+    mail_buyer(&mut batch, moment, order_id, OrderNews::Placed);
     if order.payment_status == PaymentStatus::Paid {
         batch.event(moment, EventKind::OrderPaid, order_id, event_data(&order));
     }

@@ -21,8 +21,10 @@ use crate::inventory::operations::put_back;
 use crate::inventory::{Reservation, StockLevel};
 use crate::money::Amount;
 use crate::orders::input::CheckedReturn;
+use crate::orders::mails::mail_buyer;
 use crate::orders::{
-    CanceledItem, Order, OrderItem, OrderState, OrderStatus, OrderView, OrdersWrite, Return, ReturnItem, ReturnStatus,
+    CanceledItem, Order, OrderItem, OrderNews, OrderState, OrderStatus, OrderView, OrdersWrite, Return, ReturnItem,
+    ReturnStatus,
 };
 use crate::outbox::EventKind;
 use crate::payments::Payment;
@@ -233,6 +235,9 @@ pub(in crate::orders) fn step_return(
     };
     let mut batch = Batch::new(moment);
     let mut changed = Return { status: after, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
+    if let Some(news) = step.news(before.id) {
+        mail_buyer(&mut batch, moment, state.order.id, news);
+    }
     let was_paid = state.order.is_paid();
     let unpaid = is_unpaid(&state);
     match step {
@@ -390,6 +395,17 @@ impl Step {
             Self::Cancel => "orders.cancel_return",
             Self::Receive { .. } => "orders.receive_return",
             Self::Refund => "orders.refund_return",
+        }
+    }
+
+    /// What the buyer is mailed.
+    fn news(&self, return_id: ReturnId) -> Option<OrderNews> {
+        match self {
+            Self::Approve => Some(OrderNews::ReturnApproved { return_id }),
+            Self::Reject(_) => Some(OrderNews::ReturnRejected { return_id }),
+            Self::Receive { .. } => Some(OrderNews::ReturnReceived { return_id }),
+            // The buyer's own step, and one that a refund tells of.
+            Self::Cancel | Self::Refund => None,
         }
     }
 

@@ -10,18 +10,18 @@ use super::cancel_items::{CallOff, call_off_some, cancel_items, settle_called_of
 use super::lines::{named, ordered_lines};
 use super::returns::{Opening, open_return, returned, shipped};
 use super::status::{event_data, record};
-use crate::accounts::MailJob;
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::ReturnId;
 use crate::money::Amount;
 use crate::orders::input::{CheckedCancelItems, CheckedWithdrawal};
+use crate::orders::mails::{MailedItem, OrderNews, mail_buyer};
 use crate::orders::{
     FulfillmentStatus, Order, OrderItem, OrderState, OrderStatus, Return, ReturnStatus, Withdrawal, WithdrawalReceipt,
 };
-use crate::outbox::{Delivery, EventKind, OutboxWrite};
+use crate::outbox::EventKind;
 use crate::payments::Payment;
 use crate::shipping::{ShipmentItem, ShipmentStatus};
 
@@ -73,9 +73,13 @@ pub(in crate::orders) fn withdraw(
     };
     let remaining: i64 = order.items.iter().map(|line| order.remaining_quantity(line)).sum();
     let called_off: i64 = wanted.iter().map(|one| one.off).sum();
+    let is_all_off = called_off == remaining;
+    if !is_all_off && wanted.iter().any(|one| one.back > 0) {
+        withdrawal.return_id = Some(moment.id::<ReturnId>());
+    }
     let mut batch = Batch::new(moment);
     note_receipt(&mut batch, moment, &order, &withdrawal, &wanted, role);
-    let after = if called_off == remaining {
+    let after = if is_all_off {
         // Nothing of the order is left: it is canceled, and keeps no money.
         withdrawal.shipping_refund = order.shipping_charged()?.min(order.amount_paid);
         state.order.withdrawals.push(withdrawal.clone());
@@ -87,9 +91,6 @@ pub(in crate::orders) fn withdraw(
     } else {
         if is_all(&order, returns, &wanted) {
             withdrawal.shipping_refund = order.refundable_shipping(returns)?;
-        }
-        if wanted.iter().any(|one| one.back > 0) {
-            withdrawal.return_id = Some(moment.id::<ReturnId>());
         }
         state.order.withdrawals.push(withdrawal.clone());
         withdraw_some(state, returns, &withdrawal, &wanted, is_remote, role, moment, &mut batch)?
@@ -229,9 +230,15 @@ fn note_receipt(
     let goods = named(wanted.iter().map(|one| (one.off.saturating_add(one.back), one.line.sku.as_str())));
     let at = withdrawal.received_at.to_rfc3339_opts(SecondsFormat::Secs, true);
     record(batch, moment, order.id, "withdrawn", role, format!("A withdrawal from {goods} was received at {at}."));
-    let job = MailJob::WithdrawalReceived { order_id: order.id, withdrawal_id: withdrawal.id };
-    let delivery = Delivery::mail(moment.id(), order.id.0, job, moment.now());
-    batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+    let items = withdrawal.items.iter();
+    let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
+    let news = OrderNews::WithdrawalReceived {
+        received_at: withdrawal.received_at,
+        items: items.collect(),
+        note: withdrawal.note.clone(),
+        return_id: withdrawal.return_id,
+    };
+    mail_buyer(batch, moment, order.id, news);
 }
 
 fn told_of(withdrawal: &Withdrawal) -> serde_json::Value {

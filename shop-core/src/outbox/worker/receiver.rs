@@ -9,9 +9,10 @@ use super::Worker;
 use super::run::said;
 use super::webhooks::Outgoing;
 use crate::accounts::mail_jobs::{self, Outcome};
-use crate::accounts::{MailJob, Mailer};
+use crate::accounts::{Mail, MailJob, MailRefused, Mailer};
 use crate::batch::Batch;
 use crate::error::{BoxError, Result};
+use crate::orders::{OrderMail, mails};
 use crate::outbox::{Content, Delivery, MAIL, Subscriber};
 use crate::payments::remote::{Answer, Look};
 use crate::shop::Remote;
@@ -63,15 +64,15 @@ pub(super) enum Given {
     Answered(Answer),
     /// It looked at a payment; `None` when there was nothing to look at.
     Looked(Option<Box<Look>>),
-    /// It did not.
-    Failed { why: BoxError, response_status: Option<u16> },
+    /// It did not; trying again is of no use where that is final.
+    Failed { why: BoxError, response_status: Option<u16>, is_final: bool },
     /// It was not tried after all: the receiver was paused meanwhile.
     Withdrawn,
 }
 
 impl Given {
     pub(super) fn failed(why: impl Into<BoxError>) -> Self {
-        Self::Failed { why: why.into(), response_status: None }
+        Self::Failed { why: why.into(), response_status: None, is_final: false }
     }
 }
 
@@ -79,7 +80,7 @@ impl From<Result<Option<Batch>, BoxError>> for Given {
     fn from(given: Result<Option<Batch>, BoxError>) -> Self {
         match given {
             Ok(also) => Self::Taken { also, response_status: None },
-            Err(why) => Self::failed(why),
+            Err(why) => Self::Failed { is_final: why.is::<MailRefused>(), why, response_status: None },
         }
     }
 }
@@ -105,6 +106,7 @@ impl<'a> Worker<'a> {
     async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
         match (receiver, &delivery.content) {
             (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
+            (Receiver::Mail(mailer), Content::OrderMail(mail)) => self.order_mail(mailer, delivery, mail).await.into(),
             (Receiver::Subscriber(subscriber), Content::Event(event)) => {
                 subscriber.receive(event).await.map(|()| None).into()
             }
@@ -142,10 +144,36 @@ impl<'a> Worker<'a> {
                     tracing::warn!(%user, template = mail.template(), "a mail is not sent: the day's are used up");
                     return Ok(None);
                 }
-                let shop = self.shop.details().get().await?;
-                let message = self.shop.templates().render(&shop, delivery.id, &to, &mail)?;
-                mailer.send(&message).await.map(|()| None)
+                self.send(mailer, delivery, &to, &mail).await
             }
         }
+    }
+
+    async fn order_mail(
+        &self,
+        mailer: &dyn Mailer,
+        delivery: &Delivery,
+        mail: &OrderMail,
+    ) -> Result<Option<Batch>, BoxError> {
+        // What waited when they were turned off.
+        if !self.shop.mails_buyers() {
+            return Ok(None);
+        }
+        match mails::compose(self.shop, mail).await? {
+            None => Ok(None),
+            Some((to, content)) => self.send(mailer, delivery, &to, &Mail::Order(Box::new(content))).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        mailer: &dyn Mailer,
+        delivery: &Delivery,
+        to: &str,
+        mail: &Mail,
+    ) -> Result<Option<Batch>, BoxError> {
+        let shop = self.shop.details().get().await?;
+        let message = self.shop.templates().render(&shop, delivery.id, to, mail)?;
+        mailer.send(&message).await.map(|()| None)
     }
 }

@@ -6,9 +6,11 @@ use super::receiver::Given;
 use super::{Progress, Worker};
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::error::{BoxError, Error, Result};
 use crate::execute::Decision;
+use crate::orders::OrderMail;
+use crate::orders::operations::record_for_staff;
 use crate::outbox::{Content, Delivery, DeliveryStatus, OutboxWrite};
 use crate::payments::remote::Answer;
 
@@ -51,6 +53,9 @@ impl Worker<'_> {
                     (Given::Failed { .. }, Content::GatewayCall(call)) if claimed.attempts >= MAX_ATTEMPTS => {
                         Some(payments.answered(claimed, call, &Answer::GaveUp, &mut moment).await?)
                     }
+                    (Given::Failed { why, is_final, .. }, Content::OrderMail(mail)) if gives_up(claimed, *is_final) => {
+                        Some(not_mailed(mail, why, &mut moment))
+                    }
                     (Given::Looked(Some(look)), _) => {
                         payments.looked_at(&look.payment, Some(&look.seen), &mut moment).await?
                     }
@@ -63,21 +68,34 @@ impl Worker<'_> {
                 Ok(Decision { batch, reply: () })
             })
             .await?;
-        let why = match given {
+        let (why, is_given_up) = match given {
             Given::Taken { .. } | Given::Answered(_) | Given::Looked(_) => {
                 return Ok(Progress { delivered: 1, ..Progress::default() });
             }
             Given::Withdrawn => return Ok(Progress::default()),
-            Given::Failed { why, .. } => shortened(why),
+            Given::Failed { why, is_final, .. } => (shortened(why), gives_up(claimed, *is_final)),
         };
         let (id, receiver, attempts) = (claimed.id, &claimed.receiver, claimed.attempts);
-        if attempts >= MAX_ATTEMPTS {
+        if is_given_up {
             tracing::error!(%id, receiver, attempts, error = why, "gave up a delivery");
         } else {
             tracing::warn!(%id, receiver, attempts, error = why, "a delivery failed and will be tried again");
         }
         Ok(Progress { failed: 1, ..Progress::default() })
     }
+}
+
+/// Whether a delivery that failed is not tried again.
+fn gives_up(claimed: &Delivery, is_final: bool) -> bool {
+    is_final || claimed.attempts >= MAX_ATTEMPTS
+}
+
+/// Staff are told that a buyer was not.
+fn not_mailed(mail: &OrderMail, why: &BoxError, moment: &mut Moment) -> Batch {
+    let mut batch = Batch::new(moment);
+    let detail = format!("The mail {:?} did not reach the buyer: {}", mail.news.template(), shortened(why));
+    record_for_staff(&mut batch, moment, mail.order_id, "mail_failed", "system", detail);
+    batch
 }
 
 /// A claimed delivery after its try.
@@ -95,8 +113,8 @@ fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
         Given::Answered(_) | Given::Looked(_) => {
             Delivery { status: DeliveryStatus::Done, last_error: None, version, ..claimed }
         }
-        Given::Failed { why, response_status } => {
-            let (status, due_at) = if claimed.attempts >= MAX_ATTEMPTS {
+        Given::Failed { why, response_status, is_final } => {
+            let (status, due_at) = if gives_up(&claimed, *is_final) {
                 (DeliveryStatus::Dead, claimed.due_at)
             } else {
                 (DeliveryStatus::Pending, now + backoff(claimed.attempts))

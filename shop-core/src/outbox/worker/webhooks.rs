@@ -220,14 +220,16 @@ impl Worker<'_> {
         };
         let message = match WebhookMessage::new(&webhook, event, self.shop.keys(), self.shop.moment().now()) {
             Ok(message) => message,
-            Err(error) => return Given::Failed { why: error, response_status: None },
+            Err(error) => return Given::failed(error),
         };
         match outgoing.sender.send(&message, PATIENCE).await {
             Ok(status @ 200..=299) => Given::Taken { also: None, response_status: Some(status) },
-            Ok(status) => {
-                Given::Failed { why: format!("the answer was {status}").into(), response_status: Some(status) }
-            }
-            Err(why) => Given::Failed { why, response_status: None },
+            Ok(status) => Given::Failed {
+                why: format!("the answer was {status}").into(),
+                response_status: Some(status),
+                is_final: false,
+            },
+            Err(why) => Given::failed(why),
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::id::PaymentId;
 use crate::inventory::operations::{commit_held, end_reservations};
 use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
+use crate::orders::mails::mail_buyer;
 use crate::orders::operations::{record, return_rest, settle};
-use crate::orders::{Order, OrderState, OrderStatus, PaymentStatus, Return};
+use crate::orders::{Order, OrderNews, OrderState, OrderStatus, PaymentStatus, Return};
 use crate::outbox::EventKind;
 use crate::payments::input::CheckedRefund;
 use crate::payments::remote::{ask, may_ask, send_back};
@@ -140,6 +141,7 @@ pub(in crate::payments) fn capture_payment(
     let detail = format!("{} {} was received.", payment.currency.format_amount(came), payment.currency);
     write(&mut state, &payment, &mut batch);
     batch.event(moment, EventKind::PaymentCaptured, payment.order_id, event_data(&payment));
+    mail_buyer(&mut batch, moment, payment.order_id, OrderNews::PaymentReceived { amount: came });
     record(&mut batch, moment, state.order.id, "payment_captured", actor, detail);
     finish(state, &mut batch, moment);
     Ok(Decision { batch, reply: payment })
@@ -277,6 +279,7 @@ fn refund_one(
     write(state, &payment, batch);
     if !at_gateway {
         batch.event(moment, EventKind::PaymentRefunded, payment.order_id, event_data(&payment));
+        mail_buyer(batch, moment, payment.order_id, OrderNews::Refunded { amount: made.amount });
     }
     let verb = if at_gateway { "is given" } else { "was given" };
     let detail = format!("{} {} {verb} back.", payment.currency.format_amount(made.amount), payment.currency);

@@ -11,8 +11,9 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, PaymentId, RefundId};
 use crate::money::Amount;
+use crate::orders::mails::mail_buyer;
 use crate::orders::operations::{Reason, cancel, record, record_for_staff};
-use crate::orders::{OrderState, OrderStatus, OrderView};
+use crate::orders::{OrderNews, OrderState, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::PaymentsWrite;
 use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
@@ -174,6 +175,10 @@ impl<'a> Books<'a> {
         self.batch.event(self.moment, kind, self.payment.order_id, data);
     }
 
+    fn mail(&mut self, news: OrderNews) {
+        mail_buyer(&mut self.batch, self.moment, self.payment.order_id, news);
+    }
+
     fn another_lives(&self) -> bool {
         self.state.payments.iter().any(|other| other.id != self.payment.id && other.state.is_live())
     }
@@ -194,6 +199,7 @@ impl<'a> Books<'a> {
         }
         if came > Amount::ZERO {
             self.tell(EventKind::PaymentCaptured);
+            self.mail(OrderNews::PaymentReceived { amount: came });
             let detail = format!("{} were received.", self.money(came));
             self.note("payment_captured", detail);
         } else if self.payment.state != old.state {
@@ -216,6 +222,7 @@ impl<'a> Books<'a> {
         }
         for refund in refunded {
             self.tell(EventKind::PaymentRefunded);
+            self.mail(OrderNews::Refunded { amount: refund.amount });
             let detail = format!("{} went back.", self.money(refund.amount));
             self.note("refund_succeeded", detail);
         }

@@ -9,8 +9,9 @@ use crate::execute::Decision;
 use crate::id::OrderItemId;
 use crate::inventory::operations::{consume, may_change};
 use crate::inventory::{Reservation, StockLevel};
+use crate::orders::mails::mail_buyer;
 use crate::orders::operations::{ordered_lines, record, settle};
-use crate::orders::{Order, OrderItem, OrderState, OrderStatus};
+use crate::orders::{Order, OrderItem, OrderNews, OrderState, OrderStatus};
 use crate::outbox::EventKind;
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
@@ -163,6 +164,7 @@ pub(in crate::shipping) fn track_shipment(
         may_change(&batch, levels)?;
         shipment.shipped_at = Some(at);
         record(&mut batch, moment, order_id, "shipment_shipped", actor, parcel(&shipment, "left"));
+        mail_buyer(&mut batch, moment, order_id, OrderNews::Shipped { shipment_id: shipment.id });
     }
     if status == S::Delivered {
         shipment.delivered_at = Some(at);

@@ -163,7 +163,7 @@ impl From<Delivery> for DeliveryBody {
     fn from(delivery: Delivery) -> Self {
         let event = match &delivery.content {
             Content::Event(event) => Some(event),
-            Content::Mail(_) | Content::GatewayCall(_) | Content::GatewayNotice(_) => None,
+            Content::Mail(_) | Content::OrderMail(_) | Content::GatewayCall(_) | Content::GatewayNotice(_) => None,
         };
         Self {
             id: delivery.id.0,

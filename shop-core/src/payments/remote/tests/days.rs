@@ -431,3 +431,30 @@ fn the_buyer_who_comes_back_makes_the_shop_look() {
     assert_eq!(till.statuses(placed).1, PaymentStatus::Paid);
     till.is_sound();
 }
+
+#[test]
+fn money_that_moves_at_a_bank_is_mailed_once() {
+    let till = Till::open(Bank::new("bank"));
+    let placed = till.paid();
+    for name in ["again", "and again"] {
+        till.tell(name, placed.payment);
+    }
+    let subjects = || {
+        till.world.deliver();
+        let mut mails = till.world.mailer.sent();
+        mails.sort_by_key(|mail| mail.id);
+        till.world.mailer.clear();
+        mails.into_iter().map(|mail| mail.subject).collect::<Vec<_>>()
+    };
+    let mails = subjects();
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    assert!(mails[0].starts_with("Your order") && mails[1].starts_with("Payment received"), "{mails:?}");
+    till.refund(placed.payment, Some("5.00")).unwrap();
+    till.advance(placed.payment);
+    for name in ["refunded", "refunded again"] {
+        till.tell(name, placed.payment);
+    }
+    let mails = subjects();
+    assert!(mails.len() == 1 && mails[0].starts_with("Refund"), "{mails:?}");
+    till.is_sound();
+}

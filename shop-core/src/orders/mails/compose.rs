@@ -1,0 +1,31 @@
+//! From a mail that waits to its content.
+
+use super::content::{Mailed, OrderMailContent};
+use super::{OrderMail, OrderNews};
+use crate::error::Result;
+use crate::shop::Shop;
+
+/// The address, and what the mail is made from; `None` when its order or its subject is not there.
+pub(crate) async fn compose(shop: &Shop, mail: &OrderMail) -> Result<Option<(String, OrderMailContent)>> {
+    let store = shop.store();
+    let Some(order) = store.order(mail.order_id).await? else { return Ok(None) };
+    let payments = store.payments_of_orders(&[order.id]).await?;
+    let shipment = match mail.news {
+        OrderNews::Shipped { shipment_id } => store.shipment(shipment_id).await?,
+        _ => None,
+    };
+    let returned = match mail.news.return_id() {
+        Some(id) => store.order_return(id).await?,
+        None => None,
+    };
+    if mail.news.return_id().is_some() && returned.is_none()
+        || matches!(mail.news, OrderNews::Shipped { .. }) && shipment.is_none()
+    {
+        return Ok(None);
+    }
+    let gateway = payments.first().and_then(|payment| shop.gateway(&payment.gateway));
+    let gateway = gateway.map(|gateway| gateway.name().to_owned()).unwrap_or_default();
+    let mailed =
+        Mailed { order: &order, news: &mail.news, shipment: shipment.as_ref(), returned: returned.as_ref(), gateway };
+    Ok(Some((order.email.clone(), OrderMailContent::of(&mailed))))
+}

@@ -1,0 +1,397 @@
+//! What a mail about an order is made from, as its templates see it: everything is text, amounts with their currency.
+
+use serde::Serialize;
+
+use super::{MailedItem, OrderNews};
+use crate::clock::Timestamp;
+use crate::money::{Amount, Currency};
+use crate::orders::{Order, OrderItem, Return};
+use crate::pricing::{Adjustment, AdjustmentKind, UsedTaxRate};
+use crate::shipping::{Address, Shipment};
+
+/// What a mail about an order is made from. Every mail about orders has all of it; what its news do not bring is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderMailContent {
+    #[serde(skip)]
+    pub(crate) template: &'static str,
+    /// Who is greeted; may be empty.
+    #[serde(skip)]
+    pub(crate) name: String,
+    order: MailedOrder,
+    /// What came or went back.
+    amount: String,
+    /// The parcel, the return or what is withdrawn from: its goods.
+    goods: Vec<MailedGoods>,
+    carrier: String,
+    tracking_number: String,
+    /// What a return is worth.
+    refund_amount: String,
+    /// Why a return was rejected, in the words of staff for the buyer.
+    rejection: String,
+    /// The order was canceled because its payment did not come in time.
+    overdue: bool,
+    /// When a withdrawal was received.
+    received_at: String,
+    /// The buyer's words with a withdrawal.
+    note: String,
+    /// A return was opened for what has been shipped.
+    has_return: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MailedOrder {
+    number: String,
+    placed_at: String,
+    currency: String,
+    items: Vec<MailedLine>,
+    subtotal: String,
+    /// Discounts, shipping and rounding, in the order in which they were applied.
+    adjustments: Vec<MailedAdjustment>,
+    taxes: Vec<MailedTax>,
+    prices_include_tax: bool,
+    tax_total: String,
+    total: String,
+    shipping_address: Vec<String>,
+    billing_address: Vec<String>,
+    shipping_method: String,
+    payment_method: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MailedLine {
+    name: String,
+    /// `Size: M, Colour: red`; may be empty.
+    options: String,
+    sku: String,
+    quantity: i64,
+    unit_price: String,
+    line_total: String,
+    discount: String,
+    tax: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MailedGoods {
+    name: String,
+    options: String,
+    sku: String,
+    quantity: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MailedAdjustment {
+    label: String,
+    /// The coupon that did it; may be empty.
+    code: String,
+    /// With a minus where it is taken off.
+    amount: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct MailedTax {
+    name: String,
+    /// `19 %`.
+    rate: String,
+    /// What was taxed, without the tax.
+    net_base: String,
+    amount: String,
+}
+
+/// What a mail tells of, as it was loaded.
+pub(super) struct Mailed<'a> {
+    pub(super) order: &'a Order,
+    pub(super) news: &'a OrderNews,
+    pub(super) shipment: Option<&'a Shipment>,
+    pub(super) returned: Option<&'a Return>,
+    /// What buyers know the way to pay by.
+    pub(super) gateway: String,
+}
+
+impl OrderMailContent {
+    /// Puts it together.
+    pub(super) fn of(mailed: &Mailed<'_>) -> Self {
+        let Mailed { order, news, shipment, returned, gateway } = mailed;
+        let address = &order.billing_address;
+        let mut content = Self {
+            template: news.template(),
+            name: format!("{} {}", address.first_name, address.last_name).trim().to_owned(),
+            order: MailedOrder::of(order, gateway),
+            amount: String::new(),
+            goods: Vec::new(),
+            carrier: String::new(),
+            tracking_number: String::new(),
+            refund_amount: String::new(),
+            rejection: String::new(),
+            overdue: false,
+            received_at: String::new(),
+            note: String::new(),
+            has_return: false,
+        };
+        match news {
+            OrderNews::Placed => {}
+            OrderNews::PaymentReceived { amount } | OrderNews::Refunded { amount } => {
+                content.amount = money(*amount, order.currency);
+            }
+            OrderNews::Canceled { overdue } => content.overdue = *overdue,
+            OrderNews::WithdrawalReceived { received_at, items, note, return_id } => {
+                content.received_at = to_the_second(*received_at);
+                content.goods = goods(order, items.iter().copied());
+                content.note = unlinked(note);
+                content.has_return = return_id.is_some();
+            }
+            OrderNews::Shipped { .. }
+            | OrderNews::ReturnApproved { .. }
+            | OrderNews::ReturnRejected { .. }
+            | OrderNews::ReturnReceived { .. } => {}
+        }
+        if let Some(shipment) = shipment {
+            let items = shipment.items.iter();
+            let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
+            content.goods = goods(order, items);
+            content.carrier = shipment.carrier.clone().unwrap_or_default();
+            content.tracking_number = shipment.tracking_number.clone().unwrap_or_default();
+        }
+        if let Some(returned) = returned {
+            let items = returned.items.iter();
+            let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
+            content.goods = goods(order, items);
+            content.refund_amount = money(returned.refund_amount, returned.currency);
+            content.rejection.clone_from(&returned.rejection);
+        }
+        content
+    }
+}
+
+impl MailedOrder {
+    fn of(order: &Order, gateway: &str) -> Self {
+        let currency = order.currency;
+        let explanation = &order.explanation;
+        let is_shown = |kind: AdjustmentKind| match kind {
+            AdjustmentKind::Tax | AdjustmentKind::IncludedTax => false,
+            AdjustmentKind::Promotion
+            | AdjustmentKind::Shipping
+            | AdjustmentKind::FreeShipping
+            | AdjustmentKind::Rounding => true,
+        };
+        let adjustments = explanation.adjustments.iter().filter(|one| is_shown(one.kind));
+        // A coupon without effect explains nothing here; shipping that costs nothing is worth a line.
+        let adjustments = adjustments.filter(|one| one.amount != Amount::ZERO || one.kind == AdjustmentKind::Shipping);
+        let adjustment = |one: &Adjustment| MailedAdjustment {
+            label: one.label.clone(),
+            code: one.code.clone().unwrap_or_default(),
+            amount: money(one.amount, currency),
+        };
+        let taxes = explanation.taxes_by_rate();
+        let tax = |tax: &UsedTaxRate| MailedTax {
+            name: tax.name.clone(),
+            rate: format!("{} %", tax.rate.percent()),
+            net_base: money(explanation.net_base(tax), currency),
+            amount: money(tax.amount, currency),
+        };
+        Self {
+            number: order.number.clone(),
+            placed_at: to_the_minute(order.placed_at),
+            currency: currency.code().to_owned(),
+            items: order.items.iter().map(|item| MailedLine::of(item, currency)).collect(),
+            subtotal: money(order.subtotal, currency),
+            adjustments: adjustments.map(adjustment).collect(),
+            taxes: taxes.iter().map(tax).collect(),
+            prices_include_tax: explanation.prices_include_tax,
+            tax_total: money(order.tax_total, currency),
+            total: money(order.total, currency),
+            shipping_address: lines(&order.shipping_address),
+            billing_address: lines(&order.billing_address),
+            shipping_method: order.shipping_method.name.clone(),
+            payment_method: gateway.to_owned(),
+        }
+    }
+}
+
+impl MailedLine {
+    fn of(item: &OrderItem, currency: Currency) -> Self {
+        Self {
+            name: item.name.clone(),
+            options: options(item),
+            sku: item.sku.clone(),
+            quantity: item.quantity,
+            unit_price: money(item.unit_price, currency),
+            line_total: money(item.line_total, currency),
+            discount: if item.discount == Amount::ZERO { String::new() } else { money(item.discount, currency) },
+            tax: money(item.tax, currency),
+        }
+    }
+}
+
+fn goods(order: &Order, items: impl Iterator<Item = MailedItem>) -> Vec<MailedGoods> {
+    let named = |wanted: MailedItem| {
+        let item = order.items.iter().find(|item| item.id == wanted.order_item_id)?;
+        let (name, sku) = (item.name.clone(), item.sku.clone());
+        Some(MailedGoods { name, options: options(item), sku, quantity: wanted.quantity })
+    };
+    items.filter_map(named).collect()
+}
+
+fn options(item: &OrderItem) -> String {
+    let options = item.options.iter().map(|(name, value)| format!("{name}: {value}"));
+    options.collect::<Vec<_>>().join(", ")
+}
+
+fn money(amount: Amount, currency: Currency) -> String {
+    format!("{} {}", currency.format_amount(amount), currency.code())
+}
+
+fn to_the_minute(at: Timestamp) -> String {
+    at.format("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+fn to_the_second(at: Timestamp) -> String {
+    at.format("%-d %B %Y, %H:%M:%S UTC").to_string()
+}
+
+/// An address as it is written on a parcel.
+fn lines(address: &Address) -> Vec<String> {
+    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+    let town = format!("{} {}", optional(&address.postal_code), address.city);
+    let all = [
+        format!("{} {}", address.first_name, address.last_name),
+        optional(&address.company),
+        address.line1.clone(),
+        optional(&address.line2),
+        town,
+        optional(&address.region),
+        address.country.clone(),
+    ];
+    all.iter().map(|line| unlinked(line.trim())).filter(|line| !line.is_empty()).collect()
+}
+
+/// A buyer's words so that no mail program makes a link of them: anybody can order to anybody's e-mail address, and must
+/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays.
+fn unlinked(text: &str) -> String {
+    let mut unlinked = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        unlinked.push(letter);
+        let next = letters.peek().copied();
+        let within = letter == '.' && next.is_some_and(char::is_alphabetic);
+        let scheme = letter == ':' && next == Some('/');
+        if within || scheme {
+            unlinked.push(' ');
+        }
+    }
+    unlinked
+}
+
+/// For trying out templates.
+impl OrderMailContent {
+    /// Each mail about orders, once with everything in it, and once with as little as possible.
+    pub(crate) fn samples() -> Vec<Self> {
+        let templates = [
+            "order_placed",
+            "payment_received",
+            "order_shipped",
+            "order_canceled",
+            "refund_made",
+            "return_approved",
+            "return_rejected",
+            "return_received",
+            "withdrawal_received",
+        ];
+        let both = |template| [Self { template, ..Self::full_sample() }, Self { template, ..Self::bare_sample() }];
+        templates.into_iter().flat_map(both).collect()
+    }
+
+    fn full_sample() -> Self {
+        let text = str::to_owned;
+        let line = |name: &str| MailedLine {
+            name: text(name),
+            options: text("Size: M, Colour: red"),
+            sku: text("MUG-M"),
+            quantity: 2,
+            unit_price: text("10.00 USD"),
+            line_total: text("20.00 USD"),
+            discount: text("2.00 USD"),
+            tax: text("3.42 USD"),
+        };
+        let goods = MailedGoods { name: text("Mug"), options: text("Size: M"), sku: text("MUG-M"), quantity: 2 };
+        let adjustment = |label: &str, amount: &str| MailedAdjustment {
+            label: text(label),
+            code: text("WELCOME10"),
+            amount: text(amount),
+        };
+        let tax =
+            MailedTax { name: text("VAT"), rate: text("19 %"), net_base: text("18.00 USD"), amount: text("3.42 USD") };
+        let address = vec![text("Ada Lovelace"), text("12 St. James's Square"), text("SW1Y 4JH London"), text("GB")];
+        Self {
+            template: "order_placed",
+            name: text("Ada Lovelace"),
+            order: MailedOrder {
+                number: text("K7M4-Q2XR"),
+                placed_at: text("30 November 2026, 09:05 UTC"),
+                currency: text("USD"),
+                items: vec![line("Mug"), line("Bowl")],
+                subtotal: text("40.00 USD"),
+                adjustments: vec![adjustment("Welcome", "-4.00 USD"), adjustment("Post", "5.00 USD")],
+                taxes: vec![tax],
+                prices_include_tax: true,
+                tax_total: text("3.42 USD"),
+                total: text("41.00 USD"),
+                shipping_address: address.clone(),
+                billing_address: address,
+                shipping_method: text("Post"),
+                payment_method: text("Bank transfer"),
+            },
+            amount: text("41.00 USD"),
+            goods: vec![goods],
+            carrier: text("Royal Mail"),
+            tracking_number: text("RM987654321GB"),
+            refund_amount: text("18.00 USD"),
+            rejection: text("It was used."),
+            overdue: true,
+            received_at: text("30 November 2026, 09:05:12 UTC"),
+            note: text("I changed my mind."),
+            has_return: true,
+        }
+    }
+
+    fn bare_sample() -> Self {
+        let full = Self::full_sample();
+        let bare = |line: MailedLine| MailedLine { options: String::new(), discount: String::new(), ..line };
+        let order = MailedOrder {
+            items: full.order.items.into_iter().map(bare).collect(),
+            adjustments: Vec::new(),
+            prices_include_tax: false,
+            payment_method: String::new(),
+            ..full.order
+        };
+        Self {
+            order,
+            carrier: String::new(),
+            tracking_number: String::new(),
+            rejection: String::new(),
+            overdue: false,
+            note: String::new(),
+            has_return: false,
+            ..full
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_buyers_write_becomes_a_link() {
+        for (given, kept) in [
+            ("12 St. James's Square", "12 St. James's Square"),
+            ("Dr. No", "Dr. No"),
+            ("Flat 1.2", "Flat 1.2"),
+            ("win at evil.example now", "win at evil. example now"),
+            ("https://1.2.3.4/x", "https: //1.2.3.4/x"),
+            ("www.evil.example", "www. evil. example"),
+            ("", ""),
+        ] {
+            assert_eq!(unlinked(given), kept);
+        }
+    }
+}

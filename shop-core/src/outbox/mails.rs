@@ -1,0 +1,47 @@
+//! Mails that did not reach anybody, for staff.
+
+use super::model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, MAIL};
+use crate::accounts::MailJob;
+use crate::actor::Actor;
+use crate::error::Result;
+use crate::page::{Page, PageRequest};
+use crate::shop::Shop;
+
+/// The calls about mails; see [`Shop`].
+#[derive(Debug, Clone, Copy)]
+pub struct Mails<'a> {
+    shop: &'a Shop,
+}
+
+impl<'a> Mails<'a> {
+    pub(crate) fn new(shop: &'a Shop) -> Self {
+        Self { shop }
+    }
+
+    /// The mails that were given up: refused for good, or tried in vain for some six hours. They are kept for 90 days.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated),
+    /// [`Error::PermissionDenied`](crate::Error::PermissionDenied).
+    pub async fn failed(&self, actor: &Actor, page: &PageRequest<DeliverySort>) -> Result<Page<Delivery>> {
+        actor.require_staff()?;
+        let filter = DeliveryFilter { receiver: MAIL.to_owned(), status: Some(DeliveryStatus::Dead) };
+        Ok(self.shop.store().list_deliveries(&filter, page).await?)
+    }
+}
+
+impl Content {
+    /// The name of the mail, as in the names of its templates; `None` for what is none.
+    #[must_use]
+    pub fn mail(&self) -> Option<&'static str> {
+        match self {
+            Self::Mail(MailJob::VerifyEmail { .. } | MailJob::ResendOtpRequested { .. }) => Some("verify_email"),
+            Self::Mail(MailJob::AlreadyRegistered { .. }) => Some("already_registered"),
+            Self::Mail(MailJob::PasswordResetRequested { .. }) => Some("password_reset"),
+            Self::Mail(MailJob::PasswordChanged { .. }) => Some("password_changed"),
+            Self::Mail(MailJob::OrderLookup { .. }) => Some("order_lookup"),
+            Self::OrderMail(mail) => Some(mail.news.template()),
+            Self::Event(_) | Self::GatewayCall(_) | Self::GatewayNotice(_) => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Mails that did not reach anybody.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use shop_core::outbox::{Content, Delivery};
+use uuid::Uuid;
+
+use crate::answer::{Answer, List, RequestUrl};
+use crate::api::Context;
+use crate::api::paging::{self, Text, text};
+use crate::auth::Staff;
+use crate::problem::Result;
+
+/// Mails that did not reach anybody.
+pub struct Mails(pub(in crate::api) Context);
+
+#[OpenApi]
+impl Mails {
+    /// The mails of the last 90 days that were given up, the newest first: the mail server refused them for good, or could not
+    /// be reached for hours.
+    #[oai(path = "/mails/failed/", method = "get")]
+    async fn failed(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        page: Text,
+        page_size: Text,
+        cursor: Text,
+        /// `created_at`, with `-` for descending.
+        ordering: Text,
+    ) -> Result<Answer<List<FailedMailBody>>> {
+        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let mails = self.0.shop.mails().failed(&staff, &request).await?;
+        List::answer(&url, &request, mails.map(FailedMailBody::from))
+    }
+}
+
+/// A mail that was given up.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "FailedMail")]
+struct FailedMailBody {
+    id: Uuid,
+    /// Which mail: `verify_email`, `order_placed`, ….
+    kind: String,
+    /// The order that it is about.
+    order_id: Option<Uuid>,
+    /// How often it was tried.
+    attempts: i64,
+    /// What went wrong with the last try.
+    error: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Delivery> for FailedMailBody {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            id: delivery.id.0,
+            kind: delivery.content.mail().unwrap_or_default().to_owned(),
+            order_id: match &delivery.content {
+                Content::OrderMail(mail) => Some(mail.order_id.0),
+                _ => None,
+            },
+            attempts: delivery.attempts,
+            error: delivery.last_error.unwrap_or_default(),
+            created_at: delivery.created_at,
+        }
+    }
+}
