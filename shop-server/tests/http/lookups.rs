@@ -100,7 +100,10 @@ async fn a_proven_address_brings_its_orders_also_in_a_race() {
     let other = store.of_guest("bob@example.com").await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     shop.post("/accounts/register/", None, &body).await.expect(201);
-    let body = json!({"email": "ada@example.com", "otp": shop.otp("ada@example.com", 1).await});
+    let mail = shop.mail_with("ada@example.com", "your code for").await;
+    let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+    let code = mail.lines().map(str::trim).find(is_code).unwrap();
+    let body = json!({"email": "ada@example.com", "otp": code});
     let proven = join_all((0..4).map(|_| shop.post("/accounts/verify-otp/", None, &body)));
     let settled = join_all(orders.iter().enumerate().map(|(index, order)| {
         let staff = &staff;
