@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
 /// Everything that needs the configuration.
 fn run(command: Command) -> Result<(), BoxError> {
     let config = Config::load()?;
-    logging::start(config.debug);
+    logging::start(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match command {
         Command::Serve => runtime.block_on(commands::serve(&config, false)),

@@ -1,5 +1,6 @@
 //! What the subcommands do, once the configuration is read.
 
+use std::future::Future;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use crate::config::{self, Config, Database, key_file};
 use crate::serve::stop_signal;
 use crate::storage::{self, Purpose, Storage};
 use crate::superuser::{self, Answers};
-use crate::{demo, start};
+use crate::welcome::Welcome;
+use crate::{demo, logging, start};
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
@@ -29,9 +31,34 @@ pub(crate) async fn serve(config: &Config, sample: bool) -> Result {
     if sample {
         fill(&shop).await?;
     }
-    let served = start::serve(config, &shop, storage.limits(config, &shop), until).await;
+    let served = listen_and_serve(config, &shop, &storage, sample, until).await;
     storage.close().await?;
     served
+}
+
+async fn listen_and_serve(
+    config: &Config,
+    shop: &Shop,
+    storage: &Storage,
+    sample: bool,
+    until: impl Future<Output = ()>,
+) -> Result {
+    let listener = start::listen(config).await?;
+    // Programs that collect JSON lines may read both outputs as one.
+    if sample || logging::is_text(config) {
+        let welcome = Welcome {
+            address: listener.local_addr()?,
+            docs: config.docs,
+            program: std::env::args().next().unwrap_or_else(|| "shop-server".to_owned()),
+            is_empty: demo::is_empty(shop).await?,
+            needs_staff: !sample,
+        };
+        let mut out = std::io::stdout();
+        write!(out, "{welcome}")?;
+        out.flush()?;
+    }
+    start::serve_on(listener, config, shop, storage.limits(config, shop), until).await;
+    Ok(())
 }
 
 async fn fill(shop: &Shop) -> Result {

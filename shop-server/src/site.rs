@@ -9,9 +9,12 @@ use shop_core::Shop;
 
 use crate::client::Proxies;
 use crate::cookies::CookieMode;
+use crate::demo::pictures;
 use crate::edge::{Cors, Edge, Metrics, Routes};
 use crate::health::{self, Health};
+use crate::home::{self, Home};
 use crate::openapi::{Document, docs, to_yaml};
+use crate::problem::Problem;
 
 /// What a site is made of beside its API.
 pub struct Options {
@@ -31,7 +34,7 @@ pub struct Options {
     pub docs: bool,
 }
 
-/// The API under its document's paths, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
+/// The API under its document's paths, `/`, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
 /// `/metrics`.
 pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Output = Response> + 'static {
     let document = Document::of::<A>();
@@ -40,9 +43,10 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
         routes.add(path.pattern, path.path, &path.methods);
     }
     let switched = options.metrics.iter().map(|_| METRICS).chain(docs::PATHS.into_iter().filter(|_| options.docs));
-    for path in [health::LIVE, health::READY, JSON, YAML].into_iter().chain(switched) {
+    for path in [home::PATH, health::LIVE, health::READY, JSON, YAML].into_iter().chain(switched) {
         routes.add(path, path, &[Method::GET]);
     }
+    routes.add(pictures::ROUTE, "/media/demo/{file}", &[Method::GET]);
     let site = Site {
         api: OpenApiService::new(api, "", "").into_endpoint(),
         beside: beside(&document, Arc::clone(&options.health), options.metrics, options.docs),
@@ -52,6 +56,10 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
     Edge::new(site, options.cors, options.proxies, Arc::new(routes), options.health)
 }
 
+/// What the shop is called.
+const NAME: &str = "Shop";
+/// A year, the longest that caches know.
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const METRICS: &str = "/metrics";
 const JSON: &str = "/openapi.json";
 const YAML: &str = "/openapi.yaml";
@@ -82,7 +90,9 @@ impl<A: Endpoint<Output = Response>> Endpoint for Site<A> {
 }
 
 fn is_beside(path: &str) -> bool {
-    matches!(path, health::LIVE | health::READY | METRICS | JSON | YAML) || docs::PATHS.contains(&path)
+    matches!(path, home::PATH | health::LIVE | health::READY | METRICS | JSON | YAML)
+        || docs::PATHS.contains(&path)
+        || path.starts_with(pictures::PREFIX)
 }
 
 fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, with_docs: bool) -> Route {
@@ -97,7 +107,10 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, wi
     // Few ask for it: it is written when somebody does, not at each start.
     let (json, written) = (document.json().to_owned(), OnceLock::new());
     let yaml = endpoint::make_sync(move |_| text("application/yaml", written.get_or_init(|| to_yaml(&json)).clone()));
+    let home = Home { name: NAME.to_owned(), docs: with_docs };
     let route = Route::new()
+        .at(home::PATH, get(endpoint::make_sync(move |request| home.answer(&request))))
+        .at(pictures::ROUTE, get(endpoint::make_sync(picture).map_to_response()))
         .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
         .at(health::READY, get(ready.map_to_response()))
         .at(JSON, get(fixed("application/json", document.json())))
@@ -111,6 +124,15 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, wi
         None => route,
     };
     if with_docs { docs::add(route) } else { route }
+}
+
+/// A picture of the sample shop. It is served whether the data is a sample or not: who filled it may restart without `demo`.
+#[expect(clippy::needless_pass_by_value, reason = "poem hands requests over")]
+fn picture(request: Request) -> Result<Response, Problem> {
+    let found = request.raw_path_param("file").and_then(pictures::find).ok_or(shop_core::Error::NotFound)?;
+    let mut response = text("image/svg+xml", found);
+    response.headers_mut().insert(header::CACHE_CONTROL, FOREVER);
+    Ok(response)
 }
 
 pub(crate) fn text(content_type: &'static str, body: impl Into<poem::Body>) -> Response {

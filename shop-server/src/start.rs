@@ -25,6 +25,7 @@ use crate::serve::{self, ConnectionLimits};
 use crate::site::{Options, site};
 use crate::stripe::{StripeGateway, StripeOptions};
 use crate::webhooks::HttpSender;
+use crate::welcome;
 
 /// How often metrics are folded and limits swept.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -141,6 +142,19 @@ fn card_gateway(stripe: &config::Stripe) -> Result<StripeGateway, BoxError> {
     })
 }
 
+/// Listens at `BIND`, and logs the address, also as a link.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn listen(config: &Config) -> Result<TcpListener, BoxError> {
+    let listener = TcpListener::bind(&config.bind)
+        .await
+        .map_err(|why| ConfigError::new("BIND", format!("cannot listen on {}: {why}", config.bind)))?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, url = welcome::link(address), "listening");
+    Ok(listener)
+}
+
 /// Serves a shop at `BIND` until `until` completes and the requests in work have ended.
 ///
 /// # Errors
@@ -151,11 +165,7 @@ pub async fn serve(
     limits: Limits,
     until: impl Future<Output = ()>,
 ) -> Result<(), BoxError> {
-    let listener = TcpListener::bind(&config.bind)
-        .await
-        .map_err(|why| ConfigError::new("BIND", format!("cannot listen on {}: {why}", config.bind)))?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-    serve_on(listener, config, shop, limits, until).await;
+    serve_on(listen(config).await?, config, shop, limits, until).await;
     Ok(())
 }
 

@@ -76,11 +76,11 @@ pub struct VariantInput {
     pub stock: Field<i64>,
 }
 
-/// A picture somewhere else.
+/// A picture.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageInput {
-    /// An http(s) address.
+    /// An http(s) address, or a path below [`MEDIA_PATH`](crate::validate::MEDIA_PATH).
     pub url: Field<String>,
     /// What it shows, at most 255 characters.
     pub alt: Field<String>,

@@ -23,10 +23,10 @@ pub enum ProductStatus {
     Archived,
 }
 
-/// A picture somewhere else.
+/// A picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// An http(s) address.
+    /// An http(s) address, or a path below [`MEDIA_PATH`](crate::validate::MEDIA_PATH) for a picture that the shop serves.
     pub url: String,
     /// What it shows, for those who cannot see it.
     pub alt: String,

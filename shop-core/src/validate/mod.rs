@@ -30,7 +30,7 @@ pub use people::{
     Email, Username, amounts_in, country, currency, email, email_key, has_cities, person_name, phone, username,
     username_key,
 };
-pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, code, http_url, quantity, sku, slug, slugify};
+pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, MEDIA_PATH, code, http_url, image_url, quantity, sku, slug, slugify};
 pub use vat::vat_id;
 
 /// The longest note or comment, in characters.
@@ -182,6 +182,7 @@ mod tests {
                 sku,
                 http_url,
                 vat_id,
+                image_url,
             ];
             for (number, check) in checks.into_iter().enumerate() {
                 if let Ok(kept) = check(given.clone()) {

@@ -13,6 +13,8 @@ pub const MAX_SLUG_LENGTH: usize = 100;
 pub const MAX_QUANTITY: i64 = 10_000;
 const MAX_SKU_LENGTH: usize = 64;
 const MAX_URL_LENGTH: usize = 2_000;
+/// The path below which the shop serves its own images.
+pub const MEDIA_PATH: &str = "/media/";
 
 /// A slug: words of `a` to `z` and digits, joined by hyphens. One that reads as an id is refused, since a
 /// path may hold either.
@@ -110,7 +112,7 @@ pub fn quantity(given: i64) -> Result<i64, String> {
     }
 }
 
-/// A link to an image: `http` or `https` with a host, at most 2,000 characters, nothing that would have to
+/// A link: `http` or `https` with a host, at most 2,000 characters, nothing that would have to
 /// be escaped in a page.
 pub fn http_url(given: String) -> Result<String, String> {
     let url = given.trim();
@@ -128,6 +130,17 @@ pub fn http_url(given: String) -> Result<String, String> {
         }
         _ => Err("Enter a valid URL.".into()),
     }
+}
+
+/// A link to an image: an [`http_url`], or a path below [`MEDIA_PATH`], which names an image that the shop serves itself.
+pub fn image_url(given: String) -> Result<String, String> {
+    let Some(file) = given.trim().strip_prefix(MEDIA_PATH) else { return http_url(given) };
+    if file.len() > MAX_URL_LENGTH {
+        return Err(too_long(MAX_URL_LENGTH));
+    }
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+    if file.split('/').all(name) { Ok(given.trim().to_owned()) } else { Err("Enter a valid URL.".into()) }
 }
 
 /// Whether `host[:port]` stands before the path, with no user name before it.
@@ -249,6 +262,28 @@ mod tests {
             &format!("https://example.com/{}", "x".repeat(2_000)),
         ] {
             assert!(http_url(wrong.into()).is_err(), "{wrong:?}");
+            assert!(image_url(wrong.into()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn links_to_images_of_the_shop() {
+        for good in ["/media/a.png", "/media/demo/tea-front.svg", "https://example.com/a.png"] {
+            assert_eq!(image_url(format!(" {good} ")), Ok(good.into()));
+        }
+        let long = format!("/media/{}", "x".repeat(2_001));
+        for wrong in [
+            "/media/",
+            "/media",
+            "/media//a",
+            "/media/../a",
+            "/media/.a",
+            "/media/a b",
+            "/media/a?x",
+            "/other/a",
+            &long,
+        ] {
+            assert!(image_url(wrong.into()).is_err(), "{wrong:?}");
         }
     }
 

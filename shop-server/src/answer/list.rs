@@ -118,6 +118,17 @@ pub struct RequestUrl {
 }
 
 impl RequestUrl {
+    /// A link as it is sent: a path gets the public address of the server.
+    pub fn absolute(&self, link: String) -> String {
+        if link.starts_with('/') { [&self.base, &*link].concat() } else { link }
+    }
+
+    /// A link as it is kept: one to the server's own `/…` loses the public address again.
+    pub fn own_path(&self, link: String, below: &str) -> String {
+        let path = link.strip_prefix(&self.base).filter(|path| path.starts_with(below));
+        path.map(str::to_owned).unwrap_or(link)
+    }
+
     /// The same address with one parameter of paging changed and all others kept as they were sent.
     fn with(&self, name: &str, value: &str) -> String {
         let mut link = [&self.base, self.uri.path()].concat();
@@ -175,6 +186,20 @@ mod tests {
         assert_eq!(end.next, None);
         let first = List::new(&url, &request(Position::Number(1)), page(5));
         assert_eq!((first.next, first.previous, first.count), (None, None, Some(5)));
+    }
+
+    #[test]
+    fn links_to_the_servers_own_files_are_kept_as_paths() {
+        let url = url("/catalog/products/");
+        for (sent, kept) in [
+            ("http://shop.example:8000/media/a.png", "/media/a.png"),
+            ("http://shop.example:8000.evil.example/media/a.png", "http://shop.example:8000.evil.example/media/a.png"),
+            ("http://shop.example:8000/other/a.png", "http://shop.example:8000/other/a.png"),
+            ("http://other.example/media/a.png", "http://other.example/media/a.png"),
+        ] {
+            assert_eq!(url.own_path(sent.into(), "/media/"), kept);
+            assert_eq!(url.absolute(kept.into()), sent);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod database;
 mod email;
+mod log_format;
 mod public;
 mod secret;
 mod stripe;
@@ -23,6 +24,7 @@ use crate::client::Proxies;
 
 pub use database::{Database, Postgres};
 pub use email::{Email, EmailBackend, Smtp, Tls};
+pub use log_format::LogFormat;
 pub use secret::{Secret, secret_key};
 pub(crate) use secret::{any_key, existing_key, key_file, missing};
 pub use stripe::Stripe;
@@ -35,6 +37,8 @@ pub(crate) use warnings::warnings;
 pub struct Config {
     /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes an answer.
     pub debug: bool,
+    /// How log lines are written.
+    pub log_format: LogFormat,
     /// Where the data lives.
     pub database: Database,
     /// How long one statement may take; on SQLite, one list or search.
@@ -168,6 +172,7 @@ impl Config {
         }
         Ok(Self {
             debug,
+            log_format: variables.parsed("LOG_FORMAT", LogFormat::Auto)?,
             database,
             statement_timeout: database::statement_timeout(&variables)?,
             checkpoints: variables.boolean("DB_CHECKPOINTS", true)?,

@@ -40,6 +40,16 @@ fn nothing_set_gives_the_documented_defaults() {
 }
 
 #[test]
+fn log_lines_are_written_as_it_is_said() {
+    for (given, format) in
+        [("", LogFormat::Auto), ("auto", LogFormat::Auto), ("Text", LogFormat::Text), ("json", LogFormat::Json)]
+    {
+        assert_eq!(config(&[("LOG_FORMAT", given)]).log_format, format);
+    }
+    assert!(refused(&[("LOG_FORMAT", "xml")]).starts_with("LOG_FORMAT: "));
+}
+
+#[test]
 fn empty_counts_as_unset() {
     let config = config(&[("SECRET_KEY", ""), ("DEBUG", " "), ("DB_NAME", ""), ("RATE_LIMIT", ""), ("CURRENCY", "")]);
     assert!(config.secret_key.is_none() && !config.debug && config.rate_limit);

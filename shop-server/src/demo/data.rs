@@ -101,6 +101,11 @@ impl Item {
         all
     }
 
+    /// Its name in addresses.
+    pub(super) fn slug(&self) -> String {
+        shop_core::validate::slugify(&self.name, "product")
+    }
+
     /// A sku that can be read: three letters of each word, and of each value.
     pub(super) fn sku(&self, values: &BTreeMap<String, String>) -> String {
         let texts = std::iter::once(&self.name).chain(values.values());

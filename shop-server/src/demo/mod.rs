@@ -2,6 +2,7 @@
 //! the core's own calls, so it obeys every rule.
 
 mod data;
+pub(crate) mod pictures;
 
 use std::collections::HashMap;
 
@@ -20,6 +21,7 @@ use shop_core::shipping::{MethodInput, RateInput, TierInput, ZoneInput};
 use shop_core::{Actor, Shop};
 
 use data::{Item, Sample, SampleMethod, price};
+use pictures::View;
 
 /// The e-mail address of the sample shop's staff.
 pub const STAFF: &str = "staff@example.com";
@@ -31,8 +33,7 @@ pub const STAFF: &str = "staff@example.com";
 /// What the core answers; a shop that was filled in part stays so.
 pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
     let system = &Actor::system();
-    let products = PageRequest::<ProductSort> { size: 1, ..PageRequest::default() };
-    if shop.catalog().list_products(system, ProductQuery::default(), &products).await?.total != Some(0) {
+    if !is_empty(shop).await? {
         return Ok(None);
     }
     let sample = Sample::read()?;
@@ -49,6 +50,16 @@ pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
     let input = SuperuserInput { email: STAFF.into(), password: password.clone().into() };
     shop.accounts().create_superuser(system, input).await?;
     Ok(Some(password))
+}
+
+/// Whether a shop has no products yet, so that [`fill`] would fill it.
+///
+/// # Errors
+/// What the storage answers.
+pub async fn is_empty(shop: &Shop) -> Result<bool> {
+    let page = PageRequest::<ProductSort> { size: 1, ..PageRequest::default() };
+    let products = shop.catalog().list_products(&Actor::system(), ProductQuery::default(), &page).await?;
+    Ok(products.total == Some(0))
 }
 
 /// Twenty letters and digits in groups, about 100 bits: typed once from a terminal.
@@ -107,10 +118,10 @@ async fn product(shop: &Shop, item: &Item, category: Option<CategoryId>, store: 
         stock: item.stock.into(),
         ..VariantInput::default()
     });
-    let slug = shop_core::validate::slugify(&item.name, "product");
-    let image = |view: &str| ImageInput {
-        url: Field::Given(format!("https://picsum.photos/seed/{slug}-{view}/1200/1200")),
-        alt: Field::Given(format!("{}, {view}", item.name)),
+    let slug = item.slug();
+    let image = |view: View| ImageInput {
+        url: Field::Given(pictures::path(&slug, view)),
+        alt: Field::Given(format!("{}, {}", item.name, view.name())),
     };
     let input = ProductInput {
         name: item.name.as_str().into(),
@@ -118,7 +129,7 @@ async fn product(shop: &Shop, item: &Item, category: Option<CategoryId>, store: 
         category_id: category.map_or(Field::Null, Field::Given),
         options: Field::Given(item.options.keys().cloned().collect()),
         variants: Field::Given(variants.collect()),
-        images: vec![image("front"), image("detail")].into(),
+        images: View::ALL.map(image).to_vec().into(),
         attributes: item.attributes.clone().into(),
         ..ProductInput::default()
     };

@@ -90,6 +90,28 @@ fn the_seeds_own_configuration_works_unchanged() {
 }
 
 #[test]
+fn log_lines_are_json_in_a_pipe_unless_text_is_asked_for() {
+    let folder = Folder::new();
+    let logged = |variables: &[(&str, &str)]| {
+        let server = Process::start(&folder, variables);
+        let (address, (status, log)) = (server.address, server.stop());
+        assert!(status.success() && !log.is_empty());
+        let link = format!("http://{address}/");
+        assert!(log.iter().any(|line| line.contains("listening") && line.contains(&link)), "a link: {log:?}");
+        log
+    };
+    for variables in [&[][..], &[("LOG_FORMAT", "auto")], &[("LOG_FORMAT", "json"), ("DEBUG", "True")]] {
+        let log = logged(variables);
+        assert!(log.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{variables:?}: {log:?}");
+    }
+    for variables in [&[("LOG_FORMAT", "text")][..], &[("DEBUG", "True")]] {
+        let log = logged(variables);
+        assert!(log.iter().all(|line| serde_json::from_str::<Value>(line).is_err()), "{variables:?}: {log:?}");
+        assert!(!log.join("").contains('\u{1b}'), "colors are for terminals: {log:?}");
+    }
+}
+
+#[test]
 fn every_wrong_variable_is_named_in_one_line() {
     let folder = Folder::new();
     let wrong = [
@@ -110,6 +132,7 @@ fn every_wrong_variable_is_named_in_one_line() {
         ("MANUAL_PAYMENT_TTL", "a week"),
         ("GUEST_CART_TTL", "a month"),
         ("RATE_LIMIT", "perhaps"),
+        ("LOG_FORMAT", "xml"),
         ("AUTH_COOKIES", "2"),
         ("SECRET_KEY", "short"),
         ("EMAIL_BACKEND", "pigeon"),

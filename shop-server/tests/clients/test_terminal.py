@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 
 from conftest import BINARY, DEADLINE
@@ -54,3 +55,28 @@ def test_an_import_shows_how_far_it_is(tmp_path):
     drawn = bars(seen)
     assert drawn and drawn[-1][1] == 100 and drawn[-1][2] == drawn[-1][3] > ROWS, seen
     assert "[" not in said
+
+
+def test_a_start_at_a_terminal_says_where_the_shop_is_and_what_comes_next(tmp_path):
+    for command, told, untold in [
+        ([], ["/docs/", "demo`", "createsuperuser`", "Ctrl+C"], []),
+        (["demo"], ["/docs/", "staff@example.com", "Ctrl+C"], ["demo`", "createsuperuser`"]),
+    ]:
+        ours, theirs = pty.openpty()
+        variables = {"PATH": os.environ["PATH"], "DB_NAME": "shop.sqlite3", "BIND": "127.0.0.1:0"}
+        process = subprocess.Popen(
+            [BINARY, *command], cwd=tmp_path, env=variables, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        seen = ""
+        try:
+            while "Ctrl+C" not in seen:
+                seen += os.read(ours, 4096).decode()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE) == 0, seen
+            os.close(ours)
+        link = re.search(r"The shop is running at (http://127\.0\.0\.1:\d+/)\s", seen)
+        assert link and link.group(1) + "docs/" in seen, seen
+        assert "INFO" in seen and '"level"' not in seen, "log lines are text"
+        assert all(part in seen for part in told) and not any(part in seen for part in untold), seen

@@ -31,6 +31,8 @@ mod drafts;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod first_look;
+#[cfg(test)]
 mod gateways;
 #[cfg(test)]
 mod gateways_seen;

@@ -159,7 +159,7 @@ fn check_images(checks: &mut Checks, given: Vec<ImageInput>) -> Vec<Image> {
     }
     let mut images = Vec::with_capacity(given.len());
     for (index, image) in given.into_iter().enumerate() {
-        let url = checks.required(&format!("images.{index}.url"), image.url, validate::http_url);
+        let url = checks.required(&format!("images.{index}.url"), image.url, validate::image_url);
         let alt = checks.optional(&format!("images.{index}.alt"), image.alt, validate::text(0, 255));
         if let Some(url) = url {
             images.push(Image { url, alt: alt.unwrap_or_default() });

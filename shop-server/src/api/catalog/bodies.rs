@@ -9,8 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use shop_core::catalog::{self, CategoryInput, ImageInput, ProductInput, ProductView, VariantInput};
 use shop_core::field::Field;
+use shop_core::validate::MEDIA_PATH;
 use uuid::Uuid;
 
+use crate::answer::RequestUrl;
 use crate::field::{Money, Nullable, Optional, Required};
 
 /// Whether a product is offered: `draft` is being prepared, `archived` was taken out of the catalog.
@@ -166,10 +168,10 @@ impl From<VariantRequest> for VariantInput {
     }
 }
 
-/// A picture somewhere else.
+/// A picture.
 #[derive(Debug, Object)]
 pub(super) struct ImageRequest {
-    /// An http(s) address.
+    /// An http(s) address, or a path below `/media/`.
     url: Required<String>,
     /// What it shows, for those who cannot see it.
     alt: Optional<String>,
@@ -224,16 +226,30 @@ pub(super) struct VariantBody {
     in_stock: bool,
 }
 
-/// A picture somewhere else.
+/// A picture.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Image")]
 pub(super) struct ImageBody {
+    /// An http(s) address.
     url: String,
     alt: String,
 }
 
-impl From<ProductView> for ProductBody {
-    fn from(view: ProductView) -> Self {
+/// What was sent to `url`: links to the shop's own images are kept as paths, so that they lead to the shop wherever it
+/// moves.
+pub(super) fn product_input(request: impl Into<ProductInput>, url: &RequestUrl) -> ProductInput {
+    let mut input = request.into();
+    if let Field::Given(images) = &mut input.images {
+        for image in images {
+            image.url = std::mem::take(&mut image.url).map(|link| url.own_path(link, MEDIA_PATH));
+        }
+    }
+    input
+}
+
+impl ProductBody {
+    /// The answer at `url`: the shop's own images are linked under the address that the client used.
+    pub(super) fn new(view: ProductView, url: &RequestUrl) -> Self {
         let sku = view.sku().map(str::to_owned);
         let (product, availability) = view.into_parts();
         let currency = product.currency;
@@ -251,7 +267,7 @@ impl From<ProductView> for ProductBody {
             available: availability.available,
             in_stock: availability.in_stock,
         });
-        let images = product.images.into_iter().map(|image| ImageBody { url: image.url, alt: image.alt });
+        let images = product.images.into_iter().map(|image| ImageBody { url: url.absolute(image.url), alt: image.alt });
         Self {
             id: product.id.0,
             slug: product.slug,

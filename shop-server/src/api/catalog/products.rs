@@ -6,7 +6,7 @@ use shop_core::catalog::{ProductQuery, ProductView};
 use shop_core::id::ProductId;
 use uuid::Uuid;
 
-use super::bodies::{ProductBody, ProductPatch, ProductRequest, ProductStatus};
+use super::bodies::{ProductBody, ProductPatch, ProductRequest, ProductStatus, product_input};
 use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
 use crate::api::Context;
 use crate::api::paging::{page as page_of, text};
@@ -53,20 +53,26 @@ impl Products {
         };
         let request = page_of(&page, &page_size, &cursor, query.ordering(text(&ordering)))?;
         let products = self.0.shop.catalog().list_products(&caller, query, &request).await?;
-        List::answer(&url, &request, products.map(ProductBody::from))
+        List::answer(&url, &request, products.map(|view| ProductBody::new(view, &url)))
     }
 
     /// Makes a product.
     #[oai(path = "/catalog/products/", method = "post")]
-    async fn create(&self, staff: Staff, body: JsonBody<ProductRequest>) -> Result<Versioned<ProductBody, 201>> {
-        let view = self.0.shop.catalog().create_product(&staff, body.into_inner().into()).await?;
-        Ok(answer(view))
+    async fn create(
+        &self,
+        staff: Staff,
+        url: RequestUrl,
+        body: JsonBody<ProductRequest>,
+    ) -> Result<Versioned<ProductBody, 201>> {
+        let input = product_input(body.into_inner(), &url);
+        let view = self.0.shop.catalog().create_product(&staff, input).await?;
+        Ok(answer(view, &url))
     }
 
     /// One product, by id or slug.
     #[oai(path = "/catalog/products/:id/", method = "get")]
-    async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<ProductBody>> {
-        Ok(answer(self.0.shop.catalog().product(&caller, &id).await?))
+    async fn get(&self, caller: Caller, id: Path<String>, url: RequestUrl) -> Result<Versioned<ProductBody>> {
+        Ok(answer(self.0.shop.catalog().product(&caller, &id).await?, &url))
     }
 
     /// Replaces a product; its stock stays.
@@ -76,10 +82,12 @@ impl Products {
         staff: Staff,
         id: Path<Uuid>,
         if_match: IfMatch,
+        url: RequestUrl,
         body: JsonBody<ProductRequest>,
     ) -> Result<Versioned<ProductBody>> {
-        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
-        Ok(answer(catalog.replace_product(&staff, ProductId(id.0), input, if_match.expected()).await?))
+        let (catalog, input) = (self.0.shop.catalog(), product_input(body.into_inner(), &url));
+        let view = catalog.replace_product(&staff, ProductId(id.0), input, if_match.expected()).await?;
+        Ok(answer(view, &url))
     }
 
     /// Changes a product; its stock stays.
@@ -89,10 +97,12 @@ impl Products {
         staff: Staff,
         id: Path<Uuid>,
         if_match: IfMatch,
+        url: RequestUrl,
         body: JsonBody<ProductPatch>,
     ) -> Result<Versioned<ProductBody>> {
-        let (catalog, input) = (self.0.shop.catalog(), body.into_inner().into());
-        Ok(answer(catalog.update_product(&staff, ProductId(id.0), input, if_match.expected()).await?))
+        let (catalog, input) = (self.0.shop.catalog(), product_input(body.into_inner(), &url));
+        let view = catalog.update_product(&staff, ProductId(id.0), input, if_match.expected()).await?;
+        Ok(answer(view, &url))
     }
 
     /// Takes a product out of the catalog; its orders, movements and sku stay.
@@ -103,7 +113,7 @@ impl Products {
     }
 }
 
-fn answer<const STATUS: u16>(view: ProductView) -> Versioned<ProductBody, STATUS> {
+fn answer<const STATUS: u16>(view: ProductView, url: &RequestUrl) -> Versioned<ProductBody, STATUS> {
     let version = view.product.version;
-    Versioned::new(view.into(), version)
+    Versioned::new(ProductBody::new(view, url), version)
 }
