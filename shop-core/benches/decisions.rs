@@ -44,6 +44,7 @@ fn cart(lines: usize) -> (Cart, Goods) {
             barcode: None,
             tax_class: "standard".to_owned(),
             archived: false,
+            lowest_price_30_days: None,
         };
         let product = Product {
             id: moment.id(),

@@ -10,7 +10,8 @@
 //! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to
 //!    leave; what left with its parcels and came back to stock is what the ledger says; a promotion's uses, in all and by
 //!    each customer, are the orders that carry it and were not canceled, and so is the number of orders of a customer.
-//! 5. What a storage keeps beside the rows is what the rows say ([`Store::miscounted`](crate::store::Store::miscounted)).
+//! 5. What a variant is offered for is what the history of its prices ends with.
+//! 6. What a storage keeps beside the rows is what the rows say ([`Store::miscounted`](crate::store::Store::miscounted)).
 //!
 //! It reads page by page while the shop goes on, and all of it as of one moment
 //! ([`Store::at_one_moment`](crate::store::Store::at_one_moment)). Where a storage cannot do that, what looks wrong is looked
@@ -20,6 +21,7 @@ mod customers;
 mod orders;
 mod pages;
 mod people;
+mod prices;
 mod rules;
 mod stock;
 mod taxes;
@@ -50,6 +52,7 @@ impl Shop {
         let mut problems = Vec::new();
         self.check_stock(&mut problems).await?;
         self.check_orders(&mut problems).await?;
+        problems.extend(self.check_prices().await?);
         problems.extend(self.check_uses().await?);
         problems.extend(self.check_customers().await?);
         problems.extend(self.store().miscounted().await?);

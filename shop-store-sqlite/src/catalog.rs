@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PriceRules, Product,
-    ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules,
+    Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
 };
+use shop_core::clock::Timestamp;
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -25,7 +26,7 @@ use crate::listed;
 use crate::paging::{List, Query};
 use crate::pricing;
 use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_id, prepare};
+use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
 
 use search::{SEARCH_COLUMNS, is_no_word, product_query, products};
 pub(crate) use search::{put_search_words, search_columns};
@@ -91,7 +92,8 @@ impl Record for Product {
     fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         // Sorted here: a product has a handful of variants, and the range is read in the order of their ids.
         let sql =
-            "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
+            "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived,
+                lowest_price_30_days
             FROM variants WHERE product_id = ?1";
         let mut statement = prepare(connection, sql)?;
         let mut rows = statement.query([Id(self.id.0)])?;
@@ -118,6 +120,7 @@ fn read_variant(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Variant> {
         barcode: columns.take()?,
         tax_class: columns.take()?,
         archived: columns.take()?,
+        lowest_price_30_days: columns.optional_amount()?,
     })
 }
 
@@ -178,6 +181,11 @@ pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
     match write {
         CatalogWrite::Product(change) => apply_product(connection, tally, change, texts),
+        CatalogWrite::PricePeriod(period) => put_price(connection, period),
+        CatalogWrite::ForgetPrices { ended_before } => {
+            record::execute(connection, "DELETE FROM price_history WHERE ends_at < ?1", &[&at(*ended_before)])?;
+            Ok(())
+        }
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
         CatalogWrite::Category(change) => record::change(connection, change, &[]),
         CatalogWrite::Promotion(change) => record::change(connection, change, &[]),
@@ -248,10 +256,12 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
     for (position, variant) in (0_i64..).zip(&product.variants) {
         let sql = if known.contains_key(&variant.id.0) {
             "UPDATE variants SET position = ?3, sku = ?4, price = ?5, compare_at_price = ?6, options = ?7,
-                weight_grams = ?8, barcode = ?9, tax_class = ?10, archived = ?11 WHERE product_id = ?1 AND id = ?2"
+                weight_grams = ?8, barcode = ?9, tax_class = ?10, archived = ?11, lowest_price_30_days = ?12
+                WHERE product_id = ?1 AND id = ?2"
         } else {
             "INSERT INTO variants (product_id, id, position, sku, price, compare_at_price, options, weight_grams,
-                barcode, tax_class, archived) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                barcode, tax_class, archived, lowest_price_30_days)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         };
         let done = record::execute(
             connection,
@@ -268,6 +278,7 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
                 &variant.barcode,
                 &variant.tax_class,
                 &variant.archived,
+                &variant.lowest_price_30_days.map(|price| price.0),
             ],
         );
         if let Err(error) = done {
@@ -280,6 +291,57 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
         }
     }
     Ok(())
+}
+
+fn put_price(connection: &Connection, period: &PricePeriod) -> Applied {
+    let sql = "INSERT INTO price_history (variant_id, version, price, currency, starts_at, ends_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (variant_id, version) DO UPDATE
+        SET price = excluded.price, currency = excluded.currency, starts_at = excluded.starts_at, ends_at = excluded.ends_at";
+    record::execute(
+        connection,
+        sql,
+        &[
+            &id(period.variant_id),
+            &period.version,
+            &period.price.map(|price| price.0),
+            &period.currency.code(),
+            &at(period.starts_at),
+            &optional_at(period.ends_at),
+        ],
+    )?;
+    Ok(())
+}
+
+fn read_price(variant_id: VariantId, columns: &mut Columns<'_, '_>) -> rusqlite::Result<PricePeriod> {
+    Ok(PricePeriod {
+        variant_id,
+        version: columns.take()?,
+        price: columns.optional_amount()?,
+        currency: columns.currency()?,
+        starts_at: columns.at()?,
+        ends_at: columns.optional_at()?,
+    })
+}
+
+/// The periods of each variant, one look-up each.
+fn price_history(
+    connection: &Connection,
+    mut variants: Vec<VariantId>,
+    ended_after: Option<Timestamp>,
+) -> rusqlite::Result<Vec<PricePeriod>> {
+    variants.sort_unstable();
+    variants.dedup();
+    let sql = "SELECT version, price, currency, starts_at, ends_at FROM price_history
+        WHERE variant_id = ?1 AND (ends_at IS NULL OR ends_at > ?2)";
+    let mut periods = Vec::new();
+    for variant in variants {
+        let mut statement = prepare(connection, sql)?;
+        let mut rows = statement.query(rusqlite::params![Id(variant.0), optional_at(ended_after)])?;
+        while let Some(row) = rows.next()? {
+            periods.push(read_price(variant, &mut Columns::new(row))?);
+        }
+    }
+    Ok(periods)
 }
 
 fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error: rusqlite::Error) -> Failure {
@@ -395,6 +457,14 @@ impl CatalogRepository for SqliteStore {
         query.kept(self.kept(kept::List::Products, None));
         let found = self.readers().search(move |connection| products(ranked).page(connection, query, &page)).await?;
         Ok(found.map(|found| found.product))
+    }
+
+    async fn price_history(
+        &self,
+        variants: &[VariantId],
+        ended_after: Option<Timestamp>,
+    ) -> StoreResult<Vec<PricePeriod>> {
+        self.readers().snapshot(|connection| price_history(connection, variants.to_vec(), ended_after))
     }
 
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {

@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0025_claimed_orders", sql: include_str!("../migrations/0025_claimed_orders.sql") },
     Migration { name: "0026_withdrawals", sql: include_str!("../migrations/0026_withdrawals.sql") },
     Migration { name: "0027_shop_details", sql: include_str!("../migrations/0027_shop_details.sql") },
+    Migration { name: "0028_price_history", sql: include_str!("../migrations/0028_price_history.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
@@ -418,6 +419,34 @@ mod tests {
         let wrong = crate::kept::miscounted(&connection).unwrap();
         assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
         assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
+    }
+
+    #[test]
+    fn the_history_of_prices_begins_with_those_of_an_earlier_release() {
+        let (_directory, path) = file();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0023_price_history").unwrap();
+        run(&path, &MIGRATIONS[..earlier]).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection
+            .execute_batch(
+                "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 60)
+                INSERT INTO products (id, slug, name, description, status, currency, options, images, attributes,
+                    created_at, updated_at, version, name_key, price)
+                SELECT randomblob(16), 'p' || n, 'p', '', iif(n % 3, 'active', 'draft'), 'USD', '[]', '[]', '{}',
+                    n, n + 1, n, 'p', n FROM n;
+                INSERT INTO variants (product_id, id, position, sku, price, options, weight_grams, tax_class, archived)
+                SELECT id, randomblob(16), 0, slug, price, '{}', 1, '', price % 5 = 0 FROM products;",
+            )
+            .unwrap();
+        run(&path, MIGRATIONS).unwrap();
+        let right = "SELECT count(*), count(history.price) FROM variants JOIN products ON products.id = product_id
+            JOIN price_history AS history ON history.variant_id = variants.id
+            WHERE history.version = products.version AND history.ends_at IS NULL AND history.currency = 'USD'
+                AND history.starts_at = products.updated_at AND history.price IS
+                    iif(status = 'active' AND archived = 0, variants.price, NULL)";
+        let counts: (i64, i64) = connection.query_row(right, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        // A third are drafts, a fifth of the others archived.
+        assert_eq!(counts, (60, 32));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod import;
 mod input;
 mod model;
 mod operations;
+mod price_history;
 mod promotions;
 mod repository;
 mod rules;
@@ -20,6 +21,10 @@ pub use model::{
     SearchDocument, Variant,
 };
 pub(crate) use operations::derived_slugs;
+pub(crate) use price_history::PRICE_MEMORY;
+#[cfg(test)]
+pub(crate) use price_history::next_periods;
+pub use price_history::{PricePeriod, REDUCTION_WINDOW};
 pub use promotions::{
     CountedPromotion, Counter, Offer, Promotion, PromotionFilter, PromotionInput, PromotionKind, PromotionSort, UNPAID,
     UsesDelta, code_key,

@@ -121,6 +121,10 @@ pub struct Variant {
     pub tax_class: String,
     /// No longer offered; kept because orders and movements name it.
     pub archived: bool,
+    /// The lowest price of the 30 days before its price was reduced: while it is offered for less than
+    /// `compare_at_price`, and where it was offered before ([`PricePeriod`](super::PricePeriod)).
+    #[serde(default)]
+    pub lowest_price_30_days: Option<Amount>,
 }
 
 /// A node of the category tree.

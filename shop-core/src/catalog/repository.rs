@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 
 use super::model::{Category, CategorySort, CategoryTree, Product, ProductFilter, ProductSort};
+use super::price_history::PricePeriod;
 use super::promotions::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, UsesDelta};
 use super::rules::{PriceRules, RulesQuery};
 use super::tax::TaxRate;
 use crate::batch::Change;
+use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
@@ -38,6 +40,13 @@ pub trait CatalogRepository: Send + Sync {
         filter: &ProductFilter,
         page: &PageRequest<ProductSort>,
     ) -> StoreResult<Page<Product>>;
+    /// The times during which these variants were offered for a price: those that have not ended, and those that ended after
+    /// a time.
+    async fn price_history(
+        &self,
+        variants: &[VariantId],
+        ended_after: Option<Timestamp>,
+    ) -> StoreResult<Vec<PricePeriod>>;
     /// The category with this id.
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>>;
     /// The category with this slug.
@@ -73,6 +82,14 @@ pub enum CatalogWrite {
     /// Unique: [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
     /// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).
     Product(Change<Product>),
+    /// A time during which a variant was offered for a price, under its variant and version: a new one, or one that ended
+    /// over what was there (no guard: it is written with its product, whose version guards it).
+    PricePeriod(PricePeriod),
+    /// Forgets the times that ended before this one (no guard).
+    ForgetPrices {
+        /// Up to when.
+        ended_before: Timestamp,
+    },
     /// A category. Unique: [`Unique::CategorySlug`](crate::batch::Unique::CategorySlug). Deleting one moves its
     /// children to its parent and takes its products out of any category; each of those rows counts a version up, and
     /// nothing else in it changes.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use super::taxes::tax_problems;
 use crate::batch::{Batch, Change, Write};
-use crate::catalog::{CatalogWrite, Counter, UsesDelta};
+use crate::catalog::{CatalogWrite, Counter, PricePeriod, UsesDelta};
 use crate::execute::Decision;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
 use crate::money::Amount;
@@ -71,6 +71,31 @@ fn stock_without_a_ledger_is_found() {
     let problems = block_on(world.shop.check()).unwrap();
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems.iter().all(|problem| problem.starts_with("SKU-1 at ")));
+}
+
+#[test]
+fn a_price_that_the_history_does_not_know_is_found() {
+    let world = world();
+    let offer = offer(&world, &[(100, 5), (100, 5), (100, 5)]);
+    let open = |index| {
+        let variant = offer.variant(index);
+        block_on(world.shop.store().price_history(&[variant], None)).unwrap().remove(0)
+    };
+    let (first, second, third) = (open(0), open(1), open(2));
+    assert_eq!((first.price, first.ends_at), (Some(Amount(100)), None));
+    spoil(&world, CatalogWrite::PricePeriod(PricePeriod { price: Some(Amount(99)), ..first }));
+    spoil(&world, CatalogWrite::PricePeriod(PricePeriod { ends_at: Some(second.starts_at), ..second }));
+    spoil(&world, CatalogWrite::PricePeriod(PricePeriod { version: 7, ..third }));
+    let mut problems = block_on(world.shop.check()).unwrap();
+    problems.sort();
+    assert_eq!(
+        problems,
+        [
+            "SKU-0: it is offered for 1.00 USD, the history of its prices ends with 0.99 USD.",
+            "SKU-1: its history has 0 present prices.",
+            "SKU-2: its history has 2 present prices.",
+        ]
+    );
 }
 
 #[test]

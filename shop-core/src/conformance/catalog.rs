@@ -1,16 +1,18 @@
 //! Products and categories.
 
 use crate::batch::{Conflict, Entity, Require, Unique};
-use crate::catalog::{CatalogWrite, Category, Image, Product, ProductFilter, ProductStatus, Variant};
+use crate::catalog::{CatalogWrite, Category, Image, PricePeriod, Product, ProductFilter, ProductStatus, Variant};
+use crate::clock::Timestamp;
 use crate::id::{ProductId, VariantId};
 use crate::inventory::{InventoryWrite, Location, StockLevel};
 use crate::money::{Amount, Currency};
 
 use super::fixtures::{WILD, far_away, long_ago, tracked_level, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
-use super::lab::{CaseResult, Lab, accepted, refused, same};
+use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
 use super::rows::{delete, insert, next, update};
 use crate::catalog::FoundProduct;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 pub(super) async fn products_live(mut lab: Lab) -> CaseResult {
@@ -23,6 +25,7 @@ pub(super) async fn products_live(mut lab: Lab) -> CaseResult {
         barcode: Some(wild()),
         tax_class: WILD.to_owned(),
         archived: true,
+        lowest_price_30_days: Some(Amount::MAX),
         ..lab.variant(WILD)
     };
     let category = lab.category("Drinks", None);
@@ -119,6 +122,70 @@ pub(super) async fn products_are_found_by_their_exact_names(mut lab: Lab) -> Cas
         same(&store.products_by_name(name).await?, &vec![])?;
     }
     Ok(())
+}
+
+/// A period that has not ended.
+fn open(variant_id: VariantId, version: i64, price: i64, starts_at: Timestamp) -> PricePeriod {
+    PricePeriod { variant_id, version, price: Some(Amount(price)), currency: Currency::USD, starts_at, ends_at: None }
+}
+
+fn keep(period: &PricePeriod) -> crate::batch::Write {
+    CatalogWrite::PricePeriod(period.clone()).into()
+}
+
+/// In the order of variants and versions, which a read need not keep.
+fn in_order(mut periods: Vec<PricePeriod>) -> Vec<PricePeriod> {
+    periods.sort_by_key(|period| (period.variant_id, period.version));
+    periods
+}
+
+pub(super) async fn prices_are_kept_by_variant(mut lab: Lab) -> CaseResult {
+    let store = lab.store.clone();
+    let (tea, pot) = (lab.product("Tea"), lab.product("Pot"));
+    accepted(lab.commit([insert(&tea), insert(&pot)]).await)?;
+    let ids: Vec<_> = tea.variants.iter().chain(&pot.variants).map(|variant| variant.id).take(3).collect();
+    let [one, other, third] = ids.as_slice() else { return Err(Failure::new("three variants")) };
+    let begun = lab.now();
+    let first = open(*one, 1, 1999, begun);
+    let wild = PricePeriod {
+        currency: "KWD".parse().unwrap_or(Currency::USD),
+        ..open(*other, i64::MAX, i64::MAX, long_ago())
+    };
+    let unoffered = PricePeriod { price: None, ..open(*third, 1, 0, far_away()) };
+    accepted(lab.commit([keep(&first), keep(&wild), keep(&unoffered)]).await)?;
+    let all = [*one, *other, *third, *one];
+    same(&in_order(store.price_history(&all, None).await?), &in_order(vec![first.clone(), wild.clone(), unoffered]))?;
+
+    // The first ends, and the next begins, in one batch.
+    let end = begun + TimeDelta::seconds(1);
+    let ended = PricePeriod { ends_at: Some(end), ..first };
+    let second = open(*one, 2, 1499, end);
+    accepted(lab.commit([keep(&ended), keep(&second)]).await)?;
+    let (nothing, just_before) = (lab.id::<VariantId>(), end - TimeDelta::microseconds(1));
+    same(&store.price_history(&[*one], None).await?, &vec![second.clone()])?;
+    same(&store.price_history(&[*one], Some(end)).await?, &vec![second.clone()])?;
+    same(&in_order(store.price_history(&[*one, nothing], Some(just_before)).await?), &vec![ended, second])?;
+    same(&store.price_history(&[nothing], Some(long_ago())).await?, &vec![])?;
+    same(&store.price_history(&[], None).await?, &vec![])?;
+    same(&store.price_history(&[*other], Some(far_away())).await?, &vec![wild])
+}
+
+pub(super) async fn prices_that_ended_are_forgotten(mut lab: Lab) -> CaseResult {
+    let store = lab.store.clone();
+    let tea = lab.product("Tea");
+    accepted(lab.commit([insert(&tea)]).await)?;
+    let ids: Vec<_> = tea.variants.iter().map(|variant| variant.id).collect();
+    let [one, other] = ids.as_slice() else { return Err(Failure::new("two variants")) };
+    let limit = lab.now();
+    let (before, after) = (limit - TimeDelta::microseconds(1), limit + TimeDelta::microseconds(1));
+    let ended = |variant, version, end| PricePeriod { ends_at: Some(end), ..open(variant, version, 100, long_ago()) };
+    let gone = [ended(*one, 1, before), ended(*other, 1, long_ago())];
+    let stay =
+        [ended(*one, 2, limit), ended(*one, 3, after), open(*one, 4, 100, before), open(*other, 2, 100, long_ago())];
+    accepted(lab.commit(gone.iter().chain(&stay).map(keep)).await)?;
+    accepted(lab.commit([CatalogWrite::ForgetPrices { ended_before: limit }.into()]).await)?;
+    let left = store.price_history(&ids, Some(long_ago() - TimeDelta::seconds(1))).await?;
+    same(&in_order(left), &in_order(stay.to_vec()))
 }
 
 pub(super) async fn slugs_and_skus_are_taken_once(mut lab: Lab) -> CaseResult {

@@ -82,6 +82,9 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.products_by_name("a").await?;
     store.products(&[id.into()]).await?;
     store.products_of_variants(&[id.into()]).await?;
+    for ended_after in [None, Some(now)] {
+        store.price_history(&[id.into()], ended_after).await?;
+    }
     let product = ProductFilter::default;
     for filter in [
         product(),

@@ -194,6 +194,8 @@ macro_rules! __conformance_cases {
                 products_live,
                 products_are_found,
                 products_are_found_by_their_exact_names,
+                prices_are_kept_by_variant,
+                prices_that_ended_are_forgotten,
                 slugs_and_skus_are_taken_once,
                 categories_live,
                 categories_are_found_by_slug,

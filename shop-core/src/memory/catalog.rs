@@ -11,9 +11,11 @@ use super::paging::page;
 use super::state::{Judged, State, UniqueKey, change, never_deleted};
 use crate::batch::{Change, Conflict, Entity};
 use crate::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules,
-    Product, ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
+    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod,
+    PriceRules, Product, ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort,
+    RulesQuery, TaxRate,
 };
+use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::inventory::StockLevel;
 use crate::page::{Page, PageRequest};
@@ -42,6 +44,8 @@ impl<T: WriteRows> State<'_, T> {
                 }
                 Ok(())
             }
+            CatalogWrite::PricePeriod(period) => self.put_price(period),
+            CatalogWrite::ForgetPrices { ended_before } => self.forget_prices(*ended_before),
             CatalogWrite::Category(category) => {
                 let parent = match category {
                     Change::Delete { id, .. } => self.categories.get(id)?.and_then(|category| category.parent_id),
@@ -63,6 +67,23 @@ impl<T: WriteRows> State<'_, T> {
             CatalogWrite::TaxRate(rate) => self.write_tax_rate(rate),
             CatalogWrite::Uses(delta) => self.count_uses(delta),
         }
+    }
+
+    fn put_price(&mut self, period: &PricePeriod) -> Judged {
+        let mut periods = self.price_history.get(&period.variant_id)?.unwrap_or_default();
+        periods.retain(|stored| stored.version != period.version);
+        periods.push(period.clone());
+        Ok(self.price_history.put(period.variant_id, periods)?)
+    }
+
+    fn forget_prices(&mut self, ended_before: Timestamp) -> Judged {
+        let is_over = |period: &PricePeriod| period.ends_at.is_some_and(|end| end < ended_before);
+        for variant in self.price_history.keys_where(|periods| periods.iter().any(is_over))? {
+            let mut periods = self.price_history.get(&variant)?.unwrap_or_default();
+            periods.retain(|period| !is_over(period));
+            self.price_history.put(variant, periods)?;
+        }
+        Ok(())
     }
 
     /// The levels of renamed variants take over the new sku.
@@ -178,6 +199,23 @@ impl<E: Engine> CatalogRepository for TableStore<E> {
     ) -> StoreResult<Page<Product>> {
         let found = self.read(|state| state.find_products(filter))?;
         Ok(page(found, request).map(|found| found.product))
+    }
+
+    async fn price_history(
+        &self,
+        variants: &[VariantId],
+        ended_after: Option<Timestamp>,
+    ) -> StoreResult<Vec<PricePeriod>> {
+        let variants: BTreeSet<_> = variants.iter().collect();
+        let wanted =
+            |period: &PricePeriod| period.ends_at.is_none_or(|end| ended_after.is_some_and(|after| end > after));
+        self.read(|state| {
+            let mut found = Vec::new();
+            for variant in variants {
+                found.extend(state.price_history.get(variant)?.unwrap_or_default().into_iter().filter(&wanted));
+            }
+            Ok(found)
+        })
     }
 
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {

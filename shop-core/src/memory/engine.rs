@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::id::{OperationId, UserId};
+use crate::id::{OperationId, UserId, VariantId};
 use crate::store::{CommitError, StoreResult};
 
 /// An engine that keeps rows by key, in tables by name, with transactions.
@@ -114,7 +114,7 @@ macro_rules! id_keys {
     )+};
 }
 
-id_keys!(OperationId, UserId);
+id_keys!(OperationId, UserId, VariantId);
 
 /// Two ids, one after the other.
 impl<A, B> Key for (A, B)

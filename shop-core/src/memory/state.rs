@@ -8,7 +8,7 @@ use super::table::Table;
 use crate::accounts::{DailyCount, DailyLimit, Otp, Session, User};
 use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
 use crate::cart::Cart;
-use crate::catalog::{Category, Counter, Product, Promotion, TaxRate};
+use crate::catalog::{Category, Counter, PricePeriod, Product, Promotion, TaxRate};
 use crate::clock::Timestamp;
 use crate::details::ShopDetails;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
@@ -59,6 +59,7 @@ state! {
     tree_version: () => i64,
     key_fingerprint: () => KeyFingerprint,
     products: Uuid => Product,
+    price_history: VariantId => Vec<PricePeriod>,
     promotions: Uuid => Promotion,
     tax_rates: Uuid => TaxRate,
     uses: Counter => i64,

@@ -7,7 +7,7 @@ use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::cart::AddItem;
 use crate::cart::operations::fixtures::goods;
-use crate::catalog::{CatalogWrite, Product};
+use crate::catalog::{CatalogWrite, Product, next_periods};
 use crate::execute::Decision;
 use crate::id::VariantId;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
@@ -91,6 +91,9 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
         batch.write(ShippingWrite::Method(Change::Insert(tariff.clone())));
         for (product, level) in products.iter().zip(stock) {
             batch.write(CatalogWrite::Product(Change::Insert(product.clone())));
+            for period in next_periods(None, product, &[], moment.now()) {
+                batch.write(CatalogWrite::PricePeriod(period));
+            }
             batch.write(InventoryWrite::InsertLevel(StockLevel { location_id, ..level.clone() }));
             batch.write(InventoryWrite::Movement(Movement {
                 id: moment.id(),

@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 
 use crate::actor::Actor;
 use crate::batch::{Batch, Write};
+use crate::catalog::{CatalogWrite, PRICE_MEMORY};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::shop::Shop;
@@ -154,9 +155,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Forgets what was done four days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
-    /// were given up are forgotten after 90 days. Then removes the carts that guests left
-    /// ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a hundred in each commit, and accounts whose
-    /// address was not proven in time ([`Worker::remove_unproven_accounts`]).
+    /// were given up are forgotten after 90 days, and prices that ended after 31 ([`PricePeriod`](crate::catalog::PricePeriod)).
+    /// Then removes the carts that guests left ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a
+    /// hundred in each commit, and accounts whose address was not proven in time ([`Worker::remove_unproven_accounts`]).
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -166,6 +167,7 @@ impl<'a> Worker<'a> {
                 let mut batch = Batch::new(&mut moment);
                 let (before, given_up_before) = (moment.now() - MEMORY, moment.now() - GIVEN_UP_MEMORY);
                 batch.write(Write::Forget { before, given_up_before });
+                batch.write(CatalogWrite::ForgetPrices { ended_before: moment.now() - PRICE_MEMORY });
                 Ok(Decision { batch, reply: () })
             })
             .await?;

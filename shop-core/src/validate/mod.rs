@@ -170,7 +170,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_a_check_panic_and_what_is_kept_passes_again(given in "(?s).{0,80}|[a-z0-9@.+_:/ -]{0,80}") {
-            let checks: [fn(String) -> Result<String, String>; 11] = [
+            let checks: [fn(String) -> Result<String, String>; 12] = [
                 |given| text(1, 40)(given),
                 |given| multiline(0, 40)(given),
                 |given| email(given).map(|email| email.address),

@@ -49,6 +49,8 @@ mod lists_counts;
 #[cfg(test)]
 mod lookups;
 #[cfg(test)]
+mod lowest_price;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod order_mails;

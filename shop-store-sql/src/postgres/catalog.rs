@@ -7,9 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 pub(crate) use shop_core::catalog::Product;
 use shop_core::catalog::{
-    CatalogRepository, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PriceRules, ProductFilter,
-    ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery, SearchDocument, TaxRate, name_key,
+    CatalogRepository, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod, PriceRules,
+    ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery, SearchDocument, TaxRate,
+    name_key,
 };
+use shop_core::clock::Timestamp;
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -31,7 +33,8 @@ impl Record for Product {
         products.category_id, products.currency, products.options, products.images, products.attributes,
         products.created_at, products.updated_at, products.version,
         (SELECT json_agg(variant ORDER BY variant.position) FROM (
-            SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived
+            SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived,
+                lowest_price_30_days
             FROM variants WHERE variants.product_id = products.id
         ) AS variant)";
 
@@ -74,6 +77,23 @@ impl Record for Category {
             created_at: columns.at()?,
             updated_at: columns.at()?,
             version: columns.take()?,
+        })
+    }
+}
+
+impl Record for PricePeriod {
+    const TABLE: &'static str = "price_history";
+    const COLUMNS: &'static str = "price_history.variant_id, price_history.version, price_history.price,
+        price_history.currency, price_history.starts_at, price_history.ends_at";
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            variant_id: columns.id()?,
+            version: columns.take()?,
+            price: columns.optional_amount()?,
+            currency: columns.currency()?,
+            starts_at: columns.at()?,
+            ends_at: columns.optional_at()?,
         })
     }
 }
@@ -347,6 +367,22 @@ impl CatalogRepository for PostgresStore {
         query.kept(self.kept(Product::TABLE, None));
         let found = products(ranked).page(&self.pool, query, page).await?;
         Ok(found.map(|found| found.product))
+    }
+
+    async fn price_history(
+        &self,
+        variants: &[VariantId],
+        ended_after: Option<Timestamp>,
+    ) -> StoreResult<Vec<PricePeriod>> {
+        if variants.is_empty() {
+            return Ok(Vec::new());
+        }
+        let end = format!(
+            "WHERE {} AND (price_history.ends_at IS NULL OR price_history.ends_at > $2)",
+            is_one_of("price_history.variant_id")
+        );
+        let values = Values::new().put(ids(variants)).put(ended_after);
+        self.pool.all(&end, values).await
     }
 
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>> {

@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0024_claimed_orders", sql: include_str!("../../migrations/postgres/0024_claimed_orders.sql") },
     Migration { name: "0025_withdrawals", sql: include_str!("../../migrations/postgres/0025_withdrawals.sql") },
     Migration { name: "0026_shop_details", sql: include_str!("../../migrations/postgres/0026_shop_details.sql") },
+    Migration { name: "0027_price_history", sql: include_str!("../../migrations/postgres/0027_price_history.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.
@@ -472,6 +473,24 @@ mod tests {
         let wrong = crate::postgres::kept::miscounted(&pool).await.unwrap();
         assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
         assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
+    }
+
+    #[tokio::test]
+    async fn the_history_of_prices_begins_with_those_of_an_earlier_release() {
+        let url = database();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0022_price_history").unwrap();
+        run(&url, &MIGRATIONS[..earlier]).await.unwrap();
+        execute(&url, crate::postgres::plans::ROWS).unwrap();
+        execute(&url, "UPDATE variants SET archived = true WHERE sku LIKE '%5s'").unwrap();
+        run(&url, MIGRATIONS).await.unwrap();
+        let wrong = "SELECT count(*)::text FROM variants JOIN products ON products.id = product_id
+            LEFT JOIN price_history AS history ON history.variant_id = variants.id
+            WHERE (history.version = products.version AND history.ends_at IS NULL AND history.currency = 'USD'
+                AND history.starts_at = products.updated_at AND history.price IS NOT DISTINCT FROM
+                    CASE WHEN status = 'active' AND NOT archived THEN variants.price END) IS NOT TRUE";
+        assert_eq!(texts(&url, wrong).unwrap(), ["0"]);
+        let some = "SELECT (count(price) BETWEEN 1 AND count(*) - 1)::text FROM price_history";
+        assert_eq!(texts(&url, some).unwrap(), ["true"]);
     }
 
     #[tokio::test]

@@ -123,6 +123,8 @@ pub(crate) const ROWS: &str = "
 /// What lists say of them, and the rows of tables that came later.
 const LISTED: &str = "
     INSERT INTO daily_counts SELECT id, 'mails', extract(epoch FROM date_joined)::bigint / 86400, 1 FROM users;
+    INSERT INTO price_history SELECT id, 1, price, 'USD', now(), NULL FROM variants;
+    INSERT INTO price_history SELECT id, 0, price, 'USD', now(), now() FROM variants;
     INSERT INTO listed_products SELECT id, status, category_id, price % 7 <> 0, created_at, name_key, price FROM products;
     INSERT INTO list_counts SELECT 'products_of_category', status, '1', replace(category_id::text, '-', ''), 0, count(*), 1
         FROM listed_products GROUP BY status, category_id;

@@ -387,6 +387,7 @@ fn product(number: usize, moment: &mut Moment) -> Product {
         barcode: Some(format!("40000{number:08}")),
         tax_class: "standard".to_owned(),
         archived: false,
+        lowest_price_30_days: None,
     };
     let attributes = serde_json::json!({"material": "cotton", "origin": "PT", "organic": true, "pieces": 1});
     Product {

@@ -47,6 +47,7 @@ pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
                 barcode: None,
                 tax_class: "standard".into(),
                 archived: false,
+                lowest_price_30_days: None,
             }],
             created_at: moment.now(),
             updated_at: moment.now(),

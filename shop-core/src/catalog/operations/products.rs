@@ -6,7 +6,8 @@ use super::Mode;
 use super::check::ProductFields;
 use super::variants::merge;
 use crate::batch::{Batch, Change};
-use crate::catalog::{CatalogWrite, Product, ProductStatus, ProductView, Variant};
+use crate::catalog::price_history::{next_periods, set_lowest_prices};
+use crate::catalog::{CatalogWrite, PricePeriod, Product, ProductStatus, ProductView, Variant};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
@@ -101,11 +102,13 @@ fn slug_base(name: &str) -> String {
 pub(crate) fn write_new(
     batch: &mut Batch,
     moment: &mut Moment,
-    product: Product,
+    mut product: Product,
     fields: &ProductFields,
     place: LocationId,
 ) -> ProductView {
+    set_lowest_prices(None, &mut product, &[], moment.now());
     batch.write(CatalogWrite::Product(Change::Insert(product.clone())));
+    write_prices(batch, moment, None, &product, &[]);
     let mut levels = Vec::with_capacity(product.variants.len());
     let listed = fields.variants.as_deref().unwrap_or_default();
     for (index, variant) in product.variants.iter().enumerate() {
@@ -117,22 +120,32 @@ pub(crate) fn write_new(
     ProductView::new(product, &levels)
 }
 
-/// Writes a changed product; `levels` are those of its stored variants. What changed nothing is not written. A new variant
-/// gets a level at the given location, with the stock that the given fields say.
+/// What is stored of the variants of a product, beside themselves.
+pub(crate) struct Beside {
+    /// All their levels.
+    pub(crate) levels: Vec<StockLevel>,
+    /// The prices of those that [`needs_history`](crate::catalog::price_history::needs_history) names.
+    pub(crate) history: Vec<PricePeriod>,
+}
+
+/// Writes a changed product. What changed nothing is not written. A new variant gets a level at the given location, with the
+/// stock that the given fields say.
 pub(crate) fn write_changed(
     batch: &mut Batch,
     moment: &mut Moment,
     stored: &Product,
     mut product: Product,
-    mut levels: Vec<StockLevel>,
+    Beside { mut levels, history }: Beside,
     (place, fields): (LocationId, Option<&ProductFields>),
 ) -> ProductView {
+    set_lowest_prices(Some(stored), &mut product, &history, moment.now());
     if product == *stored {
         return ProductView::new(product, &levels);
     }
     product.version = stored.version + 1;
     product.updated_at = moment.now();
     batch.write(CatalogWrite::Product(Change::Update(product.clone())));
+    write_prices(batch, moment, Some(stored), &product, &history);
     let listed = fields.and_then(|fields| fields.variants.as_deref()).unwrap_or_default();
     for (index, variant) in product.variants.iter().enumerate() {
         if stored.variant(variant.id).is_none() {
@@ -146,19 +159,38 @@ pub(crate) fn write_changed(
     ProductView::new(product, &levels)
 }
 
-/// Takes a product out of the catalog. One that is out already stays as it is.
-pub(crate) fn archive(batch: &mut Batch, moment: &mut Moment, product: &Product) {
-    if product.status == ProductStatus::Archived {
-        return;
-    }
-    let archived = Product {
-        status: ProductStatus::Archived,
-        version: product.version + 1,
-        updated_at: moment.now(),
-        ..product.clone()
-    };
+/// The product taken out of the catalog; `None` for one that is out already.
+pub(crate) fn archived(product: &Product) -> Option<Product> {
+    let is_in = product.status != ProductStatus::Archived;
+    is_in.then(|| Product { status: ProductStatus::Archived, ..product.clone() })
+}
+
+/// Writes that a product was taken out of the catalog.
+pub(crate) fn archive(
+    batch: &mut Batch,
+    moment: &mut Moment,
+    product: &Product,
+    mut archived: Product,
+    history: &[PricePeriod],
+) {
+    set_lowest_prices(Some(product), &mut archived, history, moment.now());
+    archived.version = product.version + 1;
+    archived.updated_at = moment.now();
+    write_prices(batch, moment, Some(product), &archived, history);
     tell(batch, moment, EventKind::ProductDeleted, &archived);
     batch.write(CatalogWrite::Product(Change::Update(archived)));
+}
+
+fn write_prices(
+    batch: &mut Batch,
+    moment: &Moment,
+    stored: Option<&Product>,
+    product: &Product,
+    history: &[PricePeriod],
+) {
+    for period in next_periods(stored, product, history, moment.now()) {
+        batch.write(CatalogWrite::PricePeriod(period));
+    }
 }
 
 /// A tracked level of a new variant, its first goods booked as received.

@@ -141,6 +141,7 @@ fn variant(
         barcode,
         tax_class: tax_class.unwrap_or_else(standard_tax_class),
         archived: false,
+        lowest_price_30_days: found.and_then(|found| found.lowest_price_30_days),
     }
 }
 

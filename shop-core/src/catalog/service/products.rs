@@ -4,9 +4,11 @@ use super::Catalog;
 use crate::actor::Actor;
 use crate::batch::{Batch, expect_version};
 use crate::catalog::operations::{
-    Mode, ProductFields, archive, build, derived_slugs, numbered_slug, product_fields, write_changed, write_new,
+    Beside, Mode, ProductFields, archive, archived, build, derived_slugs, numbered_slug, product_fields, write_changed,
+    write_new,
 };
-use crate::catalog::{Product, ProductInput, ProductView, Variant};
+use crate::catalog::price_history::needs_history;
+use crate::catalog::{PricePeriod, Product, ProductInput, ProductView, REDUCTION_WINDOW, Variant};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -98,7 +100,10 @@ impl Catalog<'_> {
             .execute(actor, |mut moment| async move {
                 let product = self.expected(id, expected).await?;
                 let mut batch = Batch::new(&mut moment);
-                archive(&mut batch, &mut moment, &product);
+                if let Some(archived) = archived(&product) {
+                    let history = self.price_history(&product, &archived, &moment).await?;
+                    archive(&mut batch, &mut moment, &product, archived, &history);
+                }
                 Ok(Decision { batch, reply: () })
             })
             .await
@@ -128,10 +133,21 @@ impl Catalog<'_> {
                 let levels = self.shop.store().stock_of(&variants).await?;
                 let place = self.shop.inventory().default_location().await?;
                 let given = (new_stock == NewStock::Booked).then_some(fields);
-                let reply = write_changed(&mut batch, &mut moment, &stored, product, levels, (place, given));
+                let history = self.price_history(&stored, &product, &moment).await?;
+                let beside = Beside { levels, history };
+                let reply = write_changed(&mut batch, &mut moment, &stored, product, beside, (place, given));
                 Ok(Decision { batch, reply })
             })
             .await
+    }
+
+    /// What must be known of earlier prices before this change is written: mostly nothing, which costs nothing.
+    async fn price_history(&self, stored: &Product, product: &Product, moment: &Moment) -> Result<Vec<PricePeriod>> {
+        let variants = needs_history(stored, product);
+        if variants.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.shop.store().price_history(&variants, Some(moment.now() - REDUCTION_WINDOW)).await?)
     }
 
     async fn expected(&self, id: ProductId, expected: Option<i64>) -> Result<Product> {

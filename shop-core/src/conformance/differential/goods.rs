@@ -43,12 +43,16 @@ fn product_fields(known: &mut Known) -> Value {
     if let Some(fields) = fields.as_object_mut() {
         if known.once_in(2) {
             fields.insert("price".to_owned(), json!(known.amount()));
+            if known.once_in(2) {
+                fields.insert("compare_at_price".to_owned(), json!(known.amount()));
+            }
             fields.insert("sku".to_owned(), json!(if known.once_in(6) { known.sku() } else { format!("S-{number}") }));
         } else {
             let variants: Vec<_> = ["S", "M"]
                 .iter()
                 .map(|size| {
-                    json!({"sku": format!("V-{number}-{size}"), "price": known.amount(), "options": {"size": size},
+                    json!({"sku": format!("V-{number}-{size}"), "price": known.amount(),
+                        "compare_at_price": known.once_in(2).then(|| known.amount()), "options": {"size": size},
                         "weight_grams": known.below(900), "stock": known.below(60)})
                 })
                 .collect();

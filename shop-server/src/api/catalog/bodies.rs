@@ -216,6 +216,9 @@ pub(super) struct VariantBody {
     sku: String,
     price: Money,
     compare_at_price: Option<Money>,
+    /// The lowest price of the 30 days before the price was reduced (Directive 98/6/EC, article 6a), to be shown with every
+    /// reduction in the European Union; null where `compare_at_price` is not higher than `price`, or no earlier price is known.
+    lowest_price_30_days: Option<Money>,
     options: BTreeMap<String, String>,
     weight_grams: i64,
     barcode: Option<String>,
@@ -260,6 +263,7 @@ impl ProductBody {
             sku: variant.sku,
             price: Money::new(variant.price, currency),
             compare_at_price: variant.compare_at_price.map(|price| Money::new(price, currency)),
+            lowest_price_30_days: variant.lowest_price_30_days.map(|price| Money::new(price, currency)),
             options: variant.options,
             weight_grams: variant.weight_grams,
             barcode: variant.barcode,

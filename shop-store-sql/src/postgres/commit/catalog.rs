@@ -1,7 +1,7 @@
 //! Products with their variants and search words, and the category tree.
 
 use shop_core::batch::{Change, Conflict, Entity, Unique};
-use shop_core::catalog::{CatalogWrite, Category, Product};
+use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product};
 use uuid::Uuid;
 
 use super::part::Part;
@@ -90,6 +90,7 @@ pub(super) static VARIANTS: Table = Table {
         ("barcode", Kind::Text),
         ("tax_class", Kind::Text),
         ("archived", Kind::Flag),
+        ("lowest_price_30_days", Kind::Int),
     ],
     key: 1,
     uniques: &[],
@@ -103,9 +104,32 @@ pub(super) fn variants(product: &Product) -> impl Iterator<Item = Row> {
         row.id(variant.id).id(product.id).int(position).text(&variant.sku).int(variant.price.0);
         row.optional_int(variant.compare_at_price.map(|price| price.0)).json(&variant.options);
         row.int(variant.weight_grams).optional_text(variant.barcode.as_deref()).text(&variant.tax_class);
-        row.flag(variant.archived);
+        row.flag(variant.archived).optional_int(variant.lowest_price_30_days.map(|price| price.0));
         row
     })
+}
+
+pub(super) static PRICE_HISTORY: Table = Table {
+    name: "price_history",
+    columns: &[
+        ("variant_id", Kind::Id),
+        ("version", Kind::Int),
+        ("price", Kind::Int),
+        ("currency", Kind::Text),
+        ("starts_at", Kind::Time),
+        ("ends_at", Kind::Time),
+    ],
+    key: 2,
+    uniques: &[],
+    counted: &[],
+};
+
+/// The row of a time for which a variant had a price.
+pub(super) fn price_period(period: &PricePeriod) -> Row {
+    let mut row = Row::default();
+    row.id(period.variant_id).int(period.version).optional_int(period.price.map(|price| price.0));
+    row.text(period.currency.code()).time(period.starts_at).optional_time(period.ends_at);
+    row
 }
 
 /// Longer words do not fit into a `tsvector`; a search for more than their beginning does not find them.
@@ -132,6 +156,17 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             update_product(plain, change, product).await
         }
         CatalogWrite::Product(change) => plain.change(change, false).await,
+        CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![price_period(period)]).await? {
+            0 => Ok(()),
+            _ => Err(Failure::Again),
+        },
+        CatalogWrite::ForgetPrices { ended_before } => {
+            // Rows that somebody else has locked are left for the next time.
+            let sql = "DELETE FROM price_history WHERE (variant_id, version) IN
+                (SELECT variant_id, version FROM price_history WHERE ends_at < $1 FOR UPDATE SKIP LOCKED)";
+            plain.execute(sql, (*ended_before,)).await?;
+            Ok(())
+        }
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
         CatalogWrite::Category(change) => plain.change(change, true).await,
         CatalogWrite::Promotion(change) => plain.change(change, true).await,

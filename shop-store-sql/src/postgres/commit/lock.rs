@@ -237,7 +237,9 @@ impl Locks {
                 }
             }
             Write::Details(DetailsWrite::ShopDetails(change)) => self.change(change),
-            Write::Orders(OrdersWrite::History(_))
+            // A price is written with its product, which is locked.
+            Write::Catalog(CatalogWrite::PricePeriod(_) | CatalogWrite::ForgetPrices { .. })
+            | Write::Orders(OrdersWrite::History(_))
             | Write::Outbox(OutboxWrite::Event(_))
             | Write::Answer(_)
             | Write::Forget { .. } => {}

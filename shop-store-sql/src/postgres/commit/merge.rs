@@ -239,6 +239,11 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
             }
+            Write::Catalog(CatalogWrite::PricePeriod(period)) => {
+                self.take(touch((3_u8, period.variant_id, period.version)))?;
+                self.line(Part::PutPrices, catalog::price_period(period));
+                Ok(())
+            }
             Write::Catalog(CatalogWrite::Uses(delta)) => {
                 self.goes(if delta.delta > 0 { Direction::Takes } else { Direction::Gives })?;
                 let (promotion, customer) = delta.counter.key();

@@ -6,7 +6,7 @@
 
 use super::accounts::{OTPS, SESSIONS, USERS};
 use super::cart::CARTS;
-use super::catalog::{CATEGORIES, PRODUCTS, VARIANTS};
+use super::catalog::{CATEGORIES, PRICE_HISTORY, PRODUCTS, VARIANTS};
 use super::inventory::{LEVELS, MOVEMENTS, RESERVATIONS};
 use super::orders::{DRAFTS, HISTORY, ITEMS, ORDERS, RETURNS};
 use super::outbox::{ANSWERS, DELIVERIES, EVENTS, OPERATIONS, WEBHOOKS};
@@ -51,6 +51,7 @@ pub(crate) enum Part {
     PutOtps,
     UpdateProducts,
     PutVariants,
+    PutPrices,
     UpdateCarts,
     UpdateOrders,
     UpdateDrafts,
@@ -108,7 +109,7 @@ pub(super) enum Act {
 
 impl Part {
     /// Every part, in their order.
-    pub(crate) const ALL: [Self; 63] = [
+    pub(crate) const ALL: [Self; 64] = [
         Self::OwnUsers,
         Self::LiveUsers,
         Self::OwnSessions,
@@ -139,6 +140,7 @@ impl Part {
         Self::PutOtps,
         Self::UpdateProducts,
         Self::PutVariants,
+        Self::PutPrices,
         Self::UpdateCarts,
         Self::UpdateOrders,
         Self::UpdateDrafts,
@@ -267,6 +269,7 @@ impl Part {
             | Self::UntrackedLevels
             | Self::PutOtps
             | Self::PutVariants
+            | Self::PutPrices
             | Self::RelayEvents
             | Self::ChangeLevels
             | Self::CountUses
@@ -283,6 +286,7 @@ impl Part {
             Act::Special => match self {
                 Self::PutOtps => OTPS.kinds(),
                 Self::PutVariants => VARIANTS.kinds(),
+                Self::PutPrices => PRICE_HISTORY.kinds(),
                 Self::PutRefunds => REFUNDS.kinds(),
                 // The variant, its location, and the sums of `stock::Sum`.
                 Self::ChangeLevels => {

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::accounts::OTPS;
-use super::catalog::VARIANTS;
+use super::catalog::{PRICE_HISTORY, VARIANTS};
 use super::part::{Act, Part};
 use super::payments::REFUNDS;
 use super::table::Table;
@@ -183,6 +183,14 @@ impl Part {
                         "ON CONFLICT (id) DO UPDATE SET {}
                         WHERE variants.product_id = excluded.product_id AND variants.sku = excluded.sku",
                         VARIANTS.assignments("excluded")
+                    ),
+                ),
+                // Its product is locked, so nobody else writes it.
+                Self::PutPrices => insert(
+                    &PRICE_HISTORY,
+                    &format!(
+                        "ON CONFLICT (variant_id, version) DO UPDATE SET {}",
+                        PRICE_HISTORY.assignments("excluded")
                     ),
                 ),
                 Self::PutRefunds => insert(

@@ -51,6 +51,7 @@ fn variant(number: u128, sku: &str) -> Variant {
         barcode: None,
         tax_class: "standard".to_owned(),
         archived: false,
+        lowest_price_30_days: None,
     }
 }
 

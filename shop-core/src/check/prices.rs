@@ -1,0 +1,67 @@
+//! What a variant is offered for is what the history of its prices ends with.
+
+use std::collections::HashMap;
+
+use super::LOOKS;
+use super::pages::Pages;
+use crate::catalog::{PricePeriod, Product, ProductFilter, ProductSort, Variant};
+use crate::error::Result;
+use crate::id::VariantId;
+use crate::money::{Amount, Currency};
+use crate::shop::Shop;
+
+impl Shop {
+    pub(super) async fn check_prices(&self) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        let mut pages = Pages::<ProductSort>::new();
+        while let Some(request) = pages.next() {
+            let page = self.store().list_products(&ProductFilter::default(), &request).await?;
+            pages.turn(page.next);
+            let mut found = self.price_problems(&page.items).await?;
+            for _ in 1..LOOKS {
+                if found.is_empty() {
+                    break;
+                }
+                let ids: Vec<_> = page.items.iter().map(|product| product.id).collect();
+                found = self.price_problems(&self.store().products(&ids).await?).await?;
+            }
+            problems.extend(found);
+        }
+        Ok(problems)
+    }
+
+    /// What is wrong with the prices of these products just now.
+    async fn price_problems(&self, products: &[Product]) -> Result<Vec<String>> {
+        let variants = products.iter().flat_map(|product| &product.variants);
+        let variants: Vec<_> = variants.map(|variant| variant.id).collect();
+        let mut open: HashMap<VariantId, Vec<PricePeriod>> = HashMap::new();
+        for period in self.store().price_history(&variants, None).await? {
+            open.entry(period.variant_id).or_default().push(period);
+        }
+        Ok(products.iter().flat_map(|product| product_problems(product, &open)).collect())
+    }
+}
+
+fn shown(price: Option<Amount>, currency: Currency) -> String {
+    match price {
+        Some(price) => format!("{} {currency}", currency.format_amount(price)),
+        None => "no price".to_owned(),
+    }
+}
+
+fn product_problems(product: &Product, open: &HashMap<VariantId, Vec<PricePeriod>>) -> Vec<String> {
+    let problem = |variant: &Variant| {
+        let offered = product.offered_price(variant);
+        match open.get(&variant.id).map(Vec::as_slice).unwrap_or_default() {
+            [period] if period.price == offered && (offered.is_none() || period.currency == product.currency) => None,
+            [period] => Some(format!(
+                "{}: it is offered for {}, the history of its prices ends with {}.",
+                variant.sku,
+                shown(offered, product.currency),
+                shown(period.price, period.currency)
+            )),
+            periods => Some(format!("{}: its history has {} present prices.", variant.sku, periods.len())),
+        }
+    };
+    product.variants.iter().filter_map(problem).collect()
+}
