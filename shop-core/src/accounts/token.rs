@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
-use jsonwebtoken::crypto::{CryptoProvider, aws_lc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use hmac::Mac as _;
+use jsonwebtoken::{Algorithm, Header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
-use crate::secret::{Keys, Secret};
+use crate::secret::{HmacSha256, Keys, Secret, hmac};
 use crate::shop::Settings;
 
 /// What a token is for.
@@ -70,11 +70,10 @@ const MAX_TOKEN_LENGTH: usize = 1024;
 const MAX_ISSUER_LENGTH: usize = 255;
 /// Who tokens are for: the API of the shop that issued them.
 const AUDIENCE: &str = "shop-api";
-/// The only algorithm that is written and read.
+/// The only algorithm that is written and read. It is computed here, not by `jsonwebtoken::encode` and `decode`: these use the
+/// provider of the process, which panics when the crates of the program enable both backends of `jsonwebtoken`, and can be
+/// any that the program installed.
 const ALGORITHM: Algorithm = Algorithm::HS256;
-/// What computes signatures. `jsonwebtoken::encode` and `decode` use the provider of the process instead. They panic when
-/// the crates of the program enable both backends of `jsonwebtoken`, and use whatever provider the program installed.
-static PROVIDER: &CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
 
 /// JSON Web Tokens (RFC 7519), HS256, with the claims that `djangorestframework-simplejwt` writes, so that
 /// a front end which reads them keeps working, and `iss` and `aud` (RFC 8725, 3.8 and 3.9).
@@ -82,9 +81,9 @@ static PROVIDER: &CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
 /// Tokens of releases that wrote neither `iss` nor `aud` are read until they expire. A token with only one of the two
 /// is refused.
 pub struct JwtSigner {
-    key: EncodingKey,
+    key: HmacSha256,
     /// The key and the earlier ones.
-    known_keys: Vec<DecodingKey>,
+    known_keys: Vec<HmacSha256>,
     issuer: String,
 }
 
@@ -115,8 +114,8 @@ impl JwtSigner {
     /// [`Settings::default`].
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
-        let key = EncodingKey::from_secret(keys.token_signing_key());
-        let known_keys = keys.token_verification_keys().map(|key| DecodingKey::from_secret(key)).collect();
+        let key = hmac(keys.token_signing_key());
+        let known_keys = keys.token_verification_keys().map(|key| hmac(key)).collect();
         Self { key, known_keys, issuer: String::new() }.issued_by(Settings::default().token_issuer())
     }
 
@@ -130,11 +129,8 @@ impl JwtSigner {
     }
 
     /// Whether one of the keys signed the message.
-    fn is_signed(&self, message: &str, signature: &Vec<u8>) -> bool {
-        self.known_keys.iter().any(|key| {
-            let verifier = (PROVIDER.verifier_factory)(&ALGORITHM, key);
-            verifier.is_ok_and(|verifier| verifier.verify(message.as_bytes(), signature).is_ok())
-        })
+    fn is_signed(&self, message: &str, signature: &[u8]) -> bool {
+        self.known_keys.iter().any(|key| key.clone().chain_update(message).verify_slice(signature).is_ok())
     }
 
     /// Whether the token was issued by this shop, for its API.
@@ -170,10 +166,8 @@ fn encoded(part: &impl Serialize) -> Result<String> {
 }
 
 /// The signature of a message, as the last part of a token.
-fn signature(algorithm: Algorithm, key: &EncodingKey, message: &str) -> Result<String> {
-    let signer = (PROVIDER.signer_factory)(&algorithm, key).map_err(|error| Error::Fault(error.into()))?;
-    let signature = signer.try_sign(message.as_bytes()).map_err(|error| Error::Fault(error.into()))?;
-    Ok(URL_SAFE_NO_PAD.encode(signature))
+fn signature(key: &HmacSha256, message: &str) -> String {
+    URL_SAFE_NO_PAD.encode(key.clone().chain_update(message).finalize().into_bytes())
 }
 
 impl TokenSigner for JwtSigner {
@@ -189,7 +183,7 @@ impl TokenSigner for JwtSigner {
             aud: Some(AUDIENCE.to_owned()),
         };
         let message = format!("{}.{}", encoded(&Header::new(ALGORITHM))?, encoded(&payload)?);
-        let signature = signature(ALGORITHM, &self.key, &message)?;
+        let signature = signature(&self.key, &message);
         Ok(Secret::from(format!("{message}.{signature}")))
     }
 
@@ -212,7 +206,9 @@ impl TokenSigner for JwtSigner {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use hmac::{Hmac, KeyInit as _};
     use serde_json::{Value, json};
+    use sha2::Sha512;
 
     use super::*;
 
@@ -244,7 +240,7 @@ mod tests {
     /// A token with any header and payload, signed with our key whatever the header says.
     fn forge(header: &Value, payload: &Value) -> String {
         let message = message(header, payload);
-        let signature = signature(ALGORITHM, &signer().key, &message).unwrap();
+        let signature = signature(&signer().key, &message);
         format!("{message}.{signature}")
     }
 
@@ -331,8 +327,7 @@ mod tests {
             .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
             .unwrap();
         let message = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-        let signature = signature(ALGORITHM, &EncodingKey::from_secret(&key), message).unwrap();
-        assert_eq!(signature, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(signature(&hmac(&key), message), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     }
 
     #[test]
@@ -370,7 +365,9 @@ mod tests {
             assert!(refused(&unsigned), "{algorithm}, unsigned");
         }
         let message = message(&json!({"typ": "JWT", "alg": "HS512"}), &payload());
-        let honest = signature(Algorithm::HS512, &signer().key, &message).unwrap();
+        let mut other = Hmac::<Sha512>::new_from_slice(Keys::new(KEY).token_signing_key()).unwrap();
+        other.update(message.as_bytes());
+        let honest = URL_SAFE_NO_PAD.encode(other.finalize().into_bytes());
         assert!(refused(&format!("{message}.{honest}")));
     }
 
