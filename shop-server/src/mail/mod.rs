@@ -39,6 +39,7 @@ fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxErro
     let to = Mailbox::new(None, address(&message.to).map_err(|why| MailRefused(format!("{}: {why}", message.to)))?);
     let name = from.name.clone().or_else(|| Some(message.shop.clone()).filter(|name| !name.is_empty()));
     let from = Mailbox::new(name, with_ascii_domain(&from.email)?);
+    let quoted = quoted(&from);
     // The same over retries, so that a mail that arrives twice is seen to be one.
     let id = format!("<{}@{}>", message.id, from.email.domain());
     // The shop's own address was checked when it was written; without it answers go to the sender.
@@ -51,12 +52,25 @@ fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxErro
         .to(to)
         .subject(message.subject.clone())
         .message_id(Some(id))
-        .header(AutoSubmitted);
+        .header(AutoSubmitted)
+        .header(Program);
     let builder = match reply_to {
         Some(reply_to) => builder.reply_to(Mailbox::new(None, reply_to)),
         None => builder,
     };
-    Ok(builder.multipart(bodies)?)
+    let mut mail = builder.multipart(bodies)?;
+    if let Some(from) = quoted {
+        let name = HeaderName::new_from_ascii_str("From");
+        mail.headers_mut().insert_raw(HeaderValue::dangerous_new_pre_encoded(name, from.clone(), from));
+    }
+    Ok(mail)
+}
+
+/// A sender with a name in ASCII, as a quoted string (RFC 5322, 3.2.4). lettre 0.11 writes a name with an `&` or an apostrophe
+/// in base64, which SpamAssassin counts against a mail (`FROM_EXCESS_BASE64`).
+fn quoted(from: &Mailbox) -> Option<String> {
+    let name = from.name.as_ref().filter(|name| name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))?;
+    Some(format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), from.email))
 }
 
 /// A program wrote the mail (RFC 3834, 5): nobody's absence is answered to it.
@@ -74,6 +88,25 @@ impl Header for AutoSubmitted {
 
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// Which program (a header of no standard, but of common use). Spam filters trust an order's amounts and percentages more
+/// when a mail says what wrote it.
+#[derive(Debug, Clone)]
+struct Program;
+
+impl Header for Program {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("X-Mailer")
+    }
+
+    fn parse(_: &str) -> Result<Self, BoxError> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "shop-server".to_owned())
     }
 }
 
@@ -142,13 +175,21 @@ mod tests {
     #[test]
     fn programs_see_that_a_program_wrote_it() {
         let headers = headers_of("shop@example.org", &message("ann@example.org"));
-        for line in ["Auto-Submitted: auto-generated", "MIME-Version: 1.0"] {
+        for line in ["Auto-Submitted: auto-generated", "X-Mailer: shop-server", "MIME-Version: 1.0"] {
             assert!(headers.contains(&format!("{line}\r\n")), "{headers}");
         }
         assert!(headers.contains("Date: ") && !headers.contains("Reply-To"), "{headers}");
         let answered = Message { reply_to: Some("hello@bücher.example".to_owned()), ..message("ann@example.org") };
         let headers = headers_of("shop@example.org", &answered);
         assert!(headers.contains("Reply-To: hello@xn--bcher-kva.example\r\n"), "{headers}");
+    }
+
+    #[test]
+    fn a_sender_in_ascii_is_quoted() {
+        let header = |name: &str| quoted(&Mailbox::new(Some(name.to_owned()), "a@example.org".parse().unwrap()));
+        assert_eq!(header("Tea & Co").unwrap(), "\"Tea & Co\" <a@example.org>");
+        assert_eq!(header("The \"\\\" shop").unwrap(), "\"The \\\"\\\\\\\" shop\" <a@example.org>");
+        assert!(header("Grüße").is_none() && header("a\r\nBcc: b").is_none());
     }
 
     #[test]

@@ -59,7 +59,7 @@ async fn the_names_of_an_account_share_its_tries() {
         [("email", email), ("username", "countess"), ("username", "ＣＯＵＮＴＥＳＳ"), ("username", "ADA@example.com")];
     let sign_in = async |number: usize, password: &str| {
         let (field, name) = names[number % names.len()];
-        let path = if field == "email" || number % 3 == 0 { "/accounts/login/" } else { "/accounts/token/" };
+        let path = if field == "email" || number.is_multiple_of(3) { "/accounts/login/" } else { "/accounts/token/" };
         shop.post(path, None, &json!({field: name, "password": password})).await
     };
     for number in 0..10 {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Forward, PASSWORD, Person, TestShop};
 
-const OLD_KEY: (&str, &str) = ("SECRET_KEY", "the key of yesterday, which is long enough");
-const NEW_KEY: (&str, &str) = ("SECRET_KEY", "the key of today, which is long enough, too");
+const OLD_KEY: (&str, &str) = ("SECRET_KEY", "the key of yesterday which is long enough");
+const NEW_KEY: (&str, &str) = ("SECRET_KEY", "the key of today which is long enough too");
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, code: &str) {

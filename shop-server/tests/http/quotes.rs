@@ -181,8 +181,8 @@ async fn a_total_is_rounded_once_the_gateway_is_known() {
     let free = json!({"name": "Free", "kind": "free_shipping"});
     dinars.shop.catalog().create_promotion(&Actor::system(), serde_json::from_value(free).unwrap()).await.unwrap();
     let cart = dinars.guest_cart(&tiny, 1).await;
-    let card = with(&body, json!({"payment_gateway": "stripe"}));
+    let by_card = with(&body, json!({"payment_gateway": "stripe"}));
     // Before the shipping is known, the total is not what will be charged.
     assert_eq!(as_guest(&dinars, &cart, &json!({"payment_gateway": "stripe"})).await.expect(200)["total"], "0.001");
-    refused(&as_guest(&dinars, &cart, &card).await, 409, "total_not_chargeable");
+    refused(&as_guest(&dinars, &cart, &by_card).await, 409, "total_not_chargeable");
 }

@@ -172,7 +172,7 @@ impl<'a> Worker<'a> {
         to: &str,
         mail: &Mail,
     ) -> Result<Option<Batch>, BoxError> {
-        let shop = self.shop.details().get().await?;
+        let shop = self.shop.details().for_mails().await?;
         let message = self.shop.templates().render(&shop, delivery.id, to, mail)?;
         mailer.send(&message).await.map(|()| None)
     }
