@@ -214,6 +214,7 @@ fn decisions(criterion: &mut Criterion) {
         let placement = || Placement {
             cart: cart.clone(),
             goods: goods.clone(),
+            cheapest_shipping: quote.price,
             quote: quote.clone(),
             rules: PriceRules::default(),
             taxes: Taxes::default(),

@@ -24,7 +24,7 @@ pub use fingerprint::KeyFingerprint;
 pub use sealed::Sealed;
 use sealed::Sealer;
 
-type HmacSha256 = Hmac<Sha256>;
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// For how long a link that resets a password works, in seconds.
 pub const RESET_TOKEN_LIFETIME: i64 = 3600;
@@ -300,6 +300,13 @@ impl Keys {
         Secret(URL_SAFE_NO_PAD.encode(tag_of_fields(&self.other, &[purpose.as_bytes(), message])))
     }
 
+    /// Who mails to a guest are counted for: nobody, but always the same nobody for one folded address.
+    pub(crate) fn guest_id(&self, email_key: &str) -> UserId {
+        let tag = tag_of_fields(&self.other, &[b"mails to a guest", email_key.as_bytes()]);
+        let [id, _] = tag.as_chunks::<16>().0 else { return UserId(Uuid::nil()) };
+        UserId(uuid::Builder::from_custom_bytes(*id).into_uuid())
+    }
+
     /// Whether [`Keys::tag`] made this word for these arguments, under this key or an earlier one.
     #[must_use]
     pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
@@ -347,7 +354,7 @@ pub fn hash_token(token: &str) -> [u8; 32] {
 }
 
 /// An HMAC keyed with bytes of any length, as RFC 2104 says: hashed when longer than a block, then padded.
-fn hmac(key: &[u8]) -> HmacSha256 {
+pub(crate) fn hmac(key: &[u8]) -> HmacSha256 {
     let digest: [u8; 32];
     let key = if key.len() > BLOCK {
         digest = Sha256::digest(key).into();

@@ -49,14 +49,14 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
     routes.add(pictures::ROUTE, "/media/demo/{file}", &[Method::GET]);
     let site = Site {
         api: OpenApiService::new(api, "", "").into_endpoint(),
-        beside: beside(&document, Arc::clone(&options.health), options.metrics, options.docs),
+        beside: beside(&document, options.shop.clone(), Arc::clone(&options.health), options.metrics, options.docs),
         shop: options.shop,
         cookies: options.cookies,
     };
     Edge::new(site, options.cors, options.proxies, Arc::new(routes), options.health)
 }
 
-/// What the shop is called.
+/// What the shop is called where it cannot be asked.
 const NAME: &str = "Shop";
 /// A year, the longest that caches know.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -95,7 +95,13 @@ fn is_beside(path: &str) -> bool {
         || path.starts_with(pictures::PREFIX)
 }
 
-fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, with_docs: bool) -> Route {
+fn beside(
+    document: &Document,
+    shop: Option<Shop>,
+    health: Arc<Health>,
+    metrics: Option<Metrics>,
+    with_docs: bool,
+) -> Route {
     let ready = endpoint::make(move |_| {
         let health = Arc::clone(&health);
         async move { health.ready().await.map(|()| text("text/plain; charset=utf-8", "ready\n")) }
@@ -107,9 +113,12 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, wi
     // Few ask for it: it is written when somebody does, not at each start.
     let (json, written) = (document.json().to_owned(), OnceLock::new());
     let yaml = endpoint::make_sync(move |_| text("application/yaml", written.get_or_init(|| to_yaml(&json)).clone()));
-    let home = Home { name: NAME.to_owned(), docs: with_docs };
+    let home = endpoint::make(move |request| {
+        let shop = shop.clone();
+        async move { Home { name: name(shop.as_ref()).await, docs: with_docs }.answer(&request) }
+    });
     let route = Route::new()
-        .at(home::PATH, get(endpoint::make_sync(move |request| home.answer(&request))))
+        .at(home::PATH, get(home))
         .at(pictures::ROUTE, get(endpoint::make_sync(picture).map_to_response()))
         .at(health::LIVE, get(fixed("text/plain; charset=utf-8", "alive\n")))
         .at(health::READY, get(ready.map_to_response()))
@@ -124,6 +133,12 @@ fn beside(document: &Document, health: Arc<Health>, metrics: Option<Metrics>, wi
         None => route,
     };
     if with_docs { docs::add(route) } else { route }
+}
+
+/// What the shop is called. The page at `/` is there, too, while the storage is away.
+async fn name(shop: Option<&Shop>) -> String {
+    let Some(shop) = shop else { return NAME.to_owned() };
+    shop.details().get().await.map_or_else(|_| NAME.to_owned(), |details| details.name)
 }
 
 /// A picture of the sample shop. It is served whether the data is a sample or not: who filled it may restart without `demo`.

@@ -11,6 +11,7 @@ use shop_core::accounts::{AccountsRepository as _, UserFilter};
 use shop_core::cart::CartRepository as _;
 use shop_core::catalog::{CatalogRepository as _, ProductFilter, RulesQuery};
 use shop_core::clock::Timestamp;
+use shop_core::details::DetailsRepository as _;
 use shop_core::id::{OrderId, ProductId, VariantId};
 use shop_core::idempotency::AnswerKey;
 use shop_core::inventory::{InventoryRepository as _, StockFilter};
@@ -71,7 +72,7 @@ async fn every_read_is_one_statement() {
         default_address(id.into()), zone(id.into()), tariff(), method(id.into()), shipment(id.into()),
         shipments_by_tracking_key("A", 10), shipments_of_orders(&orders), location(id.into()), locations(),
         stock_of(&[VariantId(id), VariantId(now_id())]), reservations_of(id.into()), unrelayed_events(10),
-        due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), answer(&key), ping(),
+        due_deliveries("mail", now, 10), next_due("mail"), delivery(id.into()), answer(&key), shop_details(), ping(),
         // Nobody has such a list: what it has is counted by its one page.
         list_users(&UserFilter::default(), &PageRequest::default()),
         list_products(&ProductFilter::default(), &PageRequest { position: Position::Start, ..PageRequest::default() }),

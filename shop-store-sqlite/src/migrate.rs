@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn the_history_of_prices_begins_with_those_of_an_earlier_release() {
         let (_directory, path) = file();
-        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0023_price_history").unwrap();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0028_price_history").unwrap();
         run(&path, &MIGRATIONS[..earlier]).unwrap();
         let connection = Connection::open(&path).unwrap();
         connection

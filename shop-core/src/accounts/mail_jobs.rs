@@ -24,7 +24,8 @@ pub(crate) enum Outcome {
         to: String,
         /// What it says.
         mail: Mail,
-        /// Whose mails it is counted among; none where only the person themself can cause it.
+        /// Whose mails it is counted among, see also [`Keys::guest_id`](crate::secret::Keys::guest_id); none where only the
+        /// person themself can cause it.
         counted: Option<UserId>,
     },
     /// Nobody to write to, or nothing to say any more.
@@ -66,7 +67,8 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
         MailJob::OrderLookup { number, email_key } => {
             let order = shop.store().order_by_number(number).await?.filter(|order| order.email_key == *email_key);
             let Some(order) = order else { return Ok(Outcome::Nothing) };
-            Outcome::Send { to: order.email.clone(), counted: order.customer_id, mail: order_lookup(shop, order) }
+            let counted = order.customer_id.unwrap_or_else(|| shop.keys().guest_id(email_key));
+            Outcome::Send { to: order.email.clone(), counted: Some(counted), mail: order_lookup(shop, order) }
         }
         MailJob::ResendOtpRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?;

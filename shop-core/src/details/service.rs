@@ -58,16 +58,26 @@ impl<'a> Details<'a> {
         self.view(details).await
     }
 
+    /// What mails say of the shop: without the countries, which cost a read that no mail needs.
+    pub(crate) async fn for_mails(&self) -> Result<ShopDetailsView> {
+        let details = self.shop.store().shop_details().await?;
+        Ok(self.named(details.unwrap_or_default()))
+    }
+
     async fn view(&self, details: ShopDetails) -> Result<ShopDetailsView> {
         let (zones, _) = self.shop.store().tariff().await?;
         let countries: BTreeSet<String> = zones.into_iter().flat_map(|zone| zone.countries).collect();
+        Ok(ShopDetailsView { countries: countries.into_iter().collect(), ..self.named(details) })
+    }
+
+    fn named(self, details: ShopDetails) -> ShopDetailsView {
         let settings = self.shop.settings();
-        Ok(ShopDetailsView {
+        ShopDetailsView {
             name: shop_name(details.name.as_deref(), self.shop.templates().shop(), &settings.frontend_url),
             currency: settings.currency,
-            countries: countries.into_iter().collect(),
+            countries: Vec::new(),
             details,
-        })
+        }
     }
 }
 

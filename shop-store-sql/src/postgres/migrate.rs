@@ -478,7 +478,7 @@ mod tests {
     #[tokio::test]
     async fn the_history_of_prices_begins_with_those_of_an_earlier_release() {
         let url = database();
-        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0022_price_history").unwrap();
+        let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0027_price_history").unwrap();
         run(&url, &MIGRATIONS[..earlier]).await.unwrap();
         execute(&url, crate::postgres::plans::ROWS).unwrap();
         execute(&url, "UPDATE variants SET archived = true WHERE sku LIKE '%5s'").unwrap();

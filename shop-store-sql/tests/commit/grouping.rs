@@ -304,6 +304,7 @@ fn a_large_batch_takes_no_more_statements_than_a_small_one() {
                     id: moment.id(),
                     user_id: moment.id(),
                     refresh_hash: [7; 32],
+                    rotations: Vec::new(),
                     epoch: 0,
                     created_at: now,
                     expires_at: now,

@@ -456,6 +456,7 @@ fn session(customer: Customer, now: Timestamp) -> Session {
         id: customer.session,
         user_id: customer.user,
         refresh_hash: [0; 32],
+        rotations: Vec::new(),
         epoch: 0,
         created_at: now,
         expires_at: now + chrono::TimeDelta::days(1),

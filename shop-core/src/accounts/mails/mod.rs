@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::mailer::Message;
@@ -102,7 +103,7 @@ impl Mail {
                 context! { name => greetable(name), number, link => link.expose(), has_token }
             }
             Self::Order(content) => {
-                context! { name => greetable(&content.name), ..minijinja::Value::from_serialize(content) }
+                context! { name => greetable(&content.name), ..minijinja::Value::from(Serde(&**content)) }
             }
         }
     }

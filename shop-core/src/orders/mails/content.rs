@@ -128,7 +128,6 @@ impl OrderMailContent {
             has_return: false,
         };
         match news {
-            OrderNews::Placed => {}
             OrderNews::PaymentReceived { amount } | OrderNews::Refunded { amount } => {
                 content.amount = money(*amount, order.currency);
             }
@@ -139,7 +138,8 @@ impl OrderMailContent {
                 content.note = unlinked(note);
                 content.has_return = return_id.is_some();
             }
-            OrderNews::Shipped { .. }
+            OrderNews::Placed
+            | OrderNews::Shipped { .. }
             | OrderNews::ReturnApproved { .. }
             | OrderNews::ReturnRejected { .. }
             | OrderNews::ReturnReceived { .. } => {}
@@ -166,14 +166,8 @@ impl MailedOrder {
     fn of(order: &Order, gateway: &str) -> Self {
         let currency = order.currency;
         let explanation = &order.explanation;
-        let is_shown = |kind: AdjustmentKind| match kind {
-            AdjustmentKind::Tax | AdjustmentKind::IncludedTax => false,
-            AdjustmentKind::Promotion
-            | AdjustmentKind::Shipping
-            | AdjustmentKind::FreeShipping
-            | AdjustmentKind::Rounding => true,
-        };
-        let adjustments = explanation.adjustments.iter().filter(|one| is_shown(one.kind));
+        let is_tax = |kind: AdjustmentKind| matches!(kind, AdjustmentKind::Tax | AdjustmentKind::IncludedTax);
+        let adjustments = explanation.adjustments.iter().filter(|one| !is_tax(one.kind));
         // A coupon without effect explains nothing here; shipping that costs nothing is worth a line.
         let adjustments = adjustments.filter(|one| one.amount != Amount::ZERO || one.kind == AdjustmentKind::Shipping);
         let adjustment = |one: &Adjustment| MailedAdjustment {

@@ -186,8 +186,6 @@ impl Locks {
             ) => {
                 self.otps.insert(user_id.0);
             }
-            // A batch counts once, after it has locked the rest: nobody waits in a circle.
-            Write::Accounts(AccountsWrite::CountDaily { .. }) => {}
             Write::Catalog(CatalogWrite::Product(change)) => {
                 self.change(change);
                 if let Change::Update(product) = change {
@@ -237,8 +235,10 @@ impl Locks {
                 }
             }
             Write::Details(DetailsWrite::ShopDetails(change)) => self.change(change),
+            // A batch counts once, after it has locked the rest: nobody waits in a circle.
+            Write::Accounts(AccountsWrite::CountDaily { .. })
             // A price is written with its product, which is locked.
-            Write::Catalog(CatalogWrite::PricePeriod(_) | CatalogWrite::ForgetPrices { .. })
+            | Write::Catalog(CatalogWrite::PricePeriod(_) | CatalogWrite::ForgetPrices { .. })
             | Write::Orders(OrdersWrite::History(_))
             | Write::Outbox(OutboxWrite::Event(_))
             | Write::Answer(_)

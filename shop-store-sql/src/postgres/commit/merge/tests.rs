@@ -186,6 +186,7 @@ fn batches_that_touch_the_same_keep_apart() {
         id: session,
         user_id: user,
         refresh_hash: [0; 32],
+        rotations: Vec::new(),
         epoch: 0,
         created_at: Timestamp::UNIX_EPOCH,
         expires_at: Timestamp::UNIX_EPOCH,
