@@ -19,7 +19,7 @@ impl Shop {
             let page = self.store().list_orders(&OrderFilter::default(), &request).await?;
             pages.turn(page.next);
             for order in &page.items {
-                buyers.entry(order.buyer()).or_default().add(order);
+                buyers.entry(order.counted_of()).or_default().add(order);
             }
         }
         let mut problems = Vec::new();
@@ -45,7 +45,7 @@ impl Shop {
                 };
                 let page = self.store().list_orders(&filter, &request).await?;
                 pages.turn(page.next);
-                page.items.iter().filter(|order| order.buyer() == *buyer).for_each(|order| count.add(order));
+                page.items.iter().filter(|order| order.counted_of() == *buyer).for_each(|order| count.add(order));
             }
             found = self.miscounted(buyer, &count).await?;
             if found.is_empty() {

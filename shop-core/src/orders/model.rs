@@ -158,6 +158,14 @@ impl Order {
         self.customer_id.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
     }
 
+    /// Whom its uses of promotions, and that it waits for its payment, are counted of: who placed it. A guest's order is
+    /// counted of the guest also when it is an account's by now, for guests can give anybody's address.
+    #[must_use]
+    pub fn counted_of(&self) -> Customer {
+        let placed_by = self.customer_id.filter(|_| self.claimed_at.is_none());
+        placed_by.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
+    }
+
     /// Whether a token opens it: that of the guest who placed it.
     #[must_use]
     pub fn has_token(&self) -> bool {

@@ -14,7 +14,7 @@ pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules, ma
         .map(|offered| &offered.promotion)
         .filter(|promotion| used.contains(&promotion.id))
         .collect();
-    let (buyer, key) = (order.buyer(), order.buyer().key());
+    let (buyer, key) = (order.counted_of(), order.counted_of().key());
     let mut take = |counter, limit| batch.write(CatalogWrite::Uses(UsesDelta { counter, delta: 1, limit }));
     if buyer.is_account() {
         let first_only = promotions.iter().any(|promotion| promotion.first_order_only);
@@ -36,7 +36,7 @@ pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules, ma
 
 /// Gives the uses back. The batch is guarded by the order's version, so it happens once.
 pub(crate) fn give_back_uses(batch: &mut Batch, order: &Order) {
-    let (buyer, key) = (order.buyer(), order.buyer().key());
+    let (buyer, key) = (order.counted_of(), order.counted_of().key());
     let mut give = |counter| batch.write(CatalogWrite::Uses(UsesDelta { counter, delta: -1, limit: None }));
     if buyer.is_account() {
         give(Counter::Orders(key.clone()));
@@ -53,7 +53,7 @@ pub(crate) fn give_back_uses(batch: &mut Batch, order: &Order) {
 pub(crate) fn count_unpaid(batch: &mut Batch, order: &Order, was_unpaid: bool) {
     let delta = i64::from(order.is_unpaid()) - i64::from(was_unpaid);
     if delta != 0 {
-        let counter = Counter::Unpaid(order.buyer().key());
+        let counter = Counter::Unpaid(order.counted_of().key());
         batch.write(CatalogWrite::Uses(UsesDelta { counter, delta, limit: None }));
     }
 }

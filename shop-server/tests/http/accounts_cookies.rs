@@ -123,7 +123,11 @@ async fn refresh_and_sign_out_take_the_cookie() {
     assert_eq!(out.status, 204, "{out:?}");
     let before = jar.clone();
     jar.take(&out);
-    assert_eq!(jar.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["__Host-device"], "the browser stays known");
+    assert_eq!(
+        jar.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["__Host-device"],
+        "the browser stays known"
+    );
     // The session is over, not only forgotten by this browser; where nobody need be known, its cookie is none.
     refused(&send(&shop, "GET", "/accounts/user/", &before, &[], &Value::Null).await, 401, "token_not_valid");
     let again = send(&shop, "POST", "/accounts/logout/", &before, &with_word, &Value::Null).await;

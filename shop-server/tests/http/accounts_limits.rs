@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Forward, PASSWORD, TestShop};
@@ -77,11 +78,16 @@ async fn a_strangers_tries_do_not_lock_the_owner_out_of_a_device_that_signed_in_
     let body = login(&ada.email, PASSWORD);
     let first = shop.post("/accounts/login/", None, &body).await;
     let device = first.header("x-device-token").unwrap().to_owned();
+    // A stranger tries from the owner's own address, until the address is limited, and then the account.
+    let tries = (0..60).map(|number| {
+        let shop = &shop;
+        async move {
+            let body = login(&format!("{number}@example.com"), "wrong");
+            shop.post("/accounts/login/", None, &body).await;
+        }
+    });
+    join_all(tries).await;
     wrong_tries_until_throttled(&shop, &ada.email).await;
-    // The stranger goes on, from the owner's own address, until the address is limited, too.
-    for number in 0..60 {
-        shop.post("/accounts/login/", None, &login(&format!("{number}@example.com"), "wrong")).await;
-    }
     refused(&shop.post("/accounts/login/", None, &body).await, 429, "throttled");
 
     let on_device =
@@ -98,8 +104,10 @@ async fn a_strangers_tries_do_not_lock_the_owner_out_of_a_device_that_signed_in_
     }
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10, "{statuses:?}");
     // For other accounts it is no known device, and a made up token names none.
+    wrong_tries_until_throttled(&shop, "bob@example.com").await;
     refused(&on_device(&login("bob@example.com", "wrong")).await, 429, "throttled");
     let forged = format!("B{}", &device[1..]);
+    wrong_tries_until_throttled(&shop, &ada.email).await;
     let answer = shop.call_with("POST", "/accounts/login/", &[("X-Device-Token", &forged)], &body).await;
     refused(&answer, 429, "throttled");
 }

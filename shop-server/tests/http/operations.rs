@@ -300,7 +300,8 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
         attempt(row, "another customer", Some(&bob), row.3).await;
     }
     // Staff come last, since what they may do is done; and what ends a thing after all else.
-    let ends = |(method, path, ..): &&Row| *method == "DELETE" || path.ends_with("/cancel/") || path.ends_with("/withdrawal/");
+    let ends =
+        |(method, path, ..): &&Row| *method == "DELETE" || path.ends_with("/cancel/") || path.ends_with("/withdrawal/");
     let (ends, others): (Vec<_>, Vec<_>) = TABLE.iter().partition(ends);
     for row in others.into_iter().chain(ends) {
         attempt(row, "staff", Some(&staff), row.4).await;
