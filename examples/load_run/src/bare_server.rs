@@ -49,6 +49,7 @@ struct Variant {
     sku: String,
     price: String,
     compare_at_price: Option<String>,
+    lowest_price_30_days: Option<String>,
     options: BTreeMap<String, String>,
     weight_grams: i64,
     barcode: Option<String>,
@@ -75,7 +76,7 @@ const PRODUCT: &str = "id, slug, name, description, status, category_id, price, 
     version, created_at, updated_at";
 
 const VARIANTS: &str = "SELECT variants.id, variants.sku, price, compare_at_price, options, weight_grams, barcode,
-        tax_class, max(sum(on_hand - reserved), 0)
+        tax_class, max(sum(on_hand - reserved), 0), lowest_price_30_days
     FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
     WHERE variants.product_id = ?1 AND archived = 0 GROUP BY variants.id ORDER BY position";
 
@@ -160,6 +161,7 @@ fn fill(connection: &Connection, product: &mut Product) -> rusqlite::Result<()> 
             sku: row.get(1)?,
             price: money(row.get(2)?),
             compare_at_price: row.get::<_, Option<i64>>(3)?.map(money),
+            lowest_price_30_days: row.get::<_, Option<i64>>(9)?.map(money),
             options: json(row, 4)?,
             weight_grams: row.get(5)?,
             barcode: row.get(6)?,

@@ -138,7 +138,10 @@ fn refusals(method: &str, path: &str) -> &'static [u16] {
         // A guest without a valid token has no cart, an order that a body names may be somebody else's.
         ("get" | "delete", "/cart/")
         | ("get", "/cart/shipping-options/")
-        | ("post", "/cart/items/" | "/cart/coupons/" | "/orders/" | "/payments/" | "/shipping/shipments/") => &[404],
+        | (
+            "post",
+            "/cart/items/" | "/cart/coupons/" | "/cart/quote/" | "/orders/" | "/payments/" | "/shipping/shipments/",
+        ) => &[404],
         _ => &[],
     }
 }

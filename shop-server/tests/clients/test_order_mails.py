@@ -156,7 +156,8 @@ def test_nothing_overflows(mailed, browser, tmp_path, width):
         size = "return [document.documentElement.scrollWidth, window.innerWidth]"
         needed, there = browser.execute_script(size)
         browser.save_screenshot(str(PICTURES / f"mail-{name}-{width}.png"))
-        assert (needed, there) == (width, width), mail["Subject"]
+        # A vertical scroll bar takes some of the width.
+        assert needed <= there == width, mail["Subject"]
         # Nothing is fetched: what a mail needs is in it.
         assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
 

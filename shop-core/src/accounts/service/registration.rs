@@ -64,6 +64,10 @@ impl Accounts<'_> {
         let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
         let otp = store.otp(user_id).await?;
         let may_be_mailed = self.may_be_mailed(user_id, now).await?;
+        if user.as_ref().is_none_or(|user| user.email_verified) {
+            // An unproven account is locked before it is taken over, by one statement more.
+            store.user(UserId(uuid::Uuid::nil())).await?;
+        }
         Ok(user.map(|user| decide::Known { user, otp, may_be_mailed }))
     }
 
