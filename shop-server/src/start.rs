@@ -218,4 +218,6 @@ pub async fn serve_on(
     serve::serve(listener, endpoint, health, limits, until).await;
     upkeep.abort();
     worker.abort();
+    // What they have begun ends before the storage is closed. They were canceled, so there is nothing to learn from them.
+    let _ = (upkeep.await, worker.await);
 }

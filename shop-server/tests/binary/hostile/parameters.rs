@@ -50,7 +50,7 @@ fn an_id_that_is_none_names_nothing() {
             assert!(expected.contains(&answer.status), "{} {path}: {answer:?}", operation.method);
         }
     }
-    for path in ["/%00", "/%ff", "//", "/..", "/catalog/../accounts/users/", "/catalog/products/%2e%2e/", "/*", "/{}"] {
+    for path in ["/%00", "/%ff", "/..", "/catalog/../accounts/users/", "/catalog/products/%2e%2e/", "/*", "/{}"] {
         let status = world.send(&mut client, "GET", path, None, b"").status;
         assert!((400..500).contains(&status), "{path}: {status}");
     }
