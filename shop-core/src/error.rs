@@ -134,6 +134,22 @@ pub enum Error {
 /// Any error of a part outside the core (a driver, a gateway).
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error with what caused it, in one line. A cause that the text before it tells already is not told again.
+#[must_use]
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !told.contains(&text) {
+            told.push_str(": ");
+            told.push_str(&text);
+        }
+        next = cause.source();
+    }
+    told
+}
+
 /// What every call of the shop returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -218,5 +234,22 @@ impl Invalid {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Outer(&'static str, #[source] std::io::Error);
+
+    #[test]
+    fn causes_are_told_once() {
+        let disk = || std::io::Error::other("disk");
+        let outer = Error::Unavailable { retry_after: 1, source: Some(Box::new(Outer("cannot read", disk()))) };
+        assert!(with_causes(&outer).ends_with(": cannot read: disk"), "{}", with_causes(&outer));
+        assert_eq!(with_causes(&Outer("cannot read the disk", disk())), "cannot read the disk");
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use shop_core::error::BoxError;
+use shop_core::error::{BoxError, with_causes};
 
 use crate::api::Api;
 use crate::config::Config;
@@ -114,7 +114,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             // Nobody is left to tell when even this cannot be written.
-            let _ = writeln!(std::io::stderr(), "shop-server: {}", chain(&*why));
+            let _ = writeln!(std::io::stderr(), "shop-server: {}", with_causes(&*why));
             ExitCode::FAILURE
         }
     }
@@ -144,21 +144,6 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Openapi { yaml } => openapi(yaml),
         Command::Demo => runtime.block_on(commands::serve(&config, true)),
     }
-}
-
-/// An error with its causes, each once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 fn openapi(yaml: bool) -> Result<(), BoxError> {

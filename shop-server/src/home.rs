@@ -117,7 +117,8 @@ impl Home {
     }
 }
 
-fn escaped(text: &str) -> String {
+/// A text within HTML or SVG.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::data::Sample;
+use crate::home::escaped;
 
 /// Where they are served.
 pub(crate) const PREFIX: &str = "/media/demo/";
@@ -115,10 +116,6 @@ fn symbol(category: &str) -> &'static str {
         "Pens" => "M105 295l22-62 115-115 40 40-115 115zM127 233l40 40M217 143l40 40",
         _ => "M100 150h200v120h-200zM100 190h200M170 150v120",
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

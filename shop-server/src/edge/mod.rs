@@ -31,6 +31,7 @@ use crate::health::Health;
 use crate::problem::Problem;
 use crate::security::{self, KnownUser, ProblemCode};
 use crate::serve::NoPlace;
+use shop_core::error::with_causes;
 
 pub use body::{BODY_LIMIT, BODY_TIMEOUT};
 pub use cors::Cors;
@@ -173,7 +174,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 fn logged(problem: &Problem, id: &HeaderValue) -> Response {
     if problem.status().is_server_error() {
         let id = id.to_str().unwrap_or_default();
-        let cause = problem.source().map(|source| chain(&**source)).unwrap_or_default();
+        let cause = problem.source().map(|source| with_causes(&**source)).unwrap_or_default();
         if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
             tracing::warn!(id, cause, "unavailable");
         } else {
@@ -181,17 +182,6 @@ fn logged(problem: &Problem, id: &HeaderValue) -> Response {
         }
     }
     problem.to_response()
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
@@ -278,12 +268,5 @@ mod tests {
             trim_slash(&mut uri).unwrap();
             assert_eq!(uri.to_string(), to);
         }
-    }
-
-    #[test]
-    fn a_cause_is_logged_with_its_causes() {
-        let inner = std::io::Error::other("disk");
-        let outer = shop_core::Error::Unavailable { retry_after: 1, source: Some(Box::new(inner)) };
-        assert!(chain(&outer).ends_with(": disk"));
     }
 }

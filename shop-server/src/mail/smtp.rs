@@ -9,7 +9,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{self, Certificate, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use shop_core::accounts::{MailRefused, Mailer, Message};
-use shop_core::error::BoxError;
+use shop_core::error::{BoxError, with_causes};
 
 use super::compose;
 use crate::config::{Smtp, Tls};
@@ -72,10 +72,10 @@ impl Mailer for SmtpMailer {
         let needs_utf8 = mail.envelope().to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii());
         match self.transport.send(mail).await {
             Ok(_) => Ok(()),
-            Err(error) if is_refusal(error.status().map(u16::from)) => Err(MailRefused(told(&error)).into()),
+            Err(error) if is_refusal(error.status().map(u16::from)) => Err(MailRefused(with_causes(&error)).into()),
             // The server does not know SMTPUTF8 (RFC 6531).
-            Err(error) if needs_utf8 && error.is_client() => Err(MailRefused(told(&error)).into()),
-            Err(error) => Err(told(&error).into()),
+            Err(error) if needs_utf8 && error.is_client() => Err(MailRefused(with_causes(&error)).into()),
+            Err(error) => Err(with_causes(&error).into()),
         }
     }
 }
@@ -85,20 +85,6 @@ impl Mailer for SmtpMailer {
 fn is_refusal(status: Option<u16>) -> bool {
     // Host takes no mail, authentication needed, mechanism too weak, credentials wrong, encryption needed.
     status.is_some_and(|status| status / 100 == 5 && !matches!(status, 521 | 530 | 534 | 535 | 538))
-}
-
-/// The error with what caused it.
-fn told(error: &lettre::transport::smtp::Error) -> String {
-    let mut told = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_told = cause.to_string();
-        if !told.contains(&cause_told) {
-            told = format!("{told}: {cause_told}");
-        }
-        source = cause.source();
-    }
-    told
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::mailer::Message;
 use crate::details::ShopDetailsView;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 use crate::id::DeliveryId;
 use crate::orders::OrderMailContent;
 use crate::orders::mails::templates::{ORDER_MAILS, SHARED};
@@ -225,7 +225,7 @@ impl Templates {
             };
             // Kept for the life of the program, as those that came with it.
             let added = self.environment.add_template(known, source.leak());
-            added.map_err(|why| Error::invalid(known, told(&why)))?;
+            added.map_err(|why| Error::invalid(known, one_line(&with_causes(&why))))?;
             replaced.push(known);
         }
         replaced.into_iter().try_for_each(|name| self.try_out(name))?;
@@ -239,7 +239,7 @@ impl Templates {
         let of_orders = matches!(mail, "order" | "goods");
         let is_tried =
             |sample: &Mail| sample.template() == mail || is_shared && (!of_orders || matches!(sample, Mail::Order(_)));
-        let refused = |why: minijinja::Error| Error::invalid(name, told(&why));
+        let refused = |why: minijinja::Error| Error::invalid(name, one_line(&with_causes(&why)));
         for sample in Mail::samples().iter().filter(|sample| is_tried(sample)) {
             let context = with_shop(&ShopDetailsView::sample(), sample.context());
             let template = self.environment.get_template(name).map_err(refused)?;
@@ -303,17 +303,6 @@ impl Templates {
     fn fill(&self, name: &str, context: &minijinja::Value) -> Result<String, minijinja::Error> {
         self.environment.get_template(name)?.render(context)
     }
-}
-
-/// An error of a template, with what caused it (an error in what it includes), in one line.
-fn told(error: &minijinja::Error) -> String {
-    let mut told = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        told = format!("{told}: {cause}");
-        source = cause.source();
-    }
-    one_line(&told)
 }
 
 /// What each mail has a template for.
