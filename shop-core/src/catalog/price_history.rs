@@ -58,6 +58,18 @@ impl Product {
         (self.status == ProductStatus::Active && !variant.archived).then_some(variant.price)
     }
 
+    /// The period in which a variant is offered as it is now, or is not offered.
+    fn price_period(&self, variant: &Variant, starts_at: Timestamp) -> PricePeriod {
+        PricePeriod {
+            variant_id: variant.id,
+            version: self.version,
+            price: self.offered_price(variant),
+            currency: self.currency,
+            starts_at,
+            ends_at: None,
+        }
+    }
+
     /// Whether a variant of this product is offered at a reduced price.
     fn is_reduced(&self, variant: &Variant) -> bool {
         let compared = variant.compare_at_price.zip(self.offered_price(variant));
@@ -104,6 +116,15 @@ pub(crate) fn needs_history(stored: &Product, product: &Product) -> Vec<VariantI
     product.variants.iter().filter(needed).map(|variant| variant.id).collect()
 }
 
+/// Begins the history of variants that have none, with what is stored of them: a store that an earlier release filled may
+/// have kept no prices.
+pub(crate) fn begin_history(history: &mut Vec<PricePeriod>, stored: &Product, variants: &[VariantId]) {
+    let is_open = |id: VariantId| history.iter().any(|period| period.variant_id == id && period.ends_at.is_none());
+    let missing = variants.iter().filter(|id| !is_open(**id)).filter_map(|id| stored.variant(*id));
+    let periods: Vec<_> = missing.map(|variant| stored.price_period(variant, stored.updated_at)).collect();
+    history.extend(periods);
+}
+
 /// Sets [`Variant::lowest_price_30_days`] of every variant. `history` has the periods of those that [`needs_history`] names.
 pub(crate) fn set_lowest_prices(
     stored: Option<&Product>,
@@ -144,14 +165,7 @@ pub(crate) fn next_periods(
         // The clock of the server that began it may be ahead of this one's.
         let at = open.map_or(now, |open| now.max(open.starts_at));
         periods.extend(open.map(|open| PricePeriod { ends_at: Some(at), ..open.clone() }));
-        periods.push(PricePeriod {
-            variant_id: variant.id,
-            version: product.version,
-            price: product.offered_price(variant),
-            currency: product.currency,
-            starts_at: at,
-            ends_at: None,
-        });
+        periods.push(product.price_period(variant, at));
     }
     periods
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::LOOKS;
 use super::pages::Pages;
 use crate::catalog::{PricePeriod, Product, ProductFilter, ProductSort, Variant};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::VariantId;
 use crate::money::{Amount, Currency};
@@ -34,11 +35,11 @@ impl Shop {
     async fn price_problems(&self, products: &[Product]) -> Result<Vec<String>> {
         let variants = products.iter().flat_map(|product| &product.variants);
         let variants: Vec<_> = variants.map(|variant| variant.id).collect();
-        let mut open: HashMap<VariantId, Vec<PricePeriod>> = HashMap::new();
-        for period in self.store().price_history(&variants, None).await? {
-            open.entry(period.variant_id).or_default().push(period);
+        let mut history: HashMap<VariantId, Vec<PricePeriod>> = HashMap::new();
+        for period in self.store().price_history(&variants, Some(Timestamp::UNIX_EPOCH)).await? {
+            history.entry(period.variant_id).or_default().push(period);
         }
-        Ok(products.iter().flat_map(|product| product_problems(product, &open)).collect())
+        Ok(products.iter().flat_map(|product| product_problems(product, &history)).collect())
     }
 }
 
@@ -49,10 +50,13 @@ fn shown(price: Option<Amount>, currency: Currency) -> String {
     }
 }
 
-fn product_problems(product: &Product, open: &HashMap<VariantId, Vec<PricePeriod>>) -> Vec<String> {
+fn product_problems(product: &Product, history: &HashMap<VariantId, Vec<PricePeriod>>) -> Vec<String> {
     let problem = |variant: &Variant| {
         let offered = product.offered_price(variant);
-        match open.get(&variant.id).map(Vec::as_slice).unwrap_or_default() {
+        // In a store that an earlier release filled, the history of a variant may begin with its next change.
+        let periods = history.get(&variant.id)?;
+        let open: Vec<_> = periods.iter().filter(|period| period.ends_at.is_none()).collect();
+        match open.as_slice() {
             [period] if period.price == offered && (offered.is_none() || period.currency == product.currency) => None,
             [period] => Some(format!(
                 "{}: it is offered for {}, the history of its prices ends with {}.",
@@ -60,7 +64,7 @@ fn product_problems(product: &Product, open: &HashMap<VariantId, Vec<PricePeriod
                 shown(offered, product.currency),
                 shown(period.price, period.currency)
             )),
-            periods => Some(format!("{}: its history has {} present prices.", variant.sku, periods.len())),
+            open => Some(format!("{}: its history has {} present prices.", variant.sku, open.len())),
         }
     };
     product.variants.iter().filter_map(problem).collect()

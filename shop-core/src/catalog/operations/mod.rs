@@ -10,7 +10,9 @@ mod variants;
 
 pub(crate) use categories::{category_fields, change_category, create_category, delete_category};
 pub(crate) use check::{MAX_IMAGES, MAX_VARIANTS, ProductFields, product_fields};
-pub(crate) use products::{Beside, archive, archived, build, derived_slugs, numbered_slug, write_changed, write_new};
+pub(crate) use products::{
+    StoredVariants, archive, archived, build, derived_slugs, numbered_slug, write_changed, write_new,
+};
 
 use crate::field::{Checks, Field};
 use crate::validate;

@@ -120,8 +120,8 @@ pub(crate) fn write_new(
     ProductView::new(product, &levels)
 }
 
-/// What is stored of the variants of a product, beside themselves.
-pub(crate) struct Beside {
+/// What is stored about the variants of a product.
+pub(crate) struct StoredVariants {
     /// All their levels.
     pub(crate) levels: Vec<StockLevel>,
     /// The prices of those that [`needs_history`](crate::catalog::price_history::needs_history) names.
@@ -135,7 +135,7 @@ pub(crate) fn write_changed(
     moment: &mut Moment,
     stored: &Product,
     mut product: Product,
-    Beside { mut levels, history }: Beside,
+    StoredVariants { mut levels, history }: StoredVariants,
     (place, fields): (LocationId, Option<&ProductFields>),
 ) -> ProductView {
     set_lowest_prices(Some(stored), &mut product, &history, moment.now());

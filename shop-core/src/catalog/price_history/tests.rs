@@ -36,7 +36,9 @@ impl Life {
                 let is_needed = |period: &&PricePeriod| {
                     needed.contains(&period.variant_id) && period.ends_at.is_none_or(|end| end > from)
                 };
-                self.history.iter().filter(is_needed).cloned().collect()
+                let mut known: Vec<_> = self.history.iter().filter(is_needed).cloned().collect();
+                begin_history(&mut known, stored, &needed);
+                known
             }
         };
         set_lowest_prices(stored.as_ref(), &mut next, &known, now);
@@ -71,6 +73,17 @@ fn a_reduction_states_the_lowest_price_of_the_thirty_days_before() {
     assert_eq!(life.change(day(60), |product| product.name = "Cup".into()), Some(1000));
     assert_eq!(life.price(day(80), 800, Some(1200)), Some(1000));
     assert_eq!(life.price(day(81), 1000, None), None, "it is over");
+}
+
+#[test]
+fn a_history_that_an_earlier_release_did_not_keep_begins_with_what_is_stored() {
+    let mut life = Life::new();
+    life.price(day(0), 1000, None);
+    life.history.clear();
+    life.product.as_mut().unwrap().updated_at = day(0);
+    assert_eq!(life.price(day(40), 800, Some(1000)), Some(1000));
+    let prices: Vec<_> = life.history.iter().map(|period| (period.price, period.ends_at)).collect();
+    assert_eq!(prices, [(Some(Amount(1000)), Some(day(40))), (Some(Amount(800)), None)]);
 }
 
 #[test]

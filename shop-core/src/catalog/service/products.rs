@@ -4,10 +4,10 @@ use super::Catalog;
 use crate::actor::Actor;
 use crate::batch::{Batch, expect_version};
 use crate::catalog::operations::{
-    Beside, Mode, ProductFields, archive, archived, build, derived_slugs, numbered_slug, product_fields, write_changed,
-    write_new,
+    Mode, ProductFields, StoredVariants, archive, archived, build, derived_slugs, numbered_slug, product_fields,
+    write_changed, write_new,
 };
-use crate::catalog::price_history::needs_history;
+use crate::catalog::price_history::{begin_history, needs_history};
 use crate::catalog::{PricePeriod, Product, ProductInput, ProductView, REDUCTION_WINDOW, Variant};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
@@ -134,8 +134,8 @@ impl Catalog<'_> {
                 let place = self.shop.inventory().default_location().await?;
                 let given = (new_stock == NewStock::Booked).then_some(fields);
                 let history = self.price_history(&stored, &product, &moment).await?;
-                let beside = Beside { levels, history };
-                let reply = write_changed(&mut batch, &mut moment, &stored, product, beside, (place, given));
+                let variants = StoredVariants { levels, history };
+                let reply = write_changed(&mut batch, &mut moment, &stored, product, variants, (place, given));
                 Ok(Decision { batch, reply })
             })
             .await
@@ -147,7 +147,10 @@ impl Catalog<'_> {
         if variants.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.shop.store().price_history(&variants, Some(moment.now() - REDUCTION_WINDOW)).await?)
+        let start = moment.now() - REDUCTION_WINDOW;
+        let mut history = self.shop.store().price_history(&variants, Some(start)).await?;
+        begin_history(&mut history, stored, &variants);
+        Ok(history)
     }
 
     async fn expected(&self, id: ProductId, expected: Option<i64>) -> Result<Product> {

@@ -1,12 +1,16 @@
+use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
 use crate::actor::Actor;
+use crate::batch::{Batch, Change};
 use crate::catalog::{
-    CategoryInput, ImageInput, ProductInput, ProductQuery, ProductSort, ProductStatus, ProductView, VariantInput,
+    CatalogWrite, CategoryInput, ImageInput, Product, ProductInput, ProductQuery, ProductSort, ProductStatus,
+    ProductView, Variant, VariantInput,
 };
 use crate::error::{Error, Result};
+use crate::execute::Decision;
 use crate::field::Field;
-use crate::inventory::{MovementFilter, StockFilter};
+use crate::inventory::{InventoryWrite, MovementFilter, StockFilter, StockLevel};
 use crate::money::Amount;
 use crate::page::PageRequest;
 use crate::testing::{World, block_on, world};
@@ -335,4 +339,36 @@ fn staff_write_and_others_do_not() {
     }
     let stale = block_on(catalog.update_product(&Actor::system(), view.product.id, tea("2"), Some(9)));
     assert!(matches!(stale, Err(Error::VersionMismatch)));
+}
+
+#[test]
+fn the_history_of_a_price_begins_with_what_an_earlier_release_stored() {
+    let world = world();
+    let shop = &world.shop;
+    let made = create(&world, ProductInput { sku: "TEA".into(), ..tea("10") }).unwrap().product;
+    let made_variant = made.variants[0].id;
+    let older = Product {
+        id: shop.moment().id(),
+        slug: "older".to_owned(),
+        variants: vec![Variant { id: shop.moment().id(), sku: "OLDER".to_owned(), ..made.variants[0].clone() }],
+        ..made
+    };
+    let ids = (older.id, older.variants[0].id);
+    let older = &older;
+    block_on(shop.execute(&Actor::system(), |mut moment| async move {
+        let mut batch = Batch::new(&mut moment);
+        batch.write(CatalogWrite::Product(Change::Insert(older.clone())));
+        let [level] = shop.store().stock_of(&[made_variant]).await?.try_into().unwrap();
+        let level = StockLevel { product_id: ids.0, variant_id: ids.1, sku: "OLDER".to_owned(), ..level };
+        batch.write(InventoryWrite::InsertLevel(level));
+        Ok(Decision { batch, reply: () })
+    }))
+    .unwrap();
+    assert_eq!(block_on(shop.check()).unwrap(), Vec::<String>::new());
+    world.clock.advance(TimeDelta::days(1));
+    let reduced = ProductInput { price: "8".into(), compare_at_price: "10".into(), ..ProductInput::default() };
+    let view = block_on(shop.catalog().update_product(&Actor::system(), ids.0, reduced, None)).unwrap();
+    assert_eq!(view.product.variants[0].lowest_price_30_days, Some(Amount(1000)));
+    assert_eq!(block_on(shop.store().price_history(&[ids.1], Some(DateTime::UNIX_EPOCH))).unwrap().len(), 2);
+    assert_eq!(block_on(shop.check()).unwrap(), Vec::<String>::new());
 }
