@@ -195,14 +195,12 @@ impl Limits {
         let account = account.map(identity_key);
         let together = attempt.together();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
-            let limiters = if budget == WIDE_BUDGET { &counters.wide } else { &counters.addresses };
-            if let Some((_, limiter)) = limiters.iter().find(|(known, _)| *known == together) {
-                pass(limiter, counters.hasher.hash_one(network))?;
+            if let Some(tries) = counters.of_network(together, budget) {
+                pass(tries, counters.hasher.hash_one(network))?;
             }
         }
-        let accounts = counters.accounts.iter().find(|(known, _)| *known == attempt);
-        if let (Some((_, limiter)), Some(account)) = (accounts, &account) {
-            pass(limiter, counters.hasher.hash_one(account))?;
+        if let Some((tries, account)) = counters.of_account(attempt).zip(account.as_ref()) {
+            pass(tries, counters.hasher.hash_one(account))?;
         }
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
             let limit = times(budget, together.per_address());
@@ -221,16 +219,15 @@ impl Limits {
         let account = account.map(identity_key);
         let together = attempt.together();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
-            let limiters = if budget == WIDE_BUDGET { &counters.wide } else { &counters.addresses };
-            if let Some((_, limiter)) = limiters.iter().find(|(known, _)| *known == together) {
-                limiter.give_back(counters.hasher.hash_one(network));
+            if let Some(tries) = counters.of_network(together, budget) {
+                tries.give_back(counters.hasher.hash_one(network));
             }
             let limit = times(budget, together.per_address());
             counters.give_back_together(together.word(), &network.to_string(), limit).await;
         }
         if let Some(account) = account {
-            if let Some((_, limiter)) = counters.accounts.iter().find(|(known, _)| *known == attempt) {
-                limiter.give_back(counters.hasher.hash_one(&account));
+            if let Some(tries) = counters.of_account(attempt) {
+                tries.give_back(counters.hasher.hash_one(&account));
             }
             counters.give_back_together(attempt.word(), &account, attempt.per_account()).await;
         }
@@ -257,6 +254,17 @@ impl Limits {
 }
 
 impl Counters {
+    /// The tries of networks that have this budget.
+    fn of_network(&self, together: Together, budget: u32) -> Option<&Tries> {
+        let networks = if budget == WIDE_BUDGET { &self.wide } else { &self.addresses };
+        networks.iter().find(|(known, _)| *known == together).map(|(_, tries)| tries)
+    }
+
+    /// The tries of accounts.
+    fn of_account(&self, attempt: Attempt) -> Option<&Tries> {
+        self.accounts.iter().find(|(known, _)| *known == attempt).map(|(_, tries)| tries)
+    }
+
     /// Counts with the other servers, under a key from which nobody can tell who has tried.
     async fn count_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) -> Result<()> {
         let Some((shop, shared)) = &self.shared else { return Ok(()) };
