@@ -43,6 +43,8 @@ mod inventory;
 #[cfg(test)]
 mod inventory_orders;
 #[cfg(test)]
+mod journey;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod lists_counts;

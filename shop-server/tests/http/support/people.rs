@@ -191,7 +191,8 @@ impl TestShop {
         loop {
             let mut mails = self.mails(email, count).await;
             count = mails.len() + 1;
-            mails.retain(|mail| !mail.lines().any(|line| line.starts_with("Subject: ") && line.contains(" order ")));
+            let is_of_order = |line: &str| line.starts_with("Subject: ") && line.to_lowercase().contains(" order ");
+            mails.retain(|mail| !mail.lines().any(is_of_order));
             if mails.len() >= number {
                 return mails.remove(number - 1);
             }
