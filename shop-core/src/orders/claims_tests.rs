@@ -11,8 +11,8 @@ use crate::id::UserId;
 use crate::page::PageRequest;
 use crate::payments::AmountInput;
 use crate::secret::Secret;
-use crate::shop::Tokens;
-use crate::testing::{PASSWORD, World, block_on, world};
+use crate::shop::{Settings, Tokens};
+use crate::testing::{PASSWORD, World, block_on, world, world_with};
 
 const ADA: &str = "ada@example.com";
 
@@ -184,4 +184,22 @@ fn a_lost_token_comes_by_mail_to_the_address_of_the_order_only() {
         "{}",
         mail.text
     );
+}
+
+#[test]
+fn mails_about_all_orders_of_a_guest_are_counted_together() {
+    let world = world_with(|builder| builder.settings(Settings { max_mails_per_day: Some(3), ..Settings::default() }));
+    let offer = offer(&world, &[(1000, 99)]);
+    for _ in 0..5 {
+        let input = LookupInput { number: order_of(&world, &offer, ADA).number.into(), email: ADA.into() };
+        block_on(world.shop.orders().lookup(input)).unwrap();
+    }
+    let other = order_of(&world, &offer, "eve@example.com");
+    let input = LookupInput { number: other.number.into(), email: "eve@example.com".into() };
+    block_on(world.shop.orders().lookup(input)).unwrap();
+    world.deliver();
+    let links = |email: &str| {
+        world.mailer.sent().iter().filter(|mail| mail.to == email && mail.text.contains("asked for the order")).count()
+    };
+    assert_eq!((links(ADA), links("eve@example.com")), (3, 1));
 }

@@ -13,7 +13,7 @@ pub(in crate::orders) fn claim(orders: Vec<Order>, user: UserId, moment: &mut Mo
     for order in &orders {
         moment.draw_after(order.updated_at);
     }
-    for order in orders.into_iter().filter(|order| order.customer_id.is_none()) {
+    for order in orders {
         let order = Order {
             customer_id: Some(user),
             claimed_at: Some(moment.now()),
