@@ -51,7 +51,7 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
             let mail = |user: &User| Mail::AlreadyRegistered { name: name(user), login_url };
             Outcome::asked_for(active(shop, *user_id).await?, mail)
         }
-        // Never left out: whoever changed the password may have used up the day's mails before.
+        // Always sent: a thief of the account may have used up the day's mails before.
         MailJob::PasswordChanged { user_id } => match active(shop, *user_id).await? {
             Some(user) => {
                 let mail = Mail::PasswordChanged { name: name(&user) };
@@ -101,7 +101,7 @@ async fn verify_email(shop: &Shop, user_id: UserId, otp_id: OtpId, now: Timestam
         Some(earlier) => (earlier.email.clone(), full_name(&earlier.first_name, &earlier.last_name)),
         None => (user.email.clone(), name(&user)),
     };
-    // A code that proves the address only does no harm, whoever asked for it.
+    // A code that proves only the address is harmless, no matter who asked for it.
     let contested = otp.registrations.contested && (earlier.is_some() || !otp.registrations.address_only);
     let mail = Mail::VerifyEmail { name, code: shop.keys().otp_code(otp_id), contested };
     Ok(Outcome::Send { to, mail, counted: Some(user_id) })

@@ -40,7 +40,7 @@ pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: 
     }
 }
 
-/// How many registrations of one address have open codes besides the last one. A further registration gets no code until
+/// How many registrations of one address have open codes in addition to the last one. A further registration gets no code until
 /// one of them has expired: if it replaced the oldest code, a stranger could take away the owner's.
 const MAX_EARLIER: usize = 4;
 
@@ -56,7 +56,7 @@ pub(crate) struct Known {
 /// - A proven address is not touched, and its owner gets a notice.
 /// - An unproven one belongs to nobody yet. The account takes the new registration over and a code is mailed for it;
 ///   registrations before it keep their own codes. Each code proves the registration that it was mailed for, so that
-///   nobody's code opens an account with somebody else's password, whoever registered first.
+///   nobody's code opens an account with somebody else's password, no matter who registered first.
 pub(crate) fn register(
     form: Registration,
     password_hash: String,

@@ -2,7 +2,7 @@
 //!
 //! Limits on tries protect an account from guessing, and let a stranger use up its tries. A device that shows a token of an
 //! earlier sign-in is counted by itself instead, so that its owner still gets in (OWASP, "Slow Down Online Guessing Attacks
-//! with Device Cookies"). The token opens nothing: whoever has a stolen one may guess as often as one device may.
+//! with Device Cookies"). The token opens nothing: with a stolen one somebody may guess as often as one device may.
 
 use super::Accounts;
 use crate::accounts::input::{Login, identity_key};

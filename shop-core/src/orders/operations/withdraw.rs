@@ -25,7 +25,7 @@ use crate::outbox::EventKind;
 use crate::payments::Payment;
 use crate::shipping::{ShipmentItem, ShipmentStatus};
 
-/// The most withdrawals from one order; whoever withdraws unit by unit ends here.
+/// The maximum number of withdrawals from one order, so that its row stays small.
 const MAX_WITHDRAWALS: usize = 100;
 
 /// Why the items are called off, in the words of the history.
