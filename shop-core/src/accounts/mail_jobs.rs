@@ -70,6 +70,15 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
             let counted = order.customer_id.unwrap_or_else(|| shop.keys().guest_id(email_key));
             Outcome::Send { to: order.email.clone(), counted: Some(counted), mail: order_lookup(shop, order) }
         }
+        MailJob::ClaimOrders { user_id, email_key } => {
+            let user = active(shop, *user_id).await?;
+            if !user.is_some_and(|user| user.email_verified && user.email_key == *email_key) {
+                return Ok(Outcome::Nothing);
+            }
+            let mut batch = Batch::new(moment);
+            shop.orders().claim(*user_id, email_key, moment, &mut batch).await?;
+            Outcome::Change(batch)
+        }
         MailJob::ResendOtpRequested { email_key } => {
             let user = shop.store().user_by_email(email_key).await?;
             let Some(user) = user.filter(|user| user.is_active && !user.email_verified) else {

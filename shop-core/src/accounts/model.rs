@@ -306,7 +306,8 @@ impl SortKey for UserSort {
     }
 }
 
-/// A mail that waits to be written: what it is about, never its secrets (they are derived when it is sent).
+/// A mail that waits to be written: what it is about, never its secrets (they are derived when it is sent). Or what is left
+/// to do once an address is proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MailJob {
@@ -342,6 +343,13 @@ pub enum MailJob {
     OrderLookup {
         /// Its number; empty when what was written is none.
         number: String,
+        /// The folded address.
+        email_key: String,
+    },
+    /// Guest orders of a proven address that are not the account's yet. Nothing is mailed.
+    ClaimOrders {
+        /// The account.
+        user_id: UserId,
         /// The folded address.
         email_key: String,
     },

@@ -89,6 +89,8 @@ pub(super) async fn every_mail_comes_back(mut lab: Lab) -> CaseResult {
         MailJob::ResendOtpRequested { email_key: wild() },
         MailJob::PasswordResetRequested { email_key: String::new() },
         MailJob::PasswordChanged { user_id },
+        MailJob::OrderLookup { number: wild(), email_key: wild() },
+        MailJob::ClaimOrders { user_id, email_key: wild() },
     ] {
         let mail = Delivery::mail(lab.id(), user_id.0, job, lab.now());
         accepted(lab.commit([insert(&mail)]).await)?;

@@ -77,8 +77,7 @@ impl Accounts<'_> {
         let new = input::new_password(&mut checks, "new_password", new_password, &Profile::from(known));
         let new = new.ok_or_else(|| checks.into_error())?;
         let password_hash = self.shop.hasher().hash(new).await?;
-        let proven = self
-            .shop
+        self.shop
             .execute(&Actor::anonymous(), |mut moment| {
                 let password_hash = password_hash.clone();
                 async move {
@@ -89,11 +88,10 @@ impl Accounts<'_> {
                     }
                     let email_key = user.email_key.clone();
                     let decision = decide::reset(user, password_hash, &mut moment);
-                    self.with_guest_orders(decision, user_id, email_key, &mut moment).await
+                    self.with_guest_orders(decision, user_id, &email_key, &mut moment).await
                 }
             })
-            .await?;
-        self.claim_rest(user_id, proven).await
+            .await
     }
 
     fn opens(self, token: &str, user: &User, now_seconds: i64) -> bool {

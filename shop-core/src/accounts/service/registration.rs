@@ -111,8 +111,7 @@ impl Accounts<'_> {
         let Some(tried) = right.first().map(|id| **id).filter(|id| codes.contains(id)) else {
             return Err(Error::InvalidOtp);
         };
-        let proven = self
-            .shop
+        self.shop
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let user = store.user(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let otp = store.otp(user_id).await?.ok_or(Error::InvalidOtp)?;
@@ -120,31 +119,21 @@ impl Accounts<'_> {
                 let is_taken = self.is_earlier_name_taken(&user, &otp, tried).await?;
                 let decision = decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment);
                 let decision = decision.ok_or(Error::InvalidOtp)?;
-                self.with_guest_orders(decision, user_id, email_key, &mut moment).await
+                self.with_guest_orders(decision, user_id, &email_key, &mut moment).await
             })
-            .await?;
-        self.claim_rest(user_id, proven).await
+            .await
     }
 
-    /// Adds to the decision that proves an address that guest orders of it become those of its account. Answers the
-    /// address when there are more of them than one batch takes.
+    /// Adds to the decision that proves an address that guest orders of it become those of its account.
     pub(super) async fn with_guest_orders(
         &self,
         mut decision: Decision<()>,
         user: UserId,
-        email_key: String,
+        email_key: &str,
         moment: &mut Moment,
-    ) -> Result<Decision<Option<String>>> {
-        let more = self.shop.orders().claim(user, &email_key, moment, &mut decision.batch).await?;
-        Ok(decision.map(|()| more.then_some(email_key)))
-    }
-
-    /// Makes the guest orders that were more than one batch takes those of the account.
-    pub(super) async fn claim_rest(&self, user: UserId, email_key: Option<String>) -> Result<()> {
-        match email_key {
-            Some(email_key) => self.shop.orders().claim_rest(user, &email_key).await,
-            None => Ok(()),
-        }
+    ) -> Result<Decision<()>> {
+        self.shop.orders().claim(user, email_key, moment, &mut decision.batch).await?;
+        Ok(decision)
     }
 
     /// Whether somebody else has the user name of the earlier registration that a code was mailed for.

@@ -12,7 +12,7 @@ use crate::execute::Decision;
 use crate::id::UserId;
 use crate::outbox::{Delivery, OutboxWrite};
 
-/// How many orders become an account's in one batch. More follow in batches of their own.
+/// How many orders become an account's in one batch. Others follow in batches of their own.
 const CLAIMED_AT_ONCE: u32 = 100;
 
 impl Orders<'_> {
@@ -40,35 +40,23 @@ impl Orders<'_> {
             .await
     }
 
-    /// Adds to the batch in which an account proves its address that guest orders of the address become its orders. True
-    /// when there are more of them, for [`Orders::claim_rest`].
+    /// Adds to a batch that guest orders of an address become those of the account that has proven it. When there are more
+    /// of them than one batch takes, it leaves a job for the others.
     pub(crate) async fn claim(
         &self,
-        user: UserId,
+        user_id: UserId,
         email_key: &str,
         moment: &mut Moment,
         batch: &mut Batch,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let orders = self.shop.store().guest_orders(email_key, CLAIMED_AT_ONCE).await?;
         let is_full = orders.len() >= CLAIMED_AT_ONCE as usize;
-        operations::claim(orders, user, moment, batch);
-        Ok(is_full)
-    }
-
-    /// Makes the guest orders that one batch did not hold those of the account that has proven their address.
-    pub(crate) async fn claim_rest(&self, user: UserId, email_key: &str) -> Result<()> {
-        loop {
-            let more = self
-                .shop
-                .execute(&Actor::system(), |mut moment| async move {
-                    let mut batch = Batch::new(&mut moment);
-                    let more = self.claim(user, email_key, &mut moment, &mut batch).await?;
-                    Ok(Decision { batch, reply: more })
-                })
-                .await?;
-            if !more {
-                return Ok(());
-            }
+        operations::claim(orders, user_id, moment, batch);
+        if is_full {
+            let job = MailJob::ClaimOrders { user_id, email_key: email_key.to_owned() };
+            let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
+            batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
         }
+        Ok(())
     }
 }
