@@ -12,7 +12,7 @@ use crate::pricing::{Ratio, half_up, share};
 use crate::shipping::ShipmentItem;
 
 /// A buyer's declaration that they withdraw from the contract (Directive 2011/83/EU, articles 9 to 16): what was received,
-/// and when. It never changes.
+/// and when. Only [`Withdrawal::shipping_refund`] ever changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawal {
     /// Identity.
@@ -23,8 +23,10 @@ pub struct Withdrawal {
     pub items: Vec<ShipmentItem>,
     /// The return of what had shipped, if anything had. The rest was called off.
     pub return_id: Option<ReturnId>,
-    /// What the shipping cost that is given back, its tax considered: with the return, or at once where there is none. It is
-    /// not more than the cheapest method would have cost (article 13(2)), and zero unless the order is withdrawn as a whole.
+    /// What of the price of shipping is given back, its tax considered: with the return, or at once where no goods are
+    /// outstanding. It is not more than the cheapest method would have cost (article 13(2)), and zero unless the order is
+    /// withdrawn as a whole. Of several withdrawals, the one whose goods come last has it; it is zero again when a return ends
+    /// without its goods. Of an order that is canceled it is all that was paid of the price.
     pub shipping_refund: Amount,
     /// The buyer's words.
     pub note: String,
@@ -45,6 +47,18 @@ impl Order {
     pub fn shipping_refund_of(&self, returned: ReturnId) -> Amount {
         let of_return = self.withdrawals.iter().find(|one| one.return_id == Some(returned));
         of_return.map_or(Amount::ZERO, |one| one.shipping_refund)
+    }
+
+    /// Whether a return was opened by a withdrawal.
+    pub(in crate::orders) fn is_of_withdrawal(&self, returned: ReturnId) -> bool {
+        self.withdrawals.iter().any(|one| one.return_id == Some(returned))
+    }
+
+    /// Changes what a withdrawal gives back of the price of shipping with this return.
+    pub(in crate::orders) fn set_shipping_refund(&mut self, returned: ReturnId, amount: Amount) {
+        if let Some(one) = self.withdrawals.iter_mut().find(|one| one.return_id == Some(returned)) {
+            one.shipping_refund = amount;
+        }
     }
 
     /// The most of the price of shipping that a buyer who withdraws from all of the order gets back: what the cheapest method

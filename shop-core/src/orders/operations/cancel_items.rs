@@ -2,9 +2,10 @@
 
 use super::cancel::{Reason, cancel, unpack};
 use super::lines::{named, ordered_lines};
+use super::pending::ask_for_less;
 use super::returns::{shipped, worth_of_next};
 use super::status::{record, settle_from};
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -13,8 +14,8 @@ use crate::inventory::operations::{commit_held, release};
 use crate::money::Amount;
 use crate::orders::input::CheckedCancelItems;
 use crate::orders::{CanceledItem, OrderItem, OrderState, OrderStatus, OrderView, Return};
-use crate::payments::operations::{Repayment, give_back, left, refunded_line, void};
-use crate::payments::{Payment, PaymentsWrite};
+use crate::payments::Payment;
+use crate::payments::operations::{Repayment, give_back, left, refunded_line};
 use crate::pricing::Ratio;
 use crate::shipping::{Shipment, ShipmentStatus};
 
@@ -226,36 +227,6 @@ fn to_give_back(state: &OrderState, worth: Amount, shipping: Amount) -> Result<A
     let amount = worth.min(beyond).min(left).max(Amount::ZERO);
     let lowered = state.payments.iter().map(|payment| state.limits_of(payment).lowered(amount));
     Ok(if amount < left { lowered.min().unwrap_or(amount) } else { amount })
-}
-
-/// A payment outside the shop that waits for money waits for less, or is called off when nothing is left to pay. What a
-/// gateway was asked for stays as it is: less of it is captured, or what comes beyond is given back.
-fn ask_for_less(
-    state: &mut OrderState,
-    before: &[Payment],
-    is_remote: &dyn Fn(&Payment) -> bool,
-    role: &str,
-    moment: &mut Moment,
-    batch: &mut Batch,
-) -> Result<()> {
-    let payable = state.order.amount_payable();
-    for payment in &mut state.payments {
-        // One that gives money back is written already, and waits for none.
-        let waits = payment.state.is_live() && payment.amount_captured < payment.amount && before.contains(payment);
-        let amount = payable.max(payment.amount_captured);
-        if !waits || amount >= payment.amount || is_remote(payment) {
-            continue;
-        }
-        if amount == Amount::ZERO {
-            *payment = void(payment, moment)?;
-            let detail = format!("The payment by {} was called off: nothing is left to pay.", payment.gateway);
-            record(batch, moment, state.order.id, "payment_voided", role, detail);
-        } else {
-            *payment = Payment { amount, updated_at: moment.now(), version: payment.version + 1, ..payment.clone() };
-        }
-        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
-    }
-    Ok(())
 }
 
 /// A sentence about the canceled items.

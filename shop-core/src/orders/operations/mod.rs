@@ -9,6 +9,7 @@ mod drafts;
 mod lines;
 mod notes;
 mod number;
+mod pending;
 mod place;
 mod returns;
 mod status;

@@ -3,14 +3,18 @@
 //! What was shipped of a line and what of it is in a return are sums of the order's parcels and returns, read under the
 //! order's version: each batch that touches one of them counts it up.
 
+mod shipping;
 mod worth;
 
 use serde_json::{Value, json};
 
+pub(super) use shipping::{last_outstanding, promise_shipping};
 pub(crate) use worth::worth;
 
+use self::shipping::{pass_on_shipping, take_back_shipping};
 use super::cancel::{Reason, cancel};
 use super::lines::{named, ordered_lines};
+use super::pending::ask_for_less;
 use super::status::{record, settle, settle_from};
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
@@ -204,7 +208,8 @@ pub(in crate::orders) struct Around<'a> {
 /// of `around`.
 ///
 /// A return of an order that was never paid is completed when it is received. When all of the order is back or was
-/// canceled, the order is canceled with it.
+/// canceled, the order is canceled with it. The price of shipping, where a withdrawal gives it back, goes back with the last
+/// of the goods.
 ///
 /// # Errors
 /// [`Error::InvalidTransition`] when the return is not where the step begins, or when no location takes the goods.
@@ -234,35 +239,42 @@ pub(in crate::orders) fn step_return(
         }
     };
     let mut batch = Batch::new(moment);
-    let mut changed = Return { status: after, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
     if let Some(news) = step.news(before.id) {
         mail_buyer(&mut batch, moment, state.order.id, news);
     }
     let was_paid = state.order.is_paid();
     let unpaid = is_unpaid(&state);
+    let completes = after == S::Completed || (after == S::Received && unpaid);
+    let (order, returns) = (&mut state.order, around.returns);
+    let before = &match after {
+        S::Rejected | S::Canceled => take_back_shipping(order, returns, before, moment, &mut batch)?,
+        _ if completes => pass_on_shipping(order, returns, before, moment, &mut batch)?,
+        _ => before.clone(),
+    };
+    let status = if completes { S::Completed } else { after };
+    let mut changed = Return { status, updated_at: moment.now(), version: before.version + 1, ..before.clone() };
     match step {
-        Step::Approve | Step::Cancel | Step::Refund => {}
         Step::Reject(reason) => changed.rejection.clone_from(reason),
-        Step::Receive { restock: goes_back } => {
-            if *goes_back {
-                changed.restocked = true;
-                restock(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
-            }
-            if unpaid {
-                changed.status = ReturnStatus::Completed;
-            }
+        Step::Receive { restock: true } => {
+            changed.restocked = true;
+            restock(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
         }
+        Step::Approve | Step::Cancel | Step::Refund | Step::Receive { restock: false } => {}
     }
-    if changed.status == ReturnStatus::Completed {
+    let payments = state.payments.clone();
+    if completes {
         changed.amount_refunded = complete(&mut state, before, role, moment, &mut batch)?;
     }
     batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
     tell(&mut batch, moment, &changed);
     record(&mut batch, moment, state.order.id, event, role, detail(&state.order, &changed, what));
-    let ends = changed.status == ReturnStatus::Completed && unpaid && state.order.is_empty();
+    let ends = completes && unpaid && state.order.is_empty();
     if ends && state.order.status == OrderStatus::Placed {
         cancel_unpaid(state, was_paid, around.is_remote, role, moment, &mut batch)?;
     } else {
+        if completes {
+            ask_for_less(&mut state, &payments, around.is_remote, role, moment, &mut batch)?;
+        }
         settle_from(was_paid, state.order, &state.payments, &state.shipments, moment, &mut batch);
     }
     Ok(Decision { batch, reply: changed })

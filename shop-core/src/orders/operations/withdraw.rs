@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::cancel_items::{CallOff, call_off_some, cancel_items, settle_called_off, told};
 use super::lines::{named, ordered_lines};
-use super::returns::{Opening, open_return, returned, shipped};
+use super::returns::{Opening, last_outstanding, open_return, promise_shipping, returned, shipped};
 use super::status::{event_data, record};
 use crate::batch::Batch;
 use crate::clock::{Moment, Timestamp};
@@ -90,7 +90,14 @@ pub(in crate::orders) fn withdraw(
         decision.reply.order
     } else {
         if is_all(&order, returns, &wanted) {
-            withdrawal.shipping_refund = order.refundable_shipping(returns)?;
+            let shipping = order.refundable_shipping(returns)?;
+            match last_outstanding(&order, returns, None).filter(|_| withdrawal.return_id.is_none()) {
+                Some(last) => {
+                    let sum = order.shipping_refund_of(last.id).plus(shipping)?;
+                    promise_shipping(&mut state.order, last, sum, moment, &mut batch)?;
+                }
+                None => withdrawal.shipping_refund = shipping,
+            }
         }
         state.order.withdrawals.push(withdrawal.clone());
         withdraw_some(state, returns, &withdrawal, &wanted, is_remote, role, moment, &mut batch)?
@@ -205,11 +212,14 @@ fn wanted<'a>(
     Ok(wanted)
 }
 
-/// Whether nothing of the order is kept then.
+/// Whether nothing of the order is kept then. A return that no withdrawal opened counts when its goods are back: until then
+/// the buyer may keep them, or the shop refuse them.
 fn is_all(order: &Order, returns: &[Return], wanted: &[Withdrawn<'_>]) -> bool {
+    let counts = |one: &&Return| one.status.is_back() || (one.status.is_live() && order.is_of_withdrawal(one.id));
+    let counted: Vec<_> = returns.iter().filter(counts).cloned().collect();
     order.items.iter().all(|line| {
         let now = wanted.iter().filter(|one| one.line.id == line.id).map(|one| one.off.saturating_add(one.back));
-        let before = order.canceled_quantity(line.id) + returned(returns, line.id, ReturnStatus::is_live);
+        let before = order.canceled_quantity(line.id) + returned(&counted, line.id, ReturnStatus::is_live);
         now.fold(before, i64::saturating_add) >= line.quantity
     })
 }

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::batch::Change;
 use crate::batch::{Versioned, Write};
 use crate::inventory::{InventoryWrite, ReservationStatus};
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
@@ -12,6 +13,7 @@ use crate::orders::{FulfillmentStatus, Order};
 use crate::orders::{HistoryEntry, OrdersWrite, PaymentStatus};
 use crate::outbox::{EventKind, OutboxWrite};
 use crate::payments::PaymentState;
+use crate::payments::PaymentsWrite;
 use crate::shipping::{ShipmentItem, ShippingWrite};
 use crate::word::Word as _;
 

@@ -2,8 +2,9 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
+use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::cancel_items::tests::Story;
-use crate::orders::operations::{Around, Step, step_return};
+use crate::orders::operations::{Around, Step, request_return, step_return};
 use crate::orders::tests::order as placed;
 use crate::orders::{OrderStatus, PaymentStatus};
 use crate::pricing::{Ratio, TaxedShipping, UsedTaxRate};
@@ -98,10 +99,10 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
     let first = withdraw_some(&mut story, Some(&[2, 0])).unwrap();
     assert_eq!((first.shipping_refund, story.returns[0].refund_amount), (Amount::ZERO, Amount(2000)));
-    // Nothing of the last part was shipped: its money and the shipping go back at once.
+    // Nothing of the last part was shipped: its money goes back at once, the shipping with the goods that are outstanding.
     let last = withdraw_some(&mut story, None).unwrap();
-    assert_eq!((last.return_id, last.shipping_refund), (None, Amount(300)));
-    assert_eq!(story.state.order.amount_refunded, Amount(1000));
+    assert_eq!((last.return_id, last.shipping_refund), (None, Amount::ZERO));
+    assert_eq!((story.state.order.amount_refunded, story.returns[0].refund_amount), (Amount(700), Amount(2300)));
     complete(&mut story, &first);
     assert_eq!(story.state.order.amount_refunded, Amount(3000));
     assert_eq!(code(withdraw_some(&mut story, None)), "invalid_transition");
@@ -115,6 +116,79 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     story.apply(canceled.batch);
     let again = withdraw_some(&mut story, None).unwrap();
     assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(3000)));
+}
+
+/// A step of the `index`-th return.
+fn step(story: &mut Story, index: usize, step: &Step) {
+    let before = story.returns[index].clone();
+    let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
+    let decided = step_return(story.state.clone(), around, &before, step, "guest", &mut story.moment).unwrap();
+    story.apply(decided.batch);
+}
+
+#[test]
+fn who_keeps_something_after_all_gets_no_shipping_back() {
+    let receive = Step::Receive { restock: false };
+    let reject = Step::Reject("Worn".to_owned());
+    // Of two withdrawals the first is called off before or after the goods of the second are back.
+    for steps in [
+        [(0, &Step::Cancel), (1, &receive), (1, &Step::Refund)],
+        [(1, &receive), (1, &Step::Refund), (0, &Step::Cancel)],
+    ] {
+        let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
+        withdraw_some(&mut story, Some(&[2, 0])).unwrap();
+        let last = withdraw_some(&mut story, None).unwrap();
+        assert_eq!((last.shipping_refund, story.returns[1].refund_amount), (Amount(300), Amount(1000)));
+        for (index, one) in steps {
+            step(&mut story, index, one);
+        }
+        assert_eq!(story.state.order.amount_refunded, Amount(700));
+        assert!(story.state.order.withdrawals.iter().all(|one| one.shipping_refund == Amount::ZERO));
+        // What was kept can be withdrawn again, and now the shipping goes back.
+        let again = withdraw_some(&mut story, None).unwrap();
+        assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(2300)));
+    }
+
+    // In whatever order the goods come, the shipping goes back with the last of them.
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
+    withdraw_some(&mut story, Some(&[2, 0])).unwrap();
+    withdraw_some(&mut story, None).unwrap();
+    for (index, refunded) in [(1, 700), (0, 3000)] {
+        step(&mut story, index, &receive);
+        step(&mut story, index, &Step::Refund);
+        assert_eq!(story.state.order.amount_refunded, Amount(refunded));
+    }
+
+    // A return that was requested and may still be rejected: nothing is promised while it is open.
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
+    let line = story.state.order.items[0].id;
+    let items = vec![CheckedReturnItem { order_item_id: line, quantity: 2, reason: String::new() }];
+    let input = CheckedReturn { items, note: String::new() };
+    let asked = request_return(story.state.clone(), &[], input, "guest", &mut story.moment).unwrap();
+    story.apply(asked.batch);
+    assert_eq!(withdraw_some(&mut story, None).unwrap().shipping_refund, Amount::ZERO);
+    step(&mut story, 0, &reject);
+    let rest = withdraw_some(&mut story, None).unwrap();
+    assert_eq!(rest.shipping_refund, Amount(300));
+
+    // What was called off at once brings nothing while goods are outstanding.
+    let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
+    withdraw_some(&mut story, Some(&[2, 0])).unwrap();
+    withdraw_some(&mut story, None).unwrap();
+    step(&mut story, 0, &Step::Cancel);
+    assert_eq!(story.state.order.amount_refunded, Amount(700));
+}
+
+#[test]
+fn what_came_back_unpaid_is_not_asked_for_any_more() {
+    let mut order = placed(&[(1000, 2), (700, 1)], 500);
+    order.shipping_method.cheapest = Some(Amount(300));
+    let mut story = Story::of(order, 0, &[(ShipmentStatus::Delivered, &[2, 1])]);
+    assert_eq!(story.state.payments[0].amount, Amount(3200));
+    withdraw_some(&mut story, Some(&[1, 0])).unwrap();
+    step(&mut story, 0, &Step::Receive { restock: false });
+    assert_eq!(story.returns[0].status, ReturnStatus::Completed);
+    assert_eq!((story.state.order.amount_due(), story.state.payments[0].amount), (Amount(2200), Amount(2200)));
 }
 
 #[test]

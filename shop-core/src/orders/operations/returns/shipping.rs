@@ -1,0 +1,77 @@
+//! The price of shipping after a withdrawal from all of an order: it goes back with the last of the goods.
+
+use super::tell;
+use crate::batch::{Batch, Change};
+use crate::clock::Moment;
+use crate::error::Result;
+use crate::id::ReturnId;
+use crate::money::Amount;
+use crate::orders::{Order, OrdersWrite, Return, ReturnStatus};
+
+/// The last return of a withdrawal whose goods are not back yet, without `but`.
+pub(in crate::orders::operations) fn last_outstanding<'a>(
+    order: &Order,
+    returns: &'a [Return],
+    but: Option<ReturnId>,
+) -> Option<&'a Return> {
+    let is_outstanding = |one: &&Return| matches!(one.status, ReturnStatus::Requested | ReturnStatus::Approved);
+    let others = returns.iter().filter(|one| Some(one.id) != but && order.is_of_withdrawal(one.id));
+    others.filter(is_outstanding).max_by_key(|one| (one.created_at, one.id))
+}
+
+/// A return with so much of the price of shipping. The order is settled by the caller.
+fn with_shipping(order: &mut Order, returned: &Return, shipping: Amount) -> Result<Return> {
+    let goods = returned.refund_amount.minus(order.shipping_refund_of(returned.id))?;
+    order.set_shipping_refund(returned.id, shipping);
+    Ok(Return { refund_amount: goods.plus(shipping)?, ..returned.clone() })
+}
+
+/// The same, written.
+pub(in crate::orders::operations) fn promise_shipping(
+    order: &mut Order,
+    returned: &Return,
+    shipping: Amount,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<()> {
+    let changed = with_shipping(order, returned, shipping)?;
+    let changed = Return { updated_at: moment.now(), version: changed.version + 1, ..changed };
+    batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
+    tell(batch, moment, &changed);
+    Ok(())
+}
+
+/// A return whose money goes back while goods of other withdrawals are outstanding: its price of shipping goes back with
+/// them instead, for they may never come.
+pub(super) fn pass_on_shipping(
+    order: &mut Order,
+    returns: &[Return],
+    returned: &Return,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Return> {
+    let shipping = order.shipping_refund_of(returned.id);
+    let Some(other) = last_outstanding(order, returns, Some(returned.id)).filter(|_| shipping > Amount::ZERO) else {
+        return Ok(returned.clone());
+    };
+    let sum = order.shipping_refund_of(other.id).plus(shipping)?;
+    promise_shipping(order, other, sum, moment, batch)?;
+    with_shipping(order, returned, Amount::ZERO)
+}
+
+/// A return that ends without goods: the buyer keeps something of the order, so no return gives the price of shipping back.
+pub(super) fn take_back_shipping(
+    order: &mut Order,
+    returns: &[Return],
+    returned: &Return,
+    moment: &mut Moment,
+    batch: &mut Batch,
+) -> Result<Return> {
+    for other in returns.iter().filter(|one| one.id != returned.id) {
+        let is_promised = other.status.is_live() && other.status != ReturnStatus::Completed;
+        if is_promised && order.shipping_refund_of(other.id) > Amount::ZERO {
+            promise_shipping(order, other, Amount::ZERO, moment, batch)?;
+        }
+    }
+    with_shipping(order, returned, Amount::ZERO)
+}
