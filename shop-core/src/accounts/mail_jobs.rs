@@ -72,11 +72,11 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
         }
         MailJob::ClaimOrders { user_id, email_key } => {
             let user = active(shop, *user_id).await?;
-            if !user.is_some_and(|user| user.email_verified && user.email_key == *email_key) {
+            let Some(user) = user.filter(|user| user.email_verified && user.email_key == *email_key) else {
                 return Ok(Outcome::Nothing);
-            }
+            };
             let mut batch = Batch::new(moment);
-            shop.orders().claim(*user_id, email_key, moment, &mut batch).await?;
+            shop.orders().claim(*user_id, &user.email, moment, &mut batch).await?;
             Outcome::Change(batch)
         }
         MailJob::ResendOtpRequested { email_key } => {

@@ -207,3 +207,42 @@ fn mails_about_all_orders_of_a_guest_are_counted_together() {
     };
     assert_eq!((links(ADA), links("eve@example.com")), (3, 1));
 }
+
+#[test]
+fn an_address_that_only_looks_the_same_brings_no_orders() {
+    let pairs = [
+        ("kunde@fa\u{df}.de", "kunde@fass.de"),
+        ("stra\u{df}e@example.com", "strasse@example.com"),
+        ("\u{fb01}@example.com", "fi@example.com"),
+        ("x\u{b2}@example.com", "x2@example.com"),
+        ("\u{ff41}7@example.com", "a7@example.com"),
+        ("\u{3c2}@example.com", "\u{3c3}@example.com"),
+        ("\u{212a}ate@example.com", "kate@example.com"),
+    ];
+    for (of_guest, of_account) in pairs {
+        for (of_guest, of_account) in [(of_guest, of_account), (of_account, of_guest)] {
+            let world = world();
+            let offer = offer(&world, &[(1000, 9)]);
+            order_of(&world, &offer, of_guest);
+            let same = order_of(&world, &offer, &of_account.to_ascii_uppercase());
+            let code = registered(&world, of_account);
+            assert_eq!(verify(&world, of_account, &code), "ok");
+            let (_, actor) = account(&world, &crate::validate::email_key(of_account));
+            let claimed: Vec<_> = own(&world, &actor).into_iter().map(|order| order.id).collect();
+            assert_eq!(claimed, [same.id], "{of_account} has the orders of {of_guest}");
+        }
+    }
+}
+
+#[test]
+fn the_code_of_an_earlier_registration_brings_the_orders_of_its_own_address() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 9)]);
+    let (owner, other) = ("kunde@fa\u{df}.de", "kunde@fass.de");
+    let order = order_of(&world, &offer, owner);
+    let code = registered(&world, owner);
+    registered(&world, other);
+    assert_eq!(verify(&world, owner, &code), "ok");
+    let (_, actor) = account(&world, &crate::validate::email_key(owner));
+    assert_eq!(own(&world, &actor).into_iter().map(|order| order.id).collect::<Vec<_>>(), [order.id]);
+}

@@ -26,6 +26,7 @@ use std::borrow::Cow;
 use crate::word::Word;
 
 pub use password::{MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH, new_password, password_problems};
+pub(crate) use people::is_same_mailbox;
 pub use people::{
     Email, Username, amounts_in, country, currency, email, email_key, has_cities, person_name, phone, username,
     username_key,

@@ -15,7 +15,7 @@ use shop_core::error::BoxError;
 use shop_core::idempotency::IdempotencyKey;
 use shop_core::import::{CellError, Cells, DryRun, Imported};
 use shop_core::inventory::STOCK_COLUMNS;
-use shop_core::validate;
+use shop_core::{Shop, validate};
 use shop_store_sqlite::SqliteStore;
 
 use super::Import;
@@ -57,24 +57,24 @@ pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Re
     };
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
-    let scratch = if options.dry_run { Some(Arc::new(SqliteStore::temporary()?)) } else { None };
-    let dry_run = match &scratch {
-        Some(scratch) => Some(DryRun::new(&shop, Arc::clone(scratch) as _).await?),
-        None => None,
-    };
-    let calls = Calls::new(Target { shop, dry_run }, reserved);
-    let length = std::fs::metadata(file)?.len();
-    let mut run = Run { calls, tally: Tally::default(), bar: Bar::new("importing", length), place: 0 };
-    let done = match options.what {
-        Import::Products => products(&mut run, sheet).await,
-        Import::Stock => stock(&mut run, sheet, file).await,
-    };
-    run.calls.settle().await;
+    // A corrected file is another file, whose deltas are booked again: so one with a wrong line is not booked in part.
+    let is_whole = options.what == Import::Stock && sheet.has("delta") && !options.dry_run;
+    let mut run = Run::new(&shop, reserved, file, options.dry_run || is_whole).await?;
+    let mut done = run.all(options.what, sheet, file).await;
+    if is_whole && done.is_ok() && run.tally.refused == 0 {
+        run = Run::new(&shop, HashSet::new(), file, false).await?;
+        done = run.all(options.what, open()?, file).await;
+    }
     let Run { tally, bar, .. } = run;
     drop(bar);
     storage.close().await?;
     let mut out = std::io::stdout();
-    writeln!(out, "{}", tally.said(options.dry_run))?;
+    let end = match (options.dry_run, is_whole && tally.refused > 0) {
+        (true, _) => " Nothing was written: this was a dry run.",
+        (false, true) => " Nothing was written: a file with a delta column is booked as a whole.",
+        (false, false) => "",
+    };
+    writeln!(out, "{}{end}", tally.said())?;
     if tally.stock_kept > 0 {
         let count = tally.stock_kept;
         let note = "the stock column counts for new variants only; `import stock` books counts";
@@ -119,14 +119,30 @@ struct Tally {
 }
 
 impl Tally {
-    fn said(&self, dry_run: bool) -> String {
+    fn said(&self) -> String {
         let Self { created, changed, unchanged, refused, .. } = self;
-        let end = if dry_run { " Nothing was written: this was a dry run." } else { "" };
-        format!("{created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused.{end}")
+        format!("{created} created, {changed} changed, {unchanged} unchanged; {refused} rows refused.")
     }
 }
 
 impl Run {
+    async fn new(shop: &Shop, reserved: HashSet<String>, file: &Path, is_dry: bool) -> Result<Self> {
+        let dry_run = if is_dry { Some(DryRun::new(shop, Arc::new(SqliteStore::temporary()?)).await?) } else { None };
+        let calls = Calls::new(Target { shop: shop.clone(), dry_run }, reserved);
+        let bar = Bar::new(if is_dry { "checking" } else { "importing" }, std::fs::metadata(file)?.len());
+        Ok(Self { calls, tally: Tally::default(), bar, place: 0 })
+    }
+
+    /// Imports all of a file.
+    async fn all(&mut self, what: Import, sheet: Sheet<File>, file: &Path) -> Result {
+        let done = match what {
+            Import::Products => products(self, sheet).await,
+            Import::Stock => stock(self, sheet, file).await,
+        };
+        self.calls.settle().await;
+        done
+    }
+
     /// Notes what has become of rows, in the order of the file; at the end of all of them.
     async fn catch_up(&mut self, is_end: bool) -> Result {
         while let Some((lines, imported)) = self.calls.next(is_end).await? {
@@ -293,7 +309,7 @@ fn digest_of(text: &str) -> Digest {
     digest
 }
 
-/// SHA-256 of a file, as text.
+/// SHA-256 of a file, as text, whichever line ends it was saved with.
 fn digest(file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut reader = BufReader::new(File::open(file)?);
@@ -303,7 +319,7 @@ fn digest(file: &Path) -> Result<String> {
         if length == 0 {
             break;
         }
-        hash.update(chunk);
+        chunk.split(|byte| *byte == b'\r').for_each(|part| hash.update(part));
         reader.consume(length);
     }
     Ok(URL_SAFE_NO_PAD.encode(hash.finalize()))

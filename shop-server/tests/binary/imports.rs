@@ -87,6 +87,7 @@ fn rows_that_speak_of_one_product_are_done_in_the_order_of_the_file() {
     for more in [&["--dry-run"] as &[&str], &[]] {
         let said = refusal(&import(&folder, "stock", stock, more));
         assert!(said.contains("line 4, delta: ") && said.contains("4 changed, 0 unchanged; 1 rows refused."), "{said}");
+        assert!(said.contains("Nothing was written: "), "{said}");
     }
     folder.is_sound();
 }

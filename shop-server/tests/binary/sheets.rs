@@ -153,6 +153,16 @@ fn counts_of_stock_are_booked_once_and_deltas_once_for_each_file() {
     assert!(succeeds(&import(&shop.folder, "stock", deltas, &[])).starts_with("0 created, 2 changed"));
     assert!(succeeds(&import(&shop.folder, "stock", deltas, &[])).starts_with("0 created, 0 changed, 2 unchanged"));
     assert_eq!(shop.stock(&mug)[0], 11);
+    // As a spreadsheet saves it again.
+    let windows = deltas.replace('\n', "\r\n");
+    assert!(succeeds(&import(&shop.folder, "stock", &windows, &[])).starts_with("0 created, 0 changed, 2 unchanged"));
+    // A corrected file is another one, so one with a wrong line books nothing.
+    let wrong = "sku,delta\nMUG,5\nMUGG,1\n";
+    let said = refusal(&import(&shop.folder, "stock", wrong, &[]));
+    assert!(said.contains("line 3, sku: ") && said.contains("booked as a whole"), "{said}");
+    assert_eq!(shop.stock(&mug)[0], 11);
+    assert!(succeeds(&import(&shop.folder, "stock", &wrong.replace("MUGG,1", "MUG,-5"), &[])).contains("2 changed"));
+    assert_eq!(shop.stock(&mug)[0], 11);
 
     let said = refusal(&import(&shop.folder, "stock", "sku,on_hand\nMUG,1\nMUG,2\nCUP,1\nMUG,x\n", &[]));
     for line in ["line 3, sku: This was counted in line 2, too.", "line 4, sku: ", "line 5, ", "3 rows were refused"] {

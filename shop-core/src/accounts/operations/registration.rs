@@ -205,7 +205,7 @@ pub(crate) fn prove_address(
     tried: OtpId,
     is_taken: impl Fn(&str) -> bool,
     moment: &mut Moment,
-) -> Option<Decision<()>> {
+) -> Option<Decision<String>> {
     let now = moment.now();
     // The last try is spent already and still counts.
     if otp.used_at.is_some() || !user.is_active || user.email_verified {
@@ -224,8 +224,9 @@ pub(crate) fn prove_address(
     let spent = Otp { used_at: Some(now), registrations: Registrations::default(), ..otp.clone() };
     batch.write(AccountsWrite::PutOtp(spent));
     let proven = User { email_verified: true, version: proven.version + 1, ..proven };
+    let reply = proven.email.clone();
     batch.write(AccountsWrite::User(Change::Update(proven)));
-    Some(Decision { batch, reply: () })
+    Some(Decision { batch, reply })
 }
 
 /// The account as it is; without its password where that may be anybody's: then the owner is mailed a link to set one.

@@ -86,9 +86,9 @@ impl Accounts<'_> {
                     if !self.opens(token, &user, moment.now().timestamp()) {
                         return Err(Error::InvalidToken);
                     }
-                    let email_key = user.email_key.clone();
-                    let decision = decide::reset(user, password_hash, &mut moment);
-                    self.with_guest_orders(decision, user_id, &email_key, &mut moment).await
+                    let email = user.email.clone();
+                    let decision = decide::reset(user, password_hash, &mut moment).map(|()| email);
+                    self.with_guest_orders(decision, user_id, &mut moment).await
                 }
             })
             .await

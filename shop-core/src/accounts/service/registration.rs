@@ -115,25 +115,24 @@ impl Accounts<'_> {
             .execute(&Actor::anonymous(), |mut moment| async move {
                 let user = store.user(user_id).await?.ok_or(Error::InvalidOtp)?;
                 let otp = store.otp(user_id).await?.ok_or(Error::InvalidOtp)?;
-                let email_key = user.email_key.clone();
                 let is_taken = self.is_earlier_name_taken(&user, &otp, tried).await?;
                 let decision = decide::prove_address(user, &otp, tried, |_| is_taken, &mut moment);
                 let decision = decision.ok_or(Error::InvalidOtp)?;
-                self.with_guest_orders(decision, user_id, &email_key, &mut moment).await
+                self.with_guest_orders(decision, user_id, &mut moment).await
             })
             .await
     }
 
-    /// Adds to the decision that proves an address that guest orders of it become those of its account.
+    /// Adds to the decision that proves an address, which it answers, that guest orders of it become those of its account.
     pub(super) async fn with_guest_orders(
         &self,
-        mut decision: Decision<()>,
+        decision: Decision<String>,
         user: UserId,
-        email_key: &str,
         moment: &mut Moment,
     ) -> Result<Decision<()>> {
-        self.shop.orders().claim(user, email_key, moment, &mut decision.batch).await?;
-        Ok(decision)
+        let Decision { mut batch, reply: email } = decision;
+        self.shop.orders().claim(user, &email, moment, &mut batch).await?;
+        Ok(Decision { batch, reply: () })
     }
 
     /// Whether somebody else has the user name of the earlier registration that a code was mailed for.

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::execute::Decision;
 use crate::id::UserId;
 use crate::outbox::{Delivery, OutboxWrite};
+use crate::validate;
 
 /// How many orders become an account's in one batch. Others follow in batches of their own.
 const CLAIMED_AT_ONCE: u32 = 100;
@@ -45,15 +46,17 @@ impl Orders<'_> {
     pub(crate) async fn claim(
         &self,
         user_id: UserId,
-        email_key: &str,
+        email: &str,
         moment: &mut Moment,
         batch: &mut Batch,
     ) -> Result<()> {
-        let orders = self.shop.store().guest_orders(email_key, CLAIMED_AT_ONCE).await?;
+        let email_key = validate::email_key(email);
+        let orders = self.shop.store().guest_orders(&email_key, CLAIMED_AT_ONCE).await?;
         let is_full = orders.len() >= CLAIMED_AT_ONCE as usize;
-        operations::claim(orders, user_id, moment, batch);
-        if is_full {
-            let job = MailJob::ClaimOrders { user_id, email_key: email_key.to_owned() };
+        let claimed = operations::claim(orders, (user_id, email), moment, batch);
+        // Without any that was claimed it would find the same ones again.
+        if is_full && claimed > 0 {
+            let job = MailJob::ClaimOrders { user_id, email_key };
             let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
             batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
         }
