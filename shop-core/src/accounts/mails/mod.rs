@@ -12,6 +12,7 @@ use crate::id::DeliveryId;
 use crate::orders::OrderMailContent;
 use crate::orders::mails::templates::{ORDER_MAILS, SHARED};
 use crate::secret::Secret;
+use crate::text::{is_domain_dot, is_invisible};
 
 /// A mail, before it is put into words.
 ///
@@ -334,14 +335,14 @@ fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
-/// The name when it looks like one, else nothing.
+/// The name when it looks like one, else nothing. Letters that nobody sees are left out: they could hide a link.
 fn greetable(name: &str) -> String {
-    let name = one_line(name);
+    let name: String = one_line(name).chars().filter(|letter| !is_invisible(*letter)).collect();
     let mut letters = name.chars().peekable();
     let mut linkable = name.chars().count() > 60;
     while let Some(letter) = letters.next() {
         // "evil.example" becomes a link in many mail programs; "J. R. Smith" does not.
-        let dot_within = letter == '.' && letters.peek().is_some_and(|next| !next.is_whitespace());
+        let dot_within = is_domain_dot(letter) && letters.peek().is_some_and(|next| !next.is_whitespace());
         linkable |= dot_within || matches!(letter, '/' | ':' | '@' | '<' | '>');
     }
     if linkable { String::new() } else { name }
@@ -408,7 +409,17 @@ mod tests {
         for name in ["Ada", "J. R. Smith", "Dr. Müller", "李小龍", "O'Hara-Smith, Jr."] {
             assert_eq!(greetable(name), name);
         }
-        for name in ["win at evil.example now", "https://evil", "a@b", "<b>x</b>", &"x".repeat(61)] {
+        assert_eq!(greetable("\u{202e}A\u{200b}da\u{2069}"), "Ada");
+        for name in [
+            "win at evil.example now",
+            "evil\u{ff0e}example",
+            "evil\u{3002}example",
+            "evil.\u{200b}example",
+            "https://evil",
+            "a@b",
+            "<b>x</b>",
+            &"x".repeat(61),
+        ] {
             assert_eq!(greetable(name), "", "{name}");
         }
     }

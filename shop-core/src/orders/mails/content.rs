@@ -8,6 +8,7 @@ use crate::money::{Amount, Currency};
 use crate::orders::{Order, OrderItem, Return};
 use crate::pricing::{Adjustment, AdjustmentKind, UsedTaxRate};
 use crate::shipping::{Address, Shipment};
+use crate::text::{is_domain_dot, is_invisible};
 
 /// What a mail about an order is made from. Every mail about orders has all of it; what its news do not bring is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -259,14 +260,15 @@ fn lines(address: &Address) -> Vec<String> {
 }
 
 /// A buyer's words so that no mail program makes a link of them: anybody can order to anybody's e-mail address, and must
-/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays.
+/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays. Letters that
+/// nobody sees are left out: they could hide a link, or show a text backwards.
 fn unlinked(text: &str) -> String {
     let mut unlinked = String::with_capacity(text.len());
-    let mut letters = text.chars().peekable();
+    let mut letters = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
     while let Some(letter) = letters.next() {
         unlinked.push(letter);
         let next = letters.peek().copied();
-        let within = letter == '.' && next.is_some_and(char::is_alphabetic);
+        let within = is_domain_dot(letter) && next.is_some_and(char::is_alphabetic);
         let scheme = letter == ':' && next == Some('/');
         if within || scheme {
             unlinked.push(' ');
@@ -383,6 +385,13 @@ mod tests {
             ("win at evil.example now", "win at evil. example now"),
             ("https://1.2.3.4/x", "https: //1.2.3.4/x"),
             ("www.evil.example", "www. evil. example"),
+            ("evil\u{ff0e}example", "evil\u{ff0e} example"),
+            ("evil\u{3002}example", "evil\u{3002} example"),
+            ("evil\u{ff61}example", "evil\u{ff61} example"),
+            ("evil.\u{200b}example", "evil. example"),
+            ("evil.\u{2060}exam\u{feff}ple", "evil. example"),
+            ("https:\u{200d}//evil", "https: //evil"),
+            ("\u{202e}moc.live\u{202c} \u{2066}a\u{2069}\u{200e}b\u{200f}", "moc. live ab"),
             ("", ""),
         ] {
             assert_eq!(unlinked(given), kept);
