@@ -52,6 +52,12 @@ struct MailedOrder {
     prices_include_tax: bool,
     tax_total: String,
     total: String,
+    /// What of the total is not to be paid, because items were canceled or came back unpaid. This and the following are
+    /// as they are when the mail is written, and empty when they are nothing.
+    amount_canceled: String,
+    amount_paid: String,
+    amount_refunded: String,
+    amount_due: String,
     shipping_address: Vec<String>,
     billing_address: Vec<String>,
     shipping_method: String,
@@ -65,6 +71,10 @@ struct MailedLine {
     options: String,
     sku: String,
     quantity: i64,
+    /// How many of them were canceled before they left.
+    canceled_quantity: i64,
+    /// How many of them came back without having been paid.
+    returned_unpaid: i64,
     unit_price: String,
     line_total: String,
     discount: String,
@@ -187,13 +197,17 @@ impl MailedOrder {
             number: order.number.clone(),
             placed_at: to_the_minute(order.placed_at),
             currency: currency.code().to_owned(),
-            items: order.items.iter().map(|item| MailedLine::of(item, currency)).collect(),
+            items: order.items.iter().map(|item| MailedLine::of(order, item)).collect(),
             subtotal: money(order.subtotal, currency),
             adjustments: adjustments.map(adjustment).collect(),
             taxes: taxes.iter().map(tax).collect(),
             prices_include_tax: explanation.prices_include_tax,
             tax_total: money(order.tax_total, currency),
             total: money(order.total, currency),
+            amount_canceled: money_if_any(order.amount_canceled(), currency),
+            amount_paid: money_if_any(order.amount_paid, currency),
+            amount_refunded: money_if_any(order.amount_refunded, currency),
+            amount_due: money_if_any(order.amount_due(), currency),
             shipping_address: lines(&order.shipping_address),
             billing_address: lines(&order.billing_address),
             shipping_method: order.shipping_method.name.clone(),
@@ -203,15 +217,18 @@ impl MailedOrder {
 }
 
 impl MailedLine {
-    fn of(item: &OrderItem, currency: Currency) -> Self {
+    fn of(order: &Order, item: &OrderItem) -> Self {
+        let currency = order.currency;
         Self {
             name: item.name.clone(),
             options: options(item),
             sku: item.sku.clone(),
             quantity: item.quantity,
+            canceled_quantity: order.canceled_quantity(item.id),
+            returned_unpaid: order.returned_unpaid(item.id),
             unit_price: money(item.unit_price, currency),
             line_total: money(item.line_total, currency),
-            discount: if item.discount == Amount::ZERO { String::new() } else { money(item.discount, currency) },
+            discount: money_if_any(item.discount, currency),
             tax: money(item.tax, currency),
         }
     }
@@ -233,6 +250,10 @@ fn options(item: &OrderItem) -> String {
 
 fn money(amount: Amount, currency: Currency) -> String {
     format!("{} {}", currency.format_amount(amount), currency.code())
+}
+
+fn money_if_any(amount: Amount, currency: Currency) -> String {
+    if amount == Amount::ZERO { String::new() } else { money(amount, currency) }
 }
 
 fn to_the_minute(at: Timestamp) -> String {
@@ -303,6 +324,8 @@ impl OrderMailContent {
             options: text("Size: M, Colour: red"),
             sku: text("MUG-M"),
             quantity: 2,
+            canceled_quantity: 1,
+            returned_unpaid: 1,
             unit_price: text("10.00 USD"),
             line_total: text("20.00 USD"),
             discount: text("2.00 USD"),
@@ -331,6 +354,10 @@ impl OrderMailContent {
                 prices_include_tax: true,
                 tax_total: text("3.42 USD"),
                 total: text("41.00 USD"),
+                amount_canceled: text("20.00 USD"),
+                amount_paid: text("11.00 USD"),
+                amount_refunded: text("1.00 USD"),
+                amount_due: text("10.00 USD"),
                 shipping_address: address.clone(),
                 billing_address: address,
                 shipping_method: text("Post"),
@@ -351,11 +378,21 @@ impl OrderMailContent {
 
     fn bare_sample() -> Self {
         let full = Self::full_sample();
-        let bare = |line: MailedLine| MailedLine { options: String::new(), discount: String::new(), ..line };
+        let bare = |line: MailedLine| MailedLine {
+            options: String::new(),
+            discount: String::new(),
+            canceled_quantity: 0,
+            returned_unpaid: 0,
+            ..line
+        };
         let order = MailedOrder {
             items: full.order.items.into_iter().map(bare).collect(),
             adjustments: Vec::new(),
             prices_include_tax: false,
+            amount_canceled: String::new(),
+            amount_paid: String::new(),
+            amount_refunded: String::new(),
+            amount_due: String::new(),
             payment_method: String::new(),
             ..full.order
         };

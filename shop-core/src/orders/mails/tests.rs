@@ -246,6 +246,43 @@ fn a_mail_says_all_that_was_agreed() {
     }
 }
 
+/// What a mail says of the money of its order so far, in both its parts.
+fn so_far(mail: &Message) -> Vec<String> {
+    let labels = ["Canceled or returned: ", "Paid so far: ", "Refunded so far: ", "Still to be paid: "];
+    let lines = mail.text.lines().filter(|line| labels.iter().any(|label| line.starts_with(label)));
+    let lines: Vec<_> = lines.map(str::to_owned).collect();
+    for label in labels {
+        let amount = lines.iter().find_map(|line| line.strip_prefix(label));
+        let label = label.trim_end_matches(": ");
+        assert_eq!(mail.html.contains(label), amount.is_some(), "{label}: {}", mail.html);
+        assert!(amount.is_none_or(|amount| mail.html.contains(&format!(">{amount}<"))), "{label}: {}", mail.html);
+    }
+    lines
+}
+
+#[test]
+fn mails_say_what_was_canceled_paid_and_refunded_so_far() {
+    let sold = sold();
+    let (shop, staff) = (&sold.world.shop, &sold.staff);
+    assert_eq!(so_far(&sold.mails().remove(0)), Vec::<String>::new());
+    sold.capture("10.00", None);
+    assert_eq!(so_far(&sold.mails().remove(0)), ["Paid so far: 10.00 USD", "Still to be paid: 15.00 USD"]);
+    let one = input(json!({"items": [{"order_item_id": sold.order.items[0].id, "quantity": 1}]}));
+    block_on(shop.orders().cancel_items(staff, sold.order.id, one, None)).unwrap();
+    sold.capture("5.00", None);
+    let mail = sold.mails().remove(0);
+    assert_eq!(so_far(&mail), ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD"]);
+    assert!(mail.text.contains("Total: 25.00 USD"), "{}", mail.text);
+    assert!(mail.text.contains("2 x 10.00 USD = 20.00 USD, 1 canceled\n"), "{}", mail.text);
+    assert!(mail.html.contains("10.00 USD, 1 canceled<"), "{}", mail.html);
+    let refund = input(json!({"amount": "1.00"}));
+    block_on(shop.payments().refund(staff, sold.payment, refund, None)).unwrap();
+    let mail = sold.mails().remove(0);
+    let expected = ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD", "Refunded so far: 1.00 USD"];
+    assert_eq!(so_far(&mail), expected);
+    assert!(mail.subject.starts_with("Refund for"), "{}", mail.subject);
+}
+
 #[test]
 fn what_is_for_staff_only_is_in_no_mail() {
     let sold = sold();
