@@ -15,6 +15,7 @@ use crate::orders::fixtures::{Offer, guest, offer};
 use crate::orders::{Order, PlaceOrder};
 use crate::outbox::{DeliveryFilter, DeliveryStatus, MAIL, Worker};
 use crate::page::PageRequest;
+use crate::payments::ManualGateway;
 use crate::shop::{Settings, Tokens};
 use crate::testing::{World, block_on, world, world_with};
 
@@ -281,6 +282,31 @@ fn mails_say_what_was_canceled_paid_and_refunded_so_far() {
     let expected = ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD", "Refunded so far: 1.00 USD"];
     assert_eq!(so_far(&mail), expected);
     assert!(mail.subject.starts_with("Refund for"), "{}", mail.subject);
+}
+
+#[test]
+fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
+    let gateways = || {
+        world_with(|builder| {
+            let (trust, bank) = (ManualGateway::default(), ManualGateway::new("bank", "Bank transfer").prepaid());
+            builder.gateway(Arc::new(trust)).gateway(Arc::new(bank))
+        })
+    };
+    let sold = sold_in(gateways());
+    let mail = sold.mails().remove(0);
+    assert!(mail.text.contains("\n\nPayment: Cash on delivery or bank transfer\n\n"), "{}", mail.text);
+    assert!(mail.html.contains(">Cash on delivery or bank transfer<"), "{}", mail.html);
+    // Another way was chosen before the mail was written.
+    let other = sold_in(gateways());
+    let attempt = input(json!({"order_id": other.order.id, "gateway": "bank"}));
+    block_on(other.world.shop.payments().begin(&other.guest, attempt, None)).unwrap();
+    let mail = other.mails().remove(0);
+    assert!(mail.text.contains("\n\nPayment: Bank transfer\n\n"), "{}", mail.text);
+    let paid = sold_in(gateways());
+    paid.capture("25.00", None);
+    let mail = paid.mails().remove(0);
+    assert!(mail.subject.starts_with("Your order"), "{}", mail.subject);
+    assert!(!mail.text.contains("Payment:") && !mail.html.contains("Cash on delivery"), "{}", mail.text);
 }
 
 #[test]
