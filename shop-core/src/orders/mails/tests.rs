@@ -61,8 +61,12 @@ impl Sold {
 
     /// The subjects of what arrived since the last look, without what is the same in all.
     fn news(&self) -> Vec<String> {
+        self.without_number(self.mails())
+    }
+
+    fn without_number(&self, mails: Vec<Message>) -> Vec<String> {
         let number = &self.order.number;
-        let subjects = self.mails().into_iter().map(|mail| mail.subject);
+        let subjects = mails.into_iter().map(|mail| mail.subject);
         subjects
             .inspect(|subject| assert!(subject.contains(number.as_str()), "{subject}"))
             .map(|subject| {
@@ -113,7 +117,7 @@ fn each_change_writes_its_mail_once() {
     let (first, second) = (asked(), asked());
     assert_eq!(sold.news(), Vec::<String>::new());
     block_on(shop.orders().approve_return(staff, order, first, None)).unwrap();
-    let reason = input(json!({"reason": "It was used."}));
+    let reason = input(json!({"reason": "It was used.\nAnd broken."}));
     block_on(shop.orders().reject_return(staff, order, second, reason, None)).unwrap();
     block_on(shop.orders().receive_return(staff, order, first, input(json!({"restock": true})), None)).unwrap();
     block_on(shop.orders().refund_return(staff, order, first, None)).unwrap();
@@ -123,7 +127,10 @@ fn each_change_writes_its_mail_once() {
         "Your return for … has arrived",
         "Refund for …",
     ];
-    assert_eq!(sold.news(), expected);
+    let mails = sold.mails();
+    assert!(mails[1].text.contains("It was used.\nAnd broken.\n"), "{}", mails[1].text);
+    assert!(mails[1].html.contains("<br>It was used.<br>And broken.</p>"), "{}", mails[1].html);
+    assert_eq!(sold.without_number(mails), expected);
     // What staff do by another way, and what is nobody's business, is mailed no more.
     let note = input(json!({"text": "difficult customer", "visible_to_customer": false}));
     block_on(shop.orders().add_note(staff, order, note)).unwrap();
@@ -444,15 +451,18 @@ fn a_withdrawal_gets_its_receipt() {
     block_on(sold.world.shop.execute(&sold.guest, |mut moment| async move {
         let mut batch = Batch::new(&mut moment);
         let items = vec![MailedItem { order_item_id, quantity: 1 }];
-        let (received_at, note) = (moment.now(), "Too large. See evil.example".to_owned());
+        let (received_at, note) = (moment.now(), "Too large.\n<b>See</b> evil.example".to_owned());
         let news = OrderNews::WithdrawalReceived { received_at, items, note, return_id: None };
         mail_buyer(&mut batch, &mut moment, order_id, news);
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();
     let mail = sold.mails().remove(0);
-    for words in ["15 January 2027, 08:00:00 UTC", "1 x ", "Too large. See evil. example", "receipt"] {
+    for words in ["15 January 2027, 08:00:00 UTC", "1 x ", "receipt"] {
         assert!(mail.text.contains(words) && (words == "1 x " || mail.html.contains(words)), "{words}: {}", mail.text);
     }
+    assert!(mail.text.contains("Too large.\n<b>See</b> evil. example\n"), "{}", mail.text);
+    let lines = "<br>Too large.<br>&lt;b&gt;See&lt;&#x2f;b&gt; evil. example</p>";
+    assert!(mail.html.contains(lines), "{}", mail.html);
     assert!(mail.subject.contains(&sold.order.number));
 }
