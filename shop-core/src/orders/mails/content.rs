@@ -25,8 +25,14 @@ pub struct OrderMailContent {
     goods: Vec<MailedGoods>,
     carrier: String,
     tracking_number: String,
-    /// What a return is worth.
+    /// What a return is worth: its goods, and the price of shipping where that goes back with them.
     refund_amount: String,
+    /// What of it is for the goods.
+    goods_amount: String,
+    /// What of it is the price of shipping; may be empty.
+    shipping_refund: String,
+    /// How much less is to be paid because goods came back that had not been paid; may be empty.
+    less_to_pay: String,
     /// Why a return was rejected, in the words of staff for the buyer.
     rejection: String,
     /// The order was canceled because its payment did not come in time.
@@ -132,6 +138,9 @@ impl OrderMailContent {
             carrier: String::new(),
             tracking_number: String::new(),
             refund_amount: String::new(),
+            goods_amount: String::new(),
+            shipping_refund: String::new(),
+            less_to_pay: String::new(),
             rejection: String::new(),
             overdue: false,
             received_at: String::new(),
@@ -167,6 +176,11 @@ impl OrderMailContent {
             let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
             content.goods = goods(order, items);
             content.refund_amount = money(returned.refund_amount, returned.currency);
+            content.goods_amount = money(returned.goods_amount(), returned.currency);
+            content.shipping_refund = money_if_any(order.shipping_refund_of(returned.id), returned.currency);
+            if returned.is_settled_unpaid(order) {
+                content.less_to_pay = money(returned.refund_amount, returned.currency);
+            }
             content.rejection.clone_from(&returned.rejection);
         }
         content
@@ -367,7 +381,10 @@ impl OrderMailContent {
             goods: vec![goods],
             carrier: text("Royal Mail"),
             tracking_number: text("RM987654321GB"),
-            refund_amount: text("18.00 USD"),
+            refund_amount: text("23.00 USD"),
+            goods_amount: text("18.00 USD"),
+            shipping_refund: text("5.00 USD"),
+            less_to_pay: text("23.00 USD"),
             rejection: text("It was used."),
             overdue: true,
             received_at: text("30 November 2026, 09:05:12 UTC"),
@@ -398,6 +415,8 @@ impl OrderMailContent {
         };
         Self {
             order,
+            shipping_refund: String::new(),
+            less_to_pay: String::new(),
             carrier: String::new(),
             tracking_number: String::new(),
             rejection: String::new(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::accounts::{MailRefused, Mailer, Message};
 use crate::actor::Actor;
 use crate::error::BoxError;
-use crate::id::{OrderId, PaymentId};
+use crate::id::{OrderId, PaymentId, ReturnId};
 use crate::idempotency::IdempotencyKey;
 use crate::orders::fixtures::{Offer, guest, offer};
 use crate::orders::{Order, PlaceOrder};
@@ -314,6 +314,58 @@ fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
     let mail = paid.mails().remove(0);
     assert!(mail.subject.starts_with("Your order"), "{}", mail.subject);
     assert!(!mail.text.contains("Payment:") && !mail.html.contains("Cash on delivery"), "{}", mail.text);
+}
+
+/// The mail that says that the goods of a return came back.
+fn received(sold: &Sold, id: ReturnId) -> Message {
+    sold.mails();
+    let (orders, restock) = (sold.world.shop.orders(), input(json!({"restock": true})));
+    block_on(orders.receive_return(&sold.staff, sold.order.id, id, restock, None)).unwrap();
+    let mail = sold.mails().remove(0);
+    assert!(mail.subject.contains("has arrived"), "{}", mail.subject);
+    mail
+}
+
+fn withdrawn(sold: &Sold) -> ReturnId {
+    let all = block_on(sold.world.shop.orders().withdraw(&sold.guest, sold.order.id, input(json!({})), None));
+    all.unwrap().value.withdrawal.return_id.unwrap()
+}
+
+#[test]
+fn a_return_after_a_withdrawal_names_goods_and_shipping() {
+    let sold = sold();
+    sold.capture("25.00", None);
+    sold.ship(2);
+    let mail = received(&sold, withdrawn(&sold));
+    let words = "The goods are worth 20.00 USD. The price of shipping, 5.00 USD, is given back with them: 25.00 USD in all. \
+                 As soon as we give money back, we write to you.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
+}
+
+#[test]
+fn a_return_that_was_never_paid_lowers_what_is_to_be_paid() {
+    let some = sold();
+    some.ship(2);
+    let orders = some.world.shop.orders();
+    let one = input(json!({"items": [{"order_item_id": some.order.items[0].id, "quantity": 1}]}));
+    let one = block_on(orders.request_return(&some.guest, some.order.id, one, None)).unwrap().value.id;
+    block_on(orders.approve_return(&some.staff, some.order.id, one, None)).unwrap();
+    let mail = received(&some, one);
+    let words = "The goods are worth 10.00 USD and were not paid. So 10.00 USD less is to be paid for the order. \
+                 15.00 USD is still to be paid.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
+    assert!(!mail.text.contains("give money back") && !mail.html.contains("give money back"), "{}", mail.text);
+    some.capture("15.00", None);
+    let mail = some.mails().remove(0);
+    assert_eq!(so_far(&mail), ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD"]);
+    assert!(mail.text.contains("2 x 10.00 USD = 20.00 USD, 1 returned\n"), "{}", mail.text);
+
+    let all = sold();
+    all.ship(2);
+    let mail = received(&all, withdrawn(&all));
+    let words = "The goods are worth 20.00 USD and were not paid. The price of shipping, 5.00 USD, is not to be paid either. \
+                 So 25.00 USD less is to be paid for the order. Nothing is left to pay.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
 }
 
 #[test]
