@@ -382,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn the_link_to_an_order_is_not_taken_for_its_confirmation() {
+        let subjects: Vec<_> = Mail::samples()
+            .iter()
+            .filter(|mail| matches!(mail.template(), "order_lookup" | "order_placed"))
+            .map(|mail| render(&Templates::default(), mail).subject)
+            .collect();
+        assert!(subjects.contains(&"Link to your order ABCDE-FGHJK at Tea & Co".to_owned()), "{subjects:?}");
+        assert!(subjects.contains(&"Your order K7M4-Q2XR at Tea & Co".to_owned()), "{subjects:?}");
+    }
+
+    #[test]
     fn html_is_escaped_and_text_is_not() {
         let mail = Mail::PasswordChanged { name: "O'Hara & \"Sons\"".into() };
         let message = render(&Templates::default(), &mail);
