@@ -327,11 +327,11 @@ impl OrderMailContent {
             "return_received",
             "withdrawal_received",
         ];
-        let both = |template| [Self { template, ..Self::full_sample() }, Self { template, ..Self::bare_sample() }];
-        templates.into_iter().flat_map(both).collect()
+        templates.into_iter().flat_map(|template| [Self::full_sample(template), Self::bare_sample(template)]).collect()
     }
 
-    fn full_sample() -> Self {
+    /// With everything that any mail can have.
+    fn full_sample(template: &'static str) -> Self {
         let text = str::to_owned;
         let line = |name: &str| MailedLine {
             name: text(name),
@@ -355,7 +355,7 @@ impl OrderMailContent {
             MailedTax { name: text("VAT"), rate: text("19 %"), net_base: text("18.00 USD"), amount: text("3.42 USD") };
         let address = vec![text("Ada Lovelace"), text("12 St. James's Square"), text("SW1Y 4JH London"), text("GB")];
         Self {
-            template: "order_placed",
+            template,
             name: text("Ada Lovelace"),
             order: MailedOrder {
                 number: text("K7M4-Q2XR"),
@@ -393,8 +393,13 @@ impl OrderMailContent {
         }
     }
 
-    fn bare_sample() -> Self {
-        let full = Self::full_sample();
+    /// With as little as this mail can have.
+    fn bare_sample(template: &'static str) -> Self {
+        let full = Self::full_sample(template);
+        let is_payment = matches!(template, "payment_received" | "refund_made");
+        let is_return = template.starts_with("return_");
+        let is_withdrawal = template == "withdrawal_received";
+        let only = |has: bool, text: String| if has { text } else { String::new() };
         let bare = |line: MailedLine| MailedLine {
             options: String::new(),
             discount: String::new(),
@@ -413,8 +418,14 @@ impl OrderMailContent {
             payment_method: String::new(),
             ..full.order
         };
+        let has_goods = is_return || is_withdrawal || template == "order_shipped";
         Self {
             order,
+            amount: only(is_payment, full.amount),
+            goods: if has_goods { full.goods } else { Vec::new() },
+            refund_amount: only(is_return, full.refund_amount),
+            goods_amount: only(is_return, full.goods_amount),
+            received_at: only(is_withdrawal, full.received_at),
             shipping_refund: String::new(),
             less_to_pay: String::new(),
             carrier: String::new(),
