@@ -352,7 +352,8 @@ fn one_line(text: &str) -> String {
 
 /// The name when it looks like one, else nothing. Letters that nobody sees are left out: they could hide a link.
 fn greetable(name: &str) -> String {
-    let name: String = one_line(name).chars().filter(|letter| !is_invisible(*letter)).collect();
+    let name: String = name.chars().filter(|letter| !is_invisible(*letter)).collect();
+    let name = one_line(&name);
     let mut letters = name.chars().peekable();
     let mut linkable = name.chars().count() > 60;
     while let Some(letter) = letters.next() {
@@ -443,7 +444,7 @@ mod tests {
         for name in ["Ada", "J. R. Smith", "Dr. Müller", "李小龍", "O'Hara-Smith, Jr."] {
             assert_eq!(greetable(name), name);
         }
-        assert_eq!(greetable("\u{202e}A\u{200b}da\u{2069}"), "Ada");
+        assert_eq!(greetable("\u{202e} A\u{200b}da \u{2069}"), "Ada");
         for name in [
             "win at evil.example now",
             "evil\u{ff0e}example",

@@ -291,7 +291,7 @@ fn lines(address: &Address) -> Vec<String> {
         optional(&address.region),
         address.country.clone(),
     ];
-    all.iter().map(|line| unlinked(line.trim())).filter(|line| !line.is_empty()).collect()
+    all.iter().map(|line| unlinked(line).trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
 /// A buyer's words so that no mail program makes a link of them: anybody can order to anybody's e-mail address, and must
