@@ -139,6 +139,16 @@ fn spelled_out(letter: char) -> Option<&'static str> {
     })
 }
 
+/// Letters that show nothing or turn the reading direction (of a text, or of a part of it).
+pub(crate) fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The dots that separate the labels of a domain: programs read the full-width ones as the ASCII one (UTS #46).
+pub(crate) fn is_domain_dot(letter: char) -> bool {
+    matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::{BLANK, bounded, no_control_characters, too_long};
 use crate::money::Currency;
 use crate::region;
-use crate::text::caseless;
+use crate::text::{caseless, is_invisible};
 
 /// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const MAX_EMAIL_LENGTH: usize = 254;
@@ -48,6 +48,7 @@ pub fn email(given: String) -> Result<Email, String> {
         return Err(too_long(MAX_EMAIL_LENGTH));
     }
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+    // Two addresses that look the same would differ.
     let visible =
         address.chars().all(|letter| !letter.is_whitespace() && !letter.is_control() && !is_invisible(letter));
     match EmailAddress::parse_with_options(address, options) {
@@ -191,11 +192,6 @@ pub fn amounts_in(expected: Currency) -> impl Fn(String) -> Result<(), String> {
             Err(format!("The amounts here are in {expected}."))
         }
     }
-}
-
-/// Letters that show nothing or turn the reading direction: two addresses that look the same would differ.
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

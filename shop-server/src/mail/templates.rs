@@ -12,29 +12,31 @@ use crate::config::ConfigError;
 const VARIABLE: &str = "MAIL_TEMPLATES";
 
 /// The templates that come with the shop, replaced by those in the folder, if there is one: files named as the templates
-/// are (`order_placed.html`). Hidden files, and those that end neither in `.html` nor in `.txt`, are no templates.
+/// are (`order_placed.html`). Names that begin with a dot are ignored: mounted volumes and file managers make such files.
 ///
 /// # Errors
-/// Naming the folder, or the file that is unknown, cannot be read or cannot be rendered.
+/// Naming the folder, or what in it has an unknown name, cannot be read or cannot be rendered.
 pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError> {
     let Some(folder) = folder else { return Ok(Templates::default()) };
     let told =
         |path: &Path, why: &dyn std::fmt::Display| ConfigError::new(VARIABLE, format!("{}: {why}", path.display()));
     let unreadable = |why: std::io::Error| told(folder, &why);
+    let templates = Templates::default();
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        let is_template = path.extension().is_some_and(|end| end == "html" || end == "txt");
-        if !is_template || name.starts_with('.') {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
             continue;
         }
-        let source = fs::read_to_string(&path).map_err(|why| told(&path, &why))?;
+        // An unknown name is refused below, with a list of the known ones. It is not read: it may be a folder.
+        let is_known = templates.names().any(|known| known == name);
+        let source = if is_known { fs::read_to_string(&path).map_err(|why| told(&path, &why))? } else { String::new() };
         found.push((name, source));
     }
     // In one order, so that of several broken ones always the same is named.
     found.sort();
-    Templates::default().with_all(found).map_err(|error| match error {
+    templates.with_all(found).map_err(|error| match error {
         Error::Invalid(invalid) => {
             let (name, why) = invalid.fields.into_iter().next().unwrap_or_default();
             told(&folder.join(name), &why.join(" "))
@@ -54,7 +56,9 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("shop-templates-{number}"));
         fs::create_dir_all(&folder).unwrap();
         for (name, content) in files {
-            fs::write(folder.join(name), content).unwrap();
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
         }
         folder
     }
@@ -69,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_broken_template_is_named_with_its_file() {
-        let broken: [(&str, &[u8]); 9] = [
+        let broken: [(&str, &[u8]); 12] = [
             ("order_placed.html", b"{% if %}"),
             ("order_placed.txt", b"{{ order.numbr }}"),
             ("order_placed.subject.txt", b"{{ amuont }}"),
@@ -80,23 +84,27 @@ mod tests {
             ("order_shiped.txt", b"hello"),
             ("verify_email.html", b"\xff\xfe"),
             ("password_changed.txt", b"{{ order.number }}"),
+            ("order_placed.subject.txt", b" {# Nothing. #}\n"),
+            ("README.md", b"hello"),
+            ("order_placed.txt~", b"hello"),
         ];
         for file in broken {
             let why = refused(&[("order_canceled.txt", b"{{ order.number }}"), file]);
             assert!(why.contains(file.0), "{why}");
         }
+        let why = refused(&[("old/order_placed.txt", b"hello")]);
+        assert!(why.contains("/old: ") && why.contains("order_placed.txt"), "{why}");
         let absent = templates(Some(Path::new("/nowhere/at/all"))).unwrap_err().to_string();
         assert!(absent.contains("/nowhere/at/all"), "{absent}");
     }
 
     #[test]
-    fn what_is_no_template_is_left_alone() {
+    fn names_that_begin_with_a_dot_are_left_alone() {
         let folder = folder(&[
             ("order_placed.html", b"{% extends \"layout.html\" %}{% block content %}{{ order.total }}{% endblock %}"),
             ("layout.html", b"<html><body>{% block content %}{% endblock %}</body></html>"),
-            ("README.md", b"{% if %}"),
             (".order_placed.txt", b"{% if %}"),
-            ("order_placed.txt~", b"{% if %}"),
+            ("..data/order_placed.txt", b"{% if %}"),
         ]);
         templates(Some(&folder)).unwrap();
         fs::remove_dir_all(&folder).unwrap();

@@ -130,6 +130,8 @@ def test_a_buyer_reads_what_they_agreed_to(mailed):
         assert words in text, text
     assert "Gr\u00fcner Tee &lt;bio&gt;" in html(found[0][0])
     assert f"{order['total']} USD" in plain(found[1][0])
+    for text in [plain(found[1][0]), html(found[1][0])]:
+        assert "Paid so far" in text and "Still to be paid" not in text, text
     assert "Royal Mail" in plain(found[2][0]) and "RM123456785GB" in plain(found[2][0])
     assert "It was used." in plain(found[4][0])
 

@@ -71,6 +71,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     assert_eq!(shop.post("/orders/lookup/", None, &asked).await.status, 202);
     let page = format!("http://localhost:3000/orders/{number}#");
     let link = shop.mail_with(BUYER, &page).await;
+    assert!(link.contains(&format!("Subject: Link to your order {number} at Tea House\r\n")), "{link}");
     let token = link.split(&page).nth(1).unwrap().split_whitespace().next().unwrap();
     let by_token = async |method: &str, path: &str, body: &Value| -> Answer {
         shop.call_with(method, path, &[("X-Order-Token", token)], body).await

@@ -12,6 +12,7 @@ use crate::id::DeliveryId;
 use crate::orders::OrderMailContent;
 use crate::orders::mails::templates::{ORDER_MAILS, SHARED};
 use crate::secret::Secret;
+use crate::text::{is_domain_dot, is_invisible};
 
 /// A mail, before it is put into words.
 ///
@@ -79,12 +80,19 @@ impl Mail {
     fn samples() -> Vec<Self> {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
         let number = "ABCDE-FGHJK".to_owned();
+        let verify_email = |contested| Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested };
+        let order_lookup = |has_token| {
+            let (name, number) = (name.clone(), number.clone());
+            Self::OrderLookup { name, number, link: url.into(), has_token }
+        };
         let fixed = [
-            Self::VerifyEmail { name: name.clone(), code: "123456".into(), contested: true },
+            verify_email(true),
+            verify_email(false),
             Self::AlreadyRegistered { name: name.clone(), login_url: url.into() },
             Self::PasswordReset { name: name.clone(), link: url.into() },
             Self::PasswordChanged { name: name.clone() },
-            Self::OrderLookup { name, number, link: url.into(), has_token: true },
+            order_lookup(true),
+            order_lookup(false),
         ];
         let of_orders = OrderMailContent::samples().into_iter().map(|content| Self::Order(Box::new(content)));
         fixed.into_iter().chain(of_orders).collect()
@@ -206,13 +214,15 @@ impl Templates {
     /// Replaces one template, and tries the new one out.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the template, when there is none of this name or the new one cannot be
-    /// rendered (it is malformed, or uses what its mail does not offer).
+    /// [`Error::Invalid`] naming the template, when there is none of this name, the new one cannot be rendered (it is
+    /// malformed, or uses what its mail does not offer), or it is a subject and blank. All mails about orders offer the
+    /// same names.
     pub fn with(self, name: &str, source: impl Into<String>) -> Result<Self> {
         self.with_all([(name.to_owned(), source.into())])
     }
 
-    /// Replaces several templates, which may rest on each other, and tries them out.
+    /// Replaces several templates, which may rest on each other, and tries them out. A byte order mark at their beginning is
+    /// left out.
     ///
     /// # Errors
     /// As [`Templates::with`], for the first that is wrong.
@@ -223,6 +233,8 @@ impl Templates {
                 let names: Vec<_> = self.names().collect();
                 return Err(Error::invalid(&name, format!("Must be one of: {}.", names.join(", "))));
             };
+            // Some editors begin a file with a byte order mark; a mail would begin with it.
+            let source = source.trim_start_matches('\u{feff}').to_owned();
             // Kept for the life of the program, as those that came with it.
             let added = self.environment.add_template(known, source.leak());
             added.map_err(|why| Error::invalid(known, one_line(&with_causes(&why))))?;
@@ -251,7 +263,11 @@ impl Templates {
                 ));
             }
             for kind in PARTS.into_iter().filter(|kind| is_shared || name == format!("{mail}.{kind}")) {
-                self.fill(&format!("{}.{kind}", sample.template()), &context).map_err(refused)?;
+                let text = self.fill(&format!("{}.{kind}", sample.template()), &context).map_err(refused)?;
+                // A shared template is not to blame for a blank subject: that is tried under its own name.
+                if kind == "subject.txt" && !is_shared && one_line(&text).is_empty() {
+                    return Err(Error::invalid(name, "The subject is blank."));
+                }
             }
         }
         Ok(())
@@ -334,14 +350,15 @@ fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
-/// The name when it looks like one, else nothing.
+/// The name when it looks like one, else nothing. Letters that nobody sees are left out: they could hide a link.
 fn greetable(name: &str) -> String {
-    let name = one_line(name);
+    let name: String = name.chars().filter(|letter| !is_invisible(*letter)).collect();
+    let name = one_line(&name);
     let mut letters = name.chars().peekable();
     let mut linkable = name.chars().count() > 60;
     while let Some(letter) = letters.next() {
         // "evil.example" becomes a link in many mail programs; "J. R. Smith" does not.
-        let dot_within = letter == '.' && letters.peek().is_some_and(|next| !next.is_whitespace());
+        let dot_within = is_domain_dot(letter) && letters.peek().is_some_and(|next| !next.is_whitespace());
         linkable |= dot_within || matches!(letter, '/' | ':' | '@' | '<' | '>');
     }
     if linkable { String::new() } else { name }
@@ -359,7 +376,8 @@ mod tests {
     #[test]
     fn every_mail_renders_and_says_what_it_must() {
         let templates = Templates::default();
-        let needles = ["123456", "example.com", "example.com", "was just changed", "ABCDE-FGHJK"];
+        let needles =
+            ["123456", "123456", "example.com", "example.com", "was just changed", "ABCDE-FGHJK", "ABCDE-FGHJK"];
         for (mail, needle) in Mail::samples().iter().zip(needles.into_iter().chain(std::iter::repeat("K7M4-Q2XR"))) {
             let message = render(&templates, mail);
             assert_eq!(message.to, "Ada@Example.com");
@@ -381,6 +399,17 @@ mod tests {
     }
 
     #[test]
+    fn the_link_to_an_order_is_not_taken_for_its_confirmation() {
+        let subjects: Vec<_> = Mail::samples()
+            .iter()
+            .filter(|mail| matches!(mail.template(), "order_lookup" | "order_placed"))
+            .map(|mail| render(&Templates::default(), mail).subject)
+            .collect();
+        assert!(subjects.contains(&"Link to your order ABCDE-FGHJK at Tea & Co".to_owned()), "{subjects:?}");
+        assert!(subjects.contains(&"Your order K7M4-Q2XR at Tea & Co".to_owned()), "{subjects:?}");
+    }
+
+    #[test]
     fn html_is_escaped_and_text_is_not() {
         let mail = Mail::PasswordChanged { name: "O'Hara & \"Sons\"".into() };
         let message = render(&Templates::default(), &mail);
@@ -396,6 +425,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_a_template() {
+        let templates = Templates::default().with("password_changed.subject.txt", "\u{feff}Hi").unwrap();
+        assert_eq!(render(&templates, &Mail::PasswordChanged { name: String::new() }).subject, "Hi");
+        Templates::default().with("password_changed.subject.txt", "\u{feff}").unwrap_err();
+    }
+
+    #[test]
     fn an_address_with_a_line_break_is_refused() {
         let mail = Mail::PasswordChanged { name: String::new() };
         let id = DeliveryId(uuid::Uuid::from_u128(1));
@@ -408,7 +444,17 @@ mod tests {
         for name in ["Ada", "J. R. Smith", "Dr. Müller", "李小龍", "O'Hara-Smith, Jr."] {
             assert_eq!(greetable(name), name);
         }
-        for name in ["win at evil.example now", "https://evil", "a@b", "<b>x</b>", &"x".repeat(61)] {
+        assert_eq!(greetable("\u{202e} A\u{200b}da \u{2069}"), "Ada");
+        for name in [
+            "win at evil.example now",
+            "evil\u{ff0e}example",
+            "evil\u{3002}example",
+            "evil.\u{200b}example",
+            "https://evil",
+            "a@b",
+            "<b>x</b>",
+            &"x".repeat(61),
+        ] {
             assert_eq!(greetable(name), "", "{name}");
         }
     }
@@ -421,9 +467,16 @@ mod tests {
             ("password_changed.txt", "{{ code }}"),
             ("verify_email.md", "x"),
             ("", ""),
+            ("password_changed.subject.txt", " {# Nothing. #}\n"),
+            ("order_lookup.subject.txt", "{% if has_token %}Your link{% endif %}"),
+            // What another mail about orders has, is empty in this one.
+            ("order_placed.subject.txt", "{{ amount }}"),
+            ("order_placed.subject.txt", "{{ goods[0].name }}"),
+            ("order_shipped.subject.txt", "{{ tracking_number }}"),
         ] {
             assert!(matches!(Templates::default().with(name, source), Err(Error::Invalid(_))), "{name}");
         }
+        Templates::default().with("refund_made.subject.txt", "{{ amount }}").unwrap();
         let templates = Templates::default().with("verify_email.html", "<b>{{ name }}: {{ code }}</b>").unwrap();
         let message =
             render(&templates, &Mail::VerifyEmail { name: "A & B".into(), code: "000001".into(), contested: false });

@@ -23,7 +23,8 @@ pub(crate) async fn compose(shop: &Shop, mail: &OrderMail) -> Result<Option<(Str
     {
         return Ok(None);
     }
-    let gateway = payments.first().and_then(|payment| shop.gateway(&payment.gateway));
+    // The newest: another may have been begun in place of the first.
+    let gateway = payments.last().and_then(|payment| shop.gateway(&payment.gateway));
     let gateway = gateway.map(|gateway| gateway.name().to_owned()).unwrap_or_default();
     let mailed =
         Mailed { order: &order, news: &mail.news, shipment: shipment.as_ref(), returned: returned.as_ref(), gateway };

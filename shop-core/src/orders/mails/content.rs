@@ -8,6 +8,7 @@ use crate::money::{Amount, Currency};
 use crate::orders::{Order, OrderItem, Return};
 use crate::pricing::{Adjustment, AdjustmentKind, UsedTaxRate};
 use crate::shipping::{Address, Shipment};
+use crate::text::{is_domain_dot, is_invisible};
 
 /// What a mail about an order is made from. Every mail about orders has all of it; what its news do not bring is empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,8 +25,14 @@ pub struct OrderMailContent {
     goods: Vec<MailedGoods>,
     carrier: String,
     tracking_number: String,
-    /// What a return is worth.
+    /// What a return is worth: its goods, and the price of shipping where that goes back with them.
     refund_amount: String,
+    /// What of it is for the goods.
+    goods_amount: String,
+    /// What of it is the price of shipping; may be empty.
+    shipping_refund: String,
+    /// How much less is to be paid because goods came back that had not been paid; may be empty.
+    less_to_pay: String,
     /// Why a return was rejected, in the words of staff for the buyer.
     rejection: String,
     /// The order was canceled because its payment did not come in time.
@@ -51,6 +58,12 @@ struct MailedOrder {
     prices_include_tax: bool,
     tax_total: String,
     total: String,
+    /// What of the total is not to be paid, because items were canceled or came back unpaid. This and the following are
+    /// as they are when the mail is written, and empty when they are nothing.
+    amount_canceled: String,
+    amount_paid: String,
+    amount_refunded: String,
+    amount_due: String,
     shipping_address: Vec<String>,
     billing_address: Vec<String>,
     shipping_method: String,
@@ -64,6 +77,10 @@ struct MailedLine {
     options: String,
     sku: String,
     quantity: i64,
+    /// How many of them were canceled before they left.
+    canceled_quantity: i64,
+    /// How many of them came back without having been paid.
+    returned_unpaid: i64,
     unit_price: String,
     line_total: String,
     discount: String,
@@ -121,6 +138,9 @@ impl OrderMailContent {
             carrier: String::new(),
             tracking_number: String::new(),
             refund_amount: String::new(),
+            goods_amount: String::new(),
+            shipping_refund: String::new(),
+            less_to_pay: String::new(),
             rejection: String::new(),
             overdue: false,
             received_at: String::new(),
@@ -156,6 +176,11 @@ impl OrderMailContent {
             let items = items.map(|item| MailedItem { order_item_id: item.order_item_id, quantity: item.quantity });
             content.goods = goods(order, items);
             content.refund_amount = money(returned.refund_amount, returned.currency);
+            content.goods_amount = money(returned.goods_amount(), returned.currency);
+            content.shipping_refund = money_if_any(order.shipping_refund_of(returned.id), returned.currency);
+            if returned.is_settled_unpaid(order) {
+                content.less_to_pay = money(returned.refund_amount, returned.currency);
+            }
             content.rejection.clone_from(&returned.rejection);
         }
         content
@@ -186,13 +211,17 @@ impl MailedOrder {
             number: order.number.clone(),
             placed_at: to_the_minute(order.placed_at),
             currency: currency.code().to_owned(),
-            items: order.items.iter().map(|item| MailedLine::of(item, currency)).collect(),
+            items: order.items.iter().map(|item| MailedLine::of(order, item)).collect(),
             subtotal: money(order.subtotal, currency),
             adjustments: adjustments.map(adjustment).collect(),
             taxes: taxes.iter().map(tax).collect(),
             prices_include_tax: explanation.prices_include_tax,
             tax_total: money(order.tax_total, currency),
             total: money(order.total, currency),
+            amount_canceled: money_if_any(order.amount_canceled(), currency),
+            amount_paid: money_if_any(order.amount_paid, currency),
+            amount_refunded: money_if_any(order.amount_refunded, currency),
+            amount_due: money_if_any(order.amount_due(), currency),
             shipping_address: lines(&order.shipping_address),
             billing_address: lines(&order.billing_address),
             shipping_method: order.shipping_method.name.clone(),
@@ -202,15 +231,18 @@ impl MailedOrder {
 }
 
 impl MailedLine {
-    fn of(item: &OrderItem, currency: Currency) -> Self {
+    fn of(order: &Order, item: &OrderItem) -> Self {
+        let currency = order.currency;
         Self {
             name: item.name.clone(),
             options: options(item),
             sku: item.sku.clone(),
             quantity: item.quantity,
+            canceled_quantity: order.canceled_quantity(item.id),
+            returned_unpaid: order.returned_unpaid(item.id),
             unit_price: money(item.unit_price, currency),
             line_total: money(item.line_total, currency),
-            discount: if item.discount == Amount::ZERO { String::new() } else { money(item.discount, currency) },
+            discount: money_if_any(item.discount, currency),
             tax: money(item.tax, currency),
         }
     }
@@ -234,6 +266,10 @@ fn money(amount: Amount, currency: Currency) -> String {
     format!("{} {}", currency.format_amount(amount), currency.code())
 }
 
+fn money_if_any(amount: Amount, currency: Currency) -> String {
+    if amount == Amount::ZERO { String::new() } else { money(amount, currency) }
+}
+
 fn to_the_minute(at: Timestamp) -> String {
     at.format("%-d %B %Y, %H:%M UTC").to_string()
 }
@@ -255,18 +291,19 @@ fn lines(address: &Address) -> Vec<String> {
         optional(&address.region),
         address.country.clone(),
     ];
-    all.iter().map(|line| unlinked(line.trim())).filter(|line| !line.is_empty()).collect()
+    all.iter().map(|line| unlinked(line).trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
 /// A buyer's words so that no mail program makes a link of them: anybody can order to anybody's e-mail address, and must
-/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays.
+/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays. Letters that
+/// nobody sees are left out: they could hide a link, or show a text backwards.
 fn unlinked(text: &str) -> String {
     let mut unlinked = String::with_capacity(text.len());
-    let mut letters = text.chars().peekable();
+    let mut letters = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
     while let Some(letter) = letters.next() {
         unlinked.push(letter);
         let next = letters.peek().copied();
-        let within = letter == '.' && next.is_some_and(char::is_alphabetic);
+        let within = is_domain_dot(letter) && next.is_some_and(char::is_alphabetic);
         let scheme = letter == ':' && next == Some('/');
         if within || scheme {
             unlinked.push(' ');
@@ -290,17 +327,19 @@ impl OrderMailContent {
             "return_received",
             "withdrawal_received",
         ];
-        let both = |template| [Self { template, ..Self::full_sample() }, Self { template, ..Self::bare_sample() }];
-        templates.into_iter().flat_map(both).collect()
+        templates.into_iter().flat_map(|template| [Self::full_sample(template), Self::bare_sample(template)]).collect()
     }
 
-    fn full_sample() -> Self {
+    /// With everything that any mail can have.
+    fn full_sample(template: &'static str) -> Self {
         let text = str::to_owned;
         let line = |name: &str| MailedLine {
             name: text(name),
             options: text("Size: M, Colour: red"),
             sku: text("MUG-M"),
             quantity: 2,
+            canceled_quantity: 1,
+            returned_unpaid: 1,
             unit_price: text("10.00 USD"),
             line_total: text("20.00 USD"),
             discount: text("2.00 USD"),
@@ -316,7 +355,7 @@ impl OrderMailContent {
             MailedTax { name: text("VAT"), rate: text("19 %"), net_base: text("18.00 USD"), amount: text("3.42 USD") };
         let address = vec![text("Ada Lovelace"), text("12 St. James's Square"), text("SW1Y 4JH London"), text("GB")];
         Self {
-            template: "order_placed",
+            template,
             name: text("Ada Lovelace"),
             order: MailedOrder {
                 number: text("K7M4-Q2XR"),
@@ -329,6 +368,10 @@ impl OrderMailContent {
                 prices_include_tax: true,
                 tax_total: text("3.42 USD"),
                 total: text("41.00 USD"),
+                amount_canceled: text("20.00 USD"),
+                amount_paid: text("11.00 USD"),
+                amount_refunded: text("1.00 USD"),
+                amount_due: text("10.00 USD"),
                 shipping_address: address.clone(),
                 billing_address: address,
                 shipping_method: text("Post"),
@@ -338,7 +381,10 @@ impl OrderMailContent {
             goods: vec![goods],
             carrier: text("Royal Mail"),
             tracking_number: text("RM987654321GB"),
-            refund_amount: text("18.00 USD"),
+            refund_amount: text("23.00 USD"),
+            goods_amount: text("18.00 USD"),
+            shipping_refund: text("5.00 USD"),
+            less_to_pay: text("23.00 USD"),
             rejection: text("It was used."),
             overdue: true,
             received_at: text("30 November 2026, 09:05:12 UTC"),
@@ -347,18 +393,41 @@ impl OrderMailContent {
         }
     }
 
-    fn bare_sample() -> Self {
-        let full = Self::full_sample();
-        let bare = |line: MailedLine| MailedLine { options: String::new(), discount: String::new(), ..line };
+    /// With as little as this mail can have.
+    fn bare_sample(template: &'static str) -> Self {
+        let full = Self::full_sample(template);
+        let is_payment = matches!(template, "payment_received" | "refund_made");
+        let is_return = template.starts_with("return_");
+        let is_withdrawal = template == "withdrawal_received";
+        let only = |has: bool, text: String| if has { text } else { String::new() };
+        let bare = |line: MailedLine| MailedLine {
+            options: String::new(),
+            discount: String::new(),
+            canceled_quantity: 0,
+            returned_unpaid: 0,
+            ..line
+        };
         let order = MailedOrder {
             items: full.order.items.into_iter().map(bare).collect(),
             adjustments: Vec::new(),
             prices_include_tax: false,
+            amount_canceled: String::new(),
+            amount_paid: String::new(),
+            amount_refunded: String::new(),
+            amount_due: String::new(),
             payment_method: String::new(),
             ..full.order
         };
+        let has_goods = is_return || is_withdrawal || template == "order_shipped";
         Self {
             order,
+            amount: only(is_payment, full.amount),
+            goods: if has_goods { full.goods } else { Vec::new() },
+            refund_amount: only(is_return, full.refund_amount),
+            goods_amount: only(is_return, full.goods_amount),
+            received_at: only(is_withdrawal, full.received_at),
+            shipping_refund: String::new(),
+            less_to_pay: String::new(),
             carrier: String::new(),
             tracking_number: String::new(),
             rejection: String::new(),
@@ -383,6 +452,13 @@ mod tests {
             ("win at evil.example now", "win at evil. example now"),
             ("https://1.2.3.4/x", "https: //1.2.3.4/x"),
             ("www.evil.example", "www. evil. example"),
+            ("evil\u{ff0e}example", "evil\u{ff0e} example"),
+            ("evil\u{3002}example", "evil\u{3002} example"),
+            ("evil\u{ff61}example", "evil\u{ff61} example"),
+            ("evil.\u{200b}example", "evil. example"),
+            ("evil.\u{2060}exam\u{feff}ple", "evil. example"),
+            ("https:\u{200d}//evil", "https: //evil"),
+            ("\u{202e}moc.live\u{202c} \u{2066}a\u{2069}\u{200e}b\u{200f}", "moc. live ab"),
             ("", ""),
         ] {
             assert_eq!(unlinked(given), kept);

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use crate::accounts::{MailRefused, Mailer, Message};
 use crate::actor::Actor;
 use crate::error::BoxError;
-use crate::id::{OrderId, PaymentId};
+use crate::id::{OrderId, PaymentId, ReturnId};
 use crate::idempotency::IdempotencyKey;
 use crate::orders::fixtures::{Offer, guest, offer};
 use crate::orders::{Order, PlaceOrder};
 use crate::outbox::{DeliveryFilter, DeliveryStatus, MAIL, Worker};
 use crate::page::PageRequest;
+use crate::payments::ManualGateway;
 use crate::shop::{Settings, Tokens};
 use crate::testing::{World, block_on, world, world_with};
 
@@ -60,8 +61,12 @@ impl Sold {
 
     /// The subjects of what arrived since the last look, without what is the same in all.
     fn news(&self) -> Vec<String> {
+        self.without_number(self.mails())
+    }
+
+    fn without_number(&self, mails: Vec<Message>) -> Vec<String> {
         let number = &self.order.number;
-        let subjects = self.mails().into_iter().map(|mail| mail.subject);
+        let subjects = mails.into_iter().map(|mail| mail.subject);
         subjects
             .inspect(|subject| assert!(subject.contains(number.as_str()), "{subject}"))
             .map(|subject| {
@@ -112,7 +117,7 @@ fn each_change_writes_its_mail_once() {
     let (first, second) = (asked(), asked());
     assert_eq!(sold.news(), Vec::<String>::new());
     block_on(shop.orders().approve_return(staff, order, first, None)).unwrap();
-    let reason = input(json!({"reason": "It was used."}));
+    let reason = input(json!({"reason": "It was used.\nAnd broken."}));
     block_on(shop.orders().reject_return(staff, order, second, reason, None)).unwrap();
     block_on(shop.orders().receive_return(staff, order, first, input(json!({"restock": true})), None)).unwrap();
     block_on(shop.orders().refund_return(staff, order, first, None)).unwrap();
@@ -122,7 +127,10 @@ fn each_change_writes_its_mail_once() {
         "Your return for … has arrived",
         "Refund for …",
     ];
-    assert_eq!(sold.news(), expected);
+    let mails = sold.mails();
+    assert!(mails[1].text.contains("It was used.\nAnd broken.\n"), "{}", mails[1].text);
+    assert!(mails[1].html.contains("<br>It was used.<br>And broken.</p>"), "{}", mails[1].html);
+    assert_eq!(sold.without_number(mails), expected);
     // What staff do by another way, and what is nobody's business, is mailed no more.
     let note = input(json!({"text": "difficult customer", "visible_to_customer": false}));
     block_on(shop.orders().add_note(staff, order, note)).unwrap();
@@ -244,6 +252,120 @@ fn a_mail_says_all_that_was_agreed() {
     for words in ["Carrier: Royal Mail", "Tracking number: RM123456785GB", "2 x ", "12 St James's Square"] {
         assert!(mail.text.contains(words), "{words} is not in\n{}", mail.text);
     }
+}
+
+/// What a mail says of the money of its order so far, in both its parts.
+fn so_far(mail: &Message) -> Vec<String> {
+    let labels = ["Canceled or returned: ", "Paid so far: ", "Refunded so far: ", "Still to be paid: "];
+    let lines = mail.text.lines().filter(|line| labels.iter().any(|label| line.starts_with(label)));
+    let lines: Vec<_> = lines.map(str::to_owned).collect();
+    for label in labels {
+        let amount = lines.iter().find_map(|line| line.strip_prefix(label));
+        let label = label.trim_end_matches(": ");
+        assert_eq!(mail.html.contains(label), amount.is_some(), "{label}: {}", mail.html);
+        assert!(amount.is_none_or(|amount| mail.html.contains(&format!(">{amount}<"))), "{label}: {}", mail.html);
+    }
+    lines
+}
+
+#[test]
+fn mails_say_what_was_canceled_paid_and_refunded_so_far() {
+    let sold = sold();
+    let (shop, staff) = (&sold.world.shop, &sold.staff);
+    assert_eq!(so_far(&sold.mails().remove(0)), Vec::<String>::new());
+    sold.capture("10.00", None);
+    assert_eq!(so_far(&sold.mails().remove(0)), ["Paid so far: 10.00 USD", "Still to be paid: 15.00 USD"]);
+    let one = input(json!({"items": [{"order_item_id": sold.order.items[0].id, "quantity": 1}]}));
+    block_on(shop.orders().cancel_items(staff, sold.order.id, one, None)).unwrap();
+    sold.capture("5.00", None);
+    let mail = sold.mails().remove(0);
+    assert_eq!(so_far(&mail), ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD"]);
+    assert!(mail.text.contains("Total: 25.00 USD"), "{}", mail.text);
+    assert!(mail.text.contains("2 x 10.00 USD = 20.00 USD, 1 canceled\n"), "{}", mail.text);
+    assert!(mail.html.contains("10.00 USD, 1 canceled<"), "{}", mail.html);
+    let refund = input(json!({"amount": "1.00"}));
+    block_on(shop.payments().refund(staff, sold.payment, refund, None)).unwrap();
+    let mail = sold.mails().remove(0);
+    let expected = ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD", "Refunded so far: 1.00 USD"];
+    assert_eq!(so_far(&mail), expected);
+    assert!(mail.subject.starts_with("Refund for"), "{}", mail.subject);
+}
+
+#[test]
+fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
+    let gateways = || {
+        world_with(|builder| {
+            let (trust, bank) = (ManualGateway::default(), ManualGateway::new("bank", "Bank transfer").prepaid());
+            builder.gateway(Arc::new(trust)).gateway(Arc::new(bank))
+        })
+    };
+    let sold = sold_in(gateways());
+    let mail = sold.mails().remove(0);
+    assert!(mail.text.contains("\n\nPayment: Cash on delivery or bank transfer\n\n"), "{}", mail.text);
+    assert!(mail.html.contains(">Cash on delivery or bank transfer<"), "{}", mail.html);
+    // Another way was chosen before the mail was written.
+    let other = sold_in(gateways());
+    let attempt = input(json!({"order_id": other.order.id, "gateway": "bank"}));
+    block_on(other.world.shop.payments().begin(&other.guest, attempt, None)).unwrap();
+    let mail = other.mails().remove(0);
+    assert!(mail.text.contains("\n\nPayment: Bank transfer\n\n"), "{}", mail.text);
+    let paid = sold_in(gateways());
+    paid.capture("25.00", None);
+    let mail = paid.mails().remove(0);
+    assert!(mail.subject.starts_with("Your order"), "{}", mail.subject);
+    assert!(!mail.text.contains("Payment:") && !mail.html.contains("Cash on delivery"), "{}", mail.text);
+}
+
+/// The mail that says that the goods of a return came back.
+fn received(sold: &Sold, id: ReturnId) -> Message {
+    sold.mails();
+    let (orders, restock) = (sold.world.shop.orders(), input(json!({"restock": true})));
+    block_on(orders.receive_return(&sold.staff, sold.order.id, id, restock, None)).unwrap();
+    let mail = sold.mails().remove(0);
+    assert!(mail.subject.contains("has arrived"), "{}", mail.subject);
+    mail
+}
+
+fn withdrawn(sold: &Sold) -> ReturnId {
+    let all = block_on(sold.world.shop.orders().withdraw(&sold.guest, sold.order.id, input(json!({})), None));
+    all.unwrap().value.withdrawal.return_id.unwrap()
+}
+
+#[test]
+fn a_return_after_a_withdrawal_names_goods_and_shipping() {
+    let sold = sold();
+    sold.capture("25.00", None);
+    sold.ship(2);
+    let mail = received(&sold, withdrawn(&sold));
+    let words = "The goods are worth 20.00 USD. The price of shipping, 5.00 USD, is given back with them: 25.00 USD in all. \
+                 As soon as we give money back, we write to you.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
+}
+
+#[test]
+fn a_return_that_was_never_paid_lowers_what_is_to_be_paid() {
+    let some = sold();
+    some.ship(2);
+    let orders = some.world.shop.orders();
+    let one = input(json!({"items": [{"order_item_id": some.order.items[0].id, "quantity": 1}]}));
+    let one = block_on(orders.request_return(&some.guest, some.order.id, one, None)).unwrap().value.id;
+    block_on(orders.approve_return(&some.staff, some.order.id, one, None)).unwrap();
+    let mail = received(&some, one);
+    let words = "The goods are worth 10.00 USD and were not paid. So 10.00 USD less is to be paid for the order. \
+                 15.00 USD is still to be paid.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
+    assert!(!mail.text.contains("give money back") && !mail.html.contains("give money back"), "{}", mail.text);
+    some.capture("15.00", None);
+    let mail = some.mails().remove(0);
+    assert_eq!(so_far(&mail), ["Canceled or returned: -10.00 USD", "Paid so far: 15.00 USD"]);
+    assert!(mail.text.contains("2 x 10.00 USD = 20.00 USD, 1 returned\n"), "{}", mail.text);
+
+    let all = sold();
+    all.ship(2);
+    let mail = received(&all, withdrawn(&all));
+    let words = "The goods are worth 20.00 USD and were not paid. The price of shipping, 5.00 USD, is not to be paid either. \
+                 So 25.00 USD less is to be paid for the order. Nothing is left to pay.";
+    assert!(mail.text.contains(words) && mail.html.contains(words), "{}", mail.text);
 }
 
 #[test]
@@ -381,15 +503,18 @@ fn a_withdrawal_gets_its_receipt() {
     block_on(sold.world.shop.execute(&sold.guest, |mut moment| async move {
         let mut batch = Batch::new(&mut moment);
         let items = vec![MailedItem { order_item_id, quantity: 1 }];
-        let (received_at, note) = (moment.now(), "Too large. See evil.example".to_owned());
+        let (received_at, note) = (moment.now(), "Too large.\n<b>See</b> evil.example".to_owned());
         let news = OrderNews::WithdrawalReceived { received_at, items, note, return_id: None };
         mail_buyer(&mut batch, &mut moment, order_id, news);
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();
     let mail = sold.mails().remove(0);
-    for words in ["15 January 2027, 08:00:00 UTC", "1 x ", "Too large. See evil. example", "receipt"] {
+    for words in ["15 January 2027, 08:00:00 UTC", "1 x ", "receipt"] {
         assert!(mail.text.contains(words) && (words == "1 x " || mail.html.contains(words)), "{words}: {}", mail.text);
     }
+    assert!(mail.text.contains("Too large.\n<b>See</b> evil. example\n"), "{}", mail.text);
+    let lines = "<br>Too large.<br>&lt;b&gt;See&lt;&#x2f;b&gt; evil. example</p>";
+    assert!(mail.html.contains(lines), "{}", mail.html);
     assert!(mail.subject.contains(&sold.order.number));
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Order;
 use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, OrderItemId, ReturnId};
@@ -72,6 +73,23 @@ pub struct Return {
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
+}
+
+impl Return {
+    /// What of [`refund_amount`](Self::refund_amount) is for the goods; the rest is the price of shipping.
+    #[must_use]
+    pub fn goods_amount(&self) -> Amount {
+        Amount(self.items.iter().fold(0, |sum: i64, item| sum.saturating_add(item.amount.0)))
+    }
+
+    /// Whether its goods are back and nothing had been paid for them: no money goes back then, and so much less is to be paid.
+    /// `order` is that of the return.
+    #[must_use]
+    pub fn is_settled_unpaid(&self, order: &Order) -> bool {
+        self.status == ReturnStatus::Completed
+            && self.amount_refunded == Amount::ZERO
+            && self.items.iter().all(|item| order.returned_unpaid(item.order_item_id) > 0)
+    }
 }
 
 impl Versioned for Return {

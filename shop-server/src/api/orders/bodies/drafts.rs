@@ -22,7 +22,7 @@ pub(crate) struct DraftRequest {
     items: Optional<Vec<DraftItemRequest>>,
     /// That of their prices, to be sure: another one is refused.
     currency: Nullable<String>,
-    /// Words for the order, at most 2,000 characters.
+    /// Words for the order, at most 2,000 characters. The buyer sees them with the order.
     note: Optional<String>,
 }
 
@@ -37,6 +37,7 @@ pub(crate) struct DraftChangeRequest {
     items: Optional<Vec<DraftItemRequest>>,
     /// That of their prices, to be sure: another one is refused.
     currency: Nullable<String>,
+    /// Words for the order, at most 2,000 characters. The buyer sees them with the order.
     note: Optional<String>,
 }
 
