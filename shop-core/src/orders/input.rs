@@ -198,7 +198,8 @@ impl PlaceOrder {
             checks.unreadable("email", &self.email);
             None
         };
-        if self.expected_total.is_said() {
+        // A quote is an amount as well.
+        if self.expected_total.is_said() || checks.is_incomplete() {
             checks.optional("currency", self.currency, validate::amounts_in(currency));
         }
         let expected_total =

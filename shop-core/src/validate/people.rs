@@ -67,11 +67,10 @@ pub fn email_key(address: &str) -> String {
 }
 
 /// Whether two addresses are one mailbox. [`email_key`] is the same for more of them, so that nobody has an account that looks
-/// like another's; but mail to `faß.de` does not arrive at `fass.de` (RFC 5891), so what belongs to a mailbox goes by this. Case
-/// is ignored in ASCII only: which other letters a mail server holds for the same is not known.
+/// like another's; but mail to `faß.de` does not arrive at `fass.de` (RFC 5891), so what belongs to a mailbox goes by this. Only
+/// case in ASCII is ignored: which other letters a mail server holds for the same is not known.
 pub(crate) fn is_same_mailbox(one: &str, other: &str) -> bool {
-    let form = |address: &str| address.trim().nfc().collect::<String>();
-    form(one).eq_ignore_ascii_case(&form(other))
+    one.trim().eq_ignore_ascii_case(other.trim())
 }
 
 /// A user name: 3 to 150 letters, digits and `@.+-_` of any script, as in Django.

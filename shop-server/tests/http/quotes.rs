@@ -107,6 +107,10 @@ async fn what_is_wrong_is_named_and_what_is_absent_is_not_wrong() {
     let store = Store::open(9).await;
     let shop = &store.shop;
     let cart = shop.guest_cart(&store.shirt, 1).await;
+    // The order with this total as `expected_total` would be refused as well.
+    let foreign = as_guest(shop, &cart, &with(&store.order, json!({"currency": "EUR"}))).await;
+    assert_eq!(fields(&foreign), ["currency"]);
+    assert_eq!(as_guest(shop, &cart, &with(&store.order, json!({"currency": "usd"}))).await.status, 200);
     let bad = json!({
         "shipping_address": {"country": "XX", "phone": 5}, "shipping_method_id": "x", "payment_gateway": "magic",
         "email": "nobody", "expected_total": 4.5, "note": 1,
