@@ -55,34 +55,74 @@ MORE_ALIASES = {
 MORE_NAMES = {
     "AR": {"B": ["Buenos Aires"], "C": ["CABA", "Capital Federal"]},
     "AU": {"ACT": ["Canberra", "Jervis Bay Territory"]},
-    "BG": {"22": ["Sofia"]},
+    "BE": {"BRU": ["Bruxelles", "Brussel"]},
+    "BG": {"22": ["Sofia", "Sofia City"]},
     "BS": {"NP": ["N.P."]},
+    "BY": {"HM": ["Minsk City"]},
+    "CA": {"PE": ["PEI"], "NT": ["NWT"], "NL": ["Newfoundland", "Labrador"]},
+    "CH": {"GE": ["Genf"], "NE": ["Neuenburg"], "TI": ["Tessin"], "VD": ["Waadt"], "VS": ["Wallis"]},
     "CN": {"HK": ["Hong Kong", "香港"], "MO": ["Macao", "Macau", "澳門"], "TW": ["Taiwan", "台灣", "臺灣"]},
+    "DE": {"NW": ["NRW"]},
+    "ES": {"IB": ["Baleares"], "TF": ["Tenerife"]},
     "FI": {"01": ["Åland", "Åland Islands", "Ahvenanmaa"]},
     "FR": {"20R": ["Corsica"], "973": ["French Guiana", "Guyane"], "974": ["Réunion"], "BL": ["St. Barthélemy", "St. Barts"],
            "MF": ["St. Martin"], "NC": ["New Caledonia"], "PF": ["French Polynesia"], "PM": ["Saint Pierre and Miquelon"],
            "TF": ["French Southern Territories"], "WF": ["Wallis and Futuna"]},
-    "GB": {"BFP": ["BFPO"]},
+    "GB": {"BFP": ["BFPO"], "WLS": ["Cymru"]},
     "HU": {"VE": ["Veszprém"]},
     "IN": {"OD": ["Orissa"], "PY": ["Pondicherry"], "UK": ["Uttaranchal"], "DL": ["New Delhi"], "TN": ["Tamilnadu"]},
-    "IT": {"BZ": ["Bolzano", "Bozen"]},
+    "IT": {"BZ": ["Bolzano", "Bozen"], "MB": ["Monza"]},
+    "JP": {"13": ["Tokyo-to"], "26": ["Kyoto-fu"], "27": ["Osaka-fu"]},
     "KG": {"GO": ["Osh"]},
     "NL": {"BQ2": ["Saba"], "BQ3": ["St. Eustatius"], "SX": ["St. Maarten"]},
     "NO": {"21": ["Svalbard"]},
     "MX": {"CMX": ["CDMX", "D.F.", "Mexico City", "Distrito Federal"], "MEX": ["Edomex", "Estado de Mexico"]},
     "MZ": {"MPM": ["Maputo"]},
     "PE": {"LMA": ["Lima"]},
-    "RU": {"MOW": ["Moscow"], "SPE": ["St. Petersburg"]},
-    "TW": {"KIN": ["金門縣", "Kinmen County"], "LIE": ["連江縣", "Lienchiang County"]},
-    "US": {"DC": ["District of Columbia", "Washington D.C."], "VI": ["Virgin Islands", "US Virgin Islands"],
+    "PT": {"20": ["Açores"], "30": ["Madeira"]},
+    "RU": {"AL": ["Altai", "Республика Алтай", "Алтай"], "MOW": ["Moscow"], "SPE": ["St. Petersburg"]},
+    "TW": {"CYI": ["嘉義市"], "CYQ": ["嘉義縣"], "HSQ": ["新竹縣"], "HSZ": ["新竹市"], "KIN": ["金門縣", "Kinmen County"], "LIE": ["連江縣", "Lienchiang County"]},
+    "UA": {"23": ["Zaporizhia", "Zaporizhzhya"], "30": ["Kyiv", "Kiev"], "32": ["Kyiv Region", "Kiev Oblast", "Kiev Region"], "51": ["Odessa"],
+           "77": ["Chernivtsi"]},
+    "US": {"AL": ["Ala."], "AZ": ["Ariz."], "AR": ["Ark."], "CA": ["Calif."], "CO": ["Colo."], "CT": ["Conn."], "FL": ["Fla."],
+           "IL": ["Ill."], "IN": ["Ind."], "KS": ["Kans."], "MA": ["Mass."], "MI": ["Mich."], "MN": ["Minn."], "MS": ["Miss."],
+           "MT": ["Mont."], "NC": ["N. Carolina"], "ND": ["N. Dakota"], "NE": ["Nebr."], "NV": ["Nev."], "OK": ["Okla."], "OR": ["Ore."],
+           "PA": ["Penn.", "Penna."], "SC": ["S. Carolina"], "SD": ["S. Dakota"], "TN": ["Tenn."], "TX": ["Tex."], "WA": ["Wash."],
+           "WI": ["Wis."], "WV": ["W. Virginia"], "WY": ["Wyo."], "DC": ["District of Columbia", "Washington D.C."], "VI": ["Virgin Islands", "US Virgin Islands"],
            "UM": ["US Minor Outlying Islands"]},
     "UZ": {"TK": ["Toshkent", "Tashkent", "Тошкент"]},
     "VN": {"SG": ["Saigon"]},
 }
 # Countries, and codes, that CLDR numbers as ISO did before a change.
 NOT_IN_CLDR = {"IR", "UG-331"}
-# What ISO withdrew without a successor in this country lies in these: the districts of Northern Ireland of before 2015 above all.
+# What ISO withdrew without a successor in this country lies in these: the districts of Northern Ireland of before 2015 above all,
+# and by country the former subdivisions of a present one.
 ABOVE_WITHDRAWN = {"GB": {"BMH": "ENG", "NTH": "ENG", "POL": "ENG", "EAW": "", "GBN": "", "UKM": "", "*": "NIR"}}
+WITHIN = {
+    "AL": {"01": "KC SK", "02": "KR", "03": "GR LB PQ", "04": "LU MK", "05": "PR TE", "06": "DV ER PG", "07": "HA TP", "08": "KB MR",
+           "09": "BU MT", "10": "MM PU", "11": "KA TR", "12": "DL SR"},
+    "BA": {"BIH": "01 02 03 04 05 06 07 08 09 10"},
+    "CZ": {"10": "101 102 103 104 105 106 107 108 109 110 111 112 113 114 115 117 118 119 120 121 122"},
+    "GR": {"A": "52 55 71 72 73", "B": "53 54 57 59 61 62 64", "C": "51 56 58 63", "D": "31 32 33 34", "E": "41 42 43 44",
+           "F": "21 22 23 24", "G": "01 13 14", "H": "03 04 05 06 07", "I": "A1", "J": "11 12 15 16 17", "K": "83 84 85",
+           "L": "81 82", "M": "91 92 93 94"},
+    "IT": {"23": "AO", "88": "CI OG OT VS"},
+    "NO": {"30": "01 02 06", "34": "04 05", "38": "07 08", "42": "09 10", "46": "12 14", "50": "16 17", "54": "19 20"},
+    "PH": {"14": "MAG"},
+    "PK": {"KP": "TA"},
+}
+# English names that the sources have wrong, or that nobody writes.
+ENGLISH = {
+    "RU": {"AL": "Altai Republic"},
+    "TW": {"CYI": "Chiayi City", "CYQ": "Chiayi County", "HSQ": "Hsinchu County", "HSZ": "Hsinchu City"},
+    "UA": {"05": "Vinnytsia Oblast", "09": "Luhansk Oblast", "12": "Dnipropetrovsk Oblast", "14": "Donetsk Oblast", "18": "Zhytomyr Oblast",
+           "23": "Zaporizhzhia Oblast", "26": "Ivano-Frankivsk Oblast", "32": "Kyiv Oblast", "35": "Kirovohrad Oblast",
+           "46": "Lviv Oblast", "48": "Mykolaiv Oblast", "51": "Odesa Oblast", "53": "Poltava Oblast", "56": "Rivne Oblast",
+           "59": "Sumy Oblast", "61": "Ternopil Oblast", "63": "Kharkiv Oblast", "65": "Kherson Oblast", "68": "Khmelnytskyi Oblast",
+           "71": "Cherkasy Oblast", "74": "Chernihiv Oblast"},
+}
+# Names of what was merged: the whole has no such name where the part is a subdivision still.
+NOT_NAMED = {"FR": {"GES": ["Alsace"]}}
 # Languages of countries, where the names are not in English (CLDR's locales; else the names of the PyPI package).
 LANGUAGES = {
     "AD": "ca", "AE": "ar", "AF": "fa ps", "AL": "sq", "AM": "hy", "AO": "pt", "AR": "es", "AT": "de", "AZ": "az", "BA": "bs hr sr",
@@ -378,6 +418,22 @@ def by_hand(countries):
     for country, above in ABOVE_WITHDRAWN.items():
         for code in countries[country].retired:
             countries[country].parents[code] = above.get(code, above["*"])
+    for country, parents in WITHIN.items():
+        for parent, codes in parents.items():
+            for code in set(codes.split()) & countries[country].retired:
+                countries[country].parents[code] = parent
+    for country, rows in ENGLISH.items():
+        for code, name in rows.items():
+            if name != countries[country].names[code]:
+                countries[country].keys.get(key(countries[country].names[code]), {}).pop(code, None)
+            countries[country].names[code] = name
+            countries[country].name(code, name, -1)
+            if name.endswith(" Oblast") and name != "Kyiv Oblast":
+                countries[country].name(code, name.removesuffix(" Oblast"), -1)
+    for country, rows in NOT_NAMED.items():
+        for code, names in rows.items():
+            for name in names:
+                countries[country].keys.get(key(name), {}).pop(code, None)
     for country, rows in ELSEWHERE.items():
         for code, place in rows.items():
             countries[country].parents[code] = "@" + place
@@ -389,9 +445,10 @@ def by_hand(countries):
         for code, more in names.items():
             for name in more:
                 countries[country].name(code, name, -1)
-    for code in countries["JP"].names:
-        for found in [found for found, codes in countries["JP"].keys.items() if code in codes and found[-1] in "都府県"]:
-            countries["JP"].keys[found[:-1]].setdefault(code, 4)
+    for country, ends in [("JP", "都府県"), ("CN", "省市")]:
+        for code in countries[country].names:
+            for found in [found for found, codes in countries[country].keys.items() if code in codes and found[-1] in ends]:
+                countries[country].keys[found[:-1]].setdefault(code, 4)
 
 
 def settle(country):

@@ -14,7 +14,7 @@ static RUNTIME: LazyLock<Runtime> =
 
 /// A store in a database of its own.
 async fn store() -> Arc<PostgresStore> {
-    let url = Cluster::shared().unwrap().database().unwrap();
+    let url = Cluster::shared().unwrap().migrated().unwrap();
     let options = Options::parse(&url).unwrap().max_connections(6);
     Arc::new(PostgresStore::connect(options).await.unwrap())
 }

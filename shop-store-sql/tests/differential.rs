@@ -12,7 +12,7 @@ use shop_store_sqlite::SqliteStore;
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_sqlite_and_postgres_answer_alike() {
     for seed in 11..=12 {
-        let url = Cluster::shared().unwrap().database().unwrap();
+        let url = Cluster::shared().unwrap().migrated().unwrap();
         let stores = [
             ("memory", Arc::new(MemoryStore::new()) as Arc<dyn Store>),
             ("sqlite", Arc::new(SqliteStore::temporary().unwrap())),

@@ -27,7 +27,7 @@ use sqlx::Connection as _;
 use uuid::Uuid;
 
 fn database() -> String {
-    Cluster::shared().unwrap().database().unwrap()
+    Cluster::shared().unwrap().migrated().unwrap()
 }
 
 async fn connect(options: Options) -> Arc<PostgresStore> {

@@ -1,7 +1,7 @@
 //! The load run: measures the shop against bare limits, both in the same run, and prints one table of ratios.
 //!
 //! ```sh
-//! cargo build --release && target/release/load_run --large
+//! cargo build --release --bin shop-server --bin load_run && target/release/load_run --large
 //! ```
 //!
 //! It starts everything itself, on loopback and in a temporary folder: the release binary `shop-server` beside it, a

@@ -1,5 +1,6 @@
 //! What a configuration allows although it may harm the shop: told once, when the server starts.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::secret::{Secret, key_file};
@@ -56,7 +57,27 @@ fn weak(source: &str) -> String {
 
 /// As passwords are judged: repetitions, sequences and words of any length are few tries.
 fn is_weak(key: &Secret) -> bool {
-    zxcvbn::zxcvbn(key.expose(), &[]).guesses_log10() < MIN_GUESSES_LOG10
+    !is_drawn(key.expose()) && zxcvbn::zxcvbn(key.expose(), &[]).guesses_log10() < MIN_GUESSES_LOG10
+}
+
+/// Whether a text is one that a program draws, digits and letters mixed all over and nothing twice: then no dictionary is
+/// needed. Those of zxcvbn stay in memory, 5 MiB of them, and delay the start.
+fn is_drawn(text: &str) -> bool {
+    const SHORTEST: usize = 32;
+    let bytes = text.as_bytes();
+    let enough = |count: usize, percent: usize| count * 100 >= bytes.len() * percent;
+    let far = |one: u8, other: u8| one.abs_diff(other) > 1;
+    let turns = bytes.windows(2).filter(|pair| pair.iter().filter(|byte| byte.is_ascii_digit()).count() == 1).count();
+    let leaps = bytes.windows(3).filter(|three| match three {
+        [a, b, c] => far(*a, *b) && far(*b, *c) && far(*a, *c),
+        _ => false,
+    });
+    let different: HashSet<_> = bytes.windows(3).collect();
+    text.is_ascii()
+        && bytes.len() >= SHORTEST
+        && enough(turns, 15)
+        && enough(leaps.count(), 40)
+        && different.len() * 10 >= (bytes.len() - 2) * 9
 }
 
 /// A `.env` file with secrets in it that others may read.
@@ -126,10 +147,28 @@ mod tests {
             "abcdefghijklmnopqrstuvwxyz0123456789",
             &"password".repeat(5),
             "0".repeat(64).as_str(),
+            // Mixed, but by a rule.
+            "abc123def456ghi789jkl012mno345pqr678",
+            "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8",
+            &"k2x9Lq8Zp1".repeat(4),
+            &"password1".repeat(5),
         ] {
             let told = told(&[("SECRET_KEY", key)]);
             assert!(told.len() == 1 && told[0].starts_with("SECRET_KEY ") && !told[0].contains(key), "{told:?}");
         }
+    }
+
+    #[test]
+    fn a_key_that_was_drawn_needs_no_dictionary() {
+        for key in [
+            "6f1d2c9b8a7e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8",
+            "b7e3f09a51c86d24be0f97a3d81c5640",
+            "Zm9vYmFyMTJxd2VydHk0NTY3ODlhYmNkZWY0MTIzNA",
+            "q3T7vXc0L9pWz5kRjN2hYb8sGd4mFa6eUi1oCx7V",
+        ] {
+            assert!(is_drawn(key), "{key}");
+        }
+        assert!(!is_drawn("correct horse battery staple 1 2 3 4 5") && !is_drawn("b7e3f09a51c86d24"));
     }
 
     #[test]

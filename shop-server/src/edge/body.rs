@@ -84,7 +84,9 @@ where
                     return None;
                 }
                 Err(_) => {
-                    verdict.store(TOO_SLOW, Ordering::Relaxed);
+                    // One that is too large already is that first.
+                    let why = if seen > BODY_LIMIT { TOO_LARGE } else { TOO_SLOW };
+                    verdict.store(why, Ordering::Relaxed);
                     return Some((Err(cut()), (chunks, seen, verdict)));
                 }
             };
@@ -138,5 +140,7 @@ mod tests {
     async fn a_body_that_never_ends_to_arrive_is_cut() {
         let body = chunks(1).into_bytes_stream().chain(stream::pending());
         assert_eq!(read(Body::from_bytes_stream(body)).await, (Err(()), Some(408)));
+        let body = chunks(17).into_bytes_stream().chain(stream::pending());
+        assert_eq!(read(Body::from_bytes_stream(body)).await, (Err(()), Some(413)));
     }
 }

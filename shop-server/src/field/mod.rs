@@ -191,7 +191,13 @@ fn reason<T: Type>() -> String {
         ("array", _) if schema.items.as_deref().is_some_and(|items| matches!(items, MetaSchemaRef::Reference(_))) => {
             "Must be a list of objects."
         }
-        ("array", _) => "Must be a list.",
+        ("array", _) => match schema.items.as_deref() {
+            Some(MetaSchemaRef::Inline(item)) if item.ty == "string" && item.format == Some("uuid") => {
+                "Must be a list of UUIDs."
+            }
+            Some(MetaSchemaRef::Inline(item)) if item.ty == "string" => "Must be a list of strings.",
+            _ => "Must be a list.",
+        },
         _ => "Must be an object.",
     };
     sentence.to_owned()

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-/// With these a formula begins.
-const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+/// With these a formula begins; the full-width ones are the same to a spreadsheet of East Asia.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 /// With these a cell begins that some programs trim before they look for a formula.
 const TRIMMED: [char; 2] = ['\t', '\r'];
 /// Behind these a program may begin a new cell.
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn formulas_are_guarded_and_other_text_is_not() {
-        for text in ["=1+1", "+49 30", "-5", "@here", "\tx", "\rx", "'=1", "''-", "\"=1"] {
+        for text in ["=1+1", "+49 30", "-5", "@here", "\tx", "\rx", "'=1", "''-", "\"=1", "\u{ff1d}1+1"] {
             assert_eq!(guard(text), format!("'{text}"));
             assert_eq!(unguard(&guard(text)), text);
         }

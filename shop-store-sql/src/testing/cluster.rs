@@ -5,11 +5,11 @@ use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::guarded::Guarded;
-use super::{Result, TestingError, execute, programs, wait_until};
+use super::{Result, TestingError, execute, migrate, programs, wait_until};
 
 /// The variable that names another server for [`Cluster::shared`].
 const ELSEWHERE: &str = "TEST_DATABASE_URL";
@@ -100,6 +100,8 @@ pub struct Cluster {
     password: String,
     home: Option<Home>,
     next: AtomicU64,
+    /// The name of the database that [`Cluster::migrated`] copies.
+    template: Mutex<Option<String>>,
 }
 
 impl Cluster {
@@ -119,7 +121,9 @@ impl Cluster {
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Cluster>> = OnceLock::new();
         let shared = SHARED.get_or_init(|| match std::env::var(ELSEWHERE) {
-            Ok(url) if !url.is_empty() => Ok(Self { url, password: String::new(), home: None, next: 0.into() }),
+            Ok(url) if !url.is_empty() => {
+                Ok(Self { url, password: String::new(), home: None, next: 0.into(), template: Mutex::default() })
+            }
             _ => Self::start(),
         });
         shared.as_ref().map_err(Clone::clone)
@@ -130,14 +134,39 @@ impl Cluster {
     /// # Errors
     /// What Postgres says.
     pub fn database(&self) -> Result<String> {
+        // Nobody is ever connected to `template0`, and a copy of it does not wait for anybody.
+        Ok(self.url_of(&self.copy_of("template0")?))
+    }
+
+    /// The URL of a new database with the tables of a shop, and nothing in them. Copied from one that was migrated, which
+    /// takes a fraction of the time that migrating it takes.
+    ///
+    /// # Errors
+    /// What Postgres says.
+    pub fn migrated(&self) -> Result<String> {
+        let template = {
+            let mut made = self.template.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*made {
+                Some(name) => name.clone(),
+                None => {
+                    let name = self.copy_of("template0")?;
+                    migrate(&self.url_of(&name))?;
+                    made.insert(name).clone()
+                }
+            }
+        };
+        Ok(self.url_of(&self.copy_of(&template)?))
+    }
+
+    /// A new database like this one; its name.
+    fn copy_of(&self, template: &str) -> Result<String> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = match &self.home {
             Some(_) => format!("shop_{number}"),
             None => format!("shop_test_{}_{number}", random()),
         };
-        // Nobody is ever connected to `template0`, and a copy of it does not wait for anybody.
-        execute(&self.url, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))?;
-        Ok(self.url_of(&name))
+        execute(&self.url, &format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))?;
+        Ok(name)
     }
 
     /// The URL of a database of this server, over TCP.
@@ -330,7 +359,13 @@ impl Home {
             match self.control(&["start"]) {
                 Ok(()) => {
                     let url = format!("postgres://postgres:{password}@127.0.0.1:{}/postgres", self.port);
-                    return Ok(Cluster { url, password: password.to_owned(), home: Some(self), next: 0.into() });
+                    return Ok(Cluster {
+                        url,
+                        password: password.to_owned(),
+                        home: Some(self),
+                        next: 0.into(),
+                        template: Mutex::default(),
+                    });
                 }
                 // Somebody was faster at this port.
                 Err(why) => refused = why,

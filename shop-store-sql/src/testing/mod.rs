@@ -1,7 +1,7 @@
 //! A real Postgres for tests: a throw-away cluster, made from the system's own programs.
 //!
 //! [`Cluster::shared`] is one server for all tests of a process; each test takes a database of its own from it with
-//! [`Cluster::database`]. Tests that stop, restart or lose their server take one with [`Cluster::start`].
+//! [`Cluster::database`], or, with the tables of a shop, [`Cluster::migrated`]. Tests that stop, restart or lose their server take one with [`Cluster::start`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,6 +46,7 @@ pub use cluster::{Cluster, ClusterOptions};
 pub use programs::find as program;
 pub use proxy::{Direction, Message, Proxy, Verdict};
 pub use rival::Rival;
+use sql::migrate;
 pub use sql::{Held, execute, hold, texts, wait_until};
 
 /// Why something of this module could not be done.

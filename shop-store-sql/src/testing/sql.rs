@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::{Result, TestingError};
+use crate::{Options, PostgresStore};
 
 /// How long [`wait_until`] waits: nothing that it waits for takes so long by design.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -78,6 +79,26 @@ fn on_this_thread<T>(
         done
     });
     done.map_err(|why: sqlx::Error| failed(&why))
+}
+
+/// Makes the tables of a shop in a database.
+pub(super) fn migrate(url: &str) -> Result {
+    let failed = |why: &dyn std::fmt::Display| TestingError::because("the tables of the test", why);
+    // On a thread of its own: the caller may be inside of a runtime.
+    let migrated = thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| failed(&why))?;
+            runtime.block_on(async {
+                let options = Options::parse(url).map_err(|why| failed(&why))?;
+                let store = PostgresStore::connect(options).await.map_err(|why| failed(&why))?;
+                store.close().await;
+                Ok(())
+            })
+        });
+        work.join()
+    });
+    migrated.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The same URL with another server in it.

@@ -25,7 +25,7 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
 
 /// A new database.
 pub(crate) fn database() -> String {
-    Cluster::shared().unwrap().database().unwrap()
+    Cluster::shared().unwrap().migrated().unwrap()
 }
 
 /// A store of this database.

@@ -380,7 +380,8 @@ fn product(number: usize, moment: &mut Moment) -> Product {
     let variant = |size: &str, moment: &mut Moment| Variant {
         id: moment.id(),
         sku: format!("SKU-{number:06}-{size}"),
-        price: Amount(1_000 + i64::try_from(number % 5_000).unwrap_or(0)),
+        // Spread over all that were made one after the other, so that a range holds the same share of few and of many.
+        price: Amount(1_000 + i64::try_from(number * 7_919 % 5_000).unwrap_or(0)),
         compare_at_price: Some(Amount(7_999)),
         options: BTreeMap::from([("size".to_owned(), size.to_owned()), ("color".to_owned(), "black".to_owned())]),
         weight_grams: 250,

@@ -87,7 +87,7 @@ pub(crate) async fn empty_store() -> Arc<dyn Store> {
         Err(_) | Ok("" | "memory") => Arc::new(MemoryStore::new()),
         Ok("sqlite") => Arc::new(SqliteStore::temporary().unwrap()),
         Ok("postgres") => {
-            let url = Cluster::shared().unwrap().database().unwrap();
+            let url = Cluster::shared().unwrap().migrated().unwrap();
             // Many tests run at once; together they stay below what the cluster can take.
             let options = Options::parse(&url).unwrap().max_connections(6);
             Arc::new(PostgresStore::connect(options).await.unwrap())
