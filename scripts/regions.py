@@ -114,7 +114,7 @@ WITHIN = {
 # English names that the sources have wrong, or that nobody writes.
 ENGLISH = {
     "RU": {"AL": "Altai Republic"},
-    "TW": {"CYI": "Chiayi City", "CYQ": "Chiayi County", "HSQ": "Hsinchu County", "HSZ": "Hsinchu City"},
+    "TW": {"CYI": "Chiayi City", "CYQ": "Chiayi County"},
     "UA": {"05": "Vinnytsia Oblast", "09": "Luhansk Oblast", "12": "Dnipropetrovsk Oblast", "14": "Donetsk Oblast", "18": "Zhytomyr Oblast",
            "23": "Zaporizhzhia Oblast", "26": "Ivano-Frankivsk Oblast", "32": "Kyiv Oblast", "35": "Kirovohrad Oblast",
            "46": "Lviv Oblast", "48": "Mykolaiv Oblast", "51": "Odesa Oblast", "53": "Poltava Oblast", "56": "Rivne Oblast",
@@ -422,18 +422,6 @@ def by_hand(countries):
         for parent, codes in parents.items():
             for code in set(codes.split()) & countries[country].retired:
                 countries[country].parents[code] = parent
-    for country, rows in ENGLISH.items():
-        for code, name in rows.items():
-            if name != countries[country].names[code]:
-                countries[country].keys.get(key(countries[country].names[code]), {}).pop(code, None)
-            countries[country].names[code] = name
-            countries[country].name(code, name, -1)
-            if name.endswith(" Oblast") and name != "Kyiv Oblast":
-                countries[country].name(code, name.removesuffix(" Oblast"), -1)
-    for country, rows in NOT_NAMED.items():
-        for code, names in rows.items():
-            for name in names:
-                countries[country].keys.get(key(name), {}).pop(code, None)
     for country, rows in ELSEWHERE.items():
         for code, place in rows.items():
             countries[country].parents[code] = "@" + place
@@ -449,6 +437,23 @@ def by_hand(countries):
         for code in countries[country].names:
             for found in [found for found, codes in countries[country].keys.items() if code in codes and found[-1] in ends]:
                 countries[country].keys[found[:-1]].setdefault(code, 4)
+
+
+def corrected(countries):
+    for country, rows in ENGLISH.items():
+        for code, name in rows.items():
+            before = key(countries[country].names[code])
+            if before != key(name) and before in map(key, rows.values()):
+                # Another one's.
+                countries[country].keys.get(before, {}).pop(code, None)
+            countries[country].names[code] = name
+            countries[country].name(code, name, -1)
+            if name.endswith(" Oblast") and name != "Kyiv Oblast":
+                countries[country].name(code, name.removesuffix(" Oblast"), -1)
+    for country, rows in NOT_NAMED.items():
+        for code, names in rows.items():
+            for name in names:
+                countries[country].keys.get(key(name), {}).pop(code, None)
 
 
 def settle(country):
@@ -502,6 +507,7 @@ def main():
     shopify(countries)
     google(countries)
     by_hand(countries)
+    corrected(countries)
     for country in countries.values():
         settle(country)
     print(HEAD)

@@ -260,3 +260,58 @@ fn spellings_go_from_the_inside_to_the_outside() {
     assert_eq!(spellings("BQ", "BO"), ["BQ/bo", "NL/bq1", "BQ/"]);
     assert_eq!(spellings("RE", ""), ["RE/", "FR/974", "FR/lre", "FR/re"]);
 }
+
+#[test]
+fn a_name_means_the_place_that_has_it() {
+    for (country, text, code) in [
+        ("TW", "Chiayi County", "CYQ"),
+        ("TW", "嘉義縣", "CYQ"),
+        ("TW", "Chiayi City", "CYI"),
+        ("TW", "嘉義市", "CYI"),
+        ("RU", "Altai Republic", "AL"),
+        ("RU", "Altai", "AL"),
+        ("RU", "Республика Алтай", "AL"),
+        ("RU", "Altai Krai", "ALT"),
+        ("UA", "Kyiv", "30"),
+        ("UA", "Kiev", "30"),
+        ("UA", "Kyiv Oblast", "32"),
+        ("UA", "Kyiv Region", "32"),
+        ("UA", "Kiev Oblast", "32"),
+        ("UA", "Kharkiv", "63"),
+        ("UA", "Odesa Oblast", "51"),
+        ("PT", "Açores", "20"),
+        ("CN", "广东", "GD"),
+        ("BE", "Bruxelles", "BRU"),
+        ("ES", "Tenerife", "TF"),
+        ("CH", "Genf", "GE"),
+        ("GB", "Cymru", "WLS"),
+        ("DE", "NRW", "NW"),
+        ("CA", "PEI", "PE"),
+        ("JP", "Osaka-fu", "27"),
+        ("US", "N. Carolina", "NC"),
+        ("US", "Calif.", "CA"),
+    ] {
+        assert_eq!(narrow(country, text), Some(code), "{country} {text}");
+        assert_eq!(find(country, text, Breadth::Wide).ok(), Some(code), "{country} {text}");
+    }
+    assert_eq!(find("FR", "Alsace", Breadth::Wide).ok(), Some("6AE"));
+    assert!(find("TW", "Chiayi", Breadth::Narrow).is_err(), "the city or the county");
+}
+
+#[test]
+fn a_former_subdivision_lies_in_a_present_one() {
+    for (country, text, within) in [
+        ("GR", "Chios", "K"),
+        ("GR", "Lesbos", "K"),
+        ("NO", "Nord-Trøndelag", "50"),
+        ("NO", "Aust-Agder", "42"),
+        ("CZ", "Praha 5", "10"),
+        ("AL", "Pogradec", "06"),
+        ("BA", "Una-Sana", "BIH"),
+        ("IT", "Ogliastra", "88"),
+    ] {
+        let place = Place::of(country, Some(text), Breadth::Narrow).unwrap();
+        let spelled = (country, within.to_lowercase());
+        assert!(place.spellings().contains(&spelled), "{country} {text}: {:?}", place.spellings());
+    }
+}
