@@ -162,7 +162,7 @@ mod tests {
         for key in [
             "06751fde5f35317d2297fb9a45f3bf7f0339ec9f9c8cc4dc6fdfba568448232e",
             "500b7a81568719e9819a12cbc00adfa3",
-            "JU5_vFDnMgQQEAgLei70-0mwGKRN_xKL17tymShpZII",
+            "4Bhlv7iis6ia4aFtapK2PGyPqcrTQwJmrjBbDV60lEI",
             "x+avHneF+rhZiIruL5zTkJnkXSXo8zgp4BmyMvfynaquLQcXmWv9HRGdQy7uupfl",
         ] {
             assert!(is_drawn(key), "{key}");

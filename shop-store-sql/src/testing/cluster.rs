@@ -146,13 +146,12 @@ impl Cluster {
     pub fn migrated(&self) -> Result<String> {
         let template = {
             let mut made = self.template.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*made {
-                Some(name) => name.clone(),
-                None => {
-                    let name = self.copy_of("template0")?;
-                    migrate(&self.url_of(&name))?;
-                    made.insert(name).clone()
-                }
+            if let Some(name) = &*made {
+                name.clone()
+            } else {
+                let name = self.copy_of("template0")?;
+                migrate(&self.url_of(&name))?;
+                made.insert(name).clone()
             }
         };
         Ok(self.url_of(&self.copy_of(&template)?))
