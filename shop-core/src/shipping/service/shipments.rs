@@ -99,12 +99,20 @@ impl Shipping<'_> {
         let operation = format!("shipping.track_shipment:{id}");
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
-                let (state, before) = self.load(id, &mut moment).await?;
-                let levels = match before.status {
-                    ShipmentStatus::Pending => self.levels(&state).await?,
-                    ShipmentStatus::Shipped | ShipmentStatus::Delivered | ShipmentStatus::Canceled => Vec::new(),
-                };
-                track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut moment)
+                loop {
+                    let (state, before) = self.load(id, &mut moment).await?;
+                    let levels = match before.status {
+                        ShipmentStatus::Pending => self.levels(&state).await?,
+                        ShipmentStatus::Shipped | ShipmentStatus::Delivered | ShipmentStatus::Canceled => Vec::new(),
+                    };
+                    let decided = track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut moment);
+                    // The levels may be younger than the order: what another call has shipped meanwhile is no lack of stock.
+                    if !matches!(decided, Err(Error::InsufficientStock { .. }))
+                        || self.shop.store().shipment(id).await?.is_some_and(|now| now.version == before.version)
+                    {
+                        return decided;
+                    }
+                }
             })
             .await
     }
