@@ -66,9 +66,10 @@ impl ManualGateway {
 }
 
 impl Default for ManualGateway {
-    /// `manual`: cash on delivery or bank transfer.
+    /// `manual`: cash on delivery or a bank transfer. Its name stands in the mail that confirms an order, where SpamAssassin
+    /// takes the word "transfer" with an amount for a sign of fraud (`XFER_LOTSA_MONEY`, 4.0.1).
     fn default() -> Self {
-        Self::new("manual", "Cash on delivery or bank transfer")
+        Self::new("manual", "Cash on delivery or payment in advance")
     }
 }
 

@@ -84,7 +84,7 @@ async fn everybody_sees_how_to_pay() {
     let shop = TestShop::start().await;
     let answer = shop.get("/payments/gateways/", None).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json(), json!([{"id": "manual", "name": "Cash on delivery or bank transfer"}]));
+    assert_eq!(answer.json(), json!([{"id": "manual", "name": "Cash on delivery or payment in advance"}]));
 }
 
 #[tokio::test]

@@ -301,8 +301,8 @@ fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
     };
     let sold = sold_in(gateways());
     let mail = sold.mails().remove(0);
-    assert!(mail.text.contains("\n\nPayment: Cash on delivery or bank transfer\n\n"), "{}", mail.text);
-    assert!(mail.html.contains(">Cash on delivery or bank transfer<"), "{}", mail.html);
+    assert!(mail.text.contains("\n\nPayment: Cash on delivery or payment in advance\n\n"), "{}", mail.text);
+    assert!(mail.html.contains(">Cash on delivery or payment in advance<"), "{}", mail.html);
     // Another way was chosen before the mail was written.
     let other = sold_in(gateways());
     let attempt = input(json!({"order_id": other.order.id, "gateway": "bank"}));
