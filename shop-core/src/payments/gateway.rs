@@ -66,8 +66,8 @@ impl ManualGateway {
 }
 
 impl Default for ManualGateway {
-    /// `manual`: cash on delivery or a bank transfer. Its name stands in the mail that confirms an order, where SpamAssassin
-    /// takes the word "transfer" with an amount for a sign of fraud (`XFER_LOTSA_MONEY`, 4.0.1).
+    /// `manual`: cash on delivery or a bank transfer. The mail that confirms an order shows its name, and
+    /// SpamAssassin 4.0.1 takes the word "transfer" next to an amount for a sign of fraud (`XFER_LOTSA_MONEY`).
     fn default() -> Self {
         Self::new("manual", "Cash on delivery or payment in advance")
     }

@@ -58,21 +58,25 @@ pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Re
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
     // A corrected file is another file, whose deltas are booked again: so one with a wrong line is not booked in part.
-    let is_whole = options.what == Import::Stock && sheet.has("delta") && !options.dry_run;
-    let mut run = Run::new(&shop, reserved, file, options.dry_run || is_whole).await?;
+    let tries_first = options.what == Import::Stock && sheet.has("delta") && !options.dry_run;
+    let mut is_dry = options.dry_run || tries_first;
+    let mut run = Run::new(&shop, reserved, file, is_dry).await?;
     let mut done = run.all(options.what, sheet, file).await;
-    if is_whole && done.is_ok() && run.tally.refused == 0 {
-        run = Run::new(&shop, HashSet::new(), file, false).await?;
+    if tries_first && done.is_ok() && run.tally.refused == 0 {
+        is_dry = false;
+        run = Run::new(&shop, HashSet::new(), file, is_dry).await?;
         done = run.all(options.what, open()?, file).await;
     }
     let Run { tally, bar, .. } = run;
     drop(bar);
     storage.close().await?;
     let mut out = std::io::stdout();
-    let end = match (options.dry_run, is_whole && tally.refused > 0) {
-        (true, _) => " Nothing was written: this was a dry run.",
-        (false, true) => " Nothing was written: a file with a delta column is booked as a whole.",
-        (false, false) => "",
+    let end = match (is_dry, tries_first) {
+        (true, false) => " Nothing was written: this was a dry run.",
+        (true, true) => " Nothing was written: a file with a delta column is booked as a whole.",
+        // Right when it was tried, and not any more: another change came between.
+        (false, true) if tally.refused > 0 => " The other rows were written: import only those that were refused.",
+        (false, _) => "",
     };
     writeln!(out, "{}{end}", tally.said())?;
     if tally.stock_kept > 0 {

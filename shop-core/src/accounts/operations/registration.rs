@@ -40,8 +40,8 @@ pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: 
     }
 }
 
-/// How many registrations of one address have open codes in addition to the last one. A further registration gets no code until
-/// one of them has expired: if it replaced the oldest code, a stranger could take away the owner's.
+/// How many registrations of one address have open codes in addition to the last one. A further registration gets no code
+/// until one of them has expired: if it replaced the oldest code, a stranger could take away the owner's.
 const MAX_EARLIER: usize = 4;
 
 /// An account of the address that somebody registers, with its code, and whether it may be mailed once more today.

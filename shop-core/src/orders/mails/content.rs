@@ -27,9 +27,9 @@ pub struct OrderMailContent {
     tracking_number: String,
     /// What a return is worth: its goods, and the price of shipping where that goes back with them.
     refund_amount: String,
-    /// What of it is for the goods.
+    /// The part of it that is for the goods.
     goods_amount: String,
-    /// What of it is the price of shipping; may be empty.
+    /// The part of it that is the price of shipping; may be empty.
     shipping_refund: String,
     /// How much less is to be paid because goods came back that had not been paid; may be empty.
     less_to_pay: String,
@@ -58,8 +58,8 @@ struct MailedOrder {
     prices_include_tax: bool,
     tax_total: String,
     total: String,
-    /// What of the total is not to be paid, because items were canceled or came back unpaid. This and the following are
-    /// as they are when the mail is written, and empty when they are nothing.
+    /// The part of the total that is not to be paid, because items were canceled or came back unpaid. This and the
+    /// following are as they are when the mail is written, and empty when they are zero.
     amount_canceled: String,
     amount_paid: String,
     amount_refunded: String,

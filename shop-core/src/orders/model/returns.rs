@@ -76,7 +76,7 @@ pub struct Return {
 }
 
 impl Return {
-    /// What of [`refund_amount`](Self::refund_amount) is for the goods; the rest is the price of shipping.
+    /// The part of [`refund_amount`](Self::refund_amount) that is for the goods; the rest is the price of shipping.
     #[must_use]
     pub fn goods_amount(&self) -> Amount {
         Amount(self.items.iter().fold(0, |sum: i64, item| sum.saturating_add(item.amount.0)))

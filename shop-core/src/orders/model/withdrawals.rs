@@ -23,7 +23,7 @@ pub struct Withdrawal {
     pub items: Vec<ShipmentItem>,
     /// The return of what had shipped, if anything had. The rest was called off.
     pub return_id: Option<ReturnId>,
-    /// What of the price of shipping is given back, its tax considered: with the return, or at once where no goods are
+    /// The part of the price of shipping that is given back, with its tax: with the return, or at once where no goods are
     /// outstanding. It is not more than the cheapest method would have cost (article 13(2)), and zero unless the order is
     /// withdrawn as a whole. Of several withdrawals, the one whose goods come last has it; it is zero again when a return ends
     /// without its goods. Of an order that is canceled it is all that was paid of the price.

@@ -13,7 +13,7 @@ use crate::id::UserId;
 use crate::outbox::{Delivery, OutboxWrite};
 use crate::validate;
 
-/// How many orders become an account's in one batch. Others follow in batches of their own.
+/// How many orders become an account's in one batch; a job claims the others.
 const CLAIMED_AT_ONCE: u32 = 100;
 
 impl Orders<'_> {
