@@ -4,10 +4,13 @@ use serde_json::json;
 
 use super::fixtures::{Offer, guest, offer};
 use super::{LookupInput, Order, OrderFilter, OrderQuery, OrderStatus, PlaceOrder};
-use crate::accounts::{EmailInput, Message, RegisterInput, VerifyOtpInput};
+use crate::accounts::{EmailInput, MailJob, Message, RegisterInput, VerifyOtpInput};
 use crate::actor::{Actor, SignedIn};
+use crate::batch::{Batch, Change};
 use crate::catalog::{Customer, RulesQuery};
+use crate::execute::Decision;
 use crate::id::UserId;
+use crate::outbox::{Delivery, OutboxWrite};
 use crate::page::PageRequest;
 use crate::payments::AmountInput;
 use crate::secret::Secret;
@@ -245,4 +248,40 @@ fn the_code_of_an_earlier_registration_brings_the_orders_of_its_own_address() {
     assert_eq!(verify(&world, owner, &code), "ok");
     let (_, actor) = account(&world, &crate::validate::email_key(owner));
     assert_eq!(own(&world, &actor).into_iter().map(|order| order.id).collect::<Vec<_>>(), [order.id]);
+}
+
+fn is_waiting(world: &World) -> bool {
+    block_on(world.shop.store().next_due("mail")).unwrap().is_some()
+}
+
+#[test]
+fn orders_of_another_mailbox_are_not_looked_at_for_ever() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 999)]);
+    for _ in 0..100 {
+        order_of(&world, &offer, "kunde@fa\u{df}.de");
+    }
+    let code = registered(&world, "kunde@fass.de");
+    world.deliver();
+    assert_eq!(verify(&world, "kunde@fass.de", &code), "ok");
+    assert!(!is_waiting(&world), "a job that finds nothing to claim");
+}
+
+#[test]
+fn a_job_claims_nothing_for_an_address_that_is_not_proven() {
+    let world = world();
+    let offer = offer(&world, &[(1000, 9)]);
+    order_of(&world, &offer, ADA);
+    registered(&world, ADA);
+    let (user_id, ada) = account(&world, ADA);
+    block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
+        let mut batch = Batch::new(&mut moment);
+        let job = MailJob::ClaimOrders { user_id, email_key: ADA.to_owned() };
+        let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
+        batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+        Ok(Decision { batch, reply: () })
+    }))
+    .unwrap();
+    world.deliver();
+    assert!(own(&world, &ada).is_empty() && !is_waiting(&world));
 }
