@@ -302,4 +302,73 @@ proptest! {
         prop_assert_eq!(of_goods, goods.iter().map(|(_, quantity)| quantity).sum::<i64>());
         prop_assert!(story.held().iter().all(|held| *held == 0));
     }
+
+    #[test]
+    fn whatever_happens_who_keeps_something_gets_no_shipping_back(
+        lines in proptest::collection::vec((1_i64..3_000, 1_i64..4, 0_i64..4), 1..4), shipping in 1_i64..900,
+        cheapest in 1_i64..900,
+        steps in proptest::collection::vec((0_u8..8, 0_usize..4, proptest::collection::vec(0_i64..3, 3)), 1..16),
+    ) {
+        let goods: Vec<_> = lines.iter().map(|(price, quantity, _)| (*price, *quantity)).collect();
+        let left: Vec<_> = lines.iter().map(|(_, quantity, left)| *left.min(quantity)).collect();
+        let mut order = placed(&goods, shipping);
+        order.shipping_method.cheapest = Some(Amount(cheapest));
+        let total = order.total.0;
+        let parcels = [(ShipmentStatus::Shipped, left.as_slice())];
+        let mut story = Story::of(order, total, if left.iter().any(|left| *left > 0) { &parcels } else { &[] });
+        for (action, index, part) in steps {
+            let step = match action {
+                0 => {
+                    let _ = withdraw_some(&mut story, Some(&part));
+                    continue;
+                }
+                1 => {
+                    let _ = withdraw_some(&mut story, None);
+                    continue;
+                }
+                2 => {
+                    let lines = story.state.order.items.iter().zip(&part).filter(|(_, quantity)| **quantity > 0);
+                    let item = |(line, quantity): (&OrderItem, &i64)| CheckedReturnItem {
+                        order_item_id: line.id,
+                        quantity: *quantity,
+                        reason: String::new(),
+                    };
+                    let input = CheckedReturn { items: lines.map(item).collect(), note: String::new() };
+                    let returns = story.returns.clone();
+                    let asked = request_return(story.state.clone(), &returns, input, "guest", &mut story.moment);
+                    if let Ok(asked) = asked {
+                        story.apply(asked.batch);
+                    }
+                    continue;
+                }
+                3 => Step::Approve,
+                4 => Step::Reject("Worn".to_owned()),
+                5 => Step::Cancel,
+                6 => Step::Receive { restock: false },
+                _ => Step::Refund,
+            };
+            let Some(before) = story.returns.get(index).cloned() else { continue };
+            let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
+            let decided = step_return(story.state.clone(), around, &before, &step, "staff", &mut story.moment);
+            if let Ok(decided) = decided {
+                story.apply(decided.batch);
+            }
+        }
+        let order = &story.state.order;
+        if order.status == OrderStatus::Canceled {
+            prop_assert_eq!(order.amount_refunded.0, total);
+            return Ok(());
+        }
+        let settled = story.returns.iter().filter(|one| one.status == ReturnStatus::Completed);
+        let of_goods = settled.map(|one| one.goods_amount()).chain(order.canceled_items.iter().map(|one| one.amount));
+        let of_shipping = order.amount_refunded.0 - Amount::sum(of_goods).unwrap().0;
+        let is_kept = order.items.iter().any(|line| {
+            order.canceled_quantity(line.id) + returned(&story.returns, line.id, ReturnStatus::is_back) < line.quantity
+        });
+        prop_assert!((0..=if is_kept { 0 } else { shipping.min(cheapest) }).contains(&of_shipping), "{}", of_shipping);
+        for one in &story.returns {
+            let sum = one.goods_amount().plus(order.shipping_refund_of(one.id)).unwrap();
+            prop_assert_eq!(sum, one.refund_amount);
+        }
+    }
 }
