@@ -361,7 +361,7 @@ proptest! {
             return Ok(());
         }
         let settled = story.returns.iter().filter(|one| one.status == ReturnStatus::Completed);
-        let of_goods = settled.map(|one| one.goods_amount()).chain(order.canceled_items.iter().map(|one| one.amount));
+        let of_goods = settled.map(Return::goods_amount).chain(order.canceled_items.iter().map(|one| one.amount));
         let of_shipping = order.amount_refunded.0 - Amount::sum(of_goods).unwrap().0;
         let is_kept = order.items.iter().any(|line| {
             order.canceled_quantity(line.id) + returned(&story.returns, line.id, ReturnStatus::is_back) < line.quantity
