@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0026_withdrawals", sql: include_str!("../migrations/0026_withdrawals.sql") },
     Migration { name: "0027_shop_details", sql: include_str!("../migrations/0027_shop_details.sql") },
     Migration { name: "0028_price_history", sql: include_str!("../migrations/0028_price_history.sql") },
+    Migration { name: "0029_lists_of_deliveries", sql: include_str!("../migrations/0029_lists_of_deliveries.sql") },
 ];
 
 /// The step after which [`fill_search`] is called.

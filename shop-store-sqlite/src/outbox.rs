@@ -10,7 +10,8 @@ use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
 use shop_core::idempotency::{Answer, AnswerKey};
 use shop_core::outbox::{
-    Delivery, DeliveryFilter, DeliverySort, Event, OutboxRepository, OutboxWrite, Webhook, WebhookSort,
+    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, OutboxWrite, Webhook,
+    WebhookSort,
 };
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
@@ -140,7 +141,8 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
         OutboxWrite::Webhook(change) => {
             record::change(connection, change, &[])?;
             if let Change::Delete { id, .. } = change {
-                let waits = "DELETE FROM deliveries WHERE receiver = ?1 AND status IN ('pending', 'dead')";
+                let waits = "DELETE FROM deliveries
+                    WHERE receiver = ?1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
                 record::execute(connection, waits, &[&Webhook::receiver_of(WebhookId(*id))])?;
             }
             Ok(())
@@ -230,7 +232,14 @@ impl OutboxRepository for SqliteStore {
     ) -> StoreResult<Page<Delivery>> {
         let mut query = Query::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
-        query.filter("deliveries.status = ?", filter.status.map(|status| Value::Text(status.word().to_owned())));
+        // Word by word as in the conditions of the indexes.
+        if filter.receiver != MAIL {
+            query.is("deliveries.receiver <> 'mail'");
+        }
+        match filter.status {
+            Some(DeliveryStatus::Dead) => query.is("deliveries.status = 'dead'"),
+            status => query.filter("deliveries.status = ?", status.map(|status| status.word().to_owned())),
+        }
         let page = page.clone();
         self.readers()
             .list(move |connection| {

@@ -14,7 +14,7 @@ use crate::orders::{
     DraftSort, FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort,
     ReturnStatus,
 };
-use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, WebhookSort};
+use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, MAIL, WebhookSort};
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
 use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
 use crate::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
@@ -251,8 +251,9 @@ pub async fn every_read(store: &dyn Store) -> StoreResult<()> {
     store.next_due("mail").await?;
     store.delivery(id.into()).await?;
     for page in requests::<DeliverySort>() {
-        for status in [None, Some(DeliveryStatus::Dead)] {
-            store.list_deliveries(&DeliveryFilter { receiver: "a".into(), status }, &page).await?;
+        let asked = [("a", None), ("a", Some(DeliveryStatus::Done)), ("a", Some(DeliveryStatus::Dead))];
+        for (receiver, status) in asked.into_iter().chain([(MAIL, Some(DeliveryStatus::Dead))]) {
+            store.list_deliveries(&DeliveryFilter { receiver: receiver.into(), status }, &page).await?;
         }
     }
     store.webhook(id.into()).await?;

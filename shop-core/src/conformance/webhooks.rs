@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::batch::{Conflict, Entity, Require};
 use crate::id::{DeliveryId, WebhookId};
-use crate::outbox::{Delivery, DeliveryFilter, DeliveryStatus, EventPattern, Webhook};
+use crate::outbox::{Delivery, DeliveryFilter, DeliveryStatus, EventPattern, MAIL, Webhook};
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
@@ -57,9 +57,16 @@ pub(super) async fn webhooks_are_paged(mut lab: Lab) -> CaseResult {
 }
 
 pub(super) async fn deliveries_are_listed_by_receiver(mut lab: Lab) -> CaseResult {
+    for receiver in [lab.webhook().receiver(), MAIL.to_owned()] {
+        are_listed(&mut lab, &receiver).await?;
+    }
+    Ok(())
+}
+
+async fn are_listed(lab: &mut Lab, receiver: &str) -> CaseResult {
     use DeliveryStatus::{Dead, Done, Pending};
     let thing = lab.id::<Uuid>();
-    let (one, other) = (lab.webhook().receiver(), lab.webhook().receiver());
+    let other = lab.webhook().receiver();
     let store = lab.store.clone();
     let filter = |receiver: &str, status| DeliveryFilter { receiver: receiver.to_owned(), status };
     let mut rows = Vec::new();
@@ -68,18 +75,18 @@ pub(super) async fn deliveries_are_listed_by_receiver(mut lab: Lab) -> CaseResul
             lab.tick();
         }
         let response_status = (status != Pending).then_some(500);
-        rows.push(Delivery { status, response_status, ..lab.delivery(&one, thing) });
+        rows.push(Delivery { status, response_status, ..lab.delivery(receiver, thing) });
     }
     let foreign = lab.delivery(&other, thing);
     accepted(lab.commit(rows.iter().rev().chain([&foreign]).map(insert)).await)?;
-    check_list(&rows, async |request| store.list_deliveries(&filter(&one, None), request).await).await?;
+    check_list(&rows, async |request| store.list_deliveries(&filter(receiver, None), request).await).await?;
     for status in [Done, Pending, Dead] {
         let wanted: Vec<_> = rows.iter().filter(|row| row.status == status).cloned().collect();
-        let filter = filter(&one, Some(status));
+        let filter = filter(receiver, Some(status));
         check_list(&wanted, async |request| store.list_deliveries(&filter, request).await).await?;
     }
     same_set(store.list_deliveries(&filter(&other, None), &everything()), &[&foreign], &other).await?;
-    for nobody in ["", "webhook:", &one.to_uppercase(), "a\0b"] {
+    for nobody in ["", "webhook:", &receiver.to_uppercase(), "a\0b"] {
         same_set(store.list_deliveries(&filter(nobody, None), &everything()), &[], nobody).await?;
     }
     Ok(())

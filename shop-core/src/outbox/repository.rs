@@ -28,7 +28,8 @@ pub trait OutboxRepository: Send + Sync {
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
-    /// The deliveries of a list.
+    /// The deliveries of a list. Of [`MAIL`](super::MAIL) the shop lists those that are dead only: a store needs no index for
+    /// the others.
     async fn list_deliveries(
         &self,
         filter: &DeliveryFilter,

@@ -55,6 +55,10 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0025_withdrawals", sql: include_str!("../../migrations/postgres/0025_withdrawals.sql") },
     Migration { name: "0026_shop_details", sql: include_str!("../../migrations/postgres/0026_shop_details.sql") },
     Migration { name: "0027_price_history", sql: include_str!("../../migrations/postgres/0027_price_history.sql") },
+    Migration {
+        name: "0028_lists_of_deliveries",
+        sql: include_str!("../../migrations/postgres/0028_lists_of_deliveries.sql"),
+    },
 ];
 
 /// The step after which [`fill_search`] is called.

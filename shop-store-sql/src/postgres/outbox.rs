@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
 pub(crate) use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::outbox::{Delivery, DeliveryFilter, DeliverySort, Event, OutboxRepository, Webhook, WebhookSort};
+use shop_core::outbox::{
+    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, MAIL, OutboxRepository, Webhook, WebhookSort,
+};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
@@ -162,7 +164,14 @@ impl OutboxRepository for PostgresStore {
         };
         let mut query = Query::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
-        query.filter("deliveries.status = ?", filter.status.map(Word::word));
+        // As in the conditions of the indexes: a plan for any receiver and status uses them too.
+        if filter.receiver != MAIL {
+            query.is("deliveries.receiver <> 'mail'");
+        }
+        match filter.status {
+            Some(DeliveryStatus::Dead) => query.is("deliveries.status = 'dead'"),
+            status => query.filter("deliveries.status = ?", status.map(Word::word)),
+        }
         list.page(&self.pool, query, page).await
     }
 

@@ -294,7 +294,8 @@ pub(super) async fn lock(plain: &mut Plain<'_>, batch: &Batch) -> Applied {
             plain.exists(sql, (ids(&locks.emptied),)).await?;
         }
         if !locks.receivers.is_empty() && Some(place) == place_of(Entity::Delivery) {
-            let sql = "SELECT 1 FROM deliveries WHERE receiver = ANY ($1) AND status IN ('pending', 'dead')
+            let sql = "SELECT 1 FROM deliveries
+                WHERE receiver = ANY ($1) AND receiver <> 'mail' AND status IN ('pending', 'dead')
                 ORDER BY id FOR UPDATE";
             plain.exists(sql, (locks.receivers.iter().cloned().collect::<Vec<_>>(),)).await?;
         }

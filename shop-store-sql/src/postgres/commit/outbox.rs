@@ -136,7 +136,8 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
         OutboxWrite::Webhook(change) => {
             plain.change(change, true).await?;
             if let Change::Delete { id, .. } = change {
-                let waits = "DELETE FROM deliveries WHERE receiver = $1 AND status IN ('pending', 'dead')";
+                let waits = "DELETE FROM deliveries
+                    WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
                 plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
             }
             Ok(())
