@@ -22,6 +22,18 @@ macro_rules! ids {
             }
         }
 
+        impl crate::row::Stored for $name {
+            const KIND: crate::row::Kind = crate::row::Kind::Id;
+
+            fn value(&self) -> crate::row::Value<'_> {
+                crate::row::Value::Id(self.0)
+            }
+
+            fn from_value(value: crate::row::Value<'_>) -> Result<Self, crate::error::BoxError> {
+                crate::row::Stored::from_value(value).map(Self)
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)

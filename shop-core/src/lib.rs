@@ -92,6 +92,7 @@ pub mod payments;
 pub mod prepare;
 pub mod pricing;
 mod region;
+pub mod row;
 pub mod secret;
 mod security;
 pub mod shipping;

@@ -1,5 +1,8 @@
 //! States and the like as words: the same in every store, in JSON and in what callers read.
 
+use crate::error::BoxError;
+use crate::row::Value;
+
 /// Something with a few values, each of which has a word.
 ///
 /// ```
@@ -34,6 +37,18 @@ macro_rules! words {
                     $(Self::$variant => $word,)+
                 }
             }
+        }
+
+        impl $crate::row::Stored for $name {
+            const KIND: $crate::row::Kind = $crate::row::Kind::Text;
+
+            fn value(&self) -> $crate::row::Value<'_> {
+                $crate::row::Value::Text($crate::word::Word::word(*self).into())
+            }
+
+            fn from_value(value: $crate::row::Value<'_>) -> std::result::Result<Self, $crate::error::BoxError> {
+                $crate::word::stored(&value)
+            }
         })+
 
         #[cfg(test)]
@@ -46,6 +61,14 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// The value of a stored word.
+pub(crate) fn stored<T: Word>(value: &Value<'_>) -> Result<T, BoxError> {
+    match value {
+        Value::Text(word) => T::of(word).ok_or_else(|| format!("unknown word {word:?}").into()),
+        _ => Err("expected a word".into()),
+    }
+}
 
 /// Every value has a word of its own, and serde writes and reads it.
 #[cfg(test)]

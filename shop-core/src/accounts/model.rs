@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Sort, SortKey};
+use crate::row::Row;
 use crate::word::words;
 
 /// How long a one-time password can be used.
@@ -15,8 +15,11 @@ pub const OTP_LIFETIME_MINUTES: i64 = 10;
 pub const OTP_TRIES: i64 = 5;
 
 /// A person with an account.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, each shown to clients by itself")]
+#[row(table = "users", entity = User, deletable, derived(search_text: String))]
+#[row(unique(UserEmail: email_key))]
+#[row(unique(UserUsername: username_key))]
 pub struct User {
     /// Identity.
     pub id: UserId,
@@ -70,16 +73,6 @@ impl User {
     }
 }
 
-impl Versioned for User {
-    const ENTITY: Entity = Entity::User;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// How long the predecessor of a refresh token is answered with the same successor: two tabs may refresh at once, and
 /// an answer may be lost.
 pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -102,7 +95,8 @@ impl Rotation {
 }
 
 /// One sign-in and the refresh token that is current in it; earlier ones are used up.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "sessions", entity = Session, deletable)]
 pub struct Session {
     /// Identity; access tokens name it.
     pub id: SessionId,
@@ -113,6 +107,7 @@ pub struct Session {
     pub refresh_hash: [u8; 32],
     /// The tokens that were exchanged within [`REFRESH_GRACE`] before the last exchange, and that one, the oldest first.
     #[serde(default)]
+    #[row(json)]
     pub rotations: Vec<Rotation>,
     /// The person's [`User::session_epoch`] when the session began.
     pub epoch: i64,
@@ -141,16 +136,6 @@ impl Session {
             && self.revoked_at.is_none()
             && self.epoch == user.session_epoch
             && now < self.expires_at
-    }
-}
-
-impl Versioned for Session {
-    const ENTITY: Entity = Entity::Session;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 
@@ -240,12 +225,13 @@ pub const NO_PASSWORD: &str = "!";
 
 /// The one-time password a person was mailed last. The code itself is nowhere: it is derived from the id
 /// ([`crate::secret::Keys::otp_code`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "otps", key(user_id))]
 pub struct Otp {
-    /// Identity of this code; a new one replaces the old.
-    pub id: OtpId,
     /// Whose; one row per person.
     pub user_id: UserId,
+    /// Identity of this code; a new one replaces the old.
+    pub id: OtpId,
     /// How many tries are left; each is spent before the code is compared.
     pub tries_left: i64,
     /// From then on it is worthless.
@@ -254,6 +240,7 @@ pub struct Otp {
     pub used_at: Option<Timestamp>,
     /// What it proves, and which other codes are open.
     #[serde(default)]
+    #[row(json)]
     pub registrations: Registrations,
 }
 

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
 use crate::money::Currency;
+use crate::row::Row;
 use crate::word::words;
 
 /// The most lines of one cart: an order of it is one batch.
@@ -27,7 +27,9 @@ pub enum CartStatus {
 }
 
 /// A cart: wishes only, no prices and no stock. It is changed as one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "carts", entity = Cart, deletable)]
+#[row(unique(OpenCart: customer_id when status in ("open")))]
 pub struct Cart {
     /// Identity; a guest's token is derived from it ([`crate::secret::Keys::cart_token`]).
     pub id: CartId,
@@ -38,8 +40,10 @@ pub struct Cart {
     /// Whether it can still be filled.
     pub status: CartStatus,
     /// Its lines in the order in which they came; at most one per variant.
+    #[row(json)]
     pub items: Vec<CartItem>,
     /// The codes of its coupons as they were given, in the order in which they came; each once, however it is spelled.
+    #[row(json)]
     pub coupons: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -47,16 +51,6 @@ pub struct Cart {
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for Cart {
-    const ENTITY: Entity = Entity::Cart;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// A line of a cart.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
+use crate::row::Row;
 use crate::word::words;
 
 /// Whether a product is offered.
@@ -33,7 +33,9 @@ pub struct Image {
 }
 
 /// A product with all its variants, changed as one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
+#[row(table = "products", entity = Product, derived(name_key: String, price: Amount = lowest_price))]
+#[row(unique(ProductSlug: slug))]
 pub struct Product {
     /// Identity.
     pub id: ProductId,
@@ -50,12 +52,16 @@ pub struct Product {
     /// The currency of its prices.
     pub currency: Currency,
     /// The names of the options that tell its variants apart (`["Size"]`), empty for a single variant.
+    #[row(json)]
     pub options: Vec<String>,
     /// Pictures in order.
+    #[row(json)]
     pub images: Vec<Image>,
     /// Free facts about it.
+    #[row(json)]
     pub attributes: serde_json::Map<String, serde_json::Value>,
     /// Its variants in order; archived ones included.
+    #[row(children)]
     pub variants: Vec<Variant>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -90,18 +96,9 @@ impl Product {
     }
 }
 
-impl Versioned for Product {
-    const ENTITY: Entity = Entity::Product;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// Something that can be bought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "variants", child_of = product_id, position)]
 pub struct Variant {
     /// Identity.
     pub id: VariantId,
@@ -112,6 +109,7 @@ pub struct Variant {
     /// A higher price to show beside it.
     pub compare_at_price: Option<Amount>,
     /// Its value of each of the product's options.
+    #[row(json)]
     pub options: BTreeMap<String, String>,
     /// What one weighs.
     pub weight_grams: i64,
@@ -128,7 +126,9 @@ pub struct Variant {
 }
 
 /// A node of the category tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "categories", entity = Category, deletable, derived(name_key: String))]
+#[row(unique(CategorySlug: slug))]
 pub struct Category {
     /// Identity.
     pub id: CategoryId,
@@ -148,16 +148,6 @@ pub struct Category {
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for Category {
-    const ENTITY: Entity = Entity::Category;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// The whole category tree at one version. A shop has at most [`MAX_CATEGORIES`], so it fits in one read.

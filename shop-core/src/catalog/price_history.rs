@@ -26,6 +26,7 @@ use super::model::{Product, ProductStatus, Variant};
 use crate::clock::Timestamp;
 use crate::id::VariantId;
 use crate::money::{Amount, Currency};
+use crate::row::Row;
 
 /// How long before a reduction prices count.
 pub const REDUCTION_WINDOW: TimeDelta = TimeDelta::days(30);
@@ -35,7 +36,8 @@ pub(crate) const PRICE_MEMORY: TimeDelta = TimeDelta::days(31);
 
 /// A time during which a variant was offered for one price, or was not offered. Each variant has exactly one that has not
 /// ended, which says what is true now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "price_history", key(variant_id, version))]
 pub struct PricePeriod {
     /// Of what; with `version` the key.
     pub variant_id: VariantId,

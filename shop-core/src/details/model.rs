@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::money::Currency;
+use crate::row::Row;
 
 /// The shop's own details. There is one row of them, or none until staff wrote something.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "shop_details", entity = ShopDetails, constant_id)]
 pub struct ShopDetails {
     /// The name that buyers know it by; `None`: a default is used ([`ShopDetailsView::name`]).
     pub name: Option<String>,
@@ -37,16 +38,6 @@ pub struct ShopDetails {
 impl ShopDetails {
     /// The id of the only row.
     pub const ID: Uuid = Uuid::nil();
-}
-
-impl Versioned for ShopDetails {
-    const ENTITY: Entity = Entity::ShopDetails;
-    fn key(&self) -> Uuid {
-        Self::ID
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 impl ShopDetailsView {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::canonical::canonical;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::row::{Columns, Row};
 
 /// What a caller sends to make a call happen once: a key of its own choice, and what it asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl IdempotencyKey {
 }
 
 /// Under what an answer is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Columns)]
 pub struct AnswerKey {
     /// Who asked: `user:…`, `cart:…` or `order:…`.
     pub caller: String,
@@ -53,9 +54,11 @@ pub struct AnswerKey {
 }
 
 /// The first answer to a call, kept to be given again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "answers", key(caller, operation, key))]
 pub struct Answer {
     /// Under what it is kept.
+    #[row(flat)]
     pub key: AnswerKey,
     /// SHA-256 of the request it answers.
     pub fingerprint: [u8; 32],

@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{LocationId, MovementId, OrderId, OrderItemId, ProductId, ReservationId, VariantId};
 use crate::page::{CreationSort, Sort, SortKey};
+use crate::row::Row;
 use crate::word::words;
 
 /// A place that holds stock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "locations", entity = Location, deletable)]
+#[row(unique(LocationCode: code))]
 pub struct Location {
     /// Identity.
     pub id: LocationId,
@@ -29,27 +31,18 @@ pub struct Location {
     pub version: i64,
 }
 
-impl Versioned for Location {
-    const ENTITY: Entity = Entity::Location;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// The stock of one variant at one location.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "stock_levels", key(variant_id, location_id))]
 pub struct StockLevel {
     /// Of what.
     pub variant_id: VariantId,
+    /// Where.
+    pub location_id: LocationId,
     /// Its product.
     pub product_id: ProductId,
     /// Its sku of today.
     pub sku: String,
-    /// Where.
-    pub location_id: LocationId,
     /// How many lie there: the sum of all movements.
     pub on_hand: i64,
     /// How many are held for orders.
@@ -93,7 +86,8 @@ impl StockLevel {
 }
 
 /// An entry of the append-only ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "movements")]
 pub struct Movement {
     /// Identity; sorts by time.
     pub id: MovementId,
@@ -160,7 +154,8 @@ impl ReservationStatus {
 }
 
 /// Stock held at one location for one line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "reservations", entity = Reservation)]
 pub struct Reservation {
     /// Identity.
     pub id: ReservationId,
@@ -184,16 +179,6 @@ pub struct Reservation {
     pub created_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for Reservation {
-    const ENTITY: Entity = Entity::Reservation;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// A change of counts that the store judges where it writes them, so that no two decisions can take the same unit.

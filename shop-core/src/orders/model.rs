@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::catalog::Customer;
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -17,6 +16,7 @@ use crate::id::{CartId, HistoryId, MethodId, OrderId, OrderItemId, ProductId, Us
 use crate::money::{Amount, Currency};
 use crate::page::{Sort, SortKey};
 use crate::pricing::{Explanation, Ratio};
+use crate::row::Row;
 use crate::shipping::Address;
 use crate::word::words;
 
@@ -74,7 +74,10 @@ pub enum FulfillmentStatus {
 }
 
 /// An order with its lines. The lines never change after placement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
+#[row(table = "orders", entity = Order, derived(search_text: String))]
+#[row(unique(OrderNumber: number))]
+#[row(unique(OrderOfCart: cart_id))]
 pub struct Order {
     /// Identity; a guest's token is derived from it ([`crate::secret::Keys::order_token`]).
     pub id: OrderId,
@@ -95,6 +98,7 @@ pub struct Order {
     /// The one currency of every amount in it.
     pub currency: Currency,
     /// Its lines.
+    #[row(children)]
     pub items: Vec<OrderItem>,
     /// Sum of the lines before discounts.
     pub subtotal: Amount,
@@ -109,22 +113,28 @@ pub struct Order {
     /// What was to be paid when it was placed. Never changes.
     pub total: Amount,
     /// Why: the promotions and the rates of tax as they were then. Never changes.
+    #[row(json)]
     pub explanation: Explanation,
     /// What of it was canceled since, at most two entries per line; see [`Order::amount_payable`].
     #[serde(default)]
+    #[row(json)]
     pub canceled_items: Vec<CanceledItem>,
     /// What its buyer withdrew from since, the oldest first.
     #[serde(default)]
+    #[row(json)]
     pub withdrawals: Vec<Withdrawal>,
     /// Captured so far, over all payments.
     pub amount_paid: Amount,
     /// Given back so far, over all payments.
     pub amount_refunded: Amount,
     /// Where it goes.
+    #[row(json)]
     pub shipping_address: Address,
     /// Who pays; the shipping address when none was given.
+    #[row(json)]
     pub billing_address: Address,
     /// How it goes, frozen.
+    #[row(json)]
     pub shipping_method: ShippingMethodSnapshot,
     /// What became of it.
     pub status: OrderStatus,
@@ -229,18 +239,9 @@ impl Order {
     }
 }
 
-impl Versioned for Order {
-    const ENTITY: Entity = Entity::Order;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// A line of an order: a snapshot that no later change of the catalog touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "order_items", child_of = order_id, position, key(order_id, position))]
 pub struct OrderItem {
     /// Identity.
     pub id: OrderItemId,
@@ -253,6 +254,7 @@ pub struct OrderItem {
     /// Its name then.
     pub name: String,
     /// Its options then.
+    #[row(json)]
     pub options: BTreeMap<String, String>,
     /// Its price then.
     pub unit_price: Amount,
@@ -300,7 +302,8 @@ pub struct ShippingMethodSnapshot {
 }
 
 /// An entry of an order's timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "order_history")]
 pub struct HistoryEntry {
     /// Identity; sorts by time.
     pub id: HistoryId,

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::accounts::MailJob;
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId};
 use crate::orders::OrderMail;
 use crate::page::CreationSort;
 use crate::payments::{GatewayCall, GatewayNotice};
+use crate::row::Row;
 use crate::word::words;
 
 /// What can happen in a shop, as the world outside is told.
@@ -51,7 +51,8 @@ pub enum EventKind {
 }
 
 /// Something that happened, told once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
+#[row(table = "events")]
 pub struct Event {
     /// Identity; sorts by time, stable over every delivery.
     pub id: EventId,
@@ -61,6 +62,7 @@ pub struct Event {
     /// counts as the order.
     pub thing: Uuid,
     /// The thing as it is now, without secrets.
+    #[row(json)]
     pub data: serde_json::Value,
     /// When.
     pub at: Timestamp,
@@ -98,7 +100,8 @@ pub enum DeliveryStatus {
 }
 
 /// One event or mail on its way to one receiver.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
+#[row(table = "deliveries", entity = Delivery, deletable)]
 pub struct Delivery {
     /// Identity; sorts by time, stable over retries.
     pub id: DeliveryId,
@@ -108,6 +111,7 @@ pub struct Delivery {
     /// Deliveries of one thing to one receiver are made in the order of their ids, one at a time.
     pub thing: Uuid,
     /// What is delivered.
+    #[row(json)]
     pub content: Content,
     /// Where it stands.
     pub status: DeliveryStatus,
@@ -154,16 +158,6 @@ impl Delivery {
             created_at: now,
             version: 1,
         }
-    }
-}
-
-impl Versioned for Delivery {
-    const ENTITY: Entity = Entity::Delivery;
-    fn key(&self) -> Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 

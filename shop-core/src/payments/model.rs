@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, OrderId, PaymentId, RefundId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
 use crate::pricing::Ratio;
+use crate::row::{Column, Columns, Row, Sink, Source};
 use crate::secret::Sealed;
 use crate::word::words;
 
@@ -46,7 +46,9 @@ impl PaymentState {
 }
 
 /// One attempt to pay an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "payments", entity = Payment)]
+#[row(unique(LivePayment: order_id when state in ("pending", "requires_action", "authorized", "captured")))]
 pub struct Payment {
     /// Identity.
     pub id: PaymentId,
@@ -72,8 +74,10 @@ pub struct Payment {
     pub failure: Option<String>,
     /// What only a payment through a [remote gateway](super::RemoteGateway) has.
     #[serde(default)]
+    #[row(flat)]
     pub remote: RemoteState,
     /// Money given back, oldest first.
+    #[row(children)]
     pub refunds: Vec<Refund>,
     /// When it was begun.
     pub created_at: Timestamp,
@@ -106,21 +110,12 @@ impl Payment {
     }
 }
 
-impl Versioned for Payment {
-    const ENTITY: Entity = Entity::Payment;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// What the shop knows of its dealings with a remote gateway about one payment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Columns)]
 pub struct RemoteState {
     /// The last call that was wanted and whose answer is not recorded yet. Calls that wait before it are in its
     /// [intent](super::GatewayCall::after).
+    #[row(flat)]
     pub asking: Option<Asking>,
     /// When the payment is to be compared with the gateway, should no message settle it before; `None` when nothing
     /// is open between the two.
@@ -144,6 +139,22 @@ pub struct Asking {
     pub intent: DeliveryId,
     /// What is asked.
     pub step: Step,
+}
+
+impl Columns for Option<Asking> {
+    const COLUMNS: &'static [Column] =
+        &[Column::of::<Option<DeliveryId>>("asking"), Column::of::<Option<Step>>("asking_step")];
+    const DERIVED: &'static [Column] = &[];
+
+    fn write<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error> {
+        sink.put(&self.map(|asking| asking.intent))?;
+        sink.put(&self.map(|asking| asking.step))
+    }
+
+    fn read<S: Source>(source: &mut S) -> Result<Self, S::Error> {
+        let (intent, step) = (source.take::<Option<DeliveryId>>()?, source.take::<Option<Step>>()?);
+        Ok(intent.zip(step).map(|(intent, step)| Asking { intent, step }))
+    }
 }
 
 /// What a gateway can be asked to do.
@@ -175,7 +186,8 @@ pub enum RefundState {
 }
 
 /// Money given back. Belongs to its payment and changes with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "refunds", child_of = payment_id)]
 pub struct Refund {
     /// Identity.
     pub id: RefundId,
@@ -193,6 +205,7 @@ pub struct Refund {
     /// What of it is taxed at which percentage; the totals sum to `amount`. Settled when it is begun, and never changed:
     /// empty for refunds of earlier releases.
     #[serde(default)]
+    #[row(json)]
     pub taxes: Vec<RefundedTax>,
 }
 

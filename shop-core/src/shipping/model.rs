@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{AddressId, MethodId, OrderId, OrderItemId, ShipmentId, UserId, ZoneId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
+use crate::row::Row;
 use crate::word::words;
 
 /// A postal address.
@@ -39,13 +39,15 @@ pub struct Address {
 pub const MAX_ADDRESSES: u32 = 100;
 
 /// An entry of a customer's address book.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "addresses", entity = Address, deletable)]
 pub struct SavedAddress {
     /// Identity.
     pub id: AddressId,
     /// Whose.
     pub user_id: UserId,
     /// Where.
+    #[row(json)]
     pub address: Address,
     /// The one taken unless another is named; at most one per person.
     pub is_default: bool,
@@ -57,24 +59,16 @@ pub struct SavedAddress {
     pub version: i64,
 }
 
-impl Versioned for SavedAddress {
-    const ENTITY: Entity = Entity::Address;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// A set of countries that are served alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "zones", entity = Zone, deletable)]
 pub struct Zone {
     /// Identity.
     pub id: ZoneId,
     /// What staff call it.
     pub name: String,
     /// ISO 3166-1 alpha-2 codes, or `*` for every country that no zone names.
+    #[row(json)]
     pub countries: Vec<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -82,18 +76,9 @@ pub struct Zone {
     pub version: i64,
 }
 
-impl Versioned for Zone {
-    const ENTITY: Entity = Entity::Zone;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
-}
-
 /// A way to ship into one zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "methods", entity = Method, deletable)]
 pub struct Method {
     /// Identity.
     pub id: MethodId,
@@ -106,6 +91,7 @@ pub struct Method {
     /// The currency of its prices.
     pub currency: Currency,
     /// What it costs.
+    #[row(json)]
     pub rate: Rate,
     /// From this subtotal on it is free.
     pub free_over: Option<Amount>,
@@ -119,16 +105,6 @@ pub struct Method {
     pub created_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for Method {
-    const ENTITY: Entity = Entity::Method;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// What shipping costs.
@@ -176,13 +152,15 @@ pub enum ShipmentStatus {
 }
 
 /// A parcel with the carrier's news of it, changed as one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "shipments", entity = Shipment)]
 pub struct Shipment {
     /// Identity.
     pub id: ShipmentId,
     /// Of which order.
     pub order_id: OrderId,
     /// What is in it.
+    #[row(json)]
     pub items: Vec<ShipmentItem>,
     /// Who carries it.
     pub carrier: Option<String>,
@@ -191,6 +169,7 @@ pub struct Shipment {
     /// Where it stands.
     pub status: ShipmentStatus,
     /// News, oldest first.
+    #[row(json)]
     pub events: Vec<TrackingEvent>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -200,16 +179,6 @@ pub struct Shipment {
     pub delivered_at: Option<Timestamp>,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for Shipment {
-    const ENTITY: Entity = Entity::Shipment;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 impl Shipment {

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, UserId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
 use crate::pricing::Ratio;
+use crate::row::Row;
 use crate::text::caseless;
 use crate::word::words;
 
@@ -66,7 +66,9 @@ impl Offer {
 }
 
 /// A promotion. How often it was used is counted beside it ([`Counter`](super::Counter)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "promotions", entity = Promotion, deletable)]
+#[row(unique(PromotionCode: code_key))]
 pub struct Promotion {
     /// Identity.
     pub id: PromotionId,
@@ -79,14 +81,18 @@ pub struct Promotion {
     /// The currency of its amounts, and of the carts it applies to.
     pub currency: Currency,
     /// What it takes off.
+    #[row(json)]
     pub offer: Offer,
     /// From this subtotal of the whole cart on, before any discount.
     pub min_subtotal: Option<Amount>,
     /// Only these products (or those of `category_ids`); empty with `category_ids` for all.
+    #[row(json)]
     pub product_ids: BTreeSet<ProductId>,
     /// Only products of these categories and of those below them (or those of `product_ids`).
+    #[row(json)]
     pub category_ids: BTreeSet<CategoryId>,
     /// Only for these people; empty for all.
+    #[row(json)]
     pub customer_ids: BTreeSet<UserId>,
     /// Only for who has no order that was not canceled, by e-mail address.
     pub first_order_only: bool,
@@ -130,16 +136,6 @@ impl Promotion {
         (self.product_ids.is_empty() && self.category_ids.is_empty())
             || self.product_ids.contains(&product)
             || category.is_some_and(|category| categories.contains(&category))
-    }
-}
-
-impl Versioned for Promotion {
-    const ENTITY: Entity = Entity::Promotion;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 

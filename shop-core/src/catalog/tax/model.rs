@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::TaxRateId;
 use crate::pricing::Ratio;
+use crate::row::Row;
 use crate::text::caseless;
 
 /// The class of whatever is not said to be of another.
@@ -13,7 +13,9 @@ pub const STANDARD_TAX_CLASS: &str = "standard";
 
 /// What a place takes of things of one class. Unique: class, country and region. Where there is no rate for a class, its
 /// things are not taxed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "tax_rates", entity = TaxRate, deletable)]
+#[row(unique(TaxRate: country, tax_class, region_key))]
 pub struct TaxRate {
     /// Identity.
     pub id: TaxRateId,
@@ -38,16 +40,6 @@ pub struct TaxRate {
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: i64,
-}
-
-impl Versioned for TaxRate {
-    const ENTITY: Entity = Entity::TaxRate;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
-    }
 }
 
 /// A region in the form in which it is compared.

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, UserId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
+use crate::row::Row;
 
 /// What staff put together for somebody, before it is an order. Like a cart it holds no stock, and no prices but those
 /// that staff set. When it is placed it is gone: its id is that of the cart that the order came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "draft_orders", entity = Draft, deletable)]
 pub struct Draft {
     /// Identity.
     pub id: DraftId,
@@ -21,6 +22,7 @@ pub struct Draft {
     /// The currency of the prices in it.
     pub currency: Currency,
     /// Its lines, at most one per variant.
+    #[row(json)]
     pub items: Vec<DraftItem>,
     /// Words for the order.
     pub note: String,
@@ -37,16 +39,6 @@ impl Draft {
     #[must_use]
     pub fn cart_id(&self) -> CartId {
         CartId(self.id.0)
-    }
-}
-
-impl Versioned for Draft {
-    const ENTITY: Entity = Entity::Draft;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Order;
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, OrderItemId, ReturnId};
 use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
+use crate::row::Row;
 use crate::word::words;
 
 /// Where a return stands: `requested → approved | rejected`, `approved → received → completed`,
@@ -44,7 +44,8 @@ impl ReturnStatus {
 }
 
 /// Goods of an order that come back. Every batch that touches it counts the order's version up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "order_returns", entity = Return)]
 pub struct Return {
     /// Identity.
     pub id: ReturnId,
@@ -53,6 +54,7 @@ pub struct Return {
     /// The order's currency.
     pub currency: Currency,
     /// What comes back; never changes.
+    #[row(json)]
     pub items: Vec<ReturnItem>,
     /// The buyer's words.
     pub note: String,
@@ -89,16 +91,6 @@ impl Return {
         self.status == ReturnStatus::Completed
             && self.amount_refunded == Amount::ZERO
             && self.items.iter().all(|item| order.returned_unpaid(item.order_item_id) > 0)
-    }
-}
-
-impl Versioned for Return {
-    const ENTITY: Entity = Entity::Return;
-    fn key(&self) -> uuid::Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 

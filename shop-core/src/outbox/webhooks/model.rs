@@ -1,27 +1,27 @@
 //! A webhook, and the patterns of what it wants to hear.
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::batch::{Entity, Versioned};
 use crate::clock::Timestamp;
 use crate::id::WebhookId;
 use crate::outbox::EventKind;
 use crate::page::CreationSort;
+use crate::row::Row;
 use crate::word::Word as _;
+use serde::{Deserialize, Serialize};
 
 /// What the name of every webhook as a receiver begins with.
 pub(crate) const RECEIVERS: &str = "webhook:";
 
 /// An address that is told of events. Its secret is not stored: it is derived from the shop's key, its id and
 /// [`Webhook::rotation`] ([`Keys::webhook_secret`](crate::secret::Keys::webhook_secret)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
+#[row(table = "webhooks", entity = Webhook, deletable)]
 pub struct Webhook {
     /// Identity.
     pub id: WebhookId,
     /// Where each event is POSTed to.
     pub url: String,
     /// What it wants to hear: whatever any of these names.
+    #[row(json)]
     pub events: Vec<EventPattern>,
     /// Paused ones get no new deliveries, and those that wait go on waiting.
     pub active: bool,
@@ -54,16 +54,6 @@ impl Webhook {
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
         self.active && self.events.iter().any(|pattern| pattern.matches(kind))
-    }
-}
-
-impl Versioned for Webhook {
-    const ENTITY: Entity = Entity::Webhook;
-    fn key(&self) -> Uuid {
-        self.id.0
-    }
-    fn version(&self) -> i64 {
-        self.version
     }
 }
 

@@ -1,0 +1,524 @@
+//! How each kind of row is stored, declared once: at its struct, by `#[derive(Row)]`.
+//!
+//! From the declaration follow the names and kinds of the columns, how a row is written and read, its key, its unique keys
+//! and [`Versioned`](crate::batch::Versioned). A store turns that into its own statements: [`Row::TABLE`] names the
+//! columns in the order in which [`Columns::write`] gives their values and [`Columns::read`] asks for them, so no list is
+//! matched by hand with another.
+//!
+//! What the `row` attribute says of a struct:
+//!
+//! | attribute | meaning |
+//! | --- | --- |
+//! | `table = "orders"` | the table |
+//! | `entity = Order` | it counts versions: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
+//! | `key(a, b)` | the columns of the key, which come first; without it, `id` |
+//! | `unique(OrderNumber: number)` | a unique key; several are judged in this order. `when status in ("open")` limits it to such rows |
+//! | `derived(price: Amount = lowest_price)` | a column that is written and not read: what the method answers, by default that of the column's name |
+//! | `deletable` | rows can be deleted |
+//! | `child_of = order_id` | rows of a parent, found by this column |
+//! | `position` | those are ordered by a column `position` |
+//! | `constant_id` | the one row has `Self::ID`, and no field for it |
+//!
+//! A field is a column of its own name and holds a [`Stored`] value, unless the attribute says otherwise: `json` (the
+//! field's JSON), `flat` (the columns of its type, which derives [`Columns`]) or `children` (rows of a table of their own).
+//!
+//! A column that a later release adds needs a migration in each SQL store. A row that is kept as JSON, by an
+//! [`Engine`](crate::memory::Engine) or inside of another row, needs `#[serde(default)]` at the field as well.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::batch::Unique;
+use crate::clock::Timestamp;
+use crate::error::BoxError;
+use crate::money::{Amount, Currency};
+use crate::pricing::Ratio;
+use crate::secret::Sealed;
+
+pub use shop_core_derive::{Columns, Row};
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A UUID.
+    Id,
+    /// A 64-bit whole number.
+    Int,
+    /// Text.
+    Text,
+    /// Yes or no.
+    Flag,
+    /// A time, to the microsecond.
+    Time,
+    /// 32 bytes.
+    Bytes,
+    /// A JSON document.
+    Json,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it may hold nothing.
+    pub nullable: bool,
+}
+
+impl Column {
+    /// A column for values of this type.
+    #[must_use]
+    pub const fn of<T: Stored>(name: &'static str) -> Self {
+        Self { name, kind: T::KIND, nullable: T::NULLABLE }
+    }
+
+    /// A column for JSON.
+    #[must_use]
+    pub const fn json(name: &'static str) -> Self {
+        Self { name, kind: Kind::Json, nullable: false }
+    }
+}
+
+/// A unique key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its name.
+    pub name: Unique,
+    /// Its columns. A row in which one of them holds nothing has no such key.
+    pub columns: &'static [&'static str],
+    /// Which rows have it; without it, all.
+    pub when: Option<When>,
+}
+
+/// A condition on a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct When {
+    /// This column …
+    pub column: &'static str,
+    /// … holds one of these texts.
+    pub words: &'static [&'static str],
+}
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// The columns that a row is read from.
+    pub columns: &'static [Column],
+    /// The columns that are written as well, after those.
+    pub derived: &'static [Column],
+    /// The names of the key's columns.
+    pub key: &'static [&'static str],
+    /// The unique keys beside the key, in the order in which they are judged.
+    pub uniques: &'static [UniqueKey],
+    /// Rows can be deleted.
+    pub deletable: bool,
+    /// Whose rows these are, for rows of a parent.
+    pub parent: Option<ParentKey>,
+}
+
+/// How rows are found by their parent. These columns are none of [`Table::columns`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParentKey {
+    /// The column with the parent's id.
+    pub column: &'static str,
+    /// A column `position` counts them, from 0, in their order. Without it they are ordered by their key.
+    pub has_position: bool,
+}
+
+impl Table {
+    /// The columns that are written: those that are read, and the derived ones.
+    pub fn written(&self) -> impl Iterator<Item = &'static Column> + Clone {
+        self.columns.iter().chain(self.derived)
+    }
+}
+
+/// Some columns of a row: what is written and read, in one order.
+pub trait Columns: Sized {
+    /// What is written and read.
+    const COLUMNS: &'static [Column];
+    /// What is only written, after those.
+    const DERIVED: &'static [Column];
+
+    /// Gives the values of all columns, then those of the derived ones.
+    ///
+    /// # Errors
+    /// What the sink refuses.
+    fn write<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error>;
+
+    /// Asks for the values of the columns.
+    ///
+    /// # Errors
+    /// What the source answers, and values that are none of this type.
+    fn read<S: Source>(source: &mut S) -> Result<Self, S::Error>;
+}
+
+/// A kind of row with a table of its own.
+pub trait Row: Columns {
+    /// Its table.
+    const TABLE: Table;
+}
+
+/// A row with others in it, which have a table of their own.
+pub trait Parent: Row {
+    /// One of them.
+    type Child: Row;
+
+    /// Those that are in it.
+    fn children(&self) -> &[Self::Child];
+
+    /// Puts them in.
+    fn set_children(&mut self, children: Vec<Self::Child>);
+}
+
+/// A value of a column. JSON goes a way of its own: [`Sink::json`], [`Source::json`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value<'a> {
+    /// Nothing.
+    Null,
+    /// A UUID.
+    Id(Uuid),
+    /// A whole number.
+    Int(i64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Yes or no.
+    Flag(bool),
+    /// A time.
+    Time(Timestamp),
+    /// 32 bytes.
+    Bytes([u8; 32]),
+}
+
+/// Where the values of a row go, one after the other.
+pub trait Sink {
+    /// Why it does not take one.
+    type Error;
+
+    /// Takes the value of the next column, which is of this kind.
+    ///
+    /// # Errors
+    /// As the sink says.
+    fn value(&mut self, kind: Kind, value: Value<'_>) -> Result<(), Self::Error>;
+
+    /// Takes the next column's JSON.
+    ///
+    /// # Errors
+    /// As the sink says.
+    fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Self::Error>;
+
+    /// Takes the value of the next column.
+    ///
+    /// # Errors
+    /// As the sink says.
+    fn put<T: Stored>(&mut self, value: &T) -> Result<(), Self::Error> {
+        self.value(T::KIND, value.value())
+    }
+
+    /// Takes the value of the next column, which is worked out from the others.
+    ///
+    /// # Errors
+    /// As the sink says.
+    fn derived<T: Stored>(&mut self, make: impl FnOnce() -> T) -> Result<(), Self::Error> {
+        self.put(&make())
+    }
+}
+
+/// Where the values of a row come from, one after the other.
+pub trait Source {
+    /// Why it has none.
+    type Error;
+
+    /// The value of the next column, which is of this kind.
+    ///
+    /// # Errors
+    /// As the source says.
+    fn value(&mut self, kind: Kind) -> Result<Value<'_>, Self::Error>;
+
+    /// What the JSON of the next column says.
+    ///
+    /// # Errors
+    /// As the source says.
+    fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Self::Error>;
+
+    /// The error for the last column, whose value is none of its type.
+    fn wrong(&self, why: BoxError) -> Self::Error;
+
+    /// The value of the next column.
+    ///
+    /// # Errors
+    /// As the source says.
+    fn take<T: Stored>(&mut self) -> Result<T, Self::Error> {
+        let taken = self.value(T::KIND).map(T::from_value)?;
+        taken.map_err(|why| self.wrong(why))
+    }
+}
+
+/// What stands in one column.
+pub trait Stored: Sized {
+    /// What kind of column.
+    const KIND: Kind;
+    /// Whether it may hold nothing.
+    const NULLABLE: bool = false;
+
+    /// The value, as it is stored.
+    fn value(&self) -> Value<'_>;
+
+    /// What was stored as this.
+    ///
+    /// # Errors
+    /// Says why it was not.
+    fn from_value(value: Value<'_>) -> Result<Self, BoxError>;
+}
+
+fn unexpected(expected: Kind, found: &Value<'_>) -> BoxError {
+    // Without the value: it may be a secret.
+    let found = if *found == Value::Null { "nothing" } else { "another kind of value" };
+    format!("expected {expected:?}, found {found}").into()
+}
+
+macro_rules! stored {
+    ($($ty:ty: $kind:ident, |$value:ident| $stored:expr, |$read:ident| $made:expr;)+) => {$(
+        impl Stored for $ty {
+            const KIND: Kind = Kind::$kind;
+
+            fn value(&self) -> Value<'_> {
+                let $value = self;
+                Value::$kind($stored)
+            }
+
+            fn from_value(value: Value<'_>) -> Result<Self, BoxError> {
+                match value {
+                    Value::$kind($read) => $made,
+                    other => Err(unexpected(Kind::$kind, &other)),
+                }
+            }
+        }
+    )+};
+}
+
+stored! {
+    Uuid: Id, |id| *id, |id| Ok(id);
+    i64: Int, |number| *number, |number| Ok(number);
+    Amount: Int, |amount| amount.0, |number| Ok(Self(number));
+    Ratio: Int, |ratio| ratio.0, |number| Ok(Self(number));
+    String: Text, |text| Cow::Borrowed(text), |text| Ok(text.into_owned());
+    Currency: Text, |currency| Cow::Borrowed(currency.code()), |code| code.parse().map_err(BoxError::from);
+    Sealed: Text, |sealed| Cow::Borrowed(sealed.stored()), |text| Ok(Self::from_stored(text.into_owned()));
+    bool: Flag, |flag| *flag, |flag| Ok(flag);
+    Timestamp: Time, |time| *time, |time| Ok(time);
+    [u8; 32]: Bytes, |bytes| *bytes, |bytes| Ok(bytes);
+}
+
+impl<T: Stored> Stored for Option<T> {
+    const KIND: Kind = T::KIND;
+    const NULLABLE: bool = true;
+
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::value)
+    }
+
+    fn from_value(value: Value<'_>) -> Result<Self, BoxError> {
+        if value == Value::Null { Ok(None) } else { T::from_value(value).map(Some) }
+    }
+}
+
+/// How many columns these are.
+#[doc(hidden)]
+#[must_use]
+pub const fn count(mut parts: &[&[Column]]) -> usize {
+    let mut columns = 0;
+    while let Some((part, rest)) = parts.split_first() {
+        columns += part.len();
+        parts = rest;
+    }
+    columns
+}
+
+/// All of these columns, one after the other.
+///
+/// # Panics
+/// Unless there are `N` of them; at compile time, since it is called for constants.
+#[doc(hidden)]
+#[must_use]
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a wrong index")]
+pub const fn concat<const N: usize>(mut parts: &[&[Column]]) -> [Column; N] {
+    let mut all = [Column::json(""); N];
+    let mut next = 0;
+    while let Some((part, rest)) = parts.split_first() {
+        let mut columns = *part;
+        while let Some((column, others)) = columns.split_first() {
+            all[next] = *column;
+            next += 1;
+            columns = others;
+        }
+        parts = rest;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::{Otp, Session, User};
+    use crate::batch::{Entity, Versioned};
+    use crate::cart::Cart;
+    use crate::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
+    use crate::details::ShopDetails;
+    use crate::idempotency::Answer;
+    use crate::inventory::{Location, Movement, Reservation, StockLevel};
+    use crate::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
+    use crate::outbox::{Delivery, Event, Webhook};
+    use crate::payments::{Payment, PaymentState, Refund};
+    use crate::shipping::{Method, SavedAddress, Shipment, Zone};
+    use crate::word::Word as _;
+
+    const TABLES: [Table; 29] = [
+        User::TABLE,
+        Session::TABLE,
+        Otp::TABLE,
+        Category::TABLE,
+        Product::TABLE,
+        Variant::TABLE,
+        PricePeriod::TABLE,
+        Promotion::TABLE,
+        TaxRate::TABLE,
+        Cart::TABLE,
+        Order::TABLE,
+        OrderItem::TABLE,
+        HistoryEntry::TABLE,
+        Draft::TABLE,
+        Return::TABLE,
+        Payment::TABLE,
+        Refund::TABLE,
+        SavedAddress::TABLE,
+        Zone::TABLE,
+        Method::TABLE,
+        Shipment::TABLE,
+        Location::TABLE,
+        StockLevel::TABLE,
+        Movement::TABLE,
+        Reservation::TABLE,
+        Event::TABLE,
+        Delivery::TABLE,
+        Webhook::TABLE,
+        ShopDetails::TABLE,
+    ];
+
+    #[test]
+    fn a_declaration_names_columns_that_are_there() {
+        for table in TABLES.iter().chain([&Answer::TABLE]) {
+            let names: Vec<_> = table.written().map(|column| column.name).collect();
+            let mut once = names.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), names.len(), "{}: a column twice", table.name);
+            for unique in table.uniques {
+                let when = unique.when.map(|when| when.column);
+                for column in unique.columns.iter().chain(&when) {
+                    assert!(names.contains(column), "{}: no column {column}", table.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_columns_of_a_key_come_first() {
+        for table in TABLES.iter().chain([&Answer::TABLE]) {
+            let parent = table.parent.map_or(&[][..], |parent| if parent.has_position { &["position"] } else { &[] });
+            let of_parent = table.parent.iter().map(|parent| parent.column).chain(parent.iter().copied());
+            let own = table.key.iter().copied().filter(|name| !of_parent.clone().any(|column| column == *name));
+            let own: Vec<_> = own.collect();
+            let first: Vec<_> = table.columns.iter().map(|column| column.name).take(own.len()).collect();
+            assert_eq!(first, own, "{}", table.name);
+        }
+    }
+
+    #[test]
+    fn a_live_payment_is_one_that_is_not_over() {
+        let [unique] = Payment::TABLE.uniques else { panic!("one unique key") };
+        let live = PaymentState::ALL.iter().filter(|state| state.is_live()).map(|state| state.word());
+        assert_eq!(unique.when.unwrap().words, live.collect::<Vec<_>>());
+    }
+
+    /// Everything that is written, as it is read again.
+    #[derive(Default)]
+    struct Kept {
+        kinds: Vec<Kind>,
+        values: std::collections::VecDeque<(Kind, Value<'static>)>,
+        json: std::collections::VecDeque<serde_json::Value>,
+    }
+
+    impl Sink for Kept {
+        type Error = BoxError;
+
+        fn value(&mut self, kind: Kind, value: Value<'_>) -> Result<(), BoxError> {
+            self.kinds.push(kind);
+            let value = match value {
+                Value::Text(text) => Value::Text(text.into_owned().into()),
+                Value::Null => Value::Null,
+                Value::Id(id) => Value::Id(id),
+                Value::Int(number) => Value::Int(number),
+                Value::Flag(flag) => Value::Flag(flag),
+                Value::Time(time) => Value::Time(time),
+                Value::Bytes(bytes) => Value::Bytes(bytes),
+            };
+            self.values.push_back((kind, value));
+            Ok(())
+        }
+
+        fn json<T: Serialize>(&mut self, value: &T) -> Result<(), BoxError> {
+            self.kinds.push(Kind::Json);
+            self.json.push_back(serde_json::to_value(value)?);
+            Ok(())
+        }
+    }
+
+    impl Source for Kept {
+        type Error = BoxError;
+
+        fn value(&mut self, kind: Kind) -> Result<Value<'_>, BoxError> {
+            let (written, value) = self.values.pop_front().ok_or("no value is left")?;
+            assert_eq!(kind, written);
+            Ok(value)
+        }
+
+        fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T, BoxError> {
+            Ok(serde_json::from_value(self.json.pop_front().ok_or("no JSON is left")?)?)
+        }
+
+        fn wrong(&self, why: BoxError) -> BoxError {
+            why
+        }
+    }
+
+    #[test]
+    fn a_row_is_read_as_it_was_written() {
+        let mut order = crate::orders::tests::order(&[(1000, 2)], 500);
+        let mut kept = Kept::default();
+        order.write(&mut kept).unwrap();
+        assert_eq!(kept.kinds, Order::TABLE.written().map(|column| column.kind).collect::<Vec<_>>());
+        let read = Order::read(&mut kept).unwrap();
+        assert_eq!(kept.values.len(), 1, "the derived column is not read");
+        let items = std::mem::take(&mut order.items);
+        assert_eq!(read, order);
+        order.set_children(items);
+        assert_eq!((Order::ENTITY, order.children().len()), (Entity::Order, 1));
+    }
+
+    #[test]
+    fn a_value_of_another_kind_is_refused() {
+        let why = |value| i64::from_value(value).unwrap_err().to_string();
+        assert_eq!(why(Value::Null), "expected Int, found nothing");
+        assert_eq!(why(Value::Text("secret".into())), "expected Int, found another kind of value");
+        assert_eq!(Option::<i64>::from_value(Value::Null).unwrap(), None);
+        assert!(Currency::from_value(Value::Text("XXX".into())).is_err());
+        assert!(PaymentState::from_value(Value::Text("lost".into())).is_err());
+    }
+}
