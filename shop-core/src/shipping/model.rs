@@ -153,7 +153,7 @@ pub enum ShipmentStatus {
 
 /// A parcel with the carrier's news of it, changed as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
-#[row(table = "shipments", entity = Shipment)]
+#[row(table = "shipments", entity = Shipment, derived(tracking_key: Option<String>))]
 pub struct Shipment {
     /// Identity.
     pub id: ShipmentId,
