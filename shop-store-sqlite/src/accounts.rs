@@ -8,10 +8,11 @@ use rusqlite::{Connection, params};
 use shop_core::accounts::{
     AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
 };
-use shop_core::batch::{Change, Conflict, Unique};
+use shop_core::batch::{Change, Conflict};
 use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::{Columns as _, Row as _};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
@@ -19,134 +20,22 @@ use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, prepare};
+use crate::record::{self, record};
+use crate::rows::{Columns, Id, at, id, prepare};
 
-static USERS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "users",
-        columns: &[
-            "id",
-            "email",
-            "email_key",
-            "username",
-            "username_key",
-            "first_name",
-            "last_name",
-            "phone",
-            "password_hash",
-            "email_verified",
-            "is_active",
-            "is_staff",
-            "is_superuser",
-            "session_epoch",
-            "date_joined",
-            "last_login",
-            "version",
-        ],
-        derived: &["search_text"],
-        fixed: &["email_key", "username_key", "date_joined", "is_staff"],
-        uniques: &[
-            (Unique::UserEmail, "old.email_key = new.email_key"),
-            (Unique::UserUsername, "old.username_key = new.username_key"),
-        ],
-        deletable: true,
-    })
-});
+record!(User, fixed: ["email_key", "username_key", "date_joined", "is_staff"]);
 
-impl Record for User {
-    fn table() -> &'static Table {
-        &USERS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.email)?.put(&self.email_key)?.put(&self.username)?;
-        values.put(&self.username_key)?.put(&self.first_name)?.put(&self.last_name)?.put(&self.phone)?;
-        values.put(&self.password_hash)?.put(self.email_verified)?.put(self.is_active)?.put(self.is_staff)?;
-        values.put(self.is_superuser)?.put(self.session_epoch)?.put(at(self.date_joined))?;
-        values.put(optional_at(self.last_login))?.put(self.version)?.put(self.search_text())?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            email: columns.take()?,
-            email_key: columns.take()?,
-            username: columns.take()?,
-            username_key: columns.take()?,
-            first_name: columns.take()?,
-            last_name: columns.take()?,
-            phone: columns.take()?,
-            password_hash: columns.take()?,
-            email_verified: columns.take()?,
-            is_active: columns.take()?,
-            is_staff: columns.take()?,
-            is_superuser: columns.take()?,
-            session_epoch: columns.take()?,
-            date_joined: columns.at()?,
-            last_login: columns.optional_at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static SESSIONS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "sessions",
-        columns: &[
-            "id",
-            "user_id",
-            "refresh_hash",
-            "epoch",
-            "created_at",
-            "expires_at",
-            "revoked_at",
-            "version",
-            "rotations",
-        ],
-        derived: &[],
-        fixed: &[],
-        uniques: &[],
-        deletable: true,
-    })
-});
+record!(Session);
+record!(Otp);
 
 /// A session together with its person, in one statement.
 static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?1",
-        SESSIONS.columns(),
-        USERS.columns()
+        record::columns::<Session>(),
+        record::columns::<User>()
     )
 });
-
-impl Record for Session {
-    fn table() -> &'static Table {
-        &SESSIONS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.user_id))?.put(self.refresh_hash)?.put(self.epoch)?;
-        values.put(at(self.created_at))?.put(at(self.expires_at))?.put(optional_at(self.revoked_at))?;
-        values.put(self.version)?.json(&self.rotations)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            user_id: columns.id()?,
-            refresh_hash: columns.take()?,
-            epoch: columns.take()?,
-            created_at: columns.at()?,
-            expires_at: columns.at()?,
-            revoked_at: columns.optional_at()?,
-            version: columns.take()?,
-            rotations: columns.json()?,
-        })
-    }
-}
 
 /// Reads what a person is counted by.
 const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
@@ -167,7 +56,10 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Accounts
             Ok(())
         }
         AccountsWrite::Session(change) => record::change(connection, change, &[]),
-        AccountsWrite::PutOtp(otp) => put_otp(connection, otp),
+        AccountsWrite::PutOtp(otp) => {
+            record::put(connection, otp)?;
+            Ok(())
+        }
         AccountsWrite::ForgetOtp { user_id } => {
             record::execute(connection, "DELETE FROM otps WHERE user_id = ?1", &[&id(*user_id)])?;
             record::execute(connection, "DELETE FROM daily_counts WHERE user_id = ?1", &[&id(*user_id)])?;
@@ -204,20 +96,9 @@ const COUNT_DAILY: &str = "INSERT INTO daily_counts (user_id, what, day, count) 
         count = CASE WHEN day < excluded.day THEN 1 ELSE count + 1 END, day = max(day, excluded.day)
     WHERE day < excluded.day OR count < ?4";
 
-fn put_otp(connection: &Connection, otp: &Otp) -> Applied {
-    let sql = "INSERT INTO otps (user_id, id, tries_left, expires_at, used_at, registrations)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-        ON CONFLICT (user_id) DO UPDATE SET id = excluded.id, tries_left = excluded.tries_left,
-            expires_at = excluded.expires_at, used_at = excluded.used_at, registrations = excluded.registrations";
-    let (user, code, used_at) = (id(otp.user_id), id(otp.id), optional_at(otp.used_at));
-    let registrations = Json(&otp.registrations);
-    record::execute(connection, sql, &[&user, &code, &otp.tries_left, &at(otp.expires_at), &used_at, &registrations])?;
-    Ok(())
-}
-
 fn users() -> List<UserSort, User> {
     List {
-        columns: USERS.columns().to_owned(),
+        columns: record::columns::<User>().to_owned(),
         key: |key| {
             Some(match key {
                 UserSort::DateJoined => "users.date_joined",
@@ -244,7 +125,7 @@ impl AccountsRepository for SqliteStore {
     }
 
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>> {
-        let mut query = Query::from(USERS.name());
+        let mut query = Query::from(User::TABLE.name);
         let keys = [filter.is_active.map(kept::flag), filter.is_staff.map(kept::flag), None];
         query.kept(self.kept(kept::List::Users, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
@@ -270,21 +151,7 @@ impl AccountsRepository for SqliteStore {
     }
 
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>> {
-        self.readers().point(|connection| {
-            let sql = "SELECT id, user_id, tries_left, expires_at, used_at, registrations FROM otps WHERE user_id = ?1";
-            let mut statement = prepare(connection, sql)?;
-            let mut rows = statement.query([Id(user.0)])?;
-            let Some(row) = rows.next()? else { return Ok(None) };
-            let mut columns = Columns::new(row);
-            Ok(Some(Otp {
-                id: columns.id()?,
-                user_id: columns.id()?,
-                tries_left: columns.take()?,
-                expires_at: columns.at()?,
-                used_at: columns.optional_at()?,
-                registrations: columns.json()?,
-            }))
-        })
+        self.readers().point(|connection| record::find(connection, "WHERE user_id = ?1", [Id(user.0)]))
     }
 
     async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>> {

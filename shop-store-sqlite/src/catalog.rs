@@ -3,10 +3,10 @@
 mod search;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules,
@@ -16,7 +16,6 @@ use shop_core::clock::Timestamp;
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
@@ -25,142 +24,18 @@ use crate::kept::{self, Tally};
 use crate::listed;
 use crate::paging::{List, Query};
 use crate::pricing;
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Json, Values, at, id, optional_at, optional_id, prepare};
+use crate::record::{self, Put, record};
+use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
 
 use search::{SEARCH_COLUMNS, is_no_word, product_query, products};
 pub(crate) use search::{put_search_words, search_columns};
 
-static PRODUCTS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "products",
-        columns: &[
-            "id",
-            "slug",
-            "name",
-            "description",
-            "status",
-            "category_id",
-            "currency",
-            "options",
-            "images",
-            "attributes",
-            "created_at",
-            "updated_at",
-            "version",
-        ],
-        derived: &["name_key", "price"],
-        fixed: &["slug", "status", "category_id"],
-        uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
-        deletable: false,
-    })
-});
+record!(Product, fixed: ["slug", "status", "category_id"]; children);
 
-impl Record for Product {
-    fn table() -> &'static Table {
-        &PRODUCTS
-    }
+record!(Variant);
 
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.slug)?.put(&self.name)?.put(&self.description)?;
-        values.put(self.status.word())?.put(optional_id(self.category_id))?.put(self.currency.code())?;
-        values.json(&self.options)?.json(&self.images)?.json(&self.attributes)?;
-        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        values.text(|| Ok(self.name_key()))?.put(self.lowest_price().0)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            slug: columns.take()?,
-            name: columns.take()?,
-            description: columns.take()?,
-            status: columns.word()?,
-            category_id: columns.optional_id()?,
-            currency: columns.currency()?,
-            options: columns.json()?,
-            images: columns.json()?,
-            attributes: columns.json()?,
-            variants: Vec::new(),
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-
-    fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        // Sorted here: a product has a handful of variants, and the range is read in the order of their ids.
-        let sql =
-            "SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived,
-                lowest_price_30_days
-            FROM variants WHERE product_id = ?1";
-        let mut statement = prepare(connection, sql)?;
-        let mut rows = statement.query([Id(self.id.0)])?;
-        let mut variants: Vec<(i64, Variant)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let mut columns = Columns::new(row);
-            let position = columns.take()?;
-            variants.push((position, read_variant(&mut columns)?));
-        }
-        variants.sort_by_key(|(position, _)| *position);
-        self.variants = variants.into_iter().map(|(_, variant)| variant).collect();
-        Ok(())
-    }
-}
-
-fn read_variant(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Variant> {
-    Ok(Variant {
-        id: columns.id()?,
-        sku: columns.take()?,
-        price: columns.amount()?,
-        compare_at_price: columns.optional_amount()?,
-        options: columns.json()?,
-        weight_grams: columns.take()?,
-        barcode: columns.take()?,
-        tax_class: columns.take()?,
-        archived: columns.take()?,
-        lowest_price_30_days: columns.optional_amount()?,
-    })
-}
-
-static CATEGORIES: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "categories",
-        columns: &["id", "slug", "name", "description", "parent_id", "position", "created_at", "updated_at", "version"],
-        derived: &["name_key"],
-        fixed: &[],
-        uniques: &[(Unique::CategorySlug, "old.slug = new.slug")],
-        deletable: true,
-    })
-});
-
-impl Record for Category {
-    fn table() -> &'static Table {
-        &CATEGORIES
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.slug)?.put(&self.name)?.put(&self.description)?;
-        values.put(optional_id(self.parent_id))?.put(self.position)?.put(at(self.created_at))?;
-        values.put(at(self.updated_at))?.put(self.version)?.put(self.name_key())?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            slug: columns.take()?,
-            name: columns.take()?,
-            description: columns.take()?,
-            parent_id: columns.optional_id()?,
-            position: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
+record!(Category);
+record!(PricePeriod);
 
 /// How often the tree changed its shape.
 pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -181,7 +56,10 @@ pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
     match write {
         CatalogWrite::Product(change) => apply_product(connection, tally, change, texts),
-        CatalogWrite::PricePeriod(period) => put_price(connection, period),
+        CatalogWrite::PricePeriod(period) => {
+            record::put(connection, period)?;
+            Ok(())
+        }
         CatalogWrite::ForgetPrices { ended_before } => {
             record::execute(connection, "DELETE FROM price_history WHERE ends_at < ?1", &[&at(*ended_before)])?;
             Ok(())
@@ -254,33 +132,8 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
         }
     }
     for (position, variant) in (0_i64..).zip(&product.variants) {
-        let sql = if known.contains_key(&variant.id.0) {
-            "UPDATE variants SET position = ?3, sku = ?4, price = ?5, compare_at_price = ?6, options = ?7,
-                weight_grams = ?8, barcode = ?9, tax_class = ?10, archived = ?11, lowest_price_30_days = ?12
-                WHERE product_id = ?1 AND id = ?2"
-        } else {
-            "INSERT INTO variants (product_id, id, position, sku, price, compare_at_price, options, weight_grams,
-                barcode, tax_class, archived, lowest_price_30_days)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-        };
-        let done = record::execute(
-            connection,
-            sql,
-            &[
-                &id(product.id),
-                &id(variant.id),
-                &position,
-                &variant.sku,
-                &variant.price.0,
-                &variant.compare_at_price.map(|price| price.0),
-                &Json(&variant.options),
-                &variant.weight_grams,
-                &variant.barcode,
-                &variant.tax_class,
-                &variant.archived,
-                &variant.lowest_price_30_days.map(|price| price.0),
-            ],
-        );
+        let put = if known.contains_key(&variant.id.0) { Put::Update } else { Put::Insert };
+        let done = record::put_child(connection, put, product.id, position, variant, &[]);
         if let Err(error) = done {
             return Err(taken_variant(connection, variant, known.contains_key(&variant.id.0), error));
         }
@@ -293,36 +146,6 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
     Ok(())
 }
 
-fn put_price(connection: &Connection, period: &PricePeriod) -> Applied {
-    let sql = "INSERT INTO price_history (variant_id, version, price, currency, starts_at, ends_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (variant_id, version) DO UPDATE
-        SET price = excluded.price, currency = excluded.currency, starts_at = excluded.starts_at, ends_at = excluded.ends_at";
-    record::execute(
-        connection,
-        sql,
-        &[
-            &id(period.variant_id),
-            &period.version,
-            &period.price.map(|price| price.0),
-            &period.currency.code(),
-            &at(period.starts_at),
-            &optional_at(period.ends_at),
-        ],
-    )?;
-    Ok(())
-}
-
-fn read_price(variant_id: VariantId, columns: &mut Columns<'_, '_>) -> rusqlite::Result<PricePeriod> {
-    Ok(PricePeriod {
-        variant_id,
-        version: columns.take()?,
-        price: columns.optional_amount()?,
-        currency: columns.currency()?,
-        starts_at: columns.at()?,
-        ends_at: columns.optional_at()?,
-    })
-}
-
 /// The periods of each variant, one look-up each.
 fn price_history(
     connection: &Connection,
@@ -331,15 +154,10 @@ fn price_history(
 ) -> rusqlite::Result<Vec<PricePeriod>> {
     variants.sort_unstable();
     variants.dedup();
-    let sql = "SELECT version, price, currency, starts_at, ends_at FROM price_history
-        WHERE variant_id = ?1 AND (ends_at IS NULL OR ends_at > ?2)";
+    let end = "WHERE variant_id = ?1 AND (ends_at IS NULL OR ends_at > ?2)";
     let mut periods = Vec::new();
     for variant in variants {
-        let mut statement = prepare(connection, sql)?;
-        let mut rows = statement.query(rusqlite::params![Id(variant.0), optional_at(ended_after)])?;
-        while let Some(row) = rows.next()? {
-            periods.push(read_price(variant, &mut Columns::new(row))?);
-        }
+        periods.append(&mut record::select(connection, end, params![Id(variant.0), optional_at(ended_after)])?);
     }
     Ok(periods)
 }
@@ -373,7 +191,7 @@ fn delete_category(connection: &Connection, tally: &mut Tally, category: Uuid, v
 
 fn categories() -> List<CategorySort, Category> {
     List {
-        columns: CATEGORIES.columns().to_owned(),
+        columns: record::columns::<Category>().to_owned(),
         key: |key| {
             Some(match key {
                 CategorySort::Position => "categories.position",

@@ -1,7 +1,5 @@
 //! Locations, stock levels, the ledger and reservations.
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -12,140 +10,23 @@ use shop_core::inventory::{
     ReservationFilter, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
 };
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::{Columns as _, Source as _};
 use shop_core::store::StoreResult;
-use shop_core::word::Word as _;
 use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_id, prepare};
+use crate::record::{self, record};
+use crate::rows::{Columns, Id, id, optional_id, prepare};
 
-static LOCATIONS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "locations",
-        columns: &["id", "name", "code", "country", "priority", "is_default", "created_at", "version"],
-        derived: &[],
-        fixed: &[],
-        uniques: &[(Unique::LocationCode, "old.code = new.code")],
-        deletable: true,
-    })
-});
+record!(Location);
 
-impl Record for Location {
-    fn table() -> &'static Table {
-        &LOCATIONS
-    }
+record!(Reservation, fixed: ["order_id", "variant_id", "sku", "created_at"]);
 
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.put(&self.code)?.put(&self.country)?.put(self.priority)?;
-        values.put(self.is_default)?.put(at(self.created_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            code: columns.take()?,
-            country: columns.take()?,
-            priority: columns.take()?,
-            is_default: columns.take()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static RESERVATIONS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "reservations",
-        columns: &[
-            "id",
-            "order_id",
-            "order_item_id",
-            "variant_id",
-            "sku",
-            "location_id",
-            "quantity",
-            "remaining",
-            "status",
-            "created_at",
-            "version",
-        ],
-        derived: &[],
-        fixed: &["order_id", "variant_id", "sku", "created_at"],
-        uniques: &[],
-        deletable: false,
-    })
-});
-
-impl Record for Reservation {
-    fn table() -> &'static Table {
-        &RESERVATIONS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.order_id))?.put(id(self.order_item_id))?.put(id(self.variant_id))?;
-        values.put(&self.sku)?.put(id(self.location_id))?.put(self.quantity)?.put(self.remaining)?;
-        values.put(self.status.word())?.put(at(self.created_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            order_id: columns.id()?,
-            order_item_id: columns.id()?,
-            variant_id: columns.id()?,
-            sku: columns.take()?,
-            location_id: columns.id()?,
-            quantity: columns.take()?,
-            remaining: columns.take()?,
-            status: columns.word()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-const LEVEL: &str = "stock_levels.variant_id, stock_levels.product_id, stock_levels.sku, stock_levels.location_id,
-    stock_levels.on_hand, stock_levels.reserved, stock_levels.low_stock_threshold, stock_levels.tracked,
-    stock_levels.backorder, stock_levels.backordered";
-
-fn read_level(columns: &mut Columns<'_, '_>) -> rusqlite::Result<StockLevel> {
-    Ok(StockLevel {
-        variant_id: columns.id()?,
-        product_id: columns.id()?,
-        sku: columns.take()?,
-        location_id: columns.id()?,
-        on_hand: columns.take()?,
-        reserved: columns.take()?,
-        low_stock_threshold: columns.take()?,
-        tracked: columns.take()?,
-        backorder: columns.take()?,
-        backordered: columns.take()?,
-    })
-}
-
-const MOVEMENT: &str = "movements.id, movements.variant_id, movements.sku, movements.location_id, movements.delta,
-    movements.reason, movements.note, movements.order_id, movements.created_at";
-
-fn read_movement(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Movement> {
-    Ok(Movement {
-        id: columns.id()?,
-        variant_id: columns.id()?,
-        sku: columns.take()?,
-        location_id: columns.id()?,
-        delta: columns.take()?,
-        reason: columns.word()?,
-        note: columns.take()?,
-        order_id: columns.optional_id()?,
-        created_at: columns.at()?,
-    })
-}
+record!(StockLevel);
+record!(Movement);
 
 /// Applies a write of inventory.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &InventoryWrite) -> Applied {
@@ -160,7 +41,8 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Inventor
         InventoryWrite::Settings(settings) => apply_settings(connection, tally, settings),
         InventoryWrite::Movement(movement) => {
             tally.added(kept::List::Movements, [kept::key(movement.location_id), "".into(), "".into()]);
-            insert_movement(connection, movement)
+            unless_taken(record::add(connection, movement, &[]), Unique::OtherId)?;
+            Ok(())
         }
         InventoryWrite::Reservation(change) => record::change(connection, change, &[]),
     }
@@ -197,24 +79,7 @@ pub(crate) fn default_locations(connection: &Connection) -> rusqlite::Result<i64
 }
 
 fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
-    let sql = "INSERT INTO stock_levels (variant_id, product_id, sku, location_id, on_hand, reserved,
-        low_stock_threshold, tracked, backorder, backordered) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    let done = record::execute(
-        connection,
-        sql,
-        &[
-            &id(level.variant_id),
-            &id(level.product_id),
-            &level.sku,
-            &id(level.location_id),
-            &level.on_hand,
-            &level.reserved,
-            &level.low_stock_threshold,
-            &level.tracked,
-            &level.backorder,
-            &level.backordered,
-        ],
-    );
+    let done = record::add(connection, level, &[]);
     match done {
         Err(error) if record::is_dangling(&error) => Err(Conflict::Stale(Entity::Location, level.location_id.0).into()),
         done => unless_taken(done, Unique::StockLevel).map(|_| ()),
@@ -270,31 +135,9 @@ fn apply_settings(connection: &Connection, tally: &mut Tally, settings: &StockSe
     Ok(())
 }
 
-fn insert_movement(connection: &Connection, movement: &Movement) -> Applied {
-    let sql = "INSERT INTO movements (id, variant_id, sku, location_id, delta, reason, note, order_id, created_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    let done = record::execute(
-        connection,
-        sql,
-        &[
-            &id(movement.id),
-            &id(movement.variant_id),
-            &movement.sku,
-            &id(movement.location_id),
-            &movement.delta,
-            &movement.reason.word(),
-            &movement.note,
-            &optional_id(movement.order_id),
-            &at(movement.created_at),
-        ],
-    );
-    unless_taken(done, Unique::OtherId)?;
-    Ok(())
-}
-
 fn locations() -> List<InventorySort, Location> {
     List {
-        columns: LOCATIONS.columns().to_owned(),
+        columns: record::columns::<Location>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("locations.created_at"),
         },
@@ -305,29 +148,29 @@ fn locations() -> List<InventorySort, Location> {
 
 fn levels() -> List<StockSort, StockLevel> {
     List {
-        columns: LEVEL.to_owned(),
+        columns: record::columns::<StockLevel>().to_owned(),
         key: |key| match key {
             StockSort::Sku => Some("stock_levels.sku"),
         },
         id: "stock_levels.location_id",
-        read: |_, columns| read_level(columns),
+        read: record::whole,
     }
 }
 
 pub(crate) fn movements() -> List<InventorySort, Movement> {
     List {
-        columns: MOVEMENT.to_owned(),
+        columns: record::columns::<Movement>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("movements.created_at"),
         },
         id: "movements.id",
-        read: |_, columns| read_movement(columns),
+        read: record::whole,
     }
 }
 
 fn reservations() -> List<InventorySort, Reservation> {
     List {
-        columns: RESERVATIONS.columns().to_owned(),
+        columns: record::columns::<Reservation>().to_owned(),
         key: |key| match key {
             InventorySort::CreatedAt => Some("reservations.created_at"),
         },
@@ -369,8 +212,9 @@ impl InventoryRepository for SqliteStore {
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>> {
         self.readers().snapshot(|connection| {
             let sql = format!(
-                "SELECT locations.priority, {LEVEL} FROM stock_levels
-                    JOIN locations ON locations.id = stock_levels.location_id WHERE stock_levels.variant_id = ?1"
+                "SELECT locations.priority, {} FROM stock_levels
+                    JOIN locations ON locations.id = stock_levels.location_id WHERE stock_levels.variant_id = ?1",
+                record::columns::<StockLevel>()
             );
             let mut found: Vec<(i64, StockLevel)> = Vec::new();
             for variant in variants {
@@ -378,7 +222,7 @@ impl InventoryRepository for SqliteStore {
                 let mut rows = statement.query([Id(variant.0)])?;
                 while let Some(row) = rows.next()? {
                     let mut columns = Columns::new(row);
-                    found.push((columns.take()?, read_level(&mut columns)?));
+                    found.push((columns.take()?, StockLevel::read(&mut columns)?));
                 }
             }
             found.sort_by_key(|(priority, level)| (*priority, level.location_id, level.variant_id));

@@ -4,8 +4,6 @@ mod drafts;
 mod returns;
 mod search;
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -17,7 +15,7 @@ use shop_core::orders::{
     ReturnFilter, ReturnSort,
 };
 use shop_core::page::{Page, PageRequest, SortValue};
-use shop_core::pricing::Ratio;
+use shop_core::row::Columns as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 
@@ -25,149 +23,14 @@ use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query, Rough};
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_at, optional_id, prepare};
+use crate::record::{self, Put, record};
+use crate::rows::{Id, Values, at, prepare};
 
 pub(crate) use search::fill_search;
 
-static ORDERS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "orders",
-        columns: &[
-            "id",
-            "number",
-            "cart_id",
-            "customer_id",
-            "claimed_at",
-            "email",
-            "email_key",
-            "currency",
-            "subtotal",
-            "discount_total",
-            "shipping_total",
-            "shipping_tax",
-            "tax_total",
-            "total",
-            "explanation",
-            "canceled_items",
-            "withdrawals",
-            "amount_paid",
-            "amount_refunded",
-            "shipping_address",
-            "billing_address",
-            "shipping_method",
-            "status",
-            "payment_status",
-            "fulfillment_status",
-            "note",
-            "placed_at",
-            "canceled_at",
-            "hold_until",
-            "ships_unpaid",
-            "updated_at",
-            "version",
-        ],
-        derived: &["search_text"],
-        fixed: &["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"],
-        uniques: &[
-            (Unique::OrderNumber, "old.number = new.number"),
-            (Unique::OrderOfCart, "old.cart_id = new.cart_id"),
-        ],
-        deletable: false,
-    })
-});
-
-impl Record for Order {
-    fn table() -> &'static Table {
-        &ORDERS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.number)?.put(id(self.cart_id))?.put(optional_id(self.customer_id))?;
-        values
-            .put(optional_at(self.claimed_at))?
-            .put(&self.email)?
-            .put(&self.email_key)?
-            .put(self.currency.code())?
-            .put(self.subtotal.0)?;
-        values.put(self.discount_total.0)?.put(self.shipping_total.0)?.put(self.shipping_tax.0)?;
-        values.put(self.tax_total.0)?.put(self.total.0)?.json(&self.explanation)?.json(&self.canceled_items)?;
-        values.json(&self.withdrawals)?;
-        values.put(self.amount_paid.0)?.put(self.amount_refunded.0)?;
-        values.json(&self.shipping_address)?.json(&self.billing_address)?;
-        values.json(&self.shipping_method)?.put(self.status.word())?.put(self.payment_status.word())?;
-        values.put(self.fulfillment_status.word())?.put(&self.note)?.put(at(self.placed_at))?;
-        values.put(optional_at(self.canceled_at))?.put(optional_at(self.hold_until))?.put(self.ships_unpaid)?;
-        values.put(at(self.updated_at))?.put(self.version)?.put(self.search_text())?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            number: columns.take()?,
-            cart_id: columns.id()?,
-            customer_id: columns.optional_id()?,
-            claimed_at: columns.optional_at()?,
-            email: columns.take()?,
-            email_key: columns.take()?,
-            currency: columns.currency()?,
-            items: Vec::new(),
-            subtotal: columns.amount()?,
-            discount_total: columns.amount()?,
-            shipping_total: columns.amount()?,
-            shipping_tax: columns.amount()?,
-            tax_total: columns.amount()?,
-            total: columns.amount()?,
-            explanation: columns.json()?,
-            canceled_items: columns.json()?,
-            withdrawals: columns.json()?,
-            amount_paid: columns.amount()?,
-            amount_refunded: columns.amount()?,
-            shipping_address: columns.json()?,
-            billing_address: columns.json()?,
-            shipping_method: columns.json()?,
-            status: columns.word()?,
-            payment_status: columns.word()?,
-            fulfillment_status: columns.word()?,
-            note: columns.take()?,
-            placed_at: columns.at()?,
-            canceled_at: columns.optional_at()?,
-            hold_until: columns.optional_at()?,
-            ships_unpaid: columns.take()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-
-    fn fill(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let sql =
-            "SELECT id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total,
-                tax_class, tax_rate
-            FROM order_items WHERE order_id = ?1 ORDER BY position";
-        let mut statement = prepare(connection, sql)?;
-        let mut rows = statement.query([Id(self.id.0)])?;
-        while let Some(row) = rows.next()? {
-            let mut columns = Columns::new(row);
-            self.items.push(OrderItem {
-                id: columns.id()?,
-                product_id: columns.id()?,
-                variant_id: columns.id()?,
-                sku: columns.take()?,
-                name: columns.take()?,
-                options: columns.json()?,
-                unit_price: columns.amount()?,
-                quantity: columns.take()?,
-                discount: columns.amount()?,
-                tax: columns.amount()?,
-                line_total: columns.amount()?,
-                tax_class: columns.take()?,
-                tax_rate: columns.take::<Option<i64>>()?.map(Ratio),
-            });
-        }
-        Ok(())
-    }
-}
+record!(OrderItem);
+record!(HistoryEntry);
+record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"]; children);
 
 /// Applies a write of orders.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWrite, texts: &[String]) -> Applied {
@@ -186,22 +49,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWr
         }
         OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
         OrdersWrite::History(entry) => {
-            let sql = "INSERT INTO order_history (id, order_id, at, event, actor, detail, visible)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            let done = record::execute(
-                connection,
-                sql,
-                &[
-                    &id(entry.id),
-                    &id(entry.order_id),
-                    &at(entry.at),
-                    &entry.event,
-                    &entry.actor,
-                    &entry.detail,
-                    &entry.visible,
-                ],
-            );
-            unless_taken(done, Unique::OtherId)?;
+            unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
             Ok(())
         }
         OrdersWrite::Draft(change) => record::change(connection, change, &[]),
@@ -222,7 +70,7 @@ pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
     match write {
         OrdersWrite::Order(Change::Insert(order)) => Values::texts(|values| {
             order.write(values)?;
-            order.items.iter().try_for_each(|item| values.json(&item.options).map(drop))
+            order.items.iter().try_for_each(|item| item.write(values))
         })
         .unwrap_or_default(),
         OrdersWrite::Order(change) => record::texts(change),
@@ -232,25 +80,17 @@ pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
 
 /// Inserts the lines of an order; `texts` are their options, as far as they are written.
 fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> Applied {
-    let sql = "INSERT INTO order_items (order_id, position, id, product_id, variant_id, sku, name, options, unit_price,
-        quantity, discount, tax, line_total, tax_class, tax_rate)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    let mut statement = prepare(connection, sql)?;
     let mut texts = texts.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
-        let mut values = Values::new(&mut statement, texts.next().map(std::slice::from_ref).unwrap_or_default());
-        values.put(id(order.id))?.put(position)?.put(id(item.id))?.put(id(item.product_id))?;
-        values.put(id(item.variant_id))?.put(&item.sku)?.put(&item.name)?.json(&item.options)?;
-        values.put(item.unit_price.0)?.put(item.quantity)?.put(item.discount.0)?.put(item.tax.0)?;
-        values.put(item.line_total.0)?.put(&item.tax_class)?.put(item.tax_rate.map(|rate| rate.0))?;
-        statement.raw_execute()?;
+        let own = texts.next().map(std::slice::from_ref).unwrap_or_default();
+        record::put_child(connection, Put::Insert, order.id, position, item, own)?;
     }
     Ok(())
 }
 
 fn orders() -> List<OrderSort, Order> {
     List {
-        columns: ORDERS.columns().to_owned(),
+        columns: record::columns::<Order>().to_owned(),
         key: |key| {
             Some(match key {
                 OrderSort::PlacedAt => "orders.placed_at",
@@ -347,26 +187,7 @@ impl OrdersRepository for SqliteStore {
     }
 
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>> {
-        self.readers().point(|connection| {
-            let sql =
-                "SELECT id, order_id, at, event, actor, detail, visible FROM order_history WHERE order_id = ?1 ORDER BY id";
-            let mut statement = prepare(connection, sql)?;
-            let mut rows = statement.query([Id(order.0)])?;
-            let mut entries = Vec::new();
-            while let Some(row) = rows.next()? {
-                let mut columns = Columns::new(row);
-                entries.push(HistoryEntry {
-                    id: columns.id()?,
-                    order_id: columns.id()?,
-                    at: columns.at()?,
-                    event: columns.take()?,
-                    actor: columns.take()?,
-                    detail: columns.take()?,
-                    visible: columns.take()?,
-                });
-            }
-            Ok(entries)
-        })
+        self.readers().point(|connection| record::select(connection, "WHERE order_id = ?1 ORDER BY id", [Id(order.0)]))
     }
 
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>> {

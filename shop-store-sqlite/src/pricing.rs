@@ -1,154 +1,27 @@
 //! Promotions, what counts their uses, and rates of tax.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use shop_core::batch::{Conflict, Unique};
+use shop_core::batch::Conflict;
 use shop_core::catalog::{
     CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, PromotionFilter, PromotionSort, RulesQuery,
     TaxRate, UsesDelta,
 };
 use shop_core::id::CategoryId;
 use shop_core::page::{Page, PageRequest};
-use shop_core::pricing::Ratio;
+use shop_core::row::Columns as _;
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::paging::{List, Query};
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
+use crate::record::{self, record};
+use crate::rows::{Id, prepare};
 
-static PROMOTIONS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "promotions",
-        columns: &[
-            "id",
-            "name",
-            "code",
-            "code_key",
-            "currency",
-            "offer",
-            "min_subtotal",
-            "product_ids",
-            "category_ids",
-            "customer_ids",
-            "first_order_only",
-            "starts_at",
-            "ends_at",
-            "usage_limit",
-            "usage_limit_per_customer",
-            "combinable",
-            "priority",
-            "active",
-            "created_at",
-            "updated_at",
-            "version",
-        ],
-        derived: &[],
-        fixed: &[],
-        uniques: &[(Unique::PromotionCode, "old.code_key = new.code_key")],
-        deletable: true,
-    })
-});
+record!(Promotion);
 
-impl Record for Promotion {
-    fn table() -> &'static Table {
-        &PROMOTIONS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.put(&self.code)?.put(&self.code_key)?.put(self.currency.code())?;
-        values.json(&self.offer)?.put(self.min_subtotal.map(|amount| amount.0))?.json(&self.product_ids)?;
-        values.json(&self.category_ids)?.json(&self.customer_ids)?.put(self.first_order_only)?;
-        values.put(optional_at(self.starts_at))?.put(optional_at(self.ends_at))?.put(self.usage_limit)?;
-        values.put(self.usage_limit_per_customer)?.put(self.combinable)?.put(self.priority)?.put(self.active)?;
-        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            code: columns.take()?,
-            code_key: columns.take()?,
-            currency: columns.currency()?,
-            offer: columns.json()?,
-            min_subtotal: columns.optional_amount()?,
-            product_ids: columns.json()?,
-            category_ids: columns.json()?,
-            customer_ids: columns.json()?,
-            first_order_only: columns.take()?,
-            starts_at: columns.optional_at()?,
-            ends_at: columns.optional_at()?,
-            usage_limit: columns.take()?,
-            usage_limit_per_customer: columns.take()?,
-            combinable: columns.take()?,
-            priority: columns.take()?,
-            active: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static TAX_RATES: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "tax_rates",
-        columns: &[
-            "id",
-            "name",
-            "tax_class",
-            "country",
-            "region",
-            "region_key",
-            "rate",
-            "applies_to_shipping",
-            "created_at",
-            "updated_at",
-            "version",
-        ],
-        derived: &[],
-        fixed: &[],
-        uniques: &[(
-            Unique::TaxRate,
-            "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key",
-        )],
-        deletable: true,
-    })
-});
-
-impl Record for TaxRate {
-    fn table() -> &'static Table {
-        &TAX_RATES
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.put(&self.tax_class)?.put(&self.country)?.put(&self.region)?;
-        values.put(&self.region_key)?.put(self.rate.0)?.put(self.applies_to_shipping)?;
-        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            tax_class: columns.take()?,
-            country: columns.take()?,
-            region: columns.take()?,
-            region_key: columns.take()?,
-            rate: Ratio(columns.take()?),
-            applies_to_shipping: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
+record!(TaxRate);
 
 /// Counts an order more or less. What is counted already takes one statement that keeps the rule of [`UsesDelta`]; what it
 /// leaves alone is judged by the rule itself. Nobody else writes meanwhile.
@@ -238,7 +111,7 @@ impl SqliteStore {
         query.filter("promotions.code_key = ?", filter.code_key.clone());
         query.filter("promotions.active = ?", filter.active);
         let list = List {
-            columns: PROMOTIONS.columns().to_owned(),
+            columns: record::columns::<Promotion>().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some("promotions.created_at"),
             },
@@ -252,7 +125,7 @@ impl SqliteStore {
     /// A page of rates of tax.
     pub(crate) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
         let list: List<PromotionSort, TaxRate> = List {
-            columns: TAX_RATES.columns().to_owned(),
+            columns: record::columns::<TaxRate>().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some("tax_rates.created_at"),
             },

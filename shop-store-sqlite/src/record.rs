@@ -8,98 +8,188 @@ use rusqlite::ffi::{
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Params, Row};
 use shop_core::batch::{Change, Conflict, Entity, Unique, Versioned};
+use shop_core::row::{self, Columns as _, Parent, Source as _};
 use uuid::Uuid;
 
 use crate::commit::{Applied, Failure};
 use crate::kept::Keys;
 use crate::rows::{Columns, Id, Values, prepare};
 
-/// What a table looks like, in words.
-pub(crate) struct Shape {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// The columns a row is read from, `id` first, `version` among them.
-    pub(crate) columns: &'static [&'static str],
-    /// Columns that are only written: sort keys and the like, made from the row by the core's functions.
-    pub(crate) derived: &'static [&'static str],
-    /// Columns with indexes that an update seldom changes. An update first tries to leave them alone, because
-    /// SQLite rewrites every index of a column that an UPDATE names, changed or not.
-    pub(crate) fixed: &'static [&'static str],
-    /// Its unique keys beside the id, in the order in which they are judged: the name, and when `old` and `new` clash.
-    pub(crate) uniques: &'static [(Unique, &'static str)],
-    /// Rows can be deleted.
-    pub(crate) deletable: bool,
-}
-
-/// The statements of a table, written once.
-pub(crate) struct Table {
-    shape: Shape,
+/// The statements of a table, written once from its declaration.
+pub(crate) struct Statements {
+    table: &'static row::Table,
     columns: String,
     select: String,
     find: String,
+    of_parent: String,
     version: String,
     insert: String,
+    /// Inserts a row, or replaces the one with its key.
+    put: String,
     update: String,
     update_unfixed: Option<String>,
     delete: String,
+    /// Its unique keys beside the id, in the order in which they are judged, and when `old` and `new` clash.
+    clashes: Vec<(Unique, String)>,
 }
 
-impl Table {
-    /// Writes the statements.
-    pub(crate) fn new(shape: Shape) -> Self {
-        let Shape { name, columns, derived, fixed, .. } = shape;
-        let written: Vec<_> = columns.iter().chain(derived).copied().collect();
+impl Statements {
+    /// Writes the statements. `fixed` are columns with indexes that an update seldom changes: an update first tries to
+    /// leave them alone, because SQLite rewrites every index of a column that an UPDATE names, changed or not.
+    pub(crate) fn new(table: &'static row::Table, fixed: &[&str]) -> Self {
+        let name = table.name;
+        let read: Vec<_> = table.columns.iter().map(|column| column.name).collect();
+        // Of a row of a parent, the parent's id and its position come first.
+        let of_parent = table
+            .parent
+            .iter()
+            .flat_map(|parent| [Some(parent.column), parent.has_position.then_some("position")].into_iter().flatten());
+        let written: Vec<_> = of_parent.chain(table.written().map(|column| column.name)).collect();
         let place = |column: &str| written.iter().position(|name| *name == column).map_or(0, |index| index + 1);
         let places: Vec<_> = (1..=written.len()).map(|place| format!("?{place}")).collect();
-        let assign = |left_out: &[&str]| {
-            let columns = written.iter().filter(|column| **column != "id" && !left_out.contains(column));
-            columns.map(|column| format!("{column} = ?{}", place(column))).collect::<Vec<_>>().join(", ")
+        let key: Vec<_> = match table.parent {
+            Some(parent) if !table.key.contains(&parent.column) => [&[parent.column], table.key].concat(),
+            _ => table.key.to_vec(),
         };
-        let guard = format!("id = ?{} AND version = ?{} - 1", place("id"), place("version"));
-        let same: Vec<_> = fixed.iter().map(|column| format!(" AND {column} IS ?{}", place(column))).collect();
-        let qualified: Vec<_> = columns.iter().map(|column| format!("{name}.{column}")).collect();
-        let qualified = qualified.join(", ");
+        let assign = |left_out: &[&str], value: &dyn Fn(&str) -> String| {
+            let columns = written.iter().filter(|column| !key.contains(column) && !left_out.contains(column));
+            columns.map(|column| format!("{column} = {}", value(column))).collect::<Vec<_>>().join(", ")
+        };
+        let bound = |column: &str| format!("?{}", place(column));
+        let found: Vec<_> = key.iter().map(|column| format!("{column} = {}", bound(column))).collect();
+        let counts = read.contains(&"version") && table.parent.is_none();
+        let before = counts.then(|| format!(" AND version = {} - 1", bound("version"))).unwrap_or_default();
+        let guard = format!("{}{before}", found.join(" AND "));
+        let same: Vec<_> = fixed.iter().map(|column| format!(" AND {column} IS {}", bound(column))).collect();
+        let qualified = read.iter().map(|column| format!("{name}.{column}")).collect::<Vec<_>>().join(", ");
         let select = format!("SELECT {qualified} FROM {name}");
+        let insert = format!("INSERT INTO {name} ({}) VALUES ({})", written.join(", "), places.join(", "));
+        let position = table.parent.map_or("0", |parent| if parent.has_position { "position" } else { "0" });
+        let parent = table.parent.map_or("", |parent| parent.column);
         Self {
             find: format!("{select} WHERE id = ?1"),
+            of_parent: format!("SELECT {position}, {qualified} FROM {name} WHERE {parent} = ?1"),
             version: format!("SELECT version FROM {name} WHERE id = ?1"),
-            insert: format!("INSERT INTO {name} ({}) VALUES ({})", written.join(", "), places.join(", ")),
-            update: format!("UPDATE {name} SET {} WHERE {guard}", assign(&[])),
+            put: format!(
+                "{insert} ON CONFLICT ({}) DO UPDATE SET {}",
+                key.join(", "),
+                assign(&[], &|column| format!("excluded.{column}"))
+            ),
+            insert,
+            update: format!("UPDATE {name} SET {} WHERE {guard}", assign(&[], &bound)),
             update_unfixed: (!fixed.is_empty())
-                .then(|| format!("UPDATE {name} SET {} WHERE {guard}{}", assign(fixed), same.concat())),
+                .then(|| format!("UPDATE {name} SET {} WHERE {guard}{}", assign(fixed, &bound), same.concat())),
             delete: format!("DELETE FROM {name} WHERE id = ?1 AND version = ?2"),
+            clashes: table.uniques.iter().map(|unique| (unique.name, clash(unique))).collect(),
             columns: qualified,
             select,
-            shape,
+            table,
         }
-    }
-
-    /// The columns a row is read from, with the table's name.
-    pub(crate) fn columns(&self) -> &str {
-        &self.columns
-    }
-
-    /// Its name.
-    pub(crate) fn name(&self) -> &'static str {
-        self.shape.name
     }
 }
 
-/// A row of a table of its own, perhaps with rows of a child table in it.
-pub(crate) trait Record: Versioned + Sized {
-    /// Its table.
-    fn table() -> &'static Table;
-    /// Binds the columns and the derived columns in their order.
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()>;
-    /// Reads the columns in their order.
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self>;
-    /// Reads what stands in child tables.
+/// When two rows have the same unique key.
+fn clash(unique: &row::UniqueKey) -> String {
+    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
+    let when = unique.when.iter().flat_map(|when| {
+        let words = when.words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
+    });
+    same.chain(when).collect::<Vec<_>>().join(" AND ")
+}
+
+/// A kind of row, as this store keeps it. [`record!`] implements it.
+pub(crate) trait Record: row::Row {
+    /// Its statements.
+    fn statements() -> &'static Statements;
+    /// Reads the rows in it that have a table of their own.
     fn fill(&mut self, _connection: &Connection) -> rusqlite::Result<()> {
         Ok(())
     }
 }
 
-/// Reads a row with what stands in its child tables.
+/// Keeps a kind of row: `record!(User, fixed: ["email_key"])`, or `record!(Order, fixed: []; children)` where it has others in
+/// it.
+macro_rules! record {
+    ($row:ty $(, fixed: [$($fixed:literal),* $(,)?])? $(; $children:ident)?) => {
+        impl $crate::record::Record for $row {
+            fn statements() -> &'static $crate::record::Statements {
+                static STATEMENTS: std::sync::LazyLock<$crate::record::Statements> = std::sync::LazyLock::new(|| {
+                    $crate::record::Statements::new(&<$row as shop_core::row::Row>::TABLE, &[$($($fixed),*)?])
+                });
+                &STATEMENTS
+            }
+            $(
+                fn fill(&mut self, connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+                    $crate::record::$children(self, connection)
+                }
+            )?
+        }
+    };
+}
+pub(crate) use record;
+
+/// The columns a row is read from, with the table's name.
+pub(crate) fn columns<T: Record>() -> &'static str {
+    &T::statements().columns
+}
+
+/// Reads the rows in a row.
+pub(crate) fn children<T>(parent: &mut T, connection: &Connection) -> rusqlite::Result<()>
+where
+    T: Parent + Versioned,
+    T::Child: Record,
+{
+    let mut statement = prepare(connection, &T::Child::statements().of_parent)?;
+    let mut rows = statement.query([Id(parent.key())])?;
+    let mut found: Vec<(i64, T::Child)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::new(row);
+        found.push((columns.take()?, T::Child::read(&mut columns)?));
+    }
+    // Sorted here: there are a handful, and those without a position are read in the order of their ids.
+    found.sort_by_key(|(position, _)| *position);
+    parent.set_children(found.into_iter().map(|(_, child)| child).collect());
+    Ok(())
+}
+
+/// How a row of a parent is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Put {
+    /// It is new.
+    Insert,
+    /// It is there.
+    Update,
+    /// It is new, or replaces the one with its id.
+    Either,
+}
+
+/// Writes a row of a parent; answers how many rows that changed.
+pub(crate) fn put_child<T: Record>(
+    connection: &Connection,
+    put: Put,
+    parent: impl Into<Uuid>,
+    position: i64,
+    row: &T,
+    texts: &[String],
+) -> rusqlite::Result<usize> {
+    let statements = T::statements();
+    let sql = match put {
+        Put::Insert => &statements.insert,
+        Put::Update => &statements.update,
+        Put::Either => &statements.put,
+    };
+    let mut statement = prepare(connection, sql)?;
+    let mut values = Values::new(&mut statement, texts);
+    values.bind(Id(parent.into()))?;
+    if statements.table.parent.is_some_and(|parent| parent.has_position) {
+        values.bind(position)?;
+    }
+    row.write(&mut values)?;
+    statement.raw_execute()
+}
+
+/// Reads a row with those in it.
 pub(crate) fn whole<T: Record>(connection: &Connection, columns: &mut Columns<'_, '_>) -> rusqlite::Result<T> {
     let mut record = T::read(columns)?;
     record.fill(connection)?;
@@ -108,7 +198,7 @@ pub(crate) fn whole<T: Record>(connection: &Connection, columns: &mut Columns<'_
 
 /// The row with this id.
 pub(crate) fn lookup<T: Record>(connection: &Connection, id: impl Into<Uuid>) -> rusqlite::Result<Option<T>> {
-    first(connection, &T::table().find, [Id(id.into())])
+    first(connection, &T::statements().find, [Id(id.into())])
 }
 
 /// The rows with these ids, in their order, as far as they are there.
@@ -116,7 +206,7 @@ pub(crate) fn lookup_each<T: Record>(
     connection: &Connection,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> rusqlite::Result<Vec<T>> {
-    let mut statement = prepare(connection, &T::table().find)?;
+    let mut statement = prepare(connection, &T::statements().find)?;
     let mut records = Vec::new();
     for id in ids {
         let mut rows = statement.query([Id(id)])?;
@@ -129,7 +219,7 @@ pub(crate) fn lookup_each<T: Record>(
 
 /// The first row of a statement's end (`WHERE … ORDER BY …`).
 pub(crate) fn find<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
-    first(connection, &format!("{} {end}", T::table().select), params)
+    first(connection, &format!("{} {end}", T::statements().select), params)
 }
 
 fn first<T: Record>(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
@@ -140,7 +230,7 @@ fn first<T: Record>(connection: &Connection, sql: &str, params: impl Params) -> 
 
 /// Every row of a statement's end (`WHERE … ORDER BY …`).
 pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Vec<T>> {
-    let mut statement = prepare(connection, &format!("{} {end}", T::table().select))?;
+    let mut statement = prepare(connection, &format!("{} {end}", T::statements().select))?;
     let mut rows = statement.query(params)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
@@ -151,7 +241,7 @@ pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl
 
 /// The version of a row, if it is there.
 pub(crate) fn version_of<T: Record>(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<i64>> {
-    let mut statement = prepare(connection, &T::table().version)?;
+    let mut statement = prepare(connection, &T::statements().version)?;
     let mut rows = statement.query([Id(id)])?;
     rows.next()?.map(|row| row.get(0)).transpose()
 }
@@ -176,7 +266,7 @@ pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
 }
 
 /// Applies a change of a row that has no child rows; `texts` are those that take work, as far as they are written.
-pub(crate) fn change<T: Record>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
+pub(crate) fn change<T: Record + Versioned>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
     match change {
         Change::Insert(row) => insert(connection, row, texts),
         Change::Update(row) => update(connection, row, texts),
@@ -202,16 +292,26 @@ pub(crate) fn counted_before<T: Versioned>(
 }
 
 /// Inserts a row; its id and its unique keys must be free.
-pub(crate) fn insert<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
-    match run(connection, &T::table().insert, row, texts) {
+pub(crate) fn insert<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
+    match run(connection, &T::statements().insert, row, texts) {
         Ok(_) => Ok(()),
         Err(error) => Err(taken(connection, row, error, true)),
     }
 }
 
+/// Inserts a row that counts no versions; answers how many rows that changed.
+pub(crate) fn add<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
+    run(connection, &T::statements().insert, row, texts)
+}
+
+/// Inserts a row that counts no versions, or replaces the one with its key.
+pub(crate) fn put<T: Record>(connection: &Connection, row: &T) -> rusqlite::Result<usize> {
+    run(connection, &T::statements().put, row, &[])
+}
+
 /// Replaces a row whose stored version is one less; its unique keys must be free.
-pub(crate) fn update<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
-    let table = T::table();
+pub(crate) fn update<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
+    let table = T::statements();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
         match run(connection, sql, row, texts) {
             Ok(0) => {}
@@ -223,9 +323,9 @@ pub(crate) fn update<T: Record>(connection: &Connection, row: &T, texts: &[Strin
 }
 
 /// Deletes a row at a version.
-pub(crate) fn delete<T: Record>(connection: &Connection, id: Uuid, version: i64) -> Applied {
-    let table = T::table();
-    if !table.shape.deletable {
+pub(crate) fn delete<T: Record + Versioned>(connection: &Connection, id: Uuid, version: i64) -> Applied {
+    let table = T::statements();
+    if !table.table.deletable {
         return Err(never_deleted(T::ENTITY));
     }
     match execute(connection, &table.delete, &[&Id(id), &version])? {
@@ -259,22 +359,22 @@ pub(crate) fn is_dangling(error: &rusqlite::Error) -> bool {
 
 /// Names the unique key that refused a row, the first in the order of judgement. SQLite itself names columns, in an
 /// order of its own, so the keys are looked at one by one; that happens only after a refusal.
-fn taken<T: Record>(connection: &Connection, row: &T, error: rusqlite::Error, inserted: bool) -> Failure {
+fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlite::Error, inserted: bool) -> Failure {
     if !is_taken(&error) {
         return error.into();
     }
-    let table = T::table();
-    let Shape { name, columns, derived, uniques, .. } = table.shape;
-    let written: Vec<_> = columns.iter().chain(derived).copied().collect();
+    let Statements { table, clashes, .. } = T::statements();
+    let written: Vec<_> = table.written().map(|column| column.name).collect();
     let places: Vec<_> = (1..=written.len()).map(|place| format!("?{place}")).collect();
-    let same_id = (Unique::Id(T::ENTITY), "old.id = new.id");
-    let judged = inserted.then_some(&same_id).into_iter().chain(uniques);
+    let same_id = (Unique::Id(T::ENTITY), "old.id = new.id".to_owned());
+    let judged = inserted.then_some(&same_id).into_iter().chain(clashes);
     for (unique, clash) in judged {
         let others = if matches!(unique, Unique::Id(_)) { "" } else { " AND old.id <> new.id" };
         let sql = format!(
-            "WITH new ({}) AS (VALUES ({})) SELECT 1 FROM {name} AS old, new WHERE {clash}{others}",
+            "WITH new ({}) AS (VALUES ({})) SELECT 1 FROM {} AS old, new WHERE {clash}{others}",
             written.join(", "),
             places.join(", "),
+            table.name,
         );
         let found = (|| {
             let mut statement = connection.prepare(&sql)?;

@@ -1,16 +1,17 @@
 //! How the shop's values stand in columns, in both directions.
 //!
 //! Ids are 16-byte blobs, times whole microseconds since 1970, amounts minor units, states words, structured
-//! snapshots JSON. [`Values`] binds a row column by column and [`Columns`] reads it back in the same order.
+//! snapshots JSON. [`Values`] binds the columns of a row and [`Columns`] reads them back, in the order of their declaration.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
+use std::borrow::Cow;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Null, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, Statement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::money::{Amount, Currency};
-use shop_core::word::Word;
+use shop_core::row::{Kind, Sink, Source, Stored, Value};
 use uuid::Uuid;
 
 /// Prepares a statement once per connection: every statement of this crate comes through here, so that the test of
@@ -57,15 +58,6 @@ pub(crate) fn optional_at(time: Option<Timestamp>) -> Option<i64> {
     time.map(at)
 }
 
-/// A value as JSON text, to be bound.
-pub(crate) struct Json<'a, T>(pub(crate) &'a T);
-
-impl<T: Serialize> ToSql for Json<'_, T> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(json(self.0)?))
-    }
-}
-
 /// Binds the columns of a row one after the other.
 ///
 /// The texts among them that take work (JSON, folded names) can be written beforehand, by whoever makes the row: the one
@@ -99,32 +91,57 @@ impl<'a, 'c> Values<'a, 'c> {
         })
     }
 
-    /// The next column.
-    pub(crate) fn put(&mut self, value: impl ToSql) -> rusqlite::Result<&mut Self> {
+    /// Binds the next column.
+    pub(crate) fn bind(&mut self, value: impl ToSql) -> rusqlite::Result<()> {
         self.bound += 1;
-        if let Some(statement) = &mut self.statement {
-            statement.raw_bind_parameter(self.bound, value)?;
+        match &mut self.statement {
+            Some(statement) => statement.raw_bind_parameter(self.bound, value),
+            None => Ok(()),
         }
-        Ok(self)
-    }
-
-    /// The next column, as JSON.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> rusqlite::Result<&mut Self> {
-        self.text(|| json(value))
     }
 
     /// The next column, a text that takes work.
-    pub(crate) fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<&mut Self> {
+    fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<()> {
         match &mut self.texts {
             Texts::Writing(texts) => {
                 texts.push(write()?);
-                Ok(self)
+                Ok(())
             }
             Texts::Written(texts) => match texts.next() {
-                Some(text) => self.put(text),
-                None => self.put(write()?),
+                Some(text) => self.bind(text),
+                None => self.bind(write()?),
             },
         }
+    }
+}
+
+impl Sink for Values<'_, '_> {
+    type Error = rusqlite::Error;
+
+    fn value(&mut self, _kind: Kind, value: Value<'_>) -> rusqlite::Result<()> {
+        match value {
+            Value::Null => self.bind(Null),
+            Value::Id(id) => self.bind(Id(id)),
+            Value::Int(number) => self.bind(number),
+            Value::Text(text) => self.bind(text.as_ref()),
+            Value::Flag(flag) => self.bind(flag),
+            Value::Time(time) => self.bind(at(time)),
+            Value::Bytes(bytes) => self.bind(bytes),
+        }
+    }
+
+    fn json<T: Serialize>(&mut self, value: &T) -> rusqlite::Result<()> {
+        self.text(|| json(value))
+    }
+
+    fn derived<T: Stored>(&mut self, make: impl FnOnce() -> T) -> rusqlite::Result<()> {
+        if T::KIND != Kind::Text || T::NULLABLE {
+            return self.put(&make());
+        }
+        self.text(|| match make().value() {
+            Value::Text(text) => Ok(text.into_owned()),
+            _ => Err(rusqlite::Error::ToSqlConversionFailure("a text that is none".into())),
+        })
     }
 }
 
@@ -144,80 +161,48 @@ impl<'a, 'r> Columns<'a, 'r> {
         Self { row, next: 0 }
     }
 
-    fn value(&mut self) -> rusqlite::Result<ValueRef<'a>> {
+    fn next(&mut self) -> rusqlite::Result<ValueRef<'a>> {
         self.next += 1;
         self.row.get_ref(self.next - 1)
     }
+}
 
-    fn wrong(&self, expected: Type, why: impl Into<BoxError>) -> rusqlite::Error {
-        rusqlite::Error::FromSqlConversionFailure(self.next.saturating_sub(1), expected, why.into())
+impl Source for Columns<'_, '_> {
+    type Error = rusqlite::Error;
+
+    fn value(&mut self, kind: Kind) -> rusqlite::Result<Value<'_>> {
+        Ok(match (kind, self.next()?) {
+            (_, ValueRef::Null) => Value::Null,
+            (Kind::Id, ValueRef::Blob(id)) => Value::Id(Uuid::from_slice(id).map_err(|why| self.wrong(why.into()))?),
+            (Kind::Int, ValueRef::Integer(number)) => Value::Int(number),
+            (Kind::Flag, ValueRef::Integer(flag)) => Value::Flag(flag != 0),
+            (Kind::Time, ValueRef::Integer(micros)) => {
+                let time = Timestamp::from_timestamp_micros(micros);
+                Value::Time(time.ok_or_else(|| self.wrong("not a time".into()))?)
+            }
+            (Kind::Bytes, ValueRef::Blob(bytes)) => {
+                Value::Bytes(bytes.try_into().map_err(|_| self.wrong("not 32 bytes".into()))?)
+            }
+            (Kind::Text | Kind::Json, text @ ValueRef::Text(_)) => Value::Text(Cow::Borrowed(text.as_str()?)),
+            // Without the value: it may be a secret.
+            (kind, other) => return Err(self.wrong(format!("{} is no {kind:?}", other.data_type()).into())),
+        })
     }
 
-    /// The next column as it is.
-    pub(crate) fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
-        self.next += 1;
-        self.row.get(self.next - 1)
+    fn json<T: DeserializeOwned + 'static>(&mut self) -> rusqlite::Result<T> {
+        let text = self.next()?.as_str()?;
+        serde_json::from_str(text).map_err(|error| self.wrong(error.into()))
     }
 
-    /// The next column, an id.
-    pub(crate) fn id<T: From<Uuid>>(&mut self) -> rusqlite::Result<T> {
-        Ok(T::from(self.take::<Id>()?.0))
-    }
-
-    /// The next column, an id or nothing.
-    pub(crate) fn optional_id<T: From<Uuid>>(&mut self) -> rusqlite::Result<Option<T>> {
-        Ok(self.take::<Option<Id>>()?.map(|id| T::from(id.0)))
-    }
-
-    /// The next column, a time.
-    pub(crate) fn at(&mut self) -> rusqlite::Result<Timestamp> {
-        let micros = self.take()?;
-        self.time(micros)
-    }
-
-    /// The next column, a time or nothing.
-    pub(crate) fn optional_at(&mut self) -> rusqlite::Result<Option<Timestamp>> {
-        match self.take::<Option<i64>>()? {
-            Some(micros) => self.time(micros).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn time(&self, micros: i64) -> rusqlite::Result<Timestamp> {
-        Timestamp::from_timestamp_micros(micros).ok_or_else(|| self.wrong(Type::Integer, "not a time"))
-    }
-
-    /// The next column, an amount.
-    pub(crate) fn amount(&mut self) -> rusqlite::Result<Amount> {
-        self.take().map(Amount)
-    }
-
-    /// The next column, an amount or nothing.
-    pub(crate) fn optional_amount(&mut self) -> rusqlite::Result<Option<Amount>> {
-        Ok(self.take::<Option<i64>>()?.map(Amount))
-    }
-
-    /// The next column, a currency's code.
-    pub(crate) fn currency(&mut self) -> rusqlite::Result<Currency> {
-        let code = self.value()?.as_str()?;
-        code.parse().map_err(|why: String| self.wrong(Type::Text, why))
-    }
-
-    /// The next column, the word of a state.
-    pub(crate) fn word<T: Word>(&mut self) -> rusqlite::Result<T> {
-        let word = self.value()?.as_str()?;
-        T::of(word).ok_or_else(|| self.wrong(Type::Text, format!("unknown word {word:?}")))
-    }
-
-    /// The next column, JSON.
-    pub(crate) fn json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<T> {
-        let text = self.value()?.as_str()?;
-        serde_json::from_str(text).map_err(|error| self.wrong(Type::Text, error))
+    fn wrong(&self, why: BoxError) -> rusqlite::Error {
+        rusqlite::Error::FromSqlConversionFailure(self.next.saturating_sub(1), Type::Null, why)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shop_core::money::Currency;
+
     use super::*;
 
     #[test]
@@ -227,21 +212,27 @@ mod tests {
         let time = Timestamp::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         let mut statement = prepare(&connection, "SELECT ?1, ?2, ?3, ?4, ?5").unwrap();
         let mut values = Values::new(&mut statement, &[]);
-        values.put(Id(uuid)).unwrap().put(at(time)).unwrap().put(None::<i64>).unwrap();
-        values.json(&["M", "L"]).unwrap().put("USD").unwrap();
+        values.put(&uuid).unwrap();
+        values.put(&time).unwrap();
+        values.put(&None::<Timestamp>).unwrap();
+        values.json(&["M", "L"]).unwrap();
+        values.put(&Currency::USD).unwrap();
         let mut rows = statement.raw_query();
         let mut columns = Columns::new(rows.next().unwrap().unwrap());
-        assert_eq!(columns.id::<Uuid>().unwrap(), uuid);
-        assert_eq!(columns.at().unwrap(), time);
-        assert_eq!(columns.optional_at().unwrap(), None);
+        assert_eq!(columns.take::<Uuid>().unwrap(), uuid);
+        assert_eq!(columns.take::<Timestamp>().unwrap(), time);
+        assert_eq!(columns.take::<Option<Timestamp>>().unwrap(), None);
         assert_eq!(columns.json::<Vec<String>>().unwrap(), ["M", "L"]);
-        assert_eq!(columns.currency().unwrap(), Currency::USD);
+        assert_eq!(columns.take::<Currency>().unwrap(), Currency::USD);
     }
 
     #[test]
     fn json_that_was_written_beforehand_is_bound_in_its_place() {
         fn write(values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-            values.put("USD")?.json(&["M"])?.put(7)?.json(&["L"]).map(drop)
+            values.bind("USD")?;
+            values.json(&["M"])?;
+            values.bind(7)?;
+            values.json(&["L"])
         }
         let texts = Values::texts(write).unwrap();
         assert_eq!(texts, [r#"["M"]"#, r#"["L"]"#]);
@@ -266,9 +257,9 @@ mod tests {
         let mut statement = prepare(&connection, "SELECT x'00', 9223372036854775807, 'XXX', '{'").unwrap();
         let mut rows = statement.query([]).unwrap();
         let mut columns = Columns::new(rows.next().unwrap().unwrap());
-        assert!(columns.id::<Uuid>().is_err());
-        assert!(columns.at().is_err());
-        assert!(columns.currency().is_err());
+        assert!(columns.take::<Uuid>().is_err());
+        assert!(columns.take::<Timestamp>().is_err());
+        assert!(columns.take::<Currency>().is_err());
         assert!(columns.json::<Vec<String>>().is_err());
         assert!(columns.take::<i64>().is_err());
     }

@@ -1,7 +1,5 @@
 //! Address books, the tariff and parcels.
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -18,184 +16,16 @@ use uuid::Uuid;
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
-use crate::record::{self, Record, Shape, Table};
-use crate::rows::{Columns, Id, Values, at, id, optional_at, prepare};
+use crate::record::{self, record};
+use crate::rows::{Id, prepare};
 
-static ADDRESSES: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "addresses",
-        columns: &["id", "user_id", "address", "is_default", "created_at", "updated_at", "version"],
-        derived: &[],
-        fixed: &["user_id", "created_at"],
-        uniques: &[],
-        deletable: true,
-    })
-});
+record!(SavedAddress, fixed: ["user_id", "created_at"]);
 
-impl Record for SavedAddress {
-    fn table() -> &'static Table {
-        &ADDRESSES
-    }
+record!(Zone);
 
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.user_id))?.json(&self.address)?.put(self.is_default)?;
-        values.put(at(self.created_at))?.put(at(self.updated_at))?.put(self.version)?;
-        Ok(())
-    }
+record!(Method);
 
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            user_id: columns.id()?,
-            address: columns.json()?,
-            is_default: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static ZONES: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "zones",
-        columns: &["id", "name", "countries", "created_at", "version"],
-        derived: &[],
-        fixed: &[],
-        uniques: &[],
-        deletable: true,
-    })
-});
-
-impl Record for Zone {
-    fn table() -> &'static Table {
-        &ZONES
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.json(&self.countries)?;
-        values.put(at(self.created_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            countries: columns.json()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static METHODS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "methods",
-        columns: &[
-            "id",
-            "name",
-            "zone_id",
-            "carrier",
-            "currency",
-            "rate",
-            "free_over",
-            "min_days",
-            "max_days",
-            "active",
-            "created_at",
-            "version",
-        ],
-        derived: &[],
-        fixed: &[],
-        uniques: &[],
-        deletable: true,
-    })
-});
-
-impl Record for Method {
-    fn table() -> &'static Table {
-        &METHODS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(&self.name)?.put(id(self.zone_id))?.put(&self.carrier)?;
-        values.put(self.currency.code())?.json(&self.rate)?.put(self.free_over.map(|amount| amount.0))?;
-        values.put(self.min_days)?.put(self.max_days)?.put(self.active)?;
-        values.put(at(self.created_at))?.put(self.version)?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            zone_id: columns.id()?,
-            carrier: columns.take()?,
-            currency: columns.currency()?,
-            rate: columns.json()?,
-            free_over: columns.optional_amount()?,
-            min_days: columns.take()?,
-            max_days: columns.take()?,
-            active: columns.take()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-static SHIPMENTS: LazyLock<Table> = LazyLock::new(|| {
-    Table::new(Shape {
-        name: "shipments",
-        columns: &[
-            "id",
-            "order_id",
-            "items",
-            "carrier",
-            "tracking_number",
-            "status",
-            "events",
-            "created_at",
-            "shipped_at",
-            "delivered_at",
-            "version",
-        ],
-        derived: &["tracking_key"],
-        fixed: &["order_id", "created_at", "tracking_key"],
-        uniques: &[],
-        deletable: false,
-    })
-});
-
-impl Record for Shipment {
-    fn table() -> &'static Table {
-        &SHIPMENTS
-    }
-
-    fn write(&self, values: &mut Values<'_, '_>) -> rusqlite::Result<()> {
-        values.put(id(self.id))?.put(id(self.order_id))?.json(&self.items)?.put(&self.carrier)?;
-        values.put(&self.tracking_number)?.put(self.status.word())?.json(&self.events)?;
-        values.put(at(self.created_at))?.put(optional_at(self.shipped_at))?;
-        values.put(optional_at(self.delivered_at))?.put(self.version)?.put(self.tracking_key())?;
-        Ok(())
-    }
-
-    fn read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: columns.id()?,
-            order_id: columns.id()?,
-            items: columns.json()?,
-            carrier: columns.take()?,
-            tracking_number: columns.take()?,
-            status: columns.word()?,
-            events: columns.json()?,
-            created_at: columns.at()?,
-            shipped_at: columns.optional_at()?,
-            delivered_at: columns.optional_at()?,
-            version: columns.take()?,
-        })
-    }
-}
+record!(Shipment, fixed: ["order_id", "created_at", "tracking_key"]);
 
 /// Applies a write of shipping.
 pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
@@ -242,14 +72,14 @@ pub(crate) fn default_addresses(connection: &Connection, user: UserId) -> rusqli
 }
 
 macro_rules! list {
-    ($table:literal, $columns:expr) => {
+    ($row:ty, $table:literal) => {
         List {
-            columns: $columns.columns().to_owned(),
+            columns: record::columns::<$row>().to_owned(),
             key: |key| match key {
                 ShippingSort::CreatedAt => Some(concat!($table, ".created_at")),
             },
             id: concat!($table, ".id"),
-            read: record::whole,
+            read: record::whole::<$row>,
         }
     };
 }
@@ -271,7 +101,7 @@ impl ShippingRepository for SqliteStore {
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, SavedAddress> = list!("addresses", ADDRESSES);
+                let list = list!(SavedAddress, "addresses");
                 list.page(connection, query, &page)
             })
             .await
@@ -285,7 +115,7 @@ impl ShippingRepository for SqliteStore {
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, Zone> = list!("zones", ZONES);
+                let list = list!(Zone, "zones");
                 list.page(connection, Query::from("zones"), &page)
             })
             .await
@@ -312,7 +142,7 @@ impl ShippingRepository for SqliteStore {
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, Method> = list!("methods", METHODS);
+                let list = list!(Method, "methods");
                 list.page(connection, query, &page)
             })
             .await
@@ -351,7 +181,7 @@ impl ShippingRepository for SqliteStore {
         let page = page.clone();
         self.readers()
             .list(move |connection| {
-                let list: List<_, Shipment> = list!("shipments", SHIPMENTS);
+                let list = list!(Shipment, "shipments");
                 list.page(connection, query, &page)
             })
             .await

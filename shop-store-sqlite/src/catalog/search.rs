@@ -4,9 +4,9 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort};
 use shop_core::id::ProductId;
+use shop_core::row::Source as _;
 use shop_core::word::Word as _;
 
-use super::PRODUCTS;
 use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
 use crate::record;
@@ -35,7 +35,7 @@ pub(crate) fn put_search_words(connection: &Connection, product: ProductId, word
 /// What a search finds (other lists: [`listed`]). The rank is 0 everywhere where nobody orders by it.
 pub(super) fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
-        columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, PRODUCTS.columns()),
+        columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, record::columns::<Product>()),
         key: if ranked { |key| product_key(key).or(Some("found.rank")) } else { product_key },
         id: "products.id",
         read: |connection, columns| {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 use shop_core::orders::search_text;
+use shop_core::row::Source as _;
 
 use crate::rows::Columns;
 
