@@ -19,33 +19,19 @@ use crate::outbox::{Event, EventKind, OutboxWrite};
 use crate::payments::PaymentsWrite;
 use crate::shipping::ShippingWrite;
 
-/// A kind of row that counts versions, or that a guard can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the domain type of the same name")]
-pub enum Entity {
-    User,
-    Session,
-    Category,
-    CategoryTree,
-    Product,
-    Promotion,
-    TaxRate,
-    Cart,
-    Order,
-    Draft,
-    Return,
-    Payment,
-    Address,
-    Zone,
-    Method,
-    Shipment,
-    Location,
-    Reservation,
-    Event,
-    Delivery,
-    Webhook,
-    ShopDetails,
+macro_rules! entities {
+    ([$($other:ident)*] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+        /// A kind of row that counts versions, or that a guard can name.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is the domain type of the same name")]
+        pub enum Entity {
+            $($entity,)+
+            $($other,)*
+        }
+    };
 }
+
+crate::versioned_rows!(entities [CategoryTree Event]);
 
 /// A row with an id whose changes are counted.
 pub trait Versioned {

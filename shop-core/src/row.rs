@@ -40,6 +40,49 @@ use crate::secret::Sealed;
 
 pub use shop_core_derive::{Columns, Row};
 
+/// Hands every kind of row that counts versions to a macro, in the order of the tables: the name in
+/// [`Entity`](crate::batch::Entity), the type, the enum of its writes, and the name of its table in
+/// [`memory`](crate::memory). What stands in brackets after the macro's name comes first.
+///
+/// ```
+/// macro_rules! names {
+///     ([$extra:literal] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+///         [$(stringify!($entity),)+ $extra]
+///     };
+/// }
+///
+/// let names = shop_core::versioned_rows!(names ["CategoryTree"]);
+/// assert!(names.contains(&"Order"));
+/// ```
+#[macro_export]
+macro_rules! versioned_rows {
+    ($callback:ident [$($extra:tt)*]) => {
+        $callback! {
+            [$($extra)*]
+            User: $crate::accounts::User => $crate::accounts::AccountsWrite, users;
+            Session: $crate::accounts::Session => $crate::accounts::AccountsWrite, sessions;
+            Category: $crate::catalog::Category => $crate::catalog::CatalogWrite, categories;
+            Product: $crate::catalog::Product => $crate::catalog::CatalogWrite, products;
+            Promotion: $crate::catalog::Promotion => $crate::catalog::CatalogWrite, promotions;
+            TaxRate: $crate::catalog::TaxRate => $crate::catalog::CatalogWrite, tax_rates;
+            Cart: $crate::cart::Cart => $crate::cart::CartWrite, carts;
+            Order: $crate::orders::Order => $crate::orders::OrdersWrite, orders;
+            Draft: $crate::orders::Draft => $crate::orders::OrdersWrite, drafts;
+            Return: $crate::orders::Return => $crate::orders::OrdersWrite, returns;
+            Payment: $crate::payments::Payment => $crate::payments::PaymentsWrite, payments;
+            Address: $crate::shipping::SavedAddress => $crate::shipping::ShippingWrite, addresses;
+            Zone: $crate::shipping::Zone => $crate::shipping::ShippingWrite, zones;
+            Method: $crate::shipping::Method => $crate::shipping::ShippingWrite, methods;
+            Shipment: $crate::shipping::Shipment => $crate::shipping::ShippingWrite, shipments;
+            Location: $crate::inventory::Location => $crate::inventory::InventoryWrite, locations;
+            Reservation: $crate::inventory::Reservation => $crate::inventory::InventoryWrite, reservations;
+            Webhook: $crate::outbox::Webhook => $crate::outbox::OutboxWrite, webhooks;
+            Delivery: $crate::outbox::Delivery => $crate::outbox::OutboxWrite, deliveries;
+            ShopDetails: $crate::details::ShopDetails => $crate::details::DetailsWrite, details;
+        }
+    };
+}
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -7,18 +7,12 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use shop_core::accounts::{DailyCount, Session, User};
+use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
-use shop_core::cart::Cart;
-use shop_core::catalog::{Category, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
-use shop_core::details::ShopDetails;
 use shop_core::error::BoxError;
-use shop_core::inventory::{InventoryWrite, Location, Reservation};
-use shop_core::orders::{Draft, Order, Return};
-use shop_core::outbox::{Delivery, Webhook};
-use shop_core::payments::Payment;
-use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
+use shop_core::inventory::InventoryWrite;
+use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
 use crate::kept::Tally;
@@ -154,33 +148,20 @@ fn judge(connection: &Connection, require: &Require) -> Applied {
     }
 }
 
-fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
-    match entity {
-        Entity::User => version_of::<User>(connection, key),
-        Entity::Session => version_of::<Session>(connection, key),
-        Entity::Category => version_of::<Category>(connection, key),
-        Entity::CategoryTree => catalog::tree_version(connection).map(Some),
-        Entity::Product => version_of::<Product>(connection, key),
-        Entity::Promotion => version_of::<Promotion>(connection, key),
-        Entity::TaxRate => version_of::<TaxRate>(connection, key),
-        Entity::Cart => version_of::<Cart>(connection, key),
-        Entity::Order => version_of::<Order>(connection, key),
-        Entity::Draft => version_of::<Draft>(connection, key),
-        Entity::Return => version_of::<Return>(connection, key),
-        Entity::Payment => version_of::<Payment>(connection, key),
-        Entity::Address => version_of::<SavedAddress>(connection, key),
-        Entity::Zone => version_of::<Zone>(connection, key),
-        Entity::Method => version_of::<Method>(connection, key),
-        Entity::Shipment => version_of::<Shipment>(connection, key),
-        Entity::Location => version_of::<Location>(connection, key),
-        Entity::Reservation => version_of::<Reservation>(connection, key),
-        Entity::Delivery => version_of::<Delivery>(connection, key),
-        Entity::Webhook => version_of::<Webhook>(connection, key),
-        Entity::ShopDetails => version_of::<ShopDetails>(connection, key),
-        // An event counts no versions.
-        Entity::Event => Ok(None),
-    }
+macro_rules! current_version {
+    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+        fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
+            match entity {
+                $(Entity::$entity => version_of::<$row>(connection, key),)+
+                Entity::CategoryTree => catalog::tree_version(connection).map(Some),
+                // An event counts no versions.
+                Entity::Event => Ok(None),
+            }
+        }
+    };
 }
+
+shop_core::versioned_rows!(current_version []);
 
 /// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
 /// another in two writes.

@@ -58,7 +58,7 @@ impl Statements {
         let bound = |column: &str| format!("?{}", place(column));
         let found: Vec<_> = key.iter().map(|column| format!("{column} = {}", bound(column))).collect();
         let counts = read.contains(&"version") && table.parent.is_none();
-        let before = counts.then(|| format!(" AND version = {} - 1", bound("version"))).unwrap_or_default();
+        let before = if counts { format!(" AND version = {} - 1", bound("version")) } else { String::new() };
         let guard = format!("{}{before}", found.join(" AND "));
         let same: Vec<_> = fixed.iter().map(|column| format!(" AND {column} IS {}", bound(column))).collect();
         let qualified = read.iter().map(|column| format!("{name}.{column}")).collect::<Vec<_>>().join(", ");

@@ -96,22 +96,17 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
     let key = key.iter().map(ToString::to_string);
     let uniques = uniques.iter().map(|unique| {
         let (name, columns) = (&unique.name, unique.columns.iter().map(ToString::to_string));
-        let when = match &unique.when {
-            Some((column, words)) => {
-                let column = column.to_string();
-                quote! { Some(crate::row::When { column: #column, words: &[#(#words),*] }) }
-            }
-            None => quote! { None },
-        };
+        let when = unique.when.as_ref().map(|(column, words)| {
+            let column = column.to_string();
+            quote! { crate::row::When { column: #column, words: &[#(#words),*] } }
+        });
+        let when = option(when);
         quote! { crate::row::UniqueKey { name: crate::batch::Unique::#name, columns: &[#(#columns),*], when: #when } }
     });
-    let parent = match child_of {
-        Some(parent) => {
-            let parent = parent.to_string();
-            quote! { Some(crate::row::ParentKey { column: #parent, has_position: #has_position }) }
-        }
-        None => quote! { None },
-    };
+    let parent = option(child_of.as_ref().map(|column| {
+        let column = column.to_string();
+        quote! { crate::row::ParentKey { column: #column, has_position: #has_position } }
+    }));
     let versioned = entity.as_ref().map(|entity| {
         let key = if *constant_id {
             quote! { Self::ID }
@@ -163,4 +158,9 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
         #versioned
         #(#children)*
     })
+}
+
+/// An option, as its expression.
+fn option(value: Option<Tokens>) -> Tokens {
+    value.map_or_else(|| quote! { None }, |value| quote! { Some(#value) })
 }

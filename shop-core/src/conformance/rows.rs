@@ -1,15 +1,6 @@
 //! How rows become writes.
 
-use crate::accounts::{AccountsWrite, Session, User};
 use crate::batch::{Change, Versioned, Write};
-use crate::cart::{Cart, CartWrite};
-use crate::catalog::{CatalogWrite, Category, Product, Promotion, TaxRate};
-use crate::details::{DetailsWrite, ShopDetails};
-use crate::inventory::{InventoryWrite, Location, Reservation};
-use crate::orders::{Draft, Order, OrdersWrite, Return};
-use crate::outbox::{Delivery, OutboxWrite, Webhook};
-use crate::payments::{Payment, PaymentsWrite};
-use crate::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
 
 /// A row that a batch can write.
 pub(super) trait Row: Versioned + Clone {
@@ -18,10 +9,10 @@ pub(super) trait Row: Versioned + Clone {
 }
 
 macro_rules! rows {
-    ($($row:ident => $write:ident,)+) => {$(
+    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {$(
         impl Row for $row {
             fn change(change: Change<Self>) -> Write {
-                $write::$row(change).into()
+                <$write>::$entity(change).into()
             }
             fn version_mut(&mut self) -> &mut i64 {
                 &mut self.version
@@ -30,36 +21,7 @@ macro_rules! rows {
     )+};
 }
 
-rows! {
-    User => AccountsWrite,
-    Session => AccountsWrite,
-    Product => CatalogWrite,
-    Category => CatalogWrite,
-    Promotion => CatalogWrite,
-    TaxRate => CatalogWrite,
-    Cart => CartWrite,
-    Order => OrdersWrite,
-    Return => OrdersWrite,
-    Draft => OrdersWrite,
-    Payment => PaymentsWrite,
-    Zone => ShippingWrite,
-    Method => ShippingWrite,
-    Shipment => ShippingWrite,
-    Location => InventoryWrite,
-    Reservation => InventoryWrite,
-    Delivery => OutboxWrite,
-    Webhook => OutboxWrite,
-    ShopDetails => DetailsWrite,
-}
-
-impl Row for SavedAddress {
-    fn change(change: Change<Self>) -> Write {
-        ShippingWrite::Address(change).into()
-    }
-    fn version_mut(&mut self) -> &mut i64 {
-        &mut self.version
-    }
-}
+crate::versioned_rows!(rows []);
 
 pub(super) fn insert<T: Row>(row: &T) -> Write {
     T::change(Change::Insert(row.clone()))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, never_deleted};
+use super::state::{Judged, State, UniqueKey, change};
 use crate::batch::{Change, Conflict, Entity};
 use crate::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod,
@@ -37,7 +37,6 @@ impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_catalog(&mut self, write: &CatalogWrite) -> Judged {
         match write {
             CatalogWrite::Product(product) => {
-                never_deleted(product)?;
                 change(&mut self.products, &mut self.uniques, product, product_keys)?;
                 if let Change::Update(product) = product {
                     self.rename_levels(product)?;

@@ -4,14 +4,13 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::state::{Judged, State, change_plain, never_deleted};
+use super::state::{Judged, State, change_plain};
 use crate::details::{DetailsRepository, DetailsWrite, ShopDetails};
 use crate::store::StoreResult;
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_details(&mut self, write: &DetailsWrite) -> Judged {
         let DetailsWrite::ShopDetails(change) = write;
-        never_deleted(change)?;
         change_plain(&mut self.details, &mut self.uniques, change)
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, change_plain, insert, never_deleted};
+use super::state::{Judged, State, UniqueKey, change, change_plain, insert};
 use crate::batch::{Batch, Change, Conflict, Entity, Unique, Write};
 use crate::id::{LocationId, OrderId, VariantId};
 use crate::inventory::{
@@ -44,7 +44,6 @@ impl<T: WriteRows> State<'_, T> {
             InventoryWrite::Settings(settings) => self.apply_settings(settings),
             InventoryWrite::Movement(movement) => insert(&mut self.movements, movement.id.0, movement.clone()),
             InventoryWrite::Reservation(reservation) => {
-                never_deleted(reservation)?;
                 change_plain(&mut self.reservations, &mut self.uniques, reservation)
             }
         }

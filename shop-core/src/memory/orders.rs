@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, change_plain, insert, never_deleted};
+use super::state::{Judged, State, UniqueKey, change, change_plain, insert};
 use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, OrderId, ReturnId};
@@ -30,16 +30,10 @@ impl<T: WriteRows> State<'_, T> {
                 }
                 change(&mut self.orders, &mut self.uniques, &Change::Update(order), keys)
             }
-            OrdersWrite::Order(order) => {
-                never_deleted(order)?;
-                change(&mut self.orders, &mut self.uniques, order, keys)
-            }
+            OrdersWrite::Order(order) => change(&mut self.orders, &mut self.uniques, order, keys),
             OrdersWrite::History(entry) => insert(&mut self.history, entry.id.0, entry.clone()),
             OrdersWrite::Draft(draft) => change_plain(&mut self.drafts, &mut self.uniques, draft),
-            OrdersWrite::Return(returned) => {
-                never_deleted(returned)?;
-                change_plain(&mut self.returns, &mut self.uniques, returned)
-            }
+            OrdersWrite::Return(returned) => change_plain(&mut self.returns, &mut self.uniques, returned),
         }
     }
 }

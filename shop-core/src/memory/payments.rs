@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, never_deleted};
+use super::state::{Judged, State, UniqueKey, change};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
 use crate::page::{Page, PageRequest};
@@ -20,7 +20,6 @@ fn keys(payment: &Payment) -> Vec<UniqueKey> {
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_payments(&mut self, write: &PaymentsWrite) -> Judged {
         let PaymentsWrite::Payment(payment) = write;
-        never_deleted(payment)?;
         change(&mut self.payments, &mut self.uniques, payment, keys)
     }
 }

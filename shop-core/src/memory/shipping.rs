@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, change_plain, never_deleted};
+use super::state::{Judged, State, change_plain};
 use crate::batch::{Batch, Change, Conflict, Entity, Unique, Write};
 use crate::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use crate::page::{Page, PageRequest};
@@ -36,10 +36,7 @@ impl<T: WriteRows> State<'_, T> {
                     _ => Ok(()),
                 }
             }
-            ShippingWrite::Shipment(shipment) => {
-                never_deleted(shipment)?;
-                change_plain(&mut self.shipments, &mut self.uniques, shipment)
-            }
+            ShippingWrite::Shipment(shipment) => change_plain(&mut self.shipments, &mut self.uniques, shipment),
         }
     }
 }

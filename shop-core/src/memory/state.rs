@@ -5,20 +5,17 @@ use uuid::Uuid;
 
 use super::engine::{ReadRows, Row, WriteRows, json_key};
 use super::table::Table;
-use crate::accounts::{DailyCount, DailyLimit, Otp, Session, User};
+use crate::accounts::{DailyCount, DailyLimit, Otp};
 use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
-use crate::cart::Cart;
-use crate::catalog::{Category, Counter, PricePeriod, Product, Promotion, TaxRate};
+use crate::catalog::{Counter, PricePeriod};
 use crate::clock::Timestamp;
-use crate::details::ShopDetails;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
 use crate::idempotency::{Answer, AnswerKey};
-use crate::inventory::{Location, Movement, Reservation, StockLevel};
-use crate::orders::{Draft, HistoryEntry, Order, Return};
-use crate::outbox::{Delivery, Event, Webhook};
-use crate::payments::Payment;
+use crate::inventory::{Movement, StockLevel};
+use crate::orders::HistoryEntry;
+use crate::outbox::Event;
+use crate::row;
 use crate::secret::KeyFingerprint;
-use crate::shipping::{Method, SavedAddress, Shipment, Zone};
 use crate::store::{CommitError, StoreError, StoreResult};
 
 /// What a guard answers.
@@ -32,56 +29,53 @@ pub(super) struct StoredEvent {
 }
 
 macro_rules! state {
-    ($($table:ident: $key:ty => $row:ty,)+) => {
+    ([$($table:ident: $key:ty => $row:ty,)+] $($entity:ident: $versioned:ty => $write:ty, $versioned_table:ident;)+) => {
         /// Everything that is stored, as one transaction sees it.
         pub(super) struct State<'t, T> {
             $(pub(super) $table: Table<'t, T, $key, $row>,)+
+            $(pub(super) $versioned_table: Table<'t, T, Uuid, $versioned>,)+
         }
 
         impl<'t, T: ReadRows> State<'t, T> {
             /// The tables of a transaction.
             pub(super) fn of(rows: &'t T) -> Self {
-                Self { $($table: Table::new(rows, stringify!($table)),)+ }
+                Self {
+                    $($table: Table::new(rows, stringify!($table)),)+
+                    $($versioned_table: Table::new(rows, stringify!($versioned_table)),)+
+                }
+            }
+
+            fn version(&self, entity: Entity, id: Uuid) -> StoreResult<Option<i64>> {
+                match entity {
+                    $(Entity::$entity => version_of(&self.$versioned_table, id),)+
+                    Entity::CategoryTree => self.tree_version().map(Some),
+                    // An event counts no versions.
+                    Entity::Event => Ok(None),
+                }
             }
         }
     };
 }
 
-state! {
+fn version_of<T: ReadRows, R: Versioned + Row>(table: &Table<'_, T, Uuid, R>, id: Uuid) -> StoreResult<Option<i64>> {
+    Ok(table.get(&id)?.as_ref().map(Versioned::version))
+}
+
+crate::versioned_rows!(state [
     operations: OperationId => Timestamp,
     answers: AnswerKey => Answer,
     uniques: UniqueKey => Uuid,
-    users: Uuid => User,
-    sessions: Uuid => Session,
     otps: UserId => Otp,
     daily_counts: DailyKey => DailyCount,
-    categories: Uuid => Category,
     tree_version: () => i64,
     key_fingerprint: () => KeyFingerprint,
-    products: Uuid => Product,
     price_history: VariantId => Vec<PricePeriod>,
-    promotions: Uuid => Promotion,
-    tax_rates: Uuid => TaxRate,
     uses: Counter => i64,
-    carts: Uuid => Cart,
-    orders: Uuid => Order,
     history: Uuid => HistoryEntry,
-    drafts: Uuid => Draft,
-    returns: Uuid => Return,
-    payments: Uuid => Payment,
-    addresses: Uuid => SavedAddress,
-    zones: Uuid => Zone,
-    methods: Uuid => Method,
-    shipments: Uuid => Shipment,
-    locations: Uuid => Location,
     levels: (VariantId, LocationId) => StockLevel,
     movements: Uuid => Movement,
-    reservations: Uuid => Reservation,
     events: Uuid => StoredEvent,
-    deliveries: Uuid => Delivery,
-    webhooks: Uuid => Webhook,
-    details: Uuid => ShopDetails,
-}
+]);
 
 impl<T: WriteRows> State<'_, T> {
     /// Applies a batch; when it is refused, what was written so far is the engine's to take back.
@@ -150,36 +144,6 @@ impl<T: ReadRows> State<'_, T> {
         }
     }
 
-    fn version(&self, entity: Entity, id: Uuid) -> StoreResult<Option<i64>> {
-        fn of<T: ReadRows, R: Versioned + Row>(table: &Table<'_, T, Uuid, R>, id: Uuid) -> StoreResult<Option<i64>> {
-            Ok(table.get(&id)?.as_ref().map(Versioned::version))
-        }
-        match entity {
-            Entity::User => of(&self.users, id),
-            Entity::Session => of(&self.sessions, id),
-            Entity::Category => of(&self.categories, id),
-            Entity::CategoryTree => self.tree_version().map(Some),
-            Entity::Product => of(&self.products, id),
-            Entity::Promotion => of(&self.promotions, id),
-            Entity::TaxRate => of(&self.tax_rates, id),
-            Entity::Cart => of(&self.carts, id),
-            Entity::Order => of(&self.orders, id),
-            Entity::Draft => of(&self.drafts, id),
-            Entity::Return => of(&self.returns, id),
-            Entity::Payment => of(&self.payments, id),
-            Entity::Address => of(&self.addresses, id),
-            Entity::Zone => of(&self.zones, id),
-            Entity::Method => of(&self.methods, id),
-            Entity::Shipment => of(&self.shipments, id),
-            Entity::Location => of(&self.locations, id),
-            Entity::Reservation => of(&self.reservations, id),
-            Entity::Event => Ok(None),
-            Entity::Delivery => of(&self.deliveries, id),
-            Entity::Webhook => of(&self.webhooks, id),
-            Entity::ShopDetails => of(&self.details, id),
-        }
-    }
-
     fn is_live(&self, session: SessionId, user: UserId) -> StoreResult<bool> {
         let (Some(session), Some(user)) = (self.sessions.get(&session.0)?, self.users.get(&user.0)?) else {
             return Ok(false);
@@ -245,7 +209,7 @@ impl UniqueKey {
 }
 
 /// Applies a change of one row: its id or version, then its unique keys.
-pub(super) fn change<T: WriteRows, R: Versioned + Row>(
+pub(super) fn change<T: WriteRows, R: Versioned + Row + row::Row>(
     table: &mut Table<'_, T, Uuid, R>,
     uniques: &mut Table<'_, T, UniqueKey, Uuid>,
     change: &Change<R>,
@@ -260,6 +224,9 @@ pub(super) fn change<T: WriteRows, R: Versioned + Row>(
             let stored = table.get(&row.key())?.filter(|stored| stored.version().checked_add(1) == Some(row.version()));
             release(uniques, &keys(&stored.ok_or(Conflict::Stale(R::ENTITY, row.key()))?))?;
             Some(row)
+        }
+        Change::Delete { .. } if !R::TABLE.deletable => {
+            return Err(StoreError::Fault(format!("{:?} is never deleted", R::ENTITY).into()).into());
         }
         Change::Delete { id, version } => {
             let stored = table.get(id)?.filter(|stored| stored.version() == *version);
@@ -281,7 +248,7 @@ pub(super) fn change<T: WriteRows, R: Versioned + Row>(
 }
 
 /// For rows whose only unique key is the id.
-pub(super) fn change_plain<T: WriteRows, R: Versioned + Row>(
+pub(super) fn change_plain<T: WriteRows, R: Versioned + Row + row::Row>(
     table: &mut Table<'_, T, Uuid, R>,
     uniques: &mut Table<'_, T, UniqueKey, Uuid>,
     row: &Change<R>,
@@ -291,14 +258,6 @@ pub(super) fn change_plain<T: WriteRows, R: Versioned + Row>(
 
 fn release<T: WriteRows>(uniques: &mut Table<'_, T, UniqueKey, Uuid>, keys: &[UniqueKey]) -> StoreResult<()> {
     keys.iter().try_for_each(|key| uniques.remove(key))
-}
-
-/// Refuses to delete a kind of row that is never deleted.
-pub(super) fn never_deleted<T: Versioned>(change: &Change<T>) -> Judged {
-    match change {
-        Change::Delete { .. } => Err(StoreError::Fault(format!("{:?} is never deleted", T::ENTITY).into()).into()),
-        Change::Insert(_) | Change::Update(_) => Ok(()),
-    }
 }
 
 /// Inserts a row that counts no versions.
