@@ -66,8 +66,12 @@
 //! 4. Call it in `plans.rs` with every filter: the test there fails when a statement reads a whole table.
 //!
 //! # Adding a column
-//! A migration with `ALTER TABLE … ADD COLUMN`, its name in the table's `Shape`, and one more line each in `write` and
-//! `read`, at the same place in all three.
+//! A migration with `ALTER TABLE … ADD COLUMN`. What is read and written follows from the field of the core's type, see
+//! [`shop_core::row`]. Where the column has an index and an update seldom changes it, name it in the row's `record!`.
+//!
+//! # Adding a kind of row
+//! A migration with its table, and a line `record!(Type)` in the file of its domain. Then `record::lookup`, `find` and
+//! `select` read it, and `record::change` (with versions), `add` and `put` (without) write it.
 //!
 //! # What it costs
 //! A read by key takes a few microseconds on the caller's thread. A commit takes one sync of the disk, shared by all that
