@@ -8,9 +8,9 @@ use shop_core::accounts::{AccountsRepository, DailyCount, DailyLimit, Otp, Sessi
 use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
-use sqlx_core::error::Error;
 
 use super::PostgresStore;
 use super::error::store_error;
@@ -18,73 +18,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
-
-impl Record for User {
-    const TABLE: &'static str = "users";
-    const COLUMNS: &'static str = "users.id, users.email, users.email_key, users.username, users.username_key,
-        users.first_name, users.last_name, users.phone, users.password_hash, users.email_verified, users.is_active,
-        users.is_staff, users.is_superuser, users.session_epoch, users.date_joined, users.last_login, users.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            email: columns.take()?,
-            email_key: columns.take()?,
-            username: columns.take()?,
-            username_key: columns.take()?,
-            first_name: columns.take()?,
-            last_name: columns.take()?,
-            phone: columns.take()?,
-            password_hash: columns.take()?,
-            email_verified: columns.take()?,
-            is_active: columns.take()?,
-            is_staff: columns.take()?,
-            is_superuser: columns.take()?,
-            session_epoch: columns.take()?,
-            date_joined: columns.at()?,
-            last_login: columns.optional_at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for Session {
-    const TABLE: &'static str = "sessions";
-    const COLUMNS: &'static str = "sessions.id, sessions.user_id, sessions.refresh_hash, sessions.epoch,
-        sessions.created_at, sessions.expires_at, sessions.revoked_at, sessions.version, sessions.rotations";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            user_id: columns.id()?,
-            refresh_hash: columns.hash()?,
-            epoch: columns.take()?,
-            created_at: columns.at()?,
-            expires_at: columns.at()?,
-            revoked_at: columns.optional_at()?,
-            version: columns.take()?,
-            rotations: columns.json()?,
-        })
-    }
-}
-
-impl Record for Otp {
-    const TABLE: &'static str = "otps";
-    const COLUMNS: &'static str =
-        "otps.id, otps.user_id, otps.tries_left, otps.expires_at, otps.used_at, otps.registrations";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            user_id: columns.id()?,
-            tries_left: columns.take()?,
-            expires_at: columns.at()?,
-            used_at: columns.optional_at()?,
-            registrations: columns.json()?,
-        })
-    }
-}
+use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, records, select};
 
 /// A session and its person.
 pub(crate) type SignedIn = (Session, User);
@@ -93,8 +27,8 @@ pub(crate) type SignedIn = (Session, User);
 pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     let sql = format!(
         "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE {}",
-        Session::COLUMNS,
-        User::COLUMNS,
+        Session::columns(),
+        User::columns(),
         is_one_of("sessions.id")
     );
     pool.loader(
@@ -122,7 +56,7 @@ pub(crate) fn users_by_id(pool: &Arc<Pool>) -> Loader<UserId, Arc<User>> {
 
 fn users() -> List<UserSort, User> {
     List {
-        columns: User::COLUMNS.to_owned(),
+        columns: User::columns().to_owned(),
         key: |key| {
             Some(match key {
                 UserSort::DateJoined => Key::Time("users.date_joined"),

@@ -8,32 +8,11 @@ use shop_core::cart::CartRepository;
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
-use sqlx_core::error::Error;
 
 use super::PostgresStore;
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, is_one_of, records, select};
-
-impl Record for Cart {
-    const TABLE: &'static str = "carts";
-    const COLUMNS: &'static str = "carts.id, carts.customer_id, carts.currency, carts.status, carts.items,
-        carts.coupons, carts.created_at, carts.updated_at, carts.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            customer_id: columns.optional_id()?,
-            currency: columns.currency()?,
-            status: columns.word()?,
-            items: columns.json()?,
-            coupons: columns.json()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
+use super::rows::{Values, at, ids, is_one_of, records, select};
 
 /// Carts by their ids.
 pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {

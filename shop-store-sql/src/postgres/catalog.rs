@@ -14,9 +14,9 @@ use shop_core::catalog::{
 use shop_core::clock::Timestamp;
 use shop_core::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
-use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -25,78 +25,7 @@ use super::listed::Reading;
 use super::paging::{Key, List, Query, Value};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, is_storable, records, select};
-
-impl Record for Product {
-    const TABLE: &'static str = "products";
-    const COLUMNS: &'static str = "products.id, products.slug, products.name, products.description, products.status,
-        products.category_id, products.currency, products.options, products.images, products.attributes,
-        products.created_at, products.updated_at, products.version,
-        (SELECT json_agg(variant ORDER BY variant.position) FROM (
-            SELECT position, id, sku, price, compare_at_price, options, weight_grams, barcode, tax_class, archived,
-                lowest_price_30_days
-            FROM variants WHERE variants.product_id = products.id
-        ) AS variant)";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        let mut product = Self {
-            id: columns.id()?,
-            slug: columns.take()?,
-            name: columns.take()?,
-            description: columns.take()?,
-            status: columns.word()?,
-            category_id: columns.optional_id()?,
-            currency: columns.currency()?,
-            options: columns.json()?,
-            images: columns.json()?,
-            attributes: columns.json()?,
-            variants: Vec::new(),
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        };
-        // The names of its columns are those of `Variant`.
-        product.variants = columns.children()?;
-        Ok(product)
-    }
-}
-
-impl Record for Category {
-    const TABLE: &'static str = "categories";
-    const COLUMNS: &'static str = "categories.id, categories.slug, categories.name, categories.description,
-        categories.parent_id, categories.position, categories.created_at, categories.updated_at, categories.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            slug: columns.take()?,
-            name: columns.take()?,
-            description: columns.take()?,
-            parent_id: columns.optional_id()?,
-            position: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for PricePeriod {
-    const TABLE: &'static str = "price_history";
-    const COLUMNS: &'static str = "price_history.variant_id, price_history.version, price_history.price,
-        price_history.currency, price_history.starts_at, price_history.ends_at";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            variant_id: columns.id()?,
-            version: columns.take()?,
-            price: columns.optional_amount()?,
-            currency: columns.currency()?,
-            starts_at: columns.at()?,
-            ends_at: columns.optional_at()?,
-        })
-    }
-}
+use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
 
 /// Products by their ids.
 pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {
@@ -138,7 +67,7 @@ pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Pro
 fn by_text(asked: &str, products: &str) -> String {
     format!(
         "SELECT {} FROM {asked} CROSS JOIN LATERAL (SELECT * FROM products WHERE {products}) AS products",
-        Product::COLUMNS
+        Product::columns()
     )
 }
 
@@ -248,7 +177,7 @@ fn is_no_word(word: &str) -> bool {
 
 fn categories() -> List<CategorySort, Category> {
     List {
-        columns: Category::COLUMNS.to_owned(),
+        columns: Category::columns().to_owned(),
         key: |key| {
             Some(match key {
                 CategorySort::Position => Key::Number("categories.position"),
@@ -263,7 +192,7 @@ fn categories() -> List<CategorySort, Category> {
 /// What a search finds (other lists: [`super::listed`]). The rank is 0 everywhere where nobody orders by it.
 fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
-        columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::COLUMNS),
+        columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::columns()),
         key: if ranked { |key| product_key(key).or(Some(Key::Number("found.rank"))) } else { product_key },
         id: "products.id",
         read: |columns| Ok(FoundProduct { rank: columns.take()?, product: Product::read(columns)? }),
@@ -395,7 +324,7 @@ impl CatalogRepository for PostgresStore {
 
     async fn category_tree(&self) -> StoreResult<CategoryTree> {
         // In one statement, so from one snapshot; an empty tree has a version too.
-        let columns = Category::COLUMNS;
+        let columns = Category::columns();
         let sql = format!(
             "SELECT category_tree.version, categories.id IS NOT NULL, {columns} FROM category_tree LEFT JOIN categories ON true"
         );

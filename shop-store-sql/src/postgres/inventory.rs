@@ -12,8 +12,8 @@ use shop_core::inventory::{
     StockLevel, StockSort,
 };
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
-use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -21,91 +21,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, records, select};
-
-impl Record for Location {
-    const TABLE: &'static str = "locations";
-    const COLUMNS: &'static str = "locations.id, locations.name, locations.code, locations.country, locations.priority,
-        locations.is_default, locations.created_at, locations.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            code: columns.take()?,
-            country: columns.take()?,
-            priority: columns.take()?,
-            is_default: columns.take()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for StockLevel {
-    const TABLE: &'static str = "stock_levels";
-    const COLUMNS: &'static str = "stock_levels.variant_id, stock_levels.product_id, stock_levels.sku,
-        stock_levels.location_id, stock_levels.on_hand, stock_levels.reserved, stock_levels.low_stock_threshold,
-        stock_levels.tracked, stock_levels.backorder, stock_levels.backordered";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            variant_id: columns.id()?,
-            product_id: columns.id()?,
-            sku: columns.take()?,
-            location_id: columns.id()?,
-            on_hand: columns.take()?,
-            reserved: columns.take()?,
-            low_stock_threshold: columns.take()?,
-            tracked: columns.take()?,
-            backorder: columns.take()?,
-            backordered: columns.take()?,
-        })
-    }
-}
-
-impl Record for Movement {
-    const TABLE: &'static str = "movements";
-    const COLUMNS: &'static str = "movements.id, movements.variant_id, movements.sku, movements.location_id,
-        movements.delta, movements.reason, movements.note, movements.order_id, movements.created_at";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            variant_id: columns.id()?,
-            sku: columns.take()?,
-            location_id: columns.id()?,
-            delta: columns.take()?,
-            reason: columns.word()?,
-            note: columns.take()?,
-            order_id: columns.optional_id()?,
-            created_at: columns.at()?,
-        })
-    }
-}
-
-impl Record for Reservation {
-    const TABLE: &'static str = "reservations";
-    const COLUMNS: &'static str = "reservations.id, reservations.order_id, reservations.order_item_id,
-        reservations.variant_id, reservations.sku, reservations.location_id, reservations.quantity,
-        reservations.remaining, reservations.status, reservations.created_at, reservations.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            order_id: columns.id()?,
-            order_item_id: columns.id()?,
-            variant_id: columns.id()?,
-            sku: columns.take()?,
-            location_id: columns.id()?,
-            quantity: columns.take()?,
-            remaining: columns.take()?,
-            status: columns.word()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
+use super::rows::{Columns, Record as _, Values, ids, is_one_of, records, select};
 
 /// Every location: there is no key, so callers of one moment share the next statement.
 pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {
@@ -124,7 +40,7 @@ pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed
     let sql = format!(
         "SELECT locations.priority, {} FROM stock_levels
             JOIN locations ON locations.id = stock_levels.location_id WHERE {}",
-        StockLevel::COLUMNS,
+        StockLevel::columns(),
         is_one_of("stock_levels.variant_id")
     );
     pool.loader(
@@ -145,7 +61,7 @@ pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed
 macro_rules! list {
     ($record:ident, $table:literal) => {
         List {
-            columns: $record::COLUMNS.to_owned(),
+            columns: $record::columns().to_owned(),
             key: |key| match key {
                 InventorySort::CreatedAt => Some(Key::Time(concat!($table, ".created_at"))),
             },
@@ -157,7 +73,7 @@ macro_rules! list {
 
 fn levels() -> List<StockSort, StockLevel> {
     List {
-        columns: StockLevel::COLUMNS.to_owned(),
+        columns: StockLevel::columns().to_owned(),
         key: |key| match key {
             StockSort::Sku => Some(Key::Text("stock_levels.sku")),
         },

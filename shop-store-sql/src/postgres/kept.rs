@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use shop_core::page::PageMemo;
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use sqlx::Row as _;
 use uuid::Uuid;

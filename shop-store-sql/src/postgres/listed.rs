@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
 use shop_core::page::{Cursor, Page, PageMemo, PageRequest, PageWindow, Position};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 use sqlx_core::sql_str::AssertSqlSafe;
@@ -240,7 +241,7 @@ impl Reading<'_> {
                     SELECT {columns} FROM listed_products AS listed{condition} ORDER BY {order} LIMIT {all}
                 ) AS listed ORDER BY {order} LIMIT {limit}{offset}
             ) AS listed JOIN products ON products.id = listed.id ORDER BY {order}",
-            Product::COLUMNS
+            Product::columns()
         );
         let rows = self.pool.read(AssertSqlSafe(sql), query.arguments().map_err(store_error)?).await?;
         read_with_known(&rows, with_known, |columns| {

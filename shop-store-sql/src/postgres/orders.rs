@@ -15,9 +15,9 @@ use shop_core::orders::{
     Draft, DraftSort, HistoryEntry, OrderFilter, OrderSort, OrdersRepository, Return, ReturnFilter, ReturnSort,
 };
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
-use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -25,85 +25,9 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, ids, is_one_of, is_storable, records, select};
+use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, is_storable, records, select};
 
 pub(super) use search::fill_search;
-
-impl Record for Order {
-    const TABLE: &'static str = "orders";
-    const COLUMNS: &'static str = "orders.id, orders.number, orders.cart_id, orders.customer_id, orders.claimed_at,
-        orders.email,
-        orders.email_key, orders.currency, orders.subtotal, orders.discount_total, orders.shipping_total,
-        orders.shipping_tax, orders.tax_total, orders.total, orders.explanation, orders.canceled_items, orders.withdrawals, orders.amount_paid,
-        orders.amount_refunded,
-        orders.shipping_address, orders.billing_address, orders.shipping_method, orders.status, orders.payment_status,
-        orders.fulfillment_status, orders.note, orders.placed_at, orders.canceled_at, orders.hold_until, orders.ships_unpaid,
-        orders.updated_at, orders.version,
-        (SELECT json_agg(item ORDER BY item.position) FROM (
-            SELECT position, id, product_id, variant_id, sku, name, options, unit_price, quantity, discount, tax, line_total,
-                tax_class, tax_rate
-            FROM order_items WHERE order_items.order_id = orders.id
-        ) AS item)";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        let mut order = Self {
-            id: columns.id()?,
-            number: columns.take()?,
-            cart_id: columns.id()?,
-            customer_id: columns.optional_id()?,
-            claimed_at: columns.optional_at()?,
-            email: columns.take()?,
-            email_key: columns.take()?,
-            currency: columns.currency()?,
-            items: Vec::new(),
-            subtotal: columns.amount()?,
-            discount_total: columns.amount()?,
-            shipping_total: columns.amount()?,
-            shipping_tax: columns.amount()?,
-            tax_total: columns.amount()?,
-            total: columns.amount()?,
-            explanation: columns.json()?,
-            canceled_items: columns.json()?,
-            withdrawals: columns.json()?,
-            amount_paid: columns.amount()?,
-            amount_refunded: columns.amount()?,
-            shipping_address: columns.json()?,
-            billing_address: columns.json()?,
-            shipping_method: columns.json()?,
-            status: columns.word()?,
-            payment_status: columns.word()?,
-            fulfillment_status: columns.word()?,
-            note: columns.take()?,
-            placed_at: columns.at()?,
-            canceled_at: columns.optional_at()?,
-            hold_until: columns.optional_at()?,
-            ships_unpaid: columns.take()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        };
-        // The names of its columns are those of `OrderItem`.
-        order.items = columns.children()?;
-        Ok(order)
-    }
-}
-
-impl Record for HistoryEntry {
-    const TABLE: &'static str = "order_history";
-    const COLUMNS: &'static str = "order_history.id, order_history.order_id, order_history.at, order_history.event,
-        order_history.actor, order_history.detail, order_history.visible";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            order_id: columns.id()?,
-            at: columns.at()?,
-            event: columns.take()?,
-            actor: columns.take()?,
-            detail: columns.take()?,
-            visible: columns.take()?,
-        })
-    }
-}
 
 /// Orders by their ids.
 pub(crate) fn orders_by_id(pool: &Arc<Pool>) -> Loader<OrderId, Arc<Order>> {
@@ -120,7 +44,7 @@ pub(crate) fn orders_by_id(pool: &Arc<Pool>) -> Loader<OrderId, Arc<Order>> {
 
 fn orders() -> List<OrderSort, Order> {
     List {
-        columns: Order::COLUMNS.to_owned(),
+        columns: Order::columns().to_owned(),
         key: |key| {
             Some(match key {
                 OrderSort::PlacedAt => Key::Time("orders.placed_at"),
@@ -183,7 +107,7 @@ impl OrdersRepository for PostgresStore {
         let sql = "SELECT id FROM orders WHERE status = 'placed' AND hold_until IS NOT NULL AND hold_until <= $1
             ORDER BY hold_until, id LIMIT $2";
         let rows = self.pool.rows(sql.to_owned(), Values::new().put(at(now)).put(i64::from(limit))).await?;
-        rows.iter().map(|row| Columns::new(row).id()).collect::<Result<_, _>>().map_err(store_error)
+        rows.iter().map(|row| Columns::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
     }
 
     async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {

@@ -12,86 +12,12 @@ use shop_core::outbox::{
 use shop_core::page::{Page, PageRequest};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
-use sqlx_core::error::Error;
 
 use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, at, is_storable, records};
-
-impl Record for Event {
-    const TABLE: &'static str = "events";
-    const COLUMNS: &'static str = "events.id, events.kind, events.thing, events.data, events.at";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            kind: columns.word()?,
-            thing: columns.id()?,
-            data: columns.json()?,
-            at: columns.at()?,
-        })
-    }
-}
-
-impl Record for Delivery {
-    const TABLE: &'static str = "deliveries";
-    const COLUMNS: &'static str = "deliveries.id, deliveries.receiver, deliveries.thing, deliveries.content,
-        deliveries.status, deliveries.attempts, deliveries.due_at, deliveries.last_error, deliveries.created_at,
-        deliveries.version, deliveries.response_status";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            receiver: columns.take()?,
-            thing: columns.id()?,
-            content: columns.json()?,
-            status: columns.word()?,
-            attempts: columns.take()?,
-            due_at: columns.at()?,
-            last_error: columns.take()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-            response_status: columns.take()?,
-        })
-    }
-}
-
-impl Record for Webhook {
-    const TABLE: &'static str = "webhooks";
-    const COLUMNS: &'static str = "webhooks.id, webhooks.url, webhooks.events, webhooks.active, webhooks.rotation,
-        webhooks.rotated_at, webhooks.created_at, webhooks.updated_at, webhooks.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            url: columns.take()?,
-            events: columns.json()?,
-            active: columns.take()?,
-            rotation: columns.take()?,
-            rotated_at: columns.optional_at()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for Answer {
-    const TABLE: &'static str = "answers";
-    const COLUMNS: &'static str = "answers.caller, answers.operation, answers.key, answers.fingerprint,
-        answers.outcome, answers.created_at";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            key: AnswerKey { caller: columns.take()?, operation: columns.take()?, key: columns.take()? },
-            fingerprint: columns.hash()?,
-            outcome: columns.take()?,
-            created_at: columns.at()?,
-        })
-    }
-}
+use super::rows::{Record as _, Values, at, is_storable, records};
 
 /// Answers by their keys.
 pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
@@ -99,7 +25,7 @@ pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
         "SELECT {} FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (caller, operation, key)
             JOIN answers ON answers.caller = asked.caller AND answers.operation = asked.operation
                 AND answers.key = asked.key",
-        Answer::COLUMNS
+        Answer::columns()
     );
     let bind = |asked: &[AnswerKey]| {
         let column = |part: fn(&AnswerKey) -> &String| asked.iter().map(part).collect::<Vec<_>>();
@@ -155,7 +81,7 @@ impl OutboxRepository for PostgresStore {
         page: &PageRequest<DeliverySort>,
     ) -> StoreResult<Page<Delivery>> {
         let list: List<_, Delivery> = List {
-            columns: Delivery::COLUMNS.to_owned(),
+            columns: Delivery::columns().to_owned(),
             key: |key| match key {
                 DeliverySort::CreatedAt => Some(Key::Time("deliveries.created_at")),
             },
@@ -185,7 +111,7 @@ impl OutboxRepository for PostgresStore {
 
     async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
         let list: List<_, Webhook> = List {
-            columns: Webhook::COLUMNS.to_owned(),
+            columns: Webhook::columns().to_owned(),
             key: |key| match key {
                 WebhookSort::CreatedAt => Some(Key::Time("webhooks.created_at")),
             },

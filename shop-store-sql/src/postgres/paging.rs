@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use shop_core::clock::Timestamp;
 use shop_core::page::{Cursor, Listed, Page, PageMemo, PageRequest, PageWindow, Position, SortKey, SortValue};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx_core::error::Error;

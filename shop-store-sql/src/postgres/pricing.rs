@@ -2,7 +2,7 @@
 //! is two.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use shop_core::catalog::{
@@ -11,7 +11,7 @@ use shop_core::catalog::{
 pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
 use shop_core::id::CategoryId;
 use shop_core::page::{Page, PageRequest};
-use shop_core::pricing::Ratio;
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use sqlx::postgres::PgRow;
 use sqlx_core::error::Error;
@@ -24,63 +24,19 @@ use super::read::Loader;
 use super::rows::{Columns, Record, Values, is_storable};
 
 impl Record for CountedPromotion {
-    const TABLE: &'static str = "promotions";
+    const TABLE: &'static str = Promotion::TABLE;
+
     /// The names are those of [`Promotion`] and [`Row`], for what comes as JSON.
-    const COLUMNS: &'static str = "promotions.id, promotions.name, promotions.code, promotions.code_key,
-        promotions.currency, promotions.offer, promotions.min_subtotal, promotions.product_ids,
-        promotions.category_ids, promotions.customer_ids, promotions.first_order_only, promotions.starts_at,
-        promotions.ends_at, promotions.usage_limit, promotions.usage_limit_per_customer, promotions.combinable,
-        promotions.priority, promotions.active, promotions.created_at, promotions.updated_at, promotions.version,
-        coalesce((SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = ''), 0) AS uses";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        let promotion = Promotion {
-            id: columns.id()?,
-            name: columns.take()?,
-            code: columns.take()?,
-            code_key: columns.take()?,
-            currency: columns.currency()?,
-            offer: columns.json()?,
-            min_subtotal: columns.optional_amount()?,
-            product_ids: columns.json()?,
-            category_ids: columns.json()?,
-            customer_ids: columns.json()?,
-            first_order_only: columns.take()?,
-            starts_at: columns.optional_at()?,
-            ends_at: columns.optional_at()?,
-            usage_limit: columns.take()?,
-            usage_limit_per_customer: columns.take()?,
-            combinable: columns.take()?,
-            priority: columns.take()?,
-            active: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        };
-        Ok(Self { promotion, uses: columns.take()? })
+    fn columns() -> &'static str {
+        static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+            let uses = "(SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = '')";
+            format!("{}, coalesce({uses}, 0) AS uses", Promotion::columns())
+        });
+        &COLUMNS
     }
-}
-
-impl Record for TaxRate {
-    const TABLE: &'static str = "tax_rates";
-    const COLUMNS: &'static str = "tax_rates.id, tax_rates.name, tax_rates.tax_class, tax_rates.country,
-        tax_rates.region, tax_rates.region_key, tax_rates.rate, tax_rates.applies_to_shipping, tax_rates.created_at,
-        tax_rates.updated_at, tax_rates.version";
 
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            tax_class: columns.take()?,
-            country: columns.take()?,
-            region: columns.take()?,
-            region_key: columns.take()?,
-            rate: Ratio(columns.take()?),
-            applies_to_shipping: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
+        Ok(Self { promotion: Promotion::read(columns)?, uses: columns.take()? })
     }
 }
 
@@ -125,7 +81,7 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
             ) SELECT json_agg(below.id) FROM below) AS categories
         FROM promotions
         WHERE promotions.active AND promotions.code_key IS NULL OR promotions.code_key = ANY((SELECT $1::text[])::text[])",
-        CountedPromotion::COLUMNS,
+        CountedPromotion::columns(),
         counts("promotions.id")
     );
     // Arrays by a SELECT: see `is_one_of`.
@@ -138,7 +94,7 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
             ) AS found),
             ({}),
             ({})",
-        TaxRate::COLUMNS,
+        TaxRate::columns(),
         counts(&format!("'{}'", Uuid::nil())),
         counts(&format!("'{UNPAID}'")),
     );
@@ -217,7 +173,7 @@ impl PostgresStore {
         query.filter("promotions.code_key = ?", filter.code_key.clone());
         query.filter("promotions.active = ?", filter.active);
         let list = List {
-            columns: CountedPromotion::COLUMNS.to_owned(),
+            columns: CountedPromotion::columns().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some(Key::Time("promotions.created_at")),
             },
@@ -230,7 +186,7 @@ impl PostgresStore {
     /// A page of rates of tax.
     pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
         let list = List {
-            columns: TaxRate::COLUMNS.to_owned(),
+            columns: TaxRate::columns().to_owned(),
             key: |key| match key {
                 PromotionSort::CreatedAt => Some(Key::Time("tax_rates.created_at")),
             },

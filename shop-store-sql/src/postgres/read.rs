@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, MethodId, OrderId, ProductId, SessionId, UserId, VariantId};
+use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
 use sqlx::postgres::PgRow;
 use sqlx_core::error::Error;
@@ -132,6 +133,6 @@ impl Pool {
     /// The first column of every row, a time.
     pub(crate) async fn times(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<Timestamp>> {
         let rows = self.rows(sql, values).await?;
-        rows.iter().map(|row| Columns::new(row).at()).collect::<Result<_, _>>().map_err(store_error)
+        rows.iter().map(|row| Columns::new(row).take()).collect::<Result<_, _>>().map_err(store_error)
     }
 }

@@ -1,12 +1,25 @@
-//! How the shop's values stand in columns: [`Columns`] reads a row column by column.
+//! How the shop's values stand in columns: [`Columns`] reads a row column by column, a [`Record`] names those it is
+//! read from.
 //!
-//! Ids are `uuid`, times `timestamptz`, amounts `bigint`, states words, structured snapshots `json`.
+//! Which columns a row has is declared at its struct ([`shop_core::row`]). Ids are `uuid`, times `timestamptz`, amounts
+//! `bigint`, states words, structured snapshots `json`.
+
+use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
+use shop_core::accounts::{Otp, Session, User};
+use shop_core::cart::Cart;
+use shop_core::catalog::{Category, PricePeriod, Product, Promotion, TaxRate};
 use shop_core::clock::Timestamp;
+use shop_core::details::ShopDetails;
 use shop_core::error::BoxError;
-use shop_core::money::{Amount, Currency};
-use shop_core::word::Word;
+use shop_core::idempotency::Answer;
+use shop_core::inventory::{Location, Movement, Reservation, StockLevel};
+use shop_core::orders::{Draft, HistoryEntry, Order, Return};
+use shop_core::outbox::{Delivery, Event, Webhook};
+use shop_core::payments::Payment;
+use shop_core::row::{self, Kind, ParentKey, Source, Value};
+use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
 use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx_core::arguments::Arguments as _;
@@ -16,19 +29,89 @@ use sqlx_core::error::Error;
 use sqlx_core::types::{Json, Type};
 use uuid::Uuid;
 
-/// A row of a table.
+/// A row of a table, child rows and what is counted of it included.
 pub(crate) trait Record: Sized {
     /// The table's name.
     const TABLE: &'static str;
-    /// What a row is read from, child rows included, as a list of expressions over the table.
-    const COLUMNS: &'static str;
-    /// Reads the columns in their order.
+    /// What it is read from, as a list of expressions over the table.
+    fn columns() -> &'static str;
+    /// Reads these columns.
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error>;
+}
+
+/// Rows without children.
+macro_rules! records {
+    ($($record:ty),+ $(,)?) => {$(
+        impl Record for $record {
+            const TABLE: &'static str = <Self as row::Row>::TABLE.name;
+
+            fn columns() -> &'static str {
+                static COLUMNS: LazyLock<String> = LazyLock::new(|| names(&<$record as row::Row>::TABLE));
+                &COLUMNS
+            }
+
+            fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+                <Self as row::Columns>::read(columns)
+            }
+        }
+    )+};
+}
+
+/// Rows with children.
+macro_rules! parents {
+    ($($record:ty),+ $(,)?) => {$(
+        impl Record for $record {
+            const TABLE: &'static str = <Self as row::Row>::TABLE.name;
+
+            fn columns() -> &'static str {
+                static COLUMNS: LazyLock<String> = LazyLock::new(names_with_children::<$record>);
+                &COLUMNS
+            }
+
+            fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+                let mut parent = <Self as row::Columns>::read(columns)?;
+                row::Parent::set_children(&mut parent, columns.children()?);
+                Ok(parent)
+            }
+        }
+    )+};
+}
+
+records! {
+    User, Session, Otp, Category, PricePeriod, Promotion, TaxRate, Cart, HistoryEntry, Draft, Return, SavedAddress,
+    Zone, Method, Shipment, Location, StockLevel, Movement, Reservation, Event, Delivery, Webhook, Answer, ShopDetails,
+}
+parents! { Product, Order, Payment }
+
+/// The columns that a row is read from, with the table's name.
+fn names(table: &row::Table) -> String {
+    let names = table.columns.iter().map(|column| format!("{}.{}", table.name, column.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The same of a row with children, which follow as one array of JSON. The names in it are those of the columns, and so
+/// those of the children's fields.
+fn names_with_children<T: row::Parent>() -> String {
+    let (parent, child) = (T::TABLE, <T::Child as row::Row>::TABLE);
+    let children = child.parent.map(|ParentKey { column, has_position }| {
+        let name = child.name;
+        let position = if has_position { format!("{name}.position, ") } else { String::new() };
+        let order: &[&str] = if has_position { &["position"] } else { child.key };
+        let order = order.iter().map(|column| format!("child.{column}")).collect::<Vec<_>>().join(", ");
+        format!(
+            ", (SELECT json_agg(child ORDER BY {order}) FROM (
+                SELECT {position}{} FROM {name} WHERE {name}.{column} = {}.id
+            ) AS child)",
+            names(&child),
+            parent.name
+        )
+    });
+    names(&parent) + &children.unwrap_or_default()
 }
 
 /// Statement that reads records: `SELECT … FROM …` and this end (`WHERE … ORDER BY …`).
 pub(crate) fn select<T: Record>(end: &str) -> String {
-    format!("SELECT {} FROM {} {end}", T::COLUMNS, T::TABLE)
+    format!("SELECT {} FROM {} {end}", T::columns(), T::TABLE)
 }
 
 /// A condition: the column is one of the ids in the first parameter, an array.
@@ -102,81 +185,74 @@ impl<'r> Columns<'r> {
         Self { row, next: 0 }
     }
 
-    fn wrong(&self, why: impl Into<BoxError>) -> Error {
-        Error::ColumnDecode { index: self.next.saturating_sub(1).to_string(), source: why.into() }
+    /// The next column, child rows as an array of JSON, or nothing when there are none.
+    pub(crate) fn children<T: DeserializeOwned + 'static>(&mut self) -> Result<Vec<T>, Error> {
+        Ok(self.decode::<Option<Json<Vec<T>>>>()?.map_or_else(Vec::new, |Json(children)| children))
     }
 
     /// The next column as it is.
-    pub(crate) fn take<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, Error> {
+    fn decode<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)
     }
+}
 
-    /// The next column, an id.
-    pub(crate) fn id<T: From<Uuid>>(&mut self) -> Result<T, Error> {
-        self.take::<Uuid>().map(T::from)
+impl Source for Columns<'_> {
+    type Error = Error;
+
+    fn value(&mut self, kind: Kind) -> Result<Value<'_>, Error> {
+        let value = match kind {
+            Kind::Id => self.decode::<Option<Uuid>>()?.map(Value::Id),
+            Kind::Int => self.decode::<Option<i64>>()?.map(Value::Int),
+            Kind::Text => self.decode::<Option<&str>>()?.map(|text| Value::Text(text.into())),
+            Kind::Flag => self.decode::<Option<bool>>()?.map(Value::Flag),
+            Kind::Time => self.decode::<Option<Timestamp>>()?.map(Value::Time),
+            Kind::Bytes => {
+                let bytes = self.decode::<Option<&[u8]>>()?.map(<[u8; 32]>::try_from).transpose();
+                bytes.map_err(|error| self.wrong(error.into()))?.map(Value::Bytes)
+            }
+            Kind::Json => return Err(self.wrong("JSON is no plain value".into())),
+        };
+        Ok(value.unwrap_or(Value::Null))
     }
 
-    /// The next column, an id or nothing.
-    pub(crate) fn optional_id<T: From<Uuid>>(&mut self) -> Result<Option<T>, Error> {
-        Ok(self.take::<Option<Uuid>>()?.map(T::from))
+    fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Error> {
+        self.decode::<Json<T>>().map(|Json(value)| value)
     }
 
-    /// The next column, a time.
-    pub(crate) fn at(&mut self) -> Result<Timestamp, Error> {
-        self.take()
+    fn wrong(&self, why: BoxError) -> Error {
+        Error::ColumnDecode { index: self.next.saturating_sub(1).to_string(), source: why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_says_what_is_read() {
+        assert_eq!(Zone::columns(), "zones.id, zones.name, zones.countries, zones.created_at, zones.version");
+        let details = select::<ShopDetails>("");
+        assert!(details.starts_with("SELECT shop_details.id, shop_details.name, "), "{details}");
     }
 
-    /// The next column, a time or nothing.
-    pub(crate) fn optional_at(&mut self) -> Result<Option<Timestamp>, Error> {
-        self.take()
-    }
-
-    /// The next column, an amount.
-    pub(crate) fn amount(&mut self) -> Result<Amount, Error> {
-        self.take().map(Amount)
-    }
-
-    /// The next column, an amount or nothing.
-    pub(crate) fn optional_amount(&mut self) -> Result<Option<Amount>, Error> {
-        Ok(self.take::<Option<i64>>()?.map(Amount))
-    }
-
-    /// The next column, a currency's code.
-    pub(crate) fn currency(&mut self) -> Result<Currency, Error> {
-        let code: &str = self.take()?;
-        code.parse().map_err(|why: String| self.wrong(why))
-    }
-
-    /// The next column, the word of a state.
-    pub(crate) fn word<T: Word>(&mut self) -> Result<T, Error> {
-        let word: &str = self.take()?;
-        self.word_of(word)
-    }
-
-    /// The state of a word that stood in the last column.
-    pub(crate) fn word_of<T: Word>(&self, word: &str) -> Result<T, Error> {
-        T::of(word).ok_or_else(|| self.wrong(format!("unknown word {word:?}")))
-    }
-
-    /// The time, in microseconds since 1970, that stood in the last column.
-    pub(crate) fn time(&self, micros: i64) -> Result<Timestamp, Error> {
-        Timestamp::from_timestamp_micros(micros).ok_or_else(|| self.wrong("not a time"))
-    }
-
-    /// The next column, 32 bytes.
-    pub(crate) fn hash(&mut self) -> Result<[u8; 32], Error> {
-        let bytes: &[u8] = self.take()?;
-        bytes.try_into().map_err(|error| self.wrong(BoxError::from(error)))
-    }
-
-    /// The next column, JSON.
-    pub(crate) fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Error> {
-        self.take::<Json<T>>().map(|Json(value)| value)
-    }
-
-    /// The next column, child rows as an array of JSON, or nothing when there are none.
-    pub(crate) fn children<T: DeserializeOwned + 'static>(&mut self) -> Result<Vec<T>, Error> {
-        Ok(self.take::<Option<Json<Vec<T>>>>()?.map_or_else(Vec::new, |Json(children)| children))
+    #[test]
+    fn children_come_in_their_order() {
+        let order = Order::columns();
+        for part in [
+            "orders.version, (SELECT json_agg(child ORDER BY child.position) FROM (",
+            "SELECT order_items.position, order_items.id, ",
+            "FROM order_items WHERE order_items.order_id = orders.id",
+        ] {
+            assert!(order.contains(part), "{part} is not in {order}");
+        }
+        let payment = Payment::columns();
+        for part in [
+            "(SELECT json_agg(child ORDER BY child.id) FROM (",
+            "SELECT refunds.id, ",
+            "FROM refunds WHERE refunds.payment_id = payments.id",
+        ] {
+            assert!(payment.contains(part), "{part} is not in {payment}");
+        }
     }
 }

@@ -6,98 +6,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
 pub(crate) use shop_core::shipping::{Method, Shipment, Zone};
 use shop_core::shipping::{SavedAddress, ShipmentFilter, ShippingRepository, ShippingSort};
 use shop_core::store::StoreResult;
 use shop_core::word::Word;
-use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, ids, is_one_of, is_storable, records, select};
-
-impl Record for SavedAddress {
-    const TABLE: &'static str = "addresses";
-    const COLUMNS: &'static str = "addresses.id, addresses.user_id, addresses.address, addresses.is_default,
-        addresses.created_at, addresses.updated_at, addresses.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            user_id: columns.id()?,
-            address: columns.json()?,
-            is_default: columns.take()?,
-            created_at: columns.at()?,
-            updated_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for Zone {
-    const TABLE: &'static str = "zones";
-    const COLUMNS: &'static str = "zones.id, zones.name, zones.countries, zones.created_at, zones.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            countries: columns.json()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for Method {
-    const TABLE: &'static str = "methods";
-    const COLUMNS: &'static str = "methods.id, methods.name, methods.zone_id, methods.carrier, methods.currency,
-        methods.rate, methods.free_over, methods.min_days, methods.max_days, methods.active, methods.created_at,
-        methods.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            name: columns.take()?,
-            zone_id: columns.id()?,
-            carrier: columns.take()?,
-            currency: columns.currency()?,
-            rate: columns.json()?,
-            free_over: columns.optional_amount()?,
-            min_days: columns.take()?,
-            max_days: columns.take()?,
-            active: columns.take()?,
-            created_at: columns.at()?,
-            version: columns.take()?,
-        })
-    }
-}
-
-impl Record for Shipment {
-    const TABLE: &'static str = "shipments";
-    const COLUMNS: &'static str = "shipments.id, shipments.order_id, shipments.items, shipments.carrier,
-        shipments.tracking_number, shipments.status, shipments.events, shipments.created_at, shipments.shipped_at,
-        shipments.delivered_at, shipments.version";
-
-    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            id: columns.id()?,
-            order_id: columns.id()?,
-            items: columns.json()?,
-            carrier: columns.take()?,
-            tracking_number: columns.take()?,
-            status: columns.word()?,
-            events: columns.json()?,
-            created_at: columns.at()?,
-            shipped_at: columns.optional_at()?,
-            delivered_at: columns.optional_at()?,
-            version: columns.take()?,
-        })
-    }
-}
+use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
 
 /// Parcels by their orders.
 pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {
@@ -123,8 +43,8 @@ pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
     // In one statement, so from one snapshot. A zone comes once with each of its methods; every method has a zone.
     let sql = format!(
         "SELECT {}, methods.id IS NOT NULL, {} FROM zones LEFT JOIN methods ON methods.zone_id = zones.id",
-        Zone::COLUMNS,
-        Method::COLUMNS
+        Zone::columns(),
+        Method::columns()
     );
     pool.loader(
         sql,
@@ -149,8 +69,8 @@ pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
 pub(crate) fn methods_by_id(pool: &Arc<Pool>) -> Loader<MethodId, Arc<(Method, Zone)>> {
     let sql = format!(
         "SELECT {}, {} FROM methods JOIN zones ON zones.id = methods.zone_id WHERE {}",
-        Method::COLUMNS,
-        Zone::COLUMNS,
+        Method::columns(),
+        Zone::columns(),
         is_one_of("methods.id")
     );
     pool.loader(
@@ -170,7 +90,7 @@ pub(crate) fn methods_by_id(pool: &Arc<Pool>) -> Loader<MethodId, Arc<(Method, Z
 macro_rules! list {
     ($record:ident, $table:literal) => {
         List {
-            columns: $record::COLUMNS.to_owned(),
+            columns: $record::columns().to_owned(),
             key: |key| match key {
                 ShippingSort::CreatedAt => Some(Key::Time(concat!($table, ".created_at"))),
             },

@@ -1,135 +1,36 @@
 //! Products with their variants and search words, and the category tree.
 
+use std::sync::LazyLock;
+
 use shop_core::batch::{Change, Conflict, Entity, Unique};
-use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product};
+use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product, Variant};
 use uuid::Uuid;
 
 use super::part::Part;
 use super::plain::{Applied, Failure, Plain};
 use super::pricing;
-use super::table::{Record, Table};
+use super::table::{Record, Table, children_of, records, row_of};
 use super::value::{Kind, Row};
 use crate::postgres::catalog::search_vector;
-use shop_core::word::Word as _;
 
-pub(super) static CATEGORIES: Table = Table {
-    name: "categories",
-    columns: &[
-        ("id", Kind::Id),
-        ("slug", Kind::Text),
-        ("name", Kind::Text),
-        ("description", Kind::Text),
-        ("parent_id", Kind::Id),
-        ("position", Kind::Int),
-        ("created_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("version", Kind::Int),
-        ("name_key", Kind::Text),
-    ],
-    key: 1,
-    uniques: &[(Unique::CategorySlug, "old.slug = new.slug")],
-    counted: &[],
-};
-
-impl Record for Category {
-    const TABLE: &'static Table = &CATEGORIES;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.slug).text(&self.name).text(&self.description).optional_id(self.parent_id);
-        row.int(self.position).time(self.created_at).time(self.updated_at).int(self.version).text(self.name_key());
-    }
+records! {
+    CATEGORIES: Category;
 }
 
-pub(super) static PRODUCTS: Table = Table {
-    name: "products",
-    columns: &[
-        ("id", Kind::Id),
-        ("slug", Kind::Text),
-        ("name", Kind::Text),
-        ("description", Kind::Text),
-        ("status", Kind::Text),
-        ("category_id", Kind::Id),
-        ("currency", Kind::Text),
-        ("options", Kind::Json),
-        ("images", Kind::Json),
-        ("attributes", Kind::Json),
-        ("created_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("version", Kind::Int),
-        ("name_key", Kind::Text),
-        ("price", Kind::Int),
-        ("search", Kind::Search),
-    ],
-    key: 1,
-    uniques: &[(Unique::ProductSlug, "old.slug = new.slug")],
-    counted: &[],
-};
+pub(super) static PRODUCTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Product>().with("search", Kind::Search));
+pub(super) static VARIANTS: LazyLock<Table> = LazyLock::new(Table::of::<Variant>);
+pub(super) static PRICE_HISTORY: LazyLock<Table> = LazyLock::new(Table::of::<PricePeriod>);
 
 impl Record for Product {
-    const TABLE: &'static Table = &PRODUCTS;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.slug).text(&self.name).text(&self.description).text(self.status.word());
-        row.optional_id(self.category_id).text(self.currency.code()).json(&self.options).json(&self.images);
-        row.json(&self.attributes).time(self.created_at).time(self.updated_at).int(self.version);
-        row.text(self.name_key()).int(self.lowest_price().0).text(search_words(self));
+    fn table() -> &'static Table {
+        &PRODUCTS
     }
-}
 
-pub(super) static VARIANTS: Table = Table {
-    name: "variants",
-    columns: &[
-        ("id", Kind::Id),
-        ("product_id", Kind::Id),
-        ("position", Kind::Int),
-        ("sku", Kind::Text),
-        ("price", Kind::Int),
-        ("compare_at_price", Kind::Int),
-        ("options", Kind::Json),
-        ("weight_grams", Kind::Int),
-        ("barcode", Kind::Text),
-        ("tax_class", Kind::Text),
-        ("archived", Kind::Flag),
-        ("lowest_price_30_days", Kind::Int),
-    ],
-    key: 1,
-    uniques: &[],
-    counted: &[],
-};
-
-/// The rows of a product's variants.
-pub(super) fn variants(product: &Product) -> impl Iterator<Item = Row> {
-    (0_i64..).zip(&product.variants).map(|(position, variant)| {
-        let mut row = Row::default();
-        row.id(variant.id).id(product.id).int(position).text(&variant.sku).int(variant.price.0);
-        row.optional_int(variant.compare_at_price.map(|price| price.0)).json(&variant.options);
-        row.int(variant.weight_grams).optional_text(variant.barcode.as_deref()).text(&variant.tax_class);
-        row.flag(variant.archived).optional_int(variant.lowest_price_30_days.map(|price| price.0));
+    fn row(&self) -> Row {
+        let mut row = row_of(self);
+        row.text(search_words(self));
         row
-    })
-}
-
-pub(super) static PRICE_HISTORY: Table = Table {
-    name: "price_history",
-    columns: &[
-        ("variant_id", Kind::Id),
-        ("version", Kind::Int),
-        ("price", Kind::Int),
-        ("currency", Kind::Text),
-        ("starts_at", Kind::Time),
-        ("ends_at", Kind::Time),
-    ],
-    key: 2,
-    uniques: &[],
-    counted: &[],
-};
-
-/// The row of a time for which a variant had a price.
-pub(super) fn price_period(period: &PricePeriod) -> Row {
-    let mut row = Row::default();
-    row.id(period.variant_id).int(period.version).optional_int(period.price.map(|price| price.0));
-    row.text(period.currency.code()).time(period.starts_at).optional_time(period.ends_at);
-    row
+    }
 }
 
 /// Longer words do not fit into a `tsvector`; a search for more than their beginning does not find them.
@@ -155,8 +56,8 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             plain.touched.products.insert(product.id.0);
             update_product(plain, change, product).await
         }
-        CatalogWrite::Product(change) => plain.change(change, false).await,
-        CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![price_period(period)]).await? {
+        CatalogWrite::Product(change) => plain.change(change).await,
+        CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![row_of(period)]).await? {
             0 => Ok(()),
             _ => Err(Failure::Again),
         },
@@ -168,9 +69,9 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             Ok(())
         }
         CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
-        CatalogWrite::Category(change) => plain.change(change, true).await,
-        CatalogWrite::Promotion(change) => plain.change(change, true).await,
-        CatalogWrite::TaxRate(change) => plain.change(change, true).await,
+        CatalogWrite::Category(change) => plain.change(change).await,
+        CatalogWrite::Promotion(change) => plain.change(change).await,
+        CatalogWrite::TaxRate(change) => plain.change(change).await,
         CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
@@ -195,7 +96,7 @@ fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
 
 async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
     let change = Change::Insert(product.clone());
-    match plain.change(&change, false).await {
+    match plain.change(&change).await {
         // Judged before: see the order of the unique keys in `CatalogWrite`.
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
             return Err(Conflict::Exists(Unique::OtherId).into());
@@ -203,7 +104,7 @@ async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
         done => done?,
     }
     judge_variants(plain, product).await?;
-    match plain.run(Part::InsertVariants, variants(product).collect()).await? {
+    match plain.run(Part::InsertVariants, children_of(product).collect()).await? {
         0 => Ok(()),
         // Taken since they were looked at, or twice in this product.
         _ => Err(named_twice(product).unwrap_or(Failure::Again)),
@@ -221,14 +122,14 @@ async fn update_product(plain: &mut Plain<'_>, change: &Change<Product>, product
     if let Some(twice) = named_twice(product) {
         return Err(twice);
     }
-    plain.change(change, false).await?;
+    plain.change(change).await?;
     let (ids, skus) = ids_and_skus(product);
     // Two variants may swap their skus: those that change step aside first, to a sku that nobody can have.
     let aside =
         "UPDATE variants SET sku = chr(1) || variants.id::text FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE variants.id = new.id AND variants.sku <> new.sku";
     plain.execute(aside, (ids.clone(), skus.clone())).await?;
-    plain.put_variants(variants(product).collect()).await?;
+    plain.put_variants(children_of(product).collect()).await?;
     // Their levels are found by the new sku from now on.
     let levels = "UPDATE stock_levels SET sku = new.sku FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE stock_levels.variant_id = new.id AND stock_levels.sku <> new.sku";
@@ -273,7 +174,7 @@ async fn delete_category(plain: &mut Plain<'_>, category: Uuid, version: i64) ->
     let sql = "UPDATE categories SET parent_id = gone.parent_id, version = categories.version + 1
         FROM categories AS gone WHERE gone.id = $1 AND gone.version = $2 AND categories.parent_id = $1";
     plain.execute(sql, (category, version)).await?;
-    plain.change(&Change::<Category>::Delete { id: category, version }, true).await?;
+    plain.change(&Change::<Category>::Delete { id: category, version }).await?;
     let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = $1 RETURNING id";
     let products = plain.ids(products, (category,)).await?;
     plain.touched.products.extend(products);

@@ -25,29 +25,31 @@ use super::table::Table;
 use super::{accounts, cart, catalog, details, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: [&Table; 21] = [
-    &accounts::USERS,
-    &accounts::SESSIONS,
-    &catalog::CATEGORIES,
-    &catalog::PRODUCTS,
-    &pricing::PROMOTIONS,
-    &pricing::TAX_RATES,
-    &cart::CARTS,
-    &orders::ORDERS,
-    &orders::DRAFTS,
-    &orders::RETURNS,
-    &payments::PAYMENTS,
-    &shipping::ADDRESSES,
-    &shipping::ZONES,
-    &shipping::METHODS,
-    &shipping::SHIPMENTS,
-    &inventory::LOCATIONS,
-    &inventory::RESERVATIONS,
-    &outbox::EVENTS,
-    &outbox::WEBHOOKS,
-    &outbox::DELIVERIES,
-    &details::SHOP_DETAILS,
-];
+pub(super) static TABLES: LazyLock<[&Table; 21]> = LazyLock::new(|| {
+    [
+        &accounts::USERS,
+        &accounts::SESSIONS,
+        &catalog::CATEGORIES,
+        &catalog::PRODUCTS,
+        &pricing::PROMOTIONS,
+        &pricing::TAX_RATES,
+        &cart::CARTS,
+        &orders::ORDERS,
+        &orders::DRAFTS,
+        &orders::RETURNS,
+        &payments::PAYMENTS,
+        &shipping::ADDRESSES,
+        &shipping::ZONES,
+        &shipping::METHODS,
+        &shipping::SHIPMENTS,
+        &inventory::LOCATIONS,
+        &inventory::RESERVATIONS,
+        &outbox::EVENTS,
+        &outbox::WEBHOOKS,
+        &outbox::DELIVERIES,
+        &details::SHOP_DETAILS,
+    ]
+});
 
 /// The table of a kind of row that counts versions.
 pub(super) fn table_of(entity: Entity) -> Option<&'static Table> {

@@ -21,12 +21,12 @@ use shop_core::payments::PaymentsWrite;
 use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
+use super::outbox;
 use super::part::Part;
 use super::pricing::UsesSum;
 use super::stock::{Direction, Sum, direction};
-use super::table::{Record, row_of};
+use super::table::{Record, children_of, row_of};
 use super::value::Row;
-use super::{accounts, catalog, inventory, orders, outbox, payments};
 
 /// A set of parts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -149,13 +149,13 @@ impl Mergeable {
         match (change, update) {
             (Change::Insert(row), _) => {
                 self.take(row_touch(T::ENTITY, row.key()))?;
-                self.line(insert, row_of(row));
+                self.line(insert, row.row());
             }
             (Change::Update(row), Some((own, update))) => {
                 let before = row.version().checked_sub(1);
                 self.own(row_touch(T::ENTITY, row.key()), before)?;
                 self.line(own, at_version(row.key(), before));
-                self.line(update, row_of(row));
+                self.line(update, row.row());
             }
             _ => return Err(Alone),
         }
@@ -235,13 +235,13 @@ impl Mergeable {
                     }
                     let is_new = matches!(change, Change::Insert(_));
                     let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
-                    catalog::variants(product).for_each(|row| self.line(part, row));
+                    children_of(product).for_each(|row| self.line(part, row));
                 }
                 self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
             }
             Write::Catalog(CatalogWrite::PricePeriod(period)) => {
                 self.take(touch((3_u8, period.variant_id, period.version)))?;
-                self.line(Part::PutPrices, catalog::price_period(period));
+                self.line(Part::PutPrices, row_of(period));
                 Ok(())
             }
             Write::Catalog(CatalogWrite::Uses(delta)) => {
@@ -264,7 +264,7 @@ impl Mergeable {
                     self.take(key_touch(Unique::OrderOfCart, order.cart_id))?;
                 }
                 if let Change::Insert(order) = change {
-                    orders::items(order).for_each(|row| self.line(Part::InsertItems, row));
+                    children_of(order).for_each(|row| self.line(Part::InsertItems, row));
                 }
                 self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
             }
@@ -274,7 +274,7 @@ impl Mergeable {
             Write::Orders(OrdersWrite::Draft(change)) => self.draft(change),
             Write::Orders(OrdersWrite::History(entry)) => {
                 self.take(key_touch(Unique::OtherId, entry.id))?;
-                self.line(Part::InsertHistory, orders::history(entry));
+                self.line(Part::InsertHistory, row_of(entry));
                 Ok(())
             }
             Write::Payments(PaymentsWrite::Payment(change)) => {
@@ -285,7 +285,7 @@ impl Mergeable {
                     for refund in &payment.refunds {
                         self.take(key_touch(Unique::OtherId, refund.id))?;
                     }
-                    payments::refunds(payment).for_each(|row| self.line(Part::PutRefunds, row));
+                    children_of(payment).for_each(|row| self.line(Part::PutRefunds, row));
                 }
                 self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
             }
@@ -296,7 +296,7 @@ impl Mergeable {
             Write::Outbox(write) => self.outbox(write),
             Write::Answer(answer) => {
                 self.take(key_touch(Unique::Answer, &answer.key))?;
-                self.line(Part::InsertAnswers, outbox::answer(answer));
+                self.line(Part::InsertAnswers, row_of(answer));
                 Ok(())
             }
             Write::Catalog(_) | Write::Shipping(_) | Write::Details(_) | Write::Forget { .. } => Err(Alone),
@@ -320,7 +320,7 @@ impl Mergeable {
             AccountsWrite::PutOtp(otp) => {
                 self.take(touch((2_u8, otp.user_id)))?;
                 self.line(Part::OwnOtps, ids(&[otp.user_id.0]));
-                self.line(Part::PutOtps, accounts::otp(otp));
+                self.line(Part::PutOtps, row_of(otp));
                 Ok(())
             }
             AccountsWrite::SpendOtpTry { .. }
@@ -335,7 +335,7 @@ impl Mergeable {
             InventoryWrite::InsertLevel(level) => {
                 self.take(level_touch(level.variant_id.0, level.location_id.0))?;
                 self.line(Part::ShareLocations, ids(&[level.location_id.0]));
-                self.line(Part::InsertLevels, inventory::level(level));
+                self.line(Part::InsertLevels, row_of(level));
                 Ok(())
             }
             InventoryWrite::Delta(delta) => {
@@ -345,7 +345,7 @@ impl Mergeable {
             }
             InventoryWrite::Movement(movement) => {
                 self.take(key_touch(Unique::OtherId, movement.id))?;
-                self.line(Part::InsertMovements, inventory::movement(movement));
+                self.line(Part::InsertMovements, row_of(movement));
                 Ok(())
             }
             InventoryWrite::Reservation(change) => {
@@ -359,7 +359,7 @@ impl Mergeable {
         match write {
             OutboxWrite::Event(event) => {
                 self.take(row_touch(Entity::Event, event.id.0))?;
-                self.line(Part::InsertEvents, outbox::event(event));
+                self.line(Part::InsertEvents, row_of(event));
                 Ok(())
             }
             OutboxWrite::Relayed(event) => {

@@ -10,7 +10,7 @@
 //!   SQL.
 //! - `listed`: what lists say of products, worked out again where it may have changed.
 //! - `table`, `value`: tables, and rows on their way into them.
-//! - one file per domain, and one for what makes prices: its tables, its rows, and its writes by the plain path.
+//! - one file per domain, and one for what makes prices: its tables, and its writes by the plain path.
 //!
 //! Guards are judged by Postgres itself, fused with the writes, and not in memory on rows that were locked and read
 //! before: that takes fewer round trips, and no copy of a row can be stale.

@@ -1,5 +1,7 @@
 //! Events, deliveries, operations, and the answers kept under idempotency keys.
 
+use std::sync::LazyLock;
+
 use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
@@ -10,12 +12,25 @@ use shop_core::outbox::{Delivery, Event, OutboxWrite, Webhook};
 use super::part::Part;
 use super::plain::{Applied, Plain};
 use super::sql::{FOLD, SLOTS};
-use super::table::{Record, Table};
+use super::table::{Table, records, row_of};
 use super::value::{Kind, Row};
-use shop_core::word::Word as _;
 
-pub(super) static OPERATIONS: Table =
-    Table { name: "operations", columns: &[("id", Kind::Id), ("at", Kind::Time)], key: 1, uniques: &[], counted: &[] };
+records! {
+    DELIVERIES: Delivery;
+    WEBHOOKS: Webhook;
+}
+
+pub(super) static EVENTS: LazyLock<Table> = LazyLock::new(Table::of::<Event>);
+pub(super) static ANSWERS: LazyLock<Table> = LazyLock::new(Table::of::<Answer>);
+
+/// Submissions, which are no rows of the core's.
+pub(super) static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table {
+    name: "operations",
+    columns: vec![("id", Kind::Id), ("at", Kind::Time)],
+    key: 1,
+    uniques: Vec::new(),
+    counted: &[],
+});
 
 /// The row of a submission.
 pub(super) fn operation(batch: &Batch) -> Row {
@@ -24,106 +39,11 @@ pub(super) fn operation(batch: &Batch) -> Row {
     row
 }
 
-pub(super) static ANSWERS: Table = Table {
-    name: "answers",
-    columns: &[
-        ("caller", Kind::Text),
-        ("operation", Kind::Text),
-        ("key", Kind::Text),
-        ("fingerprint", Kind::Bytes),
-        ("outcome", Kind::Text),
-        ("created_at", Kind::Time),
-    ],
-    key: 3,
-    uniques: &[],
-    counted: &[],
-};
-
-/// The row of a kept answer.
-pub(super) fn answer(answer: &Answer) -> Row {
-    let mut row = Row::default();
-    row.text(&answer.key.caller).text(&answer.key.operation).text(&answer.key.key).bytes(answer.fingerprint);
-    row.text(&answer.outcome).time(answer.created_at);
-    row
-}
-
-pub(super) static EVENTS: Table = Table {
-    name: "events",
-    columns: &[("id", Kind::Id), ("kind", Kind::Text), ("thing", Kind::Id), ("data", Kind::Json), ("at", Kind::Time)],
-    key: 1,
-    uniques: &[],
-    counted: &[],
-};
-
-/// The row of an event.
-pub(super) fn event(event: &Event) -> Row {
-    let mut row = Row::default();
-    row.id(event.id).text(event.kind.word()).id(event.thing).json(&event.data).time(event.at);
-    row
-}
-
-pub(super) static DELIVERIES: Table = Table {
-    name: "deliveries",
-    columns: &[
-        ("id", Kind::Id),
-        ("receiver", Kind::Text),
-        ("thing", Kind::Id),
-        ("content", Kind::Json),
-        ("status", Kind::Text),
-        ("attempts", Kind::Int),
-        ("due_at", Kind::Time),
-        ("last_error", Kind::Text),
-        ("created_at", Kind::Time),
-        ("version", Kind::Int),
-        ("response_status", Kind::Int),
-    ],
-    key: 1,
-    uniques: &[],
-    counted: &[],
-};
-
-impl Record for Delivery {
-    const TABLE: &'static Table = &DELIVERIES;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.receiver).id(self.thing).json(&self.content).text(self.status.word());
-        row.int(self.attempts).time(self.due_at).optional_text(self.last_error.as_deref()).time(self.created_at);
-        row.int(self.version).optional_int(self.response_status);
-    }
-}
-
-pub(super) static WEBHOOKS: Table = Table {
-    name: "webhooks",
-    columns: &[
-        ("id", Kind::Id),
-        ("url", Kind::Text),
-        ("events", Kind::Json),
-        ("active", Kind::Flag),
-        ("rotation", Kind::Int),
-        ("rotated_at", Kind::Time),
-        ("created_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("version", Kind::Int),
-    ],
-    key: 1,
-    uniques: &[],
-    counted: &[],
-};
-
-impl Record for Webhook {
-    const TABLE: &'static Table = &WEBHOOKS;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.url).json(&self.events).flag(self.active).int(self.rotation);
-        row.optional_time(self.rotated_at).time(self.created_at).time(self.updated_at).int(self.version);
-    }
-}
-
 /// Applies a write of the outbox.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
     match write {
         OutboxWrite::Event(told) => {
-            plain.insert_unless(Part::InsertEvents, event(told), Unique::Id(Entity::Event)).await
+            plain.insert_unless(Part::InsertEvents, row_of(told), Unique::Id(Entity::Event)).await
         }
         OutboxWrite::Relayed(event) => {
             let sql = "UPDATE events SET relayed = true WHERE id = $1 AND NOT relayed";
@@ -132,9 +52,9 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
                 _ => Ok(()),
             }
         }
-        OutboxWrite::Delivery(change) => plain.change(change, true).await,
+        OutboxWrite::Delivery(change) => plain.change(change).await,
         OutboxWrite::Webhook(change) => {
-            plain.change(change, true).await?;
+            plain.change(change).await?;
             if let Change::Delete { id, .. } = change {
                 let waits = "DELETE FROM deliveries
                     WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";

@@ -79,7 +79,7 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
             Write::Outbox(write) => outbox::apply(&mut plain, write).await?,
             Write::Details(write) => details::apply(&mut plain, write).await?,
             Write::Answer(answer) => {
-                plain.insert_unless(Part::InsertAnswers, outbox::answer(answer), Unique::Answer).await?;
+                plain.insert_unless(Part::InsertAnswers, row_of(answer), Unique::Answer).await?;
             }
             Write::Forget { before, given_up_before } => {
                 outbox::forget(&mut plain, *before, *given_up_before).await?;
@@ -256,19 +256,19 @@ impl Plain<'_> {
 
     async fn write<T: Record>(&mut self, sql: &'static str, row: &T) -> Result<u64, Failure> {
         let mut arguments = PgArguments::default();
-        bind(&mut arguments, &T::TABLE.kinds(), &std::iter::once(&row_of(row)))?;
+        bind(&mut arguments, &T::table().kinds(), &std::iter::once(&row.row()))?;
         Ok(self.session.execute(sql, arguments).await?)
     }
 
     /// Applies a change of a row that counts versions, and counts it where counts are kept.
-    pub(super) async fn change<T: Record>(&mut self, change: &Change<T>, deletable: bool) -> Applied {
+    pub(super) async fn change<T: Record>(&mut self, change: &Change<T>) -> Applied {
         let (id, is_new) = match change {
             Change::Insert(row) => (row.key(), true),
             Change::Update(row) => (row.key(), false),
             Change::Delete { id, .. } => (*id, false),
         };
         let before = if is_new { None } else { self.counted::<T>(id).await? };
-        self.change_row(change, deletable).await?;
+        self.change_row(change).await?;
         let after = self.counted::<T>(id).await?;
         for ((list, keys), delta) in before.map(|keys| (keys, -1)).into_iter().chain(after.map(|keys| (keys, 1))) {
             self.counts(list, keys, delta);
@@ -276,7 +276,7 @@ impl Plain<'_> {
         Ok(())
     }
 
-    async fn change_row<T: Record>(&mut self, change: &Change<T>, deletable: bool) -> Applied {
+    async fn change_row<T: Record>(&mut self, change: &Change<T>) -> Applied {
         let statements = Statements::of::<T>()?;
         match change {
             Change::Insert(row) => match self.write(&statements.insert, row).await? {
@@ -293,7 +293,7 @@ impl Plain<'_> {
                     _ => Ok(()),
                 }
             }
-            Change::Delete { .. } if !deletable => {
+            Change::Delete { .. } if !T::TABLE.deletable => {
                 Err(Failure::Fault(format!("a {:?} is never deleted", T::ENTITY).into()))
             }
             Change::Delete { id, version } => match self.execute(&statements.delete, (*id, *version)).await? {
@@ -324,10 +324,10 @@ impl Plain<'_> {
                 return if there { Ok(()) } else { Err(Conflict::Stale(T::ENTITY, *id).into()) };
             }
         };
-        let values = row_of(row);
+        let values = row.row();
         for (unique, sql) in &statements.clash {
             let mut arguments = PgArguments::default();
-            bind(&mut arguments, &T::TABLE.kinds(), &std::iter::once(&values))?;
+            bind(&mut arguments, &T::table().kinds(), &std::iter::once(&values))?;
             if !self.session.rows(sql.as_str(), arguments).await?.is_empty() {
                 return Err(Conflict::Exists(*unique).into());
             }

@@ -1,88 +1,17 @@
 //! Promotions, what counts their uses, and rates of tax.
 
-use shop_core::batch::{Conflict, Unique};
+use shop_core::batch::Conflict;
 use shop_core::catalog::{Promotion, TaxRate, UsesDelta};
 use uuid::Uuid;
 
 use super::part::Part;
 use super::plain::{Applied, Plain};
-use super::table::{Record, Table};
-use super::value::{Kind, Row};
+use super::table::records;
+use super::value::Row;
 
-pub(super) static PROMOTIONS: Table = Table {
-    name: "promotions",
-    columns: &[
-        ("id", Kind::Id),
-        ("name", Kind::Text),
-        ("code", Kind::Text),
-        ("code_key", Kind::Text),
-        ("currency", Kind::Text),
-        ("offer", Kind::Json),
-        ("min_subtotal", Kind::Int),
-        ("product_ids", Kind::Json),
-        ("category_ids", Kind::Json),
-        ("customer_ids", Kind::Json),
-        ("first_order_only", Kind::Flag),
-        ("starts_at", Kind::Time),
-        ("ends_at", Kind::Time),
-        ("usage_limit", Kind::Int),
-        ("usage_limit_per_customer", Kind::Int),
-        ("combinable", Kind::Flag),
-        ("priority", Kind::Int),
-        ("active", Kind::Flag),
-        ("created_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("version", Kind::Int),
-    ],
-    key: 1,
-    uniques: &[(Unique::PromotionCode, "old.code_key = new.code_key")],
-    counted: &[],
-};
-
-impl Record for Promotion {
-    const TABLE: &'static Table = &PROMOTIONS;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.name).optional_text(self.code.as_deref()).optional_text(self.code_key.as_deref());
-        row.text(self.currency.code()).json(&self.offer).optional_int(self.min_subtotal.map(|amount| amount.0));
-        row.json(&self.product_ids).json(&self.category_ids).json(&self.customer_ids).flag(self.first_order_only);
-        row.optional_time(self.starts_at).optional_time(self.ends_at).optional_int(self.usage_limit);
-        row.optional_int(self.usage_limit_per_customer).flag(self.combinable).int(self.priority).flag(self.active);
-        row.time(self.created_at).time(self.updated_at).int(self.version);
-    }
-}
-
-pub(super) static TAX_RATES: Table = Table {
-    name: "tax_rates",
-    columns: &[
-        ("id", Kind::Id),
-        ("name", Kind::Text),
-        ("tax_class", Kind::Text),
-        ("country", Kind::Text),
-        ("region", Kind::Text),
-        ("region_key", Kind::Text),
-        ("rate", Kind::Int),
-        ("applies_to_shipping", Kind::Flag),
-        ("created_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("version", Kind::Int),
-    ],
-    key: 1,
-    uniques: &[(
-        Unique::TaxRate,
-        "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key",
-    )],
-    counted: &[],
-};
-
-impl Record for TaxRate {
-    const TABLE: &'static Table = &TAX_RATES;
-
-    fn put(&self, row: &mut Row) {
-        row.id(self.id).text(&self.name).text(&self.tax_class).text(&self.country);
-        row.optional_text(self.region.as_deref()).text(&self.region_key).int(self.rate.0);
-        row.flag(self.applies_to_shipping).time(self.created_at).time(self.updated_at).int(self.version);
-    }
+records! {
+    PROMOTIONS: Promotion;
+    TAX_RATES: TaxRate;
 }
 
 /// The sum of changes of one count of orders.

@@ -1,6 +1,7 @@
 //! The tables as the writes see them.
 
 use shop_core::batch::{Unique, Versioned};
+use shop_core::row::{self, UniqueKey};
 
 use super::value::{Kind, Row};
 
@@ -10,16 +11,46 @@ pub(crate) struct Table {
     /// Its name.
     pub(crate) name: &'static str,
     /// Its columns, in the order in which rows are given.
-    pub(crate) columns: &'static [(&'static str, Kind)],
+    pub(crate) columns: Vec<(&'static str, Kind)>,
     /// How many of them are its key.
     pub(crate) key: usize,
     /// Its unique keys beside that, in the order in which they are judged: the name, and when `old` and `new` clash.
-    pub(crate) uniques: &'static [(Unique, &'static str)],
+    pub(crate) uniques: Vec<(Unique, String)>,
     /// The columns that its list is counted by, at most three; none where no counts are kept.
     pub(crate) counted: &'static [&'static str],
 }
 
 impl Table {
+    /// The table of a kind of row, as it is declared. The columns of a parent come first where the key begins with
+    /// them, else last.
+    pub(crate) fn of<T: row::Row>() -> Self {
+        let declared = T::TABLE;
+        let mut columns: Vec<_> = declared.written().map(|column| (column.name, Kind::from(column.kind))).collect();
+        if let Some(parent) = declared.parent {
+            let position = parent.has_position.then_some(("position", Kind::Int));
+            let place = if parent_comes_first(&declared) { 0 } else { columns.len() };
+            columns.splice(place..place, [(parent.column, Kind::Id)].into_iter().chain(position));
+        }
+        Self {
+            name: declared.name,
+            columns,
+            key: declared.key.len(),
+            uniques: declared.uniques.iter().map(|unique| (unique.name, clash(unique))).collect(),
+            counted: &[],
+        }
+    }
+
+    /// The same with one more column.
+    pub(crate) fn with(mut self, name: &'static str, kind: Kind) -> Self {
+        self.columns.push((name, kind));
+        self
+    }
+
+    /// The same, whose list is counted by these columns.
+    pub(crate) fn counted_by(self, counted: &'static [&'static str]) -> Self {
+        Self { counted, ..self }
+    }
+
     /// The kinds of all columns.
     pub(crate) fn kinds(&self) -> Vec<Kind> {
         self.columns.iter().map(|(_, kind)| *kind).collect()
@@ -42,7 +73,7 @@ impl Table {
 
     /// Given rows, as a table of these columns under the name `new`: an array of each, from `$1` on.
     pub(crate) fn given(&self) -> String {
-        let arrays = (1..).zip(self.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
+        let arrays = (1..).zip(&self.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
         format!("unnest({}) AS new ({})", list(arrays), self.names(""))
     }
 
@@ -75,17 +106,111 @@ fn list(pieces: impl Iterator<Item = String>) -> String {
     pieces.collect::<Vec<_>>().join(", ")
 }
 
-/// A kind of row that counts versions, in a table of its own whose key is `id`.
-pub(crate) trait Record: Versioned {
-    /// Its table.
-    const TABLE: &'static Table;
-    /// Puts the values of all columns.
-    fn put(&self, row: &mut Row);
+/// Whether the columns of the parent come before a child's own.
+fn parent_comes_first(child: &row::Table) -> bool {
+    child.parent.is_some_and(|parent| child.key.first() == Some(&parent.column))
 }
 
-/// The row of a record.
-pub(crate) fn row_of<T: Record>(record: &T) -> Row {
+/// When `old` and `new` have the same unique key.
+fn clash(unique: &UniqueKey) -> String {
+    let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
+    let when = unique.when.iter().flat_map(|when| {
+        let words = list(when.words.iter().map(|word| format!("'{word}'")));
+        ["old", "new"].map(|row| format!("{row}.{} IN ({words})", when.column))
+    });
+    same.chain(when).collect::<Vec<_>>().join(" AND ")
+}
+
+/// A kind of row that counts versions, in a table of its own whose key is `id`.
+pub(crate) trait Record: row::Row + Versioned {
+    /// Its table.
+    fn table() -> &'static Table;
+
+    /// The row.
+    fn row(&self) -> Row {
+        row_of(self)
+    }
+}
+
+/// Kinds of rows that count versions, each with the name of its table and what its list is counted by.
+macro_rules! records {
+    ($($table:ident: $record:ty $(, counted by $counted:expr)?;)+) => {$(
+        pub(super) static $table: std::sync::LazyLock<super::table::Table> =
+            std::sync::LazyLock::new(|| super::table::Table::of::<$record>()$(.counted_by($counted))?);
+
+        impl super::table::Record for $record {
+            fn table() -> &'static super::table::Table {
+                &$table
+            }
+        }
+    )+};
+}
+pub(super) use records;
+
+/// The row of a value, as it is declared.
+pub(crate) fn row_of<T: row::Row>(value: &T) -> Row {
     let mut row = Row::default();
-    record.put(&mut row);
+    row.columns(value);
     row
+}
+
+/// The rows of the children in a row.
+pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterator<Item = Row> {
+    let (table, id) = (<T::Child as row::Row>::TABLE, parent.key());
+    let (first, has_position) = (parent_comes_first(&table), table.parent.is_some_and(|parent| parent.has_position));
+    (0_i64..).zip(parent.children()).map(move |(position, child)| {
+        let mut row = Row::default();
+        if !first {
+            row.columns(child);
+        }
+        row.id(id);
+        if has_position {
+            row.int(position);
+        }
+        if first {
+            row.columns(child);
+        }
+        row
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_core::cart::Cart;
+    use shop_core::catalog::{TaxRate, Variant};
+    use shop_core::orders::OrderItem;
+    use shop_core::payments::Refund;
+    use shop_core::row::Row as _;
+
+    use super::*;
+
+    #[test]
+    fn the_columns_of_a_parent_come_first_where_the_key_begins_with_them() {
+        let names = |table: Table| table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(Table::of::<OrderItem>())[..3], ["order_id", "position", "id"]);
+        let variant = names(Table::of::<Variant>());
+        assert_eq!((variant[0], &variant[variant.len() - 2..]), ("id", &["product_id", "position"][..]));
+        let refund = names(Table::of::<Refund>());
+        assert_eq!((refund[0], refund[refund.len() - 1]), ("id", "payment_id"));
+    }
+
+    #[test]
+    fn the_columns_of_a_key_come_first() {
+        for (table, key) in [
+            (Table::of::<OrderItem>(), OrderItem::TABLE.key),
+            (Table::of::<Variant>(), Variant::TABLE.key),
+            (Table::of::<Refund>(), Refund::TABLE.key),
+        ] {
+            assert_eq!(table.key_names(""), key.join(", "));
+        }
+    }
+
+    #[test]
+    fn unique_keys_clash_where_all_their_columns_are_the_same() {
+        let clashes = |table: Table| table.uniques.into_iter().map(|(_, clash)| clash).collect::<Vec<_>>();
+        let rate = "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key";
+        assert_eq!(clashes(Table::of::<TaxRate>()), [rate]);
+        let cart = "old.customer_id = new.customer_id AND old.status IN ('open') AND new.status IN ('open')";
+        assert_eq!(clashes(Table::of::<Cart>()), [cart]);
+    }
 }

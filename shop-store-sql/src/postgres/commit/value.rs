@@ -3,15 +3,18 @@
 //! A statement writes many rows at once and takes them as one array per column (`unnest`): its text is the same for one
 //! row and for a thousand, so it is prepared once.
 
+use std::convert::Infallible;
+
 use serde::Serialize;
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
+use shop_core::row::{self, Sink, Value};
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-/// What a column holds.
+/// What a column holds: a kind of the core, or what only this store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Id,
@@ -24,6 +27,20 @@ pub(crate) enum Kind {
     Json,
     /// Sent as text, stored as `tsvector`.
     Search,
+}
+
+impl From<row::Kind> for Kind {
+    fn from(kind: row::Kind) -> Self {
+        match kind {
+            row::Kind::Id => Self::Id,
+            row::Kind::Int => Self::Int,
+            row::Kind::Text => Self::Text,
+            row::Kind::Flag => Self::Flag,
+            row::Kind::Time => Self::Time,
+            row::Kind::Bytes => Self::Bytes,
+            row::Kind::Json => Self::Json,
+        }
+    }
 }
 
 impl Kind {
@@ -49,50 +66,37 @@ impl Kind {
     }
 }
 
-/// One value of a row. Ordered, for rows are sorted by their key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Value {
-    Id(Option<Uuid>),
-    Int(Option<i64>),
-    Text(Option<String>),
-    Flag(bool),
-    Time(Option<Timestamp>),
-    Bytes([u8; 32]),
-}
-
-/// The values of one row, in the order of the columns; the key comes first.
+/// The values of one row, in the order of the columns; the key comes first. JSON and words to search are text. Ordered,
+/// for rows are sorted by their key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Row(Vec<Value>);
+pub(crate) struct Row(Vec<Value<'static>>);
 
 impl Row {
-    /// Adds an id.
-    pub(crate) fn id(&mut self, id: impl Into<Uuid>) -> &mut Self {
-        self.add(Value::Id(Some(id.into())))
+    /// Adds the values of declared columns.
+    pub(crate) fn columns(&mut self, columns: &impl row::Columns) -> &mut Self {
+        let Ok(()) = columns.write(self);
+        self
     }
 
-    /// Adds an id or nothing.
-    pub(crate) fn optional_id(&mut self, id: Option<impl Into<Uuid>>) -> &mut Self {
-        self.add(Value::Id(id.map(Into::into)))
+    /// Adds an id.
+    pub(crate) fn id(&mut self, id: impl Into<Uuid>) -> &mut Self {
+        self.add(Value::Id(id.into()))
     }
 
     /// Adds a whole number.
     pub(crate) fn int(&mut self, number: i64) -> &mut Self {
-        self.add(Value::Int(Some(number)))
+        self.add(Value::Int(number))
     }
 
     /// Adds a whole number or nothing.
     pub(crate) fn optional_int(&mut self, number: Option<i64>) -> &mut Self {
-        self.add(Value::Int(number))
+        self.add(number.map_or(Value::Null, Value::Int))
     }
 
     /// Adds text.
     pub(crate) fn text(&mut self, text: impl Into<String>) -> &mut Self {
-        self.add(Value::Text(Some(text.into())))
-    }
-
-    /// Adds text or nothing.
-    pub(crate) fn optional_text(&mut self, text: Option<&str>) -> &mut Self {
-        self.add(Value::Text(text.map(str::to_owned)))
+        let text: String = text.into();
+        self.add(Value::Text(text.into()))
     }
 
     /// Adds a flag.
@@ -102,35 +106,43 @@ impl Row {
 
     /// Adds a time.
     pub(crate) fn time(&mut self, time: Timestamp) -> &mut Self {
-        self.add(Value::Time(Some(time)))
-    }
-
-    /// Adds a time or nothing.
-    pub(crate) fn optional_time(&mut self, time: Option<Timestamp>) -> &mut Self {
         self.add(Value::Time(time))
-    }
-
-    /// Adds a hash.
-    pub(crate) fn bytes(&mut self, bytes: [u8; 32]) -> &mut Self {
-        self.add(Value::Bytes(bytes))
-    }
-
-    /// Adds a value as JSON. One that JSON cannot say becomes NULL, which the column refuses.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> &mut Self {
-        self.add(Value::Text(serde_json::to_string(value).ok()))
     }
 
     /// The id that stands first.
     pub(crate) fn first_id(&self) -> Option<Uuid> {
         match self.0.first() {
-            Some(Value::Id(id)) => *id,
+            Some(Value::Id(id)) => Some(*id),
             _ => None,
         }
     }
 
-    fn add(&mut self, value: Value) -> &mut Self {
+    fn add(&mut self, value: Value<'static>) -> &mut Self {
         self.0.push(value);
         self
+    }
+}
+
+impl Sink for Row {
+    type Error = Infallible;
+
+    fn value(&mut self, _kind: row::Kind, value: Value<'_>) -> Result<(), Infallible> {
+        self.add(match value {
+            Value::Null => Value::Null,
+            Value::Id(id) => Value::Id(id),
+            Value::Int(number) => Value::Int(number),
+            Value::Text(text) => Value::Text(text.into_owned().into()),
+            Value::Flag(flag) => Value::Flag(flag),
+            Value::Time(time) => Value::Time(time),
+            Value::Bytes(bytes) => Value::Bytes(bytes),
+        });
+        Ok(())
+    }
+
+    /// A value that JSON cannot say becomes NULL, which the column refuses.
+    fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Infallible> {
+        self.add(serde_json::to_string(value).map_or(Value::Null, |json| Value::Text(json.into())));
+        Ok(())
     }
 }
 
@@ -143,7 +155,8 @@ pub(crate) fn bind<'r>(
     macro_rules! column {
         ($place:expr, $variant:ident($value:ident) => $sent:expr) => {{
             let values = rows.clone().map(|row| match row.0.get($place) {
-                Some(Value::$variant($value)) => Ok($sent),
+                Some(Value::$variant($value)) => Ok(Some($sent)),
+                Some(Value::Null) => Ok(None),
                 other => Err(misplaced($place, other)),
             });
             values.collect::<Result<Vec<_>, BoxError>>().and_then(|values| arguments.add(values))
@@ -153,7 +166,7 @@ pub(crate) fn bind<'r>(
         match kind {
             Kind::Id => column!(place, Id(id) => *id),
             Kind::Int => column!(place, Int(number) => *number),
-            Kind::Text | Kind::Json | Kind::Search => column!(place, Text(text) => text.as_deref()),
+            Kind::Text | Kind::Json | Kind::Search => column!(place, Text(text) => &**text),
             Kind::Flag => column!(place, Flag(flag) => *flag),
             Kind::Time => column!(place, Time(time) => *time),
             Kind::Bytes => column!(place, Bytes(bytes) => bytes.as_slice()),
@@ -163,7 +176,7 @@ pub(crate) fn bind<'r>(
     Ok(())
 }
 
-fn misplaced(place: usize, value: Option<&Value>) -> BoxError {
+fn misplaced(place: usize, value: Option<&Value<'_>>) -> BoxError {
     // Without the value: it may be a secret's hash.
     let found = if value.is_some() { "another kind of value" } else { "nothing" };
     format!("column {place} of a row holds {found}").into()

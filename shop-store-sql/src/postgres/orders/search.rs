@@ -1,6 +1,7 @@
 //! The text that orders are searched by, for those of before it was kept.
 
 use shop_core::orders::search_text;
+use shop_core::row::Source as _;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub(crate) async fn fill_search(session: &mut Session<'_>) -> Result<(), Error> 
         let (mut ids, mut texts) = (Vec::new(), Vec::new());
         for row in session.rows(read, arguments).await? {
             let mut columns = Columns::new(&row);
-            ids.push(columns.id::<Uuid>()?);
+            ids.push(columns.take::<Uuid>()?);
             let (number, email_key): (String, String) = (columns.take()?, columns.take()?);
             let (shipping, billing) = (columns.json()?, columns.json()?);
             let skus: String = columns.take()?;
