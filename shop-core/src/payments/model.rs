@@ -153,7 +153,11 @@ impl Columns for Option<Asking> {
 
     fn read<S: Source>(source: &mut S) -> Result<Self, S::Error> {
         let (intent, step) = (source.take::<Option<DeliveryId>>()?, source.take::<Option<Step>>()?);
-        Ok(intent.zip(step).map(|(intent, step)| Asking { intent, step }))
+        match (intent, step) {
+            (Some(intent), Some(step)) => Ok(Some(Asking { intent, step })),
+            (None, None) => Ok(None),
+            _ => Err(source.wrong("a call without its step, or the other way round".into())),
+        }
     }
 }
 
