@@ -20,70 +20,39 @@ use shop_core::payments::PaymentsWrite;
 use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
+use super::outbox;
 use super::plain::{Applied, Plain};
-use super::table::Table;
-use super::{accounts, cart, catalog, details, inventory, orders, outbox, payments, pricing, shipping};
+use super::table::{Record, Table};
+
+macro_rules! tables {
+    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+        /// The tables of these kinds of rows, in the order of the core.
+        fn versioned() -> Vec<(Entity, &'static Table)> {
+            vec![$((Entity::$entity, <$row as Record>::table())),+]
+        }
+    };
+}
+
+shop_core::versioned_rows!(tables []);
 
 /// The tables whose key is `id`, in the global order.
-pub(super) static TABLES: LazyLock<[&Table; 21]> = LazyLock::new(|| {
-    [
-        &accounts::USERS,
-        &accounts::SESSIONS,
-        &catalog::CATEGORIES,
-        &catalog::PRODUCTS,
-        &pricing::PROMOTIONS,
-        &pricing::TAX_RATES,
-        &cart::CARTS,
-        &orders::ORDERS,
-        &orders::DRAFTS,
-        &orders::RETURNS,
-        &payments::PAYMENTS,
-        &shipping::ADDRESSES,
-        &shipping::ZONES,
-        &shipping::METHODS,
-        &shipping::SHIPMENTS,
-        &inventory::LOCATIONS,
-        &inventory::RESERVATIONS,
-        &outbox::EVENTS,
-        &outbox::WEBHOOKS,
-        &outbox::DELIVERIES,
-        &details::SHOP_DETAILS,
-    ]
+pub(super) static TABLES: LazyLock<Vec<(Entity, &'static Table)>> = LazyLock::new(|| {
+    let mut tables = versioned();
+    // Events are locked before the webhooks that are told of them.
+    let webhooks = tables.iter().position(|(entity, _)| *entity == Entity::Webhook);
+    tables.insert(webhooks.unwrap_or(tables.len()), (Entity::Event, &outbox::EVENTS));
+    tables
 });
 
 /// The table of a kind of row that counts versions.
 pub(super) fn table_of(entity: Entity) -> Option<&'static Table> {
-    let place = place_of(entity)?;
-    TABLES.get(place).copied().filter(|table| table.columns.iter().any(|(name, _)| *name == "version"))
+    let (_, table) = TABLES.get(place_of(entity)?)?;
+    table.columns.iter().any(|(name, _)| *name == "version").then_some(*table)
 }
 
 /// Where a kind of row stands in the order.
 fn place_of(entity: Entity) -> Option<usize> {
-    let table = match entity {
-        Entity::User => &accounts::USERS,
-        Entity::Session => &accounts::SESSIONS,
-        Entity::Category => &catalog::CATEGORIES,
-        Entity::CategoryTree => return None,
-        Entity::Product => &catalog::PRODUCTS,
-        Entity::Promotion => &pricing::PROMOTIONS,
-        Entity::TaxRate => &pricing::TAX_RATES,
-        Entity::Cart => &cart::CARTS,
-        Entity::Order => &orders::ORDERS,
-        Entity::Draft => &orders::DRAFTS,
-        Entity::Return => &orders::RETURNS,
-        Entity::Payment => &payments::PAYMENTS,
-        Entity::Address => &shipping::ADDRESSES,
-        Entity::Zone => &shipping::ZONES,
-        Entity::Method => &shipping::METHODS,
-        Entity::Shipment => &shipping::SHIPMENTS,
-        Entity::Location => &inventory::LOCATIONS,
-        Entity::Reservation => &inventory::RESERVATIONS,
-        Entity::Event => &outbox::EVENTS,
-        Entity::Webhook => &outbox::WEBHOOKS,
-        Entity::Delivery => &outbox::DELIVERIES,
-        Entity::ShopDetails => &details::SHOP_DETAILS,
-    };
-    TABLES.iter().position(|listed| listed.name == table.name)
+    TABLES.iter().position(|(listed, _)| *listed == entity)
 }
 
 struct Statements {
@@ -94,7 +63,8 @@ struct Statements {
 static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| {
     let lock =
         |table: &Table, mode: &str| format!("SELECT 1 FROM {} WHERE id = ANY ($1) ORDER BY id FOR {mode}", table.name);
-    let statements = |table: &&Table| Statements { own: lock(table, "UPDATE"), share: lock(table, "SHARE") };
+    let statements =
+        |(_, table): &(Entity, &Table)| Statements { own: lock(table, "UPDATE"), share: lock(table, "SHARE") };
     TABLES.iter().map(statements).collect()
 });
 
@@ -360,7 +330,17 @@ async fn lock_levels(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
 
 #[cfg(test)]
 mod tests {
+    use super::super::part::{Act, Part};
     use super::*;
+
+    #[test]
+    fn merged_and_single_batches_lock_in_the_same_order() {
+        let locked = Part::ALL.iter().filter(|part| part.locks()).filter_map(|part| match part.act() {
+            Act::Own(table) | Act::Share(table) => TABLES.iter().position(|(_, listed)| listed.name == table.name),
+            _ => None,
+        });
+        assert!(locked.is_sorted());
+    }
 
     #[test]
     fn every_kind_of_row_has_its_place() {

@@ -132,7 +132,7 @@ struct Statements {
 }
 
 static STATEMENTS: LazyLock<BTreeMap<&'static str, Statements>> =
-    LazyLock::new(|| lock::TABLES.iter().map(|table| (table.name, Statements::new(table))).collect());
+    LazyLock::new(|| lock::TABLES.iter().map(|(_, table)| (table.name, Statements::new(table))).collect());
 
 /// The statement of each part by itself.
 static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
