@@ -6,21 +6,17 @@
 use uuid::Uuid;
 
 use crate::accounts::{AccountsWrite, DailyLimit};
-use crate::cart::CartWrite;
 use crate::catalog::CatalogWrite;
 use crate::clock::{Moment, Timestamp};
-use crate::details::DetailsWrite;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OperationId, OtpId, PromotionId, SessionId, UserId, VariantId};
 use crate::idempotency::Answer;
 use crate::inventory::InventoryWrite;
 use crate::orders::OrdersWrite;
 use crate::outbox::{Event, EventKind, OutboxWrite};
-use crate::payments::PaymentsWrite;
-use crate::shipping::ShippingWrite;
 
 macro_rules! entities {
-    ([$($other:ident)*] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+    ([$($other:ident)*] $($entity:ident: $row:ty => $table:ident;)+) => {
         /// A kind of row that counts versions, or that a guard can name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "each is the domain type of the same name")]
@@ -100,24 +96,18 @@ pub enum Require {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
 pub enum Write {
-    /// People and sessions.
+    /// A row that counts versions is inserted, updated or deleted.
+    Row(RowWrite),
+    /// One-time passwords and daily counts.
     Accounts(AccountsWrite),
-    /// Products, categories, promotions and rates of tax.
+    /// The category tree, the history of prices, and the uses of promotions.
     Catalog(CatalogWrite),
-    /// Carts.
-    Cart(CartWrite),
-    /// Orders and their history.
+    /// The history of orders.
     Orders(OrdersWrite),
-    /// Payments and refunds.
-    Payments(PaymentsWrite),
-    /// Addresses, tariff and parcels.
-    Shipping(ShippingWrite),
-    /// Stock.
+    /// Stock levels and their movements.
     Inventory(InventoryWrite),
-    /// Events and deliveries.
+    /// Events.
     Outbox(OutboxWrite),
-    /// The shop's own details.
-    Details(DetailsWrite),
     /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
     /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
@@ -130,6 +120,35 @@ pub enum Write {
         given_up_before: Timestamp,
     },
 }
+
+macro_rules! row_writes {
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {
+        /// What happens to a row that counts versions. The type of each kind says what else its writes do, which unique keys
+        /// it has, and what guards it.
+        #[derive(Debug, Clone, PartialEq)]
+        #[expect(missing_docs, reason = "each is a change of the row of the same name")]
+        #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
+        pub enum RowWrite {
+            $($entity(Change<$row>),)+
+        }
+
+        $(
+            impl From<Change<$row>> for RowWrite {
+                fn from(change: Change<$row>) -> Self {
+                    Self::$entity(change)
+                }
+            }
+
+            impl From<Change<$row>> for Write {
+                fn from(change: Change<$row>) -> Self {
+                    Self::Row(change.into())
+                }
+            }
+        )+
+    };
+}
+
+crate::versioned_rows!(row_writes []);
 
 /// Everything one decision changes, applied whole or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -198,15 +217,12 @@ macro_rules! writes {
 }
 
 writes! {
+    RowWrite => Row,
     AccountsWrite => Accounts,
     CatalogWrite => Catalog,
-    CartWrite => Cart,
     OrdersWrite => Orders,
-    PaymentsWrite => Payments,
-    ShippingWrite => Shipping,
     InventoryWrite => Inventory,
     OutboxWrite => Outbox,
-    DetailsWrite => Details,
     Answer => Answer,
 }
 

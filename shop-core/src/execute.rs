@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Change, Require, Write};
+use crate::batch::{Batch, Change, Require, RowWrite, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::idempotency::{Answer, AnswerKey, IdempotencyKey, Replayable};
-use crate::outbox::{Content, OutboxWrite};
+use crate::outbox::Content;
 use crate::prepare::{Next, Retries};
 use crate::shop::Shop;
 
@@ -164,7 +164,7 @@ impl Shop {
 
 /// A new mail about an order, which not every shop wants.
 fn is_order_mail(write: &Write) -> bool {
-    let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = write else { return false };
+    let Write::Row(RowWrite::Delivery(Change::Insert(delivery))) = write else { return false };
     matches!(delivery.content, Content::OrderMail(_))
 }
 

@@ -40,7 +40,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::batch::{Batch, Change, Conflict, Unique, Write};
+use crate::batch::{Batch, Change, Conflict, RowWrite, Unique, Write};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::outbox::{DeliveryStatus, OutboxWrite, RECEIVERS};
@@ -106,14 +106,14 @@ impl Shop {
 
 /// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
 fn is_news(write: &Write) -> bool {
-    matches!(write, Write::Outbox(OutboxWrite::Event(_) | OutboxWrite::Delivery(Change::Insert(_))))
+    matches!(write, Write::Outbox(OutboxWrite::Event(_)) | Write::Row(RowWrite::Delivery(Change::Insert(_))))
 }
 
 /// Whether a write changes who is delivered to, or wants a delivery made again at once.
 fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
     match write {
-        Write::Outbox(OutboxWrite::Webhook(_)) => true,
-        Write::Outbox(OutboxWrite::Delivery(Change::Update(row))) => {
+        Write::Row(RowWrite::Webhook(_)) => true,
+        Write::Row(RowWrite::Delivery(Change::Update(row))) => {
             row.status == DeliveryStatus::Pending && row.due_at <= now && row.receiver.starts_with(RECEIVERS)
         }
         _ => false,

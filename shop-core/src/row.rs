@@ -41,12 +41,11 @@ use crate::secret::Sealed;
 pub use shop_core_derive::{Columns, Row};
 
 /// Hands every kind of row that counts versions to a macro, in the order of the tables: the name in
-/// [`Entity`](crate::batch::Entity), the type, the enum of its writes, and the name of its table in
-/// [`memory`](crate::memory). What stands in brackets after the macro's name comes first.
+/// [`Entity`](crate::batch::Entity), the type, and the name of its table in [`memory`](crate::memory). What stands in brackets after the macro's name comes first.
 ///
 /// ```
 /// macro_rules! names {
-///     ([$extra:literal] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+///     ([$extra:literal] $($entity:ident: $row:ty => $table:ident;)+) => {
 ///         [$(stringify!($entity),)+ $extra]
 ///     };
 /// }
@@ -59,26 +58,26 @@ macro_rules! versioned_rows {
     ($callback:ident [$($extra:tt)*]) => {
         $callback! {
             [$($extra)*]
-            User: $crate::accounts::User => $crate::accounts::AccountsWrite, users;
-            Session: $crate::accounts::Session => $crate::accounts::AccountsWrite, sessions;
-            Category: $crate::catalog::Category => $crate::catalog::CatalogWrite, categories;
-            Product: $crate::catalog::Product => $crate::catalog::CatalogWrite, products;
-            Promotion: $crate::catalog::Promotion => $crate::catalog::CatalogWrite, promotions;
-            TaxRate: $crate::catalog::TaxRate => $crate::catalog::CatalogWrite, tax_rates;
-            Cart: $crate::cart::Cart => $crate::cart::CartWrite, carts;
-            Order: $crate::orders::Order => $crate::orders::OrdersWrite, orders;
-            Draft: $crate::orders::Draft => $crate::orders::OrdersWrite, drafts;
-            Return: $crate::orders::Return => $crate::orders::OrdersWrite, returns;
-            Payment: $crate::payments::Payment => $crate::payments::PaymentsWrite, payments;
-            Address: $crate::shipping::SavedAddress => $crate::shipping::ShippingWrite, addresses;
-            Zone: $crate::shipping::Zone => $crate::shipping::ShippingWrite, zones;
-            Method: $crate::shipping::Method => $crate::shipping::ShippingWrite, methods;
-            Shipment: $crate::shipping::Shipment => $crate::shipping::ShippingWrite, shipments;
-            Location: $crate::inventory::Location => $crate::inventory::InventoryWrite, locations;
-            Reservation: $crate::inventory::Reservation => $crate::inventory::InventoryWrite, reservations;
-            Webhook: $crate::outbox::Webhook => $crate::outbox::OutboxWrite, webhooks;
-            Delivery: $crate::outbox::Delivery => $crate::outbox::OutboxWrite, deliveries;
-            ShopDetails: $crate::details::ShopDetails => $crate::details::DetailsWrite, details;
+            User: $crate::accounts::User => users;
+            Session: $crate::accounts::Session => sessions;
+            Category: $crate::catalog::Category => categories;
+            Product: $crate::catalog::Product => products;
+            Promotion: $crate::catalog::Promotion => promotions;
+            TaxRate: $crate::catalog::TaxRate => tax_rates;
+            Cart: $crate::cart::Cart => carts;
+            Order: $crate::orders::Order => orders;
+            Draft: $crate::orders::Draft => drafts;
+            Return: $crate::orders::Return => returns;
+            Payment: $crate::payments::Payment => payments;
+            Address: $crate::shipping::SavedAddress => addresses;
+            Zone: $crate::shipping::Zone => zones;
+            Method: $crate::shipping::Method => methods;
+            Shipment: $crate::shipping::Shipment => shipments;
+            Location: $crate::inventory::Location => locations;
+            Reservation: $crate::inventory::Reservation => reservations;
+            Webhook: $crate::outbox::Webhook => webhooks;
+            Delivery: $crate::outbox::Delivery => deliveries;
+            ShopDetails: $crate::details::ShopDetails => details;
         }
     };
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta};
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
 
-use crate::accounts::{AccountsWrite, MemoryMailer, PasswordHasher, User, Verified};
+use crate::accounts::{MemoryMailer, PasswordHasher, User, Verified};
 use crate::actor::{Actor, SignedIn};
 use crate::batch::{Batch, Change};
 use crate::clock::{Clock, Random, Timestamp};
@@ -167,7 +167,7 @@ impl World {
             };
             let id = user.id;
             let mut batch = Batch::new(&mut moment);
-            batch.write(AccountsWrite::User(Change::Insert(user)));
+            batch.write(Change::Insert(user));
             Ok(Decision { batch, reply: id })
         }));
         Actor::user(SignedIn { user_id: user_id.unwrap(), session_id: None, is_staff, is_superuser })

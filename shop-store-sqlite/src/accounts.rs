@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use shop_core::accounts::{
     AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
 };
-use shop_core::batch::{Change, Conflict};
+use shop_core::batch::{Change, Conflict, RowWrite};
 use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
@@ -43,7 +43,7 @@ const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '
 /// Applies a write of accounts.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &AccountsWrite) -> Applied {
     match write {
-        AccountsWrite::User(change) => {
+        RowWrite::User(change) => {
             let before = record::counted_before(connection, change, COUNTED)?;
             record::change(connection, change, &[])?;
             let after = match change {
@@ -55,7 +55,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Accounts
             tally.changed(kept::List::Users, before, after);
             Ok(())
         }
-        AccountsWrite::Session(change) => record::change(connection, change, &[]),
+        RowWrite::Session(change) => record::change(connection, change, &[]),
         AccountsWrite::PutOtp(otp) => {
             record::put(connection, otp)?;
             Ok(())

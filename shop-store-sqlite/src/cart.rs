@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::cart::{Cart, CartRepository, CartWrite};
+use shop_core::batch::RowWrite;
+use shop_core::cart::{Cart, CartRepository};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
@@ -17,14 +18,14 @@ record!(Cart, fixed: ["customer_id"]);
 /// Applies a write of carts.
 pub(crate) fn apply(connection: &Connection, write: &CartWrite, texts: &[String]) -> Applied {
     match write {
-        CartWrite::Cart(change) => record::change(connection, change, texts),
+        RowWrite::Cart(change) => record::change(connection, change, texts),
     }
 }
 
 /// What of a write of carts is JSON.
 pub(crate) fn texts(write: &CartWrite) -> Vec<String> {
     match write {
-        CartWrite::Cart(change) => record::texts(change),
+        RowWrite::Cart(change) => record::texts(change),
     }
 }
 

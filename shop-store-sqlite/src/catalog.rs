@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules,
     Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
@@ -45,7 +45,7 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
 /// The texts of a write that take work: of a product its three columns of search words, then those of its row.
 pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
     match write {
-        CatalogWrite::Product(change @ (Change::Insert(product) | Change::Update(product))) => {
+        RowWrite::Product(change @ (Change::Insert(product) | Change::Update(product))) => {
             search_columns(product).into_iter().chain(record::texts(change)).collect()
         }
         _ => Vec::new(),
@@ -55,7 +55,7 @@ pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
 /// Applies a write of the catalog; `texts` are those of [`texts`].
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
     match write {
-        CatalogWrite::Product(change) => apply_product(connection, tally, change, texts),
+        RowWrite::Product(change) => apply_product(connection, tally, change, texts),
         CatalogWrite::PricePeriod(period) => {
             record::put(connection, period)?;
             Ok(())
@@ -64,10 +64,10 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
             record::execute(connection, "DELETE FROM price_history WHERE ends_at < ?1", &[&at(*ended_before)])?;
             Ok(())
         }
-        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
-        CatalogWrite::Category(change) => record::change(connection, change, &[]),
-        CatalogWrite::Promotion(change) => record::change(connection, change, &[]),
-        CatalogWrite::TaxRate(change) => record::change(connection, change, &[]),
+        RowWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
+        RowWrite::Category(change) => record::change(connection, change, &[]),
+        RowWrite::Promotion(change) => record::change(connection, change, &[]),
+        RowWrite::TaxRate(change) => record::change(connection, change, &[]),
         CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";

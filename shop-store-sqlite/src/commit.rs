@@ -8,11 +8,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Conflict, Entity, Require, Unique, Write};
+use shop_core::batch::{Batch, Conflict, Entity, Require, RowWrite, Unique, Write};
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
-use shop_core::inventory::InventoryWrite;
-use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
 use crate::kept::Tally;
@@ -167,7 +165,7 @@ shop_core::versioned_rows!(current_version []);
 /// another in two writes.
 fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
     let owner = |write: &Write| match write {
-        Write::Shipping(ShippingWrite::Address(change)) => shipping::owner(change),
+        Write::Row(RowWrite::Address(change)) => shipping::owner(change),
         _ => None,
     };
     for user in batch.writes.iter().filter_map(owner) {
@@ -175,7 +173,7 @@ fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
             return Err(Conflict::Exists(Unique::DefaultAddress).into());
         }
     }
-    let locations = batch.writes.iter().any(|write| matches!(write, Write::Inventory(InventoryWrite::Location(_))));
+    let locations = batch.writes.iter().any(|write| matches!(write, Write::Row(RowWrite::Location(_))));
     if locations && inventory::default_locations(connection)? != 1 {
         return Err(Conflict::Exists(Unique::DefaultLocation).into());
     }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use shop_core::details::{DetailsRepository, DetailsWrite, ShopDetails};
+use shop_core::batch::RowWrite;
+use shop_core::details::{DetailsRepository, ShopDetails};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
@@ -13,7 +14,7 @@ record!(ShopDetails);
 
 /// Applies a write of the shop's own details.
 pub(crate) fn apply(connection: &Connection, write: &DetailsWrite) -> Applied {
-    let DetailsWrite::ShopDetails(change) = write;
+    let RowWrite::ShopDetails(change) = write;
     record::change(connection, change, &[])
 }
 

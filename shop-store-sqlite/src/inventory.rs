@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::id::{LocationId, OrderId, ProductId, VariantId};
 use shop_core::inventory::{
     InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
@@ -31,8 +31,8 @@ record!(Movement);
 /// Applies a write of inventory.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &InventoryWrite) -> Applied {
     match write {
-        InventoryWrite::Location(Change::Delete { id, version }) => delete_location(connection, tally, *id, *version),
-        InventoryWrite::Location(change) => record::change(connection, change, &[]),
+        RowWrite::Location(Change::Delete { id, version }) => delete_location(connection, tally, *id, *version),
+        RowWrite::Location(change) => record::change(connection, change, &[]),
         InventoryWrite::InsertLevel(level) => {
             tally.stock_changed(level.product_id);
             insert_level(connection, level)
@@ -44,7 +44,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Inventor
             unless_taken(record::add(connection, movement, &[]), Unique::OtherId)?;
             Ok(())
         }
-        InventoryWrite::Reservation(change) => record::change(connection, change, &[]),
+        RowWrite::Reservation(change) => record::change(connection, change, &[]),
     }
 }
 

@@ -31,7 +31,7 @@
 //!     version: 1,
 //! };
 //! let mut batch = Batch::new(&mut moment);
-//! batch.write(CartWrite::Cart(Change::Insert(cart.clone())));
+//! batch.write(Change::Insert(cart.clone()));
 //! store.commit(Arc::new(batch)).await?; // Ok: it is on the disk
 //!
 //! assert_eq!(store.cart(cart.id).await?, Some(cart));

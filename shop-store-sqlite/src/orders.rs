@@ -7,7 +7,7 @@ mod search;
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Entity, Unique};
+use shop_core::batch::{Change, Entity, RowWrite, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
 use shop_core::orders::{
@@ -35,25 +35,25 @@ record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total",
 /// Applies a write of orders.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWrite, texts: &[String]) -> Applied {
     match write {
-        OrdersWrite::Order(Change::Insert(order)) => {
+        RowWrite::Order(Change::Insert(order)) => {
             let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
             record::insert(connection, order, of_order)?;
             tally.added(kept::List::Orders, counted(order));
             insert_items(connection, order, of_items)
         }
-        OrdersWrite::Order(change @ Change::Update(order)) => {
+        RowWrite::Order(change @ Change::Update(order)) => {
             let before = record::counted_before(connection, change, COUNTED)?;
             record::update(connection, order, texts)?;
             tally.changed(kept::List::Orders, before, Some(counted(order)));
             Ok(())
         }
-        OrdersWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
+        RowWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
         OrdersWrite::History(entry) => {
             unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
             Ok(())
         }
-        OrdersWrite::Draft(change) => record::change(connection, change, &[]),
-        OrdersWrite::Return(change) => record::change(connection, change, &[]),
+        RowWrite::Draft(change) => record::change(connection, change, &[]),
+        RowWrite::Return(change) => record::change(connection, change, &[]),
     }
 }
 
@@ -68,12 +68,12 @@ fn counted(order: &Order) -> Keys {
 /// What of a write of orders is JSON, as far as orders are placed often enough for it to matter.
 pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
     match write {
-        OrdersWrite::Order(Change::Insert(order)) => Values::texts(|values| {
+        RowWrite::Order(Change::Insert(order)) => Values::texts(|values| {
             order.write(values)?;
             order.items.iter().try_for_each(|item| item.write(values))
         })
         .unwrap_or_default(),
-        OrdersWrite::Order(change) => record::texts(change),
+        RowWrite::Order(change) => record::texts(change),
         _ => Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
 use shop_core::idempotency::{Answer, AnswerKey};
@@ -46,8 +46,8 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
                 _ => Ok(()),
             }
         }
-        OutboxWrite::Delivery(change) => record::change(connection, change, texts),
-        OutboxWrite::Webhook(change) => {
+        RowWrite::Delivery(change) => record::change(connection, change, texts),
+        RowWrite::Webhook(change) => {
             record::change(connection, change, &[])?;
             if let Change::Delete { id, .. } = change {
                 let waits = "DELETE FROM deliveries
@@ -63,7 +63,7 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
 pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
     match write {
         OutboxWrite::Event(event) => Values::texts(|values| event.write(values)).unwrap_or_default(),
-        OutboxWrite::Delivery(change) => record::texts(change),
+        RowWrite::Delivery(change) => record::texts(change),
         _ => Vec::new(),
     }
 }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
-use shop_core::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite, Refund};
+use shop_core::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, Refund};
 use shop_core::row::Row as _;
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
@@ -24,7 +24,7 @@ record!(Payment, fixed: ["order_id", "gateway", "created_at"]; children);
 
 /// Applies a write of payments.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &PaymentsWrite) -> Applied {
-    let PaymentsWrite::Payment(change) = write;
+    let RowWrite::Payment(change) = write;
     let before = record::counted_before(connection, change, COUNTED)?;
     let (done, payment) = match change {
         Change::Insert(payment) => (record::insert(connection, payment, &[]), payment),

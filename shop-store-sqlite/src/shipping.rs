@@ -3,12 +3,10 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite};
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
-use shop_core::shipping::{
-    Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, ShippingWrite, Zone,
-};
+use shop_core::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
 use shop_core::store::StoreResult;
 use shop_core::word::Word as _;
 use uuid::Uuid;
@@ -30,10 +28,10 @@ record!(Shipment, fixed: ["order_id", "created_at", "tracking_key"]);
 /// Applies a write of shipping.
 pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
     match write {
-        ShippingWrite::Address(change) => record::change(connection, change, &[]),
-        ShippingWrite::Zone(Change::Delete { id, version }) => delete_zone(connection, *id, *version),
-        ShippingWrite::Zone(change) => record::change(connection, change, &[]),
-        ShippingWrite::Method(change) => {
+        RowWrite::Address(change) => record::change(connection, change, &[]),
+        RowWrite::Zone(Change::Delete { id, version }) => delete_zone(connection, *id, *version),
+        RowWrite::Zone(change) => record::change(connection, change, &[]),
+        RowWrite::Method(change) => {
             let done = record::change(connection, change, &[]);
             match (done, change) {
                 (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
@@ -44,7 +42,7 @@ pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
                 (done, _) => done,
             }
         }
-        ShippingWrite::Shipment(change) => record::change(connection, change, &[]),
+        RowWrite::Shipment(change) => record::change(connection, change, &[]),
     }
 }
 

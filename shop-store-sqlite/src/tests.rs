@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shop_core::batch::{Batch, Change, Conflict, Unique};
-use shop_core::cart::{Cart, CartRepository as _, CartStatus, CartWrite};
+use shop_core::batch::{Batch, Change, Conflict, RowWrite, Unique};
+use shop_core::cart::{Cart, CartRepository as _, CartStatus};
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::money::Currency;
 use shop_core::store::{CommitError, Store as _, StoreError};
@@ -17,7 +17,7 @@ pub(crate) fn moment(seed: u8) -> Moment {
 
 pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
     let now = moment.now();
-    CartWrite::Cart(Change::Insert(Cart {
+    RowWrite::Cart(Change::Insert(Cart {
         id: moment.id(),
         customer_id: None,
         currency: Currency::USD,
@@ -33,7 +33,7 @@ pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
 pub(crate) fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) {
     let mut batch = Batch::new(moment);
     let write = cart(moment);
-    let CartWrite::Cart(Change::Insert(row)) = &write else { unreachable!() };
+    let RowWrite::Cart(Change::Insert(row)) = &write else { unreachable!() };
     let id = row.id;
     batch.write(write);
     (id, Arc::new(batch))

@@ -15,6 +15,10 @@ pub const OTP_LIFETIME_MINUTES: i64 = 10;
 pub const OTP_TRIES: i64 = 5;
 
 /// A person with an account.
+///
+/// # Writes
+/// Unique keys, in this order: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
+/// [`Unique::UserUsername`](crate::batch::Unique::UserUsername).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, each shown to clients by itself")]
 #[row(table = "users", entity = User, deletable, derived(search_text: String))]

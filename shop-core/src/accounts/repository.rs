@@ -37,11 +37,6 @@ pub trait AccountsRepository: Send + Sync {
 /// Writes of accounts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccountsWrite {
-    /// A person. Unique: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
-    /// [`Unique::UserUsername`](crate::batch::Unique::UserUsername).
-    User(Change<User>),
-    /// A session.
-    Session(Change<Session>),
     /// A new code for a person; replaces the one before, if any (no guard).
     PutOtp(Otp),
     /// Deletes a person's code and daily counts, if there are any (no guard).

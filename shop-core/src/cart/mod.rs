@@ -14,6 +14,6 @@ mod view;
 pub use goods::Goods;
 pub use input::{AddCoupon, AddItem, SetQuantity, ShippingOptions};
 pub use model::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
-pub use repository::{CartRepository, CartWrite};
+pub use repository::CartRepository;
 pub use service::Carts;
 pub use view::{CartItemView, CartView, CouponView};

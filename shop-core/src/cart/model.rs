@@ -27,6 +27,9 @@ pub enum CartStatus {
 }
 
 /// A cart: wishes only, no prices and no stock. It is changed as one.
+///
+/// # Writes
+/// Unique key: one open cart per customer, [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "carts", entity = Cart, deletable)]
 #[row(unique(OpenCart: customer_id when status in ("open")))]

@@ -22,11 +22,3 @@ pub trait CartRepository: Send + Sync {
     /// The open cart of a customer.
     async fn open_cart_of(&self, customer: UserId) -> StoreResult<Option<Cart>>;
 }
-
-/// Writes of carts.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CartWrite {
-    /// A cart with its lines. Unique: one open cart per customer,
-    /// [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
-    Cart(Change<Cart>),
-}

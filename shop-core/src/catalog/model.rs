@@ -33,6 +33,14 @@ pub struct Image {
 }
 
 /// A product with all its variants, changed as one.
+///
+/// # Writes
+/// A product is written with all its variants and is never deleted. An update names every variant that the product has:
+/// variants are added or changed by id and take the given order; none is removed. The search words are replaced
+/// ([`Product::search_document`]), and the stock levels of the variants take over their SKUs; movements and
+/// reservations keep theirs. Unique keys, in this order: the id of a variant among all products
+/// ([`Unique::OtherId`](crate::batch::Unique::OtherId)), [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
+/// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "products", entity = Product, derived(name_key: String, price: Amount = lowest_price))]
 #[row(unique(ProductSlug: slug))]
@@ -126,6 +134,11 @@ pub struct Variant {
 }
 
 /// A node of the category tree.
+///
+/// # Writes
+/// Unique key: [`Unique::CategorySlug`](crate::batch::Unique::CategorySlug). Deleting a category moves its children to
+/// its parent and removes its products from it; the version of each of those rows goes up by one, and nothing else in
+/// them changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "categories", entity = Category, deletable, derived(name_key: String))]
 #[row(unique(CategorySlug: slug))]

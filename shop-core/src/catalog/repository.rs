@@ -74,14 +74,6 @@ pub trait CatalogRepository: Send + Sync {
 /// Writes of the catalog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CatalogWrite {
-    /// A product with all its variants. Never deleted, but archived. An update names every variant the product
-    /// has: they are added or changed by id, their order is replaced, none is ever removed; and the words for search
-    /// are replaced ([`Product::search_document`]). The stock levels of its variants take over their skus;
-    /// movements and reservations keep the sku of their time. The id of a variant is unique over all products
-    /// ([`Unique::OtherId`](crate::batch::Unique::OtherId)).
-    /// Unique: [`Unique::ProductSlug`](crate::batch::Unique::ProductSlug),
-    /// [`Unique::VariantSku`](crate::batch::Unique::VariantSku).
-    Product(Change<Product>),
     /// A time during which a variant was offered for a price, under its variant and version: a new one, or one that ended
     /// over what was there (no guard: it is written with its product, whose version guards it).
     PricePeriod(PricePeriod),
@@ -90,10 +82,6 @@ pub enum CatalogWrite {
         /// Up to when.
         ended_before: Timestamp,
     },
-    /// A category. Unique: [`Unique::CategorySlug`](crate::batch::Unique::CategorySlug). Deleting one moves its
-    /// children to its parent and takes its products out of any category; each of those rows counts a version up, and
-    /// nothing else in it changes.
-    Category(Change<Category>),
     /// The tree's shape changes from this version to the next. Guard: it is the tree's version; else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of [`Entity::CategoryTree`](crate::batch::Entity::CategoryTree)
     /// with the nil id.
@@ -101,10 +89,6 @@ pub enum CatalogWrite {
         /// The version the decision saw.
         from: i64,
     },
-    /// A promotion. Deleting one leaves its counts. Unique: [`Unique::PromotionCode`](crate::batch::Unique::PromotionCode).
-    Promotion(Change<Promotion>),
-    /// A rate of tax. Unique: [`Unique::TaxRate`](crate::batch::Unique::TaxRate).
-    TaxRate(Change<TaxRate>),
     /// One order more or less in a count. Guard: its rule ([`UsesDelta::apply`]), else
     /// [`Conflict::Uses`](crate::batch::Conflict::Uses). The row comes to be with the first order.
     Uses(UsesDelta),

@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use super::taxes::tax_problems;
-use crate::batch::{Batch, Change, Write};
+use crate::batch::{Batch, Change, RowWrite, Write};
 use crate::catalog::{CatalogWrite, Counter, PricePeriod, UsesDelta};
 use crate::execute::Decision;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
 use crate::money::Amount;
 use crate::orders::fixtures::offer;
 use crate::orders::tests::{moment, order, payment, shipment};
-use crate::orders::{CanceledItem, Order, OrderStatus, OrdersWrite, PaymentStatus, Return, ReturnItem, ReturnStatus};
+use crate::orders::{CanceledItem, Order, OrderStatus, PaymentStatus, Return, ReturnItem, ReturnStatus};
 use crate::payments::{Payment, PaymentState, Refund, RefundState, RefundedTax};
 use crate::pricing::{Ratio, TaxedShipping, UsedPromotion, UsedTaxRate};
 use crate::shipping::{Shipment, ShipmentStatus};
@@ -103,7 +103,7 @@ fn an_order_that_does_not_add_up_is_found() {
     let world = world();
     let sound = order(&[(1000, 2)], 500);
     spoil(&world, count(&sound, 1));
-    spoil(&world, OrdersWrite::Order(Change::Insert(Order { total: Amount(2499), ..sound.clone() })));
+    spoil(&world, RowWrite::Order(Change::Insert(Order { total: Amount(2499), ..sound.clone() })));
     let problems = block_on(world.shop.check()).unwrap();
     assert_eq!(problems, [format!("Order {}: the total is not the sum of its parts.", sound.number)]);
 }
@@ -250,7 +250,7 @@ fn counts_that_are_not_those_of_the_orders_are_found() {
     order.customer_id = Some(uuid::Uuid::from_u128(7).into());
     let of_customer = Counter::Customer(promotion.id, order.buyer().key());
     let uses = |counter, delta| CatalogWrite::Uses(UsesDelta { counter, delta, limit: None });
-    spoil(&world, OrdersWrite::Order(Change::Insert(order.clone())));
+    spoil(&world, RowWrite::Order(Change::Insert(order.clone())));
     spoil(&world, uses(Counter::Promotion(promotion.id), 1));
     let (number, id) = (&order.number, promotion.id);
     let of_orders = format!("Order {number}: 0 orders of its customer are counted, there are 1.");

@@ -9,10 +9,10 @@ pub(super) trait Row: Versioned + Clone {
 }
 
 macro_rules! rows {
-    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {$(
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {$(
         impl Row for $row {
             fn change(change: Change<Self>) -> Write {
-                <$write>::$entity(change).into()
+                change.into()
             }
             fn version_mut(&mut self) -> &mut i64 {
                 &mut self.version

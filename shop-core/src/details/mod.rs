@@ -8,5 +8,5 @@ mod service;
 
 pub use input::ShopDetailsInput;
 pub use model::{ShopDetails, ShopDetailsView};
-pub use repository::{DetailsRepository, DetailsWrite};
+pub use repository::DetailsRepository;
 pub use service::Details;

@@ -8,6 +8,9 @@ use crate::money::Currency;
 use crate::row::Row;
 
 /// The shop's own details. There is one row of them, or none until staff wrote something.
+///
+/// # Writes
+/// There is one row, whose id is [`ShopDetails::ID`]. It is never deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "shop_details", entity = ShopDetails, constant_id)]
 pub struct ShopDetails {

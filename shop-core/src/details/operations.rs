@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::input::ShopDetailsInput;
 use super::model::ShopDetails;
-use super::repository::DetailsWrite;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::Result;
@@ -32,7 +31,7 @@ pub(super) fn change_details(
     let after = ShopDetails { updated_at: moment.now(), version: before.version + 1, ..changed };
     let mut batch = Batch::new(moment);
     let change = if is_new { Change::Insert(after.clone()) } else { Change::Update(after.clone()) };
-    batch.write(DetailsWrite::ShopDetails(change));
+    batch.write(change);
     Ok(Decision { batch, reply: after })
 }
 
@@ -61,6 +60,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
     use crate::orders::tests::moment;
 
@@ -72,16 +72,13 @@ mod tests {
     fn the_first_change_makes_the_row() {
         let made = change(None, json!({"name": "Tea & Co"}));
         assert_eq!((made.reply.name.as_deref(), made.reply.version), (Some("Tea & Co"), 1));
-        let [Write::Details(DetailsWrite::ShopDetails(Change::Insert(row)))] = made.batch.writes.as_slice() else {
+        let [Write::Row(RowWrite::ShopDetails(Change::Insert(row)))] = made.batch.writes.as_slice() else {
             panic!("{:?}", made.batch.writes)
         };
         assert_eq!(row, &made.reply);
         let changed = change(Some(made.reply), json!({"name": null, "phone": "+1 555 0100"}));
         assert_eq!((changed.reply.name.as_deref(), changed.reply.version), (None, 2));
-        assert!(matches!(
-            changed.batch.writes.as_slice(),
-            [Write::Details(DetailsWrite::ShopDetails(Change::Update(_)))]
-        ));
+        assert!(matches!(changed.batch.writes.as_slice(), [Write::Row(RowWrite::ShopDetails(Change::Update(_)))]));
         let same = change(Some(changed.reply), json!({"phone": "+1 555 0100"}));
         assert!(same.batch.is_empty() && same.reply.version == 2);
     }

@@ -15,10 +15,3 @@ pub trait DetailsRepository: Send + Sync {
     /// The only row, if there is one.
     async fn shop_details(&self) -> StoreResult<Option<ShopDetails>>;
 }
-
-/// Writes of the shop's own details.
-#[derive(Debug, Clone, PartialEq)]
-pub enum DetailsWrite {
-    /// The only row, whose id is [`ShopDetails::ID`]. Never deleted.
-    ShopDetails(Change<ShopDetails>),
-}

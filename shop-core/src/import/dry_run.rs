@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Cells, Imported};
 use crate::actor::Actor;
-use crate::batch::{Batch, Change, Write};
-use crate::catalog::{CatalogWrite, Category, Product, ReservedSlugs, derived_slugs, given_slug};
+use crate::batch::{Batch, Change, RowWrite, Write};
+use crate::catalog::{Category, Product, ReservedSlugs, derived_slugs, given_slug};
 use crate::error::{Error, Result};
 use crate::idempotency::IdempotencyKey;
 use crate::inventory::InventoryWrite;
@@ -30,8 +30,7 @@ impl DryRun {
     pub async fn new(shop: &Shop, scratch: Arc<dyn Store>) -> Result<Self> {
         let run = Self { shop: shop.clone(), copy: shop.over(scratch) };
         let locations = shop.store().locations().await?;
-        run.put(locations.into_iter().map(|location| InventoryWrite::Location(Change::Insert(location)).into()))
-            .await?;
+        run.put(locations.into_iter().map(|location| RowWrite::Location(Change::Insert(location)).into())).await?;
         Ok(run)
     }
 
@@ -105,7 +104,7 @@ impl DryRun {
         }
         let variants: Vec<_> = product.variants.iter().map(|variant| variant.id).collect();
         let levels = self.shop.store().stock_of(&variants).await?;
-        let product = Write::from(CatalogWrite::Product(Change::Insert(product)));
+        let product = Write::from(RowWrite::Product(Change::Insert(product)));
         let levels = levels.into_iter().map(|level| InventoryWrite::InsertLevel(level).into());
         self.put([product].into_iter().chain(levels)).await
     }
@@ -113,7 +112,7 @@ impl DryRun {
     async fn put_category(&self, category: Category) -> Result<()> {
         // Where it is in the tree makes no difference to its products.
         let category = Category { parent_id: None, ..category };
-        self.put([CatalogWrite::Category(Change::Insert(category)).into()]).await
+        self.put([RowWrite::Category(Change::Insert(category)).into()]).await
     }
 
     /// Writes to the copy what is not there yet.

@@ -9,6 +9,13 @@ use crate::row::Row;
 use crate::word::words;
 
 /// A place that holds stock.
+///
+/// # Writes
+/// Unique keys: [`Unique::LocationCode`](crate::batch::Unique::LocationCode), and exactly one default location,
+/// [`Unique::DefaultLocation`](crate::batch::Unique::DefaultLocation). The latter is judged after the whole batch was
+/// written, for every batch that writes a location: one that leaves no default, or no location at all, is refused too.
+/// A location with a level whose `on_hand` or `reserved` is not 0 cannot be deleted
+/// ([`Conflict::InUse`](crate::batch::Conflict::InUse)); its empty levels are deleted with it, its movements stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "locations", entity = Location, deletable)]
 #[row(unique(LocationCode: code))]
@@ -154,6 +161,9 @@ impl ReservationStatus {
 }
 
 /// Stock held at one location for one line of an order.
+///
+/// # Writes
+/// A reservation is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "reservations", entity = Reservation)]
 pub struct Reservation {

@@ -46,12 +46,6 @@ pub trait InventoryRepository: Send + Sync {
 /// Writes of inventory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InventoryWrite {
-    /// A location. Unique: [`Unique::LocationCode`](crate::batch::Unique::LocationCode) and exactly one default,
-    /// [`Unique::DefaultLocation`](crate::batch::Unique::DefaultLocation), judged when the whole batch was written (of
-    /// every batch that writes a location: one that leaves no default, or no location at all, is refused too).
-    /// One where any level has `on_hand` or `reserved` other than 0 cannot be deleted:
-    /// [`Conflict::InUse`](crate::batch::Conflict::InUse); its empty levels go with it, its movements stay.
-    Location(Change<Location>),
     /// A level that is not there yet; its counts are written as they stand. Guard: absent
     /// ([`Unique::StockLevel`](crate::batch::Unique::StockLevel)) and the location exists, else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of the location.
@@ -65,8 +59,6 @@ pub enum InventoryWrite {
     Settings(StockSettings),
     /// A new entry of the ledger.
     Movement(Movement),
-    /// A reservation. Never deleted.
-    Reservation(Change<Reservation>),
 }
 
 /// New settings of stock levels; `None` keeps what is there.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{DailyKey, Judged, State, UniqueKey, change, change_plain};
+use super::state::{DailyKey, Judged, Kept, State, UniqueKey};
 use crate::accounts::{
     AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
 };
@@ -15,17 +15,19 @@ use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
-fn keys(user: &User) -> Vec<UniqueKey> {
-    let email = UniqueKey::UserEmail(user.email_key.clone());
-    let username = user.username_key.clone().map(UniqueKey::UserUsername);
-    [email].into_iter().chain(username).collect()
+impl Kept for User {
+    fn keys(&self) -> Vec<UniqueKey> {
+        let email = UniqueKey::UserEmail(self.email_key.clone());
+        let username = self.username_key.clone().map(UniqueKey::UserUsername);
+        [email].into_iter().chain(username).collect()
+    }
 }
+
+impl Kept for Session {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_accounts(&mut self, write: &AccountsWrite) -> Judged {
         match write {
-            AccountsWrite::User(user) => change(&mut self.users, &mut self.uniques, user, keys),
-            AccountsWrite::Session(session) => change_plain(&mut self.sessions, &mut self.uniques, session),
             AccountsWrite::PutOtp(otp) => Ok(self.otps.put(otp.user_id, otp.clone())?),
             AccountsWrite::ForgetOtp { user_id } => {
                 self.otps.remove(user_id)?;

@@ -3,22 +3,17 @@
 use async_trait::async_trait;
 
 use super::TableStore;
-use super::engine::{Engine, WriteRows};
-use super::state::{Judged, State, UniqueKey, change};
-use crate::cart::{Cart, CartRepository, CartStatus, CartWrite};
+use super::engine::Engine;
+use super::state::{Kept, UniqueKey};
+use crate::cart::{Cart, CartRepository, CartStatus};
 use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
 use crate::store::StoreResult;
 
-fn keys(cart: &Cart) -> Vec<UniqueKey> {
-    let open = cart.customer_id.filter(|_| cart.status == CartStatus::Open);
-    open.map(UniqueKey::OpenCart).into_iter().collect()
-}
-
-impl<T: WriteRows> State<'_, T> {
-    pub(super) fn write_cart(&mut self, write: &CartWrite) -> Judged {
-        let CartWrite::Cart(cart) = write;
-        change(&mut self.carts, &mut self.uniques, cart, keys)
+impl Kept for Cart {
+    fn keys(&self) -> Vec<UniqueKey> {
+        let open = self.customer_id.filter(|_| self.status == CartStatus::Open);
+        open.map(UniqueKey::OpenCart).into_iter().collect()
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change};
+use super::state::{Judged, Kept, State, UniqueKey, write};
 use crate::batch::{Change, Conflict, Entity};
 use crate::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod,
@@ -21,49 +21,51 @@ use crate::inventory::StockLevel;
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
-fn product_keys(product: &Product) -> Vec<UniqueKey> {
-    let of_variants = product
-        .variants
-        .iter()
-        .flat_map(|variant| [UniqueKey::Variant(variant.id), UniqueKey::VariantSku(variant.sku.clone())]);
-    [UniqueKey::ProductSlug(product.slug.clone())].into_iter().chain(of_variants).collect()
+impl Kept for Product {
+    fn keys(&self) -> Vec<UniqueKey> {
+        let ids = self.variants.iter().map(|variant| UniqueKey::Variant(variant.id));
+        let skus = self.variants.iter().map(|variant| UniqueKey::VariantSku(variant.sku.clone()));
+        ids.chain([UniqueKey::ProductSlug(self.slug.clone())]).chain(skus).collect()
+    }
+
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)?;
+        if let Change::Update(product) = change {
+            state.rename_levels(product)?;
+        }
+        Ok(())
+    }
 }
 
-fn category_keys(category: &Category) -> Vec<UniqueKey> {
-    vec![UniqueKey::CategorySlug(category.slug.clone())]
+impl Kept for Category {
+    fn keys(&self) -> Vec<UniqueKey> {
+        vec![UniqueKey::CategorySlug(self.slug.clone())]
+    }
+
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        let parent = match change {
+            Change::Delete { id, .. } => state.categories.get(id)?.and_then(|category| category.parent_id),
+            _ => None,
+        };
+        write(state, change)?;
+        if let Change::Delete { id, .. } = change {
+            state.detach_from(CategoryId(*id), parent)?;
+        }
+        Ok(())
+    }
 }
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_catalog(&mut self, write: &CatalogWrite) -> Judged {
         match write {
-            CatalogWrite::Product(product) => {
-                change(&mut self.products, &mut self.uniques, product, product_keys)?;
-                if let Change::Update(product) = product {
-                    self.rename_levels(product)?;
-                }
-                Ok(())
-            }
             CatalogWrite::PricePeriod(period) => self.put_price(period),
             CatalogWrite::ForgetPrices { ended_before } => self.forget_prices(*ended_before),
-            CatalogWrite::Category(category) => {
-                let parent = match category {
-                    Change::Delete { id, .. } => self.categories.get(id)?.and_then(|category| category.parent_id),
-                    _ => None,
-                };
-                change(&mut self.categories, &mut self.uniques, category, category_keys)?;
-                if let Change::Delete { id, .. } = category {
-                    self.detach_from(CategoryId(*id), parent)?;
-                }
-                Ok(())
-            }
             CatalogWrite::ReshapeTree { from } => {
                 if self.tree_version()? != *from {
                     return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
                 }
                 Ok(self.tree_version.put((), from.saturating_add(1))?)
             }
-            CatalogWrite::Promotion(promotion) => self.write_promotion(promotion),
-            CatalogWrite::TaxRate(rate) => self.write_tax_rate(rate),
             CatalogWrite::Uses(delta) => self.count_uses(delta),
         }
     }

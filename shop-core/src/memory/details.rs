@@ -3,17 +3,12 @@
 use async_trait::async_trait;
 
 use super::TableStore;
-use super::engine::{Engine, WriteRows};
-use super::state::{Judged, State, change_plain};
-use crate::details::{DetailsRepository, DetailsWrite, ShopDetails};
+use super::engine::Engine;
+use super::state::Kept;
+use crate::details::{DetailsRepository, ShopDetails};
 use crate::store::StoreResult;
 
-impl<T: WriteRows> State<'_, T> {
-    pub(super) fn write_details(&mut self, write: &DetailsWrite) -> Judged {
-        let DetailsWrite::ShopDetails(change) = write;
-        change_plain(&mut self.details, &mut self.uniques, change)
-    }
-}
+impl Kept for ShopDetails {}
 
 #[async_trait]
 impl<E: Engine> DetailsRepository for TableStore<E> {

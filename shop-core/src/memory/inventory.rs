@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, change_plain, insert};
-use crate::batch::{Batch, Change, Conflict, Entity, Unique, Write};
+use super::state::{Judged, Kept, State, UniqueKey, insert, write};
+use crate::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique, Write};
 use crate::id::{LocationId, OrderId, VariantId};
 use crate::inventory::{
     InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
@@ -17,20 +17,25 @@ use crate::inventory::{
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
-fn keys(location: &Location) -> Vec<UniqueKey> {
-    vec![UniqueKey::LocationCode(location.code.clone())]
+impl Kept for Location {
+    fn keys(&self) -> Vec<UniqueKey> {
+        vec![UniqueKey::LocationCode(self.code.clone())]
+    }
+
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)?;
+        match change {
+            Change::Delete { id, .. } => state.delete_levels(LocationId(*id)),
+            Change::Insert(_) | Change::Update(_) => Ok(()),
+        }
+    }
 }
+
+impl Kept for Reservation {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_inventory(&mut self, write: &InventoryWrite) -> Judged {
         match write {
-            InventoryWrite::Location(location) => {
-                change(&mut self.locations, &mut self.uniques, location, keys)?;
-                match location {
-                    Change::Delete { id, .. } => self.delete_levels(LocationId(*id)),
-                    Change::Insert(_) | Change::Update(_) => Ok(()),
-                }
-            }
             InventoryWrite::InsertLevel(level) => {
                 if self.levels.contains(&(level.variant_id, level.location_id))? {
                     return Err(Conflict::Exists(Unique::StockLevel).into());
@@ -43,9 +48,6 @@ impl<T: WriteRows> State<'_, T> {
             InventoryWrite::Delta(delta) => self.apply_delta(delta),
             InventoryWrite::Settings(settings) => self.apply_settings(settings),
             InventoryWrite::Movement(movement) => insert(&mut self.movements, movement.id.0, movement.clone()),
-            InventoryWrite::Reservation(reservation) => {
-                change_plain(&mut self.reservations, &mut self.uniques, reservation)
-            }
         }
     }
 
@@ -89,7 +91,7 @@ impl<T: WriteRows> State<'_, T> {
 
     /// Exactly one default location, if the batch wrote any location.
     pub(super) fn judge_default_location(&self, batch: &Batch) -> Judged {
-        let writes_location = |write: &Write| matches!(write, Write::Inventory(InventoryWrite::Location(_)));
+        let writes_location = |write: &Write| matches!(write, Write::Row(RowWrite::Location(_)));
         if batch.writes.iter().any(writes_location) && self.locations.select(|location| location.is_default)?.len() != 1
         {
             return Err(Conflict::Exists(Unique::DefaultLocation).into());

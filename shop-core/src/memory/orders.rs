@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change, change_plain, insert};
+use super::state::{Judged, Kept, State, UniqueKey, insert, write};
 use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, OrderId, ReturnId};
@@ -16,25 +16,28 @@ use crate::orders::{
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
-fn keys(order: &Order) -> Vec<UniqueKey> {
-    vec![UniqueKey::OrderNumber(order.number.clone()), UniqueKey::OrderOfCart(order.cart_id)]
+impl Kept for Order {
+    fn keys(&self) -> Vec<UniqueKey> {
+        vec![UniqueKey::OrderNumber(self.number.clone()), UniqueKey::OrderOfCart(self.cart_id)]
+    }
+
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        let Change::Update(order) = change else { return write(state, change) };
+        let mut order = order.clone();
+        if let Some(stored) = state.orders.get(&order.id.0)? {
+            order.items = stored.items;
+        }
+        write(state, &Change::Update(order))
+    }
 }
+
+impl Kept for Draft {}
+impl Kept for Return {}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_orders(&mut self, write: &OrdersWrite) -> Judged {
-        match write {
-            OrdersWrite::Order(Change::Update(order)) => {
-                let mut order = order.clone();
-                if let Some(stored) = self.orders.get(&order.id.0)? {
-                    order.items = stored.items;
-                }
-                change(&mut self.orders, &mut self.uniques, &Change::Update(order), keys)
-            }
-            OrdersWrite::Order(order) => change(&mut self.orders, &mut self.uniques, order, keys),
-            OrdersWrite::History(entry) => insert(&mut self.history, entry.id.0, entry.clone()),
-            OrdersWrite::Draft(draft) => change_plain(&mut self.drafts, &mut self.uniques, draft),
-            OrdersWrite::Return(returned) => change_plain(&mut self.returns, &mut self.uniques, returned),
-        }
+        let OrdersWrite::History(entry) = write;
+        insert(&mut self.history, entry.id.0, entry.clone())
     }
 }
 

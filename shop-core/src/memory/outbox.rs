@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, StoredEvent, change_plain};
+use super::state::{Judged, Kept, State, StoredEvent, write};
 use crate::accounts::DailyCount;
 use crate::batch::{Change, Conflict, Entity, Unique};
 use crate::clock::Timestamp;
@@ -18,6 +18,22 @@ use crate::outbox::{
 };
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
+
+impl Kept for Delivery {}
+
+impl Kept for Webhook {
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)?;
+        if let Change::Delete { id, .. } = change {
+            let receiver = Self::receiver_of(WebhookId(*id));
+            let waits = |delivery: &Delivery| delivery.status != DeliveryStatus::Done && delivery.receiver == receiver;
+            for key in state.deliveries.keys_where(waits)? {
+                state.deliveries.remove(&key)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 impl<T: WriteRows> State<'_, T> {
     pub(super) fn write_outbox(&mut self, write: &OutboxWrite) -> Judged {
@@ -32,19 +48,6 @@ impl<T: WriteRows> State<'_, T> {
                 let stored = self.events.get(&id.0)?.filter(|stored| !stored.relayed);
                 let event = stored.ok_or(Conflict::Stale(Entity::Event, id.0))?.event;
                 Ok(self.events.put(id.0, StoredEvent { event, relayed: true })?)
-            }
-            OutboxWrite::Delivery(delivery) => change_plain(&mut self.deliveries, &mut self.uniques, delivery),
-            OutboxWrite::Webhook(webhook) => {
-                change_plain(&mut self.webhooks, &mut self.uniques, webhook)?;
-                if let Change::Delete { id, .. } = webhook {
-                    let receiver = Webhook::receiver_of(WebhookId(*id));
-                    let waits =
-                        |delivery: &Delivery| delivery.status != DeliveryStatus::Done && delivery.receiver == receiver;
-                    for key in self.deliveries.keys_where(waits)? {
-                        self.deliveries.remove(&key)?;
-                    }
-                }
-                Ok(())
             }
         }
     }

@@ -3,24 +3,19 @@
 use async_trait::async_trait;
 
 use super::TableStore;
-use super::engine::{Engine, WriteRows};
+use super::engine::Engine;
 use super::paging::page;
-use super::state::{Judged, State, UniqueKey, change};
+use super::state::{Kept, UniqueKey};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
 use crate::page::{Page, PageRequest};
-use crate::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository, PaymentsWrite};
+use crate::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository};
 use crate::store::StoreResult;
 
-fn keys(payment: &Payment) -> Vec<UniqueKey> {
-    let live = payment.state.is_live().then_some(UniqueKey::LivePayment(payment.order_id));
-    live.into_iter().chain(payment.refunds.iter().map(|refund| UniqueKey::Refund(refund.id))).collect()
-}
-
-impl<T: WriteRows> State<'_, T> {
-    pub(super) fn write_payments(&mut self, write: &PaymentsWrite) -> Judged {
-        let PaymentsWrite::Payment(payment) = write;
-        change(&mut self.payments, &mut self.uniques, payment, keys)
+impl Kept for Payment {
+    fn keys(&self) -> Vec<UniqueKey> {
+        let refunds = self.refunds.iter().map(|refund| UniqueKey::Refund(refund.id));
+        refunds.chain(self.state.is_live().then_some(UniqueKey::LivePayment(self.order_id))).collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Promotions, what counts their uses, and rates of tax. (Their reads stand with those of the catalog.)
 
 use super::engine::{ReadRows, WriteRows, json_key};
-use super::state::{Judged, State, UniqueKey, change};
-use crate::batch::{Change, Conflict};
+use super::state::{Judged, Kept, State, UniqueKey};
+use crate::batch::Conflict;
 use crate::catalog::{
     CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
 };
@@ -10,19 +10,19 @@ use crate::store::StoreResult;
 
 json_key!(Counter);
 
+impl Kept for Promotion {
+    fn keys(&self) -> Vec<UniqueKey> {
+        self.code_key.clone().map(UniqueKey::PromotionCode).into_iter().collect()
+    }
+}
+
+impl Kept for TaxRate {
+    fn keys(&self) -> Vec<UniqueKey> {
+        vec![UniqueKey::TaxRate(self.tax_class.clone(), self.country.clone(), self.region_key.clone())]
+    }
+}
+
 impl<T: WriteRows> State<'_, T> {
-    pub(super) fn write_promotion(&mut self, promotion: &Change<Promotion>) -> Judged {
-        change(&mut self.promotions, &mut self.uniques, promotion, |promotion| {
-            promotion.code_key.clone().map(UniqueKey::PromotionCode).into_iter().collect()
-        })
-    }
-
-    pub(super) fn write_tax_rate(&mut self, rate: &Change<TaxRate>) -> Judged {
-        change(&mut self.tax_rates, &mut self.uniques, rate, |rate| {
-            vec![UniqueKey::TaxRate(rate.tax_class.clone(), rate.country.clone(), rate.region_key.clone())]
-        })
-    }
-
     pub(super) fn count_uses(&mut self, delta: &UsesDelta) -> Judged {
         let after = delta.apply(self.count(&delta.counter)?);
         let after = after.ok_or(Conflict::Uses(delta.counter.promotion()))?;

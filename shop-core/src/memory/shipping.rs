@@ -5,38 +5,36 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
 use super::paging::page;
-use super::state::{Judged, State, change_plain};
-use crate::batch::{Batch, Change, Conflict, Entity, Unique, Write};
+use super::state::{Judged, Kept, State, write};
+use crate::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique, Write};
 use crate::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use crate::page::{Page, PageRequest};
-use crate::shipping::{
-    Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, ShippingWrite, Zone,
-};
+use crate::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
 use crate::store::StoreResult;
 
-impl<T: WriteRows> State<'_, T> {
-    pub(super) fn write_shipping(&mut self, write: &ShippingWrite) -> Judged {
-        match write {
-            ShippingWrite::Address(address) => change_plain(&mut self.addresses, &mut self.uniques, address),
-            ShippingWrite::Zone(zone) => {
-                change_plain(&mut self.zones, &mut self.uniques, zone)?;
-                match zone {
-                    Change::Delete { id, .. } if !self.methods.select(|method| method.zone_id.0 == *id)?.is_empty() => {
-                        Err(Conflict::InUse(Entity::Zone, *id).into())
-                    }
-                    _ => Ok(()),
-                }
+impl Kept for SavedAddress {}
+impl Kept for Shipment {}
+
+impl Kept for Zone {
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)?;
+        match change {
+            Change::Delete { id, .. } if !state.methods.select(|method| method.zone_id.0 == *id)?.is_empty() => {
+                Err(Conflict::InUse(Entity::Zone, *id).into())
             }
-            ShippingWrite::Method(method) => {
-                change_plain(&mut self.methods, &mut self.uniques, method)?;
-                match method {
-                    Change::Insert(row) | Change::Update(row) if !self.zones.contains(&row.zone_id.0)? => {
-                        Err(Conflict::Stale(Entity::Zone, row.zone_id.0).into())
-                    }
-                    _ => Ok(()),
-                }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kept for Method {
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)?;
+        match change {
+            Change::Insert(row) | Change::Update(row) if !state.zones.contains(&row.zone_id.0)? => {
+                Err(Conflict::Stale(Entity::Zone, row.zone_id.0).into())
             }
-            ShippingWrite::Shipment(shipment) => change_plain(&mut self.shipments, &mut self.uniques, shipment),
+            _ => Ok(()),
         }
     }
 }
@@ -45,7 +43,7 @@ impl<T: ReadRows> State<'_, T> {
     /// At most one default address for everybody whose addresses the batch wrote.
     pub(super) fn judge_default_addresses(&self, batch: &Batch) -> Judged {
         let written = batch.writes.iter().filter_map(|write| match write {
-            Write::Shipping(ShippingWrite::Address(Change::Insert(row) | Change::Update(row))) => Some(row.user_id),
+            Write::Row(RowWrite::Address(Change::Insert(row) | Change::Update(row))) => Some(row.user_id),
             _ => None,
         });
         for user in written {

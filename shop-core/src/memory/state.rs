@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::engine::{ReadRows, Row, WriteRows, json_key};
 use super::table::Table;
 use crate::accounts::{DailyCount, DailyLimit, Otp};
-use crate::batch::{Batch, Change, Conflict, Entity, Require, Unique, Versioned, Write};
+use crate::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Versioned, Write};
 use crate::catalog::{Counter, PricePeriod};
 use crate::clock::Timestamp;
 use crate::id::{CartId, LocationId, OperationId, OrderId, RefundId, SessionId, UserId, VariantId};
@@ -29,7 +29,7 @@ pub(super) struct StoredEvent {
 }
 
 macro_rules! state {
-    ([$($table:ident: $key:ty => $row:ty,)+] $($entity:ident: $versioned:ty => $write:ty, $versioned_table:ident;)+) => {
+    ([$($table:ident: $key:ty => $row:ty,)+] $($entity:ident: $versioned:ty => $versioned_table:ident;)+) => {
         /// Everything that is stored, as one transaction sees it.
         pub(super) struct State<'t, T> {
             $(pub(super) $table: Table<'t, T, $key, $row>,)+
@@ -54,7 +54,43 @@ macro_rules! state {
                 }
             }
         }
+
+        $(impl Stored for $versioned {
+            fn tables<'s, 't, T>(state: &'s mut State<'t, T>) -> Tables<'s, 't, T, Self> {
+                (&mut state.$versioned_table, &mut state.uniques)
+            }
+        })+
+
+        impl<T: WriteRows> State<'_, T> {
+            fn write_row(&mut self, write: &RowWrite) -> Judged {
+                match write {
+                    $(RowWrite::$entity(change) => Kept::write(self, change),)+
+                }
+            }
+        }
     };
+}
+
+/// The table of a kind of row, and that of all unique keys.
+pub(super) type Tables<'s, 't, T, R> = (&'s mut Table<'t, T, Uuid, R>, &'s mut Table<'t, T, UniqueKey, Uuid>);
+
+/// A kind of row that has a table.
+pub(super) trait Stored: Versioned + Row + row::Row {
+    /// Its tables.
+    fn tables<'s, 't, T>(state: &'s mut State<'t, T>) -> Tables<'s, 't, T, Self>;
+}
+
+/// How a kind of row that counts versions is kept.
+pub(super) trait Kept: Stored {
+    /// Its unique keys beside the id, in the order in which they are judged.
+    fn keys(&self) -> Vec<UniqueKey> {
+        Vec::new()
+    }
+
+    /// Applies a change, with all that goes with it.
+    fn write<T: WriteRows>(state: &mut State<'_, T>, change: &Change<Self>) -> Judged {
+        write(state, change)
+    }
 }
 
 fn version_of<T: ReadRows, R: Versioned + Row>(table: &Table<'_, T, Uuid, R>, id: Uuid) -> StoreResult<Option<i64>> {
@@ -92,15 +128,12 @@ impl<T: WriteRows> State<'_, T> {
 
     fn write(&mut self, write: &Write) -> Judged {
         match write {
+            Write::Row(write) => self.write_row(write),
             Write::Accounts(write) => self.write_accounts(write),
             Write::Catalog(write) => self.write_catalog(write),
-            Write::Cart(write) => self.write_cart(write),
             Write::Orders(write) => self.write_orders(write),
-            Write::Payments(write) => self.write_payments(write),
-            Write::Shipping(write) => self.write_shipping(write),
             Write::Inventory(write) => self.write_inventory(write),
             Write::Outbox(write) => self.write_outbox(write),
-            Write::Details(write) => self.write_details(write),
             Write::Answer(answer) => self.write_answer(answer),
             Write::Forget { before, given_up_before } => self.forget(*before, *given_up_before),
         }
@@ -209,12 +242,8 @@ impl UniqueKey {
 }
 
 /// Applies a change of one row: its id or version, then its unique keys.
-pub(super) fn change<T: WriteRows, R: Versioned + Row + row::Row>(
-    table: &mut Table<'_, T, Uuid, R>,
-    uniques: &mut Table<'_, T, UniqueKey, Uuid>,
-    change: &Change<R>,
-    keys: impl Fn(&R) -> Vec<UniqueKey>,
-) -> Judged {
+pub(super) fn write<T: WriteRows, R: Kept>(state: &mut State<'_, T>, change: &Change<R>) -> Judged {
+    let (table, uniques) = R::tables(state);
     let row = match change {
         Change::Insert(row) if table.contains(&row.key())? => {
             return Err(Conflict::Exists(Unique::Id(R::ENTITY)).into());
@@ -222,7 +251,7 @@ pub(super) fn change<T: WriteRows, R: Versioned + Row + row::Row>(
         Change::Insert(row) => Some(row),
         Change::Update(row) => {
             let stored = table.get(&row.key())?.filter(|stored| stored.version().checked_add(1) == Some(row.version()));
-            release(uniques, &keys(&stored.ok_or(Conflict::Stale(R::ENTITY, row.key()))?))?;
+            release(uniques, &stored.ok_or(Conflict::Stale(R::ENTITY, row.key()))?.keys())?;
             Some(row)
         }
         Change::Delete { .. } if !R::TABLE.deletable => {
@@ -230,13 +259,13 @@ pub(super) fn change<T: WriteRows, R: Versioned + Row + row::Row>(
         }
         Change::Delete { id, version } => {
             let stored = table.get(id)?.filter(|stored| stored.version() == *version);
-            release(uniques, &keys(&stored.ok_or(Conflict::Stale(R::ENTITY, *id))?))?;
+            release(uniques, &stored.ok_or(Conflict::Stale(R::ENTITY, *id))?.keys())?;
             table.remove(id)?;
             None
         }
     };
     if let Some(row) = row {
-        for key in keys(row) {
+        for key in row.keys() {
             if uniques.contains(&key)? {
                 return Err(Conflict::Exists(key.name()).into());
             }
@@ -245,15 +274,6 @@ pub(super) fn change<T: WriteRows, R: Versioned + Row + row::Row>(
         table.put(row.key(), row.clone())?;
     }
     Ok(())
-}
-
-/// For rows whose only unique key is the id.
-pub(super) fn change_plain<T: WriteRows, R: Versioned + Row + row::Row>(
-    table: &mut Table<'_, T, Uuid, R>,
-    uniques: &mut Table<'_, T, UniqueKey, Uuid>,
-    row: &Change<R>,
-) -> Judged {
-    change(table, uniques, row, |_| Vec::new())
 }
 
 fn release<T: WriteRows>(uniques: &mut Table<'_, T, UniqueKey, Uuid>, keys: &[UniqueKey]) -> StoreResult<()> {

@@ -10,7 +10,7 @@ use crate::batch::{Batch, Change};
 use crate::catalog::{Customer, RulesQuery};
 use crate::execute::Decision;
 use crate::id::UserId;
-use crate::outbox::{Delivery, OutboxWrite};
+use crate::outbox::Delivery;
 use crate::page::PageRequest;
 use crate::payments::AmountInput;
 use crate::secret::Secret;
@@ -278,7 +278,7 @@ fn a_job_claims_nothing_for_an_address_that_is_not_proven() {
         let mut batch = Batch::new(&mut moment);
         let job = MailJob::ClaimOrders { user_id, email_key: ADA.to_owned() };
         let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
-        batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+        batch.write(Change::Insert(delivery));
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();

@@ -13,7 +13,7 @@ use crate::id::VariantId;
 use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
 use crate::money::{Amount, Currency};
 use crate::orders::PlaceOrder;
-use crate::shipping::{AddressInput, Method, Rate, ShippingWrite, Zone};
+use crate::shipping::{AddressInput, Method, Rate, Zone};
 use crate::shop::Tokens;
 use crate::testing::{World, block_on};
 
@@ -87,10 +87,10 @@ pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
     block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
         let location_id = world.shop.store().locations().await?[0].id;
         let mut batch = Batch::new(&mut moment);
-        batch.write(ShippingWrite::Zone(Change::Insert(zone.clone())));
-        batch.write(ShippingWrite::Method(Change::Insert(tariff.clone())));
+        batch.write(Change::Insert(zone.clone()));
+        batch.write(Change::Insert(tariff.clone()));
         for (product, level) in products.iter().zip(stock) {
-            batch.write(CatalogWrite::Product(Change::Insert(product.clone())));
+            batch.write(Change::Insert(product.clone()));
             for period in next_periods(None, product, &[], moment.now()) {
                 batch.write(CatalogWrite::PricePeriod(period));
             }

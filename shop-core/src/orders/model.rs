@@ -74,6 +74,11 @@ pub enum FulfillmentStatus {
 }
 
 /// An order with its lines. The lines never change after placement.
+///
+/// # Writes
+/// An insert writes the lines too; an update never changes them. An order is never deleted. Unique keys, in this order:
+/// [`Unique::OrderNumber`](crate::batch::Unique::OrderNumber),
+/// [`Unique::OrderOfCart`](crate::batch::Unique::OrderOfCart).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "orders", entity = Order, derived(search_text: String))]
 #[row(unique(OrderNumber: number))]

@@ -45,14 +45,6 @@ pub trait OrdersRepository: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
 pub enum OrdersWrite {
-    /// An order. An insert writes its lines too; an update never touches them. Never deleted.
-    /// Unique: [`Unique::OrderNumber`](crate::batch::Unique::OrderNumber),
-    /// [`Unique::OrderOfCart`](crate::batch::Unique::OrderOfCart).
-    Order(Change<Order>),
     /// A new entry of a timeline.
     History(HistoryEntry),
-    /// A draft with its lines.
-    Draft(Change<Draft>),
-    /// A return with its lines. Never deleted.
-    Return(Change<Return>),
 }

@@ -100,6 +100,9 @@ pub enum DeliveryStatus {
 }
 
 /// One event or mail on its way to one receiver.
+///
+/// # Writes
+/// An update never changes the receiver or the thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "deliveries", entity = Delivery, deletable)]
 pub struct Delivery {

@@ -53,8 +53,4 @@ pub enum OutboxWrite {
     /// The event was fanned out. Guard: it is there and was not, else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale).
     Relayed(EventId),
-    /// A delivery. An update never moves it to another receiver or thing.
-    Delivery(Change<Delivery>),
-    /// A webhook. When it goes, the deliveries to it that are not done go with it.
-    Webhook(Change<Webhook>),
 }

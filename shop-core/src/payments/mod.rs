@@ -26,6 +26,6 @@ pub use model::{
     Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RefundedTax, RemoteState, Step,
 };
 pub use remote::{Applied, CancelWish, GatewayCall, Wish, apply_snapshot};
-pub use repository::{PaymentsRepository, PaymentsWrite};
+pub use repository::PaymentsRepository;
 pub use service::Payments;
 pub use view::{GatewayView, RefundView};

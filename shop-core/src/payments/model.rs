@@ -46,6 +46,12 @@ impl PaymentState {
 }
 
 /// One attempt to pay an order.
+///
+/// # Writes
+/// A payment is written with its refunds and is never deleted. An update names every refund: refunds are added or
+/// changed by id, none is removed. Unique keys, in this order: the id of a refund among all payments
+/// ([`Unique::OtherId`](crate::batch::Unique::OtherId)), one live payment per order ([`PaymentState::is_live`],
+/// [`Unique::LivePayment`](crate::batch::Unique::LivePayment)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "payments", entity = Payment)]
 #[row(unique(LivePayment: order_id when state in ("pending", "requires_action", "authorized", "captured")))]

@@ -31,14 +31,3 @@ pub trait PaymentsRepository: Send + Sync {
         page: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>>;
 }
-
-/// Writes of payments.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PaymentsWrite {
-    /// A payment with its refunds. Never deleted. An update names every refund: they are added or changed by id,
-    /// none is ever removed; the id of a refund is unique over all payments
-    /// ([`Unique::OtherId`](crate::batch::Unique::OtherId)).
-    /// Unique: one live payment per order ([`PaymentState::is_live`](super::PaymentState::is_live)),
-    /// [`Unique::LivePayment`](crate::batch::Unique::LivePayment).
-    Payment(Change<Payment>),
-}

@@ -16,6 +16,6 @@ pub use model::{
     Address, MAX_ADDRESSES, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus,
     ShippingSort, Tier, TrackingEvent, TrackingStatus, Zone, tracking_key,
 };
-pub use repository::{ShippingRepository, ShippingWrite};
+pub use repository::ShippingRepository;
 pub use service::Shipping;
 pub use view::{TrackedShipment, Tracking};

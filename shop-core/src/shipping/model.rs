@@ -39,6 +39,10 @@ pub struct Address {
 pub const MAX_ADDRESSES: u32 = 100;
 
 /// An entry of a customer's address book.
+///
+/// # Writes
+/// Unique key: one default per user, [`Unique::DefaultAddress`](crate::batch::Unique::DefaultAddress), judged after the
+/// whole batch was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "addresses", entity = Address, deletable)]
 pub struct SavedAddress {
@@ -60,6 +64,9 @@ pub struct SavedAddress {
 }
 
 /// A set of countries that are served alike.
+///
+/// # Writes
+/// A zone that has methods cannot be deleted: [`Conflict::InUse`](crate::batch::Conflict::InUse).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "zones", entity = Zone, deletable)]
 pub struct Zone {
@@ -77,6 +84,9 @@ pub struct Zone {
 }
 
 /// A way to ship into one zone.
+///
+/// # Writes
+/// The zone must exist, else [`Conflict::Stale`](crate::batch::Conflict::Stale) of the zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "methods", entity = Method, deletable)]
 pub struct Method {
@@ -152,6 +162,9 @@ pub enum ShipmentStatus {
 }
 
 /// A parcel with the carrier's news of it, changed as one.
+///
+/// # Writes
+/// A shipment is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "shipments", entity = Shipment, derived(tracking_key: Option<String>))]
 pub struct Shipment {

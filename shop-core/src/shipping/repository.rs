@@ -43,17 +43,3 @@ pub trait ShippingRepository: Send + Sync {
         page: &PageRequest<ShippingSort>,
     ) -> StoreResult<Page<Shipment>>;
 }
-
-/// Writes of shipping.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ShippingWrite {
-    /// An entry of an address book. Unique: one default per person,
-    /// [`Unique::DefaultAddress`](crate::batch::Unique::DefaultAddress), judged when the whole batch was written.
-    Address(Change<SavedAddress>),
-    /// A zone. One that has methods cannot be deleted: [`Conflict::InUse`](crate::batch::Conflict::InUse).
-    Zone(Change<Zone>),
-    /// A method; its zone must exist, else [`Conflict::Stale`](crate::batch::Conflict::Stale) of the zone.
-    Method(Change<Method>),
-    /// A parcel with its items and news. Never deleted.
-    Shipment(Change<Shipment>),
-}

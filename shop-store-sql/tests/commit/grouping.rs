@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
-use shop_core::accounts::{AccountsWrite, Session};
-use shop_core::batch::{Batch, Change, Conflict, Entity, Require, Unique, Write};
+use shop_core::accounts::Session;
+use shop_core::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Write};
 use shop_core::clock::{Clock as _, SystemClock};
 use shop_core::id::{ProductId, SessionId, UserId};
 use shop_core::inventory::{InventoryWrite, StockDelta, StockSettings};
@@ -311,7 +311,7 @@ fn a_large_batch_takes_no_more_statements_than_a_small_one() {
                     revoked_at: None,
                     version: 1,
                 };
-                AccountsWrite::Session(Change::Insert(session)).into()
+                RowWrite::Session(Change::Insert(session)).into()
             })
             .collect();
         let statements = store.statements();

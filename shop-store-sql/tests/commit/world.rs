@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use futures_util::future::join_all;
-use shop_core::batch::{Batch, Change, Write};
+use shop_core::batch::{Batch, Change, RowWrite, Write};
 use shop_core::clock::{Clock as _, Moment, SystemClock};
 use shop_core::id::{LocationId, OrderId, VariantId};
 use shop_core::idempotency::{Answer, AnswerKey};
@@ -74,7 +74,7 @@ pub(crate) async fn stock(store: &PostgresStore, levels: usize, on_hand: i64) ->
         backorder: false,
     };
     let levels: Vec<_> = (0..levels).map(level).collect();
-    store.commit(Arc::new(batch([InventoryWrite::Location(Change::Insert(location)).into()]))).await.unwrap();
+    store.commit(Arc::new(batch([RowWrite::Location(Change::Insert(location)).into()]))).await.unwrap();
     let add = levels.iter().cloned().map(|level| InventoryWrite::InsertLevel(level).into());
     store.commit(Arc::new(batch(add))).await.unwrap();
     levels

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use shop_core::accounts::{AccountsWrite, Session, User};
-use shop_core::batch::{Batch, Change, Write};
-use shop_core::cart::{Cart, CartItem, CartStatus, CartWrite};
+use shop_core::accounts::{Session, User};
+use shop_core::batch::{Batch, Change, RowWrite, Write};
+use shop_core::cart::{Cart, CartItem, CartStatus};
 use shop_core::catalog::{CatalogWrite, Category, Counter, Image, Product, ProductStatus, UsesDelta, Variant};
 use shop_core::clock::{Clock as _, Moment, SystemClock, Timestamp};
 use shop_core::id::{LocationId, MethodId, ProductId, SessionId, UserId, VariantId, ZoneId};
@@ -16,8 +16,8 @@ use shop_core::orders::{
     FulfillmentStatus, HistoryEntry, Order, OrderItem, OrderStatus, OrdersWrite, PaymentStatus, PlaceOrder,
     ShippingMethodSnapshot,
 };
-use shop_core::payments::{Payment, PaymentState, PaymentsWrite, RemoteState};
-use shop_core::shipping::{Address, AddressInput, Method, Rate, ShippingWrite, Zone};
+use shop_core::payments::{Payment, PaymentState, RemoteState};
+use shop_core::shipping::{Address, AddressInput, Method, Rate, Zone};
 use shop_core::store::Store;
 use shop_core::{Actor, actor::SignedIn};
 
@@ -104,14 +104,14 @@ impl World {
         let (zone, method): (ZoneId, MethodId) = (moment.id(), moment.id());
         filler
             .add([
-                ShippingWrite::Zone(Change::Insert(Zone {
+                RowWrite::Zone(Change::Insert(Zone {
                     id: zone,
                     name: "Home".to_owned(),
                     countries: vec!["US".to_owned()],
                     created_at: base,
                     version: 1,
                 })),
-                ShippingWrite::Method(Change::Insert(Method {
+                RowWrite::Method(Change::Insert(Method {
                     id: method,
                     name: "Standard".to_owned(),
                     zone_id: zone,
@@ -131,7 +131,7 @@ impl World {
         for number in 0..CATEGORIES {
             let category = category(number, &mut filler.moment());
             categories.push(category.id);
-            filler.add([CatalogWrite::Category(Change::Insert(category))]).await?;
+            filler.add([RowWrite::Category(Change::Insert(category))]).await?;
         }
         let mut goods = Vec::with_capacity(products);
         for number in 0..products {
@@ -142,7 +142,7 @@ impl World {
             if let Some(variant) = product.variants.first() {
                 goods.push(Good { product: product.id, variant: variant.id, sku: variant.sku.clone() });
             }
-            filler.add([CatalogWrite::Product(Change::Insert(product))]).await?;
+            filler.add([RowWrite::Product(Change::Insert(product))]).await?;
             filler.add(levels).await?;
         }
         let mut people = Vec::with_capacity(customers);
@@ -151,8 +151,8 @@ impl World {
             let customer = Customer { user: moment.id(), session: moment.id() };
             filler
                 .add([
-                    AccountsWrite::User(Change::Insert(user(customer, number, password_hash, base))),
-                    AccountsWrite::Session(Change::Insert(session(customer, base))),
+                    RowWrite::User(Change::Insert(user(customer, number, password_hash, base))),
+                    RowWrite::Session(Change::Insert(session(customer, base))),
                 ])
                 .await?;
             people.push(customer);
@@ -172,7 +172,7 @@ impl World {
         let mut carts = Vec::with_capacity(customers.len());
         for (number, customer) in customers.iter().enumerate() {
             let cart = self.cart(*customer, number, demand, &mut filler.moment());
-            filler.add([CartWrite::Cart(Change::Insert(cart.clone()))]).await?;
+            filler.add([RowWrite::Cart(Change::Insert(cart.clone()))]).await?;
             carts.push(cart);
         }
         filler.finish().await?;
@@ -248,10 +248,10 @@ impl World {
                 visible: true,
             };
             let counted = UsesDelta { counter: Counter::Orders(order.buyer().key()), delta: 1, limit: None };
-            filler.add([OrdersWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
+            filler.add([RowWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
             filler.add([CatalogWrite::Uses(counted)]).await?;
-            filler.add([PaymentsWrite::Payment(Change::Insert(payment))]).await?;
-            filler.add(reservations.into_iter().map(|row| InventoryWrite::Reservation(Change::Insert(row)))).await?;
+            filler.add([RowWrite::Payment(Change::Insert(payment))]).await?;
+            filler.add(reservations.into_iter().map(|row| RowWrite::Reservation(Change::Insert(row)))).await?;
         }
         filler.finish().await
     }

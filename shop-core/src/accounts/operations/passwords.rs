@@ -27,8 +27,8 @@ pub(crate) fn change(
     let mut batch = Batch::new(moment);
     let user = with_password(user, password_hash, &mut batch, moment);
     let (session, tokens) = issuer.open(&user, moment)?;
-    batch.write(AccountsWrite::User(Change::Update(user)));
-    batch.write(AccountsWrite::Session(Change::Insert(session)));
+    batch.write(Change::Update(user));
+    batch.write(Change::Insert(session));
     Ok(Decision { batch, reply: tokens })
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn reset(user: User, password_hash: String, moment: &mut Moment) -> D
         batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     }
     let user = with_password(user, password_hash, &mut batch, moment);
-    batch.write(AccountsWrite::User(Change::Update(User { email_verified: true, ..user })));
+    batch.write(Change::Update(User { email_verified: true, ..user }));
     Decision { batch, reply: () }
 }
 
@@ -49,13 +49,14 @@ mod tests {
     use super::super::samples::{moment, user};
     use super::*;
     use crate::accounts::token::JwtSigner;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
     use crate::secret::Keys;
     use crate::shop::Settings;
 
     fn written(batch: &Batch) -> User {
         let user = batch.writes.iter().find_map(|write| match write {
-            Write::Accounts(AccountsWrite::User(Change::Update(user))) => Some(user),
+            Write::Row(RowWrite::User(Change::Update(user))) => Some(user),
             _ => None,
         });
         user.unwrap().clone()
@@ -71,7 +72,7 @@ mod tests {
         assert_eq!((person.password_hash.as_str(), person.version), ("new", 2));
         assert!(!before.is_live(&person, moment().now()));
         let opened = decision.batch.writes.iter().find_map(|write| match write {
-            Write::Accounts(AccountsWrite::Session(Change::Insert(session))) => Some(session),
+            Write::Row(RowWrite::Session(Change::Insert(session))) => Some(session),
             _ => None,
         });
         assert!(opened.unwrap().is_live(&person, moment().now()));

@@ -2,7 +2,6 @@
 
 use crate::accounts::input::{ProfileChange, StandingChange};
 use crate::accounts::model::User;
-use crate::accounts::repository::AccountsWrite;
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
@@ -65,7 +64,7 @@ fn write(before: &User, mut next: User, moment: &mut Moment) -> Decision<User> {
     }
     next.version += 1;
     let mut batch = Batch::new(moment);
-    batch.write(AccountsWrite::User(Change::Update(next.clone())));
+    batch.write(Change::Update(next.clone()));
     Decision { batch, reply: next }
 }
 

@@ -13,7 +13,7 @@ use crate::batch::{Batch, Change, Write};
 use crate::clock::{Moment, Timestamp};
 use crate::execute::Decision;
 use crate::id::{OtpId, UserId};
-use crate::outbox::{Delivery, EventKind, OutboxWrite};
+use crate::outbox::{Delivery, EventKind};
 use crate::validate::{self, Email, Username};
 
 /// A person who has just been made.
@@ -91,7 +91,7 @@ pub(crate) fn register(
         ..user
     };
     let id = next.id;
-    batch.write(AccountsWrite::User(Change::Update(next)));
+    batch.write(Change::Update(next));
     put_otp(&mut batch, moment, id, Registrations { earlier, contested: true, address_only: false });
     Decision { batch, reply: () }
 }
@@ -108,7 +108,7 @@ fn new_account(form: Registration, password_hash: String, batch: &mut Batch, mom
         "date_joined": user.date_joined,
     });
     let id = user.id;
-    batch.write(AccountsWrite::User(Change::Insert(user)));
+    batch.write(Change::Insert(user));
     put_otp(batch, moment, id, Registrations::default());
     batch.event(moment, EventKind::CustomerRegistered, id, data);
 }
@@ -163,7 +163,7 @@ fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, registration
 /// Leaves a mail to be written. Mails about one `thing` are sent in order.
 pub(crate) fn mail(batch: &mut Batch, moment: &mut Moment, thing: UserId, job: MailJob) {
     let delivery = Delivery::mail(moment.id(), thing.0, job, moment.now());
-    batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+    batch.write(Change::Insert(delivery));
 }
 
 /// The codes with which a person can still prove their address.
@@ -225,7 +225,7 @@ pub(crate) fn prove_address(
     batch.write(AccountsWrite::PutOtp(spent));
     let proven = User { email_verified: true, version: proven.version + 1, ..proven };
     let reply = proven.email.clone();
-    batch.write(AccountsWrite::User(Change::Update(proven)));
+    batch.write(Change::Update(proven));
     Some(Decision { batch, reply })
 }
 
@@ -269,7 +269,7 @@ pub(crate) fn remove_unproven(
         return None;
     }
     let mut batch = Batch::new(moment);
-    batch.write(AccountsWrite::User(Change::Delete { id: user.id.0, version: user.version }));
+    batch.write(Change::Delete { id: user.id.0, version: user.version });
     batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     Some(Decision { batch, reply: () })
 }
@@ -278,6 +278,7 @@ pub(crate) fn remove_unproven(
 mod tests {
     use super::super::samples::{later, moment, now, user};
     use super::*;
+    use crate::batch::RowWrite;
     use crate::outbox::Content;
     use crate::validate;
 
@@ -305,7 +306,7 @@ mod tests {
     /// The user and the code that a batch writes.
     fn written(batch: &Batch) -> (User, Otp) {
         let user = batch.writes.iter().find_map(|write| match write {
-            Write::Accounts(AccountsWrite::User(Change::Insert(user) | Change::Update(user))) => Some(user.clone()),
+            Write::Row(RowWrite::User(Change::Insert(user) | Change::Update(user))) => Some(user.clone()),
             _ => None,
         });
         let otp = batch.writes.iter().find_map(|write| match write {
@@ -340,7 +341,7 @@ mod tests {
             let code = otp(&owner);
             let batch = register(form(), "hash".into(), Some(known(owner.clone(), code)), &mut moment()).batch;
             assert_eq!(batch.writes.len(), 1);
-            let Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
+            let Write::Row(RowWrite::Delivery(Change::Insert(delivery))) = &batch.writes[0] else {
                 panic!("{batch:?}")
             };
             assert_eq!(delivery.content, Content::Mail(MailJob::AlreadyRegistered { user_id: owner.id }));
@@ -395,7 +396,7 @@ mod tests {
         // A further one takes no code away from those before, and changes nothing.
         let more =
             |seconds| register(form(), "m".into(), Some(known(user.clone(), code.clone())), &mut later(seconds)).batch;
-        assert!(matches!(&more(5).writes[..], [Write::Outbox(OutboxWrite::Delivery(_))]));
+        assert!(matches!(&more(5).writes[..], [Write::Row(RowWrite::Delivery(_))]));
         let (_, next) = written(&more(600));
         assert!(next.registrations.earlier.len() <= MAX_EARLIER);
     }
@@ -421,7 +422,7 @@ mod tests {
         let (proven, _) = written(&decision.batch);
         assert!(proven.email_verified && proven.password_hash == NO_PASSWORD);
         let is_link = |write: &Write| {
-            matches!(write, Write::Outbox(OutboxWrite::Delivery(Change::Insert(delivery)))
+            matches!(write, Write::Row(RowWrite::Delivery(Change::Insert(delivery)))
             if matches!(delivery.content, Content::Mail(MailJob::PasswordResetRequested { .. })))
         };
         assert!(decision.batch.writes.iter().any(is_link));
@@ -437,7 +438,7 @@ mod tests {
         let person = unproven();
         let known = Known { otp: Some(otp(&person)), user: person, may_be_mailed: false };
         let batch = register(form(), "hash".into(), Some(known), &mut moment()).batch;
-        assert!(matches!(&batch.writes[..], [Write::Outbox(OutboxWrite::Delivery(_))]));
+        assert!(matches!(&batch.writes[..], [Write::Row(RowWrite::Delivery(_))]));
     }
 
     #[test]

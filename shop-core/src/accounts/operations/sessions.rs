@@ -5,7 +5,6 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::accounts::model::{Rotation, Session, User};
-use crate::accounts::repository::AccountsWrite;
 use crate::accounts::token::{Claims, Kind, TokenSigner};
 use crate::accounts::view::TokenPair;
 use crate::batch::{Batch, Change, Require};
@@ -133,8 +132,8 @@ pub(crate) fn sign_in(
         ..user
     };
     let mut batch = Batch::new(moment);
-    batch.write(AccountsWrite::User(Change::Update(user.clone())));
-    batch.write(AccountsWrite::Session(Change::Insert(session)));
+    batch.write(Change::Update(user.clone()));
+    batch.write(Change::Insert(session));
     Ok(Decision { batch, reply: (tokens, user) })
 }
 
@@ -176,7 +175,7 @@ pub(crate) fn refresh(
         let mut batch = Batch::new(moment);
         batch.require(Require::LiveSession(session.id, user.id));
         let (session, tokens) = issuer.rotate(session, moment.now())?;
-        batch.write(AccountsWrite::Session(Change::Update(session)));
+        batch.write(Change::Update(session));
         return Ok(Decision { batch, reply: Exchange::Pair(tokens) });
     }
     let Some(rotation) = exchanged(session, hash, moment.now()) else {
@@ -194,11 +193,7 @@ pub(crate) fn refresh(
 pub(crate) fn revoke(session: &Session, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     let revoked_at = Some(moment.now());
-    batch.write(AccountsWrite::Session(Change::Update(Session {
-        revoked_at,
-        version: session.version + 1,
-        ..session.clone()
-    })));
+    batch.write(Change::Update(Session { revoked_at, version: session.version + 1, ..session.clone() }));
     Decision { batch, reply: () }
 }
 
@@ -207,6 +202,7 @@ mod tests {
     use super::super::samples::{later, moment, user};
     use super::*;
     use crate::accounts::token::JwtSigner;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
     use crate::secret::Keys;
 
@@ -219,7 +215,7 @@ mod tests {
 
     fn written(batch: &Batch) -> Session {
         let session = batch.writes.iter().find_map(|write| match write {
-            Write::Accounts(AccountsWrite::Session(Change::Insert(session) | Change::Update(session))) => Some(session),
+            Write::Row(RowWrite::Session(Change::Insert(session) | Change::Update(session))) => Some(session),
             _ => None,
         });
         session.unwrap().clone()

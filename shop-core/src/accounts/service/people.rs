@@ -4,7 +4,6 @@ use super::Accounts;
 use crate::accounts::input::{ProfileInput, StandingInput, SuperuserInput, USERNAME_TAKEN};
 use crate::accounts::model::{User, UserFilter, UserSort};
 use crate::accounts::operations::{people as decide, registration};
-use crate::accounts::repository::AccountsWrite;
 use crate::accounts::view::Profile;
 use crate::actor::{Actor, Identity};
 use crate::batch::{Batch, Change};
@@ -124,7 +123,7 @@ impl Accounts<'_> {
                     let user = registration::new_user(email, None, password_hash, &mut moment);
                     let user = User { email_verified: true, is_staff: true, is_superuser: true, ..user };
                     let mut batch = Batch::new(&mut moment);
-                    batch.write(AccountsWrite::User(Change::Insert(user.clone())));
+                    batch.write(Change::Insert(user.clone()));
                     Ok(Decision { batch, reply: user })
                 }
             })

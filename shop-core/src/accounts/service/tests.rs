@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::accounts::{
-    AccountsRepository as _, AccountsWrite, ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput,
-    StandingInput, SuperuserInput, User, VerifyOtpInput,
+    AccountsRepository as _, ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput,
+    SuperuserInput, User, VerifyOtpInput,
 };
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
@@ -72,7 +72,7 @@ fn overwrite(world: &World, change: impl Fn(User) -> User) {
         let user = world.store.user_by_email(ADA).await?.unwrap();
         let next = User { version: user.version + 1, ..change(user) };
         let mut batch = Batch::new(&mut moment);
-        batch.write(AccountsWrite::User(Change::Update(next)));
+        batch.write(Change::Update(next));
         Ok(Decision { batch, reply: () })
     }))
     .unwrap();

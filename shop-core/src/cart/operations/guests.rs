@@ -1,7 +1,7 @@
 //! Carts that guests left.
 
 use crate::batch::{Batch, Change};
-use crate::cart::{Cart, CartStatus, CartWrite};
+use crate::cart::{Cart, CartStatus};
 use crate::clock::{Moment, Timestamp};
 use crate::execute::Decision;
 
@@ -12,7 +12,7 @@ pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment
     let mut removed = 0;
     for cart in carts {
         if cart.customer_id.is_none() && cart.status != CartStatus::Ordered && cart.updated_at <= before {
-            batch.write(CartWrite::Cart(Change::Delete { id: cart.id.0, version: cart.version }));
+            batch.write(Change::Delete { id: cart.id.0, version: cart.version });
             removed += 1;
         }
     }
@@ -22,6 +22,7 @@ pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::RowWrite;
     use crate::cart::operations::fixtures::{cart, moment};
     use crate::id::UserId;
 
@@ -39,7 +40,7 @@ mod tests {
             Cart { status: CartStatus::Merged, ..old.clone() },
         ];
         let Decision { batch, reply } = remove_guest_carts(&carts, before, &mut moment);
-        let delete = CartWrite::Cart(Change::Delete { id: old.id.0, version: 7 });
+        let delete = RowWrite::Cart(Change::Delete { id: old.id.0, version: 7 });
         assert_eq!((batch.writes, reply), (vec![delete.clone().into(), delete.into()], 2));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Change};
 use crate::cart::input::too_many;
-use crate::cart::{Cart, CartItem, CartStatus, CartWrite, Goods, MAX_CART_ITEMS};
+use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_ITEMS};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{CartItemId, UserId, VariantId};
@@ -31,7 +31,7 @@ pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
     cart.version += 1;
     cart.updated_at = moment.now();
     let change = if is_new { Change::Insert(cart.clone()) } else { Change::Update(cart.clone()) };
-    batch.write(CartWrite::Cart(change));
+    batch.write(change);
     cart
 }
 
@@ -135,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::RowWrite;
     use crate::cart::CartView;
     use crate::cart::operations::fixtures::{cart, goods, moment};
     use crate::catalog::{PriceRules, ProductStatus};
@@ -236,7 +237,7 @@ mod tests {
         let mut batch = Batch::new(&mut moment);
         let first = write(open(None, Currency::USD, &mut moment), &moment, &mut batch);
         let second = write(first.clone(), &moment, &mut batch);
-        let expected = [CartWrite::Cart(Change::Insert(first)), CartWrite::Cart(Change::Update(second))];
+        let expected = [RowWrite::Cart(Change::Insert(first)), RowWrite::Cart(Change::Update(second))];
         assert_eq!(batch.writes, expected.map(crate::batch::Write::Cart));
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn create_category(
     };
     check_parent(tree, category.id, category.parent_id)?;
     batch.write(CatalogWrite::ReshapeTree { from: tree.version });
-    batch.write(CatalogWrite::Category(Change::Insert(category.clone())));
+    batch.write(Change::Insert(category.clone()));
     Ok(category)
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn change_category(
     }
     after.version += 1;
     after.updated_at = moment.now();
-    batch.write(CatalogWrite::Category(Change::Update(after.clone())));
+    batch.write(Change::Update(after.clone()));
     Ok(after)
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn delete_category(
 ) -> Result<()> {
     let category = find(tree, id, expected)?;
     batch.write(CatalogWrite::ReshapeTree { from: tree.version });
-    batch.write(CatalogWrite::Category(Change::Delete { id: id.0, version: category.version }));
+    batch.write(Change::Delete { id: id.0, version: category.version });
     Ok(())
 }
 
@@ -180,6 +180,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
 
     fn moment(seed: u8) -> Moment {
@@ -193,8 +194,8 @@ mod tests {
                     assert_eq!(tree.version, *from);
                     tree.version += 1;
                 }
-                Write::Catalog(CatalogWrite::Category(Change::Insert(new))) => tree.categories.push(new.clone()),
-                Write::Catalog(CatalogWrite::Category(Change::Update(new))) => {
+                Write::Row(RowWrite::Category(Change::Insert(new))) => tree.categories.push(new.clone()),
+                Write::Row(RowWrite::Category(Change::Update(new))) => {
                     *tree.categories.iter_mut().find(|category| category.id == new.id).unwrap() = new.clone();
                 }
                 other => panic!("{other:?}"),

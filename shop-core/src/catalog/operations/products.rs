@@ -107,7 +107,7 @@ pub(crate) fn write_new(
     place: LocationId,
 ) -> ProductView {
     set_lowest_prices(None, &mut product, &[], moment.now());
-    batch.write(CatalogWrite::Product(Change::Insert(product.clone())));
+    batch.write(Change::Insert(product.clone()));
     write_prices(batch, moment, None, &product, &[]);
     let mut levels = Vec::with_capacity(product.variants.len());
     let listed = fields.variants.as_deref().unwrap_or_default();
@@ -144,7 +144,7 @@ pub(crate) fn write_changed(
     }
     product.version = stored.version + 1;
     product.updated_at = moment.now();
-    batch.write(CatalogWrite::Product(Change::Update(product.clone())));
+    batch.write(Change::Update(product.clone()));
     write_prices(batch, moment, Some(stored), &product, &history);
     let listed = fields.and_then(|fields| fields.variants.as_deref()).unwrap_or_default();
     for (index, variant) in product.variants.iter().enumerate() {
@@ -178,7 +178,7 @@ pub(crate) fn archive(
     archived.updated_at = moment.now();
     write_prices(batch, moment, Some(product), &archived, history);
     tell(batch, moment, EventKind::ProductDeleted, &archived);
-    batch.write(CatalogWrite::Product(Change::Update(archived)));
+    batch.write(Change::Update(archived));
 }
 
 fn write_prices(

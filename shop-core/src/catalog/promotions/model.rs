@@ -66,6 +66,10 @@ impl Offer {
 }
 
 /// A promotion. How often it was used is counted beside it ([`Counter`](super::Counter)).
+///
+/// # Writes
+/// Unique key: [`Unique::PromotionCode`](crate::batch::Unique::PromotionCode). Deleting a promotion leaves the counts
+/// of its uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "promotions", entity = Promotion, deletable)]
 #[row(unique(PromotionCode: code_key))]

@@ -3,7 +3,6 @@
 use super::input::CheckedPromotion;
 use super::model::{Promotion, code_key};
 use crate::batch::{Batch, Change};
-use crate::catalog::CatalogWrite;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -20,7 +19,7 @@ pub(super) fn create(
     let promotion = promotion(input, moment);
     refuse_second(&promotion, taken)?;
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::Promotion(Change::Insert(promotion.clone())));
+    batch.write(Change::Insert(promotion.clone()));
     Ok(Decision { batch, reply: promotion })
 }
 
@@ -42,14 +41,14 @@ pub(super) fn update(
     };
     refuse_second(&promotion, taken)?;
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::Promotion(Change::Update(promotion.clone())));
+    batch.write(Change::Update(promotion.clone()));
     Ok(Decision { batch, reply: promotion })
 }
 
 /// A promotion taken out. Its counts stay, for orders that used it may still be canceled.
 pub(super) fn delete(before: &Promotion, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::Promotion(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 

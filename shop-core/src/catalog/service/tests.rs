@@ -4,8 +4,8 @@ use serde_json::json;
 use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::catalog::{
-    CatalogWrite, CategoryInput, ImageInput, Product, ProductInput, ProductQuery, ProductSort, ProductStatus,
-    ProductView, Variant, VariantInput,
+    CategoryInput, ImageInput, Product, ProductInput, ProductQuery, ProductSort, ProductStatus, ProductView, Variant,
+    VariantInput,
 };
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -357,7 +357,7 @@ fn the_history_of_a_price_begins_with_what_an_earlier_release_stored() {
     let older = &older;
     block_on(shop.execute(&Actor::system(), |mut moment| async move {
         let mut batch = Batch::new(&mut moment);
-        batch.write(CatalogWrite::Product(Change::Insert(older.clone())));
+        batch.write(Change::Insert(older.clone()));
         let [level] = shop.store().stock_of(&[made_variant]).await?.try_into().unwrap();
         let level = StockLevel { product_id: ids.0, variant_id: ids.1, sku: "OLDER".to_owned(), ..level };
         batch.write(InventoryWrite::InsertLevel(level));

@@ -13,6 +13,9 @@ pub const STANDARD_TAX_CLASS: &str = "standard";
 
 /// What a place takes of things of one class. Unique: class, country and region. Where there is no rate for a class, its
 /// things are not taxed.
+///
+/// # Writes
+/// Unique key: [`Unique::TaxRate`](crate::batch::Unique::TaxRate).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "tax_rates", entity = TaxRate, deletable)]
 #[row(unique(TaxRate: country, tax_class, region_key))]

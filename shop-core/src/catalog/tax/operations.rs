@@ -3,7 +3,6 @@
 use super::input::CheckedTaxRate;
 use super::model::TaxRate;
 use crate::batch::{Batch, Change};
-use crate::catalog::CatalogWrite;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
@@ -16,7 +15,7 @@ pub(super) fn create(input: CheckedTaxRate, taken: Option<&TaxRate>, moment: &mu
     let rate = rate(input, moment);
     refuse_second(&rate, taken)?;
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::TaxRate(Change::Insert(rate.clone())));
+    batch.write(Change::Insert(rate.clone()));
     Ok(Decision { batch, reply: rate })
 }
 
@@ -34,14 +33,14 @@ pub(super) fn update(
         TaxRate { id: before.id, created_at: before.created_at, version: before.version + 1, ..rate(input, moment) };
     refuse_second(&rate, taken)?;
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::TaxRate(Change::Update(rate.clone())));
+    batch.write(Change::Update(rate.clone()));
     Ok(Decision { batch, reply: rate })
 }
 
 /// A rate taken out.
 pub(super) fn delete(before: &TaxRate, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(CatalogWrite::TaxRate(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 

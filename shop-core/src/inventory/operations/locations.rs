@@ -4,7 +4,7 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
-use crate::inventory::{InventoryWrite, Location};
+use crate::inventory::Location;
 use crate::validate::slugify;
 
 /// The most locations of one shop: every read of stock goes through all of them.
@@ -54,7 +54,7 @@ pub(crate) fn create_location(
     if location.is_default {
         clear_default(batch, all, location.id);
     }
-    batch.write(InventoryWrite::Location(Change::Insert(location.clone())));
+    batch.write(Change::Insert(location.clone()));
     Ok(location)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn change_location(
         clear_default(batch, all, id);
     }
     after.version += 1;
-    batch.write(InventoryWrite::Location(Change::Update(after.clone())));
+    batch.write(Change::Update(after.clone()));
     Ok(after)
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn delete_location(batch: &mut Batch, all: &[Location], id: LocationI
     if stocked {
         return Err(Error::InUse { detail: "This location holds stock; move it elsewhere first.".into() });
     }
-    batch.write(InventoryWrite::Location(Change::Delete { id: id.0, version: location.version }));
+    batch.write(Change::Delete { id: id.0, version: location.version });
     Ok(())
 }
 
@@ -118,7 +118,7 @@ fn find(all: &[Location], id: LocationId) -> Result<&Location> {
 fn clear_default(batch: &mut Batch, all: &[Location], keep: LocationId) {
     for other in all.iter().filter(|other| other.is_default && other.id != keep) {
         let cleared = Location { is_default: false, version: other.version + 1, ..other.clone() };
-        batch.write(InventoryWrite::Location(Change::Update(cleared)));
+        batch.write(Change::Update(cleared));
     }
 }
 
@@ -143,6 +143,7 @@ fn derived_code(all: &[Location], name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
     use crate::inventory::operations::fixtures::moment;
 
@@ -154,8 +155,8 @@ mod tests {
     fn apply(all: &mut Vec<Location>, batch: &Batch) {
         for write in &batch.writes {
             match write {
-                Write::Inventory(InventoryWrite::Location(Change::Insert(location))) => all.push(location.clone()),
-                Write::Inventory(InventoryWrite::Location(Change::Update(location))) => {
+                Write::Row(RowWrite::Location(Change::Insert(location))) => all.push(location.clone()),
+                Write::Row(RowWrite::Location(Change::Update(location))) => {
                     let stored = all.iter_mut().find(|stored| stored.id == location.id).unwrap();
                     assert_eq!(stored.version + 1, location.version);
                     *stored = location.clone();

@@ -51,7 +51,7 @@ pub fn reserve(
             version: 1,
         };
         delta(batch, line.variant_id, location_id, 0, quantity);
-        batch.write(InventoryWrite::Reservation(Change::Insert(reservation.clone())));
+        batch.write(Change::Insert(reservation.clone()));
         reservations.push(reservation);
     }
     for low in &allocation.low {
@@ -70,7 +70,7 @@ pub fn end_reservations(batch: &mut Batch, reservations: &[Reservation], into: R
         };
         delta(batch, reservation.variant_id, reservation.location_id, 0, -reservation.remaining);
         let ended = Reservation { status, remaining: 0, version: reservation.version + 1, ..reservation.clone() };
-        batch.write(InventoryWrite::Reservation(Change::Update(ended)));
+        batch.write(Change::Update(ended));
     }
 }
 
@@ -91,7 +91,7 @@ pub fn release(batch: &mut Batch, reservations: &mut [Reservation], quantity: i6
             reservation.status = ReservationStatus::Released;
         }
         delta(batch, reservation.variant_id, reservation.location_id, 0, -released);
-        batch.write(InventoryWrite::Reservation(Change::Update(reservation.clone())));
+        batch.write(Change::Update(reservation.clone()));
     }
 }
 
@@ -100,7 +100,7 @@ pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
     for reservation in reservations.iter().filter(|reservation| reservation.status == ReservationStatus::Held) {
         let status = ReservationStatus::Committed;
         let committed = Reservation { status, version: reservation.version + 1, ..reservation.clone() };
-        batch.write(InventoryWrite::Reservation(Change::Update(committed)));
+        batch.write(Change::Update(committed));
     }
 }
 
@@ -134,7 +134,7 @@ pub fn consume(
             reservation.status = ReservationStatus::Consumed;
         }
         delta(batch, reservation.variant_id, reservation.location_id, -taken, -taken);
-        batch.write(InventoryWrite::Reservation(Change::Update(reservation.clone())));
+        batch.write(Change::Update(reservation.clone()));
         batch.write(InventoryWrite::Movement(Movement {
             id: moment.id(),
             variant_id: reservation.variant_id,
@@ -208,6 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::RowWrite;
     use crate::inventory::operations::allocate;
     use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, untracked, variant};
 
@@ -314,7 +315,7 @@ mod tests {
 
     fn written(batch: &Batch) -> Vec<Reservation> {
         let reservation = |write: &Write| match write {
-            Write::Inventory(InventoryWrite::Reservation(Change::Update(reservation))) => Some(reservation.clone()),
+            Write::Row(RowWrite::Reservation(Change::Update(reservation))) => Some(reservation.clone()),
             _ => None,
         };
         batch.writes.iter().filter_map(reservation).collect()

@@ -36,7 +36,7 @@ impl<'a> Inventory<'a> {
                     return Ok(Decision::unchanged(&mut moment, ()));
                 }
                 let mut batch = Batch::new(&mut moment);
-                batch.write(InventoryWrite::Location(Change::Insert(Location {
+                batch.write(Change::Insert(Location {
                     id: moment.id(),
                     name: "Main location".to_owned(),
                     code: "main".to_owned(),
@@ -45,7 +45,7 @@ impl<'a> Inventory<'a> {
                     is_default: true,
                     created_at: moment.now(),
                     version: 1,
-                })));
+                }));
                 Ok(Decision { batch, reply: () })
             })
             .await

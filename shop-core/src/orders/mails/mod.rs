@@ -125,7 +125,7 @@ impl OrderNews {
 pub(crate) fn mail_buyer(batch: &mut Batch, moment: &mut Moment, order_id: OrderId, news: OrderNews) {
     let content = Content::OrderMail(OrderMail { order_id, news });
     let delivery = Delivery::new(moment.id(), MAIL, order_id.0, content, moment.now());
-    batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+    batch.write(Change::Insert(delivery));
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ impl ReturnStatus {
 }
 
 /// Goods of an order that come back. Every batch that touches it counts the order's version up.
+///
+/// # Writes
+/// A return is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "order_returns", entity = Return)]
 pub struct Return {

@@ -12,9 +12,9 @@ use crate::orders::{Order, OrderNews, OrderStatus, OrderView};
 use crate::outbox::EventKind;
 use crate::payments::operations::{event_data as payment_data, split_new_refunds, undo};
 use crate::payments::remote::{ask_cancel, hold_again, send_back};
-use crate::payments::{CancelWish, Payment, PaymentState, PaymentsWrite};
+use crate::payments::{CancelWish, Payment, PaymentState};
 use crate::pricing::give_back_uses;
-use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
+use crate::shipping::{Shipment, ShipmentStatus, TrackingEvent, TrackingStatus};
 
 /// Why an order is called off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut 
     };
     if let Some(payment) = view.payments.get_mut(open) {
         *payment = ask_cancel(payment, &view.order, wish, moment, &mut batch)?;
-        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+        batch.write(Change::Update(payment.clone()));
     }
     view.order = settle(view.order, &view.payments, &view.shipments, moment, &mut batch);
     view.payments = view.payments.into_iter().map(Payment::without_secret).collect();
@@ -113,7 +113,7 @@ pub(super) fn unpack(shipment: Shipment, why: &str, role: &str, moment: &mut Mom
         location: None,
         occurred_at: moment.now(),
     });
-    batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
+    batch.write(Change::Update(shipment.clone()));
     record(batch, moment, shipment.order_id, "shipment_canceled", role, "A parcel was unpacked.");
     batch.event(moment, EventKind::ShipmentUpdated, shipment.order_id, shipment_data(&shipment));
     shipment
@@ -144,7 +144,7 @@ fn undo_all(
         if goes_back {
             send_back(&mut payment, moment, batch)?;
         }
-        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+        batch.write(Change::Update(payment.clone()));
         if payment.state == PaymentState::Voided {
             record(batch, moment, order.id, "payment_voided", role, "The payment was voided.");
         } else {

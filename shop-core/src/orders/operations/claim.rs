@@ -4,7 +4,7 @@ use super::status::record;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::id::UserId;
-use crate::orders::{Order, OrdersWrite};
+use crate::orders::Order;
 use crate::validate::is_same_mailbox;
 
 /// Makes orders of guests those of an account, if they went to the very address that it has proven: keys of addresses are the
@@ -33,7 +33,7 @@ pub(in crate::orders) fn claim(
         };
         let detail = "The account of its e-mail address has this order now.";
         record(batch, moment, order.id, "claimed", "customer", detail);
-        batch.write(OrdersWrite::Order(Change::Update(order)));
+        batch.write(Change::Update(order));
     }
     count
 }

@@ -10,7 +10,7 @@ use crate::execute::Decision;
 use crate::field::Checks;
 use crate::money::{Amount, Currency};
 use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
-use crate::orders::{Draft, DraftItem, OrderView, OrdersWrite};
+use crate::orders::{Draft, DraftItem, OrderView};
 
 /// A new draft.
 ///
@@ -35,7 +35,7 @@ pub(in crate::orders) fn create_draft(
     };
     let draft = apply(empty, input, goods)?;
     let mut batch = Batch::new(moment);
-    batch.write(OrdersWrite::Draft(Change::Insert(draft.clone())));
+    batch.write(Change::Insert(draft.clone()));
     Ok(Decision { batch, reply: draft })
 }
 
@@ -55,7 +55,7 @@ pub(in crate::orders) fn change_draft(
     }
     let after = Draft { updated_at: moment.now(), version: before.version + 1, ..after };
     let mut batch = Batch::new(moment);
-    batch.write(OrdersWrite::Draft(Change::Update(after.clone())));
+    batch.write(Change::Update(after.clone()));
     Ok(Decision { batch, reply: after })
 }
 
@@ -123,8 +123,8 @@ pub(in crate::orders) fn priced(draft: &Draft, mut goods: Goods) -> Goods {
     goods
 }
 
-fn gone(draft: &Draft) -> OrdersWrite {
-    OrdersWrite::Draft(Change::Delete { id: draft.id.0, version: draft.version })
+fn gone(draft: &Draft) -> Change<Draft> {
+    Change::Delete { id: draft.id.0, version: draft.version }
 }
 
 fn apply(mut draft: Draft, input: CheckedDraft, goods: &Goods) -> Result<Draft> {

@@ -6,8 +6,8 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::money::Amount;
 use crate::orders::OrderState;
+use crate::payments::Payment;
 use crate::payments::operations::void;
-use crate::payments::{Payment, PaymentsWrite};
 
 /// A payment outside the shop that waits for money waits for less, or is called off when nothing is left to pay. What a
 /// gateway was asked for stays as it is: less of it is captured, or what comes beyond is given back.
@@ -34,7 +34,7 @@ pub(super) fn ask_for_less(
         } else {
             *payment = Payment { amount, updated_at: moment.now(), version: payment.version + 1, ..payment.clone() };
         }
-        batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+        batch.write(Change::Update(payment.clone()));
     }
     Ok(())
 }

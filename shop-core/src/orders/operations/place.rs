@@ -19,12 +19,11 @@ use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
 use crate::orders::mails::mail_buyer;
 use crate::orders::{
-    FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, OrderView, OrdersWrite, PaymentStatus,
-    ShippingMethodSnapshot,
+    FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, OrderView, PaymentStatus, ShippingMethodSnapshot,
 };
 use crate::outbox::EventKind;
 use crate::payments::operations::{begin, create_remotely};
-use crate::payments::{PaymentGateway, PaymentsWrite, round_for};
+use crate::payments::{PaymentGateway, round_for};
 use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, UsedTaxRate, price, take_uses};
 use crate::shipping::Address;
 use crate::shipping::operations::Quote;
@@ -190,7 +189,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     }
     // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
-    batch.write(OrdersWrite::Order(Change::Insert(order.clone())));
+    batch.write(Change::Insert(order.clone()));
     take_uses(&mut batch, &order, &rules, max_unpaid);
     let status = if waits { ReservationStatus::Held } else { ReservationStatus::Committed };
     for (item, allocation) in order.items.iter().zip(&allocations) {
@@ -198,7 +197,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         reserve(&mut batch, moment, line, allocation, status);
     }
     create_remotely(gateway, &mut payment, &order, moment, &mut batch);
-    batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
+    batch.write(Change::Insert(payment.clone()));
     record(&mut batch, moment, order_id, "placed", role, format!("Order {} was placed.", order.number));
     batch.event(moment, EventKind::OrderPlaced, order_id, placed_data(&order));
     mail_buyer(&mut batch, moment, order_id, OrderNews::Placed);

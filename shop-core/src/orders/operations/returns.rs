@@ -27,8 +27,7 @@ use crate::money::Amount;
 use crate::orders::input::CheckedReturn;
 use crate::orders::mails::mail_buyer;
 use crate::orders::{
-    CanceledItem, Order, OrderItem, OrderNews, OrderState, OrderStatus, OrderView, OrdersWrite, Return, ReturnItem,
-    ReturnStatus,
+    CanceledItem, Order, OrderItem, OrderNews, OrderState, OrderStatus, OrderView, Return, ReturnItem, ReturnStatus,
 };
 use crate::outbox::EventKind;
 use crate::payments::Payment;
@@ -165,7 +164,7 @@ pub(super) fn open_return(
     let items = lines.into_iter().map(line).collect::<Result<Vec<_>>>()?;
     let opened = new_return(order, id, items, note, moment)?;
     let opened = Return { status, refund_amount: opened.refund_amount.plus(shipping)?, ..opened };
-    batch.write(OrdersWrite::Return(Change::Insert(opened.clone())));
+    batch.write(Change::Insert(opened.clone()));
     tell(batch, moment, &opened);
     let (event, what) = match status {
         ReturnStatus::Requested => ("return_requested", "are to be returned"),
@@ -265,7 +264,7 @@ pub(in crate::orders) fn step_return(
     if completes {
         changed.amount_refunded = complete(&mut state, before, role, moment, &mut batch)?;
     }
-    batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
+    batch.write(Change::Update(changed.clone()));
     tell(&mut batch, moment, &changed);
     record(&mut batch, moment, state.order.id, event, role, detail(&state.order, &changed, what));
     let ends = completes && unpaid && state.order.is_empty();
@@ -393,7 +392,7 @@ pub(crate) fn return_rest(
         amount_refunded: requested.refund_amount.min(refunded),
         ..requested
     };
-    batch.write(OrdersWrite::Return(Change::Insert(done.clone())));
+    batch.write(Change::Insert(done.clone()));
     tell(batch, moment, &done);
     Ok(())
 }

@@ -118,7 +118,7 @@ pub fn settle_from(
     }
     order.updated_at = moment.draws_at();
     order.version += 1;
-    batch.write(OrdersWrite::Order(Change::Update(order.clone())));
+    batch.write(Change::Update(order.clone()));
     count_unpaid(batch, &order, was_unpaid);
     // Money that comes for a canceled order is given back: nobody should ship it.
     if paid && !was_paid && order.status != OrderStatus::Canceled {
@@ -196,6 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::RowWrite;
     use crate::batch::Write;
     use crate::orders::CanceledItem;
     use crate::orders::tests::{moment, order, payment, shipment};
@@ -359,7 +360,7 @@ mod tests {
         let last = settle(done, &refunded, &parcels, &mut moment, &mut batch);
         assert_eq!((last.status, last.payment_status), (OrderStatus::Completed, PaymentStatus::Refunded));
         assert_eq!((last.amount_refunded, kinds(&batch).len()), (Amount(2500), 0));
-        assert_eq!(batch.writes, [Write::Orders(OrdersWrite::Order(Change::Update(last)))]);
+        assert_eq!(batch.writes, [Write::Row(RowWrite::Order(Change::Update(last)))]);
     }
 
     #[test]

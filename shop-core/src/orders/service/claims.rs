@@ -10,7 +10,7 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::execute::Decision;
 use crate::id::UserId;
-use crate::outbox::{Delivery, OutboxWrite};
+use crate::outbox::Delivery;
 use crate::validate;
 
 /// How many orders become an account's in one batch; a job claims the others.
@@ -35,7 +35,7 @@ impl Orders<'_> {
                 // Nobody's: mails about one subject are sent in their order.
                 let (id, subject) = (moment.id(), moment.id::<UserId>().0);
                 let delivery = Delivery::mail(id, subject, job, moment.now());
-                batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+                batch.write(Change::Insert(delivery));
                 Ok(Decision { batch, reply: () })
             })
             .await
@@ -58,7 +58,7 @@ impl Orders<'_> {
         if is_full && claimed > 0 {
             let job = MailJob::ClaimOrders { user_id, email_key };
             let delivery = Delivery::mail(moment.id(), user_id.0, job, moment.now());
-            batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+            batch.write(Change::Insert(delivery));
         }
         Ok(())
     }

@@ -13,6 +13,9 @@ pub(crate) const RECEIVERS: &str = "webhook:";
 
 /// An address that is told of events. Its secret is not stored: it is derived from the shop's key, its id and
 /// [`Webhook::rotation`] ([`Keys::webhook_secret`](crate::secret::Keys::webhook_secret)).
+///
+/// # Writes
+/// When a webhook is deleted, the deliveries to it that are not done are deleted with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "webhooks", entity = Webhook, deletable)]
 pub struct Webhook {

@@ -6,7 +6,7 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
-use crate::outbox::{Delivery, DeliveryStatus, OutboxWrite};
+use crate::outbox::{Delivery, DeliveryStatus};
 
 /// A new webhook.
 pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
@@ -22,7 +22,7 @@ pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Deci
         updated_at: moment.now(),
         version: 1,
     };
-    batch.write(OutboxWrite::Webhook(Change::Insert(webhook.clone())));
+    batch.write(Change::Insert(webhook.clone()));
     Decision { batch, reply: webhook }
 }
 
@@ -42,14 +42,14 @@ pub(crate) fn rotate_secret(before: &Webhook, moment: &mut Moment) -> Decision<W
 fn changed(webhook: Webhook, moment: &mut Moment) -> Decision<Webhook> {
     let webhook = Webhook { updated_at: moment.now(), version: webhook.version + 1, ..webhook };
     let mut batch = Batch::new(moment);
-    batch.write(OutboxWrite::Webhook(Change::Update(webhook.clone())));
+    batch.write(Change::Update(webhook.clone()));
     Decision { batch, reply: webhook }
 }
 
 /// A webhook taken out, and with it what waits for it.
 pub(crate) fn delete_webhook(before: &Webhook, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(OutboxWrite::Webhook(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn redeliver(webhook: &Webhook, delivery: Delivery, moment: &mut Mome
     };
     let mut batch = Batch::new(moment);
     batch.require_unchanged(webhook);
-    batch.write(OutboxWrite::Delivery(Change::Update(delivery.clone())));
+    batch.write(Change::Update(delivery.clone()));
     Ok(Decision { batch, reply: delivery })
 }
 

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::DeliveryId;
-use crate::outbox::{Delivery, DeliveryStatus, OutboxWrite};
+use crate::outbox::{Delivery, DeliveryStatus};
 
 /// Deliveries of one receiver that are under way at once.
 pub(super) const CONCURRENCY: usize = 8;
@@ -82,7 +82,7 @@ impl Worker<'_> {
                 let mut batch = Batch::new(&mut moment);
                 let claimed: Vec<_> = due.into_iter().map(|delivery| leased(delivery, lease, now)).collect();
                 for delivery in &claimed {
-                    batch.write(OutboxWrite::Delivery(Change::Update(delivery.clone())));
+                    batch.write(Change::Update(delivery.clone()));
                 }
                 Ok(Decision { batch, reply: claimed })
             })
@@ -118,7 +118,7 @@ impl Worker<'_> {
             }
             let claimed = leased(now, receiver.lease(), moment.now());
             let mut batch = Batch::new(&mut moment);
-            batch.write(OutboxWrite::Delivery(Change::Update(claimed.clone())));
+            batch.write(Change::Update(claimed.clone()));
             Ok(Decision { batch, reply: Ok(claimed) })
         });
         let claimed = match claim.await? {

@@ -11,7 +11,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::execute::Decision;
 use crate::orders::OrderMail;
 use crate::orders::operations::record_for_staff;
-use crate::outbox::{Content, Delivery, DeliveryStatus, OutboxWrite};
+use crate::outbox::{Content, Delivery, DeliveryStatus};
 use crate::payments::remote::Answer;
 
 /// Tries before a delivery is given up: some six hours with [`backoff`].
@@ -43,7 +43,7 @@ impl Worker<'_> {
                 }
                 let mut batch = Batch::new(&mut moment);
                 let delivery = settled(claimed.clone(), given, moment.now());
-                batch.write(OutboxWrite::Delivery(Change::Update(delivery)));
+                batch.write(Change::Update(delivery));
                 let payments = self.shop.payments();
                 let also = match (given, &claimed.content) {
                     (Given::Taken { also, .. }, _) => also.clone(),

@@ -65,7 +65,7 @@ impl Worker<'_> {
                         // In line as the event is, whoever relays it.
                         let id = moment.id_beside(event.id.0);
                         let delivery = Delivery::event(id, &name, event, moment.now());
-                        batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+                        batch.write(Change::Insert(delivery));
                     }
                 }
                 // Who is paused or taken out meanwhile gets nothing that would wait for ever.

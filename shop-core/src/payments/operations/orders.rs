@@ -16,8 +16,8 @@ use crate::orders::{Order, OrderNews, OrderState, OrderStatus, PaymentStatus, Re
 use crate::outbox::EventKind;
 use crate::payments::input::CheckedRefund;
 use crate::payments::remote::{ask, may_ask, send_back};
-use crate::payments::{ChargeLimits, Payment, PaymentGateway, PaymentState, PaymentsWrite, Refund, RefundView, Wish};
-use crate::shipping::{Shipment, ShipmentStatus, ShippingWrite};
+use crate::payments::{ChargeLimits, Payment, PaymentGateway, PaymentState, Refund, RefundView, Wish};
+use crate::shipping::{Shipment, ShipmentStatus};
 
 /// More attempts than any buyer needs. Each renews the hold of an order's stock: who begins for ever ends here.
 const MAX_ATTEMPTS: usize = 20;
@@ -87,7 +87,7 @@ pub(in crate::payments) fn begin_attempt(
             }
             PaymentState::Pending | PaymentState::RequiresAction => {
                 *open = void(open, moment)?;
-                batch.write(PaymentsWrite::Payment(Change::Update(open.clone())));
+                batch.write(Change::Update(open.clone()));
                 let detail = format!("The payment by {} was called off for another.", open.gateway);
                 record(&mut batch, moment, state.order.id, "payment_voided", actor, detail);
             }
@@ -99,7 +99,7 @@ pub(in crate::payments) fn begin_attempt(
     }
     let mut payment = begin(gateway, state.order.id, total, currency, moment);
     create_remotely(gateway, &mut payment, &state.order, moment, &mut batch);
-    batch.write(PaymentsWrite::Payment(Change::Insert(payment.clone())));
+    batch.write(Change::Insert(payment.clone()));
     let detail = format!("Another payment was begun by {}.", payment.gateway);
     record(&mut batch, moment, state.order.id, "payment_begun", actor, detail);
     state.payments.push(payment.clone());
@@ -306,7 +306,7 @@ fn take_back(
     end_reservations(batch, &state.reservations, ReservationStatus::Released);
     for parcel in state.shipments.iter_mut().filter(|parcel| parcel.status == ShipmentStatus::Pending) {
         *parcel = Shipment { status: ShipmentStatus::Canceled, version: parcel.version + 1, ..parcel.clone() };
-        batch.write(ShippingWrite::Shipment(Change::Update(parcel.clone())));
+        batch.write(Change::Update(parcel.clone()));
         let data = crate::shipping::operations::event_data(parcel);
         batch.event(moment, EventKind::ShipmentUpdated, parcel.order_id, data);
         record(batch, moment, parcel.order_id, "shipment_canceled", actor, "A parcel was unpacked before it left.");
@@ -320,7 +320,7 @@ pub(super) fn find(payments: &[Payment], id: PaymentId) -> Result<&Payment> {
 }
 
 pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch) {
-    batch.write(PaymentsWrite::Payment(Change::Update(payment.clone())));
+    batch.write(Change::Update(payment.clone()));
     for stored in &mut state.payments {
         if stored.id == payment.id {
             stored.clone_from(payment);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::DeliveryId;
 use crate::orders::Order;
 use crate::orders::operations::record;
-use crate::outbox::{Content, Delivery, OutboxWrite};
+use crate::outbox::{Content, Delivery};
 use crate::payments::gateway::RemotePayment;
 use crate::payments::model::{Asking, Payment, RefundState, Step};
 
@@ -53,7 +53,7 @@ pub(crate) fn ask(payment: &mut Payment, wish: Wish, moment: &mut Moment, batch:
     let call = GatewayCall { after, payment: RemotePayment::of(payment), wish };
     let content = Content::GatewayCall(Box::new(call));
     let delivery = Delivery::new(intent, caller(&payment.gateway), payment.id.0, content, moment.now());
-    batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+    batch.write(Change::Insert(delivery));
     payment.remote.asking = Some(Asking { intent, step });
     payment.remote.look_at = Some(next_look(payment, moment));
 }

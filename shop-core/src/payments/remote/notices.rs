@@ -11,7 +11,7 @@ use crate::batch::{Batch, Change};
 use crate::error::{BoxError, Error, Result};
 use crate::execute::Decision;
 use crate::id::DeliveryId;
-use crate::outbox::{Content, Delivery, OutboxWrite};
+use crate::outbox::{Content, Delivery};
 use crate::payments::Payments;
 use crate::payments::gateway::{GatewayNotice, NoticeHeaders, RemoteGateway};
 use crate::payments::model::Payment;
@@ -61,7 +61,7 @@ impl Payments<'_> {
                 let content = Content::GatewayNotice(Box::new(notice.clone()));
                 let delivery = Delivery::new(id, listener(gateway), thing, content, moment.now());
                 let mut batch = Batch::new(&mut moment);
-                batch.write(OutboxWrite::Delivery(Change::Insert(delivery)));
+                batch.write(Change::Insert(delivery));
                 Ok(Decision { batch, reply: () })
             })
             .await

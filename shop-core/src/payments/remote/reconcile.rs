@@ -8,8 +8,8 @@ use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::error::{Error, Result};
 use crate::execute::Decision;
+use crate::payments::Payments;
 use crate::payments::model::Payment;
-use crate::payments::{Payments, PaymentsWrite};
 
 /// Look-ups that are under way at once.
 const CONCURRENCY: usize = 4;
@@ -72,7 +72,7 @@ impl Payments<'_> {
                 now.version += 1;
                 now.remote.look_at = is_unsettled(&now).then(|| next_look(&now, &moment));
                 let mut batch = Batch::new(&mut moment);
-                batch.write(PaymentsWrite::Payment(Change::Update(now)));
+                batch.write(Change::Update(now));
                 Ok(Decision { batch, reply: () })
             })
             .await

@@ -15,7 +15,6 @@ use crate::orders::mails::mail_buyer;
 use crate::orders::operations::{Reason, cancel, record, record_for_staff};
 use crate::orders::{OrderNews, OrderState, OrderStatus, OrderView};
 use crate::outbox::EventKind;
-use crate::payments::PaymentsWrite;
 use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
 use crate::payments::operations::{event_data, finish, left, refund, split_new_refunds, untaxed};
 use crate::shipping::{Shipment, ShipmentStatus};
@@ -346,7 +345,7 @@ impl<'a> Books<'a> {
     fn write_payment(&mut self) {
         self.payment.version = self.before.version;
         touch(&mut self.payment, self.moment);
-        self.batch.write(PaymentsWrite::Payment(Change::Update(self.payment.clone())));
+        self.batch.write(Change::Update(self.payment.clone()));
         for stored in &mut self.state.payments {
             if stored.id == self.payment.id {
                 stored.clone_from(&self.payment);

@@ -5,7 +5,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::UserId;
-use crate::shipping::{Address, MAX_ADDRESSES, SavedAddress, ShippingWrite};
+use crate::shipping::{Address, MAX_ADDRESSES, SavedAddress};
 
 /// What a decision knows of an address book.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ pub(in crate::shipping) fn create_address(
         updated_at: moment.now(),
         version: 1,
     };
-    batch.write(ShippingWrite::Address(Change::Insert(saved.clone())));
+    batch.write(Change::Insert(saved.clone()));
     Ok(Decision { batch, reply: saved })
 }
 
@@ -68,14 +68,14 @@ pub(in crate::shipping) fn update_address(
     }
     let updated_at = moment.now();
     let saved = SavedAddress { address, is_default, updated_at, version: before.version + 1, ..before.clone() };
-    batch.write(ShippingWrite::Address(Change::Update(saved.clone())));
+    batch.write(Change::Update(saved.clone()));
     Decision { batch, reply: saved }
 }
 
 /// An entry taken out; no other becomes the default by itself.
 pub(in crate::shipping) fn delete_address(before: &SavedAddress, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Address(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
@@ -84,6 +84,6 @@ fn clear_default(default: Option<&SavedAddress>, moment: &Moment, batch: &mut Ba
     if let Some(old) = default {
         let cleared =
             SavedAddress { is_default: false, updated_at: moment.now(), version: old.version + 1, ..old.clone() };
-        batch.write(ShippingWrite::Address(Change::Update(cleared)));
+        batch.write(Change::Update(cleared));
     }
 }

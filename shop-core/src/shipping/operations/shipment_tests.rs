@@ -1,16 +1,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Batch, Change, Write};
+use crate::batch::{Batch, Change, RowWrite, Write};
 use crate::clock::Moment;
 use crate::error::Result;
 use crate::execute::Decision;
-use crate::inventory::{InventoryWrite, Reservation, ReservationStatus};
+use crate::inventory::{Reservation, ReservationStatus};
 use crate::orders::tests::{moment, order};
-use crate::orders::{FulfillmentStatus, Order, OrderState, OrderStatus, OrdersWrite};
+use crate::orders::{FulfillmentStatus, Order, OrderState, OrderStatus};
 use crate::outbox::{EventKind, OutboxWrite};
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
-use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingStatus};
+use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingStatus};
 use crate::word::Word as _;
 
 /// An order of lines of some quantities; the first line is not counted, the others are all reserved.
@@ -53,18 +53,18 @@ fn apply(state: &mut OrderState, batch: Batch) -> Vec<EventKind> {
     let mut events = Vec::new();
     for write in batch.writes {
         match write {
-            Write::Shipping(ShippingWrite::Shipment(Change::Insert(row))) => state.shipments.push(row),
-            Write::Shipping(ShippingWrite::Shipment(Change::Update(row))) => {
+            Write::Row(RowWrite::Shipment(Change::Insert(row))) => state.shipments.push(row),
+            Write::Row(RowWrite::Shipment(Change::Update(row))) => {
                 let stored = state.shipments.iter_mut().find(|stored| stored.id == row.id).unwrap();
                 assert_eq!(row.version, stored.version + 1);
                 *stored = row;
             }
-            Write::Inventory(InventoryWrite::Reservation(Change::Update(row))) => {
+            Write::Row(RowWrite::Reservation(Change::Update(row))) => {
                 let stored = state.reservations.iter_mut().find(|stored| stored.id == row.id).unwrap();
                 assert_eq!(row.version, stored.version + 1);
                 *stored = row;
             }
-            Write::Orders(OrdersWrite::Order(Change::Update(row))) => {
+            Write::Row(RowWrite::Order(Change::Update(row))) => {
                 assert_eq!(row.version, state.order.version + 1);
                 state.order = row;
             }

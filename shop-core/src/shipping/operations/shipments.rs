@@ -14,7 +14,7 @@ use crate::orders::operations::{ordered_lines, record, settle};
 use crate::orders::{Order, OrderItem, OrderNews, OrderState, OrderStatus};
 use crate::outbox::EventKind;
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
-use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, ShippingWrite, TrackingEvent, TrackingStatus};
+use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingEvent, TrackingStatus};
 use crate::word::Word as _;
 
 /// More pieces of news than any carrier sends of one parcel; a loop of somebody's program ends here.
@@ -81,7 +81,7 @@ pub(in crate::shipping) fn create_shipment(
         version: 1,
     };
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Shipment(Change::Insert(shipment.clone())));
+    batch.write(Change::Insert(shipment.clone()));
     batch.event(moment, EventKind::ShipmentCreated, shipment.order_id, event_data(&shipment));
     record(&mut batch, moment, order.id, "shipment_created", actor, "A parcel is being packed.");
     shipments.push(shipment.clone());
@@ -208,7 +208,7 @@ fn parcel(shipment: &Shipment, what: &str) -> String {
 fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &mut Moment) -> Decision<Shipment> {
     let OrderState { order, payments, mut shipments, .. } = state;
     shipment.version += 1;
-    batch.write(ShippingWrite::Shipment(Change::Update(shipment.clone())));
+    batch.write(Change::Update(shipment.clone()));
     batch.event(moment, EventKind::ShipmentUpdated, shipment.order_id, event_data(&shipment));
     for stored in &mut shipments {
         if stored.id == shipment.id {

@@ -4,13 +4,13 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::execute::Decision;
 use crate::shipping::input::CheckedMethod;
-use crate::shipping::{Method, ShippingWrite, Zone};
+use crate::shipping::{Method, Zone};
 
 /// A new zone.
 pub(in crate::shipping) fn create_zone(name: String, countries: Vec<String>, moment: &mut Moment) -> Decision<Zone> {
     let mut batch = Batch::new(moment);
     let zone = Zone { id: moment.id(), name, countries, created_at: moment.now(), version: 1 };
-    batch.write(ShippingWrite::Zone(Change::Insert(zone.clone())));
+    batch.write(Change::Insert(zone.clone()));
     Decision { batch, reply: zone }
 }
 
@@ -23,14 +23,14 @@ pub(in crate::shipping) fn update_zone(
 ) -> Decision<Zone> {
     let zone = Zone { name, countries, version: before.version + 1, ..before.clone() };
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Zone(Change::Update(zone.clone())));
+    batch.write(Change::Update(zone.clone()));
     Decision { batch, reply: zone }
 }
 
 /// A zone taken out. The store refuses it while methods serve it.
 pub(in crate::shipping) fn delete_zone(before: &Zone, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Zone(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
@@ -51,7 +51,7 @@ pub(in crate::shipping) fn create_method(input: CheckedMethod, moment: &mut Mome
         created_at: moment.now(),
         version: 1,
     };
-    batch.write(ShippingWrite::Method(Change::Insert(method.clone())));
+    batch.write(Change::Insert(method.clone()));
     Decision { batch, reply: method }
 }
 
@@ -64,13 +64,13 @@ pub(in crate::shipping) fn update_method(
     let Decision { reply, .. } = create_method(input, moment);
     let method = Method { id: before.id, created_at: before.created_at, version: before.version + 1, ..reply };
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Method(Change::Update(method.clone())));
+    batch.write(Change::Update(method.clone()));
     Decision { batch, reply: method }
 }
 
 /// A method taken out; orders hold what they need of it.
 pub(in crate::shipping) fn delete_method(before: &Method, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(ShippingWrite::Method(Change::Delete { id: before.id.0, version: before.version }));
+    batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }

@@ -1,6 +1,7 @@
 //! Carts, their lines in a column.
 
-use shop_core::cart::{Cart, CartWrite};
+use shop_core::batch::RowWrite;
+use shop_core::cart::Cart;
 
 use super::plain::{Applied, Plain};
 use super::table::records;
@@ -11,6 +12,6 @@ records! {
 
 /// Applies a write of carts.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CartWrite) -> Applied {
-    let CartWrite::Cart(change) = write;
+    let RowWrite::Cart(change) = write;
     plain.change(change).await
 }

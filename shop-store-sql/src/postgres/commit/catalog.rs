@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product, Variant};
 use uuid::Uuid;
 
@@ -48,15 +48,15 @@ pub(crate) fn search_words(product: &Product) -> String {
 /// Applies a write of the catalog.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
     match write {
-        CatalogWrite::Product(Change::Insert(product)) => {
+        RowWrite::Product(Change::Insert(product)) => {
             plain.touched.products.insert(product.id.0);
             insert_product(plain, product).await
         }
-        CatalogWrite::Product(change @ Change::Update(product)) => {
+        RowWrite::Product(change @ Change::Update(product)) => {
             plain.touched.products.insert(product.id.0);
             update_product(plain, change, product).await
         }
-        CatalogWrite::Product(change) => plain.change(change).await,
+        RowWrite::Product(change) => plain.change(change).await,
         CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![row_of(period)]).await? {
             0 => Ok(()),
             _ => Err(Failure::Again),
@@ -68,10 +68,10 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             plain.execute(sql, (*ended_before,)).await?;
             Ok(())
         }
-        CatalogWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
-        CatalogWrite::Category(change) => plain.change(change).await,
-        CatalogWrite::Promotion(change) => plain.change(change).await,
-        CatalogWrite::TaxRate(change) => plain.change(change).await,
+        RowWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
+        RowWrite::Category(change) => plain.change(change).await,
+        RowWrite::Promotion(change) => plain.change(change).await,
+        RowWrite::TaxRate(change) => plain.change(change).await,
         CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";

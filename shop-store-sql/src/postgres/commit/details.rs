@@ -1,6 +1,7 @@
 //! The shop's own details.
 
-use shop_core::details::{DetailsWrite, ShopDetails};
+use shop_core::batch::RowWrite;
+use shop_core::details::ShopDetails;
 
 use super::plain::{Applied, Plain};
 use super::table::records;
@@ -11,6 +12,6 @@ records! {
 
 /// Applies a write of the shop's own details.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &DetailsWrite) -> Applied {
-    let DetailsWrite::ShopDetails(change) = write;
+    let RowWrite::ShopDetails(change) = write;
     plain.change(change).await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, Entity, Unique};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::inventory::{InventoryWrite, Location, Movement, Reservation, StockLevel, StockSettings};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ pub(super) static MOVEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Move
 /// Applies a write of inventory.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Applied {
     match write {
-        InventoryWrite::Location(change) => {
+        RowWrite::Location(change) => {
             if let Change::Delete { id, version } = change {
                 empty_location(plain, *id, *version).await?;
             }
@@ -45,7 +45,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Appl
             plain.counts(MOVEMENTS.name, [location, String::new(), String::new()], 1);
             Ok(())
         }
-        InventoryWrite::Reservation(change) => plain.change(change).await,
+        RowWrite::Reservation(change) => plain.change(change).await,
     }
 }
 

@@ -8,16 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use shop_core::accounts::AccountsWrite;
-use shop_core::batch::{Batch, Change, Entity, Require, Versioned, Write};
-use shop_core::cart::CartWrite;
+use shop_core::batch::{Batch, Change, Entity, Require, RowWrite, Versioned, Write};
 use shop_core::catalog::CatalogWrite;
-use shop_core::details::DetailsWrite;
 use shop_core::id::WebhookId;
 use shop_core::inventory::InventoryWrite;
 use shop_core::orders::OrdersWrite;
 use shop_core::outbox::{OutboxWrite, Webhook};
-use shop_core::payments::PaymentsWrite;
-use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
 use super::outbox;
@@ -148,8 +144,8 @@ impl Locks {
 
     fn write(&mut self, write: &Write) {
         match write {
-            Write::Accounts(AccountsWrite::User(change)) => self.change(change),
-            Write::Accounts(AccountsWrite::Session(change)) => self.change(change),
+            Write::Row(RowWrite::User(change)) => self.change(change),
+            Write::Row(RowWrite::Session(change)) => self.change(change),
             Write::Accounts(AccountsWrite::PutOtp(otp)) => drop(self.otps.insert(otp.user_id.0)),
             Write::Accounts(
                 AccountsWrite::SpendOtpTry { user_id, .. }
@@ -158,55 +154,55 @@ impl Locks {
             ) => {
                 self.otps.insert(user_id.0);
             }
-            Write::Catalog(CatalogWrite::Product(change)) => {
+            Write::Row(RowWrite::Product(change)) => {
                 self.change(change);
                 if let Change::Update(product) = change {
                     let skus = product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone()));
                     self.renamed.extend(skus);
                 }
             }
-            Write::Catalog(CatalogWrite::Category(change)) => {
+            Write::Row(RowWrite::Category(change)) => {
                 self.change(change);
                 if let Change::Delete { id, .. } = change {
                     self.emptied.insert(*id);
                 }
             }
             Write::Catalog(CatalogWrite::ReshapeTree { .. }) => self.tree_changes = true,
-            Write::Catalog(CatalogWrite::Promotion(change)) => self.change(change),
-            Write::Catalog(CatalogWrite::TaxRate(change)) => self.change(change),
+            Write::Row(RowWrite::Promotion(change)) => self.change(change),
+            Write::Row(RowWrite::TaxRate(change)) => self.change(change),
             Write::Catalog(CatalogWrite::Uses(delta)) => {
                 let (promotion, customer) = delta.counter.key();
                 self.uses.insert((promotion, customer.to_owned()));
             }
-            Write::Cart(CartWrite::Cart(change)) => self.change(change),
-            Write::Orders(OrdersWrite::Order(change)) => self.change(change),
-            Write::Orders(OrdersWrite::Draft(change)) => self.change(change),
-            Write::Orders(OrdersWrite::Return(change)) => self.change(change),
-            Write::Payments(PaymentsWrite::Payment(change)) => self.change(change),
-            Write::Shipping(ShippingWrite::Address(change)) => {
+            Write::Row(RowWrite::Cart(change)) => self.change(change),
+            Write::Row(RowWrite::Order(change)) => self.change(change),
+            Write::Row(RowWrite::Draft(change)) => self.change(change),
+            Write::Row(RowWrite::Return(change)) => self.change(change),
+            Write::Row(RowWrite::Payment(change)) => self.change(change),
+            Write::Row(RowWrite::Address(change)) => {
                 self.change(change);
                 if let Change::Insert(address) | Change::Update(address) = change {
                     self.advisory.insert(address_book(address.user_id.0));
                 }
             }
-            Write::Shipping(ShippingWrite::Zone(change)) => self.change(change),
-            Write::Shipping(ShippingWrite::Method(change)) => {
+            Write::Row(RowWrite::Zone(change)) => self.change(change),
+            Write::Row(RowWrite::Method(change)) => {
                 self.change(change);
                 if let Change::Insert(method) | Change::Update(method) = change {
                     self.share(Entity::Zone, method.zone_id.0);
                 }
             }
-            Write::Shipping(ShippingWrite::Shipment(change)) => self.change(change),
+            Write::Row(RowWrite::Shipment(change)) => self.change(change),
             Write::Inventory(write) => self.inventory(write),
             Write::Outbox(OutboxWrite::Relayed(event)) => self.own(Entity::Event, event.0),
-            Write::Outbox(OutboxWrite::Delivery(change)) => self.change(change),
-            Write::Outbox(OutboxWrite::Webhook(change)) => {
+            Write::Row(RowWrite::Delivery(change)) => self.change(change),
+            Write::Row(RowWrite::Webhook(change)) => {
                 self.change(change);
                 if let Change::Delete { id, .. } = change {
                     self.receivers.insert(Webhook::receiver_of(WebhookId(*id)));
                 }
             }
-            Write::Details(DetailsWrite::ShopDetails(change)) => self.change(change),
+            Write::Row(RowWrite::ShopDetails(change)) => self.change(change),
             // A batch counts once, after it has locked the rest: nobody waits in a circle.
             Write::Accounts(AccountsWrite::CountDaily { .. })
             // A price is written with its product, which is locked.
@@ -220,7 +216,7 @@ impl Locks {
 
     fn inventory(&mut self, write: &InventoryWrite) {
         match write {
-            InventoryWrite::Location(change) => {
+            RowWrite::Location(change) => {
                 self.advisory.insert(LOCATIONS);
                 self.change(change);
                 if let Change::Delete { id, .. } = change {
@@ -236,7 +232,7 @@ impl Locks {
                 Some(location) => drop(self.levels.insert((settings.variant_id.0, location.0))),
                 None => drop(self.variants.insert(settings.variant_id.0)),
             },
-            InventoryWrite::Reservation(change) => self.change(change),
+            RowWrite::Reservation(change) => self.change(change),
             InventoryWrite::Movement(_) => {}
         }
     }

@@ -11,14 +11,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
 
 use shop_core::accounts::AccountsWrite;
-use shop_core::batch::{Batch, Change, Entity, Require, Unique, Write};
-use shop_core::cart::{CartStatus, CartWrite};
+use shop_core::batch::{Batch, Change, Entity, Require, RowWrite, Unique, Write};
+use shop_core::cart::CartStatus;
 use shop_core::catalog::CatalogWrite;
 use shop_core::inventory::InventoryWrite;
 use shop_core::orders::{Draft, OrdersWrite};
 use shop_core::outbox::OutboxWrite;
-use shop_core::payments::PaymentsWrite;
-use shop_core::shipping::ShippingWrite;
 use uuid::Uuid;
 
 use super::outbox;
@@ -226,7 +224,7 @@ impl Mergeable {
     fn write(&mut self, write: &Write) -> Merged {
         match write {
             Write::Accounts(write) => self.accounts(write),
-            Write::Catalog(CatalogWrite::Product(change)) => {
+            Write::Row(RowWrite::Product(change)) => {
                 if let Change::Insert(product) | Change::Update(product) = change {
                     self.take(key_touch(Unique::ProductSlug, &product.slug))?;
                     for variant in &product.variants {
@@ -250,7 +248,7 @@ impl Mergeable {
                 self.uses.entry((promotion, customer.to_owned())).or_default().add(UsesSum::of(delta));
                 Ok(())
             }
-            Write::Cart(CartWrite::Cart(change)) => {
+            Write::Row(RowWrite::Cart(change)) => {
                 if let Change::Insert(cart) | Change::Update(cart) = change
                     && let (CartStatus::Open, Some(customer)) = (cart.status, cart.customer_id)
                 {
@@ -258,7 +256,7 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertCarts, Some((Part::OwnCarts, Part::UpdateCarts)))
             }
-            Write::Orders(OrdersWrite::Order(change)) => {
+            Write::Row(RowWrite::Order(change)) => {
                 if let Change::Insert(order) | Change::Update(order) = change {
                     self.take(key_touch(Unique::OrderNumber, &order.number))?;
                     self.take(key_touch(Unique::OrderOfCart, order.cart_id))?;
@@ -268,16 +266,16 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
             }
-            Write::Orders(OrdersWrite::Return(change)) => {
+            Write::Row(RowWrite::Return(change)) => {
                 self.change(change, Part::InsertReturns, Some((Part::OwnReturns, Part::UpdateReturns)))
             }
-            Write::Orders(OrdersWrite::Draft(change)) => self.draft(change),
+            Write::Row(RowWrite::Draft(change)) => self.draft(change),
             Write::Orders(OrdersWrite::History(entry)) => {
                 self.take(key_touch(Unique::OtherId, entry.id))?;
                 self.line(Part::InsertHistory, row_of(entry));
                 Ok(())
             }
-            Write::Payments(PaymentsWrite::Payment(change)) => {
+            Write::Row(RowWrite::Payment(change)) => {
                 if let Change::Insert(payment) | Change::Update(payment) = change {
                     if payment.state.is_live() {
                         self.take(key_touch(Unique::LivePayment, payment.order_id))?;
@@ -289,7 +287,7 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
             }
-            Write::Shipping(ShippingWrite::Shipment(change)) => {
+            Write::Row(RowWrite::Shipment(change)) => {
                 self.change(change, Part::InsertShipments, Some((Part::OwnShipments, Part::UpdateShipments)))
             }
             Write::Inventory(write) => self.inventory(write),
@@ -305,7 +303,7 @@ impl Mergeable {
 
     fn accounts(&mut self, write: &AccountsWrite) -> Merged {
         match write {
-            AccountsWrite::User(change) => {
+            RowWrite::User(change) => {
                 if let Change::Insert(user) | Change::Update(user) = change {
                     self.take(key_touch(Unique::UserEmail, &user.email_key))?;
                     if let Some(username) = &user.username_key {
@@ -314,7 +312,7 @@ impl Mergeable {
                 }
                 self.change(change, Part::InsertUsers, Some((Part::OwnUsers, Part::UpdateUsers)))
             }
-            AccountsWrite::Session(change) => {
+            RowWrite::Session(change) => {
                 self.change(change, Part::InsertSessions, Some((Part::OwnSessions, Part::UpdateSessions)))
             }
             AccountsWrite::PutOtp(otp) => {
@@ -348,10 +346,10 @@ impl Mergeable {
                 self.line(Part::InsertMovements, row_of(movement));
                 Ok(())
             }
-            InventoryWrite::Reservation(change) => {
+            RowWrite::Reservation(change) => {
                 self.change(change, Part::InsertReservations, Some((Part::OwnReservations, Part::UpdateReservations)))
             }
-            InventoryWrite::Location(_) | InventoryWrite::Settings(_) => Err(Alone),
+            RowWrite::Location(_) | InventoryWrite::Settings(_) => Err(Alone),
         }
     }
 
@@ -368,10 +366,10 @@ impl Mergeable {
                 self.line(Part::RelayEvents, ids(&[event.0]));
                 Ok(())
             }
-            OutboxWrite::Delivery(change) => {
+            RowWrite::Delivery(change) => {
                 self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
             }
-            OutboxWrite::Webhook(_) => Err(Alone),
+            RowWrite::Webhook(_) => Err(Alone),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Unique};
+use shop_core::batch::{Change, RowWrite, Unique};
 use shop_core::orders::{Draft, HistoryEntry, Order, OrderItem, OrdersWrite, Return};
 
 use super::part::Part;
@@ -21,15 +21,15 @@ pub(super) static HISTORY: LazyLock<Table> = LazyLock::new(Table::of::<HistoryEn
 /// Applies a write of orders.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied {
     match write {
-        OrdersWrite::Order(change) => {
+        RowWrite::Order(change) => {
             plain.change(change).await?;
             match change {
                 Change::Insert(order) => plain.run(Part::InsertItems, children_of(order).collect()).await.map(drop),
                 Change::Update(_) | Change::Delete { .. } => Ok(()),
             }
         }
-        OrdersWrite::Draft(change) => plain.change(change).await,
-        OrdersWrite::Return(change) => plain.change(change).await,
+        RowWrite::Draft(change) => plain.change(change).await,
+        RowWrite::Return(change) => plain.change(change).await,
         OrdersWrite::History(entry) => plain.insert_unless(Part::InsertHistory, row_of(entry), Unique::OtherId).await,
     }
 }

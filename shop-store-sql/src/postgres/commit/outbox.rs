@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
+use shop_core::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::WebhookId;
 use shop_core::idempotency::Answer;
@@ -52,8 +52,8 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
                 _ => Ok(()),
             }
         }
-        OutboxWrite::Delivery(change) => plain.change(change).await,
-        OutboxWrite::Webhook(change) => {
+        RowWrite::Delivery(change) => plain.change(change).await,
+        RowWrite::Webhook(change) => {
             plain.change(change).await?;
             if let Change::Delete { id, .. } = change {
                 let waits = "DELETE FROM deliveries

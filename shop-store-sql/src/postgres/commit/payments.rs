@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, Unique};
-use shop_core::payments::{Payment, PaymentsWrite, Refund};
+use shop_core::batch::{Change, Conflict, RowWrite, Unique};
+use shop_core::payments::{Payment, Refund};
 use uuid::Uuid;
 
 use super::part::Part;
@@ -18,7 +18,7 @@ pub(super) static REFUNDS: LazyLock<Table> = LazyLock::new(Table::of::<Refund>);
 
 /// Applies a write of payments.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &PaymentsWrite) -> Applied {
-    let PaymentsWrite::Payment(change) = write;
+    let RowWrite::Payment(change) = write;
     let done = plain.change(change).await;
     let (Change::Insert(payment) | Change::Update(payment)) = change else { return done };
     if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done

@@ -8,10 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use shop_core::batch::{Batch, Change, Conflict, Entity, Require, Unique, Write};
+use shop_core::batch::{Batch, Change, Conflict, Entity, Require, RowWrite, Unique, Write};
 use shop_core::error::BoxError;
-use shop_core::inventory::InventoryWrite;
-use shop_core::shipping::ShippingWrite;
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::encode::Encode;
@@ -403,9 +401,7 @@ impl Plain<'_> {
     /// another in two writes. Whoever judges it is the only one to (see [`super::lock`]).
     async fn judge_whole(&mut self, batch: &Batch) -> Applied {
         let owner = |write: &Write| match write {
-            Write::Shipping(ShippingWrite::Address(Change::Insert(address) | Change::Update(address))) => {
-                Some(address.user_id)
-            }
+            Write::Row(RowWrite::Address(Change::Insert(address) | Change::Update(address))) => Some(address.user_id),
             _ => None,
         };
         let owners: std::collections::BTreeSet<_> = batch.writes.iter().filter_map(owner).collect();
@@ -415,7 +411,7 @@ impl Plain<'_> {
                 return Err(Conflict::Exists(Unique::DefaultAddress).into());
             }
         }
-        if batch.writes.iter().any(|write| matches!(write, Write::Inventory(InventoryWrite::Location(_)))) {
+        if batch.writes.iter().any(|write| matches!(write, Write::Row(RowWrite::Location(_)))) {
             let rows = self.session.rows("SELECT 1 FROM locations WHERE is_default LIMIT 2", PgArguments::default());
             if rows.await?.len() != 1 {
                 return Err(Conflict::Exists(Unique::DefaultLocation).into());

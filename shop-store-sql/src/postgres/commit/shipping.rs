@@ -1,7 +1,7 @@
 //! Address books, the tariff and parcels.
 
-use shop_core::batch::{Change, Conflict, Entity};
-use shop_core::shipping::{Method, SavedAddress, Shipment, ShippingWrite, Zone};
+use shop_core::batch::{Change, Conflict, Entity, RowWrite};
+use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
 
 use super::plain::{Applied, Plain};
 use super::table::records;
@@ -16,8 +16,8 @@ records! {
 /// Applies a write of shipping.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &ShippingWrite) -> Applied {
     match write {
-        ShippingWrite::Address(change) => plain.change(change).await,
-        ShippingWrite::Zone(change) => {
+        RowWrite::Address(change) => plain.change(change).await,
+        RowWrite::Zone(change) => {
             if let Change::Delete { id, version } = change
                 && plain.has_version::<Zone>(*id, *version).await?
                 && plain.exists("SELECT 1 FROM methods WHERE zone_id = $1", (*id,)).await?
@@ -26,7 +26,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &ShippingWrite) -> Appli
             }
             plain.change(change).await
         }
-        ShippingWrite::Method(change) => {
+        RowWrite::Method(change) => {
             if let Change::Insert(method) | Change::Update(method) = change {
                 // The foreign key would end the transaction. The zone was locked before, if it was there; a method that
                 // is refused itself is named first.
@@ -37,6 +37,6 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &ShippingWrite) -> Appli
             }
             plain.change(change).await
         }
-        ShippingWrite::Shipment(change) => plain.change(change).await,
+        RowWrite::Shipment(change) => plain.change(change).await,
     }
 }

@@ -1,8 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::batch::Write;
-use crate::inventory::InventoryWrite;
+use crate::batch::{RowWrite, Write};
 use crate::inventory::operations::fixtures::{deltas, location, variant};
 use crate::money::Amount;
 use crate::orders::tests::{moment, order, payment, shipment};
@@ -64,7 +63,7 @@ fn an_unpaid_order_gives_its_stock_back_and_voids_its_payment() {
         "order.canceled",
     ];
     assert_eq!(told(&batch), expected);
-    let orders = batch.writes.iter().filter(|write| matches!(write, Write::Orders(OrdersWrite::Order(_)))).count();
+    let orders = batch.writes.iter().filter(|write| matches!(write, Write::Row(RowWrite::Order(_)))).count();
     assert_eq!(orders, 1);
 }
 
@@ -86,7 +85,7 @@ fn an_overdue_order_lets_its_hold_expire() {
     let Decision { batch, reply } = cancel(view, &held, Reason::Overdue, &|_| false, &mut moment()).unwrap();
     assert_eq!((reply.order.status, reply.order.hold_until), (OrderStatus::Canceled, None));
     let ended = batch.writes.iter().find_map(|write| match write {
-        Write::Inventory(InventoryWrite::Reservation(Change::Update(ended))) => Some((ended.status, ended.remaining)),
+        Write::Row(RowWrite::Reservation(Change::Update(ended))) => Some((ended.status, ended.remaining)),
         _ => None,
     });
     assert_eq!(ended, Some((ReservationStatus::Expired, 0)));

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::batch::Change;
-use crate::batch::{Versioned, Write};
-use crate::inventory::{InventoryWrite, ReservationStatus};
+use crate::batch::{RowWrite, Versioned, Write};
+use crate::inventory::ReservationStatus;
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::{Around, Step, request_return, step_return};
 use crate::orders::tests::{moment, order as placed, payment, reservation, shipment};
@@ -13,8 +13,7 @@ use crate::orders::{FulfillmentStatus, Order};
 use crate::orders::{HistoryEntry, OrdersWrite, PaymentStatus};
 use crate::outbox::{EventKind, OutboxWrite};
 use crate::payments::PaymentState;
-use crate::payments::PaymentsWrite;
-use crate::shipping::{ShipmentItem, ShippingWrite};
+use crate::shipping::ShipmentItem;
 use crate::word::Word as _;
 
 /// An order to which batches are applied.
@@ -53,21 +52,21 @@ impl Story {
         self.told.clear();
         for write in batch.writes {
             match write {
-                Write::Orders(OrdersWrite::Order(Change::Update(row))) => {
+                Write::Row(RowWrite::Order(Change::Update(row))) => {
                     assert_eq!(row.version, self.state.order.version + 1);
                     self.state.order = row;
                 }
-                Write::Orders(OrdersWrite::Return(Change::Insert(row))) => self.returns.push(row),
-                Write::Orders(OrdersWrite::Return(Change::Update(row))) => {
+                Write::Row(RowWrite::Return(Change::Insert(row))) => self.returns.push(row),
+                Write::Row(RowWrite::Return(Change::Update(row))) => {
                     put(&mut self.returns, row);
                 }
-                Write::Payments(PaymentsWrite::Payment(Change::Update(row))) => {
+                Write::Row(RowWrite::Payment(Change::Update(row))) => {
                     put(&mut self.state.payments, row);
                 }
-                Write::Shipping(ShippingWrite::Shipment(Change::Update(row))) => {
+                Write::Row(RowWrite::Shipment(Change::Update(row))) => {
                     put(&mut self.state.shipments, row);
                 }
-                Write::Inventory(InventoryWrite::Reservation(Change::Update(row))) => {
+                Write::Row(RowWrite::Reservation(Change::Update(row))) => {
                     put(&mut self.state.reservations, row);
                 }
                 Write::Orders(OrdersWrite::History(HistoryEntry { event, .. })) => self.told.push(event),

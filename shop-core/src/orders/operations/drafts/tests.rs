@@ -1,8 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::batch::{Require, Versioned as _, Write};
-use crate::cart::CartWrite;
+use crate::batch::{Require, RowWrite, Versioned as _, Write};
 use crate::cart::operations::fixtures::{goods, moment};
 use crate::catalog::ProductStatus;
 use crate::orders::operations::place::tests::placement;
@@ -79,11 +78,11 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     assert_eq!((order.cart_id, order.subtotal, order.total), (draft.cart_id(), Amount(3500), Amount(3950)));
     assert_eq!(order.items.iter().map(|item| item.unit_price.0).collect::<Vec<_>>(), [1500, 500]);
     let cart = batch.writes.iter().find_map(|write| match write {
-        Write::Cart(CartWrite::Cart(Change::Insert(cart))) => Some((cart.id, cart.status, cart.version)),
+        Write::Row(RowWrite::Cart(Change::Insert(cart))) => Some((cart.id, cart.status, cart.version)),
         _ => None,
     });
     assert_eq!(cart, Some((draft.cart_id(), CartStatus::Ordered, 1)));
-    let deleted = OrdersWrite::Draft(Change::Delete { id: draft.id.0, version: 1 });
+    let deleted = RowWrite::Draft(Change::Delete { id: draft.id.0, version: 1 });
     assert!(batch.writes.contains(&Write::Orders(deleted)));
     let entry = |write: &Write| match write {
         Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),

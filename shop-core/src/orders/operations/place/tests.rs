@@ -1,11 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Require, Write};
+use crate::batch::{Require, RowWrite, Write};
 use crate::cart::CartItem;
 use crate::cart::operations::fixtures::{cart, goods};
 use crate::catalog::{CatalogWrite, Counter, UsesDelta};
-use crate::inventory::InventoryWrite;
 use crate::money::Currency;
 use crate::orders::tests::{address, moment};
 use crate::outbox::{Event, OutboxWrite};
@@ -68,7 +67,7 @@ pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shippi
 
 fn reservations(batch: &Batch) -> Vec<(ReservationStatus, i64)> {
     let reservation = |write: &Write| match write {
-        Write::Inventory(InventoryWrite::Reservation(Change::Insert(r))) => Some((r.status, r.quantity)),
+        Write::Row(RowWrite::Reservation(Change::Insert(r))) => Some((r.status, r.quantity)),
         _ => None,
     };
     batch.writes.iter().filter_map(reservation).collect()
@@ -108,7 +107,7 @@ fn an_order_freezes_what_was_agreed() {
     }
     assert_eq!(batch.requires.len(), goods.products.len() + 2);
     let closed = batch.writes.iter().find_map(|write| match write {
-        Write::Cart(crate::cart::CartWrite::Cart(Change::Update(cart))) => Some(cart),
+        Write::Cart(crate::cart::RowWrite::Cart(Change::Update(cart))) => Some(cart),
         _ => None,
     });
     let closed = closed.unwrap();

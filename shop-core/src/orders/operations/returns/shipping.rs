@@ -6,7 +6,7 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::id::ReturnId;
 use crate::money::Amount;
-use crate::orders::{Order, OrdersWrite, Return, ReturnStatus};
+use crate::orders::{Order, Return, ReturnStatus};
 
 /// The last return of a withdrawal whose goods are not back yet, without `but`.
 pub(in crate::orders::operations) fn last_outstanding<'a>(
@@ -36,7 +36,7 @@ pub(in crate::orders::operations) fn promise_shipping(
 ) -> Result<()> {
     let changed = with_shipping(order, returned, shipping)?;
     let changed = Return { updated_at: moment.now(), version: changed.version + 1, ..changed };
-    batch.write(OrdersWrite::Return(Change::Update(changed.clone())));
+    batch.write(Change::Update(changed.clone()));
     tell(batch, moment, &changed);
     Ok(())
 }

@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::Write;
+use crate::batch::{RowWrite, Write};
 use crate::id::ReturnId;
 use crate::inventory::InventoryWrite;
 use crate::orders::input::CheckedReturnItem;
 use crate::orders::tests::{moment, order, payment, reservation, shipment};
 use crate::orders::{FulfillmentStatus, PaymentStatus};
 use crate::outbox::OutboxWrite;
-use crate::payments::{PaymentState, PaymentsWrite};
+use crate::payments::PaymentState;
 
 /// An order with its returns, to which batches are applied.
 struct Story {
@@ -54,18 +54,18 @@ impl Story {
         let (mut back, mut told, mut settled) = (0, 0, 0);
         for write in batch.writes {
             match write {
-                Write::Orders(OrdersWrite::Return(Change::Insert(row))) => self.returns.push(row),
-                Write::Orders(OrdersWrite::Return(Change::Update(row))) => {
+                Write::Row(RowWrite::Return(Change::Insert(row))) => self.returns.push(row),
+                Write::Row(RowWrite::Return(Change::Update(row))) => {
                     let stored = self.returns.iter_mut().find(|stored| stored.id == row.id).unwrap();
                     assert_eq!(row.version, stored.version + 1);
                     *stored = row;
                 }
-                Write::Orders(OrdersWrite::Order(Change::Update(row))) => {
+                Write::Row(RowWrite::Order(Change::Update(row))) => {
                     assert_eq!(row.version, self.state.order.version + 1);
                     self.state.order = row;
                     settled += 1;
                 }
-                Write::Payments(PaymentsWrite::Payment(Change::Update(row))) => {
+                Write::Row(RowWrite::Payment(Change::Update(row))) => {
                     assert_eq!(row.version, self.state.payments[0].version + 1);
                     self.state.payments = vec![row];
                 }

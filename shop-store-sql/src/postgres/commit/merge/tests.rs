@@ -1,3 +1,4 @@
+use shop_core::batch::RowWrite;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use shop_core::accounts::Session;
@@ -56,11 +57,11 @@ fn variant(number: u128, sku: &str) -> Variant {
 }
 
 fn insert(cart: Cart) -> Write {
-    CartWrite::Cart(Change::Insert(cart)).into()
+    RowWrite::Cart(Change::Insert(cart)).into()
 }
 
 fn update(cart: Cart) -> Write {
-    CartWrite::Cart(Change::Update(cart)).into()
+    RowWrite::Cart(Change::Update(cart)).into()
 }
 
 fn answer(key: &str) -> Write {
@@ -82,7 +83,7 @@ fn together(first: &Batch, second: &Batch) -> bool {
 fn what_is_seldom_done_is_done_alone() {
     let forget = Write::Forget { before: Timestamp::UNIX_EPOCH, given_up_before: Timestamp::UNIX_EPOCH };
     let reshape = CatalogWrite::ReshapeTree { from: 0 }.into();
-    let delete = AccountsWrite::Session(Change::Delete { id: id(1), version: 1 }).into();
+    let delete = RowWrite::Session(Change::Delete { id: id(1), version: 1 }).into();
     for write in [forget, reshape, delete] {
         assert!(Mergeable::of(&batch([write])).is_none());
     }
@@ -108,7 +109,7 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
         updated_at: Timestamp::UNIX_EPOCH,
         version,
     };
-    let change = |sku: &str| batch([CatalogWrite::Product(Change::Update(product(sku, 2))).into()]);
+    let change = |sku: &str| batch([RowWrite::Product(Change::Update(product(sku, 2))).into()]);
     let parts = |batch: &Batch| {
         let merged = Mergeable::of(batch).unwrap();
         merged.lines.iter().map(|(part, _)| *part).collect::<Vec<_>>()
@@ -122,7 +123,7 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
     let relied_on = requiring(Require::Version(Entity::Product, id(1), 1), [answer("1")]);
     assert!(!together(&change("TEA"), &relied_on) && !together(&relied_on, &change("TEA")));
 
-    let placed = || OrdersWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
+    let placed = || RowWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
     let place = batch([placed(), delta(1, 0, 1), delta(2, 0, 1)]);
     assert_eq!(parts(&place), [Part::InsertOperations, Part::OwnDrafts, Part::DeleteDrafts]);
     assert!(!together(&place, &batch([placed()])), "a draft becomes one order");
@@ -182,7 +183,7 @@ fn batches_that_touch_the_same_keep_apart() {
     let add = || batch([InventoryWrite::InsertLevel(level.clone()).into()]);
     let (session, user): (SessionId, UserId) = (id(5), id(6));
     let signed_in = || requiring(Require::LiveSession(session, user), [answer("signed in")]);
-    let sign_out = batch([AccountsWrite::Session(Change::Update(Session {
+    let sign_out = batch([RowWrite::Session(Change::Update(Session {
         id: session,
         user_id: user,
         refresh_hash: [0; 32],
