@@ -28,8 +28,8 @@ pub fn new_password(checks: &mut Checks, name: &str, field: Field<Secret>, perso
 
 /// Lists what is wrong with a new password, one sentence per problem; empty when the password is good.
 ///
-/// Besides the length, the strength counts: at least 10^8 guesses according to zxcvbn. Rules about kinds of characters
-/// do not exist (NIST SP 800-63B, OWASP).
+/// Besides its length, a password is judged by the number of guesses it withstands (zxcvbn: at least 10^8), not by the
+/// kinds of characters it has (NIST SP 800-63B, OWASP).
 #[must_use]
 pub fn password_problems(password: &Secret, personal: &[&str]) -> Vec<String> {
     let password = password.expose();
