@@ -111,7 +111,7 @@ pub struct Variant {
     /// The variant's value for each of the product's options.
     #[row(json)]
     pub options: BTreeMap<String, String>,
-    /// The weight of one unit.
+    /// The weight of one unit, in grams.
     pub weight_grams: i64,
     /// The EAN, UPC or other barcode.
     pub barcode: Option<String>,

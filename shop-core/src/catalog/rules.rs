@@ -19,7 +19,7 @@ pub struct RulesQuery {
 }
 
 /// A buyer. Promotions count the orders of accounts only, because an account has a verified e-mail address. Anyone can
-/// type an address, so a guest's orders count for nobody, and reveal nothing about earlier orders with that address.
+/// type an address, so the orders of guests are not counted, and reveal nothing about earlier orders with that address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Customer {
     /// A guest who gave this folded e-mail address.
@@ -50,7 +50,7 @@ impl Customer {
 pub struct PriceRules {
     /// Every active promotion without a code, and every promotion with a requested code, active or not; ordered by id.
     pub promotions: Vec<Offered>,
-    /// The number of orders that the account placed and did not cancel; `None` when the buyer is unknown or a guest.
+    /// The number of orders of the account that were not canceled; `None` when the buyer is unknown or a guest.
     pub customer_orders: Option<i64>,
     /// The number of unpaid orders of the buyer, account or guest; 0 when the buyer is unknown.
     pub unpaid_orders: i64,

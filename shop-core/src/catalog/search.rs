@@ -42,7 +42,7 @@ impl Category {
 
 impl SearchDocument {
     /// Ranks the match of folded query words; `None` when one of them is a prefix of no word. 0 is best: each is a
-    /// prefix of a word of the name; 1: of the name or an SKU; 2: of any field.
+    /// prefix of a word of the name; 1: of the name or a SKU; 2: of any field.
     ///
     /// The rank is the sort key [`ProductSort::Relevance`]; without query words it is 0.
     #[must_use]

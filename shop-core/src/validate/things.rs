@@ -70,7 +70,7 @@ pub fn slugify(text: &str, fallback: &str) -> String {
     }
 }
 
-/// Accepts an SKU: 1 to 64 visible ASCII characters.
+/// Accepts a SKU: 1 to 64 visible ASCII characters.
 pub fn sku(given: String) -> Result<String, String> {
     let sku = given.trim();
     if sku.is_empty() {

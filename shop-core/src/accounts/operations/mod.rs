@@ -7,7 +7,7 @@ pub(super) mod sessions;
 
 #[cfg(test)]
 pub(super) mod samples {
-    //! Users and moments for the tests of decisions.
+    //! Users and `Moment`s for the tests of decisions.
 
     use chrono::{DateTime, TimeDelta};
     use uuid::Uuid;

@@ -26,7 +26,7 @@ pub(crate) fn update_profile(user: &User, change: ProfileChange, moment: &mut Mo
 
 /// Changes a user's status and rights.
 ///
-/// Only a superuser may make others staff, or change a superuser. Nobody can remove their own access. Because of that,
+/// Only a superuser may make others staff, or change a superuser. No user can remove their own access. Because of that,
 /// and because every change requires that its author is still active, one superuser always remains.
 pub(crate) fn update_standing(
     actor: &Actor,

@@ -55,7 +55,7 @@ impl ProductRows {
 pub struct ImportTarget {
     /// The stored product; `None` when the rows describe a new one.
     pub(in crate::catalog) stored: Option<Product>,
-    /// The cells that refer to other products.
+    /// The cells that refer to another product, or to several.
     pub(in crate::catalog) wrong: Vec<CellError>,
 }
 

@@ -53,11 +53,11 @@ pub struct PromotionInput {
     pub category_ids: Field<Vec<CategoryId>>,
     /// Limits the promotion to these users, at most 1,000; empty for no limit.
     pub customer_ids: Field<Vec<UserId>>,
-    /// Limits the promotion to buyers without another order (default false).
+    /// Limits the promotion to accounts without an order that was not canceled (default false).
     pub first_order_only: Field<bool>,
-    /// The start, inclusive.
+    /// When it starts to apply, inclusive; null for no start.
     pub starts_at: Field<Timestamp>,
-    /// The end, exclusive.
+    /// When it stops applying, exclusive; null for no end.
     pub ends_at: Field<Timestamp>,
     /// The maximum number of orders that use it, 1 to 10^9; null for no limit.
     pub usage_limit: Field<i64>,

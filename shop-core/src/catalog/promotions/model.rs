@@ -96,13 +96,13 @@ pub struct Promotion {
     pub customer_ids: BTreeSet<UserId>,
     /// Limits the promotion to accounts without an order that was not canceled.
     pub first_order_only: bool,
-    /// The start, inclusive.
+    /// When it starts to apply, inclusive; `None` for no start.
     pub starts_at: Option<Timestamp>,
-    /// The end, exclusive.
+    /// When it stops applying, exclusive; `None` for no end.
     pub ends_at: Option<Timestamp>,
-    /// The maximum number of orders that use it.
+    /// The maximum number of orders that use it; `None` for no limit.
     pub usage_limit: Option<i64>,
-    /// The maximum number of orders of one account that use it.
+    /// The maximum number of orders of one account that use it; `None` for no limit.
     pub usage_limit_per_customer: Option<i64>,
     /// Whether it may be combined with other promotions.
     pub combinable: bool,
