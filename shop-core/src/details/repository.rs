@@ -1,4 +1,4 @@
-//! How the shop's own details are kept.
+//! Storage of the shop's own details.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use crate::store::StoreResult;
 /// Reads of the shop's own details.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began.
+/// Every read sees everything that was committed before it began.
 #[async_trait]
 pub trait DetailsRepository: Send + Sync {
     /// The only row, if there is one.
@@ -19,6 +19,6 @@ pub trait DetailsRepository: Send + Sync {
 /// Writes of the shop's own details.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DetailsWrite {
-    /// The only row, whose id is [`ShopDetails::ID`]. Never deleted.
+    /// The only row, with the id [`ShopDetails::ID`]. It is never deleted.
     ShopDetails(Change<ShopDetails>),
 }
