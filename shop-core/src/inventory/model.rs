@@ -113,19 +113,19 @@ pub struct Movement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MovementReason {
-    /// A supplier's delivery.
+    /// Units were delivered by a supplier.
     Received,
-    /// A return from a buyer.
+    /// Units were returned by a buyer.
     Returned,
-    /// Damaged units were written off.
+    /// Units were written off as damaged.
     Damaged,
-    /// Lost units were written off.
+    /// Units were written off as lost.
     Lost,
     /// A count found a different number.
     Correction,
-    /// Left with a shipment.
+    /// Units left with a shipment.
     Shipped,
-    /// A move between locations.
+    /// Units were moved between locations.
     Transfer,
 }
 

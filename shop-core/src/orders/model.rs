@@ -33,7 +33,7 @@ pub enum OrderStatus {
     Placed,
     /// Paid and fully delivered.
     Completed,
-    /// Canceled before anything was shipped.
+    /// Canceled: nothing was shipped, or everything shipped was returned unpaid.
     Canceled,
 }
 
@@ -94,7 +94,7 @@ pub struct Order {
     pub claimed_at: Option<Timestamp>,
     /// E-mail address for notifications, as entered.
     pub email: String,
-    /// The case-folded e-mail address, for lookups.
+    /// The normalized e-mail address, for lookups.
     pub email_key: String,
     /// The currency of every amount in the order.
     pub currency: Currency,
@@ -199,7 +199,7 @@ impl Order {
         if self.explanation.prices_include_tax { Ok(net) } else { net.plus(item.tax) }
     }
 
-    /// The line total after discount, without tax. Saturates, which the amounts of a placed line never reach.
+    /// The line total after discount, without tax. Saturates, but amounts of a placed line are far from that.
     #[must_use]
     pub fn net(&self, item: &OrderItem) -> Amount {
         item.net(self.explanation.prices_include_tax)
@@ -277,7 +277,7 @@ pub struct OrderItem {
 }
 
 impl OrderItem {
-    /// The line total after discount, without tax. Saturates, which the amounts of a placed line never reach.
+    /// The line total after discount, without tax. Saturates, but amounts of a placed line are far from that.
     #[must_use]
     pub fn net(&self, prices_include_tax: bool) -> Amount {
         let contained = if prices_include_tax { self.tax } else { Amount::ZERO };
@@ -332,7 +332,7 @@ pub struct OrderFilter {
     pub payment_status: Option<PaymentStatus>,
     /// Only orders with this fulfillment status.
     pub fulfillment_status: Option<FulfillmentStatus>,
-    /// Only orders with this case-folded e-mail address.
+    /// Only orders with this normalized e-mail address.
     pub email_key: Option<String>,
     /// Only the order with this number.
     pub number: Option<String>,

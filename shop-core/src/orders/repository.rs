@@ -27,7 +27,7 @@ pub trait OrdersRepository: Send + Sync {
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
     /// Placed orders whose hold ended at or before `now`: at most `limit`, the longest overdue first, then by id.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
-    /// Guest orders with this case-folded e-mail address: at most `limit`, by id.
+    /// Guest orders with this normalized e-mail address: at most `limit`, by id.
     async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>>;
     /// The draft with this id.
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>>;

@@ -145,7 +145,7 @@ impl<'a> Orders<'a> {
     ///
     /// If a payment is open at a remote gateway, the gateway is asked first, and the order is canceled when it answers
     /// ([`Payments::advance`](crate::payments::Payments::advance) waits for that). Until then, the call returns the
-    /// unchanged order. Money that arrives before the gateway has answered is refunded.
+    /// order with its status unchanged. Money that arrives before the gateway has answered is refunded.
     ///
     /// # Errors
     /// Those of [`Orders::view`]; [`Error::InvalidTransition`] if the order is canceled or completed, if any of it has

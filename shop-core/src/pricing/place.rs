@@ -55,8 +55,7 @@ const RULE: &str =
 /// else `None`, since the region has no effect there.
 ///
 /// # Errors
-/// A sentence that says why the region is not accepted. Otherwise a buyer could avoid the
-/// tax with a missing or invented region.
+/// A sentence that says why the region is refused: with a missing or invented region, a buyer could avoid tax.
 pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&'static str>, String> {
     if !rates.iter().any(|rate| divides(rate, &address.country)) {
         return Ok(None);

@@ -21,7 +21,7 @@ pub struct LookupInput {
 }
 
 impl LookupInput {
-    /// The number and the case-folded address. An invalid number is treated like one that no order has.
+    /// The number and the normalized address. An invalid number is treated like one that no order has.
     pub(in crate::orders) fn check(self) -> Result<(String, String)> {
         let mut checks = Checks::new();
         let number = checks.required("number", self.number, validate::text(1, MAX_NUMBER_LENGTH));

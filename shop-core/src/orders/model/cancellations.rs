@@ -45,7 +45,7 @@ impl Order {
         item.quantity.saturating_sub(self.canceled_quantity(item.id)).saturating_sub(self.returned_unpaid(item.id))
     }
 
-    /// Whether every unit of every line has been canceled.
+    /// Whether every unit of every line was canceled or returned unpaid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.iter().all(|item| self.remaining_quantity(item) <= 0)

@@ -10,8 +10,8 @@ use crate::page::CreationSort;
 use crate::row::Row;
 use crate::word::words;
 
-/// The status of a return: `requested → approved | rejected`, `approved → received → completed`, `requested | approved
-/// → canceled`.
+/// The status of a return: `requested → approved | rejected`, `approved → received → completed`,
+/// `requested | approved → canceled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnStatus {

@@ -71,7 +71,7 @@ fn shipping_is_not_taxed_where_no_rate_of_the_goods_applies_to_it() {
     let taxes = in_germany(&rates, &lines, true, TaxRounding::Line);
     let priced = price(&basket(&lines, &[]), &rules([]), &taxes);
     assert_eq!((priced.shipping_tax, shipping_by_rate(&priced)), (Amount::ZERO, vec![]));
-    // Next to lines whose rate applies to shipping, these take all of it.
+    // If another line's rate applies to shipping, that line takes all of it.
     let lines = of_classes(&[(1000, "reduced"), (1000, "standard")]);
     let priced = price(&basket(&lines, &[]), &rules([]), &in_germany(&rates, &lines, true, TaxRounding::Line));
     assert_eq!(shipping_by_rate(&priced), [(19, 500, 80)]);
