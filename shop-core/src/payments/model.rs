@@ -88,7 +88,7 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether a remote gateway knows the payment, which is true whenever one has brought money.
+    /// Whether a remote gateway has the payment. Always true once money has come through such a gateway.
     #[must_use]
     pub fn is_at_gateway(&self) -> bool {
         self.gateway_reference.is_some()
