@@ -104,7 +104,7 @@ ids! {
     WebhookId,
     /// One submitted batch.
     OperationId,
-    /// A promotion: a discount on products or orders.
+    /// A promotion: a rule that grants a discount.
     PromotionId,
     /// A tax rate.
     TaxRateId,

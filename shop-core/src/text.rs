@@ -9,7 +9,7 @@ use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 
-/// The maximum number of tokens of a query; further tokens are ignored, since eight already narrow the result enough.
+/// The maximum number of tokens of a query; further tokens are ignored, since they would hardly narrow the result.
 pub const MAX_QUERY_TOKENS: usize = 8;
 /// The maximum number of distinct tokens of a document that are searchable: a long description has a few thousand
 /// words.

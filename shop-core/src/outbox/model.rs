@@ -61,7 +61,7 @@ pub struct Event {
     /// The id of the aggregate. Events of one aggregate are delivered in order. For parts of an order (its payments and
     /// shipments), this is the order's id.
     pub thing: Uuid,
-    /// The current state of the subject, without secrets.
+    /// The state of the subject after the event, without secrets.
     #[row(json)]
     pub data: serde_json::Value,
     /// The time of the event.

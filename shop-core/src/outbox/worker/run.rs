@@ -75,7 +75,7 @@ impl Worker<'_> {
                             self.shop.webhooks_wake().ring();
                         }
                         if relayed.is_idle {
-                            // No receiver is waiting.
+                            // Without receivers, no event is urgent.
                             either(wanted.wait(), sleep(MAX_PAUSE)).await;
                         }
                         MAX_PAUSE

@@ -41,8 +41,8 @@ pub(crate) fn create_remotely(
 /// gateway (`is_remote`) must be voided there first ([`make_room`](super::make_room)).
 ///
 /// The reservation of an order that must be paid before it ships starts again with its last attempt. If the new gateway
-/// is not prepaid, the order ships unpaid from then on. An order that ships unpaid stays so, and no longer expires
-/// unpaid.
+/// is not prepaid, the order ships unpaid from then on. An order that ships unpaid stays so, and further attempts do
+/// not extend its time to pay.
 ///
 /// `hold` is how long an order waits for a payment through this gateway.
 ///

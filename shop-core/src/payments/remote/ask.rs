@@ -14,8 +14,8 @@ use crate::outbox::{Content, Delivery, OutboxWrite};
 use crate::payments::gateway::RemotePayment;
 use crate::payments::model::{Asking, Payment, RefundState, Step};
 
-/// How long an overdue order keeps its stock while its gateway is asked to void the payment: much longer than a
-/// response takes, and short enough that the stock is not reserved for long while a gateway is down.
+/// How long an overdue order waits for its gateway to void the payment, many times what a response takes. The sweep
+/// skips the order until then, so a gateway that is down does not delay the cancellation of other orders.
 const HOLD_AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// The maximum time for which an order keeps its stock because its payment could not be voided.
 const LONGEST_HOLD: TimeDelta = TimeDelta::days(1);

@@ -265,7 +265,7 @@ impl<'a> Books<'a> {
                 self.payment.failure = Some(shortened(message));
                 self.note("gateway_refused", shortened(message));
             }
-            // Buyers may repeat this, so only a new message is recorded. A failure in the snapshot says more.
+            // Buyers may repeat this, so only a new message is recorded. A failure from the snapshot takes precedence.
             Wish::Confirm => {
                 self.payment.failure.get_or_insert_with(|| shortened(message));
                 if self.payment.failure != self.before.failure {
@@ -273,7 +273,7 @@ impl<'a> Books<'a> {
                 }
             }
             Wish::Void { .. } if self.is_known_mismatch() => {}
-            // The payment's new state says why.
+            // What the gateway reports about the payment decides whether its order is canceled.
             Wish::Void { .. } => self.note("gateway_refused", shortened(message)),
         }
         Ok(())
