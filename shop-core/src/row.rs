@@ -10,14 +10,14 @@
 //! | attribute | meaning |
 //! | --- | --- |
 //! | `table = "orders"` | the table |
-//! | `entity = Order` | it counts versions: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
+//! | `entity = Order` | rows have a version: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
 //! | `key(a, b)` | the columns of the key, which come first; without it, `id` |
-//! | `unique(OrderNumber: number)` | a unique key; several are judged in this order. `when status in ("open")` limits it to such rows |
-//! | `derived(price: Amount = lowest_price)` | a column that is written and not read: what the method answers, by default that of the column's name |
+//! | `unique(OrderNumber: number)` | a unique key; several are checked in this order. `when status in ("open")` limits it to such rows |
+//! | `derived(price: Amount = lowest_price)` | a column that is only written: the result of a method, by default the one with the column's name |
 //! | `deletable` | rows can be deleted |
-//! | `child_of = order_id` | rows of a parent, found by this column |
-//! | `position` | those are ordered by a column `position` |
-//! | `constant_id` | the one row has `Self::ID`, and no field for it |
+//! | `child_of = order_id` | a child table, whose rows are found by this column |
+//! | `position` | the child table is ordered by a column `position` |
+//! | `constant_id` | the table has one row with the id `Self::ID`, which is not a field |
 //!
 //! A field is a column of the same name that holds a [`Stored`] value, unless its attribute says otherwise: `json` (the
 //! field's JSON), `flat` (the columns of its type, which derives [`Columns`]) or `children` (rows of a table of their
