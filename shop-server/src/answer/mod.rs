@@ -8,7 +8,7 @@
 //! | [`Answer`] | 200, or its `STATUS` | |
 //! | [`Created`] | 201 | |
 //! | [`NoContent`] | 204 | |
-//! | [`Versioned`] | 200, or its `STATUS`; [`Versioned::created`] changes it | `ETag` |
+//! | [`Versioned`] | 200, or its `STATUS`; 201 with [`Versioned::created`] | `ETag` |
 //! | [`Replayable`] | that of the inner response | `Idempotency-Replayed` |
 //! | [`List`] | inside an [`Answer`] | the envelope of a paged list |
 

@@ -65,8 +65,8 @@ impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Versioned<T, STATUS
     }
 }
 
-/// The tag of a body. Uses the standard library's SipHash-1-3 with its fixed key: the digest protects no secret, and
-/// a collision gains nobody anything. A Rust release may change the hash; clients then read the body once more.
+/// The tag of a body. Uses the standard library's SipHash-1-3 with its fixed key: the digest protects no secret, and a
+/// collision gains nobody anything. A Rust release may change the hash; clients then read the body once more.
 fn entity_tag(version: i64, body: &[u8]) -> String {
     let mut digest = DefaultHasher::new();
     digest.write(body);
@@ -81,8 +81,8 @@ pub struct IfMatch(Option<i64>);
 const NO_VERSION: i64 = -1;
 
 impl IfMatch {
-    /// The version that the caller expects, for the core to compare. `None` accepts any version (no header, or `*`).
-    /// If there are several tags, the highest version counts, since versions only grow.
+    /// The version that the caller expects, for the core to compare. `None` accepts any version (no header, or `*`). If
+    /// there are several tags, the highest version counts, since versions only grow.
     pub fn expected(self) -> Option<i64> {
         self.0
     }

@@ -32,8 +32,8 @@ pub struct Context {
     pub cookies: Option<Arc<CookieMode>>,
 }
 
-/// The endpoints of all domains, as a tuple with one type per domain. poem-openapi takes tuples of up to 16; an
-/// element can be a tuple itself.
+/// The endpoints of all domains, as a tuple with one type per domain. poem-openapi takes tuples of up to 16; an element
+/// can be a tuple itself.
 pub type Api = (
     accounts::Accounts,
     accounts::People,

@@ -68,8 +68,7 @@ impl Accounts {
     /// Signs in by e-mail address or username. With `X-Cart-Token`, the guest's cart is merged into the user's.
     ///
     /// The response has a header `X-Device-Token` (a cookie in cookie mode). A client that sends it with the next
-    /// sign-in has
-    /// its own limit on failed attempts there.
+    /// sign-in has its own limit on failed attempts there.
     #[oai(path = "/accounts/login/", method = "post")]
     async fn login(
         &self,
@@ -191,8 +190,7 @@ impl Accounts {
 
     /// Counts a sign-in attempt; all names of an account share one limit. A device on which the owner signed in before
     /// has its own limit instead of those of the account and the address, so that strangers cannot lock the owner out
-    /// there,
-    /// even from the same address.
+    /// there, even from the same address.
     async fn count_sign_in(&self, client: Client, device: &Device, name: Option<&str>) -> Result<Counted> {
         let (limits, accounts) = (&self.0.limits, self.0.shop.accounts());
         if !limits.is_on() {

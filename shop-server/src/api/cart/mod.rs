@@ -83,8 +83,7 @@ impl Cart {
     /// Adds a coupon to the cart.
     ///
     /// If it is refused, the error says what the cart lacks for a coupon that this buyer could use, and nothing about
-    /// any
-    /// other code.
+    /// any other code.
     #[oai(path = "/cart/coupons/", method = "post")]
     async fn add_coupon(
         &self,
@@ -131,12 +130,9 @@ impl Cart {
     /// Computes the price of an order of the cart from what is known so far. Writes nothing.
     ///
     /// The body is that of `POST /orders/`, with every field optional. A country is enough for taxes (with a region
-    /// where
-    /// taxes differ by region), and for shipping once a method is chosen. `missing` lists what an order would still
-    /// need. If
-    /// nothing is missing, the same body at `POST /orders/`, with this `total` as `expected_total`, results in this
-    /// total,
-    /// and whatever would refuse the order refuses the quote.
+    /// where taxes differ by region), and for shipping once a method is chosen. `missing` lists what an order would
+    /// still need. If nothing is missing, the same body at `POST /orders/`, with this `total` as `expected_total`,
+    /// results in this total, and whatever would refuse the order refuses the quote.
     #[oai(path = "/cart/quote/", method = "post")]
     async fn quote(&self, caller: Caller, client: Client, body: JsonBody<QuoteRequest>) -> Result<Answer<QuoteBody>> {
         self.0.limits.check(Attempt::Quote, client.address(), caller.caller().as_deref()).await?;

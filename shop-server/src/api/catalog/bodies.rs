@@ -219,8 +219,7 @@ pub(super) struct VariantBody {
     compare_at_price: Option<Money>,
     /// The lowest price in the 30 days before the price was reduced (Directive 98/6/EC, article 6a), which must be
     /// shown with every reduction in the European Union. Null if `compare_at_price` is not higher than `price`, or if
-    /// no
-    /// earlier price is known.
+    /// no earlier price is known.
     lowest_price_30_days: Option<Money>,
     options: BTreeMap<String, String>,
     weight_grams: i64,
@@ -241,8 +240,8 @@ pub(super) struct ImageBody {
     alt: String,
 }
 
-/// The input of a request to `url`. Links to the shop's own images are stored as paths, so that they stay valid
-/// if the shop's URL changes.
+/// The input of a request to `url`. Links to the shop's own images are stored as paths, so that they stay valid if the
+/// shop's URL changes.
 pub(super) fn product_input(request: impl Into<ProductInput>, url: &RequestUrl) -> ProductInput {
     let mut input = request.into();
     if let Field::Given(images) = &mut input.images {

@@ -181,8 +181,7 @@ pub(super) struct OrderItemBody {
     /// The tax class of the variant; null if an earlier release did not record it.
     tax_class: Option<String>,
     /// Tax rate of the line (`"0.0825"` is 8.25 %). Null if the line is untaxed, or if an earlier release did not
-    /// record
-    /// it.
+    /// record it.
     tax_rate: Option<Money>,
     /// Amount after discount, excluding tax.
     net: Money,

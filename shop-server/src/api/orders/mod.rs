@@ -44,8 +44,7 @@ impl Orders {
     /// Turns the caller's cart into an order and closes the cart.
     ///
     /// Reserves the stock and starts the payment. For a guest, the response has the `access_token` that opens the
-    /// order.
-    /// Waits up to 5 seconds for a remote gateway; if it has not answered by then, read `client_secret` later.
+    /// order. Waits up to 5 seconds for a remote gateway; if it has not answered by then, read `client_secret` later.
     #[oai(path = "/orders/", method = "post")]
     async fn place(
         &self,
@@ -63,10 +62,8 @@ impl Orders {
     /// E-mails a link to an order to the order's address, for guests who lost its token.
     ///
     /// The response is the same for every number and address. The link is `FRONTEND_URL/orders/{number}#{token}`, with
-    /// the
-    /// token that the guest got when the order was placed. For an account's order, the link has no token and the
-    /// customer
-    /// signs in.
+    /// the token that the guest got when the order was placed. For an account's order, the link has no token and the
+    /// customer signs in.
     #[oai(path = "/orders/lookup/", method = "post")]
     async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<Answer<LookupBody, 202>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
@@ -136,8 +133,7 @@ impl Orders {
     /// Cancels up to 100 orders, each as `/orders/{id}/cancel/` does, and returns the outcome of each.
     ///
     /// An order that cannot be canceled does not affect the others. If an order has an open card payment, its gateway
-    /// is
-    /// asked first, and the order is `pending` until the gateway has answered.
+    /// is asked first, and the order is `pending` until the gateway has answered.
     #[oai(path = "/orders/cancel/", method = "post", operation_id = "orders_cancel_many")]
     async fn cancel_many(
         &self,
@@ -153,8 +149,7 @@ impl Orders {
     /// Cancels an order: releases its stock, voids or refunds its payments.
     ///
     /// If a card payment is open, its gateway is asked first. The call waits up to 5 seconds for it and returns the
-    /// order as
-    /// it is then: still `placed` if the gateway has not answered.
+    /// order as it is then: still `placed` if the gateway has not answered.
     #[oai(path = "/orders/:id/cancel/", method = "post")]
     async fn cancel(
         &self,
@@ -171,8 +166,7 @@ impl Orders {
     /// Cancels items that cannot be delivered: releases their stock and refunds what was paid for them.
     ///
     /// Only unshipped items can be canceled. Their price is no longer due (`amount_canceled`); shipping still is. If
-    /// nothing
-    /// is left to ship, the order continues as if the remaining items were all of it. If no item is left, it is
+    /// nothing is left to ship, the order continues as if the remaining items were all of it. If no item is left, it is
     /// canceled.
     #[oai(path = "/orders/:id/cancel-items/", method = "post")]
     async fn cancel_items(

@@ -79,12 +79,9 @@ impl Returns {
     /// Withdraws from the contract (Directive (EU) 2023/2673), for the whole order or for some items.
     ///
     /// Items that have not shipped are canceled and refunded; for the rest, an approved return is opened. If everything
-    /// is
-    /// withdrawn, the shipping price is refunded too, up to the price of the cheapest method. A receipt with the date
-    /// and
-    /// time is e-mailed at once. More than `WITHDRAWAL_DAYS` days after the day of the last delivery, the call fails
-    /// with
-    /// 409 `withdrawal_period_over`.
+    /// is withdrawn, the shipping price is refunded too, up to the price of the cheapest method. A receipt with the
+    /// date and time is e-mailed at once. More than `WITHDRAWAL_DAYS` days after the day of the last delivery, the call
+    /// fails with 409 `withdrawal_period_over`.
     #[oai(path = "/orders/:id/withdrawal/", method = "post")]
     async fn withdraw(
         &self,
@@ -171,8 +168,7 @@ impl Returns {
     /// Refunds goods that came back: their price, or what is left of the money received for the order.
     ///
     /// If a remote gateway refuses the refund later, the return stays completed. The order's history tells staff, who
-    /// can
-    /// refund it again with `POST /payments/{id}/refunds/`.
+    /// can refund it again with `POST /payments/{id}/refunds/`.
     #[oai(path = "/orders/:id/returns/:return_id/refund/", method = "post")]
     async fn refund(
         &self,

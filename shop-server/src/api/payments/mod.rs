@@ -135,8 +135,7 @@ impl Payments {
     /// Voids a payment that has brought no money.
     ///
     /// This also ends a payment whose gateway reports something that was not requested (its `failure` says so): check
-    /// the
-    /// gateway for money first.
+    /// the gateway for money first.
     #[oai(path = "/payments/:id/void/", method = "post")]
     async fn void(
         &self,

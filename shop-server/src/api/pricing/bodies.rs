@@ -212,16 +212,13 @@ macro_rules! tax_rate_request {
             /// The name shown to buyers, 1 to 100 characters.
             name: $needed<String>,
             /// The tax class of the variants it applies to. Defaults to `standard`. Variants whose class has no rate in
-            /// a place
-            /// are untaxed there.
+            /// a place are untaxed there.
             tax_class: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: $needed<String>,
             /// A state or province as its ISO 3166-2 code (`NY` or `US-NY`) or a name of it, stored as the code without
-            /// the
-            /// country; null for the whole country. In the region, this rate replaces the country's. Orders to the
-            /// country must then
-            /// give an existing region in their shipping address.
+            /// the country; null for the whole country. In the region, this rate replaces the country's. Orders to the
+            /// country must then give an existing region in their shipping address.
             region: Nullable<String>,
             /// From 0 to 1: `"0.0825"` is 8.25 %.
             rate: $needed<Money>,
