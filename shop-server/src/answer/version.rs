@@ -77,7 +77,7 @@ fn entity_tag(version: i64, body: &[u8]) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IfMatch(Option<i64>);
 
-/// A version that no resource has. A tag that the server never sent is read as this version, so it matches nothing.
+/// A version that no resource has. A tag without a valid version is read as this one, so it matches nothing.
 const NO_VERSION: i64 = -1;
 
 impl IfMatch {

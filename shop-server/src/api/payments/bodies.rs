@@ -29,7 +29,7 @@ impl From<AttemptRequest> for AttemptInput {
 /// The amount to capture or to void.
 #[derive(Debug, Object)]
 pub(crate) struct AmountRequest {
-    /// Defaults to the whole amount. A void must be for the whole amount.
+    /// Defaults to the whole open amount. A void must be for the whole payment.
     amount: Optional<Money>,
     /// ISO 4217. If given, it must be the currency of the payment.
     currency: Nullable<String>,
