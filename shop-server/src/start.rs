@@ -169,7 +169,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// Like [`serve`], but on an existing listener: for tests, and for hosts that bind the socket themselves.
+/// Like [`serve()`], but on an existing listener: for tests, and for hosts that bind the socket themselves.
 pub async fn serve_on(
     listener: TcpListener,
     config: &Config,

@@ -62,8 +62,8 @@ pub(super) fn names_clients(headers: &HeaderMap) -> bool {
     headers.contains_key(FOR)
 }
 
-/// Returns the member for a hop. Lists are aligned at their ends, since proxies append. A proxy may also replace a whole
-/// list with one value, which then applies to every hop.
+/// Returns the member for a hop. Lists are aligned at their ends, since proxies append. A proxy may also replace a
+/// whole list with one value, which then applies to every hop.
 fn aligned<'a>(list: &[&'a str], index: usize, count: usize) -> Option<&'a str> {
     let from_the_end = count - index;
     let index = list.len().saturating_sub(from_the_end);

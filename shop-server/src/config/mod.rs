@@ -1,8 +1,8 @@
 //! The configuration: environment variables and a `.env` file, read once at start.
 //!
 //! [`Config::from_variables`] is a pure function of a map, so that every rule can be unit-tested; [`Config::load`]
-//! fills the map. An empty value counts as unset for every variable. A wrong value stops the start with one line that names
-//! the variable.
+//! fills the map. An empty value counts as unset for every variable. A wrong value stops the start with one line that
+//! names the variable.
 
 mod database;
 mod email;

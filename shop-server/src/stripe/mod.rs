@@ -22,7 +22,7 @@
 //! | the key of a call | `Idempotency-Key`; Stripe keeps it for a day, the shop retries for six hours |
 //! | `pending` | `requires_payment_method` (new, or declined: then with a failure), `requires_confirmation`, `processing` |
 //! | `requires_action`, `authorized`, `captured` | `requires_action`, `requires_capture`, `succeeded` |
-//! | `voided`; `expired` | `canceled`; the same by Stripe itself, because nobody captured |
+//! | `voided`; `expired` | `canceled`; the same, by Stripe itself: not captured in time |
 //!
 //! The shop never handles card numbers. Refunds made in Stripe's dashboard are treated like any other. After a partial
 //! capture, Stripe releases the rest at once.
