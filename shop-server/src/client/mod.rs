@@ -4,7 +4,7 @@
 //! headers are trusted only if its address is in `TRUSTED_PROXIES`, because anyone can send such headers. The client is
 //! the right-most address that is not a trusted proxy; the client may have forged everything left of it.
 //!
-//! # Limits
+//! # Limitations
 //! Many proxies write one of the two kinds of headers and pass the other through as the client sent it. If both are
 //! present and name different clients, it is unknown which one the proxy wrote. In that case, and if the header cannot
 //! be parsed, the proxy itself counts as the client: clients that send such headers share a rate limit with each other

@@ -31,7 +31,7 @@ pub enum EmailBackend {
 /// An SMTP server and the credentials for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Smtp {
-    /// The host name; `localhost` by default.
+    /// The host name; by default `localhost`, or `smtp.gmail.com` if only a user is set.
     pub host: String,
     /// The port; by default 25, 587 with `STARTTLS`, or 465 with implicit TLS.
     pub port: u16,

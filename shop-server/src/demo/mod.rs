@@ -1,4 +1,4 @@
-//! The sample shop of `shop-server demo`: small, but with an example of every feature. It is created through the core's
+//! The sample shop of `shop-server demo`: small, but complete enough for a first look. It is created through the core's
 //! own calls, so it obeys every rule.
 
 mod data;

@@ -205,8 +205,8 @@ fn trim_slash(uri: &mut Uri) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Requires exactly one `Host` header in HTTP/1.1 (RFC 9112, 3.2), so that the server and every proxy agree on the host
-/// that links use.
+/// Requires a `Host` header in HTTP/1.1 and never allows two (RFC 9112, 3.2), so that the server and every proxy agree
+/// on the host that links use.
 fn check_host(request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let fine = match (hosts.next(), hosts.next()) {

@@ -155,7 +155,7 @@ fn read<T: ParseFromJSON>(value: Option<Value>) -> Field<T> {
     }
 }
 
-/// Rewrites a parameter to the form that poem-openapi reads. Booleans may also be `1` or `0`, in any case. This applies
+/// Rewrites a parameter to the form that poem-openapi reads. Booleans may be in any case, or `1` or `0`. This applies
 /// to every boolean parameter; booleans in bodies are JSON's own.
 fn spelled<T: Type>(text: &str) -> Cow<'_, str> {
     match text {
