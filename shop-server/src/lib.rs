@@ -10,9 +10,9 @@
 //!
 //! # Adding an endpoint
 //! 1. In `api/<domain>/bodies.rs`, describe the request body: `#[derive(Object)] struct ThingRequest` of
-//!    [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are [`field::Money`]. Write `impl
-//!    From<ThingRequest> for ThingInput`; convert each field with `.into()` (or `.0`), or with `.into_field()` and
-//!    `.into_list()` where the inner type changes.
+//!    [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are [`field::Money`]. Write
+//!    `impl From<ThingRequest> for ThingInput`; convert each field with `.into()` (or `.0`), or with `.into_field()`
+//!    and `.into_list()` where the inner type changes.
 //! 2. Describe the response body: `#[derive(Object, Serialize)] struct ThingBody` with `impl From<Thing>`. A field that
 //!    may be absent takes `#[serde(skip_serializing_if = "Option::is_none")]`.
 //! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order: the

@@ -1,9 +1,9 @@
 //! Verifies event signatures ("Receive Stripe events in your webhook endpoint", section "Verify webhook signatures
 //! manually").
 //!
-//! The header `Stripe-Signature` is `t=<unix seconds>,v1=<hex>[,v1=…]`; each `v1` is the HMAC-SHA256 of `{t}.{raw
-//! body}` under a secret of the endpoint. There are several during a secret rotation. Other schemes (`v0`) are ignored,
-//! because accepting them would allow a downgrade.
+//! The header `Stripe-Signature` is `t=<unix seconds>,v1=<hex>[,v1=…]`; each `v1` is the HMAC-SHA256 of
+//! `{t}.{raw body}` under a secret of the endpoint. There are several during a secret rotation. Other
+//! schemes (`v0`) are ignored, because accepting them would allow a downgrade.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
