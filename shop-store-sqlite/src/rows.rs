@@ -62,7 +62,6 @@ pub(crate) fn optional_at(time: Option<Timestamp>) -> Option<i64> {
 ///
 /// Expensive texts (JSON, folded names) can be encoded in advance by the caller's thread, to take that work off the
 /// single writing thread.
-/// thread that binds has enough to do.
 pub(crate) struct Values<'a, 'c> {
     /// `None` if only the expensive texts are encoded.
     statement: Option<&'a mut Statement<'c>>,

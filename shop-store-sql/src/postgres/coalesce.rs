@@ -121,7 +121,8 @@ where
     }
 }
 
-/// A batch that counts as running. If it panics, a new batch starts for the callers that still wait.
+/// A task that counts as running. When it ends early (a panic, or a batch that takes long), another task starts for the
+/// callers that still wait.
 struct Flight<K, V, G>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,

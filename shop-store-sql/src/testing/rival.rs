@@ -22,7 +22,6 @@ const NEXT_WAITS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
 /// It holds a lock on the table under which others can only read. When a client waits for the table, the rival's next
 /// transaction queues behind it, and then the current one commits. Postgres serves such waits in order. So the waiting
 /// client finds rows that changed since it began, and its next attempt waits for the rival's next transaction.
-/// changed since it began, and the next attempt waits behind the next transaction.
 #[derive(Debug)]
 pub struct Rival {
     stop: Arc<AtomicBool>,
