@@ -71,7 +71,7 @@ impl Points {
         if let Some(booking) = booking {
             book(&mut transaction, booking).await?;
         }
-        // An earlier return drops the transaction, which rolls it back. From here on, an error leaves it unknown.
+        // An early return above rolls back. An error from here on means that the outcome is unknown.
         transaction.commit().await.map_err(|error| Failed::Shop(CommitError::OutcomeUnknown(error.into())))
     }
 }
