@@ -1,12 +1,12 @@
-//! The acting person: every call of the shop takes one, and judges by it what may be seen and done.
+//! The caller's identity: every call of the shop takes an [`Actor`] and checks its permissions.
 
 use crate::error::{Error, Result};
 use crate::id::{CartId, OrderId, SessionId, UserId};
 
-/// Who acts, and what they hold a proven token of.
+/// The caller's identity, and the cart and order that its tokens give access to.
 ///
-/// Made by [`Shop::identify`](crate::Shop::identify) from tokens, or by an embedding program that vouches for it
-/// ([`Actor::system`], [`Actor::user`]).
+/// Created by [`Shop::identify`](crate::Shop::identify) from tokens, or by an embedding program that vouches for the
+/// identity ([`Actor::system`], [`Actor::user`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     identity: Identity,
@@ -14,33 +14,33 @@ pub struct Actor {
     order: Option<OrderId>,
 }
 
-/// Who somebody is.
+/// The authenticated identity of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identity {
-    /// Nobody known.
+    /// An unauthenticated caller.
     Anonymous,
-    /// A signed-in person.
+    /// A signed-in user.
     User(SignedIn),
-    /// The shop itself, or the program that embeds it: may do everything staff may.
+    /// The shop itself, or the program that embeds it. It has all permissions of staff.
     System,
 }
 
-/// A signed-in person.
+/// A signed-in user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedIn {
-    /// Who.
+    /// The user's account.
     pub user_id: UserId,
-    /// In which session; every change this person makes requires that it is still alive. `None` when the
-    /// embedding program vouches for the person: every change then requires that the account exists and is active.
+    /// The session. Every change that the user makes requires that it is still alive. `None` when the embedding program
+    /// vouches for the user: every change then requires that the account exists and is active.
     pub session_id: Option<SessionId>,
-    /// May run the shop.
+    /// Whether the user may manage the shop.
     pub is_staff: bool,
-    /// May make others staff.
+    /// Whether the user may make others staff.
     pub is_superuser: bool,
 }
 
 impl Actor {
-    /// Nobody known, with no token.
+    /// An unauthenticated caller without tokens.
     #[must_use]
     pub fn anonymous() -> Self {
         Self { identity: Identity::Anonymous, cart: None, order: None }
@@ -52,49 +52,49 @@ impl Actor {
         Self { identity: Identity::System, cart: None, order: None }
     }
 
-    /// A person that somebody vouches for.
+    /// A user that the embedding program vouches for.
     ///
     /// The caller vouches for the identity and the roles, not for the account: each change is refused
-    /// ([`Error::PermissionDenied`]) unless the account exists and is active when the change is committed. Reads are not
-    /// judged: do not show the data of an account to somebody whom you would not let sign in.
+    /// ([`Error::PermissionDenied`]) unless the account exists and is active when the change is committed. Reads are
+    /// not checked: do not show account data to a user whom you would not let sign in.
     #[must_use]
     pub fn user(person: SignedIn) -> Self {
         Self { identity: Identity::User(person), cart: None, order: None }
     }
 
-    /// The same, holding a proven cart token.
+    /// Sets the guest cart that the caller holds a verified token for.
     #[must_use]
     pub fn with_cart(mut self, cart: Option<CartId>) -> Self {
         self.cart = cart;
         self
     }
 
-    /// The same, holding a proven order token.
+    /// Sets the guest order that the caller holds a verified token for.
     #[must_use]
     pub fn with_order(mut self, order: Option<OrderId>) -> Self {
         self.order = order;
         self
     }
 
-    /// Who it is.
+    /// The authenticated identity.
     #[must_use]
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// The guest's cart they hold a token of.
+    /// The guest cart that the caller holds a token for.
     #[must_use]
     pub fn cart(&self) -> Option<CartId> {
         self.cart
     }
 
-    /// The guest's order they hold a token of.
+    /// The guest order that the caller holds a token for.
     #[must_use]
     pub fn order(&self) -> Option<OrderId> {
         self.order
     }
 
-    /// The signed-in person, if there is one.
+    /// The signed-in user, if any.
     #[must_use]
     pub fn signed_in(&self) -> Option<SignedIn> {
         match self.identity {
@@ -103,7 +103,7 @@ impl Actor {
         }
     }
 
-    /// True for staff and for the shop itself.
+    /// True for staff, superusers and the shop itself.
     #[must_use]
     pub fn is_staff(&self) -> bool {
         match self.identity {
@@ -113,7 +113,7 @@ impl Actor {
         }
     }
 
-    /// The signed-in person.
+    /// Returns the signed-in user.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] when there is none.
@@ -121,10 +121,10 @@ impl Actor {
         self.signed_in().ok_or(Error::NotAuthenticated)
     }
 
-    /// Passes staff and the shop itself.
+    /// Checks that the caller is staff or the shop itself.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] for nobody known, [`Error::PermissionDenied`] for a customer.
+    /// [`Error::NotAuthenticated`] for an anonymous caller, [`Error::PermissionDenied`] for a customer.
     pub fn require_staff(&self) -> Result<()> {
         match self.identity {
             Identity::Anonymous => Err(Error::NotAuthenticated),
@@ -133,7 +133,7 @@ impl Actor {
         }
     }
 
-    /// Passes superusers and the shop itself.
+    /// Checks that the caller is a superuser or the shop itself.
     ///
     /// # Errors
     /// As [`Actor::require_staff`].
@@ -145,7 +145,8 @@ impl Actor {
         }
     }
 
-    /// Under what name idempotency keys are kept: the person, else the cart, else the order whose token they hold.
+    /// The scope of the caller's idempotency keys: the user or the system, else the cart, else the order whose token
+    /// they hold.
     #[must_use]
     pub fn caller(&self) -> Option<String> {
         match self.identity {
@@ -158,7 +159,7 @@ impl Actor {
         }
     }
 
-    /// The word for an order's history: `staff`, `customer`, `guest` or `system`.
+    /// The role recorded in an order's history: `staff`, `customer`, `guest` or `system`.
     #[must_use]
     pub fn role(&self) -> &'static str {
         match self.identity {

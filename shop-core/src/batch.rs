@@ -1,7 +1,7 @@
-//! A decision as data: what is to be written, and what must still be true when it is.
+//! A decision as data: the rows to write, and the preconditions that must still hold at the commit.
 //!
-//! A [`Batch`] is applied whole or not at all. Each write carries its own guard, fused with it, and a guard
-//! that fails comes back by name as a [`Conflict`]; the caller loads and decides again.
+//! A [`Batch`] is applied atomically. Each write carries its own guard. A guard that fails is returned by name as a
+//! [`Conflict`]; the caller then loads and decides again.
 
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::outbox::{Event, EventKind, OutboxWrite};
 
 macro_rules! entities {
     ([$($other:ident)*] $($entity:ident: $row:ty => $table:ident;)+) => {
-        /// A kind of row that counts versions, or that a guard can name.
+        /// A kind of row that has a version, or that a guard can name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "each is the domain type of the same name")]
         pub enum Entity {
@@ -29,20 +29,20 @@ macro_rules! entities {
 
 crate::versioned_rows!(entities [CategoryTree Event]);
 
-/// A row with an id whose changes are counted.
+/// A row with an id and a version.
 pub trait Versioned {
-    /// Which kind.
+    /// The kind of the row.
     const ENTITY: Entity;
-    /// Its id.
+    /// The row's id, as a plain UUID.
     fn key(&self) -> Uuid;
-    /// Its version.
+    /// The version: each change increments it by one.
     fn version(&self) -> i64;
 }
 
-/// Passes a row at the version that the caller saw; whoever names none takes any.
+/// Checks a row against the version that the caller saw. `None` accepts any version.
 ///
 /// # Errors
-/// [`Error::VersionMismatch`].
+/// [`Error::VersionMismatch`] when the versions differ.
 pub(crate) fn expect_version(row: &impl Versioned, expected: Option<i64>) -> Result<()> {
     match expected {
         Some(expected) if expected != row.version() => Err(Error::VersionMismatch),
@@ -50,53 +50,53 @@ pub(crate) fn expect_version(row: &impl Versioned, expected: Option<i64>) -> Res
     }
 }
 
-/// What happens to one row, and the guard fused with it.
+/// A change of one row, with its guard.
 ///
-/// A write with several guards judges the id or the version first, then its unique keys in the order in which its
-/// docs name them, then what else its docs name.
+/// A write with several guards checks the id or the version first, then its unique keys in the order in which its docs
+/// name them, then the remaining guards in its docs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<T> {
-    /// The row is new. Guard: no row has its id, nor any of its unique keys: [`Conflict::Exists`]
-    /// ([`Unique::Id`] for the id).
+    /// Inserts the row. Guard: no row has its id or any of its unique keys, else [`Conflict::Exists`] ([`Unique::Id`]
+    /// for the id).
     Insert(T),
-    /// The row is replaced. Its `version` is the new one; guard: the stored one is exactly one less, else
-    /// [`Conflict::Stale`]. Unique keys as for an insert.
+    /// Replaces the row. Its `version` is the new one; guard: the stored version is exactly one less, else
+    /// [`Conflict::Stale`]. Unique keys are checked as for an insert.
     Update(T),
-    /// The row goes. Guard: the stored version, else [`Conflict::Stale`]. For a kind of row that is never deleted
-    /// it is a mistake of the caller: [`StoreError::Fault`](crate::store::StoreError::Fault).
+    /// Deletes the row. Guard: the stored version, else [`Conflict::Stale`]. Deleting a kind of row that is never
+    /// deleted is a caller's bug: [`StoreError::Fault`](crate::store::StoreError::Fault).
     Delete {
-        /// Which row.
+        /// The id of the row.
         id: Uuid,
-        /// Its version as the decision saw it.
+        /// The version that the decision read.
         version: i64,
     },
 }
 
-/// A row that the decision relied on and does not write.
+/// A precondition on a row that the decision relied on but does not write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Require {
-    /// The row is there at exactly this version, else [`Conflict::Stale`]. Any [`Entity`] that counts versions
-    /// (an event counts none and is always stale); for the category tree the id is nil, and the version of a tree
-    /// that was never reshaped is 0.
+    /// The row exists at exactly this version, else [`Conflict::Stale`]. Any versioned [`Entity`] is allowed (an event
+    /// has no version and is always stale). The category tree has the nil id; the version of a tree that was never
+    /// changed is 0.
     Version(Entity, Uuid, i64),
-    /// The session is there, this person's, not revoked, in the person's current epoch, and the person is active,
-    /// else [`Conflict::Revoked`]. (That it is not over is judged when the caller is identified.)
+    /// The session exists, belongs to this user, is not revoked and is in the user's current epoch, and the user is
+    /// active, else [`Conflict::Revoked`]. (Expiry is checked when the caller is identified.)
     LiveSession(SessionId, UserId),
-    /// The person is there and active, else [`Conflict::Inactive`]: for a person without a session, whom the embedding
+    /// The user exists and is active, else [`Conflict::Inactive`]: for a user without a session, whom the embedding
     /// program vouches for.
     ActiveUser(UserId),
-    /// The person's address book has fewer entries than this, else [`Conflict::AddressBookFull`]. Of several batches that
-    /// each add an entry under this requirement, no two are judged at once.
+    /// The user's address book has fewer entries than this, else [`Conflict::AddressBookFull`]. Batches that each add
+    /// an entry under this precondition are checked one at a time.
     AddressesBelow(UserId, u32),
-    /// The level is there and not tracked, else [`Conflict::Stock`]: the line needs no reservation.
+    /// The stock level exists and is not tracked, else [`Conflict::Stock`]: the line needs no reservation.
     Untracked(VariantId, LocationId),
 }
 
-/// One write of a batch, by domain.
+/// One write of a batch, grouped by domain.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
 pub enum Write {
-    /// A row that counts versions is inserted, updated or deleted.
+    /// A row that has a version is inserted, updated or deleted.
     Row(RowWrite),
     /// One-time passwords and daily counts.
     Accounts(AccountsWrite),
@@ -108,15 +108,15 @@ pub enum Write {
     Inventory(InventoryWrite),
     /// Events.
     Outbox(OutboxWrite),
-    /// The answer under an idempotency key. Unique: [`Unique::Answer`] on caller, operation and key.
+    /// The idempotency record of a call. Unique: [`Unique::Answer`] on caller, operation and key.
     Answer(Answer),
-    /// Forgets operations ([`Batch::at`]), answers (`created_at`), relayed events (`at`), done deliveries
-    /// (`created_at`), sessions (`expires_at`) and daily counts (`day`) that are older than one time, and deliveries that
-    /// were given up (`due_at`) before another (no guard).
+    /// Deletes old rows, without a guard: operations ([`Batch::at`]), idempotency records (`created_at`), relayed
+    /// events (`at`), done deliveries (`created_at`), sessions (`expires_at`) and daily counts (`day`) older than
+    /// `before`, and abandoned deliveries (`due_at`) older than `given_up_before`.
     Forget {
-        /// Up to when what is done and over.
+        /// The cutoff for everything but abandoned deliveries.
         before: Timestamp,
-        /// Up to when what was given up.
+        /// The cutoff for abandoned deliveries.
         given_up_before: Timestamp,
     },
 }
@@ -150,23 +150,23 @@ macro_rules! row_writes {
 
 crate::versioned_rows!(row_writes []);
 
-/// Everything one decision changes, applied whole or not at all.
+/// Everything that one decision changes. It is applied atomically.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Identity of the submission, itself unique ([`Unique::Operation`]): the same batch submitted again after
-    /// an unknown outcome happens once.
+    /// The id of the submission, itself unique ([`Unique::Operation`]): a batch that is resubmitted after an unknown
+    /// outcome is applied once.
     pub operation: OperationId,
-    /// When it was decided.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// What must still be true.
+    /// The preconditions of the batch.
     pub requires: Vec<Require>,
-    /// What is written. Guards are judged in this order, each seeing the writes before it; the "judged when the
-    /// whole batch was written" ones last.
+    /// The writes. Guards are checked in this order, each seeing the writes before it; guards that are documented as
+    /// checked after the whole batch is written come last.
     pub writes: Vec<Write>,
 }
 
 impl Batch {
-    /// An empty batch of a moment.
+    /// An empty batch, with a fresh id and the time of `moment`.
     #[must_use]
     pub fn new(moment: &mut Moment) -> Self {
         Self { operation: moment.id(), at: moment.now(), requires: Vec::new(), writes: Vec::new() }
@@ -177,29 +177,29 @@ impl Batch {
         self.writes.push(write.into());
     }
 
-    /// Adds a requirement.
+    /// Adds a precondition.
     pub fn require(&mut self, require: Require) {
         self.requires.push(require);
     }
 
-    /// Requires that a row is still as it was read.
+    /// Requires that a row has not changed since it was read.
     pub fn require_unchanged<T: Versioned>(&mut self, row: &T) {
         self.requires.push(Require::Version(T::ENTITY, row.key(), row.version()));
     }
 
-    /// Adds a domain event about one thing.
+    /// Adds a domain event whose subject is `thing`.
     pub fn event(&mut self, moment: &mut Moment, kind: EventKind, thing: impl Into<Uuid>, data: serde_json::Value) {
         let event = Event { id: moment.id(), kind, thing: thing.into(), data, at: moment.now() };
         self.writes.push(Write::Outbox(OutboxWrite::Event(event)));
     }
 
-    /// Adds what another decision of the same moment requires and writes.
+    /// Adds the preconditions and writes of another decision of the same moment.
     pub(crate) fn append(&mut self, other: Self) {
         self.requires.extend(other.requires);
         self.writes.extend(other.writes);
     }
 
-    /// True when it changes nothing; such a batch is not submitted.
+    /// True when the batch writes nothing; such a batch is not submitted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
@@ -226,7 +226,7 @@ writes! {
     Answer => Answer,
 }
 
-/// A key that is unique, by name.
+/// The name of a unique key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Unique {
     /// The id of a row.
@@ -245,7 +245,7 @@ pub enum Unique {
     VariantSku,
     /// [`Promotion::code_key`](crate::catalog::Promotion::code_key).
     PromotionCode,
-    /// One rate of tax per class, country and folded region.
+    /// One tax rate per class, country and folded region.
     TaxRate,
     /// One open cart per customer.
     OpenCart,
@@ -255,7 +255,7 @@ pub enum Unique {
     OrderOfCart,
     /// One live payment per order.
     LivePayment,
-    /// One default address per person.
+    /// One default address per user.
     DefaultAddress,
     /// [`Location::code`](crate::inventory::Location::code).
     LocationCode,
@@ -269,37 +269,38 @@ pub enum Unique {
     OtherId,
 }
 
-/// The guard that failed. Nothing of the batch was written.
+/// The guard that failed. Nothing in the batch was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// A unique key is taken.
+    /// A unique key already exists.
     #[error("{0:?} is taken")]
     Exists(Unique),
-    /// A row is absent or at another version.
+    /// A row is absent or has another version.
     #[error("{0:?} {1} has changed")]
     Stale(Entity, Uuid),
-    /// Other rows depend on it.
+    /// Other rows depend on the row.
     #[error("{0:?} {1} is in use")]
     InUse(Entity, Uuid),
-    /// A stock level does not allow it, or is absent.
+    /// The stock level does not allow the write, or is absent.
     #[error("stock of {0} at {1:?} does not allow it")]
     Stock(VariantId, Option<LocationId>),
-    /// A count of orders is at its limit, or would be negative: of this promotion, or of all orders of a customer.
+    /// A count of orders would exceed its limit or become negative: of this promotion, or (`None`) of all orders of a
+    /// customer.
     #[error("the uses of {0:?} do not allow it")]
     Uses(Option<PromotionId>),
-    /// A one-time password is not current, used, or has no try left.
+    /// A one-time password is no longer current, was used, or has no attempts left.
     #[error("one-time password {0} is spent")]
     Spent(OtpId),
-    /// Something of an account was counted as often as one day allows.
+    /// A daily limit of an account is reached.
     #[error("{0:?} of one day are used up")]
     DailyLimit(DailyLimit),
-    /// The session ended.
+    /// The session is absent, revoked or otherwise no longer live.
     #[error("session {0} ended")]
     Revoked(SessionId),
-    /// The person is absent, or not active.
+    /// The user is absent or inactive.
     #[error("user {0} is not active")]
     Inactive(UserId),
-    /// The person's address book has as many entries as it may have.
+    /// The user's address book has reached its limit.
     #[error("the address book of user {0} is full")]
     AddressBookFull(UserId),
 }

@@ -1,21 +1,22 @@
-//! Verifies that what is stored makes sense as a whole: the rules that hold whatever happened.
+//! Verifies the invariants of the stored data as a whole.
 //!
-//! 1. What lies in stock is the sum of the ledger; what is reserved is the sum of the live reservations, and no more
-//!    than there is or was backordered, unless backorders are taken.
+//! 1. On-hand stock is the sum of the ledger. Reserved stock is the sum of the live reservations, and never exceeds
+//!    on-hand plus backordered stock, unless backorders are allowed.
 //! 2. An order's total is the sum of its parts.
-//! 3. `0 ≤ refunded ≤ captured ≤ authorized`, per payment; an order's sums and statuses are those of its payments and
-//!    parcels, and no more of it left than was bought and not canceled, nor came back than had left, nor is given back for it than it cost.
-//!    No more of its price is kept than was asked for, what is on its way to or from a gateway is being seen to, and an
-//!    intent that a payment waits for is one that will be carried out.
-//! 4. A cart became at most one order; an order that is over holds no stock, and one that is not holds what has yet to
-//!    leave; what left with its parcels and came back to stock is what the ledger says; a promotion's uses, in all and by
-//!    each customer, are the orders that carry it and were not canceled, and so is the number of orders of a customer.
-//! 5. What a variant is offered for is what the history of its prices ends with.
-//! 6. What a storage keeps beside the rows is what the rows say ([`Store::miscounted`](crate::store::Store::miscounted)).
+//! 3. `0 ≤ refunded ≤ captured ≤ authorized`, per payment. An order's sums and statuses match its payments and
+//!    shipments. No more is shipped than was bought and not canceled, no more is returned than was shipped, and no more
+//!    is refunded for it than it cost. No more of the price is kept than was asked for. Every call in transit to or
+//!    from a gateway is being handled, and every intent that a payment waits for will be executed.
+//! 4. A cart becomes at most one order. A finished order holds no stock; any other order holds the stock that it has
+//!    yet to ship. The ledger matches the items that were shipped and restocked. The uses of a promotion, in total and
+//!    per customer, match the orders that carry it and were not canceled; so does the number of orders of a customer.
+//! 5. The current price of a variant is the last entry of its price history.
+//! 6. Data that a storage derives from the rows agrees with them
+//!    ([`Store::miscounted`](crate::store::Store::miscounted)).
 //!
-//! It reads page by page while the shop goes on, and all of it as of one moment
-//! ([`Store::at_one_moment`](crate::store::Store::at_one_moment)). Where a storage cannot do that, what looks wrong is looked
-//! at again, and reported only when it stays wrong.
+//! The check reads page by page while the shop keeps running, from one consistent snapshot
+//! ([`Store::at_one_moment`](crate::store::Store::at_one_moment)). Where a storage has no snapshots, the check reads
+//! suspicious rows again and reports only those that stay wrong.
 
 mod customers;
 mod orders;
@@ -32,15 +33,17 @@ mod uses;
 use crate::error::Result;
 use crate::shop::Shop;
 
-/// How often something that looks wrong is looked at before it is reported: between two reads the shop may have moved
-/// on, and then both are right.
+/// The number of reads of a suspicious row before it is reported: a change between two reads can make correct rows look
+/// inconsistent.
 const LOOKS: u32 = 5;
 
 impl Shop {
-    /// Verifies the invariants of everything stored; one sentence for each that is broken, none when all is well.
+    /// Verifies the invariants of the stored data. Returns one sentence per violation; none if everything is
+    /// consistent.
     ///
     /// # Errors
-    /// When the storage cannot be read.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) or [`Error::Fault`](crate::Error::Fault) when the storage
+    /// cannot be read.
     pub async fn check(&self) -> Result<Vec<String>> {
         match self.store().at_one_moment().await? {
             Some(moment) => self.over(moment).check_all().await,

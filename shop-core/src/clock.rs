@@ -1,26 +1,26 @@
-//! Time, chance and ids as arguments: the ports, and the [`Moment`] a decision gets.
+//! Time, randomness and ids as arguments: the ports, and the [`Moment`] that a decision receives.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use uuid::Uuid;
 
-/// An instant in UTC, whole microseconds (what every supported storage keeps).
+/// An instant in UTC, in whole microseconds (the precision of every supported storage).
 pub type Timestamp = DateTime<Utc>;
 
-/// Tells the time. The system's clock in production, a settable one in simulations.
+/// The source of the time: the system clock in production, a settable clock in simulations.
 pub trait Clock: Send + Sync {
-    /// The time of now, in whole microseconds.
+    /// The current time, in whole microseconds.
     fn now(&self) -> Timestamp;
 }
 
-/// Draws unguessable bytes. The operating system's source in production, a seeded one in simulations.
+/// The source of unguessable bytes: the operating system in production, a seeded generator in simulations.
 pub trait Random: Send + Sync {
-    /// 32 fresh bytes.
+    /// Returns 32 fresh random bytes.
     fn seed(&self) -> [u8; 32];
 }
 
-/// The system's clock.
+/// The system clock, truncated to microseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -31,7 +31,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness, stretched by `ChaCha12` (`rand`'s thread generator, reseeded by itself).
+/// The operating system's randomness, expanded by `ChaCha12` (`rand`'s thread generator, which reseeds itself).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
@@ -44,20 +44,20 @@ impl Random for SystemRandom {
     }
 }
 
-/// What a decision knows of time and chance: an instant, and a generator seeded from outside.
+/// The time and randomness of one decision: an instant, and a generator seeded from outside.
 ///
 /// The same instant and seed give the same ids in the same order, so a decision can be replayed.
 #[derive(Debug, Clone)]
 pub struct Moment {
     now: Timestamp,
-    /// The time in the ids: that of the decision, unless they must be later.
+    /// The time encoded in ids: that of the decision, unless [`Moment::draw_after`] moved it forward.
     ids_at: Timestamp,
     drawn: u16,
     generator: StdRng,
 }
 
 impl Moment {
-    /// A moment at `now` whose draws all follow from `seed`.
+    /// A moment at `now`. All random values follow from `seed`.
     #[must_use]
     pub fn new(now: Timestamp, seed: [u8; 32]) -> Self {
         Self { now, ids_at: now, drawn: 0, generator: StdRng::from_seed(seed) }
@@ -69,8 +69,8 @@ impl Moment {
         self.now
     }
 
-    /// A fresh id: `UUIDv7` with sub-millisecond precision (RFC 9562, 6.2, method 3) and then a counter, so
-    /// that the ids drawn in one moment sort in the order in which they were drawn.
+    /// Draws a fresh id: a `UUIDv7` with sub-millisecond precision (RFC 9562, 6.2, method 3) followed by a counter, so
+    /// that ids drawn from one moment sort in the order in which they were drawn.
     pub fn id<T: From<Uuid>>(&mut self) -> T {
         let millis = u64::try_from(self.ids_at.timestamp_millis()).unwrap_or(0);
         let micros = u64::from(self.ids_at.timestamp_subsec_micros() % 1000);
@@ -81,32 +81,32 @@ impl Moment {
         T::from(Uuid::from_u64_pair(high, low))
     }
 
-    /// Makes the ids that are drawn from now on later than all that were drawn up to `time`, also by somebody whose clock
-    /// is ahead of ours: what happens to one thing has ids in the order in which it happened.
+    /// Makes later ids sort after all ids drawn up to `time`, even by a process whose clock is ahead: the ids of the
+    /// events of one aggregate then follow the order of events.
     pub fn draw_after(&mut self, time: Timestamp) {
         self.ids_at = self.ids_at.max(time + TimeDelta::microseconds(1));
     }
 
-    /// The time in the ids that are drawn now, to be given to [`Moment::draw_after`] later.
+    /// The time encoded in ids that are drawn now, to be passed to [`Moment::draw_after`] later.
     #[must_use]
     pub fn draws_at(&self) -> Timestamp {
         self.ids_at
     }
 
-    /// A fresh id that sorts among ids of others as `model` does.
+    /// Draws a fresh id that sorts like `model` among other ids.
     pub fn id_beside<T: From<Uuid>>(&mut self, model: Uuid) -> T {
         let (high, low) = model.as_u64_pair();
-        // All of it but the last 24 bits: enough to sort by, and enough to tell apart the few beside one.
+        // Keeps all but the last 24 bits: enough to sort by, and 24 random bits tell the few ids per model apart.
         T::from(Uuid::from_u64_pair(high, (low & (u64::MAX << 24)) | (self.generator.next_u64() >> 40)))
     }
 
-    /// A number below `bound` (0 when `bound` is 0), evenly distributed.
+    /// Draws a number below `bound` (0 when `bound` is 0), evenly distributed.
     pub fn below(&mut self, bound: u32) -> u32 {
         // 64 random bits over at most 32 bits of range: the bias is below 2^-32.
         u32::try_from(self.generator.next_u64() % u64::from(bound.max(1))).unwrap_or(0)
     }
 
-    /// 32 unguessable bytes.
+    /// Draws 32 unguessable bytes.
     pub fn secret(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         self.generator.fill_bytes(&mut bytes);
@@ -133,7 +133,7 @@ mod tests {
         assert!(ids(&mut ours).last() < ids(&mut ahead).first());
         let mut before = ids(&mut ahead);
         for seed in [1, 9] {
-            // Also twice in one instant, and when nothing has to be done.
+            // Also twice in one instant, and when no shift is needed.
             let mut ours = moment(0, seed);
             ours.draw_after(ahead.draws_at());
             let after = ids(&mut ours);

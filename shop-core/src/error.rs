@@ -1,140 +1,140 @@
-//! The one error every call of the shop answers with: it says what the caller can do.
+//! The error type of every call of the shop. Each variant says what the caller can do.
 
 use std::collections::BTreeMap;
 
-/// Why a call was refused, or could not be carried out.
+/// The reason why a call was refused or failed.
 ///
-/// Each variant has a stable machine word ([`Error::code`]) and a sentence ([`std::fmt::Display`]).
-/// A transport maps variants to its own statuses and adds nothing.
+/// Each variant has a stable code ([`Error::code`]) and a message ([`std::fmt::Display`]). A transport maps variants to
+/// its own statuses and adds nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// One or more fields are missing, malformed or out of bounds; every one of them is named.
+    /// One or more fields are missing, malformed or out of range. The error names all of them.
     #[error("Invalid input.")]
     Invalid(Invalid),
-    /// The one-time password is wrong, expired, used or spent.
+    /// The one-time password is wrong, expired, already used or out of attempts.
     #[error("The code is wrong or has expired.")]
     InvalidOtp,
-    /// A password-reset link is wrong, expired or used.
+    /// A password-reset link is wrong, expired or already used.
     #[error("The link is not valid or has expired.")]
     InvalidToken,
-    /// A gateway's message is not signed by the gateway.
+    /// A gateway's message does not carry a valid signature.
     #[error("The signature is not valid.")]
     InvalidSignature,
-    /// The call needs a signed-in person.
+    /// The call requires a signed-in user.
     #[error("Authentication credentials were not provided.")]
     NotAuthenticated,
     /// An access or refresh token is malformed, expired, revoked or of the wrong type.
     #[error("Token is invalid or expired.")]
     TokenNotValid,
-    /// No active account has this name and password.
+    /// No active account matches the user name and password.
     #[error("No active account found with the given credentials.")]
     InvalidCredentials,
-    /// The caller is known and may not do this.
+    /// The caller is authenticated but lacks permission.
     #[error("You do not have permission to perform this action.")]
     PermissionDenied,
-    /// The password is right, the e-mail address was never confirmed.
+    /// The password is correct, but the e-mail address is not verified.
     #[error("The e-mail address has not been verified.")]
     EmailNotVerified,
-    /// There is no such thing, or it is somebody else's.
+    /// The resource does not exist, or belongs to another user.
     #[error("Not found.")]
     NotFound,
-    /// A buyer wants more than can be sold.
+    /// The buyer asks for more than can be sold.
     #[error("Only {available} of {sku} can be sold.")]
     OutOfStock {
-        /// Which variant.
+        /// The SKU of the variant.
         sku: String,
-        /// How many can be sold now, never negative.
+        /// The quantity that can be sold now, never negative.
         available: i64,
     },
-    /// The total the buyer agreed to is not the total of now.
+    /// The total that the buyer agreed to differs from the current total.
     #[error("The total is now {total}.")]
     TotalChanged {
-        /// The total of now, in major units, as a decimal string.
+        /// The current total, in major units, as a decimal string.
         total: String,
     },
     /// The gateway cannot charge the total.
     #[error("{detail}")]
     TotalNotChargeable {
-        /// A sentence: what it can charge.
+        /// A sentence that says which totals the gateway can charge.
         detail: String,
     },
-    /// A coupon of the cart does not apply, or not any more.
+    /// A coupon in the cart does not apply, or no longer applies.
     #[error("The coupon {code} cannot be used: {reason}")]
     CouponNotApplicable {
-        /// The code, as it was given.
+        /// The coupon code, as the buyer entered it.
         code: String,
-        /// A sentence: why.
+        /// A sentence that says why.
         reason: String,
     },
-    /// A staff change would take away stock that is not there or is reserved.
+    /// A staff change would remove stock that is absent or reserved.
     #[error("There is not enough free stock: {detail}")]
     InsufficientStock {
-        /// What is missing where.
+        /// What is missing, and at which location.
         detail: String,
     },
-    /// The state of the thing forbids the step.
+    /// The resource's state does not allow the transition.
     #[error("{detail}")]
     InvalidTransition {
-        /// A sentence: which state, which step.
+        /// A sentence that names the state and the transition.
         detail: String,
     },
-    /// A name that must be unique is taken.
+    /// A value that must be unique is taken.
     #[error("This {field} is already taken.")]
     AlreadyExists {
-        /// Which field of the input is taken.
+        /// The name of the input field.
         field: &'static str,
     },
-    /// The buyer may no longer withdraw from the contract.
+    /// The buyer's withdrawal period is over.
     #[error("{detail}")]
     WithdrawalPeriodOver {
-        /// A sentence: since when.
+        /// A sentence that says since when.
         detail: String,
     },
-    /// The thing cannot be deleted while others depend on it.
+    /// The resource cannot be deleted while others depend on it.
     #[error("{detail}")]
     InUse {
-        /// A sentence: what depends on it.
+        /// A sentence that names what depends on it.
         detail: String,
     },
-    /// An order needs at least one item.
+    /// The cart is empty: an order needs at least one item.
     #[error("The cart is empty.")]
     CartEmpty,
-    /// The buyer has as many orders that wait for their payment as they may have.
+    /// The buyer has reached the limit of unpaid orders.
     #[error("{limit} orders wait for their payment already: pay or cancel one before you place another.")]
     TooManyUnpaidOrders {
-        /// How many they may have.
+        /// The limit of unpaid orders.
         limit: u32,
-        /// After how many seconds a retry makes sense.
+        /// Seconds until a retry makes sense.
         retry_after: u32,
     },
-    /// The same idempotency key is being worked on at this moment.
+    /// A request with the same idempotency key is still in progress.
     #[error("The first request with this key is still being processed.")]
     RequestInProgress,
-    /// The caller expected an older version of the thing.
+    /// The caller expected an older version of the resource.
     #[error("The resource has changed since it was read.")]
     VersionMismatch,
-    /// An idempotency key came again with another request.
+    /// An idempotency key was reused with a different request.
     #[error("This idempotency key was used with a different request.")]
     IdempotencyMismatch,
-    /// Too busy, or the storage cannot be reached or written; nothing was changed. Try again later.
+    /// The shop is too busy, or the storage cannot be reached or written. Nothing was changed. Retry later.
     #[error("The shop cannot do this right now; please try again.")]
     Unavailable {
-        /// After how many seconds a retry makes sense.
+        /// Seconds until a retry makes sense.
         retry_after: u32,
-        /// What happened, for the log; never shown to a caller.
+        /// The cause, for the log; never shown to a caller.
         #[source]
         source: Option<BoxError>,
     },
-    /// A fault of the shop itself. Its inside belongs in the log, not in an answer.
+    /// An internal error. Its cause belongs in the log, not in a response.
     #[error("An internal error occurred.")]
     Fault(#[source] BoxError),
 }
 
-/// Any error of a part outside the core (a driver, a gateway).
+/// Any error from a component outside the core (a driver, a gateway).
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An error with what caused it, in one line. A cause that the text before it tells already is not told again.
+/// Formats an error and its causes on one line. A cause whose text is already included is skipped.
 #[must_use]
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut told = error.to_string();
@@ -150,11 +150,11 @@ pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     told
 }
 
-/// What every call of the shop returns.
+/// The result of every call of the shop.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The stable machine word for this error, the same over every transport.
+    /// The stable code of this error, the same over every transport.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -187,7 +187,7 @@ impl Error {
         }
     }
 
-    /// One invalid field with one reason.
+    /// An error for one invalid field with one reason.
     #[must_use]
     pub fn invalid(field: impl Into<String>, why: impl Into<String>) -> Self {
         let mut invalid = Invalid::default();
@@ -195,42 +195,42 @@ impl Error {
         Self::Invalid(invalid)
     }
 
-    /// A fault of the shop itself, described by a sentence for the log.
+    /// An internal error, described by a sentence for the log.
     #[must_use]
     pub fn fault(why: impl Into<String>) -> Self {
         Self::Fault(why.into().into())
     }
 
-    /// A refused step of a state machine.
+    /// A refused transition of a state machine.
     #[must_use]
     pub fn transition(detail: impl Into<String>) -> Self {
         Self::InvalidTransition { detail: detail.into() }
     }
 }
 
-/// The invalid fields of an input, each with the reasons why.
+/// The invalid fields of an input, each with its reasons.
 ///
 /// A nested field is named by its path (`shipping_address.city`, `variants.0.price`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invalid {
-    /// Field path to sentences, in the order of the names.
+    /// Maps field paths to sentences, sorted by path.
     pub fields: BTreeMap<String, Vec<String>>,
 }
 
 impl Invalid {
-    /// Adds one reason to one field.
+    /// Adds a reason to a field.
     pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
         self.fields.entry(field.into()).or_default().push(why.into());
     }
 
-    /// Adds everything of `other`, its fields below `prefix`.
+    /// Adds all fields of `other`, with their paths prefixed by `prefix`.
     pub fn nest(&mut self, prefix: &str, other: Invalid) {
         for (field, reasons) in other.fields {
             self.fields.entry(format!("{prefix}.{field}")).or_default().extend(reasons);
         }
     }
 
-    /// True when nothing is wrong.
+    /// True if no field is invalid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()

@@ -1,4 +1,4 @@
-//! The one way to change anything: load, decide, commit, and again when the world changed in between.
+//! The single path for changes: load, decide, commit, and retry when a guard fails.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::outbox::Content;
 use crate::prepare::{Next, Retries};
 use crate::shop::Shop;
 
-/// What a decision gives: what to write, and what to answer once it is written.
+/// The result of a decision: the batch to write, and the reply to return once it is written.
 #[derive(Debug)]
 pub struct Decision<T> {
-    /// Everything that changes; empty when nothing does.
+    /// All writes; empty when nothing changes.
     pub batch: Batch,
-    /// The answer.
+    /// The reply to the caller.
     pub reply: T,
 }
 
@@ -30,23 +30,23 @@ impl<T> Decision<T> {
         Self { batch: Batch::new(moment), reply }
     }
 
-    /// The same batch with another answer.
+    /// Keeps the batch and maps the reply.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Decision<U> {
         Decision { batch: self.batch, reply: change(self.reply) }
     }
 }
 
 impl Shop {
-    /// Runs `attempt` (load and decide) and commits what it decides, until it is committed or refused.
+    /// Runs `attempt` (load and decide) and commits its batch, retrying until the batch is committed or refused.
     ///
-    /// Whatever a signed-in person changes requires that their session is still alive. Without a session (the embedding
-    /// program vouches for the person) it requires that the person is there and active.
+    /// Every change by a signed-in user requires that their session is still alive. Without a session (the embedding
+    /// program vouches for the user) it requires that the user exists and is active.
     ///
     /// # Errors
-    /// What `attempt` answers; [`Error::TokenNotValid`] when the session ended meanwhile;
-    /// [`Error::PermissionDenied`] when a person without a session is absent or not active; [`Error::Unavailable`]
-    /// when the storage is, or when a hundred races were lost in a row. Nothing was written then, unless the
-    /// storage was lost at the very moment of making it durable and could not be reached again.
+    /// The errors of `attempt`; [`Error::TokenNotValid`] when the session has ended in the meantime;
+    /// [`Error::PermissionDenied`] when a user without a session is absent or inactive; [`Error::Unavailable`] when the
+    /// storage is unavailable, or after a hundred lost races in a row. In these cases nothing was written, unless the
+    /// connection to the storage was lost during the commit and could not be restored.
     pub async fn execute<T, F, Attempt>(&self, actor: &Actor, attempt: F) -> Result<T>
     where
         F: Fn(Moment) -> Attempt,
@@ -71,14 +71,14 @@ impl Shop {
         }
     }
 
-    /// As [`Shop::execute`], at most once per idempotency key of this caller: the answer is kept in the effect's own
-    /// batch, and the loser of a race, or a later twin, gets it again.
+    /// Like [`Shop::execute`], but at most once per idempotency key of this caller. The reply is stored in the same
+    /// batch as the effect; the loser of a race, or a later retry, receives the stored reply.
     ///
-    /// `operation` names the call and the id it is made on (`payments.capture:…`). The reply is kept as JSON: it
-    /// must hold no secret. A caller without any identity has no keys; the call is then made as without one.
+    /// `operation` names the call and the id of its subject (`payments.capture:…`). The reply is stored as JSON: it
+    /// must hold no secret. A caller without any identity has no keys; the call then runs as without one.
     ///
     /// # Errors
-    /// As [`Shop::execute`]; [`Error::IdempotencyMismatch`] when the key stands for another request.
+    /// As [`Shop::execute`]; [`Error::IdempotencyMismatch`] when the key belongs to a different request.
     pub async fn execute_once<T, F, Attempt>(
         &self,
         actor: &Actor,
@@ -106,7 +106,8 @@ impl Shop {
                 }
                 let mut decision = match attempt(moment).await {
                     Ok(decision) => decision,
-                    // A twin may have been answered since the look above, and its effect is what refused this one.
+                    // A duplicate request may have committed since the lookup above, and its effect may be why this one
+                    // is refused.
                     Err(refusal) => {
                         let kept = self.kept_answer(scope, key).await?.ok_or(refusal)?;
                         return Ok(Decision::unchanged(&mut unchanged, kept));
@@ -121,7 +122,7 @@ impl Shop {
         .await
     }
 
-    /// What each change by this caller requires of the caller. A dry run changes nothing, and its store knows no people.
+    /// The precondition on the caller for each of its changes. A dry run changes nothing, and its store has no users.
     fn caller_precondition(&self, actor: &Actor) -> Option<Require> {
         let person = actor.signed_in().filter(|_| !self.is_dry_run())?;
         Some(match person.session_id {
@@ -130,7 +131,7 @@ impl Shop {
         })
     }
 
-    /// The answer that was given under this key before.
+    /// The reply stored under this key, if any.
     async fn kept_answer<T: DeserializeOwned>(
         &self,
         scope: &AnswerKey,
@@ -144,7 +145,7 @@ impl Shop {
         Ok(Some(Replayable { value, replayed: true }))
     }
 
-    /// Submits one batch until it is in, or refused; `false` when a race is lost and it is to be decided again.
+    /// Submits one batch until it is committed or refused. Returns `false` after a lost race: the caller decides again.
     async fn submit(&self, batch: Arc<Batch>, retries: &mut Retries) -> Result<bool> {
         if let Some(capture) = self.capture() {
             capture.keep(batch)?;
@@ -162,7 +163,7 @@ impl Shop {
     }
 }
 
-/// A new mail about an order, which not every shop wants.
+/// Whether a write is a new order mail, which a shop can turn off.
 fn is_order_mail(write: &Write) -> bool {
     let Write::Row(RowWrite::Delivery(Change::Insert(delivery))) = write else { return false };
     matches!(delivery.content, Content::OrderMail(_))
@@ -176,7 +177,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::testing::{block_on, world};
 
-    /// Something to commit that changes nothing a test looks at.
+    /// A batch to commit that changes nothing a test looks at.
     fn done(mut moment: Moment, reply: &str) -> Decision<String> {
         let mut batch = Batch::new(&mut moment);
         let never = Timestamp::UNIX_EPOCH;
@@ -196,7 +197,7 @@ mod tests {
                     if !refuse {
                         return Ok(done(moment, "first"));
                     }
-                    // Between the look for a kept answer and the reads of the attempt, the twin gets through.
+                    // The duplicate commits between the lookup of a stored reply and the reads of the attempt.
                     let twin =
                         shop.execute_once(actor, "test", Some(key), |moment| async { Ok(done(moment, "first")) });
                     twin.await?;

@@ -1,8 +1,8 @@
-//! What a caller gave for one field of an input, and the collector that checks all fields at once.
+//! The value of one input field as the caller sent it, and the collector that validates all fields at once.
 //!
-//! Inputs come from people: a field may be absent, `null`, of the wrong type or out of bounds. Every
-//! input struct of the core holds [`Field`]s, so that each call can name everything that is wrong in
-//! one answer, whoever the caller is: a program that embeds the shop, or a request over a network.
+//! Inputs are untrusted: a field may be absent, `null`, of the wrong type or out of range. Every input struct of the
+//! core holds [`Field`]s, so that each call can report all errors in one response, both to an embedding program and to
+//! a request over a network.
 //!
 //! ```
 //! use shop_core::field::{Checks, Field};
@@ -22,15 +22,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Invalid, Result};
 
-/// What a caller gave for one field.
+/// The value of one input field as the caller sent it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Field<T> {
-    /// Nothing was said: keep what is there, or take the default.
+    /// The field is absent: keep the current value, or use the default.
     #[default]
     Missing,
-    /// Explicitly nothing.
+    /// The field is explicitly `null`.
     Null,
-    /// A value of the right type, not yet checked.
+    /// A value of the right type, not yet validated.
     Given(T),
     /// A value of the wrong type, with the reason.
     Wrong(String),
@@ -49,19 +49,19 @@ impl From<&str> for Field<String> {
 }
 
 impl<T> Field<T> {
-    /// True when the caller said nothing at all.
+    /// True when the field is absent.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 
-    /// True when the caller gave something else than null, be it right or wrong.
+    /// True when the caller sent a value other than null, valid or not.
     #[must_use]
     pub fn is_said(&self) -> bool {
         !matches!(self, Self::Missing | Self::Null)
     }
 
-    /// The given value, if there is one of the right type.
+    /// The value, if it has the right type.
     #[must_use]
     pub fn given(&self) -> Option<&T> {
         match self {
@@ -70,7 +70,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// Changes the given value, leaving every other case as it is.
+    /// Maps the value; all other cases stay as they are.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
         match self {
             Self::Missing => Field::Missing,
@@ -82,7 +82,7 @@ impl<T> Field<T> {
 }
 
 impl Field<String> {
-    /// The same, where a blank text counts as nothing: what a form sends for a field that is not filled in yet.
+    /// Turns blank text into [`Field::Missing`]: forms send blank text for fields that are not filled in.
     #[must_use]
     pub fn or_missing(self) -> Self {
         match self {
@@ -102,7 +102,7 @@ impl<T: Serialize> Serialize for Field<T> {
 }
 
 impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Field<T> {
-    /// Never fails on a value of the wrong type: it becomes [`Field::Wrong`].
+    /// Does not fail on a value of the wrong type: it becomes [`Field::Wrong`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;
         if value.is_null() {
@@ -112,22 +112,22 @@ impl<'de, T: serde::de::DeserializeOwned> Deserialize<'de> for Field<T> {
     }
 }
 
-/// Collects what is wrong with the fields of one input, so that all of it is answered at once.
+/// Collects the errors of all fields of one input, so that one response can report all of them.
 #[derive(Debug, Default)]
 pub struct Checks {
     invalid: Invalid,
-    /// The required fields that are absent, where the input [may be incomplete](Checks::incomplete).
+    /// The required fields that are absent, if the input [may be incomplete](Checks::incomplete).
     missing: Option<Vec<String>>,
 }
 
 impl Checks {
-    /// Nothing checked yet.
+    /// A collector without errors.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Nothing checked yet, of an input that may be incomplete: an absent required field is not refused but
+    /// A collector for an input that may be incomplete: an absent required field is not an error but is
     /// [listed](Checks::take_missing).
     #[must_use]
     pub fn incomplete() -> Self {
@@ -140,14 +140,14 @@ impl Checks {
         self.missing.is_some()
     }
 
-    /// The required fields that were absent so far, where the input may be incomplete.
+    /// Takes the required fields that were absent so far, if the input may be incomplete.
     #[must_use]
     pub fn take_missing(&mut self) -> Vec<String> {
         self.missing.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// A field that must be there. `None` means that it was refused and noted, or that it is absent from an input that
-    /// may be incomplete.
+    /// Validates a required field. `None` means that the field was refused and recorded, or that it is absent from an
+    /// input that may be incomplete.
     pub fn required<T, U>(
         &mut self,
         name: &str,
@@ -165,7 +165,7 @@ impl Checks {
         }
     }
 
-    /// A field that may be absent or null; both give `None`, and so does a refused one (which is noted).
+    /// Validates an optional field. `None` means that the field is absent, null, or was refused and recorded.
     pub fn optional<T, U>(
         &mut self,
         name: &str,
@@ -178,7 +178,8 @@ impl Checks {
         }
     }
 
-    /// A field of a partial change that can be replaced but not cleared: `None` keeps what is there (or was refused).
+    /// Validates a field of a partial update that can be replaced but not cleared. `None` keeps the current value, or
+    /// means that the field was refused.
     pub fn replace<T, U>(
         &mut self,
         name: &str,
@@ -188,8 +189,8 @@ impl Checks {
         if field.is_missing() { None } else { self.required(name, field, parse) }
     }
 
-    /// A field that cannot be empty, of a whole thing or of a partial change: in a whole, null is as good as absent; in a
-    /// part it is refused, where it would be taken for a wish to clear it.
+    /// Validates a field that cannot be empty, of a full input or a partial update. In a full input, null counts as
+    /// absent; in a partial update it is refused, since it would be a request to clear the field.
     pub fn filled<T, U>(
         &mut self,
         whole: bool,
@@ -200,7 +201,7 @@ impl Checks {
         if whole { self.optional(name, field, parse) } else { self.replace(name, field, parse) }
     }
 
-    /// A field of a partial change: `None` keeps what is there, `Some(None)` clears it.
+    /// Validates a field of a partial update: `None` keeps the current value, `Some(None)` clears it.
     pub fn change<T, U>(
         &mut self,
         name: &str,
@@ -214,8 +215,8 @@ impl Checks {
         }
     }
 
-    /// Notes a field that could not be read, of two of which one is enough: what is there must make sense, even where
-    /// it plays no role. True when it was noted.
+    /// Records a field of the wrong type, where one of two fields is enough: a given field must be readable even if it
+    /// is not used. True if an error was recorded.
     pub fn unreadable<T>(&mut self, name: &str, field: &Field<T>) -> bool {
         if let Field::Wrong(why) = field {
             self.invalid.add(name, why.clone());
@@ -223,7 +224,7 @@ impl Checks {
         matches!(field, Field::Wrong(_))
     }
 
-    /// Notes a required field that is absent.
+    /// Records an absent required field.
     fn absent<U>(&mut self, name: &str, why: &str) -> Option<U> {
         match &mut self.missing {
             Some(missing) => {
@@ -234,24 +235,24 @@ impl Checks {
         }
     }
 
-    /// Notes a reason against a field.
+    /// Records a reason against a field.
     pub fn refuse<U>(&mut self, name: &str, why: impl Into<String>) -> Option<U> {
         self.invalid.add(name, why);
         None
     }
 
-    /// Takes over what a nested input found wrong, below `prefix`.
+    /// Adds the errors of a nested input, with `prefix` before their paths.
     pub fn nest(&mut self, prefix: &str, other: Checks) {
         self.invalid.nest(prefix, other.invalid);
     }
 
-    /// True while nothing is wrong.
+    /// True while no error is recorded.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.invalid.is_empty()
     }
 
-    /// Ends the check: an error that names every refused field, or nothing.
+    /// Ends validation: an error that names every refused field, or `Ok`.
     ///
     /// # Errors
     /// [`Error::Invalid`] when at least one field was refused.
@@ -259,7 +260,7 @@ impl Checks {
         if self.invalid.is_empty() { Ok(()) } else { Err(Error::Invalid(self.invalid)) }
     }
 
-    /// The error of what was refused; for the branch in which a required value is missing.
+    /// Converts the recorded errors into an [`Error`]; for the branch in which a required value is missing.
     #[must_use]
     pub fn into_error(self) -> Error {
         Error::Invalid(self.invalid)

@@ -1,4 +1,4 @@
-//! Ids: `UUIDv7` (RFC 9562), one type per kind of thing, so that they cannot be mixed up.
+//! Ids: `UUIDv7` (RFC 9562), with one type per kind of entity so that they cannot be confused.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -50,17 +50,17 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A person with an account.
+    /// A user account.
     UserId,
-    /// One sign-in: a family of refresh tokens.
+    /// A sign-in session: a family of refresh tokens.
     SessionId,
-    /// One mailed one-time password.
+    /// A one-time password sent by e-mail.
     OtpId,
     /// A node of the category tree.
     CategoryId,
     /// A product.
     ProductId,
-    /// Something that can be bought: one variant of a product.
+    /// A purchasable variant of a product.
     VariantId,
     /// A cart.
     CartId,
@@ -70,17 +70,17 @@ ids! {
     OrderId,
     /// A line of an order.
     OrderItemId,
-    /// Goods of an order that come back.
+    /// A return of goods from an order.
     ReturnId,
     /// A buyer's declaration that they withdraw from the contract.
     WithdrawalId,
-    /// An order that staff put together.
+    /// A draft order, created by staff.
     DraftId,
     /// An entry of an order's history.
     HistoryId,
     /// One attempt to pay an order.
     PaymentId,
-    /// Money given back.
+    /// A refund of a payment.
     RefundId,
     /// An entry of a customer's address book.
     AddressId,
@@ -88,24 +88,24 @@ ids! {
     ZoneId,
     /// A shipping method.
     MethodId,
-    /// A parcel.
+    /// A shipment of items of an order.
     ShipmentId,
-    /// A place that holds stock.
+    /// A location that holds stock.
     LocationId,
     /// An entry of the stock ledger.
     MovementId,
-    /// Stock held for one line of an order.
+    /// Stock reserved for one line of an order.
     ReservationId,
     /// A domain event in the outbox.
     EventId,
-    /// An event or mail on its way to one receiver.
+    /// An event or mail to be delivered to one receiver.
     DeliveryId,
-    /// An address that is told of events.
+    /// A webhook: a URL that receives events.
     WebhookId,
     /// One submitted batch.
     OperationId,
-    /// A promotion: an offer that takes something off.
+    /// A promotion: a rule that grants a discount.
     PromotionId,
-    /// A rate of tax.
+    /// A tax rate.
     TaxRateId,
 }

@@ -1,9 +1,9 @@
-//! Rows of a table, as a spreadsheet holds them, on their way into the shop: what all of them share.
+//! Imports of table rows, as a spreadsheet holds them: what all imports share.
 //!
-//! A row is some [`Cells`]; what they mean is said where they are imported
+//! A row is a [`Cells`]. Each import documents its columns
 //! ([`Catalog::import_product`](crate::catalog::Catalog::import_product),
-//! [`Inventory::import_stock`](crate::inventory::Inventory::import_stock)). Whoever reads the table (its file, its separators,
-//! its first line) calls once for each thing that rows speak of, and is told of every cell that is wrong. To try
+//! [`Inventory::import_stock`](crate::inventory::Inventory::import_stock)). The caller reads the table (its file,
+//! separators and header line), makes one call per product or stock level, and gets every invalid cell reported. To try
 //! a whole table without writing, make the calls on a [`DryRun`].
 
 mod dry_run;
@@ -14,36 +14,36 @@ use std::collections::BTreeMap;
 
 use crate::field::Field;
 
-/// One row: what stands under the name of each column. A column that the table does not have is in no row of it; that is
-/// another thing than a blank cell.
+/// One row: the text of each cell by the name of its column. A column that the table lacks is missing from every row,
+/// which differs from a blank cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cells(BTreeMap<String, String>);
 
 impl Cells {
-    /// The row with these cells, each with the name of its column.
+    /// A row of these cells, each with the name of its column.
     pub fn new<N: Into<String>, T: Into<String>>(cells: impl IntoIterator<Item = (N, T)>) -> Self {
         Self(cells.into_iter().map(|(name, text)| (name.into(), text.into())).collect())
     }
 
-    /// What stands in a cell, unless it is blank.
+    /// The text of a cell, unless it is blank.
     #[must_use]
     pub fn get(&self, column: &str) -> Option<&str> {
         self.0.get(column).map(String::as_str).filter(|text| !text.trim().is_empty())
     }
 
-    /// Whether the table has a column.
+    /// Whether the table has this column.
     #[must_use]
     pub fn has(&self, column: &str) -> bool {
         self.0.contains_key(column)
     }
 
-    /// A cell as an input's field: a blank one says nothing.
+    /// A cell as an input field; a blank cell leaves the value unchanged.
     #[must_use]
     pub fn field(&self, column: &str) -> Field<String> {
         self.get(column).map_or(Field::Missing, Field::from)
     }
 
-    /// A cell as an input's field: a blank one clears what is there.
+    /// A cell as an input field; a blank cell clears the value.
     #[must_use]
     pub fn clearing(&self, column: &str) -> Field<String> {
         match self.field(column) {
@@ -52,7 +52,7 @@ impl Cells {
         }
     }
 
-    /// A cell with a whole number, with decimals or without: `150.0` is 150. A blank one says nothing.
+    /// A cell with a whole number, with or without decimals: `150.0` is 150. A blank cell leaves the value unchanged.
     #[must_use]
     pub fn number(&self, column: &str) -> Field<i64> {
         match self.get(column).map(|text| whole_number(text.trim())) {
@@ -62,8 +62,8 @@ impl Cells {
         }
     }
 
-    /// A cell with an amount of money, in the notation of the API: `10.5000` is 10.5, `.50` is 0.5. Text that is no decimal
-    /// number stays as it is, and is refused by the call. A blank cell says nothing.
+    /// A cell with an amount of money, in the notation of the API: `10.5000` is 10.5, `.50` is 0.5. Text that is not a
+    /// decimal number is passed on as it is, and the call refuses it. A blank cell leaves the value unchanged.
     #[must_use]
     pub fn amount(&self, column: &str) -> Field<String> {
         self.field(column).map(|text| plain_decimal(text.trim()))
@@ -75,13 +75,13 @@ impl Cells {
         self.0.values().all(|text| text.trim().is_empty())
     }
 
-    /// How many bytes its texts have.
+    /// The size of the row in bytes, column names included.
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.iter().map(|(name, text)| name.len() + text.len()).sum()
     }
 
-    /// Empties the cells of these columns that say the same as another row's.
+    /// Empties those of the given columns whose text equals that of another row.
     pub(crate) fn drop_repeated(&mut self, first: &Self, columns: &[&str]) {
         for column in columns {
             if let Some(text) = self.0.get_mut(*column)
@@ -93,7 +93,7 @@ impl Cells {
     }
 }
 
-/// A whole number with decimals that are all 0. Spreadsheets write so what stands in a column of decimal numbers.
+/// Parses a whole number whose decimals are all 0: spreadsheets write whole numbers this way in a decimal column.
 fn whole_number(text: &str) -> Option<i64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if !decimals.bytes().all(|digit| digit == b'0') {
@@ -105,7 +105,7 @@ fn whole_number(text: &str) -> Option<i64> {
     }
 }
 
-/// A decimal number without zeros that say nothing. Anything else stays as it is.
+/// Strips insignificant zeros from a decimal number. Any other text is returned unchanged.
 fn plain_decimal(text: &str) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -123,7 +123,7 @@ pub(crate) fn is_scientific(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, decimals) = number.split_once(['.', ',']).map_or((number, None), |(a, b)| (a, Some(b)));
     let signed = exponent.strip_prefix(['+', '-']);
-    // Without a sign and without decimals it may be a code with a letter in it (`12E4`).
+    // Without a sign and decimals it may be a code that contains a letter (`12E4`).
     let is_number = signed.is_some() || decimals.is_some();
     is_number
         && digits(whole)
@@ -131,27 +131,27 @@ pub(crate) fn is_scientific(text: &str) -> bool {
         && digits(signed.unwrap_or(exponent))
 }
 
-/// What is wrong with one cell.
+/// An invalid cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellError {
-    /// Which of the given rows, from 0.
+    /// The index of the row among those given, from 0.
     pub row: usize,
-    /// In which column.
+    /// The name of the column.
     pub column: String,
-    /// Why, in a sentence.
+    /// The reason, as a sentence.
     pub why: String,
 }
 
-/// What became of some rows.
+/// The result of importing the rows of one product or stock level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
-    /// What they speak of is new.
+    /// It was created.
     Created,
-    /// What they speak of was there, and was changed.
+    /// It existed and was changed.
     Changed,
-    /// They say what was so already (or were imported before).
+    /// The rows match what is stored, or were imported before.
     Unchanged,
-    /// Nothing was written: these cells are wrong, at least one.
+    /// Nothing was written, because these cells (at least one) are invalid.
     Refused(Vec<CellError>),
 }
 

@@ -1,4 +1,4 @@
-//! The whole business of a shop as a library: accounts with sign-in, catalog, cart, orders, payments, shipping and
+//! The business logic of a shop as a library: accounts with sign-in, catalog, cart, orders, payments, shipping and
 //! inventory, over any storage that implements one port.
 //!
 //! ```
@@ -23,9 +23,9 @@
 //! ```
 //!
 //! # Run a worker
-//! A program that embeds the shop must run its worker. **Without one nothing is mailed, told to a subscriber or
-//! released**: no code reaches its reader, no webhook is called, and the stock of an order that nobody pays stays reserved
-//! for ever. [`outbox::Worker::run`] does all of it until it is dropped; `sleep` is the timer of your runtime:
+//! A program that embeds the shop must run its worker. **Without it, no mails are sent, no events are delivered and no
+//! stock is released**: users receive no codes, webhooks are not called, and the stock of unpaid orders stays reserved
+//! forever. [`outbox::Worker::run`] does all of this until its future is dropped; `sleep` is the timer of your runtime:
 //!
 //! ```
 //! # use std::time::Duration;
@@ -36,34 +36,34 @@
 //! # }
 //! ```
 //!
-//! A program without a runtime calls [`outbox::Worker::run_once`], [`outbox::Worker::sweep`],
-//! [`outbox::Worker::reconcile`] and [`outbox::Worker::forget`] from time to time instead. Mails also need a mailer
+//! A program without a runtime periodically calls [`outbox::Worker::run_once`], [`outbox::Worker::sweep`],
+//! [`outbox::Worker::reconcile`] and [`outbox::Worker::forget`] instead. Mails also need a mailer
 //! ([`shop::ShopBuilder::mailer`]).
 //!
 //! # The map
-//! - [`Shop`] is the front door: [`Shop::builder`] puts one together, and each domain has its calls behind it
-//!   ([`Shop::accounts`], [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`],
-//!   [`Shop::inventory`], [`Shop::webhooks`], and [`Shop::details`]). [`Shop::worker`] must [run](self#run-a-worker): it delivers what was left in the
-//!   [`outbox`], cancels overdue orders and removes what is old. [`Shop::check`] verifies the books.
-//! - An [`Actor`] is who acts; every permission is judged by it. A [`field::Field`] is what a caller gave for one
-//!   field; an [`Error`] says what the caller can do, and names all fields that are wrong.
-//! - [`store::Store`] is the port to storage: read traits per domain and one `commit` of a [`batch::Batch`].
-//!   [`memory::MemoryStore`] is the reference, and [`memory::TableStore`] the same over an engine of one's own;
-//!   `conformance` (a feature) is the suite that every store runs.
-//! - [`transfer`] is what a storage offers so that a whole shop can move to another one.
-//! - [`Shop::prepare`] gives what a call would write, for a host that commits it together with its own rows.
+//! - [`Shop`] is the entry point. [`Shop::builder`] creates one; each domain has its own handle ([`Shop::accounts`],
+//!   [`Shop::catalog`], [`Shop::carts`], [`Shop::orders`], [`Shop::payments`], [`Shop::shipping`], [`Shop::inventory`],
+//!   [`Shop::webhooks`], and [`Shop::details`]). [`Shop::worker`] must [run](self#run-a-worker): it delivers the
+//!   contents of the [`outbox`], cancels overdue orders and deletes old rows. [`Shop::check`] verifies the invariants.
+//! - An [`Actor`] is the caller; every permission check uses it. A [`field::Field`] is the value of one input field as
+//!   the caller sent it; an [`Error`] says what the caller can do, and names all invalid fields.
+//! - [`store::Store`] is the storage port: read traits per domain and one `commit` of a [`batch::Batch`].
+//!   [`memory::MemoryStore`] is the reference implementation, [`memory::TableStore`] the same over a custom engine;
+//!   `conformance` (a feature) is the test suite that every store runs.
+//! - [`transfer`] is implemented by a storage so that a whole shop can move to another one.
+//! - [`Shop::prepare`] returns the writes of a call, for a host that commits them together with its own rows.
 //! - The other ports have defaults: [`clock::Clock`], [`clock::Random`], [`accounts::PasswordHasher`],
 //!   [`accounts::TokenSigner`], [`accounts::Mailer`], [`payments::PaymentGateway`], [`pricing::TaxProvider`];
-//!   [`outbox::Subscriber`] and [`outbox::WebhookSender`] take events out.
-//! - [`pricing`] is what a cart or an order comes to, and why: promotions, shipping, taxes.
+//!   [`outbox::Subscriber`] and [`outbox::WebhookSender`] deliver events.
+//! - [`pricing`] computes the total of a cart or an order: promotions, shipping, taxes.
 //!
 //! # The next change
-//! 1. A rule goes into `<domain>/operations`, as a plain function from what was read, the caller's wish and a
-//!    [`clock::Moment`] to an error or a [`Decision`], with a test beside it.
-//! 2. The call goes into `<domain>/service`: judge the actor, check the input, then [`Shop::execute`] (or
+//! 1. A rule goes into `<domain>/operations`, as a pure function from the loaded rows, the caller's command and a
+//!    [`clock::Moment`] to an error or a [`Decision`], with a test next to it.
+//! 2. The call goes into `<domain>/service`: check permissions, validate the input, then [`Shop::execute`] (or
 //!    [`Shop::execute_once`] where money or stock moves) with a closure that loads and decides.
-//! 3. What it reads goes into the trait in `<domain>/repository.rs`; what it writes, into the enum beside it, with its
-//!    guard. The memory store and a case of the conformance suite come with it, then the other stores.
+//! 3. Reads go into the trait in `<domain>/repository.rs`; writes go into the enum in the same file, with their guards.
+//!    Add them to the memory store with a case of the conformance suite, then to the other stores.
 
 pub mod accounts;
 pub mod actor;

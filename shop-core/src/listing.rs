@@ -1,4 +1,4 @@
-//! What the rows of each list are ordered by (products: `catalog/search.rs`).
+//! The sort values of the rows of each list (products: `catalog/search.rs`).
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! Money: whole minor units and an ISO 4217 currency; no floats anywhere.
+//! Money: integer minor units and an ISO 4217 currency. No floats anywhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
-/// An ISO 4217 currency with its own number of decimals.
+/// An ISO 4217 currency, which determines the number of decimals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 
@@ -15,20 +15,20 @@ impl Currency {
     /// The US dollar, the shop's default.
     pub const USD: Self = Self(iso_currency::Currency::USD);
 
-    /// The three-letter code.
+    /// The three-letter ISO 4217 code.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// How many decimals an amount of this currency has: 2 for USD, 0 for JPY, 3 for KWD.
+    /// The number of decimals of amounts in this currency: 2 for USD, 0 for JPY, 3 for KWD.
     #[must_use]
     pub fn decimals(self) -> u32 {
         u32::from(self.0.exponent().unwrap_or(0))
     }
 
-    /// Reads an amount in major units: ASCII `[0-9]+(\.[0-9]+)?` without padding (neither spaces nor leading zeros),
-    /// with at most this currency's decimals.
+    /// Parses an amount in major units: ASCII `[0-9]+(\.[0-9]+)?` without padding (no spaces, no leading zeros), with
+    /// at most this currency's decimals.
     ///
     /// # Errors
     /// A sentence for the caller: not a decimal, padded, too many decimals, or above [`Amount::MAX`].
@@ -63,7 +63,7 @@ impl Currency {
         }
     }
 
-    /// Writes an amount in major units with all decimals of this currency: `"19.99"`, `"80"`, `"1.250"`.
+    /// Formats an amount in major units with all decimals of this currency: `"19.99"`, `"80"`, `"1.250"`.
     #[must_use]
     pub fn format_amount(self, amount: Amount) -> String {
         let decimals = self.decimals();
@@ -113,45 +113,46 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// An amount in minor units (cents); the currency stands in the same object, once.
+/// An amount in minor units (cents). The object that contains it names the currency once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Amount(pub i64);
 
 impl Amount {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
-    /// The largest amount accepted on input, 10^15 minor units: a thousand lines of it still fit in an `i64`.
+    /// The largest amount accepted on input, 10^15 minor units: the sum of a thousand such lines still fits in an
+    /// `i64`.
     pub const MAX: Self = Self(1_000_000_000_000_000);
 
-    /// The sum.
+    /// Adds two amounts.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// [`Error::Invalid`] naming `amount` when the result exceeds an `i64`.
     pub fn plus(self, other: Self) -> Result<Self> {
         self.0.checked_add(other.0).map(Self).ok_or_else(too_large)
     }
 
-    /// The difference; may be negative.
+    /// Subtracts an amount; the result may be negative.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// [`Error::Invalid`] naming `amount` when the result exceeds an `i64`.
     pub fn minus(self, other: Self) -> Result<Self> {
         self.0.checked_sub(other.0).map(Self).ok_or_else(too_large)
     }
 
-    /// The amount `quantity` times.
+    /// Multiplies the amount by `quantity`.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// [`Error::Invalid`] naming `amount` when the result exceeds an `i64`.
     pub fn times(self, quantity: i64) -> Result<Self> {
         self.0.checked_mul(quantity).map(Self).ok_or_else(too_large)
     }
 
-    /// The sum of many.
+    /// Adds all amounts.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// [`Error::Invalid`] naming `amount` when a sum exceeds an `i64`.
     pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self> {
         amounts.into_iter().try_fold(Self::ZERO, Self::plus)
     }

@@ -1,4 +1,4 @@
-//! Lists: pages by number, and pages by cursor whose cost does not grow with the page.
+//! Pagination: by page number, and by cursor at a cost that does not grow with the page.
 
 mod memo;
 mod window;
@@ -15,42 +15,42 @@ use crate::error::{Error, Result};
 pub use memo::PageMemo;
 pub use window::PageWindow;
 
-/// How many results a page holds unless the caller says otherwise.
+/// The default number of results per page.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
-/// The most results of one page: one answer stays small.
+/// The maximum number of results per page; it keeps responses small.
 pub const MAX_PAGE_SIZE: u32 = 100;
-/// The highest page number, past the end of any list. A higher one that a caller names is as good as this.
+/// The highest page number, past the end of any list. Higher numbers are treated like this one.
 pub const MAX_PAGE_NUMBER: u32 = u32::MAX;
 
-/// One key of an order: a field and its direction. The id is always the last tie-breaker, compared as bytes, in the
-/// direction of the last key.
+/// One sort key: a field and its direction. The id is always the final tie-breaker, compared as bytes, in the direction
+/// of the last key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort<K> {
-    /// By which field.
+    /// The field to sort by.
     pub key: K,
-    /// From the largest to the smallest.
+    /// Whether to sort from the largest to the smallest.
     pub descending: bool,
 }
 
-/// Which part of a list is wanted, in which order.
+/// The requested part of a list, and its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<K> {
-    /// The order, never empty: the list's own default when the caller named none.
+    /// The sort keys, never empty: the list's default order if the caller names none.
     pub order: Vec<Sort<K>>,
-    /// At most this many results, 1 to [`MAX_PAGE_SIZE`].
+    /// The maximum number of results, 1 to [`MAX_PAGE_SIZE`].
     pub size: u32,
-    /// Where the page begins.
+    /// The start of the page.
     pub position: Position,
 }
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
-    /// The page with this number, from 1; the answer counts all results.
+    /// The page with this number, from 1. The response includes the total.
     Number(u32),
-    /// The first page by cursor; nothing is counted.
+    /// The first page by cursor, without a total.
     Start,
-    /// The page after (or before) a cursor; nothing is counted.
+    /// The page after (or before) a cursor, without a total.
     Cursor(Cursor),
 }
 
@@ -60,24 +60,24 @@ impl<K: SortKey> Default for PageRequest<K> {
     }
 }
 
-/// A place between two results: the sort keys and the id of the result it stands beside.
+/// A position between two results: the sort keys and the id of the adjacent result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// The values of the order's keys, in their order.
+    /// The values of the sort keys, in the same order.
     #[serde(rename = "k")]
     pub keys: Vec<SortValue>,
-    /// The id, the last tie-breaker.
+    /// The id of the adjacent result, the final tie-breaker.
     #[serde(rename = "i")]
     pub id: Uuid,
-    /// True for the page that ends right before this place, false for the one that begins after it.
+    /// True for the page that ends right before this position, false for the page that starts after it.
     #[serde(rename = "b")]
     pub backward: bool,
-    /// The order the cursor was made for, as text; another order refuses it.
+    /// The order that the cursor was made for, as text. A request with another order refuses the cursor.
     #[serde(rename = "o")]
     pub order: String,
 }
 
-/// A sort key's value. Text compares bytewise (the core folds it before it is stored).
+/// The value of a sort key. Text compares bytewise (the core folds it before it is stored).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SortValue {
@@ -88,19 +88,19 @@ pub enum SortValue {
 }
 
 impl Cursor {
-    /// The opaque form that goes out to clients.
+    /// Encodes the cursor as opaque text for clients.
     #[must_use]
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// Reads the opaque form back.
+    /// Decodes the opaque text of a cursor.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming `cursor` when it was not made by [`Cursor::encode`].
+    /// [`Error::Invalid`] naming `cursor` when the text was not made by [`Cursor::encode`].
     pub fn decode(text: &str) -> Result<Self> {
         let refused = || Error::invalid("cursor", "The cursor is not valid.");
-        // A cursor holds a few short keys; anything longer was not made here.
+        // A cursor holds a few short keys; longer text did not come from `encode`.
         if text.len() > 4096 {
             return Err(refused());
         }
@@ -111,32 +111,32 @@ impl Cursor {
 
 /// One page of a list.
 ///
-/// A page by cursor is linked onward, in the direction in which it was read, while more results lie there; the way
-/// back is linked whenever the page came from a cursor and holds anything. ([`PageRequest::page_by_cursor`] does it.)
+/// A page by cursor links onward in the direction of travel while there are more results. It links back if the request
+/// named a cursor and the page is not empty. ([`PageRequest::page_by_cursor`] sets both.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The results, in the wanted order, for a backward page too.
+    /// The results, in the requested order, also on a backward page.
     pub items: Vec<T>,
-    /// How many results the whole list has; `None` for a page by cursor.
+    /// The number of results in the whole list; `None` for a page by cursor.
     pub total: Option<u64>,
-    /// The cursor of the following page; only for a page by cursor.
+    /// The cursor of the next page; only for a page by cursor.
     pub next: Option<Cursor>,
-    /// The cursor of the preceding page; only for a page by cursor.
+    /// The cursor of the previous page; only for a page by cursor.
     pub previous: Option<Cursor>,
 }
 
-/// Something that is listed, and the values it is ordered by: the same in every store.
+/// A row that can be listed, with its sort values. They are the same in every store.
 pub trait Listed {
-    /// The keys of its list.
+    /// The sort keys of the list.
     type Key: SortKey;
-    /// Its value of a key: what a store keeps beside it, orders by and puts into cursors.
+    /// The row's value of a key: stores save it with the row, order by it and put it into cursors.
     fn sort_value(&self, key: Self::Key) -> SortValue;
-    /// The last tie-breaker: its id, unless the list's docs say otherwise.
+    /// The final tie-breaker: the row's id, unless the list's docs say otherwise.
     fn tie_breaker(&self) -> Uuid;
 }
 
 impl<T> Page<T> {
-    /// The wanted page of a short list that is at hand whole and in order. Such a list is paged by number only.
+    /// The requested page of a short list that is already loaded and sorted. Such a list is paged by number only.
     #[must_use]
     pub fn of<K>(rows: Vec<T>, request: &PageRequest<K>) -> Self {
         let size = request.size as usize;
@@ -149,27 +149,27 @@ impl<T> Page<T> {
         Self { items: rows.into_iter().skip(skipped).take(size).collect(), total, next: None, previous: None }
     }
 
-    /// The same page with every result changed.
+    /// Maps every result of the page.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         let Self { items, total, next, previous } = self;
         Page { items: items.into_iter().map(change).collect(), total, next, previous }
     }
 }
 
-/// A sort field that knows its own name, so that orders and cursors can be written as text.
+/// A sort key with a name, so that orders and cursors can be written as text.
 pub trait SortKey: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
-    /// The name clients use.
+    /// The name in the API.
     fn name(self) -> &'static str;
-    /// Every key that a client may use.
+    /// All keys that a client may use.
     fn all() -> &'static [Self];
-    /// The order of the list when the caller names none.
+    /// The order of the list if the caller names none.
     fn default_order() -> Vec<Sort<Self>>;
 }
 
-/// The key of lists that can be ordered by when things were made, and by nothing else: the newest first.
+/// The sort key of lists that can only be sorted by creation time; newest first by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreationSort {
-    /// When it was made.
+    /// The creation time.
     CreatedAt,
 }
 
@@ -187,7 +187,8 @@ impl SortKey for CreationSort {
 
 const SIZE_REASON: &str = "Must be a whole number from 1 to 100.";
 
-/// A whole number from 1, in ASCII digits; [`MAX_PAGE_NUMBER`] for all that are higher, up to what 64 bits hold.
+/// Parses a whole number from 1, in ASCII digits. Numbers above [`MAX_PAGE_NUMBER`] that fit in 64 bits become
+/// [`MAX_PAGE_NUMBER`].
 fn whole(text: &str) -> Option<u32> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse::<u64>().ok().filter(|number| is_digits && *number >= 1)?;
@@ -195,12 +196,12 @@ fn whole(text: &str) -> Option<u32> {
 }
 
 impl<K: SortKey> PageRequest<K> {
-    /// Reads `page`, `page_size`, `cursor` and `ordering` as clients send them (`ordering=-price,name`).
+    /// Parses the query parameters `page`, `page_size`, `cursor` and `ordering` (`ordering=-price,name`).
     ///
     /// An empty `cursor` asks for the first page by cursor.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming each parameter that is out of bounds or unknown.
+    /// [`Error::Invalid`] naming each parameter that is out of range or unknown.
     pub fn parse(
         page: Option<&str>,
         page_size: Option<&str>,
@@ -243,13 +244,13 @@ impl<K: SortKey> PageRequest<K> {
         Ok(Self { order, size, position })
     }
 
-    /// True when the ids of results with equal keys go from the largest to the smallest.
+    /// True when results with equal keys are sorted by descending id.
     #[must_use]
     pub fn id_descends(&self) -> bool {
         self.order.last().is_some_and(|sort| sort.descending)
     }
 
-    /// How two results stand to each other in this order, each given by the values of the keys and its id.
+    /// Compares two results in this order, each given by the values of its sort keys and its id.
     #[must_use]
     pub fn compare(&self, left: (&[SortValue], Uuid), right: (&[SortValue], Uuid)) -> Ordering {
         let turned = |ordering: Ordering, descending| if descending { ordering.reverse() } else { ordering };
@@ -259,18 +260,18 @@ impl<K: SortKey> PageRequest<K> {
             .unwrap_or_else(|| turned(left.1.cmp(&right.1), self.id_descends()))
     }
 
-    /// The values of this order's keys of a result.
+    /// The row's values of this order's sort keys.
     pub fn keys_of<T: Listed<Key = K>>(&self, row: &T) -> Vec<SortValue> {
         self.order.iter().map(|sort| row.sort_value(sort.key)).collect()
     }
 
-    /// A cursor at a row: forward, it leads to the rows after it.
+    /// A forward cursor at a row: it leads to the rows after it.
     pub(crate) fn cursor_at<T: Listed<Key = K>>(&self, row: &T) -> Cursor {
         Cursor { keys: self.keys_of(row), id: row.tie_breaker(), backward: false, order: self.order_text() }
     }
 
-    /// Makes the page out of what lies beyond its cursor: `rows` are the first `size + 1` (or all, if fewer) in the
-    /// direction of travel, the nearest to the cursor first. For [`Position::Start`] they are the list's first.
+    /// Builds the page from the rows beyond its cursor. `rows` are the first `size + 1` (or all, if fewer) in the
+    /// direction of travel, nearest to the cursor first. For [`Position::Start`] they are the first of the list.
     #[must_use]
     pub fn page_by_cursor<T: Listed<Key = K>>(&self, mut rows: Vec<T>) -> Page<T> {
         let backward = matches!(&self.position, Position::Cursor(cursor) if cursor.backward);
@@ -291,7 +292,7 @@ impl<K: SortKey> PageRequest<K> {
         }
     }
 
-    /// The order as text, for the cursors made from it.
+    /// The order as text, as stored in cursors.
     #[must_use]
     pub fn order_text(&self) -> String {
         order_text(&self.order)

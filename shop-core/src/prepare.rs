@@ -1,10 +1,10 @@
-//! Deciding now, committing later: a call's batch, for a host that commits it together with rows of its own.
+//! Decides now and commits later: returns a call's batch to a host that commits it together with its own rows.
 //!
-//! A shop that lives inside a larger program shares the database with it. [`Shop::prepare`] makes any call of the shop
-//! up to its commit, and gives what it would write; a store of SQL commits that in one transaction with what the host
-//! writes (`commit_with` of `shop-store-sqlite`, `commit_in` of `shop-store-sql`): both, or none. The guards are in the
-//! batch, so nothing is weaker than in an ordinary call; only the loop that starts again after a lost race is the
-//! host's, and [`Retries`] tells it what to do.
+//! A shop that is embedded in a larger program can share its database. [`Shop::prepare`] runs any call of the shop up
+//! to its commit, and returns the writes. A SQL store commits them in one transaction with the host's writes
+//! (`commit_with` of `shop-store-sqlite`, `commit_in` of `shop-store-sql`): both, or neither. The guards are in the
+//! batch, so no check is weaker than in an ordinary call. Only the retry loop after a lost race is the host's;
+//! [`Retries`] tells it what to do.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -47,39 +47,40 @@ use crate::outbox::{DeliveryStatus, OutboxWrite, RECEIVERS};
 use crate::shop::Shop;
 use crate::store::CommitError;
 
-/// How often a call loads and decides before it gives up. A lost race costs one attempt and somebody else has won
-/// it; a hundred callers that change one row at once all get through.
+/// The limit of attempts (load and decide) per call. Each lost race costs one attempt and means that another caller has
+/// committed, so a hundred callers that change one row at once all succeed.
 const ATTEMPTS: u32 = 100;
 
-/// How often one batch is submitted while its outcome is unknown.
+/// The limit of submissions of one batch while its outcome is unknown.
 const SUBMISSIONS: u32 = 5;
 
-/// A call that was made up to its commit: nothing is written yet.
+/// A call that ran up to its commit. Nothing is written yet.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written until the batch is committed"]
 pub struct Prepared<T> {
-    /// What the call writes, with its guards: the caller's session is alive or the caller is active, the versions it read,
-    /// the stock, and the answer under an idempotency key. [Empty](Batch::is_empty) when the call changes nothing, or was
-    /// made before under the same key: then whatever the host committed with it is in already, too.
+    /// The writes of the call, with their guards: the caller's session is alive or the caller is active, the versions
+    /// it read, the stock, and the idempotency record. [Empty](Batch::is_empty) when the call changes nothing, or was
+    /// already made under the same idempotency key; the host's rows that were committed with it are then stored as
+    /// well.
     pub batch: Arc<Batch>,
-    /// What the call answers, true once the batch is committed and not before.
+    /// The reply of the call. It is only valid once the batch is committed.
     pub reply: T,
 }
 
 impl Shop {
-    /// Makes a call without committing it: what it would write is given back.
+    /// Runs a call without committing it, and returns its writes.
     ///
-    /// `call` is given a shop that reads as this one does and keeps what is committed to it. Any call of any domain
-    /// can be prepared that commits once, at its end. [`Accounts::verify_otp`](crate::accounts::Accounts::verify_otp)
-    /// spends a try first, a sign-in that merges a guest's cart commits the cart by itself, a refresh token that comes
-    /// twice ends its session before it is refused, and the [worker](Shop::worker) commits before and after it hands
-    /// something over: these are refused here, and nothing is written.
+    /// `call` receives a shop that reads as this one does and captures what is committed to it. Any call of any domain
+    /// that commits once, at its end, can be prepared. These calls are refused here, with nothing written:
+    /// [`Accounts::verify_otp`](crate::accounts::Accounts::verify_otp) (it spends an attempt first), a sign-in that
+    /// merges a guest's cart (it commits the cart separately), a refresh token that is used twice (its session ends
+    /// before the refusal), and the [worker](Shop::worker) (it commits before and after each handover).
     ///
-    /// Commit the batch soon: what it was decided on may change, and then its guards refuse it. After the commit
+    /// Commit the batch soon: the rows it was decided on may change, and then its guards refuse it. After the commit,
     /// call [`Shop::committed`]. See [the module](crate::prepare) for the whole loop.
     ///
     /// # Errors
-    /// What the call answers; [`Error::Fault`] when it commits twice, or is refused after its commit.
+    /// The errors of the call; [`Error::Fault`] when it commits twice, or is refused after its commit.
     pub async fn prepare<T>(&self, call: impl AsyncFnOnce(Self) -> Result<T>) -> Result<Prepared<T>> {
         let capture = Arc::new(Capture::default());
         let reply = call(self.capturing(Arc::clone(&capture))).await;
@@ -87,13 +88,13 @@ impl Shop {
             (Some(batch), Ok(reply)) => Ok(Prepared { batch, reply }),
             (None, Ok(reply)) => Ok(Prepared { batch: Arc::new(Batch::new(&mut self.moment())), reply }),
             (None, Err(error)) => Err(error),
-            // The refusal itself rests on a commit (a try was spent, a stolen session ended) that did not happen.
+            // The refusal itself depends on a commit (an attempt spent, a stolen session ended) that did not happen.
             (Some(_), Err(_)) => Err(several_steps()),
         }
     }
 
-    /// Says that a [prepared](Shop::prepare) batch was committed, so that what it leaves to deliver (mails, events) is
-    /// delivered at once. Unsaid, the worker finds it at its next look, seconds later.
+    /// Notifies the worker that a [prepared](Shop::prepare) batch was committed, so that its mails and events are
+    /// delivered at once. Otherwise the worker finds them at its next poll, seconds later.
     pub fn committed(&self, batch: &Batch) {
         if batch.writes.iter().any(is_news) {
             self.wake().ring();
@@ -104,12 +105,12 @@ impl Shop {
     }
 }
 
-/// Whether a write leaves something for the worker to do (its own notes on deliveries do not).
+/// Whether a write leaves work for the worker (its own updates of deliveries do not).
 fn is_news(write: &Write) -> bool {
     matches!(write, Write::Outbox(OutboxWrite::Event(_)) | Write::Row(RowWrite::Delivery(Change::Insert(_))))
 }
 
-/// Whether a write changes who is delivered to, or wants a delivery made again at once.
+/// Whether a write changes the webhooks, or schedules a delivery to be resent at once.
 fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
     match write {
         Write::Row(RowWrite::Webhook(_)) => true,
@@ -120,7 +121,7 @@ fn is_about_webhooks(write: &Write, now: Timestamp) -> bool {
     }
 }
 
-/// Where a shop that only prepares keeps its one batch.
+/// Holds the one batch of a call that is only prepared.
 #[derive(Debug, Default)]
 pub(crate) struct Capture(Mutex<Kept>);
 
@@ -129,7 +130,7 @@ enum Kept {
     #[default]
     Nothing,
     Batch(Arc<Batch>),
-    /// There was a second batch: what the call answers is not what would be committed.
+    /// There was a second batch: the reply does not match what would be committed.
     TooMany,
     /// The call has ended.
     Over,
@@ -152,7 +153,7 @@ impl Capture {
         }
     }
 
-    /// Gives what was kept; nothing is kept any more.
+    /// Returns the captured batch. Later batches are refused.
     fn end(&self) -> Result<Option<Arc<Batch>>> {
         match std::mem::replace(&mut *self.kept(), Kept::Over) {
             Kept::Batch(batch) => Ok(Some(batch)),
@@ -170,22 +171,22 @@ fn several_steps() -> Error {
     Error::fault("this call commits in several steps, so it cannot be prepared as one batch: call the shop itself")
 }
 
-/// What to do after a commit that failed; see [`Retries`].
+/// What to do after a failed commit; see [`Retries`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// A guard refused it: what the decision rested on has changed, and nothing was written. Prepare the call again;
-    /// it answers with the world of now (that it is out of stock, say).
+    /// A guard refused the batch: rows that the decision relied on have changed, and nothing was written. Prepare the
+    /// call again; it decides on the current data (it may now be out of stock, for example).
     Prepare,
-    /// It is unknown whether it was written. Submit the very same batch, with the same rows of your own.
+    /// It is unknown whether the batch was written. Submit the same batch again, with the same rows of your own.
     Submit,
-    /// It was written before, when its outcome was unknown: the batch, and what was committed with it.
+    /// The batch, and what was committed with it, was written by an earlier submission whose outcome was unknown.
     Done,
 }
 
-/// The patience of one call: what to do after each failed commit, a bounded number of times. The calls of the shop use
-/// it themselves, so a host that asks it has the same policy.
+/// The retry policy of one call: what to do after each failed commit, with limits. The shop's own calls use it, so a
+/// host that uses it has the same policy.
 ///
-/// A host whose own transaction ended with an unknown outcome tells it as [`CommitError::OutcomeUnknown`].
+/// A host whose own transaction ended with an unknown outcome passes [`CommitError::OutcomeUnknown`].
 #[derive(Debug, Clone, Default)]
 pub struct Retries {
     lost_races: u32,
@@ -193,16 +194,16 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// What to do after this.
+    /// Decides what to do after a failed commit.
     ///
     /// # Errors
-    /// When another try makes no sense: [`Error::TokenNotValid`] when the caller's session has ended;
-    /// [`Error::PermissionDenied`] when a caller without a session is absent or not active;
-    /// [`Error::Unavailable`] when the storage is, after a hundred lost races, or when an outcome stayed unknown;
-    /// [`Error::Fault`] when the storage refuses for good. Nothing was written, unless the outcome was unknown before.
+    /// When a retry makes no sense: [`Error::TokenNotValid`] when the caller's session has ended;
+    /// [`Error::PermissionDenied`] when a caller without a session is absent or inactive; [`Error::Unavailable`] when
+    /// the storage is unavailable, after a hundred lost races, or when an outcome stayed unknown; [`Error::Fault`] when
+    /// the storage refuses permanently. Nothing was written, unless an outcome was unknown before.
     pub fn after(&mut self, error: CommitError) -> Result<Next> {
         match error {
-            // Only this very batch carries this id: it went in before its outcome was lost.
+            // Only this batch carries this id: an earlier submission with an unknown outcome was committed.
             CommitError::Conflict(Conflict::Exists(Unique::Operation)) if self.unknown > 0 => Ok(Next::Done),
             CommitError::Conflict(Conflict::Revoked(_)) => Err(Error::TokenNotValid),
             CommitError::Conflict(Conflict::Inactive(_)) => Err(Error::PermissionDenied),

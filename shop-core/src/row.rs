@@ -1,29 +1,30 @@
-//! How each kind of row is stored, declared once: at its struct, by `#[derive(Row)]`.
+//! Declares how each kind of row is stored, in one place: at its struct, by `#[derive(Row)]`.
 //!
-//! From the declaration follow the names and kinds of the columns, how a row is written and read, its key, its unique keys
-//! and [`Versioned`](crate::batch::Versioned). A store turns that into its own statements: [`Row::TABLE`] names the
-//! columns in the order in which [`Columns::write`] gives their values and [`Columns::read`] asks for them, so no list is
-//! matched by hand with another.
+//! The declaration determines the names and kinds of the columns, how a row is written and read, its key, its unique
+//! keys and [`Versioned`](crate::batch::Versioned). A store builds its own statements from it: [`Row::TABLE`] names the
+//! columns in the order in which [`Columns::write`] emits and [`Columns::read`] requests their values, so no two lists
+//! have to be kept in sync by hand.
 //!
-//! What the `row` attribute says of a struct:
+//! The `row` attribute of a struct:
 //!
 //! | attribute | meaning |
 //! | --- | --- |
 //! | `table = "orders"` | the table |
-//! | `entity = Order` | it counts versions: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
+//! | `entity = Order` | rows have a version: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
 //! | `key(a, b)` | the columns of the key, which come first; without it, `id` |
-//! | `unique(OrderNumber: number)` | a unique key; several are judged in this order. `when status in ("open")` limits it to such rows |
-//! | `derived(price: Amount = lowest_price)` | a column that is written and not read: what the method answers, by default that of the column's name |
+//! | `unique(OrderNumber: number)` | a unique key; several are checked in this order. `when status in ("open")` limits it to such rows |
+//! | `derived(price: Amount = lowest_price)` | a column that is only written: the result of a method, by default the one with the column's name |
 //! | `deletable` | rows can be deleted |
-//! | `child_of = order_id` | rows of a parent, found by this column |
-//! | `position` | those are ordered by a column `position` |
-//! | `constant_id` | the one row has `Self::ID`, and no field for it |
+//! | `child_of = order_id` | a child table, whose rows are found by this column |
+//! | `position` | the child table is ordered by a column `position` |
+//! | `constant_id` | the table has one row with the id `Self::ID`, which is not a field |
 //!
-//! A field is a column of its own name and holds a [`Stored`] value, unless the attribute says otherwise: `json` (the
-//! field's JSON), `flat` (the columns of its type, which derives [`Columns`]) or `children` (rows of a table of their own).
+//! A field is a column of the same name that holds a [`Stored`] value, unless its attribute says otherwise: `json` (the
+//! field's JSON), `flat` (the columns of its type, which derives [`Columns`]) or `children` (rows of a table of their
+//! own).
 //!
-//! A column that a later release adds needs a migration in each SQL store. A row that is kept as JSON, by an
-//! [`Engine`](crate::memory::Engine) or inside of another row, needs `#[serde(default)]` at the field as well.
+//! A column that a later release adds needs a migration in each SQL store. If rows are kept as JSON, by an
+//! [`Engine`](crate::memory::Engine) or inside another row, the field also needs `#[serde(default)]`.
 
 use std::borrow::Cow;
 
@@ -40,8 +41,9 @@ use crate::secret::Sealed;
 
 pub use shop_core_derive::{Columns, Row};
 
-/// Hands every kind of row that counts versions to a macro, in the order of the tables: the name in
-/// [`Entity`](crate::batch::Entity), the type, and the name of its table in [`memory`](crate::memory). What stands in brackets after the macro's name comes first.
+/// Passes every kind of row that counts versions to a macro, in table order: the name in
+/// [`Entity`](crate::batch::Entity), the type, and the name of its table in [`memory`](crate::memory). The tokens in
+/// brackets after the macro's name are passed first.
 ///
 /// ```
 /// macro_rules! names {
@@ -82,18 +84,18 @@ macro_rules! versioned_rows {
     };
 }
 
-/// What a column holds.
+/// The kind of value in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A UUID.
     Id,
-    /// A 64-bit whole number.
+    /// A 64-bit integer.
     Int,
     /// Text.
     Text,
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// A time, to the microsecond.
+    /// A time, with microsecond precision.
     Time,
     /// 32 bytes.
     Bytes,
@@ -101,226 +103,226 @@ pub enum Kind {
     Json,
 }
 
-/// A column.
+/// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The column's name.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of value it holds.
     pub kind: Kind,
-    /// Whether it may hold nothing.
+    /// Whether it may be null.
     pub nullable: bool,
 }
 
 impl Column {
-    /// A column for values of this type.
+    /// A column for values of type `T`.
     #[must_use]
     pub const fn of<T: Stored>(name: &'static str) -> Self {
         Self { name, kind: T::KIND, nullable: T::NULLABLE }
     }
 
-    /// A column for JSON.
+    /// A non-null column for JSON.
     #[must_use]
     pub const fn json(name: &'static str) -> Self {
         Self { name, kind: Kind::Json, nullable: false }
     }
 }
 
-/// A unique key.
+/// A unique key of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UniqueKey {
-    /// Its name.
+    /// The name that a [`Conflict`](crate::batch::Conflict) reports.
     pub name: Unique,
-    /// Its columns. A row in which one of them holds nothing has no such key.
+    /// The columns of the key. A row in which one of them is null is exempt.
     pub columns: &'static [&'static str],
-    /// Which rows have it; without it, all.
+    /// Limits the key to some rows; `None` covers all rows.
     pub when: Option<When>,
 }
 
-/// A condition on a row.
+/// A condition on a row: a column holds one of some texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct When {
-    /// This column …
+    /// The name of the column.
     pub column: &'static str,
-    /// … holds one of these texts.
+    /// The texts that satisfy the condition.
     pub words: &'static [&'static str],
 }
 
-/// A table.
+/// A table of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// The table's name.
     pub name: &'static str,
-    /// The columns that a row is read from.
+    /// The columns that rows are read from.
     pub columns: &'static [Column],
-    /// The columns that are written as well, after those.
+    /// Columns that are only written, after `columns`.
     pub derived: &'static [Column],
-    /// The names of the key's columns.
+    /// The names of the key columns.
     pub key: &'static [&'static str],
-    /// The unique keys beside the key, in the order in which they are judged.
+    /// The unique keys other than the key, in the order in which they are checked.
     pub uniques: &'static [UniqueKey],
-    /// Rows can be deleted.
+    /// Whether rows can be deleted.
     pub deletable: bool,
-    /// Whose rows these are, for rows of a parent.
+    /// How rows are found by their parent, for child tables.
     pub parent: Option<ParentKey>,
 }
 
-/// How rows are found by their parent. These columns are none of [`Table::columns`].
+/// How rows are found by their parent. These columns are not among [`Table::columns`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParentKey {
-    /// The column with the parent's id.
+    /// The column that holds the parent's id.
     pub column: &'static str,
-    /// A column `position` counts them, from 0, in their order. Without it they are ordered by their key.
+    /// Whether a column `position` numbers the rows, from 0. Otherwise they are ordered by their key.
     pub has_position: bool,
 }
 
 impl Table {
-    /// The columns that are written: those that are read, and the derived ones.
+    /// All columns that are written: those that are read, then the derived ones.
     pub fn written(&self) -> impl Iterator<Item = &'static Column> + Clone {
         self.columns.iter().chain(self.derived)
     }
 }
 
-/// Some columns of a row: what is written and read, in one order.
+/// Columns of a row that are written and read in one order.
 pub trait Columns: Sized {
-    /// What is written and read.
+    /// The columns that are written and read.
     const COLUMNS: &'static [Column];
-    /// What is only written, after those.
+    /// Columns that are only written, after `COLUMNS`.
     const DERIVED: &'static [Column];
 
-    /// Gives the values of all columns, then those of the derived ones.
+    /// Emits the values of all columns, then those of the derived ones.
     ///
     /// # Errors
-    /// What the sink refuses.
+    /// The errors of the sink.
     fn write<S: Sink>(&self, sink: &mut S) -> Result<(), S::Error>;
 
-    /// Asks for the values of the columns.
+    /// Reads the values of the columns.
     ///
     /// # Errors
-    /// What the source answers, and values that are none of this type.
+    /// The errors of the source, and values that do not fit this type.
     fn read<S: Source>(source: &mut S) -> Result<Self, S::Error>;
 }
 
-/// A kind of row with a table of its own.
+/// A kind of row with its own table.
 pub trait Row: Columns {
-    /// Its table.
+    /// The table's declaration.
     const TABLE: Table;
 }
 
-/// A row with others in it, which have a table of their own.
+/// A row that contains rows of another table.
 pub trait Parent: Row {
-    /// One of them.
+    /// The type of the contained rows.
     type Child: Row;
 
-    /// Those that are in it.
+    /// The contained rows.
     fn children(&self) -> &[Self::Child];
 
-    /// Puts them in.
+    /// Replaces the contained rows.
     fn set_children(&mut self, children: Vec<Self::Child>);
 }
 
-/// A value of a column. JSON goes a way of its own: [`Sink::json`], [`Source::json`].
+/// A value of a column. JSON is handled separately: [`Sink::json`], [`Source::json`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value<'a> {
-    /// Nothing.
+    /// Null.
     Null,
     /// A UUID.
     Id(Uuid),
-    /// A whole number.
+    /// A 64-bit integer.
     Int(i64),
     /// Text.
     Text(Cow<'a, str>),
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
-    /// A time.
+    /// A time, with microsecond precision.
     Time(Timestamp),
     /// 32 bytes.
     Bytes([u8; 32]),
 }
 
-/// Where the values of a row go, one after the other.
+/// Receives the values of a row, one after the other.
 pub trait Sink {
-    /// Why it does not take one.
+    /// The error for a value that is not accepted.
     type Error;
 
-    /// Takes the value of the next column, which is of this kind.
+    /// Accepts the value of the next column, which has this kind.
     ///
     /// # Errors
-    /// As the sink says.
+    /// The errors of the implementation.
     fn value(&mut self, kind: Kind, value: Value<'_>) -> Result<(), Self::Error>;
 
-    /// Takes the next column's JSON.
+    /// Accepts the next column's JSON.
     ///
     /// # Errors
-    /// As the sink says.
+    /// The errors of the implementation.
     fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Self::Error>;
 
-    /// Takes the value of the next column.
+    /// Accepts the value of the next column.
     ///
     /// # Errors
-    /// As the sink says.
+    /// The errors of the implementation.
     fn put<T: Stored>(&mut self, value: &T) -> Result<(), Self::Error> {
         self.value(T::KIND, value.value())
     }
 
-    /// Takes the value of the next column, which is worked out from the others.
+    /// Accepts the value of the next column, which is computed from the others.
     ///
     /// # Errors
-    /// As the sink says.
+    /// The errors of the implementation.
     fn derived<T: Stored>(&mut self, make: impl FnOnce() -> T) -> Result<(), Self::Error> {
         self.put(&make())
     }
 }
 
-/// Where the values of a row come from, one after the other.
+/// Provides the values of a row, one after the other.
 pub trait Source {
-    /// Why it has none.
+    /// The error for a value that cannot be read.
     type Error;
 
-    /// The value of the next column, which is of this kind.
+    /// Reads the value of the next column, which has this kind.
     ///
     /// # Errors
-    /// As the source says.
+    /// The errors of the implementation.
     fn value(&mut self, kind: Kind) -> Result<Value<'_>, Self::Error>;
 
-    /// What the JSON of the next column says.
+    /// Deserializes the JSON of the next column.
     ///
     /// # Errors
-    /// As the source says.
+    /// The errors of the implementation.
     fn json<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Self::Error>;
 
-    /// The error for the last column, whose value is none of its type.
+    /// The error for the last column, whose value does not fit its type.
     fn wrong(&self, why: BoxError) -> Self::Error;
 
-    /// The value of the next column.
+    /// Reads and converts the value of the next column.
     ///
     /// # Errors
-    /// As the source says.
+    /// The errors of the implementation, and [`Source::wrong`].
     fn take<T: Stored>(&mut self) -> Result<T, Self::Error> {
         let taken = self.value(T::KIND).map(T::from_value)?;
         taken.map_err(|why| self.wrong(why))
     }
 }
 
-/// What stands in one column.
+/// A type that one column can hold.
 pub trait Stored: Sized {
-    /// What kind of column.
+    /// The kind of the column.
     const KIND: Kind;
-    /// Whether it may hold nothing.
+    /// Whether the column may be null.
     const NULLABLE: bool = false;
 
-    /// The value, as it is stored.
+    /// The value as it is stored.
     fn value(&self) -> Value<'_>;
 
-    /// What was stored as this.
+    /// Converts a stored value back.
     ///
     /// # Errors
-    /// Says why it was not.
+    /// Describes why the value does not fit.
     fn from_value(value: Value<'_>) -> Result<Self, BoxError>;
 }
 
 fn unexpected(expected: Kind, found: &Value<'_>) -> BoxError {
-    // Without the value: it may be a secret.
+    // The message omits the value: it may be a secret.
     let found = if *found == Value::Null { "nothing" } else { "another kind of value" };
     format!("expected {expected:?}, found {found}").into()
 }
@@ -371,7 +373,7 @@ impl<T: Stored> Stored for Option<T> {
     }
 }
 
-/// How many columns these are.
+/// The number of columns in all parts.
 #[doc(hidden)]
 #[must_use]
 pub const fn count(mut parts: &[&[Column]]) -> usize {
@@ -383,10 +385,10 @@ pub const fn count(mut parts: &[&[Column]]) -> usize {
     columns
 }
 
-/// All of these columns, one after the other.
+/// Concatenates the parts.
 ///
 /// # Panics
-/// Unless there are `N` of them; at compile time, since it is called for constants.
+/// Unless there are `N` columns in total; at compile time, since it is only called for constants.
 #[doc(hidden)]
 #[must_use]
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a wrong index")]
@@ -489,7 +491,7 @@ mod tests {
         assert_eq!(unique.when.unwrap().words, live.collect::<Vec<_>>());
     }
 
-    /// Everything that is written, as it is read again.
+    /// Keeps everything that is written, to be read back.
     #[derive(Default)]
     struct Kept {
         kinds: Vec<Kind>,

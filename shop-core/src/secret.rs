@@ -1,9 +1,9 @@
-//! Secrets: a string that does not print itself, and all that follows from the shop's one secret key.
+//! Secrets: a string type that does not print itself, and everything derived from the shop's one secret key.
 //!
-//! Nothing that opens something is stored. One-time codes, the tokens of guests' carts and orders, the
-//! links that reset a password and the secrets of webhooks are all HMACs under the shop's key: they can be
-//! computed again when they are needed, and a stolen database holds none of them. What others
-//! gave and must be shown again (a gateway's secret for the buyer's browser) is [`Sealed`].
+//! No credential is stored. One-time codes, the tokens of guest carts and guest orders, password-reset links and
+//! webhook secrets are all HMACs under the shop's key. They are recomputed when needed, so a stolen database contains
+//! none of them. Secrets from others that must be shown again (a gateway's secret for the buyer's browser) are
+//! [`Sealed`].
 
 mod fingerprint;
 mod sealed;
@@ -26,37 +26,37 @@ use sealed::Sealer;
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
-/// For how long a link that resets a password works, in seconds.
+/// The lifetime of a password-reset link, in seconds.
 pub const RESET_TOKEN_LIFETIME: i64 = 3600;
-/// How far ahead of this machine's clock the maker of a reset token may have been, in seconds: several
-/// servers may share one shop, and their clocks differ a little.
+/// The tolerated clock difference, in seconds, if a reset token was made by a server whose clock is ahead: several
+/// servers may share one shop.
 const CLOCK_SKEW: i64 = 60;
-/// The shortest secret key that a shop opens with, in bytes: 256 bits, the size of the hash (RFC 7518, 3.2).
+/// The minimum length of the secret key, in bytes: 256 bits, the size of the hash (RFC 7518, 3.2).
 pub const MIN_KEY_LENGTH: usize = 32;
-/// SHA-256's block: an HMAC key shorter than this is padded with zeros (RFC 2104).
+/// SHA-256's block size in bytes: a shorter HMAC key is padded with zeros (RFC 2104).
 const BLOCK: usize = 64;
 
-/// Text that opens something: a password, a code, a token.
+/// Confidential text: a password, a code, a token.
 ///
-/// It never shows itself: `Debug` prints `[secret]`, and there is neither `Display` nor `Serialize`.
-/// Who must have the text asks for it by name, with [`Secret::expose`].
+/// `Debug` prints `[secret]`, and there is neither `Display` nor `Serialize`. [`Secret::expose`] is the only way to
+/// read the text.
 #[derive(Clone, Default)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. Not for logs.
+    /// The text itself. Do not log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether `given` is this secret, in a time that does not depend on where the two differ.
+    /// Whether `given` equals this secret. The comparison takes the same time wherever the two differ.
     #[must_use]
     pub fn matches(&self, given: &str) -> bool {
         self.0.as_bytes().ct_eq(given.as_bytes()).into()
@@ -89,8 +89,8 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The keys of the shop: one for each purpose, all derived from the one secret key, so that what was
-/// made for one purpose opens nothing of another.
+/// The keys of the shop: one per purpose, all derived from one secret key, so that a token made for one purpose is not
+/// valid for another.
 #[derive(Clone)]
 pub struct Keys {
     access: [u8; 32],
@@ -103,7 +103,7 @@ pub struct Keys {
     other: HmacSha256,
     sealer: Sealer,
     fingerprint: KeyFingerprint,
-    /// Those of the secret keys before this one: they open and verify, and make nothing new.
+    /// The keys of earlier secret keys: they open and verify, but make nothing new.
     earlier: Vec<Keys>,
 }
 
@@ -114,10 +114,10 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives all keys. The secret should hold at least 32 unguessable bytes; whether a shorter one is
-    /// tolerated (on a developer's machine) is for the caller to judge.
+    /// Derives all keys. The secret should hold at least 32 unguessable bytes. The caller decides whether to accept a
+    /// shorter one (on a developer's machine).
     ///
-    /// Whoever changes the secret ends every session, code, link and guest's token at once.
+    /// Changing the secret invalidates every session, code, link and guest token at once.
     #[must_use]
     pub fn new(secret_key: &[u8]) -> Self {
         let root = hmac(secret_key);
@@ -137,28 +137,28 @@ impl Keys {
         }
     }
 
-    /// By what the key is recognised; it opens nothing.
+    /// Identifies the key, but gives access to nothing.
     #[must_use]
     pub fn fingerprint(&self) -> KeyFingerprint {
         self.fingerprint
     }
 
-    /// The same keys, which also open and verify what was made under earlier secret keys.
+    /// Returns these keys, which also open and verify what was made under earlier secret keys.
     ///
-    /// An earlier key makes nothing new, with one exception: what a webhook is told is signed with its secrets of the
-    /// earlier keys too, since its receiver may still know no other.
+    /// An earlier key makes nothing new, with one exception: webhook messages are also signed with the webhook secrets
+    /// of the earlier keys, since a receiver may still know only those.
     #[must_use]
     pub fn with_fallbacks<'k>(mut self, secret_keys: impl IntoIterator<Item = &'k [u8]>) -> Self {
         self.earlier = secret_keys.into_iter().map(Self::new).collect();
         self
     }
 
-    /// By what the earlier keys are recognised.
+    /// The fingerprints of the earlier keys.
     pub(crate) fn earlier_fingerprints(&self) -> Vec<KeyFingerprint> {
         self.earlier.iter().map(Self::fingerprint).collect()
     }
 
-    /// The keys themselves, then the earlier ones.
+    /// These keys, then the earlier ones.
     fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.earlier)
     }
@@ -173,7 +173,7 @@ impl Keys {
         self.all().map(|keys| &keys.access)
     }
 
-    /// The six digits that are mailed for a one-time password.
+    /// The six-digit code that is mailed for a one-time password.
     #[must_use]
     pub fn otp_code(&self, id: OtpId) -> Secret {
         let tag = tag(&self.otp, &[id.0.as_bytes()]);
@@ -183,48 +183,48 @@ impl Keys {
         Secret(format!("{code:06}"))
     }
 
-    /// Whether this is the code of a one-time password.
+    /// Whether `given` is the code of this one-time password.
     #[must_use]
     pub fn is_otp_code(&self, id: OtpId, given: &str) -> bool {
-        // Every code is compared, so that the time tells nothing.
+        // Compares every code, so that the time reveals nothing.
         self.all().fold(false, |found, keys| found | keys.otp_code(id).matches(given))
     }
 
-    /// The token that opens a guest's cart.
+    /// The token that gives access to a guest's cart.
     #[must_use]
     pub fn cart_token(&self, id: CartId) -> Secret {
         seal(&self.cart, id.0)
     }
 
-    /// The cart that a token opens; `None` for anything that [`Keys::cart_token`] did not make.
+    /// The cart that a token gives access to; `None` for anything that [`Keys::cart_token`] did not make.
     #[must_use]
     pub fn open_cart_token(&self, token: &str) -> Option<CartId> {
         self.all().find_map(|keys| open(&keys.cart, token)).map(CartId)
     }
 
-    /// The token that opens a guest's order.
+    /// The token that gives access to a guest's order.
     #[must_use]
     pub fn order_token(&self, id: OrderId) -> Secret {
         seal(&self.order, id.0)
     }
 
-    /// The order that a token opens; `None` for anything that [`Keys::order_token`] did not make.
+    /// The order that a token gives access to; `None` for anything that [`Keys::order_token`] did not make.
     #[must_use]
     pub fn open_order_token(&self, token: &str) -> Option<OrderId> {
         self.all().find_map(|keys| open(&keys.order, token)).map(OrderId)
     }
 
-    /// The token by which a device shows that somebody signed in on it before.
+    /// The token by which a device proves that the user has signed in on it before.
     #[must_use]
     pub fn device_token(&self, user: UserId, device: Uuid) -> Secret {
         let tag = tag(&self.device, &[user.0.as_bytes(), device.as_bytes()]);
         Secret(URL_SAFE_NO_PAD.encode([user.0.as_bytes().as_slice(), device.as_bytes(), &tag].concat()))
     }
 
-    /// Who signed in, and the device; `None` for anything that [`Keys::device_token`] did not make.
+    /// The user and the device of a token; `None` for anything that [`Keys::device_token`] did not make.
     #[must_use]
     pub fn open_device_token(&self, token: &str) -> Option<(UserId, Uuid)> {
-        // Two ids and a tag are 64 bytes, which are 86 letters in base 64.
+        // Two ids and a tag are 64 bytes, which are 86 characters in base 64.
         let bytes = (token.len() == 86).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten()?;
         let (user, rest) = bytes.split_at_checked(16)?;
         let (device, given) = rest.split_at_checked(16)?;
@@ -233,8 +233,8 @@ impl Keys {
         Some((UserId(Uuid::from_slice(user).ok()?), Uuid::from_slice(device).ok()?))
     }
 
-    /// The secret with which a webhook's receiver verifies what it is told, after so many rotations: `whsec_` and 32
-    /// bytes in base 64, as Standard Webhooks writes it.
+    /// The secret with which a webhook's receiver verifies messages, after `rotation` rotations: `whsec_` and 32 bytes
+    /// in base 64, as in Standard Webhooks.
     #[must_use]
     pub fn webhook_secret(&self, id: WebhookId, rotation: i64) -> Secret {
         Secret(format!("whsec_{}", STANDARD.encode(self.webhook_key(id, rotation))))
@@ -246,7 +246,7 @@ impl Keys {
         STANDARD.encode(tag(&hmac(&self.webhook_key(id, rotation)), &[message]))
     }
 
-    /// The same under the webhook's secret of each key: the receiver may still know that of an earlier one.
+    /// The signatures under the webhook's secret of every key: the receiver may still know only an earlier one.
     pub(crate) fn webhook_signatures(&self, id: WebhookId, rotation: i64, message: &[u8]) -> Vec<String> {
         self.all().map(|keys| keys.sign_webhook(id, rotation, message)).collect()
     }
@@ -255,18 +255,18 @@ impl Keys {
         tag_of_fields(&self.webhook, &[id.0.as_bytes().as_slice(), &rotation.to_be_bytes()])
     }
 
-    /// The token of a link that resets a password: `{seconds in base 36}-{HMAC in hex}`.
+    /// The token of a password-reset link: `{seconds in base 36}-{HMAC in hex}`.
     ///
-    /// It covers the stored hash and the address, so it dies with either, and thereby works once
-    /// (the idea of Django's `PasswordResetTokenGenerator`). Nothing is stored.
+    /// It covers the stored hash and the e-mail address. A change of either invalidates it, so it works only once (the
+    /// idea of Django's `PasswordResetTokenGenerator`). Nothing is stored.
     #[must_use]
     pub fn reset_token(&self, user: UserId, password_hash: &str, email_key: &str, issued_at_seconds: i64) -> Secret {
         let tag = self.reset_tag(user, password_hash, email_key, issued_at_seconds);
         Secret(format!("{}-{}", base36(issued_at_seconds.unsigned_abs()), hex(&tag)))
     }
 
-    /// Whether [`Keys::reset_token`] made this token for this account as it is now, at most
-    /// [`RESET_TOKEN_LIFETIME`] ago.
+    /// Whether [`Keys::reset_token`] made this token for the account's current state, at most [`RESET_TOKEN_LIFETIME`]
+    /// ago.
     #[must_use]
     pub fn check_reset_token(
         &self,
@@ -281,8 +281,7 @@ impl Keys {
             .then(|| token.split_once('-'))
             .flatten()
             .and_then(|(seconds, _)| i64::from_str_radix(seconds, 36).ok());
-        // Whatever the token says, it is compared as a whole with the one that should be there, so that
-        // there is one way to write each.
+        // Compares the whole token with the expected one, so that each token has only one valid spelling.
         issued_at.is_some_and(|issued_at| {
             let made_by = |keys: &Self| keys.reset_token(user, password_hash, email_key, issued_at).matches(token);
             let genuine = self.all().any(made_by);
@@ -291,8 +290,8 @@ impl Keys {
         })
     }
 
-    /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound
-    /// to a session, say. The same arguments always give the same word.
+    /// An unguessable tag for a purpose of the embedding program, bound to `message`: for example, a CSRF token bound
+    /// to a session. The same arguments always give the same tag.
     ///
     /// Compare with [`Secret::matches`].
     #[must_use]
@@ -300,20 +299,20 @@ impl Keys {
         Secret(URL_SAFE_NO_PAD.encode(tag_of_fields(&self.other, &[purpose.as_bytes(), message])))
     }
 
-    /// Who mails to a guest are counted for: nobody, but always the same nobody for one folded address.
+    /// The pseudo-user that mails to a guest are counted for: always the same id for one folded address.
     pub(crate) fn guest_id(&self, email_key: &str) -> UserId {
         let tag = tag_of_fields(&self.other, &[b"mails to a guest", email_key.as_bytes()]);
         let [id, _] = tag.as_chunks::<16>().0 else { return UserId(Uuid::nil()) };
         UserId(uuid::Builder::from_custom_bytes(*id).into_uuid())
     }
 
-    /// Whether [`Keys::tag`] made this word for these arguments, under this key or an earlier one.
+    /// Whether [`Keys::tag`] made this tag for these arguments, under this key or an earlier one.
     #[must_use]
     pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
         self.all().any(|keys| keys.tag(purpose, message).matches(given))
     }
 
-    /// Seals what a gateway gave for the buyer's browser. The same arguments always give the same.
+    /// Seals a gateway's secret for the buyer's browser. The same arguments always give the same result.
     #[must_use]
     pub fn seal_client_secret(&self, id: PaymentId, secret: &Secret) -> Option<Sealed> {
         self.sealer.seal(id.0.as_bytes(), secret)
@@ -332,28 +331,28 @@ impl Keys {
     }
 }
 
-/// A person's id as it stands in a link.
+/// A user's id as encoded in links.
 #[must_use]
 pub fn encode_user_id(id: UserId) -> String {
     URL_SAFE_NO_PAD.encode(id.0.as_bytes())
 }
 
-/// The id that [`encode_user_id`] wrote; `None` for anything else.
+/// Decodes an id that [`encode_user_id`] wrote; `None` for anything else.
 #[must_use]
 pub fn decode_user_id(text: &str) -> Option<UserId> {
-    // 16 bytes are 22 letters in base 64.
+    // 16 bytes are 22 characters in base 64.
     let bytes = (text.len() == 22).then(|| URL_SAFE_NO_PAD.decode(text).ok()).flatten()?;
     Uuid::from_slice(&bytes).ok().map(UserId)
 }
 
-/// What is stored of a token that must be found again: its SHA-256. Only for tokens that are unguessable
-/// by themselves; a password needs [`PasswordHasher`](crate::accounts::password::PasswordHasher).
+/// The SHA-256 of a token, stored in its place so that the token can be looked up. Only for tokens that are
+/// unguessable; a password needs [`PasswordHasher`](crate::accounts::password::PasswordHasher).
 #[must_use]
 pub fn hash_token(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// An HMAC keyed with bytes of any length, as RFC 2104 says: hashed when longer than a block, then padded.
+/// An HMAC for a key of any length, per RFC 2104: hashed when longer than a block, then padded.
 pub(crate) fn hmac(key: &[u8]) -> HmacSha256 {
     let digest: [u8; 32];
     let key = if key.len() > BLOCK {
@@ -377,7 +376,7 @@ fn tag(key: &HmacSha256, parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The tag of several fields, each preceded by its length, so that no two lists of fields read the same.
+/// The tag of several fields. Each is preceded by its length, so that no two lists of fields have the same encoding.
 fn tag_of_fields(key: &HmacSha256, fields: &[&[u8]]) -> [u8; 32] {
     let mut mac = key.clone();
     for field in fields {
@@ -387,7 +386,7 @@ fn tag_of_fields(key: &HmacSha256, fields: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// An id and its tag: 48 bytes, which are exactly 64 letters in base 64, so there is one way to write each.
+/// An id and its tag: 48 bytes are exactly 64 characters in base 64, so each token has only one spelling.
 fn seal(key: &HmacSha256, id: Uuid) -> Secret {
     let tag = tag(key, &[id.as_bytes()]);
     Secret(URL_SAFE_NO_PAD.encode([id.as_bytes().as_slice(), &tag].concat()))

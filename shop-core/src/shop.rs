@@ -1,4 +1,4 @@
-//! [`Shop`]: the front door for whoever embeds the shop.
+//! [`Shop`]: the entry point for embedding programs.
 
 mod builder;
 mod key;
@@ -28,13 +28,13 @@ pub use builder::ShopBuilder;
 pub use key::{NotTheKey, OtherKey};
 pub use settings::Settings;
 
-/// A shop: every call of every domain, over one store. Cheap to clone; clones are the same shop.
+/// A shop: the calls of all domains over one store. Clones are cheap and refer to the same shop.
 #[derive(Clone)]
 pub struct Shop {
     parts: Arc<Parts>,
-    /// Where the batch of a call goes that is only prepared.
+    /// Receives the batch of a call that is only prepared.
     capture: Option<Arc<Capture>>,
-    /// Another store than its own: that of a dry run.
+    /// Replaces the store in a dry run.
     scratch: Option<Arc<dyn Store>>,
 }
 
@@ -57,13 +57,13 @@ struct Parts {
     webhooks_wake: Wake,
 }
 
-/// A gateway that is asked over a network, and the names under which its deliveries are kept.
+/// A gateway that is called over a network, and the receiver names of its deliveries.
 pub(crate) struct Remote {
-    /// Who delivers the calls to it.
+    /// The receiver name of calls to the gateway.
     pub(crate) caller: String,
-    /// Who looks into what it tells.
+    /// The receiver name of the gateway's webhook events.
     pub(crate) listener: String,
-    /// It.
+    /// The gateway itself.
     pub(crate) gateway: Arc<dyn PaymentGateway>,
 }
 
@@ -74,31 +74,31 @@ impl std::fmt::Debug for Shop {
 }
 
 impl Shop {
-    /// Begins a shop over a store. `secret_key` signs every token of it: at least 32 bytes
-    /// ([`MIN_KEY_LENGTH`](crate::secret::MIN_KEY_LENGTH)) from a good source, kept for as long as the data.
+    /// Starts building a shop over a store. `secret_key` signs all of its tokens: at least 32 bytes
+    /// ([`MIN_KEY_LENGTH`](crate::secret::MIN_KEY_LENGTH)) from a secure source, kept for as long as the data.
     pub fn builder(store: Arc<dyn Store>, secret_key: &[u8]) -> ShopBuilder {
         ShopBuilder::new(store, secret_key)
     }
 
-    /// People: registration, sign-in, sessions and profiles.
+    /// Users: registration, sign-in, sessions and profiles.
     #[must_use]
     pub fn accounts(&self) -> Accounts<'_> {
         Accounts::new(self)
     }
 
-    /// Products, variants and categories.
+    /// Products, variants, categories, promotions and tax rates.
     #[must_use]
     pub fn catalog(&self) -> Catalog<'_> {
         Catalog::new(self)
     }
 
-    /// Carts.
+    /// Carts of customers and guests.
     #[must_use]
     pub fn carts(&self) -> Carts<'_> {
         Carts::new(self)
     }
 
-    /// Orders.
+    /// Orders, drafts, returns and withdrawals.
     #[must_use]
     pub fn orders(&self) -> Orders<'_> {
         Orders::new(self)
@@ -110,97 +110,97 @@ impl Shop {
         Payments::new(self)
     }
 
-    /// Address book, tariff and parcels.
+    /// Address book, shipping rates and shipments.
     #[must_use]
     pub fn shipping(&self) -> Shipping<'_> {
         Shipping::new(self)
     }
 
-    /// Stock.
+    /// Stock levels, locations and movements.
     #[must_use]
     pub fn inventory(&self) -> Inventory<'_> {
         Inventory::new(self)
     }
 
-    /// Webhooks: addresses that are told of events.
+    /// Webhooks: URLs that receive events.
     #[must_use]
     pub fn webhooks(&self) -> Webhooks<'_> {
         Webhooks::new(self)
     }
 
-    /// The shop's own details: its name, its legal data, its addresses.
+    /// The shop's own details: name, legal data and addresses.
     #[must_use]
     pub fn details(&self) -> Details<'_> {
         Details::new(self)
     }
 
-    /// Mails that did not reach anybody.
+    /// Mails that could not be delivered.
     #[must_use]
     pub fn mails(&self) -> Mails<'_> {
         Mails::new(self)
     }
 
-    /// An unguessable word for a purpose of the embedding program, bound to `message`: a CSRF token bound to a
-    /// session, say. Compare with [`Secret::matches`].
+    /// An unguessable tag for a purpose of the embedding program, bound to `message`: for example, a CSRF token bound
+    /// to a session. Compare with [`Secret::matches`].
     #[must_use]
     pub fn tag(&self, purpose: &str, message: &[u8]) -> Secret {
         self.keys().tag(purpose, message)
     }
 
-    /// Whether [`Shop::tag`] made this word for these arguments, under this key or one before it.
+    /// Whether [`Shop::tag`] made this tag for these arguments, under this key or an earlier one.
     #[must_use]
     pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
         self.keys().is_tag(purpose, message, given)
     }
 
-    /// Who delivers what the other calls leave in the outbox, cancels orders that were not paid in time, and removes what
-    /// is old. None of it happens unless the embedding program [runs it](crate#run-a-worker).
+    /// The worker, which delivers the contents of the outbox, cancels orders that were not paid in time, and deletes
+    /// old rows. None of this happens unless the embedding program [runs it](crate#run-a-worker).
     #[must_use]
     pub fn worker(&self) -> Worker<'_> {
         Worker::new(self)
     }
 
-    /// What the operator decided.
+    /// The operator's settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.parts.settings
     }
 
-    /// The storage, for reads that have no call of their own. Changes go through the calls (what is committed to it
-    /// directly is written, even by a call that is only [prepared](Shop::prepare)).
+    /// The storage, for reads that have no call of their own. Make changes through the calls: a direct commit is always
+    /// written, even during a call that is only [prepared](Shop::prepare).
     #[must_use]
     pub fn store(&self) -> &dyn Store {
         self.scratch.as_ref().unwrap_or(&self.parts.store).as_ref()
     }
 
-    /// The time and chance of one decision.
+    /// The current time and fresh randomness, for one decision.
     #[must_use]
     pub fn moment(&self) -> Moment {
         Moment::new(self.parts.clock.now(), self.parts.random.seed())
     }
 
-    /// The ways to pay, in the order in which they were added.
+    /// The payment gateways, in the order in which they were added.
     #[must_use]
     pub fn gateways(&self) -> &[Arc<dyn PaymentGateway>] {
         &self.parts.gateways
     }
 
-    /// The way to pay with this id.
+    /// The payment gateway with this id.
     pub(crate) fn gateway(&self, id: &str) -> Option<&Arc<dyn PaymentGateway>> {
         self.parts.gateways.iter().find(|gateway| gateway.id() == id)
     }
 
-    /// Who knows the rates of tax, if the shop's own do not apply.
+    /// The provider of tax rates, if it replaces the shop's own rates.
     pub(crate) fn tax_provider(&self) -> Option<&dyn TaxProvider> {
         self.parts.tax_provider.as_deref()
     }
 
-    /// The ways to pay that are asked over a network.
+    /// The payment gateways that are called over a network.
     pub(crate) fn remotes(&self) -> &[Remote] {
         &self.parts.remotes
     }
 
-    /// Whether the gateway with this id is asked over a network.
+    /// Whether the gateway with this id is called over a network.
     pub(crate) fn is_remote(&self, id: &str) -> bool {
         self.gateway(id).is_some_and(|gateway| gateway.remote().is_some())
     }
@@ -221,7 +221,7 @@ impl Shop {
         self.parts.mailer.as_deref()
     }
 
-    /// Whether buyers are mailed what happens to their orders.
+    /// Whether buyers receive mails about their orders.
     pub(crate) fn mails_buyers(&self) -> bool {
         self.settings().order_emails && self.mailer().is_some()
     }
@@ -238,27 +238,27 @@ impl Shop {
         self.parts.webhook_sender.as_deref()
     }
 
-    /// Rung when something waits to be relayed or delivered.
+    /// Notified when an event or delivery is waiting.
     pub(crate) fn wake(&self) -> &Wake {
         &self.parts.wake
     }
 
-    /// Rung when staff changed a webhook, or want something delivered again.
+    /// Notified when staff change a webhook or resend a delivery.
     pub(crate) fn webhooks_wake(&self) -> &Wake {
         &self.parts.webhooks_wake
     }
 
-    /// The same shop, whose next commit goes there instead of into the store.
+    /// This shop with the next commit captured instead of stored.
     pub(crate) fn capturing(&self, capture: Arc<Capture>) -> Self {
         Self { capture: Some(capture), ..self.clone() }
     }
 
-    /// The same shop over another store.
+    /// This shop over another store.
     pub(crate) fn over(&self, scratch: Arc<dyn Store>) -> Self {
         Self { scratch: Some(scratch), ..self.clone() }
     }
 
-    /// Whether it works on another store than its own.
+    /// Whether the shop uses another store for a dry run.
     pub(crate) fn is_dry_run(&self) -> bool {
         self.scratch.is_some()
     }
@@ -267,12 +267,13 @@ impl Shop {
         self.capture.as_deref()
     }
 
-    /// Finds out who acts, from the tokens a caller holds.
+    /// Identifies the caller by the tokens that they hold.
     ///
-    /// A cart or order token that was not made by this shop is as good as none.
+    /// A cart or order token that this shop did not make is ignored.
     ///
     /// # Errors
-    /// [`Error::TokenNotValid`](crate::Error::TokenNotValid) for an access token that is not valid, whatever else was given.
+    /// [`Error::TokenNotValid`](crate::Error::TokenNotValid) for an invalid access token, whatever the other tokens
+    /// are.
     pub async fn identify(&self, tokens: Tokens<'_>) -> Result<Actor> {
         let actor = match tokens.access {
             Some(token) => self.accounts().authenticate(token).await?,
@@ -284,13 +285,13 @@ impl Shop {
     }
 }
 
-/// The tokens a caller holds.
+/// The tokens that a caller holds.
 #[derive(Clone, Copy, Default)]
 pub struct Tokens<'a> {
-    /// A signed-in person's access token.
+    /// The access token of a signed-in user.
     pub access: Option<&'a str>,
-    /// A guest's cart token.
+    /// The token of a guest's cart.
     pub cart: Option<&'a str>,
-    /// A guest's order token.
+    /// The token of a guest's order.
     pub order: Option<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! The storage port: seven read traits, the shop's own memory and details, and one `commit`.
+//! The storage port: read traits per domain, and one `commit`.
 
 use std::sync::Arc;
 
@@ -17,31 +17,31 @@ use crate::payments::PaymentsRepository;
 use crate::secret::KeyFingerprint;
 use crate::shipping::ShippingRepository;
 
-/// Why a read failed.
+/// The reason why a read failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The storage cannot be reached or is too busy; the same call may succeed later.
+    /// The storage cannot be reached or is too busy. The same call may succeed later.
     #[error("the storage is unavailable")]
     Unavailable(#[source] BoxError),
-    /// What is stored makes no sense, or the storage refuses the call for good.
+    /// The stored data is invalid, or the storage refuses the call permanently.
     #[error("the storage is faulty")]
     Fault(#[source] BoxError),
 }
 
-/// What every read returns.
+/// The result of every read.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why a batch was not applied, or may not have been.
+/// The reason why a batch was not applied, or may not have been.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// A guard failed; nothing was written.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// Nothing was written.
+    /// The storage failed; nothing was written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The storage was lost while it made the batch durable: it may be in or not. Submitting the same batch
-    /// again is safe and gives the answer.
+    /// The connection to the storage was lost during the commit: the batch may or may not be stored. Submitting the
+    /// same batch again is safe and resolves the outcome.
     #[error("it is unknown whether the batch was applied")]
     OutcomeUnknown(#[source] BoxError),
 }
@@ -49,18 +49,19 @@ pub enum CommitError {
 /// A storage of the shop.
 ///
 /// # Contract
-/// - `commit` applies the whole batch or nothing; `Ok` means durable. Every guard is judged atomically with the
-///   write it is fused with, under whatever concurrency the storage has.
-/// - A failed guard comes back by name, the first in the order: operation, requires in their order, writes in
-///   their order, then the guards judged on the whole batch.
-/// - A dropped `commit` future leaves the batch applied whole or not at all.
-/// - A read that begins after a commit answered sees it.
-/// - Rows come back exactly as they were written; times in whole microseconds.
-/// - "Oldest first" is by id, for ids sort by time; "newest" is the greatest id.
-/// - What a row refers to must exist (a store may have foreign keys) and is written before it; the decision that
-///   writes it requires the other row where it could go. Only the references that a write's docs name are guards.
+/// - `commit` applies the whole batch or nothing; `Ok` means durable. Every guard is checked atomically with its write,
+///   whatever the storage's concurrency.
+/// - A failed guard is returned by name. The first failure counts, in this order: the operation, the preconditions in
+///   their order, the writes in their order, then the guards on the whole batch.
+/// - Dropping the `commit` future leaves the batch applied completely or not at all.
+/// - A read that starts after a commit has returned sees it.
+/// - Rows are read exactly as they were written; times in whole microseconds.
+/// - "Oldest first" means ascending id, since ids sort by time; "newest" is the greatest id.
+/// - A referenced row must exist (a store may have foreign keys) and is written before the row that refers to it. A
+///   decision adds a precondition on the referenced row if that row could be deleted. Only the references that a
+///   write's docs name are guards.
 ///
-/// [`crate::conformance`] checks all of it.
+/// [`crate::conformance`] tests the whole contract.
 #[async_trait]
 pub trait Store:
     AccountsRepository
@@ -74,22 +75,22 @@ pub trait Store:
     + DetailsRepository
     + 'static
 {
-    /// Applies a batch whole or not at all.
+    /// Applies a batch atomically.
     async fn commit(&self, batch: Arc<Batch>) -> Result<(), CommitError>;
 
-    /// One sentence for each thing that the storage keeps beside the rows (counts of lists, say) and that is not what the rows
-    /// say; none when all is well, and where nothing is kept. It may read everything.
+    /// Returns one sentence per value that the storage derives from rows (such as a list's count) and that contradicts
+    /// the rows; none if all are consistent or nothing is derived. It may read everything.
     async fn miscounted(&self) -> StoreResult<Vec<String>> {
         Ok(Vec::new())
     }
 
-    /// The fingerprint of the secret key that the data belongs to; `None` while it belongs to none.
+    /// The fingerprint of the secret key that the data belongs to; `None` until one is saved.
     async fn key_fingerprint(&self) -> StoreResult<Option<KeyFingerprint>> {
         Ok(None)
     }
 
-    /// Keeps the fingerprint of the secret key that the data belongs to, if the one that is kept is `known`; else nothing
-    /// happens. `Ok` means durable. A store that keeps none notices no other key.
+    /// Saves the fingerprint of the secret key that the data belongs to, if the saved one is `known`; otherwise does
+    /// nothing. `Ok` means durable. A store that saves no fingerprint cannot detect a different key.
     async fn keep_key_fingerprint(
         &self,
         known: Option<KeyFingerprint>,
@@ -99,13 +100,13 @@ pub trait Store:
         Ok(())
     }
 
-    /// The storage as it is now, for reads that must agree with each other: each of them sees this moment, whatever is
-    /// committed meanwhile. Nothing can be committed to it. `None` where a storage cannot do that.
+    /// A snapshot of the storage, for reads that must agree with each other: later commits are not visible in it. It
+    /// accepts no commits. `None` if the storage has no snapshots.
     async fn at_one_moment(&self) -> StoreResult<Option<Arc<dyn Store>>> {
         Ok(None)
     }
 
-    /// Answers when the storage can be reached, and takes commits.
+    /// Succeeds when the storage can be reached and accepts commits.
     async fn ping(&self) -> StoreResult<()>;
 }
 

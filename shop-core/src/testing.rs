@@ -1,5 +1,4 @@
-//! A shop for the tests of this crate: memory for a store, a clock that stands still, seeded chance, and a hasher
-//! that costs nothing.
+//! A shop for this crate's tests: the memory store, a manual clock, seeded randomness, and a hasher that costs nothing.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -18,20 +17,20 @@ use crate::memory::MemoryStore;
 use crate::secret::Secret;
 use crate::shop::{Shop, ShopBuilder};
 
-/// A password that is strong enough.
+/// A password that passes the strength check.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Runs a future to its end.
+/// Runs a future to completion.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     futures_executor::block_on(future)
 }
 
-/// A clock that stands still until it is told otherwise.
+/// A clock that only advances when told to.
 #[derive(Debug)]
 pub(crate) struct TestClock(Mutex<Timestamp>);
 
 impl TestClock {
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub(crate) fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap() += by;
     }
@@ -49,7 +48,7 @@ impl Clock for TestClock {
     }
 }
 
-/// The same bytes in every run.
+/// Seeded randomness: the same bytes in every run.
 #[derive(Debug)]
 pub(crate) struct SeededRandom(Mutex<StdRng>);
 
@@ -67,12 +66,12 @@ impl Random for SeededRandom {
     }
 }
 
-/// Keeps passwords as they are, with a prefix; those with the prefix `old$` want to be hashed again. Counts.
+/// Stores passwords as plain text with a prefix. Passwords with the prefix `old$` need rehashing. Counts its calls.
 #[derive(Debug, Default)]
 pub(crate) struct PlainHasher {
-    /// How many passwords were compared, those of nobody included.
+    /// The number of comparisons, including those for unknown accounts.
     pub(crate) verified: Mutex<u32>,
-    /// How many were hashed.
+    /// The number of hashed passwords.
     pub(crate) hashed: Mutex<u32>,
 }
 
@@ -96,7 +95,7 @@ impl PasswordHasher for PlainHasher {
     }
 }
 
-/// A shop and the parts of it that a test turns.
+/// A shop, and the parts that a test controls.
 pub(crate) struct World {
     pub(crate) shop: Shop,
     pub(crate) clock: Arc<TestClock>,
@@ -105,12 +104,12 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
 }
 
-/// A new shop with nothing in it but its default location.
+/// A new shop that contains only its default location.
 pub(crate) fn world() -> World {
     world_with(|builder| builder)
 }
 
-/// The same, put together a little differently.
+/// As [`world`], with a changed builder.
 pub(crate) fn world_with(change: impl FnOnce(ShopBuilder) -> ShopBuilder) -> World {
     let (clock, hasher) = (Arc::<TestClock>::default(), Arc::<PlainHasher>::default());
     let (mailer, store) = (Arc::new(MemoryMailer::new()), Arc::new(MemoryStore::new()));
@@ -129,17 +128,17 @@ impl World {
         block_on(self.shop.worker().run_once()).unwrap();
     }
 
-    /// A person with a proven address `{name}@example.com` and [`PASSWORD`], who is vouched for.
+    /// A user with the verified address `{name}@example.com` and [`PASSWORD`], acting without a session.
     pub(crate) fn customer(&self, name: &str) -> Actor {
         self.person(name, false, false)
     }
 
-    /// As [`World::customer`], and staff.
+    /// As [`World::customer`], for a member of staff.
     pub(crate) fn staff(&self, name: &str) -> Actor {
         self.person(name, true, false)
     }
 
-    /// As [`World::staff`], and a superuser.
+    /// As [`World::staff`], for a superuser.
     pub(crate) fn superuser(&self, name: &str) -> Actor {
         self.person(name, true, true)
     }

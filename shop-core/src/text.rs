@@ -1,7 +1,7 @@
-//! Text as it is compared, sorted and searched: folded, and cut into tokens.
+//! Normalizes text for comparing, sorting and searching: folding and tokenizing.
 //!
-//! Every store keeps what these functions made and compares it bytewise, so that search and order mean
-//! the same in all of them.
+//! Every store saves the results of these functions and compares them bytewise, so that search and order behave the
+//! same in all of them.
 
 use std::collections::HashSet;
 
@@ -9,24 +9,25 @@ use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 
-/// How many tokens of a query count; more only narrow down what is narrow already.
+/// The maximum number of tokens of a query; further tokens are ignored, since they would hardly narrow the result.
 pub const MAX_QUERY_TOKENS: usize = 8;
-/// How many different tokens of a document can be found: a long description has some thousand words.
+/// The maximum number of distinct tokens of a document that are searchable: a long description has a few thousand
+/// words.
 pub const MAX_DOCUMENT_TOKENS: usize = 5_000;
-/// How long a token is, in characters; the rest of a longer one is cut off, in documents and queries alike.
+/// The maximum length of a token in characters. Longer tokens are truncated, in documents and queries alike.
 pub const MAX_TOKEN_LENGTH: usize = 64;
-/// How much of a query is looked at, in characters.
+/// The maximum length of a query in characters. The rest is ignored.
 const MAX_QUERY_LENGTH: usize = 1_000;
 
-/// The form in which two spellings of a text are the same text: Unicode's compatibility caseless form
-/// (The Unicode Standard, D146), composed. Accents count. Good for the keys of names and addresses.
+/// Maps spellings that count as equal to the same text: Unicode's compatibility caseless form (The Unicode Standard,
+/// D146), composed. Accents are significant. Suitable for keys made from names and addresses.
 #[must_use]
 pub fn caseless(text: &str) -> String {
     text.nfd().default_case_fold().nfkd().default_case_fold().nfkd().nfc().collect()
 }
 
-/// The form in which text is searched and sorted: as [`caseless()`], without accents, with the letters that
-/// have no decomposition spelled out (`ø` is `o`, `æ` is `ae`), and with single spaces.
+/// Normalizes text for searching and sorting: like [`caseless()`], but without accents, with letters that have no
+/// decomposition spelled out (`ø` is `o`, `æ` is `ae`), and with single spaces.
 ///
 /// ```
 /// assert_eq!(shop_core::text::fold("  Crème\tBRÛLÉE "), "creme brulee");
@@ -37,7 +38,7 @@ pub fn fold(text: &str) -> String {
     if text.is_ascii() { fold_ascii(text) } else { fold_any(text) }
 }
 
-/// The same for the letters that most text is of, many times faster: some are folded at every order.
+/// A much faster [`fold`] for ASCII, which most text is: every order folds some.
 fn fold_ascii(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -69,17 +70,17 @@ fn fold_any(text: &str) -> String {
     folded.nfc().collect()
 }
 
-/// The different words of a document, folded, in the order of their first appearance.
+/// The distinct words of a document, folded, in the order of their first appearance.
 ///
-/// A word is a run of letters and digits of any script. A run of a script that writes no spaces, such as
-/// Chinese, is one word, found by its beginning.
+/// A word is a run of letters and digits of any script. In scripts without spaces, such as Chinese, a run is one word
+/// and is found by its beginning.
 #[must_use]
 pub fn tokens(text: &str) -> Vec<String> {
     bounded_tokens(text, MAX_DOCUMENT_TOKENS)
 }
 
-/// The pieces of what is searched for as it is written: [folded](fold) and parted at blanks, at most [`MAX_QUERY_TOKENS`].
-/// Each must be contained in what is found. None for a blank query.
+/// Splits a search query into terms: [folded](fold) and split at blanks, at most [`MAX_QUERY_TOKENS`]. A result must
+/// contain each of them. A blank query has no terms.
 #[must_use]
 pub fn search_terms(query: &str) -> Vec<String> {
     fold(beginning(query))
@@ -90,13 +91,13 @@ pub fn search_terms(query: &str) -> Vec<String> {
         .collect()
 }
 
-/// As much of a query as is looked at.
+/// The part of a query within [`MAX_QUERY_LENGTH`].
 fn beginning(query: &str) -> &str {
     let end = query.char_indices().nth(MAX_QUERY_LENGTH).map_or(query.len(), |(end, _)| end);
     query.get(..end).unwrap_or_default()
 }
 
-/// The different words of a query: at most [`MAX_QUERY_TOKENS`]. All of them must match as prefixes.
+/// The distinct words of a query: at most [`MAX_QUERY_TOKENS`]. All of them must match as prefixes.
 #[must_use]
 pub fn query_tokens(query: &str) -> Vec<String> {
     bounded_tokens(beginning(query), MAX_QUERY_TOKENS)
@@ -105,7 +106,7 @@ pub fn query_tokens(query: &str) -> Vec<String> {
 fn bounded_tokens(text: &str, most: usize) -> Vec<String> {
     let folded = fold(text);
     let mut seen = HashSet::new();
-    // Marks are parts of words in Indic scripts; by themselves (in an emoji, say) they are none.
+    // Marks are parts of words in Indic scripts; on their own (in an emoji, for example) they are not words.
     folded
         .split(|letter: char| !letter.is_alphanumeric() && !is_combining_mark(letter))
         .map(|word| word.trim_start_matches(|letter: char| !letter.is_alphanumeric()))
@@ -117,14 +118,14 @@ fn bounded_tokens(text: &str, most: usize) -> Vec<String> {
         .collect()
 }
 
-/// Marks that people leave out when they type: the accents of Latin, Greek and Cyrillic (combining classes
-/// from 200), and the points of Hebrew and Arabic (10 to 36). The marks of Indic and Japanese letters stay:
-/// without them it is another letter.
+/// Whether a mark is often omitted in typing: the accents of Latin, Greek and Cyrillic (combining classes from 200),
+/// and the points of Hebrew and Arabic (10 to 36). Marks of Indic and Japanese letters are kept: removing them changes
+/// the letter.
 fn is_accent(letter: char) -> bool {
     matches!(canonical_combining_class(letter), 10..=36 | 200..)
 }
 
-/// Letters of the Latin script that Unicode does not decompose, as one spells them without the key.
+/// The usual spelling of Latin letters that Unicode does not decompose, on a keyboard without them.
 fn spelled_out(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ø' => "o",
@@ -139,12 +140,12 @@ fn spelled_out(letter: char) -> Option<&'static str> {
     })
 }
 
-/// Letters that show nothing or turn the reading direction (of a text, or of a part of it).
+/// Whether a character is invisible or changes the reading direction.
 pub(crate) fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The dots that separate the labels of a domain: programs read the full-width ones as the ASCII one (UTS #46).
+/// Whether a character separates domain labels: programs treat full-width dots like the ASCII dot (UTS #46).
 pub(crate) fn is_domain_dot(letter: char) -> bool {
     matches!(letter, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
 }
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(caseless("MÜLLER@Straße.DE"), "müller@strasse.de");
         assert_eq!(caseless("Mu\u{308}ller"), caseless("MÜLLER"));
         assert_ne!(caseless("Muller"), caseless("Müller"));
-        // The dotless i is another letter, so nobody can pass as another with it.
+        // The dotless i is a different letter, so it cannot be used to impersonate a user.
         assert_ne!(caseless("mıke"), caseless("mike"));
     }
 

@@ -1,13 +1,13 @@
-//! Moving a whole shop from one storage to another: its rows as they stand, table by table.
+//! Moves a whole shop from one storage to another: all rows as they are, table by table.
 //!
-//! A storage of tables offers its rows as plain [`Cell`]s under the names of their columns. Storages that agree in the
-//! names of tables and columns can hand each other everything that there is (ids, times and versions as they are), what a
-//! later migration adds too. Nothing is judged here: the rows obeyed every rule when they were written. What only one
-//! storage has, because it is derived or soon forgotten (an index for searching, counts of tries), is in no table here;
-//! the target makes it anew ([`Target::index`]).
+//! A storage with tables offers its rows as plain [`Cell`]s by column name. Storages that use the same table and column
+//! names can exchange everything (ids, times and versions unchanged), including what later migrations add. Nothing is
+//! validated here: the rows obeyed every rule when they were written. Tables that only one storage has, because they
+//! are derived or short-lived (a search index, attempt counts), are not included; the target rebuilds them
+//! ([`Target::index`]).
 //!
-//! Whoever moves a shop reads with [`Source::read`] and writes with [`Target::write`], each batch together with how far
-//! it came, so that a move can be ended at any moment and goes on where it stopped.
+//! The caller reads with [`Source::read`] and writes with [`Target::write`]. Each written batch includes the progress,
+//! so that a transfer can be interrupted at any time and resumed.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreResult;
 
-/// The table in which a target keeps how far it came. Where it is, no shop is opened: not everything is there yet.
+/// The table in which a target saves its progress. While it exists, no shop can be opened: the data is incomplete.
 pub const PROGRESS_TABLE: &str = "shop_transfer";
 
-/// What a column holds, in the few kinds that every storage can tell apart. Ids are 16 bytes, times whole microseconds
-/// since 1970, flags 0 or 1, snapshots their JSON text.
+/// The kind of value in a column, limited to kinds that every storage can tell apart. Ids are 16 bytes, times whole
+/// microseconds since 1970, flags 0 or 1, and snapshots JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number.
+    /// A 64-bit integer.
     Number,
     /// Text.
     Text,
@@ -34,9 +34,9 @@ pub enum Kind {
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cell {
-    /// Nothing.
+    /// Null.
     Null,
-    /// A whole number.
+    /// A 64-bit integer.
     Number(i64),
     /// Text.
     Text(String),
@@ -47,97 +47,98 @@ pub enum Cell {
 /// The values of one row, in the order of its table's columns.
 pub type Row = Vec<Cell>;
 
-/// A column.
+/// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// What it holds.
+    /// The kind of value it holds.
     pub kind: Kind,
-    /// Whether it may hold nothing.
+    /// Whether it may be null.
     pub optional: bool,
 }
 
-/// A table, as one storage has it.
+/// A table of one storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// The table's name.
     pub name: String,
-    /// Its columns.
+    /// The columns, in the order of a [`Row`]'s cells.
     pub columns: Vec<Column>,
-    /// The places of the columns whose values tell its rows apart and order them here; never optional ones.
+    /// The indexes of the columns that identify and order rows here; never optional ones.
     pub key: Vec<usize>,
-    /// The tables that its rows name: filled before it.
+    /// The tables that rows refer to; they are filled first.
     pub needs: Vec<String>,
-    /// Whether an empty shop has rows in it, which what is moved replaces.
+    /// Whether an empty shop has rows in this table, which the transfer replaces.
     pub seeded: bool,
 }
 
 impl Table {
-    /// The values of a row that tell it apart.
+    /// The values of a row's key columns.
     #[must_use]
     pub fn key_of(&self, row: &[Cell]) -> Vec<Cell> {
         self.key.iter().filter_map(|place| row.get(*place)).cloned().collect()
     }
 }
 
-/// How far a table came.
+/// The progress of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
-    /// The key, in the source's order, of the last row that is there; none before the first.
+    /// The key of the last transferred row, in the source's order; `None` before the first.
     pub after: Option<Vec<Cell>>,
-    /// How many rows are there.
+    /// The number of transferred rows.
     pub rows: u64,
 }
 
-/// A move that is not finished.
+/// The state of an unfinished transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Which storage it comes from: its [`Source::identity`].
+    /// The [`Source::identity`] of the source.
     pub source: String,
-    /// How far each table came, by its name.
+    /// The progress of each table, by its name.
     pub steps: BTreeMap<String, Step>,
 }
 
-/// A storage whose rows are read.
+/// A storage that rows are read from.
 ///
 /// # Contract
-/// Every read sees the same state, however long the whole takes, and nobody changes the rows meanwhile as far as the
-/// storage can keep them from it.
+/// All reads see the same state, however long the transfer takes. The storage prevents changes in the meantime as far
+/// as it can.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// What tells this storage from every other, for as long as it lives: a copy of it has the same.
+    /// The permanent identity of this storage, unique to it; a copy of it has the same.
     fn identity(&self) -> &str;
-    /// Every table that is moved, each after those that it needs.
+    /// All tables to transfer, each after the tables that it needs.
     fn tables(&self) -> &[Table];
-    /// How many rows a table has.
+    /// The number of rows in a table.
     async fn count(&self, table: &Table) -> StoreResult<u64>;
-    /// At most `limit` rows, those after this key, in the order of the key.
+    /// Reads at most `limit` rows after this key, in key order.
     async fn read(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> StoreResult<Vec<Row>>;
 }
 
-/// A storage that is filled.
+/// A storage that rows are written to.
 ///
 /// # Contract
-/// Each call is durable whole or leaves nothing. [`Target::begin`] comes first, once, and [`Target::finish`] last.
+/// Each call is atomic and durable. [`Target::begin`] is called once, first, and [`Target::finish`] last.
 #[async_trait]
 pub trait Target: Source {
-    /// The move that was begun and not finished.
+    /// The unfinished transfer, if any.
     async fn progress(&self) -> StoreResult<Option<Progress>>;
-    /// Begins one from this source: takes out what an empty shop holds, and keeps any shop from opening it.
+    /// Starts a transfer from this source: deletes the rows of an empty shop, and prevents any shop from opening the
+    /// storage.
     async fn begin(&self, source: &str) -> StoreResult<()>;
-    /// Adds rows, given in the order of the columns of the source's `table`, and notes that it came to `step`. Refused
-    /// when somebody else has brought the table further meanwhile.
+    /// Adds rows, in the column order of the source's `table`, and saves the progress as `step`. Refused when another
+    /// process has advanced the table in the meantime.
     async fn write(&self, table: &Table, rows: &[Row], step: &Step) -> StoreResult<()>;
-    /// Makes the search words of the next products (at most `limit`) out of the moved rows, by
-    /// [`Product::search_document`](crate::catalog::Product::search_document). Answers how many it did: 0 when all are
-    /// done.
+    /// Indexes the next transferred products (at most `limit`) for search, by
+    /// [`Product::search_document`](crate::catalog::Product::search_document). Returns the number of products indexed:
+    /// 0 when all are done.
     async fn index(&self, limit: u32) -> StoreResult<u64>;
-    /// Ends the move: from now on a shop may be opened here.
+    /// Ends the transfer: a shop can now be opened here.
     async fn finish(&self) -> StoreResult<()>;
 }
 
-/// The same tables, each after those that it needs, else by name. (Those that need each other come last.)
+/// Sorts tables by name, with each after the tables that it needs. (Tables that need each other come last.)
 #[must_use]
 pub fn in_order(mut tables: Vec<Table>) -> Vec<Table> {
     tables.sort_by(|left, right| left.name.cmp(&right.name));

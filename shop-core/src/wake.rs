@@ -1,4 +1,4 @@
-//! A bell for the one worker: rung after a commit that left something to deliver.
+//! A notification for the single worker, sent after a commit that leaves something to deliver.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 
-/// A bell that one waiter hears; a ring while nobody waits is kept.
+/// Notifies one waiter; a notification without a waiter is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     rung: AtomicBool,
@@ -20,7 +20,7 @@ impl Wake {
         self.waker.wake();
     }
 
-    /// Waits for a ring since the last wait.
+    /// Waits for a notification since the last wait.
     pub(crate) async fn wait(&self) {
         poll_fn(|context| {
             self.waker.register(context.waker());

@@ -1,9 +1,9 @@
-//! States and the like as words: the same in every store, in JSON and in what callers read.
+//! String enums: one text per variant, the same in every store, in JSON and in the API.
 
 use crate::error::BoxError;
 use crate::row::Value;
 
-/// Something with a few values, each of which has a word.
+/// An enum with a text for each variant.
 ///
 /// ```
 /// use shop_core::orders::OrderStatus;
@@ -14,19 +14,19 @@ use crate::row::Value;
 /// assert_eq!(OrderStatus::of("lost"), None);
 /// ```
 pub trait Word: Copy + 'static {
-    /// Every value.
+    /// All variants.
     const ALL: &'static [Self];
 
-    /// Its word, as serde writes it too.
+    /// The variant's text, as serde writes it.
     fn word(self) -> &'static str;
 
-    /// The value of a word.
+    /// The variant with this text.
     fn of(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|value| value.word() == word)
     }
 }
 
-/// Gives each value its word, and a test that serde writes the same.
+/// Implements [`Word`] for enums, and generates a test that serde writes the same texts.
 macro_rules! words {
     ($($name:ident { $($variant:ident => $word:literal),+ $(,)? })+) => {
         $(impl $crate::word::Word for $name {
@@ -62,7 +62,7 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-/// The value of a stored word.
+/// Parses a stored text.
 pub(crate) fn stored<T: Word>(value: &Value<'_>) -> Result<T, BoxError> {
     match value {
         Value::Text(word) => T::of(word).ok_or_else(|| format!("unknown word {word:?}").into()),
@@ -70,7 +70,7 @@ pub(crate) fn stored<T: Word>(value: &Value<'_>) -> Result<T, BoxError> {
     }
 }
 
-/// Every value has a word of its own, and serde writes and reads it.
+/// Checks that each variant has a distinct text, and that serde writes and reads it.
 #[cfg(test)]
 pub(crate) fn check<T: Word + PartialEq + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned>() {
     for value in T::ALL {

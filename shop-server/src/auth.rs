@@ -1,19 +1,19 @@
-//! Who calls: tokens of a request become the core's [`Actor`], before anything else of the request is looked at.
+//! Authentication: turns a request's tokens into the core's [`Actor`] before anything else of the request is read.
 //!
-//! | argument of a handler | who passes | else |
+//! | handler argument | who passes | otherwise |
 //! | --- | --- | --- |
-//! | [`Caller`] | anybody | 401 for a token that is not valid |
-//! | [`Guest`] | anybody, and nobody is known but the holder of a cart's token | |
-//! | [`Buyer`] | signed-in people, and guests who hold an order's token | 401 |
-//! | [`User`] | signed-in people | 401 |
+//! | [`Caller`] | anyone | 401 for an invalid token |
+//! | [`Guest`] | anyone; only a cart token identifies them | |
+//! | [`Buyer`] | signed-in users, and guests with an order token | 401 |
+//! | [`User`] | signed-in users | 401 |
 //! | [`Staff`] | staff | 401, 403 |
 //!
-//! Make it the **first** argument: arguments are read in their order, and identity and role are judged before the
-//! body. The core judges again, with the same words; what is judged here spares it the body.
+//! Make it the **first** argument: arguments are read in order, so that identity and role are checked before the body.
+//! The core checks again with the same errors; the check here avoids reading the body.
 //!
-//! A token comes in `Authorization: Bearer`, a guest's in `X-Cart-Token` and `X-Order-Token`. An `Authorization`
-//! header that holds no bearer token is refused, never taken for nobody. In cookie mode ([`crate::cookies`]) a cookie
-//! stands in for a missing header.
+//! An access token is in `Authorization: Bearer`, a guest's token in `X-Cart-Token` or `X-Order-Token`. An
+//! `Authorization` header without a bearer token is refused, not treated as anonymous. In cookie mode
+//! ([`crate::cookies`]) a cookie replaces a missing header.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -31,24 +31,23 @@ use crate::openapi::{BEARER, CART_TOKEN, ORDER_TOKEN, STAFF};
 use crate::problem::{Problem, Result};
 use crate::security::KnownUser;
 
-/// Anybody, known or not, with whatever guest's tokens they hold.
+/// Any caller, anonymous or not, with the guest tokens that they sent.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Actor);
 
-/// Whoever holds a guest's cart, and nobody else: for routes where people say in the body who they are. Neither an
-/// `Authorization` header nor a cookie is looked at.
+/// The holder of a guest's cart, for routes whose body identifies the user. Ignores `Authorization` and cookies.
 #[derive(Debug, Clone)]
 pub struct Guest(pub Actor);
 
-/// Somebody who may have an order: a signed-in person, or a guest who holds the token of one.
+/// A caller who may own an order: a signed-in user, or a guest with an order token.
 #[derive(Debug, Clone)]
 pub struct Buyer(pub Actor);
 
-/// A signed-in person.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct User(pub Actor);
 
-/// Somebody who runs the shop.
+/// A member of the shop's staff.
 #[derive(Debug, Clone)]
 pub struct Staff(pub Actor);
 
@@ -103,23 +102,23 @@ extractors! {
     Staff, schemes: [STAFF], public: false, identify: somebody, judge: Actor::require_staff;
 }
 
-/// The shop is in every request's data (see [`crate::site`]).
+/// Returns the shop, which every request's data holds (see [`crate::site`]).
 fn shop(request: &Request) -> Result<&Shop> {
     request.data::<Shop>().ok_or_else(|| Problem::fault("the site has no shop"))
 }
 
-/// The holder of a cart's token.
+/// Identifies the holder of a cart token.
 async fn guest(request: &Request) -> Result<Actor> {
     let tokens = Tokens { cart: text(request.headers(), "x-cart-token"), ..Tokens::default() };
     Ok(shop(request)?.identify(tokens).await?)
 }
 
-/// Where nobody need be known: a cookie whose time is over is as good as none, since its page cannot help sending it.
+/// Identifies a caller who may be anonymous. An expired cookie counts as none, since the page cannot avoid sending it.
 async fn anybody(request: &Request) -> Result<Actor> {
     identify(request, true).await
 }
 
-/// Where somebody must be known.
+/// Identifies a caller who must be signed in.
 async fn somebody(request: &Request) -> Result<Actor> {
     identify(request, false).await
 }
@@ -148,7 +147,7 @@ async fn identify(request: &Request, pardons_cookies: bool) -> Result<Actor> {
     }
 }
 
-/// The bearer token, if there is an `Authorization` header at all (RFC 6750, 2.1; the scheme's case is free).
+/// Returns the bearer token, if there is an `Authorization` header (RFC 6750, 2.1; the scheme is case-insensitive).
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -162,7 +161,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     }
 }
 
-/// A guest's token; two of them are as good as a bad one, which is as good as none.
+/// Returns a guest's token. Two of them count as an invalid one, which counts as none.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none());

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: parses the arguments and runs the subcommand.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -14,34 +14,34 @@ use crate::sheet::{Export, Import};
 use crate::superuser::Answers;
 use crate::{commands, logging, sheet, transfer};
 
-/// The shop as one binary: configured by environment variables and a `.env` file.
+/// The shop as one binary, configured by environment variables and a `.env` file.
 #[derive(Debug, Parser)]
 #[command(name = "shop-server", version)]
 pub struct Cli {
-    /// What to do; `serve` when nothing is said.
+    /// The subcommand to run; `serve` by default.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What to do.
+/// The subcommand to run.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
-    /// Serve the shop (the default); makes and migrates its database.
+    /// Serve the shop (the default); creates and migrates its database.
     Serve,
-    /// Make or migrate the database, and stop.
+    /// Create or migrate the database, then exit.
     Migrate,
-    /// Make an active, verified superuser; the password is asked for twice, or SUPERUSER_PASSWORD.
+    /// Create an active, verified superuser; prompts twice for the password unless SUPERUSER_PASSWORD is set.
     Createsuperuser {
-        /// The e-mail address; asked for when it is not given.
+        /// The e-mail address; prompted for when absent.
         #[arg(long)]
         email: Option<String>,
-        /// Ask nothing: --email and SUPERUSER_PASSWORD must be given.
+        /// Do not prompt: requires --email and SUPERUSER_PASSWORD.
         #[arg(long)]
         noinput: bool,
     },
     /// Print the OpenAPI document.
     Openapi {
-        /// As YAML instead of JSON.
+        /// Print YAML instead of JSON.
         #[arg(long)]
         yaml: bool,
     },
@@ -49,51 +49,51 @@ pub enum Command {
     Demo,
     /// Copy an SQLite database to a new file while the server runs.
     Backup {
-        /// The file to make.
+        /// The file to create.
         file: PathBuf,
     },
-    /// Verify the invariants of the data; exits non-zero with what is wrong.
+    /// Verify the invariants of the data; prints what is wrong and exits non-zero.
     Check,
-    /// Go on with another SECRET_KEY than the one that the data was made with; its tokens and links become invalid.
+    /// Switch to a SECRET_KEY other than the one that the data was made with; existing tokens and links become invalid.
     AdoptKey,
-    /// Move a whole shop to another storage: every row as it is. Run again, it goes on where it was stopped.
+    /// Copy a whole shop to another storage, with every row unchanged. Run it again to resume after an interruption.
     Transfer {
-        /// The shop: `sqlite:FILE` or `postgres://…`. Its servers must be stopped.
+        /// The source: `sqlite:FILE` or `postgres://…`. Its servers must be stopped.
         #[arg(long)]
         from: String,
-        /// Where it goes: a file that is not there, or an empty database.
+        /// The target: a file that does not exist, or an empty database.
         #[arg(long)]
         to: String,
     },
-    /// Take products or counts of stock from a CSV file; run again, the same file changes nothing.
+    /// Import products or stock counts from a CSV file; importing the same file again changes nothing.
     Import {
-        /// What the rows are.
+        /// What the rows contain.
         what: Import,
         /// The file to read.
         file: PathBuf,
-        /// Judge every row as the import would, after the rows before it, and write nothing.
+        /// Check every row as the import would, after the rows before it, and write nothing.
         #[arg(long)]
         dry_run: bool,
-        /// What is between cells: one character, or `tab`. Found out from the first line when it is not given.
+        /// The cell separator: one character, or `tab`. Detected from the first line when absent.
         #[arg(long, value_parser = delimiter)]
         delimiter: Option<u8>,
-        /// Pass over columns that have no meaning here.
+        /// Skip columns that the import does not know.
         #[arg(long)]
         ignore_unknown_columns: bool,
     },
-    /// Write products or orders to a CSV file.
+    /// Export products or orders to a CSV file.
     Export {
-        /// What the rows are.
+        /// What the rows contain.
         what: Export,
-        /// The file to make.
+        /// The file to create.
         file: PathBuf,
-        /// Begin the file with a byte order mark, by which Excel knows that it is in UTF-8.
+        /// Start the file with a byte order mark, by which Excel recognizes UTF-8.
         #[arg(long)]
         excel: bool,
     },
 }
 
-/// A separator of cells.
+/// Parses a cell separator.
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
@@ -104,7 +104,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the subcommand.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Openapi { yaml } => openapi(yaml),
@@ -113,14 +113,14 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            // Nobody is left to tell when even this cannot be written.
+            // If this write fails, there is no one left to tell.
             let _ = writeln!(std::io::stderr(), "shop-server: {}", with_causes(&*why));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Everything that needs the configuration.
+/// Runs a subcommand that needs the configuration.
 fn run(command: Command) -> Result<(), BoxError> {
     let config = Config::load()?;
     logging::start(&config);

@@ -1,4 +1,4 @@
-//! What the subcommands do, once the configuration is read.
+//! Implements the subcommands, once the configuration is read.
 
 use std::future::Future;
 use std::io::Write as _;
@@ -17,14 +17,14 @@ use crate::{demo, logging, start};
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
-/// Serves the shop until the process is asked to stop, then ends what it began in the storage. With `sample` an
-/// empty one is filled first, and the staff's password printed.
+/// Serves the shop until the process is asked to stop, then closes the storage. With `sample`, first fills an empty
+/// shop and prints the staff password.
 pub(crate) async fn serve(config: &Config, sample: bool) -> Result {
-    // Before the storage: a signal that comes while it opens is heard.
+    // Before the storage opens, so that a signal that arrives meanwhile is not lost.
     let until = stop_signal()?;
     let storage = Storage::open(config, Purpose::Serve).await?;
     let shop = start::open(config, storage.store()).await?;
-    // By now a key that was not given has been made.
+    // By now a missing key has been created.
     for warning in config::warnings(config) {
         tracing::warn!("{warning}");
     }
@@ -44,7 +44,7 @@ async fn listen_and_serve(
     until: impl Future<Output = ()>,
 ) -> Result {
     let listener = start::listen(config).await?;
-    // Programs that collect JSON lines may read both outputs as one.
+    // A program that collects JSON lines may read both outputs as one, so print text only where the log is text.
     if sample || logging::is_text(config) {
         let welcome = Welcome {
             address: listener.local_addr()?,
@@ -77,14 +77,14 @@ async fn fill(shop: &Shop) -> Result {
     Ok(out.flush()?)
 }
 
-/// Makes or migrates the database.
+/// Creates or migrates the database.
 pub(crate) async fn migrate(config: &Config) -> Result {
     let storage = Storage::open(config, Purpose::Tool).await?;
     let _: Shop = start::open(config, storage.store()).await?;
     storage.close().await
 }
 
-/// Makes a superuser, beside a running server or without one.
+/// Creates a superuser, whether or not a server is running.
 pub(crate) async fn create_superuser(config: &Config, answers: Answers) -> Result {
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
@@ -95,9 +95,9 @@ pub(crate) async fn create_superuser(config: &Config, answers: Answers) -> Resul
     Ok(())
 }
 
-/// Makes the configured key the one that the data belongs to.
+/// Makes the configured key the key of the data.
 pub(crate) async fn adopt_key(config: &Config) -> Result {
-    // A server that runs meanwhile would go on with the earlier key; of an SQLite file it can be told.
+    // A running server would keep using the earlier key. For an SQLite file, `Purpose::Serve` detects one.
     let storage = Storage::open(config, Purpose::Serve).await?;
     let adopted = start::adopt_key(config, storage.store()).await;
     storage.close().await?;
@@ -107,7 +107,7 @@ pub(crate) async fn adopt_key(config: &Config) -> Result {
     Ok(writeln!(std::io::stdout(), "{what}")?)
 }
 
-/// Copies the storage to a new file, and says what else a backup needs.
+/// Copies the storage to a new file, and prints what else a backup needs.
 pub(crate) fn backup(config: &Config, target: &Path) -> Result {
     storage::backup(config, target)?;
     let key = match (&config.secret_key, &config.database) {
@@ -122,7 +122,7 @@ pub(crate) fn backup(config: &Config, target: &Path) -> Result {
     )?)
 }
 
-/// Verifies the storage and the books in it.
+/// Verifies the storage and the invariants of its data.
 pub(crate) async fn check(config: &Config) -> Result {
     let storage = Storage::open(config, Purpose::Look).await?;
     let (shop, key) = start::open_to_look(config, storage.store()).await?;

@@ -1,9 +1,9 @@
-//! Cookie mode (`AUTH_COOKIES=True`): sign-in for browsers that should hold no tokens in scripts.
+//! Cookie mode (`AUTH_COOKIES=True`): sign-in for browsers that should not expose tokens to scripts.
 //!
-//! The tokens go into HttpOnly cookies and nowhere else, beside a readable `csrftoken`. Where cookies are `Secure` their names
-//! begin with `__Host-`, so that no other host of the domain can set them (RFC 6265bis, 4.1.3.2). A request that is authorized by a cookie and
-//! may change something must say that word again in `X-CSRFToken`, and come from an allowed origin. The word is an
-//! HMAC of the session, so a pair that somebody planted (from a sister domain, say) is worthless.
+//! Tokens are set only as HttpOnly cookies, together with a readable `csrftoken`. Names of `Secure` cookies start with
+//! `__Host-`, so that no other host of the domain can set them (RFC 6265bis, 4.1.3.2). A request that is authorized by
+//! a cookie and may change something must repeat the CSRF token in `X-CSRFToken` and come from an allowed origin. The
+//! token is an HMAC of the session, so a cookie pair planted by an attacker (from a sibling domain, say) is worthless.
 
 use std::time::Duration;
 
@@ -29,16 +29,16 @@ struct Names {
     device: &'static str,
 }
 
-/// For `Secure` cookies, and for those of a developer's machine. Only the names of the mode are accepted.
+/// The names for `Secure` cookies, and for a developer's machine. Only the names of the current mode are accepted.
 const HOST_NAMES: Names = Names { access: "__Host-access", refresh: "__Host-refresh", device: "__Host-device" };
 const PLAIN_NAMES: Names = Names { access: "access", refresh: "refresh", device: "device" };
-/// How long a browser keeps the cookie of its device: as long as browsers keep any.
+/// How long a browser keeps the device cookie: 400 days, the longest that browsers allow.
 const DEVICE_LIFETIME: Duration = Duration::from_hours(400 * 24);
 const CSRF: &str = "csrftoken";
 const CSRF_PURPOSE: &str = "csrf";
 const CSRF_HEADER: &str = "x-csrftoken";
 
-/// How cookies are set and believed.
+/// How cookies are set and checked.
 #[derive(Debug, Clone)]
 pub struct CookieMode {
     secure: bool,
@@ -48,7 +48,7 @@ pub struct CookieMode {
 }
 
 impl CookieMode {
-    /// The mode that the configuration turns on, if it does.
+    /// Returns the mode if the configuration turns it on.
     pub fn new(config: &Config) -> Option<Self> {
         config.auth_cookies.then(|| Self {
             secure: !config.debug,
@@ -62,17 +62,17 @@ impl CookieMode {
         if self.secure { HOST_NAMES } else { PLAIN_NAMES }
     }
 
-    /// The access token that a request holds as a cookie.
+    /// The access token in a request's cookies.
     pub fn access<'a>(&self, request: &'a Request) -> Option<&'a str> {
         value(request.headers(), self.names().access)
     }
 
-    /// The refresh token that a request holds as a cookie.
+    /// The refresh token in a request's cookies.
     pub fn refresh(&self, request: &Request) -> Option<Secret> {
         value(request.headers(), self.names().refresh).map(Secret::from)
     }
 
-    /// The cookies of a new pair of tokens.
+    /// The cookies for a new pair of tokens.
     pub fn hold(&self, shop: &Shop, tokens: &TokenPair) -> Vec<HeaderValue> {
         let word = csrf_token(shop, tokens.session_id);
         let cookies = [
@@ -83,24 +83,24 @@ impl CookieMode {
         cookies.into_iter().flatten().collect()
     }
 
-    /// The cookie by which this browser is known at the next sign-in. It stays when the others are taken away.
+    /// The cookie that identifies this browser at the next sign-in. [`CookieMode::clear`] does not remove it.
     pub fn hold_device(&self, token: &Secret) -> Option<HeaderValue> {
         self.cookie(self.names().device, token.expose(), DEVICE_LIFETIME, true)
     }
 
-    /// The device token that a request holds as a cookie.
+    /// The device token in a request's cookies.
     pub fn device<'a>(&self, request: &'a Request) -> Option<&'a str> {
         value(request.headers(), self.names().device)
     }
 
-    /// The cookies that take the others away.
+    /// The cookies that delete the session's cookies.
     pub fn clear(&self) -> Vec<HeaderValue> {
         let gone = |name, http_only| self.cookie(name, "", Duration::ZERO, http_only);
         let names = self.names();
         [gone(names.access, true), gone(names.refresh, true), gone(CSRF, false)].into_iter().flatten().collect()
     }
 
-    /// `None` for a value that no header can hold, which no token is.
+    /// `None` for a value that no header can hold; tokens never have one.
     fn cookie(&self, name: &str, value: &str, lifetime: Duration, http_only: bool) -> Option<HeaderValue> {
         let http_only = if http_only { "; HttpOnly" } else { "" };
         let secure = if self.secure { "; Secure" } else { "" };
@@ -109,7 +109,7 @@ impl CookieMode {
         HeaderValue::try_from(text).ok()
     }
 
-    /// Passes a request that a session's cookie authorizes, if its page knows the session's word and may send it.
+    /// Checks the CSRF token and the origin of a request that a session cookie authorizes. Safe methods pass.
     ///
     /// # Errors
     /// 403 `csrf_failed`.
@@ -127,7 +127,7 @@ impl CookieMode {
         Ok(())
     }
 
-    /// A listed origin, or the server's own (browsers do not let a page lie about either).
+    /// Whether the request comes from a listed origin or the server's own (a page cannot forge either in a browser).
     fn is_allowed(&self, request: &Request) -> bool {
         let headers = request.headers();
         let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else { return false };
@@ -138,7 +138,7 @@ impl CookieMode {
     }
 }
 
-/// The value of a cookie (RFC 6265, 5.4); of several with one name the first.
+/// The value of a cookie (RFC 6265, 5.4); the first if several have this name.
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -153,12 +153,12 @@ fn csrf_failed(detail: &'static str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "csrf_failed", detail)
 }
 
-/// An answer that also sets cookies; none outside cookie mode.
+/// A response that also sets cookies; none outside cookie mode.
 #[derive(Debug)]
 pub struct WithCookies<R> {
-    /// The answer.
+    /// The response to which the cookies are added.
     pub answer: R,
-    /// What goes into its `Set-Cookie` headers.
+    /// The values of its `Set-Cookie` headers.
     pub cookies: Vec<HeaderValue>,
 }
 

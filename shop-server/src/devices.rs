@@ -1,7 +1,7 @@
-//! Devices on which somebody signed in before: a stranger's wrong tries do not lock the owner of an account out of them.
+//! Known devices, from which a user has signed in before: a stranger's wrong attempts do not lock the owner out there.
 //!
-//! Sign-in answers with a token for the device in `X-Device-Token`; a client that keeps it and sends it with the next
-//! sign-in has tries of its own there. In cookie mode a cookie does it by itself. The token opens nothing.
+//! Sign-in returns a device token in `X-Device-Token`. A client that sends it with the next sign-in has its own limit
+//! of attempts. In cookie mode a cookie does this automatically. The token grants no access.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::cookies::CookieMode;
 
 const HEADER: &str = "x-device-token";
 
-/// The device token that a request shows, in its header or, in cookie mode, its cookie. Take it as a handler's argument.
+/// The device token in a request's header or, in cookie mode, cookie, as a handler argument.
 #[derive(Debug, Clone)]
 pub struct Device(Option<String>);
 
 impl Device {
-    /// The token.
+    /// The token, if the request has one.
     pub fn shown(&self) -> Option<&str> {
         self.0.as_deref()
     }
@@ -32,12 +32,12 @@ impl<'a> FromRequest<'a> for Device {
     }
 }
 
-/// An answer that also gives the device its token, outside cookie mode.
+/// A response that also carries a new device token, outside cookie mode.
 #[derive(Debug)]
 pub struct WithDevice<R> {
-    /// The answer.
+    /// The response to which the header is added.
     pub answer: R,
-    /// The token, for the header.
+    /// The value of its `X-Device-Token` header.
     pub token: Option<HeaderValue>,
 }
 

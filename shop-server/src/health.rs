@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it should get requests.
+//! Liveness and readiness of the server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,42 +7,43 @@ use shop_core::error::BoxError;
 
 use crate::problem::Problem;
 
-/// Asks the storage for a sign of life.
+/// Checks that the storage responds.
 pub type Ping = Box<dyn Fn() -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
-/// The path that says that the process lives.
+/// The path that tells whether the process is alive.
 pub const LIVE: &str = "/healthz";
-/// The path that says whether the process should get requests.
+/// The path that tells whether the process should get requests.
 pub const READY: &str = "/readyz";
 
-/// The health of a server: alive by answering at all, ready while the storage answers and no stop was asked for.
+/// The health of a server: alive if it responds at all, ready while the storage responds and the server is not
+/// stopping.
 pub struct Health {
     ping: Ping,
     draining: AtomicBool,
 }
 
 impl Health {
-    /// Ready while `ping` succeeds.
+    /// Creates a health state that is ready while `ping` succeeds.
     pub fn new(ping: Ping) -> Self {
         Self { ping, draining: AtomicBool::new(false) }
     }
 
-    /// From now on the server is not ready, and refuses requests that were not already in work.
+    /// Marks the server as stopping: it is no longer ready and refuses new requests.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// True when a request to this path comes too late.
+    /// Whether a request to this path must be refused because the server is stopping.
     pub(crate) fn refuses(&self, path: &str) -> bool {
         self.draining.load(Ordering::Relaxed) && !Self::is_live_path(path)
     }
 
-    /// True for the path that is answered whatever happens.
+    /// Whether this is the path that always responds.
     pub(crate) fn is_live_path(path: &str) -> bool {
         path.trim_end_matches('/') == LIVE
     }
 
-    /// Whether requests should come here.
+    /// Checks whether this server should get requests.
     ///
     /// # Errors
     /// 503 `unavailable` with the storage's own error for the log.

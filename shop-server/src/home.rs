@@ -1,7 +1,7 @@
-//! The answer at `/`: a page for people, links for programs.
+//! The response at `/`: an HTML page for browsers, JSON links for programs.
 //!
-//! The page is one file without scripts, fonts or pictures. Its content security policy allows its own style sheet by its
-//! hash and nothing else, so that it makes no further request.
+//! The page is one file without scripts, fonts or pictures. Its content security policy allows only its own style
+//! sheet, by hash, so that it makes no further request.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::client::RequestOrigin;
 use crate::health::{LIVE, READY};
 use crate::site::text;
 
-/// Where it is.
+/// The path of the page.
 pub(crate) const PATH: &str = "/";
 
 const STYLE: &str = "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.5rem;\
@@ -33,12 +33,12 @@ static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
     HeaderValue::try_from(policy).ok()
 });
 
-/// What is said of a shop at `/`.
+/// The contents of the page at `/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
-    /// What the shop is called.
+    /// The shop's name.
     pub(crate) name: String,
-    /// Whether `/docs/` is served.
+    /// Whether the server serves `/docs/`.
     pub(crate) docs: bool,
 }
 
@@ -59,7 +59,7 @@ struct Summary<'a> {
 }
 
 impl Home {
-    /// The page if the client prefers HTML to JSON, as browsers do; else JSON.
+    /// Responds with the page if the client prefers HTML to JSON, as browsers do; otherwise with JSON.
     pub(crate) fn answer(&self, request: &Request) -> Response {
         let nowhere = RequestOrigin::default();
         let origin = request.data::<RequestOrigin>().unwrap_or(&nowhere);
@@ -92,7 +92,8 @@ impl Home {
         serde_json::to_string(&summary).unwrap_or_default()
     }
 
-    /// Links without scheme and host: they stay right behind a proxy that is not configured.
+    /// Renders the page. Its links have no scheme and host, so that they also work behind a proxy that is not
+    /// configured.
     fn page(&self, base: &str) -> String {
         let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
         let prefix = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default();
@@ -117,19 +118,19 @@ impl Home {
     }
 }
 
-/// A text within HTML or SVG.
+/// Escapes text for HTML or SVG.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// Whether `Accept` gives HTML a higher quality than JSON (RFC 9110, 12.5.1). Without the header JSON is sent.
+/// Whether `Accept` gives HTML a higher quality than JSON (RFC 9110, 12.5.1). Without the header, JSON wins.
 fn prefers_html(headers: &HeaderMap) -> bool {
     let values: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let accept = values.join(",").to_ascii_lowercase();
     quality(&accept, "text", "html") > quality(&accept, "application", "json")
 }
 
-/// The quality of a media type in thousandths: that of the most specific range that matches it.
+/// The quality of a media type in thousandths, from the most specific range that matches it.
 fn quality(accept: &str, kind: &str, subtype: &str) -> u16 {
     let ranges = accept.split(',').filter_map(|range| {
         let mut parts = range.split(';').map(str::trim);
@@ -145,7 +146,7 @@ fn quality(accept: &str, kind: &str, subtype: &str) -> u16 {
     ranges.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, weight)| weight)
 }
 
-/// `0`, `0.5`, `1.000`: a weight between 0 and 1; `None` for anything else.
+/// Parses a weight between 0 and 1 such as `0`, `0.5` or `1.000`; `None` for anything else.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let is_fine = matches!(whole, "0" | "1") && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());

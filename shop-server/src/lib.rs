@@ -1,28 +1,29 @@
-//! The shop over HTTP: a thin skin around [`shop_core`]. A handler maps and calls; every rule lives in the core.
+//! The shop's HTTP API, a thin layer over [`shop_core`]. A handler maps types and calls the core; every rule lives
+//! there.
 //!
-//! # A request's way
-//! [`start`] puts configuration, storage and shop together. [`serve`] accepts the connection and reads the headers within a time limit. [`edge`] gives the request an id,
-//! bounds its body and trims the slash at its path's end. [`site`] sends it to the API, or to what stands beside it.
-//! [`auth`] turns tokens into the core's actor, [`field`] reads the body, the handler in [`api`] calls the core, and
-//! [`answer`] writes what comes back. What goes wrong anywhere leaves as a [`problem`].
+//! # The path of a request
+//! [`start`] builds the server from configuration, storage and shop. [`serve`] accepts the connection and limits the
+//! time for reading the headers. [`edge`] assigns a request id, limits the body and removes the slash at the path's
+//! end. [`site`] routes the request to the API or to one of the other pages. [`auth`] turns tokens into the core's
+//! actor, [`field`] reads the body, the handler in [`api`] calls the core, and [`answer`] writes the response. Every
+//! error leaves as a [`problem`].
 //!
 //! # Adding an endpoint
-//! 1. In `api/<domain>.rs`, describe the body of the request: `#[derive(Object)] struct ThingRequest` of
+//! 1. In `api/<domain>/bodies.rs`, describe the request body: `#[derive(Object)] struct ThingRequest` of
 //!    [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are [`field::Money`]. Write
-//!    `impl From<ThingRequest> for ThingInput`; each field goes over with `.into()` (or `.0`), or `.into_field()` and
-//!    `.into_list()` where the inner type changes.
-//! 2. Describe the answer: `#[derive(Object, Serialize)] struct ThingBody` with `impl From<Thing>`. A field that
-//!    may be left out takes `#[serde(skip_serializing_if = "Option::is_none")]`.
-//! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order:
-//!    who calls ([`auth::Caller`], [`auth::User`], [`auth::Staff`]) first, since arguments are read in their order and
-//!    identity and role are judged before the body; path parameters **in the order of the path** (poem-openapi
-//!    binds them by position); query parameters as `Query<Optional<T>>`; [`answer::IdempotencyKey`] named
-//!    `idempotency_key` and [`answer::IfMatch`] named `if_match`; [`answer::RequestUrl`] for lists; the body as
-//!    [`field::JsonBody`] last.
-//! 4. Call the core and wrap what comes back: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
-//!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?` turns
-//!    the core's errors into answers. Errors are declared nowhere: the document gets them by rule ([`openapi`]).
-//! 5. A new domain: add its type to [`api::Api`] and [`api::all`].
+//!    `impl From<ThingRequest> for ThingInput`; convert each field with `.into()` (or `.0`), or with `.into_field()`
+//!    and `.into_list()` where the inner type changes.
+//! 2. Describe the response body: `#[derive(Object, Serialize)] struct ThingBody` with `impl From<Thing>`. A field that
+//!    may be absent takes `#[serde(skip_serializing_if = "Option::is_none")]`.
+//! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order: the
+//!    caller ([`auth::Caller`], [`auth::User`], [`auth::Staff`]) first, because arguments are read in order and
+//!    identity and role are checked before the body; path parameters **in the order of the path** (poem-openapi binds
+//!    them by position); query parameters as `Query<Optional<T>>`; [`answer::IdempotencyKey`] named `idempotency_key`
+//!    and [`answer::IfMatch`] named `if_match`; [`answer::RequestUrl`] for lists; the body as [`field::JsonBody`] last.
+//! 4. Call the core and wrap the result: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
+//!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?`
+//!    turns the core's errors into responses. Do not declare errors: the document gets them by rule ([`openapi`]).
+//! 5. For a new domain, add its type to [`api::Api`] and [`api::all`].
 //! 6. Write the black-box test in `tests/http/<domain>.rs` (`Server::start_shop()`), and regenerate the document
 //!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
 //!

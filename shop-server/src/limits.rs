@@ -1,17 +1,18 @@
-//! Limits on tries at sign-in, one-time passwords and resets, and on orders, new carts and coupons, by address and by
-//! account (a guest's is their cart).
+//! Rate limits on sign-in, one-time passwords and resets, and on orders, new carts, coupons and quotes. They apply per
+//! address and per account (for a guest, per cart).
 //!
-//! What is counted is a keyed hash, never the account itself, so that no memory dump lists who tried to sign in;
-//! entries that allow a full burst again are dropped by [`Limits::sweep`], so memory follows the traffic of the
-//! last minutes. Which address a request is counted under, also behind a proxy, says [`crate::client`].
+//! The counters are keyed by a hash, never by the account itself, so that no memory dump lists who tried to sign in.
+//! [`Limits::sweep`] drops entries that allow a full burst again, so memory follows the traffic of the last minutes.
+//! [`crate::client`] decides which address a request counts for, including behind a proxy.
 //!
-//! Tries that were right do not count ([`Limits::forgive`]), and a device on which somebody signed in before has tries of its
-//! own ([`crate::devices`]): a stranger who uses up an account's tries does not lock its owner out there.
+//! Successful attempts do not count ([`Limits::forgive`]). A device with an earlier sign-in has its own limit
+//! ([`crate::devices`]), so a stranger who uses up an account's attempts does not lock its owner out there.
 //!
 //! # Several servers
-//! Each server counts for itself, so N servers behind a balancer would let N times as many tries through. Servers that
-//! share a storage with [`SharedCounters`] (Postgres) count there too: a try must pass its own server first, which
-//! costs nothing, then the count of all. While that cannot be reached, each server's own limits hold.
+//! Each server counts separately, so N servers behind a load balancer would allow N times as many attempts. Servers
+//! that share a storage with [`SharedCounters`] (Postgres) also count there. An attempt must first pass its own
+//! server's limit, which costs nothing, then the shared one. While the shared counters are unavailable, each server's
+//! own limits apply.
 
 mod tries;
 
@@ -32,27 +33,27 @@ pub use crate::client::Client;
 
 use tries::Tries;
 
-/// What is tried.
+/// A rate-limited action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attempt {
     /// Signing in, by any route.
     SignIn,
-    /// Entering a one-time password or the token of a reset.
+    /// Submitting a one-time password or a reset token.
     Confirm,
-    /// Asking for a mail: registration, a new code, a reset.
+    /// Requesting a mail: registration, a new code or a reset.
     Mail,
-    /// Placing an order: each takes stock.
+    /// Placing an order, which reserves stock.
     Order,
-    /// A guest's new cart.
+    /// Creating a guest's cart.
     Cart,
-    /// Trying a coupon: codes can be guessed.
+    /// Applying a coupon, because codes can be guessed.
     Coupon,
-    /// Asking what an order would come to: a form does at each change, and each costs what placing does.
+    /// Requesting a quote: a form does so at each change, and it costs as much as placing an order.
     Quote,
 }
 
 impl Attempt {
-    /// Its part in the keys that servers share; a change of it forgives all tries.
+    /// Part of the shared counters' keys; changing it resets their counts.
     fn word(self) -> &'static str {
         match self {
             Self::SignIn => "sign-in",
@@ -65,7 +66,7 @@ impl Attempt {
         }
     }
 
-    /// What it is counted with for one address: tries at accounts together, so that shopping uses none of them up.
+    /// The group it is counted in per address. Account actions share one group, so that shopping does not use it up.
     fn together(self) -> Together {
         match self {
             Self::SignIn | Self::Confirm | Self::Mail => Together::Accounts,
@@ -76,7 +77,7 @@ impl Attempt {
         }
     }
 
-    /// How many at once and over what time, for one account.
+    /// The limit per account: the burst and its period.
     fn per_account(self) -> (u32, Duration) {
         match self {
             Self::SignIn | Self::Confirm => (10, Duration::from_mins(5)),
@@ -87,7 +88,7 @@ impl Attempt {
     }
 }
 
-/// What is counted together for one address. A household or an office shares one.
+/// A group of actions counted together per address. A household or an office shares one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Together {
     Accounts,
@@ -100,7 +101,7 @@ enum Together {
 impl Together {
     const ALL: [Self; 5] = [Self::Accounts, Self::Orders, Self::Carts, Self::Coupons, Self::Quotes];
 
-    /// Its part in the keys that servers share; a change of it forgives all tries.
+    /// Part of the shared counters' keys; changing it resets their counts.
     fn word(self) -> &'static str {
         match self {
             Self::Accounts => "address",
@@ -111,7 +112,7 @@ impl Together {
         }
     }
 
-    /// How many at once and over what time.
+    /// The limit per address: the burst and its period.
     fn per_address(self) -> (u32, Duration) {
         match self {
             Self::Accounts => (60, Duration::from_mins(1)),
@@ -123,33 +124,34 @@ impl Together {
     }
 }
 
-/// What several servers count together.
+/// Counters that several servers share.
 #[async_trait]
 pub trait SharedCounters: Send + Sync {
-    /// Counts one try under this key of what is allowed `burst` times in `period`; how long to wait when it is too many.
+    /// Counts one attempt under this key, which allows `burst` attempts per `period`. Returns how long to wait if it is
+    /// over the limit.
     async fn count(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<Option<Duration>>;
 
-    /// Takes back one try that was counted under this key with the same limit.
+    /// Takes back one attempt that was counted under this key with the same limit.
     async fn give_back(&self, key: &[u8], burst: u32, period: Duration) -> StoreResult<()>;
 
-    /// Forgets whoever may try a full burst again.
+    /// Deletes the counters that allow a full burst again.
     async fn forget(&self) -> StoreResult<()>;
 }
 
-/// The limits of a server; off, they let everything pass.
+/// The rate limits of a server; when off, everything passes.
 pub struct Limits(Option<Counters>);
 
 struct Counters {
     hasher: RandomState,
     shared: Option<(Shop, Arc<dyn SharedCounters>)>,
     addresses: [(Together, Tries); 5],
-    /// The same for the wider networks of clients of IPv6.
+    /// The same for the wider networks of IPv6 clients.
     wide: [(Together, Tries); 5],
     accounts: [(Attempt, Tries); 7],
 }
 
 impl Limits {
-    /// The limits, on or off.
+    /// Creates the limits, on or off.
     pub fn new(on: bool) -> Self {
         let accounts = |attempt: Attempt| (attempt, Tries::new(attempt.per_account()));
         let addresses = |together: Together| (together, Tries::new(together.per_address()));
@@ -174,24 +176,24 @@ impl Limits {
         }))
     }
 
-    /// Whether anything is counted.
+    /// Whether the limits are on.
     pub fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Counts together with every other server of this shop.
+    /// Also counts in the counters that the shop's servers share.
     #[must_use]
     pub fn shared(self, shop: &Shop, counters: Arc<dyn SharedCounters>) -> Self {
         Self(self.0.map(|own| Counters { shared: Some((shop.clone(), counters)), ..own }))
     }
 
-    /// Counts one try by the client at `address` on an account, as its e-mail or user name was sent.
+    /// Counts one attempt by the client at `address` on an account, given by the e-mail or user name that was sent.
     ///
     /// # Errors
     /// 429 `throttled` with the seconds to wait.
     pub async fn check(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) -> Result<()> {
         let Some(counters) = &self.0 else { return Ok(()) };
-        // The key that accounts are found by: however a name is spelled, it is one.
+        // The key that identifies an account, so that all spellings of a name count as one.
         let account = account.map(identity_key);
         let together = attempt.together();
         for (network, budget) in address.into_iter().flat_map(counted_networks) {
@@ -212,8 +214,9 @@ impl Limits {
         Ok(())
     }
 
-    /// Takes back what [`Limits::check`] counted with these arguments, when the try was right: who knows the password may
-    /// sign in as often as they want. It is counted first, so that many tries at once cannot all pass before one fails.
+    /// Takes back what [`Limits::check`] counted with these arguments, because the attempt succeeded: a user who knows
+    /// the password may sign in without limit. Counting comes first, so that many concurrent attempts cannot all pass
+    /// before one fails.
     pub async fn forgive(&self, attempt: Attempt, address: Option<IpAddr>, account: Option<&str>) {
         let Some(counters) = &self.0 else { return };
         let account = account.map(identity_key);
@@ -233,7 +236,7 @@ impl Limits {
         }
     }
 
-    /// As [`Limits::sweep`], for what servers count together.
+    /// Like [`Limits::sweep`], for the shared counters.
     pub async fn sweep_shared(&self) {
         let Some((_, shared)) = self.0.as_ref().and_then(|counters| counters.shared.as_ref()) else { return };
         if let Err(error) = shared.forget().await {
@@ -241,7 +244,7 @@ impl Limits {
         }
     }
 
-    /// Forgets whoever may try a full burst again; to be called every minute or so.
+    /// Drops the entries that allow a full burst again; call it at least every minute or so.
     pub fn sweep(&self) {
         let Some(counters) = &self.0 else { return };
         let now = Instant::now();
@@ -254,18 +257,18 @@ impl Limits {
 }
 
 impl Counters {
-    /// The tries of networks that have this budget.
+    /// The counters of networks that have this budget.
     fn of_network(&self, together: Together, budget: u32) -> Option<&Tries> {
         let networks = if budget == WIDE_BUDGET { &self.wide } else { &self.addresses };
         networks.iter().find(|(known, _)| *known == together).map(|(_, tries)| tries)
     }
 
-    /// The tries of accounts.
+    /// The counters of accounts.
     fn of_account(&self, attempt: Attempt) -> Option<&Tries> {
         self.accounts.iter().find(|(known, _)| *known == attempt).map(|(_, tries)| tries)
     }
 
-    /// Counts with the other servers, under a key from which nobody can tell who has tried.
+    /// Counts in the shared counters, under a keyed hash that hides the account or address.
     async fn count_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) -> Result<()> {
         let Some((shop, shared)) = &self.shared else { return Ok(()) };
         let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
@@ -280,7 +283,7 @@ impl Counters {
         }
     }
 
-    /// Takes back what was counted with the other servers. One that is not taken back is a try less for a while.
+    /// Takes back an attempt from the shared counters. If that fails, the limit is one lower for a while.
     async fn give_back_together(&self, what: &str, whom: &str, (burst, period): (u32, Duration)) {
         let Some((shop, shared)) = &self.shared else { return };
         let key = shop.tag("limit", format!("{what}:{whom}").as_bytes());
@@ -290,7 +293,7 @@ impl Counters {
     }
 }
 
-/// The limit with `factor` times the burst in the same period.
+/// Multiplies the burst of a limit by `factor`.
 fn times(factor: u32, (burst, period): (u32, Duration)) -> (u32, Duration) {
     (burst.saturating_mul(factor), period)
 }
@@ -314,7 +317,7 @@ mod tests {
     const ADDRESS: &str = "192.0.2.1";
 
     fn check(limits: &Limits, attempt: Attempt, address: Option<IpAddr>, account: &str) -> Result<()> {
-        // Alone, a server waits for nothing.
+        // Without shared counters, the check never waits.
         limits.check(attempt, address, Some(account)).now_or_never().unwrap()
     }
 

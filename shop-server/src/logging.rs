@@ -1,4 +1,4 @@
-//! Log lines: text for people, JSON for machines.
+//! Sets up logging: text for humans, JSON for machines.
 
 use std::io::IsTerminal as _;
 
@@ -7,24 +7,24 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, LogFormat};
 
-/// Writes log lines to the standard error output from now on: `info` and above, or what `RUST_LOG` says. A second
-/// call changes nothing.
+/// Starts writing log lines to standard error: `info` and above, or what `RUST_LOG` selects. A second call has no
+/// effect.
 pub fn start(config: &Config) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if is_text(config) {
-        // Colors are for a terminal; https://no-color.org asks for none.
+        // Colors are for terminals only; https://no-color.org turns them off.
         let colors =
             std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(colors).finish().try_init()
     } else {
         lines.json().flatten_event(true).finish().try_init()
     };
-    // Somebody else's subscriber is there already: a host program, or another test.
+    // Fails if a subscriber exists already: that of a host program, or of another test.
     drop(started);
 }
 
-/// Whether log lines are written for people.
+/// Whether log lines are human-readable text.
 pub fn is_text(config: &Config) -> bool {
     resolve(config.log_format, config.debug, std::io::stderr().is_terminal())
 }

@@ -1,11 +1,11 @@
-//! The shop as one binary. Everything is in the library beside it, so that tests can start it in process.
+//! The shop's binary. All code is in the library, so that tests can start the server in process.
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// About a seventh more orders per second than with the system's allocator (glibc). Which one a program uses that embeds the
-/// library is its own business.
+/// The server handles about a seventh more orders per second than with glibc's allocator. A program that embeds the
+/// library chooses its own allocator.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

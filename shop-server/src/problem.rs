@@ -1,7 +1,7 @@
-//! Error answers: RFC 9457 problem details, from the core's errors and from the framework's.
+//! Error responses: RFC 9457 problem details, made from the core's errors and the framework's.
 //!
-//! [`status`] is the one table of status codes. A handler returns [`Result`] and uses `?`; whatever is not yet a
-//! [`Problem`] when it leaves the API (no such route, a panic, …) is made one by [`Problem::from_poem`].
+//! [`status`] is the only table of status codes. A handler returns [`Result`] and uses `?`. [`Problem::from_poem`]
+//! converts any other error that leaves the API (no such route, a panic, …).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ use shop_core::error::BoxError;
 
 use crate::security::ProblemCode;
 
-/// What a handler returns.
+/// The return type of handlers.
 pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
-/// The media type of every error answer.
+/// The media type of every error response.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// An error answer.
+/// An error response.
 #[derive(Debug)]
 pub struct Problem(Box<Parts>);
 
@@ -39,7 +39,7 @@ struct Parts {
     source: Option<BoxError>,
 }
 
-/// The status of each error of the core: the one table.
+/// The HTTP status of each core error. This is the only such table.
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::Invalid(_) | Error::InvalidOtp | Error::InvalidToken | Error::InvalidSignature => {
@@ -68,7 +68,7 @@ pub fn status(error: &Error) -> StatusCode {
 }
 
 impl Problem {
-    /// A problem with a stable machine word and a sentence.
+    /// Creates a problem with a stable machine-readable code and a sentence for humans.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Parts {
             status,
@@ -82,12 +82,12 @@ impl Problem {
         }))
     }
 
-    /// A body that is no JSON object.
+    /// 400 `parse_error`: the request or its body cannot be parsed.
     pub fn parse_error(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "parse_error", detail)
     }
 
-    /// A body in a media type that is not understood.
+    /// 415: the body's media type is not supported.
     pub fn unsupported_media_type() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -96,56 +96,56 @@ impl Problem {
         )
     }
 
-    /// A body above the limit.
+    /// 413: the body exceeds the size limit.
     pub fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large.")
     }
 
-    /// A body that did not arrive in time.
+    /// 408: the body did not arrive in time.
     pub fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time.")
     }
 
-    /// Too many tries.
+    /// 429: too many requests; retry after this many seconds.
     pub fn throttled(retry_after: u32) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Too many requests; try again later.");
         problem.0.retry_after = Some(retry_after);
         problem
     }
 
-    /// Not now.
+    /// 503: temporarily unavailable; retry after this many seconds.
     pub fn unavailable(retry_after: u32) -> Self {
         Error::Unavailable { retry_after, source: None }.into()
     }
 
-    /// A fault whose inside stays in the log.
+    /// 500: an internal error. Its source goes only to the log.
     pub fn fault(source: impl Into<BoxError>) -> Self {
         Error::Fault(source.into()).into()
     }
 
-    /// The methods a path has, for a 405.
+    /// Sets the `Allow` header, which a 405 needs.
     #[must_use]
     pub fn with_allow(mut self, allow: HeaderValue) -> Self {
         self.0.allow = Some(allow);
         self
     }
 
-    /// The status.
+    /// The HTTP status code.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// The stable machine word.
+    /// The stable machine-readable code.
     pub fn code(&self) -> &str {
         &self.0.code
     }
 
-    /// What went wrong inside, for the log.
+    /// The internal cause, for the log.
     pub fn source(&self) -> Option<&BoxError> {
         self.0.source.as_ref()
     }
 
-    /// Makes any error of the framework a problem. Nothing of its text goes out but what names a field.
+    /// Converts any framework error to a problem. Exposes none of its text except field names and parse errors.
     pub fn from_poem(error: poem::Error) -> Self {
         use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
         let error = match error.downcast::<Self>() {
@@ -155,7 +155,7 @@ impl Problem {
         if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
             return Error::invalid(parameter.name, "Not a valid value.").into();
         }
-        // An id that is none names nothing.
+        // A malformed id identifies nothing.
         if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
             return Error::NotFound.into();
         }
@@ -183,7 +183,7 @@ impl Problem {
         }
     }
 
-    /// The answer.
+    /// Builds the response with its headers.
     pub fn to_response(&self) -> Response {
         let parts = &*self.0;
         let body = Body {
@@ -196,7 +196,7 @@ impl Problem {
             sku: parts.stock.as_ref().map(|(sku, _)| sku.as_str()),
             available: parts.stock.as_ref().map(|(_, available)| *available),
         };
-        // Strings and numbers always serialise.
+        // Strings and numbers always serialize.
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = Response::builder().status(parts.status).body(poem::Body::from_vec(body));
         response.set_data(ProblemCode(parts.code.clone()));
@@ -214,7 +214,7 @@ impl Problem {
         response
     }
 
-    /// RFC 6750, 3.1: the reason is named only to those who sent a token.
+    /// RFC 6750, 3.1: names the error only to clients that sent a token.
     fn challenge(&self) -> HeaderValue {
         HeaderValue::from_static(match &*self.0.code {
             "token_not_valid" => "Bearer realm=\"shop\", error=\"invalid_token\"",
@@ -223,7 +223,7 @@ impl Problem {
     }
 }
 
-/// The members of RFC 9457 and the shop's own, in the order in which they are written.
+/// The members of RFC 9457 and the shop's own, in the order in which they are serialized.
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,
@@ -280,7 +280,7 @@ impl ResponseError for Problem {
 }
 
 impl ApiResponse for Problem {
-    /// Nothing: the document gets its error answers by rule, see [`crate::openapi`].
+    /// Returns nothing: the document gets its error responses by rule, see [`crate::openapi`].
     fn meta() -> MetaResponses {
         MetaResponses { responses: Vec::new() }
     }

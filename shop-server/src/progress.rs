@@ -1,13 +1,13 @@
-//! How far something came that takes its time: a line on a terminal that is drawn over and over, and nothing elsewhere.
+//! A progress bar for long operations: one line that is redrawn on a terminal, and nothing elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-/// How often the line is drawn at most.
+/// The minimum interval between redraws.
 const PAUSE: Duration = Duration::from_millis(100);
 const WIDTH: u64 = 30;
 
-/// A line on stderr, where that is a terminal.
+/// A progress bar on stderr, if that is a terminal.
 #[derive(Debug)]
 pub(crate) struct Bar {
     what: &'static str,
@@ -18,14 +18,14 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// None of so many done yet.
+    /// Starts a bar with nothing of `total` done.
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let mut bar = Self { what, done: 0, total, shown: std::io::stderr().is_terminal(), drawn: None };
         bar.add(0);
         bar
     }
 
-    /// So many more are done.
+    /// Adds to the amount done.
     pub(crate) fn add(&mut self, count: u64) {
         self.done = self.done.saturating_add(count);
         if self.shown && self.drawn.is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
@@ -35,13 +35,13 @@ impl Bar {
     }
 
     fn draw(&self) {
-        // Who does not see the line misses nothing.
+        // If it fails, nothing is lost.
         let _ = write!(std::io::stderr(), "\r{}", line(self.what, self.done, self.total));
     }
 }
 
 impl Drop for Bar {
-    /// Leaves the line as it was last, and goes to the next.
+    /// Draws the final state and ends the line.
     fn drop(&mut self) {
         if self.shown {
             self.draw();

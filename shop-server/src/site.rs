@@ -1,4 +1,4 @@
-//! The whole site: the API, its document, and what stands beside it, behind one [`Edge`].
+//! The root router: the API, its document, and the other pages, behind one [`Edge`].
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,26 +16,26 @@ use crate::home::{self, Home};
 use crate::openapi::{Document, docs, to_yaml};
 use crate::problem::Problem;
 
-/// What a site is made of beside its API.
+/// Everything that [`site`] needs besides the API.
 pub struct Options {
-    /// Which pages may read answers.
+    /// The browser origins that may read responses.
     pub cors: Cors,
-    /// Whether the server lives and is ready.
+    /// The state behind `/healthz` and `/readyz`.
     pub health: Arc<Health>,
-    /// What `/metrics` shows; without it there is no such path.
+    /// The source of `/metrics`; without it the path does not exist.
     pub metrics: Option<Metrics>,
-    /// The shop, for [`crate::auth`] and handlers; a site without one serves only what needs none.
+    /// The shop, for [`crate::auth`] and handlers; without it only endpoints that need no shop work.
     pub shop: Option<Shop>,
-    /// Cookies for browsers, in cookie mode.
+    /// The session cookies for browsers, if cookie mode is on.
     pub cookies: Option<Arc<CookieMode>>,
-    /// Which proxies are believed, and what links begin with.
+    /// The trusted proxies, and the base URL of links.
     pub proxies: Proxies,
     /// Whether `/docs/` is served.
     pub docs: bool,
 }
 
-/// The API under its document's paths, `/`, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`, `/readyz` and
-/// `/metrics`.
+/// Serves the API under its document's paths, and `/`, `/openapi.json`, `/openapi.yaml`, `/docs/`, `/healthz`,
+/// `/readyz`, `/metrics` and the sample shop's pictures.
 pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Output = Response> + 'static {
     let document = Document::of::<A>();
     let mut routes = Routes::default();
@@ -56,15 +56,15 @@ pub fn site<A: OpenApi + 'static>(api: A, options: Options) -> impl Endpoint<Out
     Edge::new(site, options.cors, options.proxies, Arc::new(routes), options.health)
 }
 
-/// What the shop is called where it cannot be asked.
+/// The shop's name when the store cannot be read.
 const NAME: &str = "Shop";
-/// A year, the longest that caches know.
+/// One year, the longest that caches honor.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const METRICS: &str = "/metrics";
 const JSON: &str = "/openapi.json";
 const YAML: &str = "/openapi.yaml";
 
-/// Sends a request to the API or beside it. A nested poem route would rebuild the address of every API request.
+/// Routes a request to the API or to the other pages. A nested poem route would rebuild the URI of every API request.
 struct Site<A> {
     api: A,
     beside: Route,
@@ -110,7 +110,7 @@ fn beside(
         let body: Arc<str> = body.into();
         endpoint::make_sync(move |_| text(content_type, body.to_string()))
     };
-    // Few ask for it: it is written when somebody does, not at each start.
+    // Written on first request rather than at start, because few clients ask for it.
     let (json, written) = (document.json().to_owned(), OnceLock::new());
     let yaml = endpoint::make_sync(move |_| text("application/yaml", written.get_or_init(|| to_yaml(&json)).clone()));
     let home = endpoint::make(move |request| {
@@ -135,13 +135,13 @@ fn beside(
     if with_docs { docs::add(route) } else { route }
 }
 
-/// What the shop is called. The page at `/` is there, too, while the storage is away.
+/// Returns the shop's name. The page at `/` works even while the storage is down.
 async fn name(shop: Option<&Shop>) -> String {
     let Some(shop) = shop else { return NAME.to_owned() };
     shop.details().get().await.map_or_else(|_| NAME.to_owned(), |details| details.name)
 }
 
-/// A picture of the sample shop. It is served whether the data is a sample or not: who filled it may restart without `demo`.
+/// Serves a picture of the sample shop. It is always served, because a filled shop may restart without `demo`.
 #[expect(clippy::needless_pass_by_value, reason = "poem hands requests over")]
 fn picture(request: Request) -> Result<Response, Problem> {
     let found = request.raw_path_param("file").and_then(pictures::find).ok_or(shop_core::Error::NotFound)?;

@@ -1,4 +1,4 @@
-//! From a configuration and a storage to a running server.
+//! Builds a running server from a configuration and a storage.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -27,17 +27,17 @@ use crate::stripe::{StripeGateway, StripeOptions};
 use crate::webhooks::HttpSender;
 use crate::welcome;
 
-/// How often metrics are folded and limits swept.
+/// How often metrics are compacted and rate limits swept.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// Every few minutes for what servers count together: a statement for all of them.
+/// Sweeps the shared rate limits every 5 minutes, because one statement covers all servers.
 const TICKS_PER_SHARED_SWEEP: u64 = 60;
 
-/// Opens the shop that the configuration describes over a storage.
+/// Opens the shop that the configuration describes on a store.
 ///
 /// # Errors
-/// A sentence that names the variable, or what the storage said.
+/// An error that names the variable, or the storage's error.
 pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxError> {
-    // A new key would be of no use to data that was signed under another one.
+    // Data that was signed under another key cannot use a new one.
     let is_used = store.key_fingerprint().await?.is_some() || !store.locations().await?.is_empty();
     if is_used && existing_key(config)?.is_none() {
         return Err(missing(config).into());
@@ -48,7 +48,7 @@ pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Shop, BoxErr
     })
 }
 
-/// Opens the shop to look at it: no key is made, none is adopted, and any will do. Answers also what is wrong with the key.
+/// Opens the shop for inspection: creates and adopts no key, and accepts any. Also returns what is wrong with the key.
 pub(crate) async fn open_to_look(
     config: &Config,
     store: Arc<dyn Store>,
@@ -64,7 +64,7 @@ pub(crate) async fn open_to_look(
     Ok((shop, wrong))
 }
 
-/// Makes the configured key the one that the data belongs to; a new one where none is configured.
+/// Makes the configured key the key of the data; creates one if none is configured.
 pub(crate) async fn adopt_key(config: &Config, store: Arc<dyn Store>) -> Result<(), BoxError> {
     builder(config, store)?.other_key(OtherKey::Adopt).open().await?;
     Ok(())
@@ -75,10 +75,10 @@ fn not_the_key(why: &dyn std::fmt::Display) -> ConfigError {
     ConfigError::new("SECRET_KEY", format!("is not the key of this database: {why}. {remedy}"))
 }
 
-/// The same before it is opened: a host may add gateways and subscribers of its own.
+/// Like [`open`], but returns the builder, so that a host can add its own gateways and subscribers.
 ///
 /// # Errors
-/// A sentence that names the variable.
+/// An error that names the variable.
 pub fn builder(config: &Config, store: Arc<dyn Store>) -> Result<ShopBuilder, BoxError> {
     let key = secret_key(config, &SystemRandom)?;
     builder_with(config, store, &key)
@@ -113,11 +113,11 @@ fn builder_with(config: &Config, store: Arc<dyn Store>, key: &config::Secret) ->
         .mail_templates(mail::templates(config.mail_templates.as_deref())?)
         .webhook_sender(Arc::new(sender));
     if config.debug {
-        // The configuration has judged their lengths, and warned.
+        // The configuration has already checked key lengths and warned.
         shop = shop.accept_short_keys();
     }
     if let Some(stripe) = &config.stripe {
-        // Payments that were begun by hand need no gateway any more: staff go on recording what comes and goes.
+        // Existing manual payments need no gateway: staff can still record receipts and refunds.
         if config.manual_payments {
             shop = shop.gateway(Arc::new(ManualGateway::default()));
         }
@@ -142,10 +142,10 @@ fn card_gateway(stripe: &config::Stripe) -> Result<StripeGateway, BoxError> {
     })
 }
 
-/// Listens at `BIND`, and logs the address, also as a link.
+/// Listens on `BIND` and logs the address, also as a link.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When listening on the address fails.
 pub async fn listen(config: &Config) -> Result<TcpListener, BoxError> {
     let listener = TcpListener::bind(&config.bind)
         .await
@@ -155,10 +155,10 @@ pub async fn listen(config: &Config) -> Result<TcpListener, BoxError> {
     Ok(listener)
 }
 
-/// Serves a shop at `BIND` until `until` completes and the requests in work have ended.
+/// Serves a shop on `BIND` until `until` completes and the requests in progress have ended.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When listening on the address fails.
 pub async fn serve(
     config: &Config,
     shop: &Shop,
@@ -169,7 +169,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// The same on a listener that is already there: for tests, and hosts that bind themselves.
+/// Like [`serve()`], but on an existing listener: for tests, and for hosts that bind the socket themselves.
 pub async fn serve_on(
     listener: TcpListener,
     config: &Config,
@@ -218,6 +218,6 @@ pub async fn serve_on(
     serve::serve(listener, endpoint, health, limits, until).await;
     upkeep.abort();
     worker.abort();
-    // What they have begun ends before the storage is closed. They were canceled, so there is nothing to learn from them.
+    // Wait until both tasks have ended before the storage closes. They were canceled, so their results mean nothing.
     let _ = (upkeep.await, worker.await);
 }

@@ -1,4 +1,4 @@
-//! The storage that the configuration names: the one place that knows which there are.
+//! Opens the storage that the configuration names.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use shop_store_sqlite::SqliteStore;
 use crate::config::{Config, ConfigError, Database};
 use crate::limits::{Limits, SharedCounters};
 
-/// What an opened storage is for.
+/// The purpose of opening a storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To serve: of one SQLite file there is one server.
+    /// To serve requests: only one server can open an SQLite file.
     Serve,
-    /// To work beside a server, or without one.
+    /// To work with or without a running server.
     Tool,
-    /// To look at what is there: a file is not made.
+    /// To inspect existing data: does not create a file.
     Look,
 }
 
-/// An opened storage.
+/// An opened SQLite or Postgres store.
 #[derive(Debug)]
 pub(crate) enum Storage {
     Sqlite(Arc<SqliteStore>),
@@ -33,7 +33,7 @@ pub(crate) enum Storage {
 }
 
 impl Storage {
-    /// Opens the storage of the configuration and brings its schema up to date.
+    /// Opens the configured storage and migrates its schema.
     pub(crate) async fn open(config: &Config, purpose: Purpose) -> Result<Self, BoxError> {
         match &config.database {
             Database::Sqlite(path) => {
@@ -56,7 +56,7 @@ impl Storage {
         }
     }
 
-    /// As the shop sees it.
+    /// Returns the store as the shop uses it.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::clone(store) as _,
@@ -64,7 +64,8 @@ impl Storage {
         }
     }
 
-    /// The limits on tries of a server on this storage: counted together, where servers share it.
+    /// Returns the rate limits of a server on this storage. Servers that share a Postgres database also share the
+    /// counters.
     pub(crate) fn limits(&self, config: &Config, shop: &Shop) -> Limits {
         let limits = Limits::new(config.rate_limit);
         match self {
@@ -73,7 +74,7 @@ impl Storage {
         }
     }
 
-    /// What is damaged in the storage itself. Postgres looks after its own files (`pg_amcheck`, checksums).
+    /// Lists damage in the storage itself. Postgres checks its own files (`pg_amcheck`, checksums).
     pub(crate) async fn damage(&self) -> Result<Vec<String>, BoxError> {
         match self {
             Self::Sqlite(store) => Ok(store.integrity_check().await?),
@@ -81,7 +82,7 @@ impl Storage {
         }
     }
 
-    /// Ends what is under way and lets go of the storage.
+    /// Finishes the work in progress and closes the storage.
     pub(crate) async fn close(&self) -> Result<(), BoxError> {
         match self {
             Self::Sqlite(store) => Ok(store.close().await?),
@@ -93,7 +94,7 @@ impl Storage {
     }
 }
 
-/// Why Postgres cannot be used, under the name of the variable where one is the remedy.
+/// Explains why Postgres cannot be used, and names the variable if one is the remedy.
 pub(crate) fn told(error: OpenError) -> BoxError {
     match error {
         OpenError::Pgbouncer(why) => {
@@ -104,7 +105,7 @@ pub(crate) fn told(error: OpenError) -> BoxError {
     }
 }
 
-/// Warns when other users of the machine can read the database: it holds addresses and password hashes.
+/// Warns when other users of the machine can read the database, which holds addresses and password hashes.
 #[cfg(unix)]
 fn warn_of_readers(database: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -127,7 +128,7 @@ fn warn_of_readers(database: &Path) {
 #[cfg(not(unix))]
 fn warn_of_readers(_database: &Path) {}
 
-/// Tries that all servers of a Postgres database count together.
+/// Rate limit counters that all servers of a Postgres database share.
 struct Counters(Arc<PostgresStore>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What `createsuperuser` asks, and how it says what was wrong with the answers.
+//! The prompts of `createsuperuser`, and its error messages.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
@@ -6,10 +6,10 @@ use shop_core::accounts::SuperuserInput;
 use shop_core::error::{BoxError, Error};
 use shop_core::secret::Secret;
 
-/// The variable that holds the password where nobody can be asked.
+/// The variable that holds the password when prompting is not possible.
 const PASSWORD: &str = "SUPERUSER_PASSWORD";
 
-/// Who is to be a superuser.
+/// The credentials of the new superuser.
 #[derive(Debug)]
 pub(crate) struct Answers {
     email: String,
@@ -23,10 +23,10 @@ impl From<Answers> for SuperuserInput {
 }
 
 impl Answers {
-    /// Takes what was given on the command line and in the environment, and asks for the rest, if it may.
+    /// Takes what the command line and the environment provide, and prompts for the rest if allowed.
     ///
     /// # Errors
-    /// A sentence: what is missing, or that the two passwords differ.
+    /// A sentence that says what is missing, or that the two passwords differ.
     pub(crate) fn gather(email: Option<String>, ask: bool) -> Result<Self, BoxError> {
         let email = match email {
             Some(email) => email,
@@ -44,7 +44,7 @@ impl Answers {
     }
 }
 
-/// The core's refusal in words for a terminal: every field with its reasons.
+/// Formats the core's error for a terminal: every field with its reasons.
 pub(crate) fn explained(error: Error) -> BoxError {
     match error {
         Error::Invalid(invalid) => {
@@ -63,7 +63,7 @@ fn twice() -> Result<Secret, BoxError> {
     if first.matches(second.expose()) { Ok(first) } else { Err("The two passwords differ.".into()) }
 }
 
-/// One line from the standard input, without its end.
+/// Prompts for one line and reads it from standard input, without its line end.
 fn answer(question: &str) -> io::Result<String> {
     let mut terminal = io::stderr();
     terminal.write_all(question.as_bytes())?;
@@ -78,7 +78,7 @@ fn answer(question: &str) -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// While it lives, the terminal does not show what is typed.
+/// Turns off the terminal's echo until dropped.
 struct Hidden {
     #[cfg(unix)]
     before: Option<rustix::termios::Termios>,
@@ -92,13 +92,13 @@ impl Hidden {
         if let Some(before) = &before {
             let mut hidden = before.clone();
             hidden.local_modes.remove(LocalModes::ECHO);
-            // A terminal that refuses shows the password to whoever typed it: no reason to stop.
+            // If the terminal refuses, only the typing user sees the password: no reason to stop.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &hidden);
         }
         Self { before }
     }
 
-    /// Whether the end of the line was hidden, too.
+    /// Whether echo is off, so that the line end was hidden too.
     fn is_on() -> bool {
         use rustix::termios::{LocalModes, tcgetattr};
         let modes = io::stdin().is_terminal().then(|| tcgetattr(io::stdin()).ok()).flatten();

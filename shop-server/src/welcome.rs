@@ -1,24 +1,24 @@
-//! What a person is told once the server listens: where it is, and what to do next.
+//! The text on the terminal once the server listens: its URL, and what to do next.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The first lines for a person.
+/// The content of the welcome text.
 #[derive(Debug)]
 pub(crate) struct Welcome {
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub(crate) address: SocketAddr,
-    /// Whether `/docs/` is served.
+    /// Whether the server serves `/docs/`.
     pub(crate) docs: bool,
-    /// How this program was called.
+    /// The name under which this program was started.
     pub(crate) program: String,
-    /// The shop has no products yet.
+    /// Whether the shop has no products yet.
     pub(crate) is_empty: bool,
-    /// Staff accounts are made by hand; `demo` has made one.
+    /// Whether to mention `createsuperuser`: `demo` has already created a staff account.
     pub(crate) needs_staff: bool,
 }
 
-/// The address as a link that a person can open on this machine: one that means every interface leads nowhere by itself.
+/// Formats the address as a link that works on this machine; an unspecified address (all interfaces) becomes localhost.
 pub(crate) fn link(mut address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         let local = match address.ip() {

@@ -1,8 +1,8 @@
-//! The shop's storage in Postgres, for any number of servers beside each other.
+//! A store for the shop in Postgres, for any number of servers at once.
 //!
-//! [`PostgresStore`] implements [`shop_core::store::Store`]: reads that many callers ask for at once share statements,
-//! and commits are grouped into transactions. It needs Postgres 13 or later, a database in UTF-8, no extension, and a role
-//! that may create tables in its schema (see [`PostgresStore::connect`]).
+//! [`PostgresStore`] implements [`shop_core::store::Store`]. Concurrent reads share statements, and commits are grouped
+//! into transactions. It needs Postgres 13 or later, a database in UTF-8, no extension, and a role that may create
+//! tables in its schema (see [`PostgresStore::connect`]).
 //!
 //! ```no_run
 //! use shop_core::store::Store as _;
@@ -17,30 +17,33 @@
 //! # }
 //! ```
 //!
-//! # The rooms
-//! One file for each thing, below `postgres/`; its `mod.rs` is the map. The reads of a domain stand in the file of its
-//! name, its writes in the file of the same name below `commit/`. `migrations/postgres/` holds the schema;
-//! the feature `testing` gives a throw-away Postgres for tests.
+//! # Modules
+//! The code is in `postgres/`; its `mod.rs` lists the files. The reads of a domain are in the file of its name, and its
+//! writes in the file of the same name in `commit/`. `migrations/postgres/` holds the schema. The feature `testing`
+//! provides a temporary Postgres for tests.
 //!
 //! # What a read costs
-//! Every read of the repository traits is one statement, also those of several rows or tables that must agree: child rows
-//! (variants, lines, refunds) come as JSON in the row of their parent. The counts of lists are kept and come
-//! with a page by number; what is not kept (of a search, say) is counted by a second statement, once until the list changes. Behind a pgbouncer a read is a transaction.
+//! Every read of the repository traits is one statement, even if it reads several rows or tables that must agree: child
+//! rows (variants, lines, refunds) arrive as JSON in their parent's row. List counts are stored and come with a page by
+//! number. A count that is not stored (of a search, for example) takes a second statement, whose result is remembered
+//! until the list changes. Behind pgbouncer, a read is a transaction.
 //!
-//! A round trip costs far more than what it looks up, on both sides of it, and one for many keys hardly more than one for
-//! a key. So the reads that many callers make at once share them: a session with its person, a person, products (by id, by
-//! variant), a cart (by id, by customer), an order, the payments and parcels of orders, stock levels, a method with its
-//! zone, the tariff, the rules of prices, and answers. One flight of a kind is under way; whoever comes meanwhile flies with
-//! the next. A lone caller waits for nobody, and a read never joins a flight that began before it.
+//! A round trip costs both sides far more than the lookup itself, and a lookup of many keys costs hardly more than one
+//! of a single key. So concurrent reads of the same kind share statements: a session with its user, users, products (by
+//! id, by variant), carts (by id, by customer), orders, the payments and shipments of orders, stock levels, a method
+//! with its zone, shipping rates, price rules, and idempotency records. One request batch of a kind runs at a time;
+//! reads that arrive meanwhile join the next one. A lone caller does not wait, and a read never joins a batch that
+//! started before it.
 //!
 //! # Adding a repository method
-//! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.
-//! 2. Implement it in the file of its domain: `first` and `all` read records, `List` a page, `loader` what is hot. Text from
-//!    outside that is compared goes through `is_storable` (the helpers do it): Postgres knows no NUL character.
-//! 3. Does it filter or order by something new? Add the index, in a new file below `migrations/postgres/` that is named in
-//!    `migrate`. A migration that was released is never changed. Give every table, key and index a name of its own.
-//! 4. Call it in `plans.rs` with every filter, and in `tests/reads.rs`: the tests there fail when a statement reads a whole
-//!    table, and when the read takes more than one.
+//! 1. Add it to the core's trait with its contract, to the memory store, and to the conformance suite.
+//! 2. Implement it in the file of its domain. `first` and `all` read records, `List` reads a page, and `loader` serves
+//!    hot reads. Text from outside that is compared must pass `is_storable` (the helpers do this), because Postgres
+//!    text cannot contain NUL.
+//! 3. If it filters or orders by something new, add an index in a new file in `migrations/postgres/` and name that file
+//!    in `migrate`. Never change a released migration. Name every table, key and index explicitly.
+//! 4. Call it in `plans.rs` with every filter, and in `tests/reads.rs`. The tests there fail if a statement scans a
+//!    whole table or if the read takes more than one statement.
 
 mod postgres;
 #[cfg(any(test, feature = "testing"))]

@@ -1,4 +1,4 @@
-//! People, sessions and one-time passwords.
+//! Users, sessions and one-time passwords.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ record!(User, fixed: ["email_key", "username_key", "date_joined", "is_staff"]);
 record!(Session);
 record!(Otp);
 
-/// A session together with its person, in one statement.
+/// Reads a session and its user in one statement.
 static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = ?1",
@@ -37,7 +37,7 @@ static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Reads what a person is counted by.
+/// Reads the values by which a user is counted.
 const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
 
 /// Applies a write of accounts.
@@ -90,7 +90,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Accounts
     }
 }
 
-/// [`DailyCount::next`] as one statement, which changes nothing when the limit is reached.
+/// [`DailyCount::next`] as one statement. It changes nothing if the limit is reached.
 const COUNT_DAILY: &str = "INSERT INTO daily_counts (user_id, what, day, count) SELECT ?1, ?2, ?3, 1 WHERE ?4 > 0
     ON CONFLICT (user_id, what) DO UPDATE SET
         count = CASE WHEN day < excluded.day THEN 1 ELSE count + 1 END, day = max(day, excluded.day)
@@ -130,7 +130,7 @@ impl AccountsRepository for SqliteStore {
         query.kept(self.kept(kept::List::Users, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
-            // Spelled out: the few among the many have an index of their own.
+            // Spelled out: the few staff users have a partial index.
             Some(true) => query.is("users.is_staff = 1"),
             Some(false) => query.is("users.is_staff = 0"),
             None => {}
@@ -164,7 +164,7 @@ impl AccountsRepository for SqliteStore {
     }
 
     async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>> {
-        // The index is named: walking all people in the order of their ids looks as good to SQLite, and is not.
+        // The index is named because SQLite also considers walking all users in id order, which is slow.
         let end = "INDEXED BY users_unproven WHERE email_verified = 0 AND date_joined < ?1 AND id > ?2
             ORDER BY id LIMIT ?3";
         self.readers().point(|connection| record::select(connection, end, params![at(before), id(after), limit]))

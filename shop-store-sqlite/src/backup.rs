@@ -1,4 +1,4 @@
-//! A copy of a file in use, as of one moment.
+//! Copies a file while it is in use, as of one point in time.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::file;
 
-/// Why a backup was not made. The target does not exist then.
+/// Why a backup failed. The target does not exist then.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The target is there already: a backup never overwrites.
+    /// The target already exists; a backup never overwrites.
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// There is no such database.
+    /// The database does not exist.
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
-    /// The copy is damaged; so the original is.
+    /// The copy is damaged, which means that the original is too.
     #[error("the copy is damaged: {0}")]
     Damaged(String),
     /// The operating system refused.
     #[error("cannot write {}: {source}", .path.display())]
     System {
-        /// Which file.
+        /// The file concerned.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// SQLite refused.
@@ -34,14 +34,15 @@ pub enum BackupError {
     Sqlite(#[from] rusqlite::Error),
 }
 
-/// Copies a database into a new file, readable by its owner only.
+/// Copies a database into a new file that only its owner can read.
 ///
-/// Works beside a running server, which goes on reading and writing: the copy is of the moment at which it began. It
-/// is checked, synced, and only then given its name, so a file of that name is a whole backup. It is an ordinary
-/// database: to restore it, stop the server and put it in the place of the original (whose `-wal` and `-shm` files go).
+/// This works while a server reads and writes the database; the copy shows its state at the start of the backup. The
+/// copy is checked and synced before it gets its final name, so a file of that name is a complete backup. It is an
+/// ordinary database: to restore it, stop the server, replace the original with it, and delete the original's `-wal`
+/// and `-shm` files.
 ///
 /// # Errors
-/// See [`BackupError`]; nothing is left behind.
+/// See [`BackupError`]; no file is left behind.
 pub fn backup(database: &Path, target: &Path) -> Result<(), BackupError> {
     if !database.exists() {
         return Err(BackupError::Missing(database.to_owned()));
@@ -53,7 +54,7 @@ pub fn backup(database: &Path, target: &Path) -> Result<(), BackupError> {
     name.push(".partial");
     let partial = PathBuf::from(name);
     let system = |source| BackupError::System { path: partial.clone(), source };
-    // What an interrupted backup left.
+    // Left behind by an interrupted backup.
     let _ = fs::remove_file(&partial);
     file::create(&partial).map_err(system)?;
     let done = copy(database, &partial).and_then(|()| publish(&partial, target));
@@ -70,7 +71,7 @@ fn copy(database: &Path, partial: &Path) -> Result<(), BackupError> {
     source.execute_batch("PRAGMA query_only = ON")?;
     let mut target = Connection::open_with_flags(partial, flags)?;
     {
-        // In one step: it reads one snapshot, which in WAL mode keeps nobody from writing.
+        // In one step: it reads one snapshot, which in WAL mode does not block writers.
         let copying = Backup::new(&source, &mut target)?;
         let mut tries = 0;
         while copying.step(-1)? != StepResult::Done {
@@ -85,7 +86,7 @@ fn copy(database: &Path, partial: &Path) -> Result<(), BackupError> {
     if verdict != "ok" {
         return Err(BackupError::Damaged(verdict));
     }
-    // Closing the last connection folds the copy's own log into it.
+    // Closing the last connection moves the copy's own log into it.
     target.close().map_err(|(_, error)| error)?;
     Ok(())
 }
@@ -97,7 +98,7 @@ fn publish(partial: &Path, target: &Path) -> Result<(), BackupError> {
         return Err(BackupError::Exists(target.to_owned()));
     }
     fs::rename(partial, target).map_err(system)?;
-    // The name is durable when its directory is.
+    // The name is durable once its directory is synced.
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(directory) = File::open(directory) {
         directory.sync_all().map_err(system)?;

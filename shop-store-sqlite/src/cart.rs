@@ -1,4 +1,4 @@
-//! Carts, their lines in a column: a cart is read and written as one.
+//! Carts, with their lines in a column: a cart is read and written as a whole.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -22,7 +22,7 @@ pub(crate) fn apply(connection: &Connection, write: &CartWrite, texts: &[String]
     }
 }
 
-/// What of a write of carts is JSON.
+/// The JSON texts of a write of carts.
 pub(crate) fn texts(write: &CartWrite) -> Vec<String> {
     match write {
         RowWrite::Cart(change) => record::texts(change),
@@ -37,7 +37,7 @@ impl CartRepository for SqliteStore {
 
     async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>> {
         self.readers().point(|connection| {
-            // A cart is not changed before it is made: `created_at` is what the index has.
+            // A cart cannot change before it is created; this lets the index on `created_at` be used.
             let sql = "WHERE customer_id IS NULL AND status <> 'ordered' AND created_at <= ?1 AND updated_at <= ?1
                 ORDER BY created_at, id LIMIT ?2";
             record::select(connection, sql, params![at(before), limit])

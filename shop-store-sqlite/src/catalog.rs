@@ -37,12 +37,12 @@ record!(Variant);
 record!(Category);
 record!(PricePeriod);
 
-/// How often the tree changed its shape.
+/// The version of the category tree; it increases whenever the tree changes its shape.
 pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
     prepare(connection, "SELECT version FROM category_tree WHERE one = 1")?.query_row([], |row| row.get(0))
 }
 
-/// The texts of a write that take work: of a product its three columns of search words, then those of its row.
+/// The expensive texts of a write: for a product, its three columns of search words, followed by those of its row.
 pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
     match write {
         RowWrite::Product(change @ (Change::Insert(product) | Change::Update(product))) => {
@@ -52,7 +52,7 @@ pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
     }
 }
 
-/// Applies a write of the catalog; `texts` are those of [`texts`].
+/// Applies a write of the catalog. `texts` is the result of [`texts`].
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
     match write {
         RowWrite::Product(change) => apply_product(connection, tally, change, texts),
@@ -91,7 +91,7 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
             if others_variant(connection, product)? =>
         {
-            // Judged before: see the order of the unique keys in `CatalogWrite`.
+            // Checked first: see the order of the unique keys in `CatalogWrite`.
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
         done => done?,
@@ -104,7 +104,7 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
     put_search_words(connection, product.id, words)
 }
 
-/// True when one of the variants belongs to another product.
+/// True if one of the variants belongs to another product.
 fn others_variant(connection: &Connection, product: &Product) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM variants WHERE id = ?1 AND product_id <> ?2";
     for variant in &product.variants {
@@ -124,7 +124,8 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
             known.insert(row.get::<_, Id>(0)?.0, row.get(1)?);
         }
     }
-    // Two variants may swap their skus: those that change step aside first, to a sku that nobody can have.
+    // Two variants may swap their SKUs. So every variant whose SKU changes first gets a temporary SKU that no variant
+    // can have.
     for variant in &product.variants {
         if known.get(&variant.id.0).is_some_and(|sku| *sku != variant.sku) {
             let sql = "UPDATE variants SET sku = char(1) || hex(id) WHERE product_id = ?1 AND id = ?2";
@@ -138,7 +139,7 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
             return Err(taken_variant(connection, variant, known.contains_key(&variant.id.0), error));
         }
         if known.get(&variant.id.0).is_some_and(|sku| *sku != variant.sku) {
-            // Its levels are found by the new sku from now on.
+            // Its stock levels must be found by the new SKU.
             let sql = "UPDATE stock_levels SET sku = ?2 WHERE variant_id = ?1";
             record::execute(connection, sql, &[&id(variant.id), &variant.sku])?;
         }
@@ -146,7 +147,7 @@ fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> App
     Ok(())
 }
 
-/// The periods of each variant, one look-up each.
+/// The price periods of each variant, with one lookup per variant.
 fn price_history(
     connection: &Connection,
     mut variants: Vec<VariantId>,
@@ -336,6 +337,6 @@ impl CatalogRepository for SqliteStore {
 fn products_by_id(connection: &Connection, mut ids: Vec<ProductId>) -> rusqlite::Result<Vec<Product>> {
     ids.sort_unstable();
     ids.dedup();
-    // One look-up each, all in one snapshot: a few microseconds, whatever their number.
+    // One lookup per id, all in one snapshot: a few microseconds each.
     ids.into_iter().filter_map(|id| record::lookup(connection, id).transpose()).collect()
 }

@@ -1,8 +1,8 @@
-//! Applies a batch inside the writer's transaction: the operation, what it requires, its writes in their order, and
-//! what is judged when the whole batch was written.
+//! Applies a batch inside the writer's transaction: its operation id, its preconditions, its writes in order, and the
+//! checks at the end of the batch.
 //!
-//! Nobody else writes while the transaction is open, so a guard may be a WHERE, a constraint or a look beforehand:
-//! all are judged atomically with the write. The hot ones are fused into one statement because that is cheaper.
+//! The open transaction excludes all other writers, so a guard may be a WHERE clause, a constraint or a preceding read:
+//! all are atomic with the write. Hot guards are fused into one statement because that is cheaper.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::record::{execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
 use crate::{accounts, cart, catalog, details, inventory, listed, orders, outbox, payments, shipping};
 
-/// Why a batch is not applied.
+/// Why a batch was not applied.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A guard failed.
     Conflict(Conflict),
     /// SQLite failed.
     Sql(rusqlite::Error),
-    /// The batch makes no sense.
+    /// The batch is invalid.
     Fault(BoxError),
-    /// The host's part of the work refused; it keeps the reason.
+    /// The host's part refused; the host keeps the reason.
     Host,
 }
 
@@ -43,24 +43,24 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-/// What applying a write answers.
+/// The result of applying a write.
 pub(crate) type Applied = Result<(), Failure>;
 
-/// Turns the refusal of a unique key into its conflict.
+/// Turns a unique key's refusal into its conflict.
 pub(crate) fn unless_taken(done: rusqlite::Result<usize>, unique: Unique) -> Result<usize, Failure> {
     done.map_err(|error| if is_taken(&error) { Conflict::Exists(unique).into() } else { error.into() })
 }
 
-/// A batch on its way to the thread that writes, with what others can do beforehand: its JSON and its search words are
-/// written already.
+/// A batch on its way to the writing thread, with everything prepared that other threads can do: its JSON and its
+/// search words are already encoded.
 pub(crate) struct Prepared {
     batch: Arc<Batch>,
-    /// Of each write; none where it is seldom written.
+    /// The encoded texts of each write; empty for rarely used writes.
     texts: Vec<Vec<String>>,
 }
 
 impl Prepared {
-    /// Writes the texts of a batch.
+    /// Encodes the texts of a batch.
     pub(crate) fn new(batch: Arc<Batch>) -> Self {
         let texts = batch.writes.iter().map(|write| match write {
             Write::Catalog(write) => catalog::texts(write),
@@ -73,7 +73,7 @@ impl Prepared {
     }
 }
 
-/// Applies a whole batch. On a failure the caller rolls back to where it was before.
+/// Applies a whole batch. On a failure the caller rolls back to the state before.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepared) -> Applied {
     let Prepared { batch, texts } = prepared;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
@@ -152,7 +152,7 @@ macro_rules! current_version {
             match entity {
                 $(Entity::$entity => version_of::<$row>(connection, key),)+
                 Entity::CategoryTree => catalog::tree_version(connection).map(Some),
-                // An event counts no versions.
+                // An event has no version.
                 Entity::Event => Ok(None),
             }
         }
@@ -161,8 +161,8 @@ macro_rules! current_version {
 
 shop_core::versioned_rows!(current_version []);
 
-/// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
-/// another in two writes.
+/// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one row
+/// to another takes two writes.
 fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
     let owner = |write: &Write| match write {
         Write::Row(RowWrite::Address(change)) => shipping::owner(change),

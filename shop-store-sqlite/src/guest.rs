@@ -1,9 +1,9 @@
-//! What a host may do on the writer's connection: everything but ending the transaction that it shares with others,
-//! writing to the shop's own tables, and leaving something behind on the connection. It guards against mistakes: the
-//! host is trusted with the file itself.
+//! Restricts what a host may do on the writer's connection. It may not end the shared transaction, write to the shop's
+//! own tables, or leave state behind on the connection. This guards against mistakes; the host is trusted with the file
+//! itself.
 //!
-//! SQLite asks an authorizer about each step of a statement while it is prepared. The shop's own statements are
-//! prepared once per connection, so the question costs them nothing.
+//! SQLite calls an authorizer for each step of a statement while it is prepared. The shop's own statements are prepared
+//! once per connection, so the check costs them nothing.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 /// The names of the shop's tables and indexes.
 pub(crate) type Tables = HashSet<String>;
 
-/// PRAGMAs that only say something (`ALTER TABLE` and full-text tables ask the last three), and the one number in the
-/// file that is the host's own.
+/// PRAGMAs that only read (`ALTER TABLE` and full-text tables use the last three), and `user_version`, which belongs to
+/// the host.
 const HARMLESS: [&str; 12] = [
     "user_version",
     "table_info",
@@ -32,14 +32,14 @@ const HARMLESS: [&str; 12] = [
     "data_version",
 ];
 
-/// Whether a host is at work on the connection just now.
+/// Whether a host is currently using the connection.
 #[derive(Debug)]
 pub(crate) struct Guests {
     inside: Arc<AtomicBool>,
 }
 
 impl Guests {
-    /// Begins to watch over a connection.
+    /// Starts watching a connection.
     pub(crate) fn watch(connection: &mut Connection, tables: Tables) -> rusqlite::Result<Self> {
         let inside = Arc::new(AtomicBool::new(false));
         let watched = Arc::clone(&inside);
@@ -53,14 +53,14 @@ impl Guests {
         Ok(Self { inside })
     }
 
-    /// From now on it is the host who prepares statements, until the visit is dropped.
+    /// Treats all statements prepared from now on as the host's, until the visit is dropped.
     pub(crate) fn let_in(&self) -> Visit<'_> {
         self.inside.store(true, Ordering::Relaxed);
         Visit(self)
     }
 }
 
-/// As long as a host is at work.
+/// Exists while a host is using the connection.
 pub(crate) struct Visit<'a>(&'a Guests);
 
 impl Drop for Visit<'_> {
@@ -71,14 +71,14 @@ impl Drop for Visit<'_> {
 
 fn is_forbidden(action: &AuthAction<'_>, tables: &Tables) -> bool {
     match action {
-        // A temporary table would hide the shop's of the same name for as long as the connection lives.
+        // A temporary table would hide the shop's table of the same name for as long as the connection lives.
         AuthAction::Transaction { .. }
         | AuthAction::Attach { .. }
         | AuthAction::Detach { .. }
         | AuthAction::CreateTempTable { .. }
         | AuthAction::CreateTempView { .. }
         | AuthAction::CreateTempTrigger { .. } => true,
-        // Whose names begin so is the writer's own business.
+        // These names are reserved for the writer.
         AuthAction::Savepoint { savepoint_name, .. } => savepoint_name.to_ascii_lowercase().starts_with("shop_"),
         AuthAction::Pragma { pragma_name, .. } => {
             !HARMLESS.iter().any(|harmless| pragma_name.eq_ignore_ascii_case(harmless))

@@ -1,4 +1,4 @@
-//! The host's own rows in the shop's file: written in one transaction with a batch, or by themselves.
+//! The host's own rows in the shop's file: committed together with a batch, or on their own.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,51 +14,50 @@ use crate::writer::{Refusal, Work};
 /// Why a batch and the host's own writes were not committed together.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitWithError<E> {
-    /// The store's answer; what to do is told by [`Retries`](shop_core::prepare::Retries).
+    /// The store refused. [`Retries`](shop_core::prepare::Retries) decides what to do next.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The host's closure refused; nothing was written, of the batch neither.
+    /// The host's closure returned an error. Nothing was written, not even the batch.
     #[error("the host refused: {0}")]
     Host(E),
 }
 
-/// What the calls with a host's closure answer.
+/// The result of a call with a host's closure.
 pub type HostResult<T, E> = Result<T, CommitWithError<E>>;
 
 /// # The host's own tables
-/// A program that embeds the shop may keep its own rows in the shop's file, and have them committed together with the
-/// shop's. The rules:
+/// A program that embeds the shop may keep its own rows in the shop's file and commit them together with the shop's.
+/// The rules:
 /// - The shop opens the file first: a file with other tables and no shop is refused
-///   ([`OpenError::NotAShop`](crate::OpenError::NotAShop)). Then the host makes its tables, in
-///   [`transaction`](SqliteStore::transaction) (or on a connection of its own), and whenever it likes:
-///   `CREATE TABLE IF NOT EXISTS app_points …`.
-/// - **Names begin with `app_`.** No table, index, view or trigger of the shop ever will, so no later release can
-///   collide. The check of the schema at the start looks at the shop's own tables and leaves all others alone.
-/// - `PRAGMA user_version` is the host's, for the version of its own schema; the shop does not use it.
-/// - The shop's tables may be read, and may change with any release. They are not written: a statement that would is
-///   refused by SQLite ("not authorized").
-/// - A foreign key to the shop's `orders`, `products`, `variants` or `users` is fine (`REFERENCES orders (id)`), these
-///   rows stay for ever; to anything else only with `ON DELETE CASCADE` or `SET NULL`, or it would keep the shop from
-///   deleting. Ids are BLOBs of 16 bytes.
+///   ([`OpenError::NotAShop`](crate::OpenError::NotAShop)). After that the host may create its tables at any time, in
+///   [`transaction`](SqliteStore::transaction) or on its own connection: `CREATE TABLE IF NOT EXISTS app_points …`.
+/// - **Names begin with `app_`.** No table, index, view or trigger of the shop ever does, so no later release can
+///   collide. The schema check at startup covers only the shop's own tables.
+/// - `PRAGMA user_version` belongs to the host, for the version of its own schema; the shop does not use it.
+/// - The host may read the shop's tables, but any release may change them. It must not write them: SQLite refuses such
+///   a statement ("not authorized").
+/// - A foreign key to the shop's `orders`, `products`, `variants` or `users` is allowed (`REFERENCES orders (id)`),
+///   because these rows are never deleted. A foreign key to any other table needs `ON DELETE CASCADE` or `SET NULL`;
+///   otherwise it would prevent the shop from deleting rows. Ids are BLOBs of 16 bytes.
 ///
 /// # The host's closure
-/// It runs on the writer's thread, in the transaction of the batch, after the batch was applied. So it sees what the
-/// batch wrote, and everybody who writes waits for it: a few statements, nothing slow, nothing remote. It may run
-/// **more than once** (when the transaction was lost, a full disk say, everything in it is done again), and only what
-/// it did last counts: it must do the same each time and change nothing outside of the database.
+/// The closure runs on the writer's thread, in the batch's transaction, after the batch was applied. So it sees what
+/// the batch wrote, and every other writer waits for it: keep it to a few fast, local statements. It may run **more
+/// than once**: if the transaction is lost (for example, because the disk is full), everything in it is done again.
+/// Only the last run counts. The closure must do the same each time and change nothing outside the database.
 ///
-/// It shares the transaction with others. An error or a panic takes back its own batch and writes and nobody else's; so
-/// does breaking a constraint, deferred ones included. `BEGIN`, `COMMIT`, `ROLLBACK`, temporary tables and most PRAGMAs are refused; a
-/// `SAVEPOINT` of its own is fine (no name that begins with `shop_`). Settings of the connection are to be left as
-/// they are.
+/// The transaction is shared with other work. An error, a panic or a violated constraint (deferred ones included)
+/// undoes only the closure's own batch and writes. `BEGIN`, `COMMIT`, `ROLLBACK`, temporary tables and most PRAGMAs are
+/// refused. A `SAVEPOINT` is allowed, unless its name begins with `shop_`. Do not change the settings of the
+/// connection.
 impl SqliteStore {
-    /// Commits a batch together with the host's own writes: both, or none. `Ok` means durable.
+    /// Commits a batch together with the host's own writes: both or neither. `Ok` means durable.
     ///
-    /// The batch comes from [`Shop::prepare`](shop_core::Shop::prepare); afterwards call
-    /// [`Shop::committed`](shop_core::Shop::committed). Submitting the same batch again after an unknown outcome is safe
-    /// for the host's rows too: they are in if and only if the batch is.
+    /// The batch comes from [`Shop::prepare`](shop_core::Shop::prepare); call
+    /// [`Shop::committed`](shop_core::Shop::committed) afterwards. After an unknown outcome, submitting the same batch
+    /// again is also safe for the host's rows: they were written if and only if the batch was.
     ///
-    /// The twin of this call for Postgres is `commit_in` of `shop-store-sql`, which works in the host's own transaction.
+    /// The counterpart for Postgres is `commit_in` of `shop-store-sql`, which works in the host's own transaction.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -110,7 +109,7 @@ impl SqliteStore {
     /// ```
     ///
     /// # Errors
-    /// [`CommitWithError`]; nothing was written, unless it is [`CommitError::OutcomeUnknown`].
+    /// [`CommitWithError`]. Nothing was written, unless it is [`CommitError::OutcomeUnknown`].
     pub async fn commit_with<T, E>(
         &self,
         batch: Arc<Batch>,
@@ -124,13 +123,13 @@ impl SqliteStore {
         self.with_host(Box::new(move |connection, tally| commit::apply(connection, tally, &batch)), host).await
     }
 
-    /// Runs the host's closure in a transaction of its own, for what has nothing to do with the shop: its tables, its
-    /// rows. It takes its turn with the shop's batches and shares their sync. `Ok` means durable.
+    /// Runs the host's closure in its own transaction, for tables and rows that are unrelated to a batch. It queues
+    /// with the shop's batches and shares their sync. `Ok` means durable.
     ///
-    /// Use this rather than a second connection for writing: two writers of one file wait for each other.
+    /// Use this rather than a second writing connection: two writers of one file wait for each other.
     ///
     /// # Errors
-    /// [`CommitWithError`]; nothing was written, unless it is [`CommitError::OutcomeUnknown`].
+    /// [`CommitWithError`]. Nothing was written, unless it is [`CommitError::OutcomeUnknown`].
     pub async fn transaction<T, E>(
         &self,
         host: impl FnMut(&Connection) -> Result<T, E> + Send + 'static,
@@ -142,7 +141,7 @@ impl SqliteStore {
         self.with_host(Box::new(|_, _| Ok(())), host).await
     }
 
-    /// Runs the host's own queries on a reading connection; they all see the same state of the file.
+    /// Runs the host's own queries on a reading connection, in one snapshot of the file.
     ///
     /// # Errors
     /// [`StoreError`], as for every read; a statement that writes is refused.
@@ -162,7 +161,7 @@ impl SqliteStore {
         T: Send + 'static,
         E: Send + 'static,
     {
-        // What the closure answered last: it may run again, and may panic.
+        // The closure's last result: it may run more than once, and may panic.
         let given = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&given);
         let put = move |answer| *slot.lock().unwrap_or_else(PoisonError::into_inner) = answer;
@@ -184,7 +183,7 @@ impl SqliteStore {
     }
 }
 
-/// The writer and the closure never disagree.
+/// Cannot happen, unless the writer and the closure disagree about the outcome.
 fn lost<E>(outcome: &impl fmt::Debug) -> CommitWithError<E> {
     CommitError::Store(StoreError::Fault(format!("the host's answer was lost: {outcome:?}").into())).into()
 }

@@ -1,4 +1,4 @@
-//! Locations, stock levels, the ledger and reservations.
+//! Locations, stock levels, the stock ledger and reservations.
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -56,14 +56,14 @@ fn delete_location(connection: &Connection, tally: &mut Tally, location: Uuid, v
     if record::exists(connection, filled, [Id(location)])? {
         return Err(Conflict::InUse(Entity::Location, location).into());
     }
-    // The levels are empty, but what needs no stock was sold from them.
+    // The levels are empty, but untracked and backorderable variants were sold from them.
     let sold = "SELECT product_id FROM stock_levels WHERE location_id = ?1 AND (tracked = 0 OR backorder = 1)";
     touch_products(connection, tally, sold, location)?;
     record::execute(connection, "DELETE FROM stock_levels WHERE location_id = ?1", &[&Id(location)])?;
     record::delete::<Location>(connection, location, version)
 }
 
-/// Notes that the products that a query by an id finds may be in stock or not, other than before.
+/// Notes that the stock status of the products found by a query on an id may have changed.
 fn touch_products(connection: &Connection, tally: &mut Tally, sql: &str, id: Uuid) -> rusqlite::Result<()> {
     let mut statement = prepare(connection, sql)?;
     let mut rows = statement.query([Id(id)])?;
@@ -73,7 +73,7 @@ fn touch_products(connection: &Connection, tally: &mut Tally, sql: &str, id: Uui
     Ok(())
 }
 
-/// How many locations are the default one.
+/// The number of default locations.
 pub(crate) fn default_locations(connection: &Connection) -> rusqlite::Result<i64> {
     prepare(connection, "SELECT count(*) FROM locations WHERE is_default = 1")?.query_row([], |row| row.get(0))
 }
@@ -86,9 +86,9 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
     }
 }
 
-/// The rule of [`StockDelta`], fused into the one statement that changes the counts. A sum that leaves the range of
-/// an integer turns into a float here, and is refused. It also tells whether the level sold before and does not now, or the
-/// other way: only then may the product come into stock or go out of it.
+/// Applies the rule of [`StockDelta`] in the statement that changes the counts. A sum that overflows an integer becomes
+/// a float here and is refused. The statement also returns whether the change made the level sellable or unsellable:
+/// only then can the product's stock status change.
 fn apply_delta(connection: &Connection, tally: &mut Tally, delta: &StockDelta) -> Applied {
     let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4,
             backordered = CASE WHEN ?5 THEN min(backordered, max(reserved - on_hand, 0))
@@ -110,7 +110,7 @@ fn apply_delta(connection: &Connection, tally: &mut Tally, delta: &StockDelta) -
     if row.get(1)? {
         tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
     }
-    // To its end: then it is done.
+    // Run the statement to its end, so that it completes.
     rows.next()?;
     Ok(())
 }
@@ -179,7 +179,7 @@ fn reservations() -> List<InventorySort, Reservation> {
     }
 }
 
-/// Those of a variant and the live ones: found in the index by time.
+/// Reservations of a variant and live reservations, found in the index by time.
 fn listed_reservations() -> List<InventorySort, Reservation> {
     List {
         key: |key| match key {
@@ -267,7 +267,7 @@ impl InventoryRepository for SqliteStore {
         filter: &ReservationFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>> {
-        // One order has few, whatever else is asked.
+        // One order has few reservations, whatever the other filters.
         let by_index = filter.order_id.is_none() && (filter.variant_id.is_some() || filter.live.is_some());
         let (list, mut query, table) = match (by_index, filter.location_id) {
             (false, _) => (reservations(), Query::from("reservations"), "reservations"),

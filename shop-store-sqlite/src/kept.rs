@@ -1,8 +1,8 @@
-//! Kept counts: how many rows a list has for each combination of the values that it is filtered by, so that a page by number
-//! counts nothing.
+//! Stored counts: the number of rows of a list for each combination of the values it is filtered by, so that a page by
+//! number counts no rows.
 //!
-//! What a batch changes is gathered in a [`Tally`] while it is applied and written once for all that share a commit: a few
-//! rows of one page, however many orders there are.
+//! A [`Tally`] collects the changes while batches are applied and writes them once per commit: a few rows on one page,
+//! however many orders there are.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::record;
 use crate::rows::{Id, prepare};
 
-/// The values of a row that its list is counted by.
+/// The values by which a row is counted.
 pub(crate) type Keys = [Cow<'static, str>; 3];
 
-/// A list that is counted.
+/// A list with stored counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum List {
     /// By status, payment status and fulfillment status.
@@ -29,11 +29,11 @@ pub(crate) enum List {
     Payments,
     /// By location.
     Movements,
-    /// By who is active, and who is staff.
+    /// By active and staff flag.
     Users,
     /// By status and stock.
     Products,
-    /// By status, stock and category; without those of no category.
+    /// By status, stock and category; products without a category are left out.
     ProductsOfCategory,
 }
 
@@ -50,12 +50,12 @@ impl List {
     }
 }
 
-/// A flag as it stands in a key.
+/// A flag as a key value.
 pub(crate) fn flag(flag: bool) -> Cow<'static, str> {
     Cow::Borrowed(if flag { "1" } else { "0" })
 }
 
-/// An id as it stands in a key.
+/// An id as a key value.
 pub(crate) fn key(id: impl Into<Uuid>) -> Cow<'static, str> {
     Cow::Owned(id.into().simple().to_string())
 }
@@ -66,33 +66,33 @@ struct Delta {
     changes: i64,
 }
 
-/// What a batch did to a product, as far as lists of products are concerned. The later one includes the earlier ones.
+/// What a batch did to a product, as far as product lists depend on it. A later variant includes the earlier ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Touched {
     /// Its stock changed.
     #[default]
     Stock,
-    /// It was changed.
+    /// The product was updated.
     Updated,
-    /// It is new.
+    /// The product is new.
     Inserted,
 }
 
-/// What batches change of the counts.
+/// Changes of the stored counts.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     deltas: BTreeMap<(List, Keys), Delta>,
-    /// What lists say of these products is worked out again when the batch is applied.
+    /// Products whose rows in `listed_products` are recomputed when the batch is applied.
     products: BTreeMap<ProductId, Touched>,
 }
 
 impl Tally {
-    /// A row is new.
+    /// Counts a new row.
     pub(crate) fn added(&mut self, list: List, keys: Keys) {
         self.change(list, keys, 1);
     }
 
-    /// A row was changed; before it, it had these values.
+    /// Counts a changed row: it moves from the values `before` to the values `after`.
     pub(crate) fn changed(&mut self, list: List, before: Option<Keys>, after: Option<Keys>) {
         if let Some(before) = before {
             self.change(list, before, -1);
@@ -102,7 +102,7 @@ impl Tally {
         }
     }
 
-    /// Something changed by which the list is filtered, and none of its rows.
+    /// Notes that something the list is filtered by changed, although none of its rows did.
     pub(crate) fn touched(&mut self, list: List) {
         self.change(list, Keys::default(), 0);
     }
@@ -113,28 +113,28 @@ impl Tally {
         delta.changes += 1;
     }
 
-    /// A product was inserted.
+    /// Notes an inserted product.
     pub(crate) fn product_inserted(&mut self, product: ProductId) {
         self.products.insert(product, Touched::Inserted);
     }
 
-    /// A product was updated.
+    /// Notes an updated product.
     pub(crate) fn product_updated(&mut self, product: ProductId) {
         let touched = self.products.entry(product).or_default();
         *touched = Touched::Updated.max(*touched);
     }
 
-    /// Whether a product is in stock may have changed.
+    /// Notes that a product's availability may have changed.
     pub(crate) fn stock_changed(&mut self, product: ProductId) {
         self.products.entry(product).or_default();
     }
 
-    /// The products that lists may say something else of by now.
+    /// Takes the products whose list entries may have changed.
     pub(crate) fn take_products(&mut self) -> BTreeMap<ProductId, Touched> {
         std::mem::take(&mut self.products)
     }
 
-    /// Adds what another batch changed.
+    /// Adds the changes of another batch.
     pub(crate) fn merge(&mut self, other: Self) {
         for (keys, Delta { total, changes }) in other.deltas {
             let delta = self.deltas.entry(keys).or_default();
@@ -143,7 +143,7 @@ impl Tally {
         }
     }
 
-    /// Writes it.
+    /// Writes the changes.
     pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         let sql = "INSERT INTO list_counts (list, key_1, key_2, key_3, slot, total, changes)
             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)
@@ -156,14 +156,14 @@ impl Tally {
     }
 }
 
-/// What is kept of the list that a query reads.
+/// The stored count of the list that a query reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
-    /// The list.
+    /// The list to read.
     pub(crate) list: List,
-    /// The values that the query asks for, where it asks for nothing else: then the count is kept, too.
+    /// The values that the query filters by. `None` if it filters by anything else; then there is no stored count.
     pub(crate) keys: Option<[Option<Cow<'static, str>>; 3]>,
-    /// What is remembered of lists.
+    /// Remembered totals and page positions.
     pub(crate) memo: Arc<PageMemo>,
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn generation(connection: &Connection, list: List) -> rusqlite::Resul
     prepare(connection, sql)?.query_row([list.name()], |row| row.get(0))
 }
 
-/// How many rows of a list have these values.
+/// The number of rows of a list with these values.
 pub(crate) fn total(
     connection: &Connection,
     list: List,
@@ -192,7 +192,7 @@ pub(crate) fn total(
     prepare(connection, &sql)?.query_row(rusqlite::params_from_iter(values), |row| row.get(0))
 }
 
-/// What the counts of each list should be: its name, and a query of the combinations with their totals.
+/// The expected counts of each list: its name, and a query for the combinations with their totals.
 const COUNTED: [(&str, &str); 6] = [
     (
         "orders",
@@ -221,10 +221,10 @@ const COUNTED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Counts everything, and says which counts are wrong.
+/// Counts all rows and describes the stored counts that are wrong.
 pub(crate) fn miscounted(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut wrong = Vec::new();
-    // Not through `prepare`: this reads whole tables, and means to.
+    // Not through `prepare`: this scans whole tables on purpose.
     for (list, counted) in COUNTED {
         let kept = "SELECT key_1, key_2, key_3, sum(total) AS total FROM list_counts WHERE list = ?1
             GROUP BY 1, 2, 3 HAVING sum(total) <> 0";

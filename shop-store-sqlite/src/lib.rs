@@ -1,7 +1,7 @@
-//! The shop's storage in one SQLite file, inside the process.
+//! A store for the shop in one SQLite file, inside the process.
 //!
-//! [`SqliteStore`] implements [`shop_core::store::Store`]: one thread writes and commits in groups, several
-//! connections read. Nothing to install and nothing to run beside the program; a file to back up.
+//! [`SqliteStore`] implements [`shop_core::store::Store`]. One thread writes and commits in groups; several connections
+//! read. There is nothing to install, no second program to run, and one file to back up.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -43,54 +43,56 @@
 //! # }
 //! ```
 //!
-//! # The rooms
-//! - `writer`: the writing thread, group commit, what happens when a disk is full or a commit fails.
-//! - `readers`: the reading connections; reads by key on the caller's thread, lists on a blocking thread.
+//! # Modules
+//! - `writer`: the writing thread, group commit, and what happens when the disk is full or a commit fails.
+//! - `readers`: the reading connections. Reads by key run on the caller's thread, lists on a blocking thread.
 //! - `commit`: applies a batch inside the writer's transaction.
-//! - `host`, `guest`: what an embedding program writes in the same file and the same transaction, and what it may not.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows of each domain of the
-//!   core, its writes and its reads, under the core's names; `pricing`: those of the catalog that make prices.
-//! - `record`, `rows`, `paging`: what all of them share: rows with versions, values in columns, pages. `kept`: counts that are
-//!   kept with the rows; `listed`: lists of products.
-//! - `transfer`: the rows as they stand, for moving a shop here or away.
-//! - `connection`, `checkpoint`, `migrate`, `lock`, `backup`: the file and its log. The PRAGMAs and their reasons stand in
-//!   `connection`.
+//! - `host`, `guest`: what an embedding program may and may not write in the same file and the same transaction.
+//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows, writes and reads
+//!   of each domain, under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `record`, `rows`, `paging`: shared by the domains: versioned rows, values in columns, pages. `kept`: counts that
+//!   are stored with the rows. `listed`: product lists.
+//! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
+//! - `connection`, `checkpoint`, `migrate`, `lock`, `backup`: the file and its log. `connection` explains the PRAGMAs.
 //!
 //! # Adding a repository method
-//! 1. Give it to the core's trait, with its contract, to the memory store, and to the conformance suite.
-//! 2. Implement it in the file of its domain: `lookup`, `find` and `select` read rows by key, `List` a page. Use
-//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for what may be large,
-//!    `.search` for what looks at many rows to find a few.
-//! 3. Does it filter or order by something new? Add the index, in a new file below `migrations/` that is named in `migrate`. A
-//!    migration that was released is never changed.
-//! 4. Call it in `plans.rs` with every filter: the test there fails when a statement reads a whole table.
+//! 1. Add it to the core's trait with its contract, to the memory store, and to the conformance suite.
+//! 2. Implement it in the file of its domain. `lookup`, `find` and `select` read rows by key; `List` reads a page. Use
+//!    `readers().point` for one statement by key, `.snapshot` for several that must agree, `.list` for a read that may
+//!    be large, and `.search` for one that scans many rows to find a few.
+//! 3. If it filters or orders by something new, add an index in a new file in `migrations/` and name that file in
+//!    `migrate`. Never change a released migration.
+//! 4. Call it in `plans.rs` with every filter. The test there fails if a statement scans a whole table.
 //!
 //! # Adding a column
-//! A migration with `ALTER TABLE … ADD COLUMN`. What is read and written follows from the field of the core's type, see
-//! [`shop_core::row`]. Where the column has an index and an update seldom changes it, name it in the row's `record!`.
+//! Add a migration with `ALTER TABLE … ADD COLUMN`. Reading and writing follow from the field of the core's type; see
+//! [`shop_core::row`]. If the column has an index and updates rarely change it, name it in the row's `record!`.
 //!
 //! # Adding a kind of row
-//! A migration with its table, and a line `record!(Type)` in the file of its domain. Then `record::lookup`, `find` and
-//! `select` read it, and `record::change` (with versions), `add` and `put` (without) write it.
+//! Add a migration with its table, and a line `record!(Type)` in the file of its domain. Then `record::lookup`, `find`
+//! and `select` read it. `record::change` writes it if it is versioned; otherwise `add` and `put` do.
 //!
-//! # What it costs
-//! A read by key takes a few microseconds on the caller's thread. A commit takes one sync of the disk, shared by all that
-//! came in meanwhile: 64 callers at once get many times the throughput of one. A list inside a tokio runtime pays about
-//! 10 µs for the way to a blocking thread and back, so that a long one delays nobody; a page by cursor costs the same
-//! wherever it lies, and so does a page by number while its list does not change: the counts of lists are kept, and each page
-//! that is read by number leaves its place behind. After a change the first page far down walks along an index (4 ms for
-//! 100,000 rows), and a search, or a list between two prices, is counted once. Staff's search for people looks at every person. What
-//! staff seldom look for has no index of its own, and a narrow one is read as a whole: orders of an address (60 ms among a
-//! million orders), reservations of one variant, and the live ones where they are fewer than a page (110 ms among two
-//! million), payments of a gateway (50 ms among a million). Orders by total are sorted piece by piece (18 ms where a piece
-//! is 200,000 orders).
+//! # Performance
+//! A read by key takes a few microseconds on the caller's thread. A commit takes one disk sync, shared by all batches
+//! that arrived in the meantime, so 64 concurrent callers get many times the throughput of one. Inside a tokio runtime,
+//! a list costs about 10 µs extra to move to a blocking thread and back, so that a long list does not delay other
+//! tasks.
 //!
-//! Each commit writes every page of the file that it changed to the log, once. So what an order costs is how many pages it
-//! changes: an entry in an index whose order is not that of time falls on a page of its own. Think of it before you add one.
+//! A page by cursor costs the same wherever it is. So does a page by number while its list does not change: list counts
+//! are stored, and each page read by number records its position. After a change, the first page deep in a list walks
+//! along an index (4 ms for 100,000 rows). The results of a search, or of a list between two prices, are counted once.
+//! The staff search for users scans all users. Rare staff queries have no index of their own and scan a narrow index
+//! instead: orders by address (60 ms for a million orders); reservations of one variant, and live reservations when
+//! they are fewer than a page (110 ms for two million); payments of a gateway (50 ms for a million). Orders by total
+//! are sorted in pieces (18 ms for a piece of 200,000 orders).
 //!
-//! How fast the shop's own binary is, a program that embeds it becomes with the same two things, which only the program
-//! can decide: the flags that SQLite is compiled with (`LIBSQLITE3_FLAGS` in `.cargo/config.toml` of this repository), and
-//! a quick allocator (mimalloc there).
+//! Each commit writes every file page that it changed to the log once, so the cost of an order is the number of pages
+//! it changes. An entry in an index that is not ordered by time lands on a page of its own. Consider this before you
+//! add an index.
+//!
+//! An embedding program can be as fast as the shop's own binary, but it must choose two things itself: the flags that
+//! SQLite is compiled with (`LIBSQLITE3_FLAGS` in `.cargo/config.toml` of this repository) and a fast allocator
+//! (mimalloc there).
 
 mod accounts;
 mod backup;
@@ -142,8 +144,8 @@ use shop_core::store::{CommitError, Store, StoreError, StoreResult};
 pub use backup::{BackupError, backup};
 pub use error::OpenError;
 pub use host::{CommitWithError, HostResult};
-/// The very rusqlite that [`SqliteStore::commit_with`] hands a connection of: a host that names it so needs no version
-/// of its own.
+/// The rusqlite version that [`SqliteStore::commit_with`] uses. A host that uses this re-export needs no rusqlite
+/// dependency of its own.
 pub use rusqlite;
 pub use transfer::SqliteRows;
 
@@ -156,10 +158,10 @@ use lock::ServerLock;
 use readers::Readers;
 use writer::Writer;
 
-/// The SQLite whose WAL fault is fixed (sqlite.org, release notes of 3.51.3).
+/// The oldest SQLite version that has the WAL fix (sqlite.org, release notes of 3.51.3).
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How a file is opened.
+/// Options for opening a database file.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, on or off")]
 pub struct Options {
@@ -173,7 +175,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The file at this path: created when it is not there, shared with whoever else opens it.
+    /// Opens the file at this path. It is created if it is missing, and other processes may open it too.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -186,7 +188,7 @@ impl Options {
         }
     }
 
-    /// How long to wait for another process that is writing (5 seconds unless said otherwise); then a commit is
+    /// How long a commit waits for another process that is writing (default: 5 seconds). After that it fails with
     /// [`StoreError::Unavailable`].
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
@@ -194,7 +196,7 @@ impl Options {
         self
     }
 
-    /// How long one list or search may take (10 seconds unless said otherwise); then it is interrupted and answered with
+    /// How long one list or search may take (default: 10 seconds). After that it is interrupted and fails with
     /// [`StoreError::Unavailable`]. A host's own reads ([`SqliteStore::read`]) have no limit.
     #[must_use]
     pub fn read_limit(mut self, limit: Duration) -> Self {
@@ -202,17 +204,16 @@ impl Options {
         self
     }
 
-    /// Whether this is a tool that works for a short time next to the server of the file (no unless said otherwise). It
-    /// leaves the log (WAL) to the server, so that nobody waits for the tool's end.
+    /// Whether this is a short-lived tool that runs next to the file's server (default: no). A tool leaves the log
+    /// (WAL) to the server, so that closing the tool is fast.
     #[must_use]
     pub fn tool(mut self, tool: bool) -> Self {
         self.tool = tool;
         self
     }
 
-    /// Whether the store moves its log (WAL) into the file (yes unless said otherwise). `false` leaves that to a
-    /// replicator such as Litestream, which then always has read the log before it is moved. Without a replicator the
-    /// log grows without end.
+    /// Whether the store moves its log (WAL) into the file (default: yes). `false` leaves that to a replicator such as
+    /// Litestream, which can then read the log before moving it. Without a replicator the log grows without bound.
     #[must_use]
     pub fn checkpoints(mut self, checkpoints: bool) -> Self {
         self.checkpoints = checkpoints;
@@ -228,15 +229,15 @@ impl Options {
         Access { busy_timeout: self.busy_timeout, log }
     }
 
-    /// Whether this is the server of the file: only one at a time may be, a second is refused with
-    /// [`OpenError::InUse`]. Who is not one (a backup, a tool) works beside it.
+    /// Whether this is the file's server (default: no). A file has at most one server; a second is refused with
+    /// [`OpenError::InUse`]. Other processes, such as a backup or a tool, can use the file at the same time.
     #[must_use]
     pub fn server(mut self, server: bool) -> Self {
         self.server = server;
         self
     }
 
-    /// Whether a missing file is created (yes unless said otherwise), or refused with [`OpenError::Missing`].
+    /// Whether a missing file is created (default: yes) or refused with [`OpenError::Missing`].
     #[must_use]
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
@@ -252,11 +253,11 @@ impl Options {
     }
 }
 
-/// A shop's storage in one SQLite file. See the [crate's front page](crate).
+/// A shop's store in one SQLite file. See the [crate's front page](crate).
 ///
-/// Dropping it waits until what was submitted is done; [`SqliteStore::close`] does so without blocking.
+/// Dropping it blocks until all submitted work is done; [`SqliteStore::close`] waits without blocking.
 pub struct SqliteStore {
-    // In this order: the connections let go of the file before the lock and the directory go.
+    // Field order matters: connections must close the file before the lock and the directory are released.
     writer: Writer,
     readers: Readers,
     memo: Arc<PageMemo>,
@@ -273,7 +274,7 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file at this path with the usual [`Options`].
+    /// Opens the file at this path with the default [`Options`].
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -281,8 +282,8 @@ impl SqliteStore {
         Options::new(path).open()
     }
 
-    /// A store for tests, examples and dry runs: a fresh file among the system's temporary ones, never synced, removed when the
-    /// store is dropped.
+    /// Creates a store for tests, examples and dry runs: a new file in the system's temporary directory, never synced,
+    /// deleted when the store is dropped.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -331,8 +332,8 @@ impl SqliteStore {
         })
     }
 
-    /// The file as it is now, to be read only: every read sees the same moment, whatever is committed meanwhile. While it
-    /// is open, the log (WAL) grows; nobody waits for it.
+    /// Opens a read-only snapshot of the file: every read sees the same state, whatever is committed in the meantime.
+    /// The log (WAL) grows while the snapshot is open, but no writer waits for it.
     fn at_this_moment(&self) -> rusqlite::Result<Self> {
         Ok(Self {
             readers: Readers::pinned(&self.path, self.access)?,
@@ -345,12 +346,12 @@ impl SqliteStore {
         })
     }
 
-    /// Where the file is.
+    /// The path of the database file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Copies the database into a new file while it is in use; see [`backup`].
+    /// Copies the database into a new file while it is in use. See [`backup`].
     ///
     /// # Errors
     /// See [`BackupError`].
@@ -358,10 +359,11 @@ impl SqliteStore {
         backup(&self.path, target.as_ref())
     }
 
-    /// Reads the whole file and answers what is damaged in it: nothing, in a sound one. Takes long on a large file.
+    /// Reads the whole file and returns a description of each problem found; empty if the file is sound. Takes long on
+    /// a large file.
     ///
     /// # Errors
-    /// When the file cannot be read at all.
+    /// If the file cannot be read at all.
     pub async fn integrity_check(&self) -> StoreResult<Vec<String>> {
         self.readers
             .long(|connection| {
@@ -381,14 +383,14 @@ impl SqliteStore {
             .await
     }
 
-    /// Does what was submitted, refuses what comes later, moves the log into the file and stops the writer. Reads
-    /// still work until the store is dropped.
+    /// Finishes submitted work, refuses new work, moves the log into the file, and stops the writer. Reads still work
+    /// until the store is dropped.
     ///
-    /// What somebody reads stays in the log, for nobody is waited for. The log is kept next to the file and read at the
-    /// next start: nothing is lost.
+    /// Closing does not wait for readers: the part of the log that they still use stays in the log. The log file
+    /// remains next to the database and is read at the next start, so nothing is lost.
     ///
     /// # Errors
-    /// When the log could not be moved; it is kept, too.
+    /// If the log could not be moved. It is then kept.
     pub async fn close(&self) -> StoreResult<()> {
         self.writer.close().await
     }
@@ -397,7 +399,8 @@ impl SqliteStore {
         &self.readers
     }
 
-    /// What is kept of a list. `keys` are the values that a query asks for, where it asks for nothing else.
+    /// The stored count of a list. `keys` are the values that the query filters by; `None` if it filters by anything
+    /// else.
     fn kept(&self, list: kept::List, keys: Option<[Option<Cow<'static, str>>; 3]>) -> kept::Kept {
         kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
     }
@@ -452,7 +455,7 @@ impl Store for SqliteStore {
         };
         self.writer.submit(Box::new(work)).await.map_err(|error| match error {
             CommitError::Store(error) => error,
-            // Writing it again does no harm, and the caller looks what is kept.
+            // Writing it again does no harm, and the caller checks what is stored.
             CommitError::OutcomeUnknown(source) => StoreError::Unavailable(source),
             CommitError::Conflict(conflict) => StoreError::Fault(conflict.into()),
         })
@@ -471,7 +474,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// Compiles the example of the README.
+/// Compiles the example in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,8 +1,9 @@
-//! Lists of products without a search: what a narrow table keeps of each product, and pages made of ranges of its indexes.
+//! Product lists without a search: a narrow table with the listed values of each product, and pages merged from ranges
+//! of its indexes.
 //!
-//! An index begins with status and stock (and the category before them), so each combination that a filter allows is one
-//! range, sorted by the key of the order. A page takes the first rows of all ranges together, whatever the filter: it reads
-//! little more than it answers.
+//! An index starts with status and stock (preceded by the category), so each combination that a filter allows is one
+//! range, sorted by the sort key. A page takes the first rows of all ranges together. Whatever the filter, it reads
+//! little more than it returns.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -22,14 +23,14 @@ use crate::paging::{Query, beyond, ordered, value_of};
 use crate::record;
 use crate::rows::{Id, id, prepare};
 
-/// Whether an offered variant of a product can be sold now.
+/// Whether a product has an offered variant that can be sold now.
 pub(crate) const IN_STOCK: &str = "EXISTS (
     SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
     WHERE variants.product_id = products.id AND variants.archived = 0 AND (stock_levels.tracked = 0
         OR stock_levels.backorder = 1 OR stock_levels.on_hand > stock_levels.reserved))";
 
-/// With no more matches than this, all of them are found by their prices and sorted; with more, a page is soon full on the
-/// way along its own order.
+/// Up to this many matches are all found by price and sorted. With more matches, walking along the requested order soon
+/// fills a page.
 const FEW: u64 = 500;
 
 static REFRESH: LazyLock<String> = LazyLock::new(|| {
@@ -45,14 +46,14 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Works out again what lists say of the products that a batch changed something of.
+/// Recomputes the list entries of the products that a batch affected.
 pub(crate) fn refresh(connection: &Connection, tally: &mut Tally) -> Applied {
     for (product, touched) in tally.take_products() {
         let before = if touched == Touched::Inserted { None } else { keys_of(connection, product)? };
         let mut statement = prepare(connection, &REFRESH)?;
         let mut rows = statement.query([id(product)])?;
         let changed = rows.next()?.map(listed).transpose()?;
-        // To its end: then it is done.
+        // Run the statement to its end, so that it completes.
         if changed.is_some() {
             rows.next()?;
         }
@@ -89,14 +90,14 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     Ok(Listed { status: row.get(0)?, in_stock: row.get(1)?, category })
 }
 
-/// A product on a page, by what its list is ordered by.
+/// The position of a product in a list: its sort keys and its id.
 #[derive(Debug, Clone, PartialEq)]
 struct Place {
     keys: Vec<SortValue>,
     id: Uuid,
 }
 
-/// A place in the order of its list.
+/// A position that is compared by the order of its list.
 #[derive(Debug, Clone)]
 struct Ranked<'o> {
     place: Place,
@@ -128,7 +129,7 @@ impl PartialOrd for Ranked<'_> {
     }
 }
 
-/// In which order rows are read: columns, and whether they descend.
+/// The order in which rows are read: columns, and whether they descend.
 #[derive(Debug, Clone)]
 struct Order {
     keys: Vec<(&'static str, bool)>,
@@ -142,14 +143,14 @@ impl Order {
         Self { keys, id_descends: request.id_descends() != backward }
     }
 
-    /// The columns with this before each.
+    /// The columns, each prefixed with `sign`.
     fn columns(&self, sign: &str) -> Vec<(String, bool)> {
         let keys = self.keys.iter().map(|(key, descends)| (format!("{sign}{key}"), *descends));
         keys.chain([("listed.id".to_owned(), self.id_descends)]).collect()
     }
 }
 
-/// Without a search all have the same relevance.
+/// The column of a sort key. Without a search, every product has the same relevance.
 fn column(key: ProductSort) -> Option<&'static str> {
     match key {
         ProductSort::Name => Some("listed.name_key"),
@@ -159,7 +160,7 @@ fn column(key: ProductSort) -> Option<&'static str> {
     }
 }
 
-/// A list that is read.
+/// A list that is being read.
 struct Reading<'c> {
     connection: &'c Connection,
     filter: &'c ProductFilter,
@@ -167,7 +168,7 @@ struct Reading<'c> {
     ranges: Vec<Range>,
 }
 
-/// The values that a range of an index has in common.
+/// The values that all rows of an index range share.
 #[derive(Debug, Clone)]
 struct Range {
     status: ProductStatus,
@@ -175,16 +176,16 @@ struct Range {
     category: Option<CategoryId>,
 }
 
-/// Which rows are wanted.
+/// Which rows to read.
 #[derive(Debug, Clone, Copy)]
 struct Wanted<'a> {
-    /// Those beyond a cursor.
+    /// Only rows behind this cursor.
     beyond: Option<&'a Cursor>,
     skipped: usize,
     limit: usize,
 }
 
-/// The page that is asked for, of a list without a search.
+/// The requested page of a list without a search.
 pub(crate) fn page(
     connection: &Connection,
     memo: &PageMemo,
@@ -211,7 +212,7 @@ fn products(connection: &Connection, places: &[Place]) -> rusqlite::Result<Vec<F
     Ok(found.into_iter().map(|product| FoundProduct { rank: 0, product }).collect())
 }
 
-/// The ranges in which a filter's products stand.
+/// The ranges that contain a filter's products.
 fn ranges(connection: &Connection, filter: &ProductFilter) -> rusqlite::Result<Vec<Range>> {
     let categories = match filter.category {
         None => vec![None],
@@ -228,7 +229,7 @@ fn ranges(connection: &Connection, filter: &ProductFilter) -> rusqlite::Result<V
     Ok(ranges)
 }
 
-/// A category and those below it.
+/// A category and its descendants.
 fn below(connection: &Connection, category: CategoryId) -> rusqlite::Result<Vec<CategoryId>> {
     let sql = "WITH RECURSIVE below (id) AS (
             SELECT ?1 UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
@@ -271,7 +272,8 @@ impl Reading<'_> {
         Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
     }
 
-    /// How many there are: as kept, or counted where prices are asked for. Added up once in a generation.
+    /// The number of matches: from the stored counts, or counted if the filter has prices. Added up once per
+    /// generation.
     fn total(&self, memo: &PageMemo, name: &str, generation: i64) -> rusqlite::Result<u64> {
         if let Some(total) = memo.total(name, generation) {
             return Ok(total);
@@ -289,13 +291,13 @@ impl Reading<'_> {
         self.filter.min_price.is_some() || self.filter.max_price.is_some()
     }
 
-    /// Adds the condition of the prices. The sign keeps SQLite from the index by price.
+    /// Adds the price condition. The sign keeps SQLite from using the index by price.
     fn prices(&self, query: &mut Query, sign: &str) {
         query.filter(&format!("{sign}listed.price >= ?"), self.filter.min_price.map(|price| price.0));
         query.filter(&format!("{sign}listed.price <= ?"), self.filter.max_price.map(|price| price.0));
     }
 
-    /// Counts a range, up to so many.
+    /// Counts the rows of a range, up to `most`.
     fn count(&self, range: &Range, most: i64) -> rusqlite::Result<i64> {
         let mut query = range.query();
         self.prices(&mut query, "");
@@ -305,7 +307,7 @@ impl Reading<'_> {
         prepare(self.connection, &sql)?.query_row(params_from_iter(values), |row| row.get(0))
     }
 
-    /// Whether so few match that they are found by their prices and sorted.
+    /// Whether the matches are few enough to find them by price and sort them.
     fn are_few(&self, total: Option<u64>) -> rusqlite::Result<bool> {
         let by_price = self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price);
         if !self.has_prices() || by_price {
@@ -325,11 +327,11 @@ impl Reading<'_> {
         Ok(true)
     }
 
-    /// The wanted rows of all ranges, in their order. `total` is how many match, where it is known.
+    /// The wanted rows of all ranges, in order. `total` is the number of matches, if known.
     fn places(&self, wanted: Wanted<'_>, total: Option<u64>) -> rusqlite::Result<Vec<Place>> {
         let order = Order::of(self.request, wanted.beyond.is_some_and(|cursor| cursor.backward));
         let few = self.are_few(total)?;
-        // One range is skipped along by SQLite itself; of several, so many may come before the page.
+        // SQLite itself skips rows of a single range. With several ranges, any of them may hold all the skipped rows.
         let alone = self.ranges.len() == 1 && !few;
         let limit = if alone { wanted.limit } else { wanted.skipped.saturating_add(wanted.limit) };
         let mut found: BinaryHeap<Ranked<'_>> = BinaryHeap::new();
@@ -345,7 +347,7 @@ impl Reading<'_> {
                 }
                 match found.peek_mut() {
                     Some(mut last) if next < *last => *last = next,
-                    // The range goes on in this order, unless all of it is read.
+                    // Later rows of this range sort even later, unless all of them are read.
                     _ if few => {}
                     _ => break,
                 }
@@ -355,7 +357,7 @@ impl Reading<'_> {
         Ok(found.into_sorted_vec().into_iter().skip(skipped).map(|ranked| ranked.place).collect())
     }
 
-    /// Reads a range, from where it is wanted.
+    /// Prepares the query of a range, starting at the wanted position.
     fn statement(
         &self,
         range: &Range,
@@ -368,7 +370,7 @@ impl Reading<'_> {
         let mut query = range.query();
         self.prices(&mut query, if few || by_price { "" } else { "+" });
         if let Some(cursor) = wanted.beyond {
-            // The constant key says nothing.
+            // The constant key does not affect the position.
             let keys = self.request.order.iter().zip(&cursor.keys).filter(|(sort, _)| column(sort.key).is_some());
             let place: Vec<_> =
                 keys.map(|(_, value)| value_of(value)).chain([Value::Blob(cursor.id.as_bytes().to_vec())]).collect();
@@ -393,7 +395,7 @@ impl Reading<'_> {
     }
 }
 
-/// Reads the keys, and the id behind them.
+/// Reads the sort keys and the id that follows them.
 fn place(row: &Row<'_>, keys: usize) -> rusqlite::Result<Place> {
     let key = |place| {
         Ok(match row.get_ref(place)? {

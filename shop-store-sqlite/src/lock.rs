@@ -1,23 +1,23 @@
-//! One server per file.
+//! Allows one server per file.
 //!
-//! SQLite itself lets any number of processes share a file, and `backup` or `createsuperuser` do so beside a running
-//! server. Two servers would be safe too, but each would sweep and deliver what the other does; so a server takes an
-//! advisory lock on a file of its own beside the database. The system lets go of it when the process ends, however
-//! it ends; the empty file stays.
+//! SQLite lets any number of processes share a file; `backup` and `createsuperuser` run next to a server. Two servers
+//! would also be safe, but both would do the same cleanup and the same deliveries. So a server takes an advisory lock
+//! on a separate file next to the database. The system releases the lock when the process ends, however it ends; the
+//! empty file remains.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 
-/// Held as long as the server serves.
+/// The lock on a database file, held while the server runs.
 #[derive(Debug)]
 pub(crate) struct ServerLock {
     _file: File,
 }
 
 impl ServerLock {
-    /// Takes the lock of a database file.
+    /// Takes the lock for a database file.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");

@@ -1,8 +1,8 @@
-//! The schema: numbered migrations, each applied once, in a transaction of its own, with a checksum.
+//! The schema: numbered migrations, each applied once, in its own transaction, with a checksum.
 //!
-//! A file is refused, in words, when it is somebody else's, when a newer release wrote it, or when its schema is not
-//! what the migrations make. Tables, indexes and views that an embedding program adds beside the shop's are left alone;
-//! no migration ever makes one whose name begins with `app_`.
+//! A file is refused, with an explanation, if it belongs to another program, if a newer release wrote it, or if its
+//! schema differs from what the migrations create. Tables, indexes and views that an embedding program adds are
+//! ignored; no migration creates a name that begins with `app_`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,13 +16,13 @@ use crate::error::OpenError;
 use crate::guest::Tables;
 use crate::orders::fill_search;
 
-/// One step of the schema. A released one is never changed: the next change is a step of its own.
+/// One step of the schema. A released step never changes; a further change is a new step.
 struct Migration {
     name: &'static str,
     sql: &'static str,
 }
 
-/// Every step in its order; the version is the place, from 1.
+/// All steps in order. The version of a step is its position, from 1.
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") },
     Migration { name: "0002_pricing", sql: include_str!("../migrations/0002_pricing.sql") },
@@ -58,7 +58,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0029_lists_of_deliveries", sql: include_str!("../migrations/0029_lists_of_deliveries.sql") },
 ];
 
-/// The step after which [`fill_search`] is called.
+/// The step after which [`fill_search`] runs.
 const ORDER_SEARCH: &str = "0016_order_search";
 
 /// Marks the file as a shop's (`PRAGMA application_id`): "SHOP" in ASCII.
@@ -71,7 +71,7 @@ const LEDGER: &str = "CREATE TABLE schema_migrations (
     applied_at INTEGER NOT NULL
 ) STRICT";
 
-/// What stops a migration.
+/// Why a migration stopped.
 enum Stop {
     Sqlite(rusqlite::Error),
     Open(OpenError),
@@ -89,14 +89,14 @@ impl From<OpenError> for Stop {
     }
 }
 
-/// Brings the file's schema up to date. Safe when several processes do it at once: each step looks again under the
-/// write lock. Answers the names of the shop's tables and indexes.
+/// Brings the file's schema up to date and returns the names of the shop's tables and indexes. Safe if several
+/// processes do it at once: each step checks again under the write lock.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<Tables, OpenError> {
     steps(connection, path, MIGRATIONS).map_err(|stop| told(path, stop))
 }
 
-/// How many steps are applied to a file, and how many there are; nothing in it is touched. With all of them applied, the
-/// schema is what they make.
+/// The number of steps applied to a file, and the number of known steps. Changes nothing. If all steps are applied,
+/// this also verifies that the schema is what they create.
 pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<(i64, i64), OpenError> {
     let look = || {
         recognise(connection, path)?;
@@ -109,7 +109,7 @@ pub(crate) fn standing(connection: &Connection, path: &Path) -> Result<(i64, i64
     look().map_err(|stop| told(path, stop))
 }
 
-/// The tables and indexes as the migrations make them, in a database of their own that holds what an empty shop holds.
+/// An in-memory database with the tables, indexes and initial rows of an empty shop.
 pub(crate) fn empty_shop() -> rusqlite::Result<Connection> {
     fresh(MIGRATIONS)
 }
@@ -140,9 +140,9 @@ fn steps(connection: &Connection, path: &Path, migrations: &[Migration]) -> Resu
     Ok(tables)
 }
 
-/// Refuses a file with other contents before anything in it is touched.
+/// Refuses a file with other contents before changing anything in it.
 fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
-    // In one look: another process may be making the schema just now.
+    // In one snapshot: another process may be creating the schema right now.
     let snapshot = connection.unchecked_transaction()?;
     let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let application: i64 = snapshot.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -156,8 +156,8 @@ fn recognise(connection: &Connection, path: &Path) -> Result<(), Stop> {
     }
 }
 
-/// Whether the first migration of the file is the one that every shop begins with. Other programs have tables of this
-/// name, too.
+/// Whether the first migration of the file is the first migration of every shop. Other programs have tables of this
+/// name too.
 fn is_first_step(connection: &Connection) -> Result<bool, Stop> {
     let columns: i64 = connection.query_row(
         "SELECT count(*) FROM pragma_table_info('schema_migrations') WHERE name IN ('version', 'name', 'checksum')",
@@ -172,13 +172,13 @@ fn is_first_step(connection: &Connection) -> Result<bool, Stop> {
     let ours = MIGRATIONS.first().map(|ours| (ours.name.to_owned(), digest(ours.sql)));
     match first {
         Ok(first) => Ok(Some(first) == ours),
-        // No such row, or one of another shape.
+        // No such row, or one with other types.
         Err(rusqlite::Error::QueryReturnedNoRows | rusqlite::Error::InvalidColumnType(..)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Turns the log on. Two processes may do it at once, and then SQLite does not wait by itself.
+/// Turns on WAL mode. Two processes may do this at once, and SQLite does not wait in that case.
 fn use_wal(connection: &Connection) -> Result<(), Stop> {
     let mut tries = 0;
     loop {
@@ -196,7 +196,7 @@ fn use_wal(connection: &Connection) -> Result<(), Stop> {
     }
 }
 
-/// How many steps are applied. Refuses a file with steps that are not ours.
+/// The number of applied steps. Refuses a file with steps that are not ours.
 fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<usize, Stop> {
     if !is_there(connection, "schema_migrations")? {
         return Ok(0);
@@ -220,7 +220,7 @@ fn applied(connection: &Connection, path: &Path, migrations: &[Migration]) -> Re
     Ok(count)
 }
 
-/// Whether there is a table of this name.
+/// Whether a table of this name exists.
 pub(crate) fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     Ok(connection.query_row(sql, [table], |_| Ok(())).optional()?.is_some())
@@ -251,17 +251,17 @@ fn number(place: usize) -> i64 {
     version(place).saturating_add(1)
 }
 
-/// The version after so many steps.
+/// The version after this many steps.
 fn version(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// SHA-256 of a step; line ends do not count, a checkout may change them.
+/// SHA-256 of a step. Line endings are normalised, because a checkout may change them.
 fn digest(sql: &str) -> Vec<u8> {
     Sha256::digest(sql.replace("\r\n", "\n").as_bytes()).to_vec()
 }
 
-/// Compares the schema with what the migrations make in an empty database. Answers the names in it.
+/// Compares the schema with what the migrations create in an empty database, and returns the names in it.
 fn compare(connection: &Connection, path: &Path, migrations: &[Migration]) -> Result<Tables, Stop> {
     let found = objects(connection)?;
     let ours = objects(&fresh(migrations)?)?;
@@ -368,7 +368,7 @@ mod tests {
         assert!(error.to_string().contains("index two_b is different"), "{error}");
     }
 
-    /// A shop of an earlier release: what is kept beside the rows is made of what is there.
+    /// A shop of an earlier release: the stored counts are computed from the existing rows.
     #[test]
     fn lists_of_an_earlier_release_are_counted() {
         let (_directory, path) = file();
@@ -446,7 +446,7 @@ mod tests {
                 AND history.starts_at = products.updated_at AND history.price IS
                     iif(status = 'active' AND archived = 0, variants.price, NULL)";
         let counts: (i64, i64) = connection.query_row(right, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        // A third are drafts, a fifth of the others archived.
+        // A third are drafts; a fifth of the others are archived.
         assert_eq!(counts, (60, 32));
     }
 
@@ -457,7 +457,7 @@ mod tests {
         assert!(ours.contains("orders") && ours.contains("schema_migrations"));
         let theirs: Vec<_> = ours.iter().filter(|name| name.to_ascii_lowercase().starts_with("app_")).collect();
         assert!(theirs.is_empty(), "{theirs:?}");
-        // The host keeps its own version there.
+        // The host may keep its own version in `user_version`.
         let connection = Connection::open(&path).unwrap();
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(version, 0);
@@ -484,7 +484,7 @@ mod tests {
         Connection::open(&path).unwrap().execute_batch(&remedy).unwrap();
         run(&path, MIGRATIONS).unwrap();
 
-        // Another program's file stays foreign, whatever mark it has.
+        // Another program's file is refused, whatever mark it has.
         for theirs in [
             "CREATE TABLE schema_migrations (version TEXT)",
             "CREATE TABLE schema_migrations (version INTEGER, name TEXT, checksum TEXT);

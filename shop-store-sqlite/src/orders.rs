@@ -57,15 +57,15 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWr
     }
 }
 
-/// Reads what an order is counted by.
+/// Reads the values by which an order is counted.
 const COUNTED: &str = "SELECT status, payment_status, fulfillment_status FROM orders WHERE id = ?1";
 
-/// What orders are counted by.
+/// The values by which orders are counted.
 fn counted(order: &Order) -> Keys {
     [order.status.word().into(), order.payment_status.word().into(), order.fulfillment_status.word().into()]
 }
 
-/// What of a write of orders is JSON, as far as orders are placed often enough for it to matter.
+/// The JSON texts of a write of orders, for those writes that are frequent enough to matter.
 pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
     match write {
         RowWrite::Order(Change::Insert(order)) => Values::texts(|values| {
@@ -78,7 +78,7 @@ pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
     }
 }
 
-/// Inserts the lines of an order; `texts` are their options, as far as they are written.
+/// Inserts the lines of an order. `texts` are their encoded options, if already encoded.
 fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> Applied {
     let mut texts = texts.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
@@ -102,16 +102,16 @@ fn orders() -> List<OrderSort, Order> {
     }
 }
 
-/// By what the index of orders by total is ordered before it is ordered by time.
+/// The index of orders by total: ordered by magnitude, and by time within it.
 const BY_TOTAL: Rough =
     Rough { table: "orders", column: "length(orders.total) * 10 + substr(orders.total, 1, 1)", of: magnitude };
 
-/// The number of digits of a total, and the first of them.
+/// The number of digits of a total, and its first digit.
 fn magnitude(total: &SortValue) -> Value {
     let text = match total {
-        // No total is negative, but a cursor may say so.
+        // No total is negative, but a cursor may contain a negative number.
         SortValue::Number(total) => (*total).max(0).to_string(),
-        // No total is a text: such a cursor is of another list.
+        // No total is a text; such a cursor belongs to another list.
         SortValue::Text(text) => text.clone(),
     };
     let digits = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
@@ -119,7 +119,7 @@ fn magnitude(total: &SortValue) -> Value {
     Value::Integer(digits.saturating_mul(10).saturating_add(first.into()))
 }
 
-/// Those of an address, and what is searched for: found in an index by time.
+/// Orders by address and search results, found in an index by time.
 fn listed_orders() -> List<OrderSort, Order> {
     List {
         key: |key| {
@@ -151,7 +151,7 @@ impl OrdersRepository for SqliteStore {
         let by_total = page.order.first().is_some_and(|first| first.key == OrderSort::Total);
         let by_status =
             filter.status.is_some() || filter.payment_status.is_some() || filter.fulfillment_status.is_some();
-        // One customer's are few, whatever the address, and a number is that of one.
+        // One customer has few orders, and an order number matches one order.
         let narrow = filter.customer_id.is_none() && filter.number.is_none();
         let of_address = narrow && (filter.email_key.is_some() || !filter.search.is_empty());
         let (list, mut query, rough, table) = match (of_address, by_status) {
@@ -201,7 +201,7 @@ impl OrdersRepository for SqliteStore {
     }
 
     async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>> {
-        // The address is looked for in an index by time, for orders have none by address.
+        // Searches the address in an index by time; orders have no index by address.
         let end = "WHERE orders.customer_id IS NULL
                 AND orders.id IN (SELECT listed.id FROM orders AS listed WHERE listed.email_key = ?1)
             ORDER BY orders.id LIMIT ?2";

@@ -1,4 +1,4 @@
-//! Events, deliveries, and the answers kept under idempotency keys.
+//! Events, deliveries, and idempotency records.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -27,7 +27,7 @@ record!(Webhook);
 record!(Event);
 record!(Answer);
 
-/// The oldest pending delivery per receiver and thing; the others wait their turn.
+/// The oldest pending delivery per receiver and subject; later ones must wait.
 const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries AS older
     WHERE older.status = 'pending' AND older.receiver = deliveries.receiver AND older.thing = deliveries.thing
         AND older.id < deliveries.id)";
@@ -59,7 +59,7 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
     }
 }
 
-/// What of a write of the outbox is JSON.
+/// The JSON texts of a write of the outbox.
 pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
     match write {
         OutboxWrite::Event(event) => Values::texts(|values| event.write(values)).unwrap_or_default(),
@@ -68,7 +68,7 @@ pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
     }
 }
 
-/// Keeps the answer to an idempotent call.
+/// Stores the answer to an idempotent call.
 pub(crate) fn insert_answer(connection: &Connection, answer: &Answer) -> Applied {
     unless_taken(record::add(connection, answer, &[]), Unique::Answer)?;
     Ok(())
@@ -117,7 +117,7 @@ impl OutboxRepository for SqliteStore {
     ) -> StoreResult<Page<Delivery>> {
         let mut query = Query::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
-        // Word by word as in the conditions of the indexes.
+        // Spelled exactly as in the conditions of the partial indexes.
         if filter.receiver != MAIL {
             query.is("deliveries.receiver <> 'mail'");
         }
@@ -146,7 +146,7 @@ impl OutboxRepository for SqliteStore {
     }
 
     async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>> {
-        // On the caller's thread: a handful of rows.
+        // On the caller's thread: there are only a few rows.
         self.readers().point(|connection| record::select(connection, "WHERE active = 1 ORDER BY id", []))
     }
 

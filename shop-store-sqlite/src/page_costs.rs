@@ -12,10 +12,11 @@ use crate::kept::{Kept, List};
 use crate::paging::Query;
 use crate::{inventory, listed};
 
-/// So many rows that walking along them costs much more than a page.
+/// Enough rows that walking along them costs much more than a page.
 const ROWS: u32 = 4_000;
 
-/// Products and movements, with what is kept of them; and the steps that its statements take from now on.
+/// A file with products, movements and their stored counts, and a counter of the steps that statements take from now
+/// on.
 fn filled(path: &std::path::Path) -> (Connection, Arc<AtomicU64>) {
     let mut connection = Connection::open(path).unwrap();
     let numbers = format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {ROWS})");
@@ -44,7 +45,7 @@ fn filled(path: &std::path::Path) -> (Connection, Arc<AtomicU64>) {
     (connection, steps)
 }
 
-/// Reads a page by number, and says how many steps it took.
+/// Reads a page by number and returns the number of steps it took.
 fn cost<K: SortKey, T>(
     steps: &AtomicU64,
     number: u32,

@@ -1,8 +1,8 @@
-//! Pages of a list: by number with a count, and by cursor, where the index is entered right behind the cursor so that
-//! page 10,000 costs what page 1 does.
+//! Pages of a list, by number with a count or by cursor. A cursor enters the index right behind itself, so that page
+//! 10,000 costs the same as page 1.
 //!
-//! Of a list with kept counts ([`crate::kept`]) a page by number counts nothing, and enters the index behind the nearest place
-//! before it that an earlier page left behind.
+//! For a list with stored counts ([`crate::kept`]), a page by number counts no rows. It enters the index at the nearest
+//! preceding position that an earlier page recorded.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -11,7 +11,7 @@ use shop_core::page::{Cursor, Listed, Page, PageRequest, PageWindow, Position, S
 use crate::kept::{self, Kept};
 use crate::rows::{Columns, prepare};
 
-/// A query that is built piece by piece. Pieces must be added in the order in which they stand in the text.
+/// A query that is built in pieces. Add the pieces in the order in which they appear in the text.
 #[derive(Default)]
 pub(crate) struct Query {
     with: String,
@@ -23,48 +23,48 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// From a table, or several joined.
+    /// Selects from a table or a join.
     pub(crate) fn from(from: impl Into<String>) -> Self {
         Self { from: from.into(), ..Self::default() }
     }
 
-    /// From an index of a table alone, which is called `listed`; the rows of a page are looked up by a join. No filter needs
-    /// that join, so that nobody looks up what is only counted.
+    /// Selects from an index of a table alone, under the name `listed`; a join looks up the rows of a page. No filter
+    /// may need that join, so that counting looks up no rows.
     pub(crate) fn listed(table: &str) -> Self {
         let look_up = format!(" CROSS JOIN {table} ON {table}.id = listed.id");
         Self { look_up, ..Self::from(format!("{table} AS listed")) }
     }
 
-    /// The same where a filter needs the rows.
+    /// Like [`Query::listed`], for filters that need the rows.
     pub(crate) fn looked_up(table: &str) -> Self {
         let Self { from, look_up, .. } = Self::listed(table);
         Self::from(from + &look_up)
     }
 
-    /// What is kept of the list.
+    /// Sets the stored count of the list.
     pub(crate) fn kept(&mut self, kept: Kept) {
         self.kept = Some(kept);
     }
 
-    /// A common table expression (`found (row) AS (…)`), with its values; only one, and before every filter.
+    /// Adds a common table expression (`found (row) AS (…)`) with its values. At most one, before any filter.
     pub(crate) fn with(&mut self, expression: &str, values: impl IntoIterator<Item = Value>) {
         self.with = format!("WITH RECURSIVE {expression} ");
         self.values.extend(values);
     }
 
-    /// A statement that selects this, and its values.
+    /// The statement that selects these columns, and its values.
     pub(crate) fn select(self, columns: &str) -> (String, Vec<Value>) {
         let Self { with, from, look_up, filter, values, .. } = self;
         (format!("{with}SELECT {columns} FROM {from}{look_up}{filter}"), values)
     }
 
-    /// A condition without values.
+    /// Adds a condition without values.
     pub(crate) fn is(&mut self, condition: &str) {
         self.filter.push_str(if self.filter.is_empty() { " WHERE " } else { " AND " });
         self.filter.push_str(condition);
     }
 
-    /// A condition with one value, when there is one.
+    /// Adds a condition with one value, if there is a value.
     pub(crate) fn filter(&mut self, condition: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.is(condition);
@@ -73,31 +73,32 @@ impl Query {
     }
 }
 
-/// How a list is read: its columns, its order, its rows.
+/// How to read a list: its columns, order and rows.
 pub(crate) struct List<K, T> {
     /// The columns of a row.
     pub(crate) columns: String,
-    /// The column of a sort key; `None` for one that is the same in every row.
+    /// The column of a sort key; `None` for a key that is the same in every row.
     pub(crate) key: fn(K) -> Option<&'static str>,
-    /// The column of the last tie-breaker.
+    /// The column of the final tie-breaker.
     pub(crate) id: &'static str,
     /// Reads a row.
     pub(crate) read: fn(&Connection, &mut Columns<'_, '_>) -> rusqlite::Result<T>,
 }
 
-/// An index that holds a list roughly in the order of its first key: by a coarser value, so that it grows at few places.
-/// What shares that value is sorted when it is read, by what stands in the index; only the rows of the page are looked up.
+/// An index that holds a list only roughly in the order of its first key: by a coarser value, so that it grows in few
+/// places. Rows that share the coarser value are sorted when read, using the index alone; only the rows of the page are
+/// looked up.
 pub(crate) struct Rough {
-    /// The table, which is listed without others.
+    /// The table, listed without joins.
     pub(crate) table: &'static str,
     /// The coarser value, as the index spells it.
     pub(crate) column: &'static str,
-    /// The coarser value of a first key; it never falls while the key grows.
+    /// The coarser value of a first key. It must not decrease while the key increases.
     pub(crate) of: fn(&SortValue) -> Value,
 }
 
 impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
-    /// The page that is asked for.
+    /// The requested page.
     pub(crate) fn page(
         &self,
         connection: &Connection,
@@ -107,7 +108,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         self.page_by(None, connection, query, request)
     }
 
-    /// The page that is asked for, by an index that holds the first key only roughly.
+    /// The requested page, read through an index that holds the first key only roughly.
     pub(crate) fn page_by(
         &self,
         rough: Option<&Rough>,
@@ -168,7 +169,7 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         let descends = request.order.first().is_some_and(|first| first.descending != backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
-        // The constant keys say nothing; the id goes the way of the last key.
+        // Constant keys do not affect the order; the id follows the direction of the last key.
         let mut order: Vec<_> = keys.filter_map(|(key, descending)| Some((key?, descending))).collect();
         order.push((self.id, request.id_descends() != backward));
         if let Some(cursor) = cursor {
@@ -205,13 +206,13 @@ impl<K: shop_core::page::SortKey, T: Listed<Key = K>> List<K, T> {
     }
 }
 
-/// What is known of a list in the snapshot that is read.
+/// What is known about a list in the current snapshot.
 struct Known<'c> {
     connection: &'c Connection,
     kept: Kept,
     /// The list with its filter.
     name: String,
-    /// The same with its order.
+    /// The list with its filter and order.
     places: String,
     generation: i64,
 }
@@ -243,22 +244,22 @@ impl<'c> Known<'c> {
     }
 }
 
-/// A count that SQLite answered.
+/// Converts a count that SQLite returned.
 fn counted(total: i64) -> u64 {
     u64::try_from(total).unwrap_or_default()
 }
 
-/// A number of rows, to be bound.
+/// A row count as a bindable value.
 fn bound(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// A key of an order, as SQL.
+/// A sort key as SQL.
 pub(crate) fn ordered((key, descending): (&str, bool)) -> String {
     format!("{key}{}", if descending { " DESC" } else { "" })
 }
 
-/// A value of a cursor, to be bound.
+/// A cursor value as a bindable value.
 pub(crate) fn value_of(value: &SortValue) -> Value {
     match value {
         SortValue::Number(number) => Value::Integer(*number),
@@ -266,12 +267,12 @@ pub(crate) fn value_of(value: &SortValue) -> Value {
     }
 }
 
-/// Adds the condition that a row lies beyond a place in an order.
+/// Adds the condition that a row lies behind a position in an order.
 pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
     if one_way {
-        // A comparison of row values enters an index of just these columns at just this place.
+        // A row-value comparison on exactly the columns of an index enters it at exactly this position.
         let keys: Vec<_> = order.iter().map(|(key, _)| *key).collect();
         let marks = vec!["?"; place.len()].join(", ");
         let sign = order.first().map_or('>', |(_, descending)| sign(*descending));
@@ -279,7 +280,8 @@ pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], place: &[Value])
         query.values.extend_from_slice(place);
         return;
     }
-    // k1 > a AND …, spelled out from the inside: the first key's own bound lets the index be entered near the place.
+    // Spelled out from the inside out, as k1 > a AND …: the bound on the first key lets SQLite enter the index near the
+    // position.
     let mut condition = String::new();
     let mut values: Vec<Value> = Vec::new();
     for ((key, descending), value) in order.iter().zip(place).rev() {

@@ -34,7 +34,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Payments
     if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
         && others_refund(connection, payment)?
     {
-        // Judged before: see the order of the unique keys in `PaymentsWrite`.
+        // Checked first: see the order of the unique keys in `PaymentsWrite`.
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
     done?;
@@ -42,15 +42,15 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Payments
     put_refunds(connection, payment)
 }
 
-/// Reads what a payment is counted by.
+/// Reads the values by which a payment is counted.
 const COUNTED: &str = "SELECT state, gateway, '' FROM payments WHERE id = ?1";
 
-/// What payments are counted by.
+/// The values by which payments are counted.
 fn counted(payment: &Payment) -> Keys {
     [payment.state.word().into(), payment.gateway.clone().into(), "".into()]
 }
 
-/// True when one of the refunds belongs to another payment.
+/// True if one of the refunds belongs to another payment.
 fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM refunds WHERE id = ?1 AND payment_id <> ?2";
     for refund in &payment.refunds {
@@ -62,7 +62,7 @@ fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result
 }
 
 fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
-    // The id of a refund is unique over all payments: one of another payment is not taken over.
+    // Refund ids are unique across payments; a refund of another payment is not overwritten.
     for refund in &payment.refunds {
         unless_taken(record::put_child(connection, Put::Either, payment.id, 0, refund, &[]), Unique::OtherId)?;
     }
@@ -80,7 +80,7 @@ fn payments() -> List<PaymentSort, Payment> {
     }
 }
 
-/// Those of a gateway, in a state or in any: found in the index by time alone.
+/// Payments of a gateway, in one state or any, found in the index by time alone.
 fn listed_payments() -> List<PaymentSort, Payment> {
     List {
         key: |key| match key {
@@ -124,7 +124,7 @@ impl PaymentsRepository for SqliteStore {
         filter: &PaymentFilter,
         page: &PageRequest<PaymentSort>,
     ) -> StoreResult<Page<Payment>> {
-        // Of an order there are few; by state alone there is an index.
+        // An order has few payments; filtering by state alone has its own index.
         let by_gateway = filter.gateway.is_some() && filter.order_id.is_none();
         let (list, mut query, table) = if by_gateway {
             (listed_payments(), Query::listed(Payment::TABLE.name), "listed")
@@ -134,7 +134,7 @@ impl PaymentsRepository for SqliteStore {
         let keys = [filter.state.map(|state| state.word().into()), filter.gateway.clone().map(Into::into), None];
         query.kept(self.kept(kept::List::Payments, filter.order_id.is_none().then_some(keys)));
         query.filter("payments.order_id = ?", filter.order_id.map(|order| order.0.as_bytes().to_vec()));
-        // The sign keeps SQLite from the index by state, which finds more than an order or a gateway has.
+        // The sign keeps SQLite from using the index by state, which finds more rows than an order or a gateway has.
         let sign = if by_gateway || filter.order_id.is_some() { "+" } else { "" };
         query.filter(&format!("{sign}{table}.state = ?"), filter.state.map(|state| state.word().to_owned()));
         query.filter(&format!("{table}.gateway = ?"), filter.gateway.clone().map(Value::Text));

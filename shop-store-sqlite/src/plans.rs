@@ -1,4 +1,4 @@
-//! Reads the plan of every statement, so that none reads a whole table that grows.
+//! Checks the query plan of every statement: none may scan a whole table that grows.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::SqliteStore;
 
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Remembers a statement.
+/// Records a statement.
 pub(crate) fn note(sql: &str) {
     let mut statements = STATEMENTS.lock().unwrap();
     if !statements.contains(sql) {
@@ -38,8 +38,8 @@ const SMALL: &[&str] = &[
     "page",
 ];
 
-/// Walking a whole index in its order is right for a list without a selective filter, whose page ends the walk. These
-/// filters are not selective, or a list by them is allowed to look at every row.
+/// Filters that may scan an index. Walking an index in order is right for a list without a selective filter, because
+/// the page ends the walk. These filters are not selective, or a list by them may scan all rows.
 const LOOSE: &[&str] = &[
     "users.is_active = ?",
     "users.is_staff = 0",
@@ -63,7 +63,7 @@ fn faults(connection: &Connection, sql: &str) -> Vec<String> {
     let is_fault = |step: &String| {
         let Some(scanned) = step.strip_prefix("SCAN ") else { return false };
         let table = scanned.split(' ').next().unwrap_or_default();
-        // What staff alone look for, and seldom: a narrow index is read, so that orders have an index less to write.
+        // Rare staff queries scan a narrow index, so that orders have one index less to write.
         if scanned.starts_with("listed USING COVERING INDEX ") {
             return false;
         }
@@ -74,7 +74,7 @@ fn faults(connection: &Connection, sql: &str) -> Vec<String> {
     steps.iter().filter(|step| is_fault(step)).cloned().collect()
 }
 
-/// A store that has read all that there is to read, a connection to it, and every statement so far.
+/// A store on which every read has run, a connection to it, and all statements so far.
 async fn read() -> (SqliteStore, Connection, BTreeSet<String>) {
     let store = SqliteStore::temporary().unwrap();
     every_read(&store).await.unwrap();
@@ -92,7 +92,7 @@ async fn no_statement_reads_a_whole_table_that_grows() {
     batch.write(crate::tests::cart(&mut moment));
     batch.require(Require::Version(Entity::Order, Uuid::nil(), 1));
     store.commit(Arc::new(batch)).await.unwrap_err();
-    // What writes, too: whatever a thousand calls of all kinds do, and the sweeping.
+    // Writes as well: a thousand calls of all kinds, and the cleanup.
     let played = Arc::new(SqliteStore::temporary().unwrap()) as Arc<dyn Store>;
     Differential::begin(5, [("sqlite", Arc::clone(&played))]).await.unwrap().play(1_000).await.unwrap();
     let mut batch = Batch::new(&mut moment);
@@ -112,14 +112,14 @@ async fn no_statement_reads_a_whole_table_that_grows() {
     assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// The lists that everybody reads, in their usual orders, sort nothing.
+/// The common lists, in their default orders, need no sort.
 #[tokio::test]
 async fn the_usual_lists_come_sorted_out_of_an_index() {
     let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
     for sql in &statements {
         let whole = !sql.contains("WITH ") && !sql.contains("EXISTS");
-        // One order has few of anything: they may be sorted.
+        // One order has few rows of any kind, so they may be sorted.
         let one_filter = !sql.contains(" AND ") && !sql.contains("order_id = ?") && !sql.contains("category_id");
         let Some((_, order)) = sql.split_once("ORDER BY ") else { continue };
         let usual = [".created_at DESC", ".placed_at DESC", ".date_joined DESC"].iter().any(|key| order.contains(key))
@@ -133,12 +133,12 @@ async fn the_usual_lists_come_sorted_out_of_an_index() {
     assert!(looked_at > 20, "only {looked_at}");
 }
 
-/// What has no index of its own is found in one that is narrow, without a look at the rows.
+/// Queries without their own index use a narrow index and do not look up the rows.
 #[tokio::test]
 async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
     let (_store, connection, statements) = read().await;
     let mut looked_at = 0;
-    // What lists of products read is called so, too, and is found in indexes of its own.
+    // Product lists use the same alias, but have indexes of their own.
     for sql in statements.iter().filter(|sql| sql.contains("listed.") && !sql.contains("listed_products")) {
         looked_at += 1;
         let steps = steps(&connection, sql);
@@ -148,14 +148,14 @@ async fn what_staff_seldom_look_for_is_found_in_a_narrow_index_alone() {
         assert!(steps.iter().any(is_found), "{sql}\n{steps:#?}");
         // Customers read their own orders, which have an index.
         assert!(!sql.contains("customer_id = ?"), "{sql}");
-        // What is only counted is not looked up.
+        // Counting looks up no rows.
         let counts = sql.starts_with("SELECT count(*)") && !sql.contains("orders.") && !sql.contains("reservations.");
         assert!(!counts || steps.len() == 1, "{sql}\n{steps:#?}");
     }
     assert!(looked_at > 10, "only {looked_at}");
 }
 
-/// Orders by total are sorted piece by piece: the index says where a piece begins.
+/// Orders by total are sorted piece by piece; the index gives the start of a piece.
 #[tokio::test]
 async fn orders_by_total_are_sorted_by_what_stands_in_their_index() {
     let (_store, connection, statements) = read().await;
@@ -174,7 +174,7 @@ async fn orders_by_total_are_sorted_by_what_stands_in_their_index() {
     }
 }
 
-/// An order has few payments, a state has many.
+/// An order has few payments; a state has many.
 #[tokio::test]
 async fn payments_of_an_order_are_found_by_it() {
     let (_store, connection, statements) = read().await;
@@ -186,8 +186,8 @@ async fn payments_of_an_order_are_found_by_it() {
     }
 }
 
-/// Lists of products are ranges of indexes: nothing in them is sorted but what has the same first key, and nothing is looked
-/// up that an index holds.
+/// Product lists are ranges of indexes: only rows with the same first key are sorted, and nothing is looked up that an
+/// index holds.
 #[tokio::test]
 async fn products_come_out_of_ranges_of_indexes() {
     let (_store, connection, statements) = read().await;

@@ -1,4 +1,4 @@
-//! Promotions, what counts their uses, and rates of tax.
+//! Promotions, their use counters, and tax rates.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ record!(Promotion);
 
 record!(TaxRate);
 
-/// Counts an order more or less. What is counted already takes one statement that keeps the rule of [`UsesDelta`]; what it
-/// leaves alone is judged by the rule itself. Nobody else writes meanwhile.
+/// Changes the use count of a promotion. For an existing counter, one statement applies the rule of [`UsesDelta`]; if
+/// it changes no row, the rule itself decides. There is no other writer in between.
 pub(crate) fn count_uses(connection: &Connection, delta: &UsesDelta) -> Applied {
     let (promotion, customer) = delta.counter.key();
     let sql = "UPDATE promotion_uses SET uses = uses + ?3 WHERE promotion_id = ?1 AND customer = ?2
@@ -54,7 +54,7 @@ pub(crate) fn counted(connection: &Connection, promotion: Promotion) -> rusqlite
     Ok(CountedPromotion { promotion, uses })
 }
 
-/// All that a price depends on beside the goods.
+/// Everything that a price depends on, except the cart contents.
 pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqlite::Result<PriceRules> {
     let mut promotions: Vec<Promotion> =
         record::select(connection, "WHERE active = 1 AND code_key IS NULL ORDER BY id", [])?;
@@ -85,7 +85,7 @@ pub(crate) fn price_rules(connection: &Connection, query: &RulesQuery) -> rusqli
     Ok(PriceRules { promotions, customer_orders, unpaid_orders: unpaid_orders.unwrap_or_default(), tax_rates })
 }
 
-/// The categories that are there, and all below them.
+/// The existing categories among `roots`, and their descendants.
 fn branches(connection: &Connection, roots: &BTreeSet<CategoryId>) -> rusqlite::Result<BTreeSet<CategoryId>> {
     let mut found = BTreeSet::new();
     for root in roots {
@@ -122,7 +122,7 @@ impl SqliteStore {
         self.readers().list(move |connection| list.page(connection, query, &page)).await
     }
 
-    /// A page of rates of tax.
+    /// A page of tax rates.
     pub(crate) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
         let list: List<PromotionSort, TaxRate> = List {
             columns: record::columns::<TaxRate>().to_owned(),

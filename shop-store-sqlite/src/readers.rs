@@ -1,13 +1,13 @@
-//! The reading connections, and on which thread a read runs.
+//! The reading connections, and which thread a read runs on.
 //!
-//! A read by key takes a few microseconds, less than a hop to another thread and back: it runs on the caller's
-//! thread, on a connection that this thread mostly has to itself. A list can take milliseconds, so inside a tokio
-//! runtime it moves to a blocking thread (about 10 µs there and back) and delays no neighbour; without a runtime it
-//! runs where it is called.
+//! A read by key takes a few microseconds, less than a hop to another thread and back. So it runs on the caller's
+//! thread, on a connection that this thread rarely shares. A list can take milliseconds. Inside a tokio runtime it
+//! therefore moves to a blocking thread (about 10 µs there and back) and does not delay other tasks; without a runtime
+//! it runs on the caller's thread.
 //!
-//! Lists and searches have lanes of their own: however many search, the lists of the others do not wait for them. Only as
-//! many reads of a lane run as it has connections. The others wait without holding a thread, and when too many wait, the
-//! next is refused. A read of a lane is interrupted when it takes too long, and when its caller has gone.
+//! Lists and searches have separate lanes, so lists do not wait for searches, however many run. A lane runs as many
+//! reads as it has connections. Further reads wait without holding a thread; when the queue is full, the next read is
+//! refused. A read in a lane is interrupted when it takes too long or when its caller is gone.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -23,26 +23,27 @@ use crate::connection::{Access, open_reader};
 use crate::error::store_error;
 use crate::rows::prepare;
 
-/// How many lists wait for a connection. A list takes a millisecond or so: the last of them waits a quarter of a second.
+/// How many lists may wait for a connection. A list takes about a millisecond, so the last one waits a quarter of a
+/// second.
 const WAITING_LISTS: usize = 256;
-/// How many searches wait for a connection. Those over many products take some 100 ms: the last waits for seconds, and
-/// who comes later is better told to come again.
+/// How many searches may wait for a connection. A search over many products takes about 100 ms, so the last one waits
+/// for seconds; later callers should rather be told to retry.
 const WAITING_SEARCHES: usize = 16;
-/// After how many steps of SQLite's virtual machine a read looks whether it should end (some 10 µs).
+/// The number of SQLite virtual machine steps between checks whether a read should end (about 10 µs).
 const STEPS: i32 = 1_000;
 
-/// The connections that read.
+/// The reading connections.
 pub(crate) struct Readers {
     points: Arc<Pool>,
     lists: Lane,
     searches: Lane,
-    /// How long one read of a lane may take.
+    /// The time limit of one read in a lane.
     limit: Option<Duration>,
 }
 
 impl Readers {
-    /// Opens them: for reads by key one per core (2 to 8), for lists half as many, at least 2, for searches half as many
-    /// as for lists, at least 1, so that searches leave a core to the others.
+    /// Opens the connections: one per core for reads by key (2 to 8), half as many for lists (at least 2), and half of
+    /// that for searches (at least 1), so that searches leave cores free.
     pub(crate) fn open(path: &Path, access: Access, limit: Option<Duration>) -> rusqlite::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let lists = (cores / 2).max(2);
@@ -55,28 +56,28 @@ impl Readers {
         })
     }
 
-    /// One connection that sees the file as it is now, for as long as it is open. Its reads take as long as they take.
+    /// Opens one connection that sees the file as it is now, for as long as it is open. Its reads have no time limit.
     pub(crate) fn pinned(path: &Path, access: Access) -> rusqlite::Result<Self> {
         let connection = open_reader(path, access)?;
         connection.execute_batch("BEGIN")?;
-        // A transaction sees the file as of its first read.
+        // A transaction's snapshot starts at its first read.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         let pool = Arc::new(Pool { first: Mutex::new(connection), others: Vec::new(), pinned: true });
         let lane = || Lane::new(Arc::clone(&pool), 1, WAITING_LISTS);
         Ok(Self { lists: lane(), searches: lane(), points: pool, limit: None })
     }
 
-    /// One statement by key, on this thread.
+    /// Runs one statement by key on this thread.
     pub(crate) fn point<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> StoreResult<T> {
         read(&self.points.take()).map_err(store_error)
     }
 
-    /// A few statements by key that see one state of the file, on this thread.
+    /// Runs a few statements by key on this thread, in one snapshot.
     pub(crate) fn snapshot<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> StoreResult<T> {
         self.points.snapshot(None, read).map_err(store_error)
     }
 
-    /// A larger read that sees one state of the file, on a blocking thread where there is one.
+    /// Runs a larger read in one snapshot, on a blocking thread if there is a runtime.
     pub(crate) async fn list<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -84,7 +85,7 @@ impl Readers {
         self.lists.run(self.limit, read).await
     }
 
-    /// A read that looks at many rows to find a few.
+    /// Runs a read that scans many rows to find a few.
     pub(crate) async fn search<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -92,7 +93,7 @@ impl Readers {
         self.searches.run(self.limit, read).await
     }
 
-    /// As [`Readers::search`] where something is searched for, else as [`Readers::list`].
+    /// Runs [`Readers::search`] if `searches` is true, otherwise [`Readers::list`].
     pub(crate) async fn list_or_search<T: Send + 'static>(
         &self,
         searches: bool,
@@ -101,7 +102,7 @@ impl Readers {
         if searches { self.search(read).await } else { self.list(read).await }
     }
 
-    /// A read that takes as long as it takes: of everything there is, or a host's own.
+    /// Runs a read without a time limit: of the whole file, or a host's own.
     pub(crate) async fn long<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -110,12 +111,12 @@ impl Readers {
     }
 }
 
-/// Reads of one kind: a few run, some wait, the rest is refused.
+/// Reads of one kind: a few run, some wait, the rest are refused.
 struct Lane {
     pool: Arc<Pool>,
-    /// One for each read that runs.
+    /// One for each running read.
     permits: Arc<Semaphore>,
-    /// One for each read that runs or waits.
+    /// One for each running or waiting read.
     places: Arc<Semaphore>,
 }
 
@@ -138,7 +139,7 @@ impl Lane {
         let permit = permit.map_err(|closed| StoreError::Unavailable(closed.into()))?;
         let pool = Arc::clone(&self.pool);
         let watch = Watch::new(limit);
-        // A blocking thread does not end with the future that waits for it.
+        // A blocking task does not end when the future that waits for it is dropped.
         let _caller = Caller(Arc::clone(&watch.gone));
         let done = runtime.spawn_blocking(move || {
             let answer = pool.snapshot(Some(watch), read);
@@ -149,7 +150,7 @@ impl Lane {
     }
 }
 
-/// When a read ends without an answer.
+/// When to interrupt a read.
 struct Watch {
     deadline: Option<Instant>,
     gone: Arc<AtomicBool>,
@@ -165,7 +166,7 @@ impl Watch {
     }
 }
 
-/// Whoever waits for a read; dropped when the answer is there, or when nobody wants it any more.
+/// The caller of a read; dropped when the result is there or the caller has gone.
 struct Caller(Arc<AtomicBool>);
 
 impl Drop for Caller {
@@ -174,15 +175,15 @@ impl Drop for Caller {
     }
 }
 
-/// At least one connection.
+/// A pool of at least one connection.
 struct Pool {
     first: Mutex<Connection>,
     others: Vec<Mutex<Connection>>,
-    /// There is one connection, and a transaction is always open on it.
+    /// Set for a single connection that always has an open transaction.
     pinned: bool,
 }
 
-/// A number per thread, so that threads keep to connections of their own.
+/// A number per thread, so that each thread keeps using the same connection.
 fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -203,7 +204,7 @@ impl Pool {
         Ok(Self { first: open()?, others: (1..size).map(|_| open()).collect::<rusqlite::Result<_>>()?, pinned: false })
     }
 
-    /// Statements that see one state of the file, until the watch says that they should end.
+    /// Runs statements in one snapshot until the watch interrupts them.
     fn snapshot<T>(
         &self,
         watch: Option<Watch>,
@@ -222,12 +223,12 @@ impl Pool {
         if watched {
             connection.progress_handler(0, None::<fn() -> bool>)?;
         }
-        // Nothing was written: both ends are the same, and this one always ends it.
+        // Nothing was written, so COMMIT and ROLLBACK are equivalent; ROLLBACK always ends the transaction.
         prepare(&connection, "ROLLBACK")?.execute([])?;
         answer
     }
 
-    /// This thread's own connection, or else any that is free, or else its own when it becomes free.
+    /// Takes this thread's own connection, else any free one, else waits for its own.
     fn take(&self) -> MutexGuard<'_, Connection> {
         let size = self.others.len() + 1;
         let number = thread_number();
@@ -242,7 +243,7 @@ impl Pool {
         });
         let mut guard = free.unwrap_or_else(|| nth(number).lock().unwrap_or_else(PoisonError::into_inner));
         if !self.pinned && !guard.is_autocommit() {
-            // A read panicked inside its transaction.
+            // A previous read panicked inside its transaction.
             let _ = guard.progress_handler(0, None::<fn() -> bool>);
             let _ = guard.execute_batch("ROLLBACK");
         }
@@ -257,7 +258,7 @@ mod tests {
     use crate::file::TemporaryDirectory;
 
     const ACCESS: Access = Access { busy_timeout: Duration::from_secs(5), log: LogUpkeep::Own };
-    /// Counts for ever.
+    /// Counts without end.
     const ENDLESS: &str = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n";
 
     fn readers(limit: Option<Duration>) -> (TemporaryDirectory, Readers) {
@@ -315,7 +316,7 @@ mod tests {
             .collect();
         started.recv().unwrap();
         calls.iter().for_each(tokio::task::JoinHandle::abort);
-        // Without an end to them this one would never get a connection.
+        // If the aborted reads kept running, this one would never get a connection.
         assert_eq!(readers.list(quick).await.unwrap(), 0);
     }
 

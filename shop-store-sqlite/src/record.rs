@@ -1,4 +1,4 @@
-//! Rows that count versions: found by id, inserted, updated under the guard of their version, deleted.
+//! Versioned rows: found by id, inserted, updated if their version matches, deleted.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::commit::{Applied, Failure};
 use crate::kept::Keys;
 use crate::rows::{Columns, Id, Values, prepare};
 
-/// The statements of a table, written once from its declaration.
+/// The statements of a table, generated once from its declaration.
 pub(crate) struct Statements {
     table: &'static row::Table,
     columns: String,
@@ -29,17 +29,18 @@ pub(crate) struct Statements {
     update: String,
     update_unfixed: Option<String>,
     delete: String,
-    /// Its unique keys beside the id, in the order in which they are judged, and when `old` and `new` clash.
+    /// Its unique keys other than the id, in the order in which they are checked, with the condition under which `old`
+    /// and `new` clash.
     clashes: Vec<(Unique, String)>,
 }
 
 impl Statements {
-    /// Writes the statements. `fixed` are columns with indexes that an update seldom changes: an update first tries to
-    /// leave them alone, because SQLite rewrites every index of a column that an UPDATE names, changed or not.
+    /// Generates the statements. `fixed` names indexed columns that updates rarely change. An update first tries to
+    /// leave them out, because SQLite rewrites every index of a column that an UPDATE names, changed or not.
     pub(crate) fn new(table: &'static row::Table, fixed: &[&str]) -> Self {
         let name = table.name;
         let read: Vec<_> = table.columns.iter().map(|column| column.name).collect();
-        // Of a row of a parent, the parent's id and its position come first.
+        // A child row starts with its parent's id and its position.
         let of_parent = table
             .parent
             .iter()
@@ -88,7 +89,7 @@ impl Statements {
     }
 }
 
-/// When two rows have the same unique key.
+/// The SQL condition under which two rows have the same unique key.
 fn clash(unique: &row::UniqueKey) -> String {
     let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
     let when = unique.when.iter().flat_map(|when| {
@@ -98,18 +99,18 @@ fn clash(unique: &row::UniqueKey) -> String {
     same.chain(when).collect::<Vec<_>>().join(" AND ")
 }
 
-/// A kind of row, as this store keeps it. [`record!`] implements it.
+/// A kind of row that this store keeps. Implemented by [`record!`].
 pub(crate) trait Record: row::Row {
-    /// Its statements.
+    /// The statements of its table.
     fn statements() -> &'static Statements;
-    /// Reads the rows in it that have a table of their own.
+    /// Reads its child rows, which have a table of their own.
     fn fill(&mut self, _connection: &Connection) -> rusqlite::Result<()> {
         Ok(())
     }
 }
 
-/// Keeps a kind of row: `record!(User, fixed: ["email_key"])`, or `record!(Order, fixed: []; children)` where it has others in
-/// it.
+/// Implements [`Record`]: `record!(User, fixed: ["email_key"])`, or `record!(Order, fixed: []; children)` for a row
+/// with child rows.
 macro_rules! record {
     ($row:ty $(, fixed: [$($fixed:literal),* $(,)?])? $(; $children:ident)?) => {
         impl $crate::record::Record for $row {
@@ -129,12 +130,12 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-/// The columns a row is read from, with the table's name.
+/// The columns that a row is read from, qualified with the table's name.
 pub(crate) fn columns<T: Record>() -> &'static str {
     &T::statements().columns
 }
 
-/// Reads the rows in a row.
+/// Reads the child rows of a row.
 pub(crate) fn children<T>(parent: &mut T, connection: &Connection) -> rusqlite::Result<()>
 where
     T: Parent + Versioned,
@@ -147,24 +148,24 @@ where
         let mut columns = Columns::new(row);
         found.push((columns.take()?, T::Child::read(&mut columns)?));
     }
-    // Sorted here: there are a handful, and those without a position are read in the order of their ids.
+    // Sorted here: there are only a few, and rows without a position keep the order of their ids.
     found.sort_by_key(|(position, _)| *position);
     parent.set_children(found.into_iter().map(|(_, child)| child).collect());
     Ok(())
 }
 
-/// How a row of a parent is written.
+/// How to write a child row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Put {
-    /// It is new.
+    /// The row is new.
     Insert,
-    /// It is there.
+    /// The row exists.
     Update,
-    /// It is new, or replaces the one with its id.
+    /// Insert the row, or replace the one with its id.
     Either,
 }
 
-/// Writes a row of a parent; answers how many rows that changed.
+/// Writes a child row and returns the number of changed rows.
 pub(crate) fn put_child<T: Record>(
     connection: &Connection,
     put: Put,
@@ -189,19 +190,19 @@ pub(crate) fn put_child<T: Record>(
     statement.raw_execute()
 }
 
-/// Reads a row with those in it.
+/// Reads a row together with its child rows.
 pub(crate) fn whole<T: Record>(connection: &Connection, columns: &mut Columns<'_, '_>) -> rusqlite::Result<T> {
     let mut record = T::read(columns)?;
     record.fill(connection)?;
     Ok(record)
 }
 
-/// The row with this id.
+/// Finds a row by id.
 pub(crate) fn lookup<T: Record>(connection: &Connection, id: impl Into<Uuid>) -> rusqlite::Result<Option<T>> {
     first(connection, &T::statements().find, [Id(id.into())])
 }
 
-/// The rows with these ids, in their order, as far as they are there.
+/// Finds rows by id, in the order of the ids. Missing rows are skipped.
 pub(crate) fn lookup_each<T: Record>(
     connection: &Connection,
     ids: impl IntoIterator<Item = Uuid>,
@@ -217,7 +218,7 @@ pub(crate) fn lookup_each<T: Record>(
     Ok(records)
 }
 
-/// The first row of a statement's end (`WHERE … ORDER BY …`).
+/// The first row of a query, given the end of its statement (`WHERE … ORDER BY …`).
 pub(crate) fn find<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Option<T>> {
     first(connection, &format!("{} {end}", T::statements().select), params)
 }
@@ -228,7 +229,7 @@ fn first<T: Record>(connection: &Connection, sql: &str, params: impl Params) -> 
     rows.next()?.map(|row| whole(connection, &mut Columns::new(row))).transpose()
 }
 
-/// Every row of a statement's end (`WHERE … ORDER BY …`).
+/// All rows of a query, given the end of its statement (`WHERE … ORDER BY …`).
 pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl Params) -> rusqlite::Result<Vec<T>> {
     let mut statement = prepare(connection, &format!("{} {end}", T::statements().select))?;
     let mut rows = statement.query(params)?;
@@ -239,25 +240,24 @@ pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl
     Ok(records)
 }
 
-/// The version of a row, if it is there.
+/// The version of a row, if it exists.
 pub(crate) fn version_of<T: Record>(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<i64>> {
     let mut statement = prepare(connection, &T::statements().version)?;
     let mut rows = statement.query([Id(id)])?;
     rows.next()?.map(|row| row.get(0)).transpose()
 }
 
-/// True when a query finds anything.
+/// True if a query finds any row.
 pub(crate) fn exists(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<bool> {
     Ok(prepare(connection, sql)?.query(params)?.next()?.is_some())
 }
 
-/// Runs a statement; answers how many rows it changed.
+/// Runs a statement and returns the number of changed rows.
 pub(crate) fn execute(connection: &Connection, sql: &str, params: &[&dyn ToSql]) -> rusqlite::Result<usize> {
     prepare(connection, sql)?.execute(params)
 }
 
-/// The texts of a changed row that take work; none when they cannot be written, which is found out again when they are
-/// bound.
+/// The expensive texts of a changed row; empty if they cannot be encoded, in which case binding them reports the error.
 pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
     match change {
         Change::Insert(row) | Change::Update(row) => Values::texts(|values| row.write(values)).unwrap_or_default(),
@@ -265,7 +265,7 @@ pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
     }
 }
 
-/// Applies a change of a row that has no child rows; `texts` are those that take work, as far as they are written.
+/// Applies a change of a row without child rows. `texts` are its expensive texts, if already encoded.
 pub(crate) fn change<T: Record + Versioned>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
     match change {
         Change::Insert(row) => insert(connection, row, texts),
@@ -274,7 +274,7 @@ pub(crate) fn change<T: Record + Versioned>(connection: &Connection, change: &Ch
     }
 }
 
-/// The values that a row is counted by before a change; none of one that is new. The statement reads them by its id.
+/// The values under which a row was counted before a change; `None` for a new row. `sql` reads them by id.
 pub(crate) fn counted_before<T: Versioned>(
     connection: &Connection,
     change: &Change<T>,
@@ -291,7 +291,7 @@ pub(crate) fn counted_before<T: Versioned>(
     rows.next()?.map(|row| Ok([key(row, 0)?, key(row, 1)?, key(row, 2)?])).transpose()
 }
 
-/// Inserts a row; its id and its unique keys must be free.
+/// Inserts a versioned row. Its id and its unique keys must be free.
 pub(crate) fn insert<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
     match run(connection, &T::statements().insert, row, texts) {
         Ok(_) => Ok(()),
@@ -299,17 +299,17 @@ pub(crate) fn insert<T: Record + Versioned>(connection: &Connection, row: &T, te
     }
 }
 
-/// Inserts a row that counts no versions; answers how many rows that changed.
+/// Inserts an unversioned row and returns the number of changed rows.
 pub(crate) fn add<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
     run(connection, &T::statements().insert, row, texts)
 }
 
-/// Inserts a row that counts no versions, or replaces the one with its key.
+/// Inserts an unversioned row, or replaces the one with its key.
 pub(crate) fn put<T: Record>(connection: &Connection, row: &T) -> rusqlite::Result<usize> {
     run(connection, &T::statements().put, row, &[])
 }
 
-/// Replaces a row whose stored version is one less; its unique keys must be free.
+/// Replaces a row whose stored version is one less. Its unique keys must be free.
 pub(crate) fn update<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
     let table = T::statements();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
@@ -322,7 +322,7 @@ pub(crate) fn update<T: Record + Versioned>(connection: &Connection, row: &T, te
     Err(Conflict::Stale(T::ENTITY, row.key()).into())
 }
 
-/// Deletes a row at a version.
+/// Deletes a row if it has this version.
 pub(crate) fn delete<T: Record + Versioned>(connection: &Connection, id: Uuid, version: i64) -> Applied {
     let table = T::statements();
     if !table.table.deletable {
@@ -334,7 +334,7 @@ pub(crate) fn delete<T: Record + Versioned>(connection: &Connection, id: Uuid, v
     }
 }
 
-/// The answer to a caller that wants to delete what is never deleted.
+/// The failure for an attempt to delete a row that must not be deleted.
 pub(crate) fn never_deleted(entity: Entity) -> Failure {
     Failure::Fault(format!("a {entity:?} is never deleted").into())
 }
@@ -345,20 +345,20 @@ fn run<T: Record>(connection: &Connection, sql: &str, row: &T, texts: &[String])
     statement.raw_execute()
 }
 
-/// True when a unique key refused the row.
+/// True if a unique key refused the row.
 pub(crate) fn is_taken(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| {
         [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID].contains(&error.extended_code)
     })
 }
 
-/// True when the row names another row that is not there.
+/// True if the row refers to a missing row.
 pub(crate) fn is_dangling(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
-/// Names the unique key that refused a row, the first in the order of judgement. SQLite itself names columns, in an
-/// order of its own, so the keys are looked at one by one; that happens only after a refusal.
+/// Finds the unique key that refused a row, the first in checking order. SQLite reports columns, in an order of its
+/// own, so the keys are checked one by one. This happens only after a refusal.
 fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlite::Error, inserted: bool) -> Failure {
     if !is_taken(&error) {
         return error.into();

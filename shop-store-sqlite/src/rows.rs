@@ -1,7 +1,7 @@
-//! How the shop's values stand in columns, in both directions.
+//! Maps the shop's values to columns and back.
 //!
-//! Ids are 16-byte blobs, times whole microseconds since 1970, amounts minor units, states words, structured
-//! snapshots JSON. [`Values`] binds the columns of a row and [`Columns`] reads them back, in the order of their declaration.
+//! Ids are 16-byte blobs, times whole microseconds since 1970, amounts minor units, states words, structured snapshots
+//! JSON. [`Values`] binds the columns of a row and [`Columns`] reads them, both in the order of their declaration.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use shop_core::error::BoxError;
 use shop_core::row::{Kind, Sink, Source, Stored, Value};
 use uuid::Uuid;
 
-/// Prepares a statement once per connection: every statement of this crate comes through here, so that the test of
-/// the query plans sees each of them.
+/// Prepares a statement once per connection. Every statement of this crate goes through here, so that the test of the
+/// query plans sees each of them.
 pub(crate) fn prepare<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
     #[cfg(test)]
     crate::plans::note(sql);
@@ -38,50 +38,50 @@ impl FromSql for Id {
     }
 }
 
-/// Any id, to be bound.
+/// Any id, as a bindable value.
 pub(crate) fn id(id: impl Into<Uuid>) -> Id {
     Id(id.into())
 }
 
-/// An id that may be absent, to be bound.
+/// An optional id, as a bindable value.
 pub(crate) fn optional_id(id: Option<impl Into<Uuid>>) -> Option<Id> {
     id.map(|id| Id(id.into()))
 }
 
-/// A time, to be bound: microseconds since 1970.
+/// A time as a bindable value: microseconds since 1970.
 pub(crate) fn at(time: Timestamp) -> i64 {
     time.timestamp_micros()
 }
 
-/// A time that may be absent, to be bound.
+/// An optional time, as a bindable value.
 pub(crate) fn optional_at(time: Option<Timestamp>) -> Option<i64> {
     time.map(at)
 }
 
-/// Binds the columns of a row one after the other.
+/// Binds the columns of a row in order.
 ///
-/// The texts among them that take work (JSON, folded names) can be written beforehand, by whoever makes the row: the one
-/// thread that binds has enough to do.
+/// Expensive texts (JSON, folded names) can be encoded in advance by the caller's thread, to take that work off the
+/// single writing thread.
 pub(crate) struct Values<'a, 'c> {
-    /// `None`: only those texts are written.
+    /// `None` if only the expensive texts are encoded.
     statement: Option<&'a mut Statement<'c>>,
     bound: usize,
     texts: Texts<'a>,
 }
 
-/// The texts of a row that take work, in the order of their columns.
+/// The expensive texts of a row, in column order.
 enum Texts<'a> {
     Written(std::slice::Iter<'a, String>),
     Writing(Vec<String>),
 }
 
 impl<'a, 'c> Values<'a, 'c> {
-    /// None bound yet. `texts` are those that take work, as far as they are written.
+    /// Starts with no column bound. `texts` are the expensive texts, if already encoded.
     pub(crate) fn new(statement: &'a mut Statement<'c>, texts: &'a [String]) -> Self {
         Self { statement: Some(statement), bound: 0, texts: Texts::Written(texts.iter()) }
     }
 
-    /// Writes the texts of a row that take work, and binds nothing.
+    /// Encodes the expensive texts of a row and binds nothing.
     pub(crate) fn texts(write: impl FnOnce(&mut Self) -> rusqlite::Result<()>) -> rusqlite::Result<Vec<String>> {
         let mut values = Self { statement: None, bound: 0, texts: Texts::Writing(Vec::new()) };
         write(&mut values)?;
@@ -100,7 +100,7 @@ impl<'a, 'c> Values<'a, 'c> {
         }
     }
 
-    /// The next column, a text that takes work.
+    /// Binds or encodes the next column, an expensive text.
     fn text(&mut self, write: impl FnOnce() -> rusqlite::Result<String>) -> rusqlite::Result<()> {
         match &mut self.texts {
             Texts::Writing(texts) => {
@@ -149,14 +149,14 @@ fn json(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(BoxError::from(error)))
 }
 
-/// Reads the columns of a row one after the other.
+/// Reads the columns of a row in order.
 pub(crate) struct Columns<'a, 'r> {
     row: &'a Row<'r>,
     next: usize,
 }
 
 impl<'a, 'r> Columns<'a, 'r> {
-    /// From the first column on.
+    /// Starts at the first column.
     pub(crate) fn new(row: &'a Row<'r>) -> Self {
         Self { row, next: 0 }
     }
@@ -184,7 +184,7 @@ impl Source for Columns<'_, '_> {
                 Value::Bytes(bytes.try_into().map_err(|_| self.wrong("not 32 bytes".into()))?)
             }
             (Kind::Text | Kind::Json, text @ ValueRef::Text(_)) => Value::Text(Cow::Borrowed(text.as_str()?)),
-            // Without the value: it may be a secret.
+            // The error omits the value, which may be a secret.
             (kind, other) => return Err(self.wrong(format!("{} is no {kind:?}", other.data_type()).into())),
         })
     }
@@ -246,7 +246,7 @@ mod tests {
             [0, 1, 2, 3].map(|column| row.get(column).unwrap())
         };
         assert_eq!(bound(&texts), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
-        // As it was written, and here what was not.
+        // Encoded texts are used as given; the others are encoded here.
         assert_eq!(bound(&["first".to_owned()]), ["USD", "first", "7", r#"["L"]"#]);
         assert_eq!(bound(&[]), ["USD", r#"["M"]"#, "7", r#"["L"]"#]);
     }

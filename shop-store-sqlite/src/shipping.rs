@@ -1,4 +1,4 @@
-//! Address books, the tariff and parcels.
+//! Address books, shipping rates and shipments.
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -55,7 +55,7 @@ fn delete_zone(connection: &Connection, zone: Uuid, version: i64) -> Applied {
     record::delete::<Zone>(connection, zone, version)
 }
 
-/// Whose address book a change could leave with two defaults.
+/// The user whose address book a change could leave with two defaults.
 pub(crate) fn owner(change: &Change<SavedAddress>) -> Option<UserId> {
     match change {
         Change::Insert(address) | Change::Update(address) => Some(address.user_id),
@@ -63,7 +63,7 @@ pub(crate) fn owner(change: &Change<SavedAddress>) -> Option<UserId> {
     }
 }
 
-/// How many default addresses a person has.
+/// The number of default addresses of a user.
 pub(crate) fn default_addresses(connection: &Connection, user: UserId) -> rusqlite::Result<i64> {
     prepare(connection, "SELECT count(*) FROM addresses WHERE user_id = ?1 AND is_default = 1")?
         .query_row([Id(user.0)], |row| row.get(0))
@@ -120,7 +120,7 @@ impl ShippingRepository for SqliteStore {
     }
 
     async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
-        // On the caller's thread: a handful of rows, read at every look at a cart's shipping options.
+        // On the caller's thread: only a few rows, read whenever a cart's shipping options are shown.
         self.readers().snapshot(|connection| {
             let zones = record::select(connection, "ORDER BY id", [])?;
             Ok((zones, record::select(connection, "ORDER BY id", [])?))

@@ -1,4 +1,4 @@
-//! What this crate adds to the conformance suite: the writer's bad days, the file, the copy.
+//! Tests beyond the conformance suite: failures of the writer, the file, the backup.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub(crate) fn batch(moment: &mut Moment) -> (shop_core::id::CartId, Arc<Batch>) 
     (id, Arc::new(batch))
 }
 
-/// A batch that needs much room.
+/// A batch that needs a lot of space.
 fn large_batch(moment: &mut Moment) -> (shop_core::id::OperationId, Arc<Batch>) {
     let mut batch = Batch::new(moment);
     for _ in 0..200 {
@@ -53,7 +53,7 @@ fn count(store: &SqliteStore, table: &str) -> i64 {
     connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
-/// Long before the writer would have to do it.
+/// Checks that the checkpointer acts long before the writer would have to.
 #[tokio::test]
 async fn the_log_is_moved_while_work_comes_in() {
     let store = SqliteStore::temporary().unwrap();
@@ -142,7 +142,7 @@ async fn a_lost_transaction_is_replayed_without_the_culprit() {
     let store = SqliteStore::temporary().unwrap();
     let mut moment = moment(5);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    // Holds the writer until the others are in the queue, so that they share its next group.
+    // Holds the writer until the others are queued, so that they share its next group.
     let hold = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
@@ -165,7 +165,7 @@ async fn a_lost_transaction_is_replayed_without_the_culprit() {
     assert!(store.cart(second).await.unwrap().is_some());
 }
 
-/// How many transactions are in the log: their last frames say how large the database is then, the others 0
+/// The number of transactions in the log: the last frame of each contains the size of the database, the others 0
 /// (sqlite.org, "WAL File Format").
 fn commits_in_log(store: &SqliteStore) -> usize {
     let mut log = store.path().as_os_str().to_owned();
@@ -181,7 +181,7 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
     store.commit(batch(&mut moment).1).await.unwrap();
     let before = commits_in_log(&store);
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    // Under way, until the others have come in.
+    // Keeps the writer busy until the others are queued.
     let first = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())

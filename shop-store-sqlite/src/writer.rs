@@ -1,21 +1,23 @@
-//! The one thread that writes, and commits in groups.
+//! The single writing thread, with group commit.
 //!
-//! A sync to disk costs the same for one batch as for two hundred. So the writer applies all work that has come in, also
-//! what comes while it does so, in one transaction, commits once, and answers only then. Nobody
-//! waits for company: a lone caller's work is begun at once, and committed when nothing else is there.
+//! A disk sync costs the same for one batch as for two hundred. So the writer applies all work that has arrived,
+//! including work that arrives while it does so, in one transaction, commits once, and only then replies. It never
+//! waits for a group to fill: a lone caller's work starts at once and is committed when no other work is queued.
 //!
-//! Savepoints cost a fifth of the writer's time (measured: SQLite copies every page before its first change in each), and
-//! mostly nothing fails. So a group is tried without them first; when something in it fails, it is done again with
-//! them, and so are the next groups, for a refusal seldom comes alone (something is sold out).
+//! Savepoints cost a fifth of the writer's time (measured: SQLite copies every page before its first change in each
+//! savepoint), and most groups have no failure. So the writer first applies a group without savepoints. If anything in
+//! it fails, the writer applies the group again with savepoints. It also uses them for the next groups, because
+//! refusals come in series (for example, when an item sells out).
 //!
-//! What can go wrong, and what the callers hear:
-//! - a guard fails, a host refuses, or a piece of work panics: it alone is taken back and refused, the others are
-//!   committed;
-//! - SQLite rolls the whole transaction back in the midst (a full disk, an I/O error; `is_autocommit` tells): nobody is
-//!   answered, and every piece is applied again in a transaction of its own, so that only the culprit is refused;
-//! - COMMIT fails and nothing was written: the same;
-//! - COMMIT fails with an I/O error, or in a way that says nothing: it cannot be told what reached the disk, and
-//!   everybody hears [`CommitError::OutcomeUnknown`]. Submitting the same batch again gives the answer.
+//! What can go wrong, and what the callers receive:
+//! - A guard fails, a host refuses, or a piece of work panics: only that piece is undone and refused; the others are
+//!   committed.
+//! - SQLite rolls back the whole transaction while it runs (a full disk, an I/O error; `is_autocommit` shows it): no
+//!   caller is answered yet, and every piece is applied again in its own transaction, so that only the culprit is
+//!   refused.
+//! - COMMIT fails and nothing was written: the same.
+//! - COMMIT fails with an I/O error, or without a clear reason: it is unknown what reached the disk, and every caller
+//!   receives [`CommitError::OutcomeUnknown`]. Submitting the same batch again gives the answer.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,32 +36,32 @@ use crate::guest::{Guests, Tables};
 use crate::kept::Tally;
 use crate::rows::prepare;
 
-/// At most so many pieces of work share a commit: the first of them waits for the last.
+/// The maximum number of pieces of work in one commit, because the first of them waits for the last.
 const GROUP: usize = 256;
-/// So many pieces of work wait in the queue; who comes later waits before it. Bounds the memory.
+/// The capacity of the queue in pieces of work; later callers wait outside it. Bounds the memory.
 const QUEUE: usize = 1024;
 
-/// The savepoint of one piece of work. The name is the writer's own; see [`Guests`].
+/// The savepoint of one piece of work. Hosts may not use this name; see [`Guests`].
 const SAVEPOINT: &str = "SAVEPOINT shop_job";
 const ROLLBACK_TO: &str = "ROLLBACK TO shop_job";
 const RELEASE: &str = "RELEASE shop_job";
 
-/// So many groups after a refusal are applied with savepoints from the start.
+/// The number of groups after a refusal that are applied with savepoints from the start.
 const CAREFUL: u32 = 32;
 
-/// Something to be done inside the writer's transaction, whole or not at all. It may be called again when the
-/// transaction that it ran in was lost, and must then do the same.
+/// A piece of work for the writer's transaction, applied completely or not at all. It may be called again if its
+/// transaction was lost, and must then do the same.
 pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Tally) -> Applied + Send>;
 
-/// What a host does after it.
+/// The host's own writes, applied after the shop's work.
 pub(crate) type HostWork = Box<dyn FnMut(&Connection) -> Applied + Send>;
 
-/// Why a piece of work was not done.
+/// Why a piece of work was refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// As the store says it.
+    /// The store refused it.
     Commit(CommitError),
-    /// The host's own part of it refused; nothing was written.
+    /// The host's part refused; nothing was written.
     Host,
 }
 
@@ -82,15 +84,15 @@ enum Message {
     Close(oneshot::Sender<rusqlite::Result<()>>),
 }
 
-/// The way to the writing thread.
+/// The handle to the writing thread.
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Message>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    /// Starts the thread. `tables` are those that only the shop's own work may write.
-    /// Without a checkpointer, moving the log into the file is left to another process.
+    /// Starts the thread. Only the shop's own work may write `tables`. Without a checkpointer, moving the log into the
+    /// file is left to another process.
     pub(crate) fn start(
         mut connection: Connection,
         checkpointer: Option<Checkpointer>,
@@ -103,13 +105,13 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
     }
 
-    /// One that refuses everything, for a store that only reads.
+    /// A writer that refuses everything, for a read-only store.
     pub(crate) fn stopped() -> Self {
         Self { queue: None, thread: Mutex::new(None) }
     }
 
-    /// Has a piece of work done; answers when it is durable, or refused. Dropped before it is in the queue, it is not
-    /// done; dropped afterwards, it is done or refused all the same.
+    /// Submits a piece of work and returns when it is durable or refused. If the future is dropped before the work is
+    /// queued, the work is not done; if it is dropped later, the work still runs.
     pub(crate) async fn submit(&self, work: Work) -> Result<(), CommitError> {
         self.submit_job(work, None).await.map_err(|refusal| match refusal {
             Refusal::Commit(error) => error,
@@ -117,7 +119,7 @@ impl Writer {
         })
     }
 
-    /// The same, and then what the host does, as one piece of work.
+    /// Submits work together with the host's part, as one piece of work.
     pub(crate) async fn submit_with(&self, work: Work, host: HostWork) -> Outcome {
         self.submit_job(work, Some(host)).await
     }
@@ -128,12 +130,12 @@ impl Writer {
         queue.send(Message::Work(Job { work, host, reply, outcome: Ok(()) })).await.map_err(|_| stopped())?;
         match answer.await {
             Ok(done) => done.outcome,
-            // The thread died with the work in its hands.
+            // The thread died while it held the work.
             Err(lost) => Err(CommitError::OutcomeUnknown(lost.into()).into()),
         }
     }
 
-    /// Finishes what is in the queue, moves the log into the file, and stops.
+    /// Finishes the queued work, moves the log into the file, and stops.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         let Some(queue) = &self.queue else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
@@ -143,14 +145,14 @@ impl Writer {
         answer.await.unwrap_or(Ok(())).map_err(store_error)
     }
 
-    /// True while work is taken.
+    /// True while the writer accepts work.
     pub(crate) fn is_running(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
     }
 }
 
 impl Drop for Writer {
-    /// Waits until the thread has done what is in the queue and has let go of the file.
+    /// Blocks until the thread has finished the queued work and closed the file.
     fn drop(&mut self) {
         self.queue = None;
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
@@ -189,14 +191,14 @@ fn run(
     }
 }
 
-/// What comes in, and who asked for the end.
+/// The receiving end of the queue, and the callers that asked the writer to stop.
 struct Inbox {
     inbox: mpsc::Receiver<Message>,
     closing: Vec<oneshot::Sender<rusqlite::Result<()>>>,
 }
 
 impl Inbox {
-    /// The next piece of work, when it comes; `None` when there will be none.
+    /// Waits for the next piece of work; `None` if no more can arrive.
     fn wait(&mut self) -> Option<Job> {
         loop {
             let message = self.inbox.blocking_recv()?;
@@ -206,7 +208,7 @@ impl Inbox {
         }
     }
 
-    /// The next piece of work, if it is there already.
+    /// The next piece of work if one is already queued.
     fn more(&mut self) -> Option<Job> {
         loop {
             let message = self.inbox.try_recv().ok()?;
@@ -220,7 +222,7 @@ impl Inbox {
         match message {
             Message::Work(job) => Some(job),
             Message::Close(reply) => {
-                // What is in the queue already is still done; nothing more comes in.
+                // Work already in the queue is still done; the queue accepts no more.
                 self.inbox.close();
                 self.closing.push(reply);
                 None
@@ -229,30 +231,30 @@ impl Inbox {
     }
 }
 
-/// Moves into the file what no reader still needs in the log, without waiting for anybody; SQLite itself moves the rest and
-/// removes the log when the last connection of all processes is closed. (No ANALYZE, nor `PRAGMA optimize`, which runs it: the plans stay those that the tests
-/// read, not those of a day on which a table was small.)
+/// Moves all log pages into the file that no reader still needs, without waiting. SQLite itself moves the rest and
+/// removes the log when the last connection of all processes closes. (No ANALYZE, and no `PRAGMA optimize`, which runs
+/// it: the query plans stay those that the tests check, whatever the table sizes on a given day.)
 fn finish(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
 struct Job {
     work: Work,
-    /// What a host does in the same transaction, when the work is done. It always gets a savepoint with the work, so
-    /// that it cannot take back what is not its own, and its refusal costs the others nothing.
+    /// The host's part, applied in the same transaction after the work. Work with a host part always gets a savepoint,
+    /// so that the host can undo only its own writes and its refusal does not affect other work.
     host: Option<HostWork>,
     reply: oneshot::Sender<Done>,
     outcome: Outcome,
 }
 
-/// The answer, and the work with it: whoever made it also frees it, for which the one thread has no time.
+/// The outcome, returned with the work so that the submitting thread frees it: the writing thread has no time for that.
 struct Done {
     outcome: Outcome,
     _work: (Work, Option<HostWork>),
 }
 
 impl Job {
-    /// Does it; answers what it changes of the kept counts.
+    /// Runs the work and returns its changes to the stored counts.
     fn run(&mut self, connection: &Connection, guests: &Guests) -> Result<Tally, Failure> {
         let panicked = |_| Err(Failure::Fault("applying a batch panicked".into()));
         let mut tally = Tally::default();
@@ -265,27 +267,27 @@ impl Job {
     }
 
     fn answer(self) {
-        // Whoever waited may have gone; the work is done all the same.
+        // The caller may be gone; the work is done anyway.
         let _ = self.reply.send(Done { outcome: self.outcome, _work: (self.work, self.host) });
     }
 }
 
-/// Who may still join a group.
+/// Yields more work to add to the current group.
 type More<'a> = &'a mut dyn FnMut() -> Option<Job>;
 
-/// Why a group as a whole was not committed.
+/// Why a whole group was not committed.
 enum Lost {
-    /// The transaction could not begin: the same will happen to each of its pieces.
+    /// The transaction could not begin. The same would happen to each piece alone.
     NotBegun(rusqlite::Error),
-    /// A piece failed that had no savepoint; nothing was written.
+    /// A piece without a savepoint failed; nothing was written.
     Refused(Failure),
-    /// It was rolled back; nothing was written.
+    /// The transaction was rolled back; nothing was written.
     RolledBack(rusqlite::Error),
-    /// It may have been written.
+    /// COMMIT may have been written.
     Unknown(rusqlite::Error),
 }
 
-/// Applies and commits a group, with whatever comes in while it is applied, and answers each of it.
+/// Applies and commits a group, including work that arrives meanwhile, and answers every piece.
 fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
     let mut done = attempt(connection, guests, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
@@ -298,7 +300,7 @@ fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful
     match done {
         Ok(()) => group.into_iter().for_each(Job::answer),
         Err(Lost::Refused(failure)) => {
-            // It was alone, for a group is tried again with savepoints.
+            // The group has one piece: a larger group is retried with savepoints.
             if let Some(mut job) = group.pop() {
                 job.outcome = Err(refusal(failure));
                 job.answer();
@@ -321,7 +323,7 @@ fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful
             let error = SharedError::new(error, "the outcome of a commit is unknown");
             for mut job in group {
                 job.outcome = Err(match job.outcome {
-                    // What was refused was written in no case; but it was judged on what may not be there.
+                    // Refused work was not written in any case, but it was judged against state that may be lost.
                     Err(_) => error.store_error().into(),
                     Ok(()) => CommitError::OutcomeUnknown(error.message()).into(),
                 });
@@ -331,7 +333,7 @@ fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful
     }
 }
 
-/// One failure that is told to a whole group.
+/// One failure that is reported to a whole group.
 struct SharedError {
     text: String,
     passes: bool,
@@ -416,8 +418,8 @@ fn attempt(
     }
 }
 
-/// Whether a failed COMMIT has surely written nothing: it left the transaction open, or says why it was rolled back.
-/// After an I/O error even an open one may have reached the disk.
+/// Whether a failed COMMIT certainly wrote nothing: it left the transaction open, or its error says that it was rolled
+/// back. After an I/O error even an open transaction may have reached the disk.
 fn is_undone(error: &rusqlite::Error, is_open: bool) -> bool {
     match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) => false,
@@ -433,7 +435,7 @@ fn is_undone(error: &rusqlite::Error, is_open: bool) -> bool {
     }
 }
 
-/// Makes sure that no transaction is open.
+/// Ensures that no transaction is open.
 fn roll_back(connection: &Connection, error: rusqlite::Error) -> Lost {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -443,7 +445,8 @@ fn roll_back(connection: &Connection, error: rusqlite::Error) -> Lost {
     Lost::RolledBack(error)
 }
 
-/// SQLite tells no reason when it rolled back and said so to somebody who kept it for themselves.
+/// The error for a transaction that ended inside a piece of work that did not report why. SQLite does not report it
+/// again.
 fn ended_from_inside() -> rusqlite::Error {
     let aborted = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
     rusqlite::Error::SqliteFailure(aborted, Some("the transaction was ended from inside".to_owned()))

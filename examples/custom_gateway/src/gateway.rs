@@ -1,11 +1,11 @@
-//! The gateway: what the shop asks, in the house's words, and what the house says, in the shop's.
+//! The gateway: translates the shop's calls for the provider, and the provider's data for the shop.
 //!
-//! What makes it a good one:
-//! - the shop's key goes to the house with every call that moves something, so a call that comes again does nothing new;
-//! - when an answer is lost it says `Unavailable`, never `Refused`: nobody knows what happened, and the shop asks again;
-//! - the shop's own ids go along, so that a payment is found even if the answer to its beginning was lost;
-//! - an answer shows the whole payment as it is then, every refund included;
-//! - a message is believed only for its signature over the raw body, and even then only as a hint where to look.
+//! It follows these rules:
+//! - Every call that changes something passes the shop's key to the provider, so a repeated call does nothing new.
+//! - A lost response is `Unavailable`, never `Refused`: the outcome is unknown, and the shop repeats the call.
+//! - The shop's ids go along, so a payment can be found even if the response to its creation was lost.
+//! - A result contains the whole payment at that time, including every refund.
+//! - A webhook event counts only if its signature over the raw body is valid, and then only as a hint where to look.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ use subtle::ConstantTimeEq as _;
 
 use crate::house::{Charge, House, News, Status, Trouble, signature};
 
-/// The header in which the house signs.
+/// The header with the provider's signature.
 pub(crate) const SIGNATURE: &str = "House-Signature";
-/// How far the clocks may differ, in seconds: an old message must not be played again for ever.
+/// The maximum age of an event in seconds, and the maximum clock difference. It keeps old events from being replayed.
 const TOLERANCE: i64 = 300;
 
-/// Money from gift accounts.
+/// The gateway to the gift accounts of a [`House`].
 pub(crate) struct GiftAccounts {
     house: Arc<House>,
     secret: Vec<u8>,
 }
 
 impl GiftAccounts {
-    /// Through a house, with the secret it signs with.
+    /// `secret` is the key with which the house signs its events.
     pub(crate) fn new(house: Arc<House>, secret: &[u8]) -> Self {
         Self { house, secret: secret.to_vec() }
     }
@@ -53,7 +53,7 @@ impl PaymentGateway for GiftAccounts {
     }
 
     fn charge_limits(&self, currency: Currency) -> Option<ChargeLimits> {
-        // The house keeps dollars, and charges every amount of them.
+        // The provider keeps accounts in US dollars and can charge any amount.
         (currency == Currency::USD).then(ChargeLimits::default)
     }
 
@@ -73,7 +73,7 @@ impl RemoteGateway for GiftAccounts {
     }
 
     async fn capture(&self, _call: &CaptureCall) -> Result<Snapshot, GatewayError> {
-        // The house moves the money as soon as its owner agrees: there is never something reserved to be taken.
+        // The provider moves the money when the account owner agrees, so there is nothing to capture.
         Err(refused("not_supported", "Gift accounts pay at once."))
     }
 
@@ -109,7 +109,7 @@ impl RemoteGateway for GiftAccounts {
     }
 }
 
-/// The whole charge in the shop's words.
+/// Converts a charge, with all its refunds.
 fn shown(charge: &Charge) -> Snapshot {
     let (state, taken) = match charge.status {
         Status::Waiting => (PaymentState::RequiresAction, 0),
@@ -131,7 +131,7 @@ fn shown(charge: &Charge) -> Snapshot {
         captured: Amount(taken),
         refunds: charge.returns.iter().enumerate().map(refund).collect(),
         failure: None,
-        // What the buyer types into the house's app.
+        // The buyer enters it in the provider's app.
         client_secret: Some(charge.number.clone().into()),
         foreign: None,
     }

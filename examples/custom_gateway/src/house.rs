@@ -1,5 +1,5 @@
-//! The outside: a house that keeps gift accounts. A real one is reached over HTTPS; this one lives in the program, and
-//! behaves as one that is far away: it can lose its answers, and it signs what it tells.
+//! A fake payment provider that keeps gift accounts. A real one is called over HTTPS. This one runs in the program but
+//! behaves like a remote one: it can lose its responses, and it signs its webhook events.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,85 +8,85 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Where a charge stands, in the house's own words.
+/// The state of a charge, in the provider's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// The owner of the account must agree.
+    /// The account owner has to agree.
     Waiting,
     /// The money was moved.
     Paid,
-    /// It was withdrawn before.
+    /// The charge was withdrawn before payment.
     Withdrawn,
 }
 
 /// A charge on an account.
 #[derive(Debug, Clone)]
 pub(crate) struct Charge {
-    /// The house's number of it.
+    /// The provider's id.
     pub(crate) number: String,
-    /// What the shop calls it.
+    /// The shop's payment id.
     pub(crate) merchant_id: String,
-    /// Cents.
+    /// The amount in US cents.
     pub(crate) cents: i64,
-    /// Where it stands.
+    /// Starts as [`Status::Waiting`].
     pub(crate) status: Status,
-    /// What went back: the shop's word for it, and cents.
+    /// Refunds: the shop's refund id, and the amount in cents.
     pub(crate) returns: Vec<(String, i64)>,
 }
 
-/// Why the house did not do it.
+/// The error of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
-    /// No answer came.
+    /// The response was lost.
     TimedOut,
-    /// It does not want to.
+    /// The provider refuses, for this reason.
     No(&'static str),
 }
 
-/// What the house tells by itself.
+/// A webhook event.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct News {
-    /// The number of the message.
+    /// The id of the event.
     pub(crate) number: String,
-    /// Which charge it is about.
+    /// The number of the charge.
     pub(crate) charge: String,
-    /// What happened.
+    /// The kind of event, for example `paid`.
     pub(crate) what: String,
-    /// Seconds since 1970.
+    /// Unix time in seconds.
     pub(crate) at: i64,
 }
 
 #[derive(Default)]
 struct Ledger {
     charges: BTreeMap<String, Charge>,
-    /// Which charge each key was about: what comes again with its key is not done again.
+    /// The charge of each idempotency key: a repeated call with its key has no further effect.
     keys: BTreeMap<String, String>,
     answers_lost: u32,
 }
 
-/// The house.
+/// The fake provider.
 pub(crate) struct House {
     secret: Vec<u8>,
     ledger: Mutex<Ledger>,
 }
 
 impl House {
-    /// A house that signs with this secret.
+    /// `secret` is the key that signs its events.
     pub(crate) fn new(secret: &[u8]) -> Self {
         Self { secret: secret.to_vec(), ledger: Mutex::default() }
     }
 
-    /// The next answers will be lost on the way, after the house has done what was asked.
+    /// Loses the next `count` responses, after executing the calls.
     pub(crate) fn lose_answers(&self, count: u32) {
         self.ledger().answers_lost = count;
     }
 
-    /// How many charges were ever made.
+    /// The number of charges ever created.
     pub(crate) fn charges(&self) -> usize {
         self.ledger().charges.len()
     }
 
-    /// Begins a charge.
+    /// Creates a charge.
     pub(crate) fn charge(&self, key: &str, merchant_id: &str, cents: i64) -> Result<Charge, Trouble> {
         self.once(key, |ledger| {
             let number = format!("C-{}", ledger.charges.len() + 1);
@@ -98,7 +98,7 @@ impl House {
         })
     }
 
-    /// Withdraws a charge that waits.
+    /// Withdraws a waiting charge.
     pub(crate) fn withdraw(&self, key: &str, number: &str) -> Result<Charge, Trouble> {
         self.once(key, |ledger| match ledger.charges.get_mut(number) {
             Some(charge) if charge.status == Status::Waiting => {
@@ -110,7 +110,7 @@ impl House {
         })
     }
 
-    /// Gives money back.
+    /// Refunds up to the amount that is left of a paid charge.
     pub(crate) fn give_back(&self, key: &str, number: &str, word: &str, cents: i64) -> Result<Charge, Trouble> {
         self.once(key, |ledger| match ledger.charges.get_mut(number) {
             Some(charge) if charge.status == Status::Paid => {
@@ -125,14 +125,14 @@ impl House {
         })
     }
 
-    /// A charge, by the house's number or by what the shop calls it.
+    /// Finds a charge by the provider's number, else by the shop's payment id.
     pub(crate) fn look(&self, number: Option<&str>, merchant_id: &str) -> Option<Charge> {
         let ledger = self.ledger();
         let by_name = || ledger.charges.values().find(|charge| charge.merchant_id == merchant_id);
         number.and_then(|number| ledger.charges.get(number)).or_else(by_name).cloned()
     }
 
-    /// The owner of the account agrees. Gives the signed message that the house posts to the shop: signature and body.
+    /// Records that the account owner agrees. Returns the signature and body of the event for the shop.
     pub(crate) fn agree(&self, number: &str, at: i64) -> Option<(String, Vec<u8>)> {
         let mut ledger = self.ledger();
         let charge = ledger.charges.get_mut(number).filter(|charge| charge.status == Status::Waiting)?;
@@ -161,10 +161,10 @@ impl House {
     }
 }
 
-/// How the house signs: HMAC-SHA256 over the body, in hex.
+/// The signature of an event: HMAC-SHA256 over the body, in hex.
 pub(crate) fn signature(secret: &[u8], body: &[u8]) -> String {
     let mut key = [0; 64];
-    // Longer or shorter secrets are hashed to one length.
+    // Hashing gives secrets of any length the same length.
     for (to, from) in key.iter_mut().zip(Sha256::digest(secret)) {
         *to = from;
     }

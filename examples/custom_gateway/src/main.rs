@@ -1,12 +1,12 @@
-//! A payment gateway of one's own, and a day on which the network is bad: an order is paid, told of twice, and given back
-//! in part; another is called off; and never is anything charged twice.
+//! A custom payment gateway on an unreliable network. One order is paid, its event arrives twice, and it is partly
+//! refunded. Another order is canceled. Nothing is ever charged twice.
 //!
-//! - `house.rs`: the outside, which moves the money;
-//! - `gateway.rs`: the gateway, which a shop of your own would have;
-//! - here: what happens, and what must be true afterwards;
-//! - `GUIDE.md` beside this folder: how to write a gateway of your own, step by step.
+//! - `house.rs`: the fake provider, which moves the money;
+//! - `gateway.rs`: the gateway that your own shop would contain;
+//! - `main.rs`: the scenario and its assertions;
+//! - `GUIDE.md` in the folder above: how to write a gateway, step by step.
 //!
-//! `cargo run -p custom_gateway` tells the story and fails where it does not go as told.
+//! `cargo run -p custom_gateway` prints the scenario and fails if an assertion does not hold.
 
 mod gateway;
 mod house;
@@ -37,7 +37,7 @@ fn run(tell: impl Fn(&str)) -> Told {
     tokio::runtime::Builder::new_current_thread().build()?.block_on(story(&tell))
 }
 
-/// Stands still until the story lets time pass, so that nobody has to wait for it.
+/// A clock that the scenario sets, so that it never has to wait.
 struct Watch(Mutex<Timestamp>);
 
 impl Watch {
@@ -53,7 +53,7 @@ impl Clock for Watch {
     }
 }
 
-/// The shop, and its watch.
+/// The shop and its clock.
 struct World {
     shop: Shop,
     watch: Arc<Watch>,
@@ -118,7 +118,7 @@ async fn story(tell: &impl Fn(&str)) -> Told {
     Ok(())
 }
 
-/// Something to sell, and a way to ship it.
+/// Creates a product, and a shipping method that accepts every country. Returns the method's id.
 async fn goods(shop: &Shop) -> Told<Value> {
     let boss = Actor::system();
     let lamp = json!({"name": "Lamp", "price": "19.99", "sku": "LAMP", "stock": 5});
@@ -130,7 +130,7 @@ async fn goods(shop: &Shop) -> Told<Value> {
     Ok(json!(method.id))
 }
 
-/// A guest orders a lamp, to be paid from a gift account.
+/// Places a guest's order for a lamp, to be paid from a gift account.
 async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
     let wish = serde_json::from_value(json!({"sku": "LAMP"}))?;
     let cart = shop.carts().add_item(&Actor::anonymous(), wish).await?;
@@ -149,13 +149,13 @@ async fn place(shop: &Shop, method: &Value) -> Told<(Actor, Payment)> {
     Ok((buyer, payment))
 }
 
-/// Makes the calls that are wanted for a payment.
+/// Makes the pending gateway calls of a payment.
 async fn advance(shop: &Shop, payment: &Payment) -> Told<Payment> {
     Ok(shop.payments().advance(payment.id, |_| std::future::ready(())).await?)
 }
 
-/// Lets some time pass, in which the worker does what is due: what failed is due again after some seconds. A server's
-/// worker does this by itself, as often as it takes. Then the buyer comes back.
+/// Advances the clock and runs the worker, which retries failed calls after a few seconds (in a server it runs all the
+/// time). Then the buyer returns from the provider.
 async fn settled(world: &World, buyer: &Actor, payment: &Payment) -> Told<Payment> {
     for _ in 0..3 {
         world.watch.pass(10);

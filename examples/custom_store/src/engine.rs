@@ -1,4 +1,4 @@
-//! How redb keeps a row: a table per kind, the key's bytes, and the row as JSON.
+//! Rows in redb: one table per kind, with the key's bytes as key and the row as JSON.
 
 use std::path::Path;
 
@@ -11,23 +11,23 @@ use shop_core::store::{CommitError, StoreError, StoreResult};
 
 type Bytes = &'static [u8];
 
-/// The engine: one file.
+/// The engine: one redb file.
 #[derive(Debug)]
 pub struct Redb {
     database: Database,
 }
 
-/// A look at the file as it is when it begins.
+/// A snapshot of the file.
 pub struct Reading(ReadTransaction);
 
-/// A change of the file. There is one at a time: redb lets the next one wait.
+/// A write transaction. There is one at a time: redb makes the next one wait.
 pub struct Writing(WriteTransaction);
 
 impl Redb {
-    /// Opens this file, or makes it.
+    /// Opens the file, or creates it.
     ///
     /// # Errors
-    /// When the file cannot be made, is another process's, or is none of redb's.
+    /// When the file cannot be created, is open in another process, or is not a redb file.
     pub fn open(file: impl AsRef<Path>) -> Result<Self, DatabaseError> {
         Ok(Self { database: Database::create(file)? })
     }
@@ -44,7 +44,7 @@ impl Engine for Redb {
     fn write(&self, change: impl Fn(&Writing) -> Result<(), CommitError>) -> Result<(), CommitError> {
         let writing = Writing(self.database.begin_write().map_err(failed)?);
         match change(&writing) {
-            // redb syncs the file before it answers. When that fails, nobody knows how much of it came to the disk.
+            // redb syncs the file before it returns. If that fails, it is unknown how much reached the disk.
             Ok(()) => writing.0.commit().map_err(|error| match error {
                 redb::CommitError::Storage(error) => CommitError::OutcomeUnknown(error.into()),
                 other => CommitError::Store(failed(other)),
@@ -75,7 +75,7 @@ impl ReadRows for Reading {
     }
 }
 
-/// Opening a table in a change makes it.
+/// Opening a table in a write transaction creates it, so a missing table is no error here.
 impl ReadRows for Writing {
     fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>> {
         get(&self.0.open_table(definition(table)).map_err(failed)?, key)
@@ -110,7 +110,7 @@ fn get<K: Key, R: Row>(table: &impl ReadableTable<Bytes, Bytes>, key: &K) -> Sto
     row.map(|row| decode(row.value())).transpose()
 }
 
-/// redb orders keys by their bytes, and so do ours.
+/// redb sorts by the bytes of the key, which is the order that the core expects.
 fn scan<K: Key, R: Row>(
     table: &impl ReadableTable<Bytes, Bytes>,
     mut wanted: impl FnMut(&R) -> bool,
@@ -131,7 +131,7 @@ fn decode<R: Row>(row: &[u8]) -> StoreResult<R> {
     serde_json::from_slice(row).map_err(|error| StoreError::Fault(error.into()))
 }
 
-/// What may be better later, and what will not.
+/// Separates errors that may be temporary from those that are permanent.
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         error @ (redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {

@@ -1,9 +1,8 @@
-//! A store of one's own: the whole shop in one file of [redb](https://www.redb.org), an embedded key-value engine.
+//! A custom store: the whole shop in one file of [redb](https://www.redb.org), an embedded key-value engine.
 //!
-//! The core brings a complete store over anything that keeps rows by key ([`shop_core::memory::TableStore`]): its reads, its
-//! guards and its order of judgement are the memory store's. What is left to say is how this engine keeps a row, and
-//! that is this crate: `engine.rs`. `GUIDE.md` beside it walks through it, and says what to do where an engine can find
-//! rows by more than their keys.
+//! The core provides a complete store over any engine that keeps rows by key ([`shop_core::memory::TableStore`]). It
+//! shares its reads, guards and order of checks with the memory store. This crate adds how redb keeps a row
+//! (`engine.rs`). `GUIDE.md` walks through it, and also covers engines that can query by more than keys.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -30,13 +29,13 @@ use shop_core::memory::TableStore;
 
 pub use engine::{Reading, Redb, Writing};
 
-/// The shop's storage in one file of redb.
+/// A store in one redb file.
 pub type RedbStore = TableStore<Redb>;
 
-/// Opens the shop in this file, which is made when it is missing. One process at a time has it.
+/// Opens the store in this file, which is created if it is missing. Only one process can have it open.
 ///
 /// # Errors
-/// When the file cannot be made, is another process's, or is none of redb's.
+/// When the file cannot be created, is open in another process, or is not a redb file.
 pub fn open(file: impl AsRef<Path>) -> Result<RedbStore, DatabaseError> {
     Ok(TableStore::over(Redb::open(file)?))
 }

@@ -1,8 +1,8 @@
-//! A small journey on a store of one's own: shelves are stocked, a guest orders, the program ends and begins again, and
-//! everything is there.
+//! A scenario on a custom store: a product is created, a guest orders, the shop is closed and reopened, and all data is
+//! still there.
 //!
-//! `cargo run -p custom_store` tells the story and fails where it does not go as told. The data is in one file of redb:
-//! the one named as argument (a new one), else a temporary one.
+//! `cargo run -p custom_store` prints the scenario and fails if an assertion does not hold. The data is in one redb
+//! file: a new file named by the argument, else a temporary one.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn two_lamps() -> AddItem {
     AddItem { sku: "LAMP".into(), quantity: 2.into(), ..AddItem::default() }
 }
 
-/// A guest is whoever holds the token of a cart.
+/// Places an order as a guest, who is identified by the token of the cart.
 async fn guest_orders(shop: &Shop, method: MethodId) -> Result<OrderView> {
     let cart = shop.carts().add_item(&Actor::anonymous(), two_lamps()).await?;
     let token = cart.token.ok_or("a new cart comes with its token")?;

@@ -1,4 +1,4 @@
-//! The suite of the core: every read, every write, every guard's named conflict, and real races.
+//! The core's conformance suite: every read, every write, the named conflict of every guard, and real races.
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use custom_store::RedbStore;
 use shop_core::conformance::Suite;
 
-/// A store in a file that has lost its name: it goes away with the store.
+/// A store in an unlinked file, which disappears when the store is dropped.
 fn nameless() -> Arc<RedbStore> {
     let file = support::TemporaryFile::new();
     Arc::new(custom_store::open(file.path()).unwrap())

@@ -1,4 +1,4 @@
-//! The same calls in the same order give the same answers as on the memory store.
+//! The same calls in the same order give the same results as on the memory store.
 
 mod support;
 

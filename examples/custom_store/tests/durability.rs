@@ -1,5 +1,4 @@
-//! What the suite cannot see: what was acknowledged is there after the file is opened again, also when the process was
-//! killed.
+//! Durability, which the suite cannot test: acknowledged data is in the reopened file, even if the process was killed.
 
 #![expect(clippy::unwrap_used, reason = "a test: what fails here fails it")]
 
@@ -17,11 +16,11 @@ use shop_core::inventory::StockFilter;
 use shop_core::page::PageRequest;
 use shop_core::{Actor, Shop};
 
-/// Names the file to the process that is going to be killed.
+/// The environment variable that passes the file to the process that will be killed.
 const FILE: &str = "CUSTOM_STORE_FILE";
-/// How many products it has acknowledged when it is killed.
+/// The number of acknowledged products after which the process is killed.
 const ACKNOWLEDGED: usize = 25;
-/// The key of the shops that [`Differential`] opens: data belongs to the key that it was written with.
+/// The key that [`Differential`] uses: a shop opens only with the key that its data was written with.
 const KEY: &[u8] = &[42; 32];
 
 fn shop(file: &Path) -> Shop {
@@ -71,11 +70,11 @@ fn what_was_acknowledged_survives_the_kill() {
         let stock = block_on(shop.inventory().list_stock(&Actor::system(), &filter, &PageRequest::default()));
         assert_eq!(stock.unwrap().items.len(), 1, "{sku}");
     }
-    // The one under way is there with its stock and its ledger, or not at all.
+    // The product that was being written is there with its stock and movements, or not at all.
     assert_eq!(block_on(shop.check()).unwrap(), [""; 0]);
 }
 
-/// What the killed process does; nothing when it is run like any other test.
+/// The body of the process that is killed. Without the variable [`FILE`] it does nothing.
 #[test]
 fn stock_the_shelves_until_killed() {
     let Some(file) = std::env::var_os(FILE) else { return };

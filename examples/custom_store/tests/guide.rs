@@ -1,6 +1,6 @@
-//! The guide shows code of this crate, to the letter.
+//! The code in the guide is copied exactly from this crate.
 
-/// What the guide may quote.
+/// The files that the guide may quote.
 const FILES: [&str; 4] = [
     include_str!("../src/engine.rs"),
     include_str!("../src/lib.rs"),

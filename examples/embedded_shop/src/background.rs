@@ -1,4 +1,4 @@
-//! What happens by itself: mails are sent, overdue orders canceled, old rows removed.
+//! Background work: sends mails, cancels overdue orders, removes old rows.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_executor::block_on;
 use shop_core::Shop;
 
-/// The shop's worker on a thread of its own. **Every program that embeds a shop runs one**: else nothing is mailed, and the
-/// stock of orders that nobody pays is never released.
+/// Runs the shop's worker on its own thread. **Every program that embeds a shop must run a worker.** Without one, no
+/// mail is sent, and the stock of unpaid orders is never released.
 ///
-/// This example has no async runtime, so it makes one round after the other. With tokio the whole module is one line:
+/// This example has no async runtime, so it runs rounds in a loop. With tokio the whole module is one line:
 /// `tokio::spawn(async move { shop.worker().run(tokio::time::sleep).await })`.
 pub(crate) struct Background {
     stop: Sender<()>,
@@ -18,7 +18,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Begins to work.
+    /// Starts the thread.
     pub(crate) fn start(shop: Shop) -> Self {
         let (sender, end) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -32,14 +32,14 @@ impl Background {
         Self { stop: sender, thread }
     }
 
-    /// Ends the work after the round that is under way.
+    /// Stops the thread after the current round.
     pub(crate) fn stop(self) -> shop_core::Result<()> {
         drop(self.stop);
         self.thread.join().unwrap_or_else(|_| Err(shop_core::Error::fault("the worker panicked")))
     }
 }
 
-/// One round of everything. [`shop_core::outbox::Worker::run`] looks for old rows less often.
+/// Runs each task of the worker once. [`shop_core::outbox::Worker::run`] removes old rows less often.
 async fn round(shop: &Shop) -> shop_core::Result<()> {
     let worker = shop.worker();
     worker.run_once().await?;

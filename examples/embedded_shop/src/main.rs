@@ -1,8 +1,8 @@
-//! A whole shop inside a program, without HTTP and without any async runtime: somebody registers,
-//! confirms, signs in, browses, fills a cart, orders and pays; staff ship; the parcel is tracked until it arrives.
+//! A complete shop inside a program, without HTTP and without an async runtime. A customer registers, confirms the
+//! address, signs in, browses, fills a cart, orders and pays. Staff ship the order, and it is tracked until delivery.
 //!
-//! `cargo run -p embedded_shop` tells the story and fails where it does not go as told. The data is in one SQLite file:
-//! the one named as argument, else a temporary one.
+//! `cargo run -p embedded_shop` prints the scenario and fails if an assertion does not hold. The data is in one SQLite
+//! file: the one named by the argument, else a temporary one.
 
 mod background;
 
@@ -77,7 +77,7 @@ async fn story(file: &Path) -> Result<()> {
     Ok(store.close().await?)
 }
 
-/// A shop is its storage, a secret, whatever parts one wants other than the defaults, and a worker that runs.
+/// Opens a shop from its storage, a secret and replacements for default parts, and starts its worker.
 async fn open(file: &Path, mailer: &Arc<MemoryMailer>) -> Result<(Shop, Arc<SqliteStore>, Background)> {
     let store = Arc::new(SqliteStore::open(file)?);
     let secret = b"an example's key; a real one comes from a good source of chance";
@@ -87,7 +87,7 @@ async fn open(file: &Path, mailer: &Arc<MemoryMailer>) -> Result<(Shop, Arc<Sqli
     Ok((shop, store, background))
 }
 
-/// The embedding program may do everything: it makes the first superuser. From then on staff sign in like anybody.
+/// Creates the first superuser, as the embedding program may do everything. Later staff sign in like other users.
 async fn sign_in_staff(shop: &Shop) -> Result<Actor> {
     let input = SuperuserInput { email: "sam@example.com".into(), password: Secret::from(PASSWORD).into() };
     shop.accounts().create_superuser(&Actor::system(), input).await?;
@@ -97,7 +97,7 @@ async fn sign_in_staff(shop: &Shop) -> Result<Actor> {
     Ok(sam)
 }
 
-/// Inputs are lenient on purpose: they can be read from JSON, and everything wrong with them is answered at once.
+/// Creates products and shipping methods. Inputs parse leniently from JSON, so that an error reports every wrong field.
 async fn stock_the_shelves(shop: &Shop, staff: &Actor) -> Result<()> {
     let category = json!({"name": "Tea"});
     let category = shop.catalog().create_category(staff, serde_json::from_value(category)?).await?;
@@ -139,7 +139,7 @@ async fn register_and_sign_in(shop: &Shop, mailer: &MemoryMailer) -> Result<Acto
     Ok(ada)
 }
 
-/// The mail that the worker sends: it waits in the outbox until then.
+/// Waits for a mail, which stays in the outbox until the worker sends it.
 fn mail_to(address: &str, mailer: &MemoryMailer) -> Result<Message> {
     for _ in 0..6_000 {
         if let Some(mail) = mailer.last_to(address) {
@@ -150,7 +150,7 @@ fn mail_to(address: &str, mailer: &MemoryMailer) -> Result<Message> {
     Err("no mail came".into())
 }
 
-/// Signing in gives tokens; a token says later who is calling.
+/// Signs in and resolves the access token to an [`Actor`].
 async fn sign_in(shop: &Shop, email: &str) -> Result<Actor> {
     let input = SignInInput { email: email.into(), password: Secret::from(PASSWORD).into(), ..SignInInput::default() };
     let signed_in = shop.accounts().login(&Actor::anonymous(), input).await?;
@@ -196,12 +196,12 @@ async fn place_the_order(shop: &Shop, ada: &Actor) -> Result<OrderView> {
         payment_gateway: "manual".into(),
         ..PlaceOrder::default()
     };
-    // What she will pay: the decision of placing, made and not committed.
+    // A quote runs the same decision as placing the order, without the commit.
     let quote = shop.orders().quote(ada, input.clone()).await?;
     let total = quote.currency.format_amount(quote.total);
     assert_eq!((total.as_str(), quote.missing.len()), ("56.50", 0));
     let input = PlaceOrder { expected_total: total.as_str().into(), ..input };
-    // With a key of her own choice the call happens once, however often it is sent.
+    // The client chooses the idempotency key; repeated calls with it take effect once.
     let key = IdempotencyKey::new("ada-1", &json!({"what": "the order of her cart"}))?;
     let placed = shop.orders().place(ada, input.clone(), Some(&key)).await?;
     let again = shop.orders().place(ada, input, Some(&key)).await?;

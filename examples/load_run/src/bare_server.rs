@@ -1,5 +1,5 @@
-//! The limit that catalog answers are measured against: poem, a handler, rusqlite and serde, and nothing else. It reads
-//! the same rows of the same file and writes the same body.
+//! The baseline for catalog responses: only poem, a handler, rusqlite and serde. It reads the same rows of the same
+//! file and writes the same body.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ const VARIANTS: &str = "SELECT variants.id, variants.sku, price, compare_at_pric
     FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
     WHERE variants.product_id = ?1 AND archived = 0 GROUP BY variants.id ORDER BY position";
 
-/// Serves the file until the process is ended.
+/// Serves the file until the process is killed.
 pub(crate) async fn serve(file: &Path, address: &str) -> Result<()> {
     FILE.get_or_init(|| file.to_owned());
     let routes = Route::new().at("/catalog/products", get(product_list)).at("/catalog/products/:id", get(one_product));
@@ -104,7 +104,7 @@ fn product_list() -> poem::Result<Json<List>> {
         let count = connection
             .prepare_cached("SELECT count(*) FROM listed_products WHERE status = 'active'")?
             .query_row([], |row| row.get(0))?;
-        // All of the shop are in stock.
+        // All products of the run are in stock.
         let sql = format!(
             "SELECT {PRODUCT} FROM (SELECT id AS listed_id, created_at AS listed_at FROM listed_products
                 WHERE status = 'active' AND in_stock = 1 ORDER BY created_at DESC, id DESC LIMIT 20 OFFSET 0)

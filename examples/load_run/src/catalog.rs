@@ -1,4 +1,4 @@
-//! Catalog answers over HTTP, beside the bare server's; and pages far into a long list.
+//! Catalog responses over HTTP, compared with the bare server; and deep pages of a long list.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::support::world::World;
 use crate::support::{CALLERS, Result};
 use crate::table::median;
 
-/// Rates per second: bare, and the shop's.
+/// Requests per second: bare server and shop.
 pub(crate) struct Rates {
-    /// One product.
+    /// `GET /catalog/products/{id}/`.
     pub(crate) product: (f64, f64),
-    /// A list of twenty.
+    /// A list of twenty products.
     pub(crate) list: (f64, f64),
 }
 
-/// One request per product.
+/// One request per product, for at most a thousand products.
 pub(crate) fn product_requests(world: &World) -> Arc<[Bytes]> {
     let goods = world.goods.iter().take(1_000);
     goods.map(|good| request("GET", &format!("/catalog/products/{}", good.product), None, "")).collect()
 }
 
-/// Alternates rounds of both servers over one file.
+/// Measures both servers on one file in alternating rounds.
 pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, length: Duration) -> Result<Rates> {
     let (bare, shop) = (Server::bare(file).await?, Server::shop(file).await?);
     let products = product_requests(world);
@@ -37,7 +37,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, length: D
         same(&bare, &shop, request).await?;
     }
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         let sides = [(&bare, &products), (&shop, &products), (&bare, &list), (&shop, &list)];
         for (rates, (server, requests)) in rates.iter_mut().zip(sides) {
@@ -49,7 +49,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, length: D
     Ok(Rates { product: (bare_product, product), list: (bare_list, list) })
 }
 
-/// Fails unless both servers answer alike.
+/// Fails unless both servers send the same body.
 async fn same(bare: &Server, shop: &Server, request: &Bytes) -> Result<()> {
     let mut answers = Vec::new();
     for server in [bare, shop] {
@@ -67,7 +67,7 @@ async fn same(bare: &Server, shop: &Server, request: &Bytes) -> Result<()> {
     }
 }
 
-/// Milliseconds for the first page by cursor and for page `far`, in process.
+/// The milliseconds that the first page by cursor and page `far` take, in process.
 pub(crate) async fn pages(shop: &Shop, far: usize, rounds: usize) -> Result<(f64, f64)> {
     let request = |position| PageRequest { order: ProductSort::default_order(), size: 20, position };
     let actor = Actor::anonymous();

@@ -1,4 +1,4 @@
-//! Carts and orders over HTTP, beside the same calls in process.
+//! Carts and orders over HTTP, compared with the same calls in process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use crate::support::world::{Customer, Demand, World};
 use crate::support::{CALLERS, Result};
 use crate::table::median;
 
-/// Rates per second: in process, and over HTTP; and what the server's memory came to.
+/// Requests per second in process and over HTTP, and the server's memory.
 pub(crate) struct Rates {
     /// `POST /cart/items/`.
     pub(crate) items: (f64, f64),
     /// `POST /orders/`.
     pub(crate) orders: (f64, f64),
-    /// MiB.
+    /// The server's peak resident memory in MiB.
     pub(crate) memory: f64,
 }
 
-/// Alternates rounds of both ways over two copies of one file.
+/// Measures both ways on two copies of one file in alternating rounds.
 pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: usize) -> Result<Rates> {
     let (store, shop) = orders::open(file).await?;
     let copy = file.with_extension("served");
@@ -52,7 +52,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     let placements = post("/orders/", order(world, "manual"));
     let wishes = world.wishes();
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         world.fill_carts(store.as_ref(), &customers, Demand::Spread).await?;
         let added = add(&shop, &sku, &customers).await?;
@@ -76,7 +76,7 @@ pub(crate) async fn measure(file: &Path, world: &World, rounds: usize, groups: u
     Ok(Rates { items: (added, posted), orders: (placed, ordered), memory })
 }
 
-/// Every customer puts one more thing into their cart, [`CALLERS`] of them at a time.
+/// Adds one item to each customer's cart, [`CALLERS`] customers at a time.
 async fn add(shop: &Shop, sku: &str, customers: &Arc<[Customer]>) -> Result<Duration> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
@@ -99,7 +99,7 @@ async fn add(shop: &Shop, sku: &str, customers: &Arc<[Customer]>) -> Result<Dura
     Ok(started.elapsed())
 }
 
-/// An access token for each, as a sign-in gives it.
+/// An access token for each customer, like that of a sign-in.
 pub(crate) fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
     let signer = JwtSigner::new(&Keys::new(SECRET_KEY.as_bytes()));
     let now = SystemClock.now();
@@ -117,7 +117,7 @@ pub(crate) fn tokens(customers: &[Customer]) -> Result<Vec<String>> {
     customers.iter().map(token).collect()
 }
 
-/// The body of an order of what is in the cart.
+/// The body of a request that orders the cart.
 pub(crate) fn order(world: &World, gateway: &str) -> serde_json::Value {
     json!({
         "shipping_method_id": world.method,

@@ -1,5 +1,5 @@
-//! A cheap client of HTTP/1.1: it shares the cores with what it measures, so it writes prepared bytes and looks at no
-//! more of an answer than its status and its length.
+//! A cheap HTTP/1.1 client. It shares the cores with the server that it measures, so it writes prepared bytes and
+//! parses only the status and the length of a response.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::support::Result;
 
-/// Longer than anything here takes.
+/// The timeout of a call, longer than any call of the run takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The bytes of a request.
+/// A complete request.
 pub(crate) type Bytes = Arc<[u8]>;
 
-/// Writes a request down.
+/// Formats a request.
 pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Bytes {
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: shop.test\r\n{token}");
@@ -30,27 +30,27 @@ pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: &str)
     request.into_bytes().into()
 }
 
-/// One kept connection.
+/// A keep-alive connection.
 pub(crate) struct Connection {
     socket: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When the connection is refused.
     pub(crate) async fn open(server: SocketAddr) -> Result<Self> {
         let socket = TcpStream::connect(server).await?;
         socket.set_nodelay(true)?;
         Ok(Self { socket, buffer: Vec::with_capacity(64 * 1024) })
     }
 
-    /// Sends a request and answers the status and the body.
+    /// Sends a request and returns the status and the body.
     ///
     /// # Errors
-    /// When the connection breaks, or what comes is no answer.
+    /// When the connection breaks, or the response is invalid.
     pub(crate) async fn call(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         self.socket.write_all(request).await?;
         self.buffer.clear();
@@ -89,10 +89,10 @@ fn read_head(head: &[u8]) -> Result<(u16, usize)> {
     Ok((status, length))
 }
 
-/// Sends each of these requests once over so many connections; every answer must be a success.
+/// Sends each request once, over `connections` connections, and returns the elapsed time.
 ///
 /// # Errors
-/// The first answer that is none.
+/// The first response that is not a success.
 pub(crate) async fn send_all(server: SocketAddr, connections: usize, requests: &Arc<[Bytes]>) -> Result<Duration> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut open = Vec::new();
@@ -118,10 +118,10 @@ pub(crate) async fn send_all(server: SocketAddr, connections: usize, requests: &
     Ok(started.elapsed())
 }
 
-/// Sends these requests round and round for so long, and answers how many were answered per second.
+/// Sends the requests in a loop for `length`, and returns the number of responses per second.
 ///
 /// # Errors
-/// The first answer that is no success.
+/// The first response that is not a success.
 #[expect(clippy::cast_precision_loss, reason = "counts here are small")]
 pub(crate) async fn send_for(
     server: SocketAddr,
@@ -155,11 +155,11 @@ pub(crate) async fn send_for(
     Ok(sent as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Sends so many requests a second, whether or not earlier ones were answered, and answers how long each took from the
-/// moment at which it was due, in milliseconds.
+/// Sends `per_second` requests per second, as far as the responses allow: a connection waits for each response before
+/// its next request. Returns the milliseconds from sending each request to its response.
 ///
 /// # Errors
-/// The first answer that is no success.
+/// The first response that is not a success.
 pub(crate) async fn pace(
     server: SocketAddr,
     connections: u32,
@@ -181,7 +181,7 @@ pub(crate) async fn pace(
                         break;
                     }
                     sleep_until(due.into()).await;
-                    // The timer is a millisecond coarse; what it oversleeps is not the server's doing.
+                    // Measured from here, not from `due`: the timer may oversleep by a millisecond.
                     let sent = Instant::now();
                     succeed(&mut connection, request).await?;
                     times.push(sent.elapsed().as_secs_f64() * 1_000.0);

@@ -1,4 +1,4 @@
-//! Measures lists by page number against the same lists by cursor, against a small shop, and at high page numbers.
+//! Measures lists by page number: compared with the same lists by cursor, with a small shop, and at high page numbers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,23 +17,23 @@ use crate::support::world::World;
 use crate::table::{Figure, Target, median};
 use crate::{Scale, figure};
 
-/// Milliseconds for a page of a list, read in each of several ways.
+/// The median milliseconds for a page of a list.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     /// The first page by cursor.
     cursor: f64,
     /// The first page by number.
     first: f64,
-    /// A page far down, by number.
+    /// A deep page by number.
     far: f64,
 }
 
-/// Where the ratio of two times is greatest.
+/// The pair of times with the greatest ratio of the second to the first.
 fn dearest(pairs: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
     pairs.into_iter().max_by(|left, right| (left.1 / left.0).total_cmp(&(right.1 / right.0))).unwrap_or_default()
 }
 
-/// Times the lists of a large shop against each other and against those of a small one; `store` names the storage.
+/// Compares the lists of a large shop with each other and with those of a small one. `store` names the storage.
 pub(crate) async fn measure(
     store: &str,
     small: (&Shop, usize),
@@ -59,7 +59,7 @@ pub(crate) async fn measure(
     ])
 }
 
-/// Writes movements of stock, of all goods in turn.
+/// Writes stock movements, for all variants in turn.
 pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize) -> Result<()> {
     let goods: Vec<_> = world.goods.iter().cycle().take(movements).collect();
     for goods in goods.chunks(4_000) {
@@ -83,8 +83,8 @@ pub(crate) async fn fill_movements(shop: &Shop, world: &World, movements: usize)
     Ok(())
 }
 
-/// Reads a list of several shops (each with its high page number) in each way, in turn, so that a slow moment of the machine
-/// slows all of them.
+/// Reads a list of several shops, each with its deep page number, in every way in turn, so that a slow phase of the
+/// machine affects all of them.
 async fn times<'a, const SHOPS: usize, K: SortKey, T, Reading>(
     rounds: usize,
     shops: [(&'a Shop, u32); SHOPS],
@@ -94,7 +94,7 @@ where
     Reading: Future<Output = ShopResult<Page<T>>>,
 {
     let mut found = shops.map(|_| [Vec::new(), Vec::new(), Vec::new()]);
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         for (found, (shop, far)) in found.iter_mut().zip(shops) {
             let positions = [Position::Start, Position::Number(1), Position::Number(far)];
@@ -115,8 +115,8 @@ where
     }))
 }
 
-/// The lists of products that everybody reads, in a small and a large shop (with how many products each has): all, of a
-/// category, of a status (which staff read), in stock, between two prices.
+/// Lists of products in a small and a large shop, given with their number of products: all, of a category, of a status
+/// (read by staff), in stock, in a price range.
 async fn products(shops: [(&Shop, usize); 2], rounds: usize) -> Result<Vec<[Times; 2]>> {
     let (guest, staff) = (Actor::anonymous(), Actor::system());
     let all = ProductQuery::default;
@@ -143,7 +143,7 @@ async fn products(shops: [(&Shop, usize); 2], rounds: usize) -> Result<Vec<[Time
     Ok(lists)
 }
 
-/// What staff read of many: orders, also of a status, payments, also of a state, customers, and movements of stock.
+/// Lists that only staff read: orders, orders of a status, payments, payments of a state, customers, stock movements.
 async fn of_staff(shop: &Shop, orders: usize, rounds: usize) -> Result<Vec<Times>> {
     let staff = &Actor::system();
     let far = u32::try_from(orders / 20)?.clamp(1, 5_000);

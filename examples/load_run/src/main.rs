@@ -1,13 +1,13 @@
-//! The load run: measures the shop against bare limits, both in the same run, and prints one table of ratios.
+//! The load run: compares the shop with bare baselines measured in the same run, and prints one table of ratios.
 //!
 //! ```sh
 //! cargo build --release --bin shop-server --bin load_run && target/release/load_run --large
 //! ```
 //!
-//! It starts everything itself, on loopback and in a temporary folder: the release binary `shop-server` beside it, a
-//! bare poem server, and a shop inside this process. Both sides of a ratio are measured in alternating short rounds, and the
-//! middle one of each counts: what else the machine does meanwhile hits both. The load generator shares the cores with what
-//! it measures, so absolute rates are lower than a server alone would reach.
+//! It starts everything itself, on loopback and in a temporary folder: the release binary `shop-server` from its own
+//! folder, a bare poem server, and a shop inside this process. Both sides of a ratio are measured in alternating short
+//! rounds, and the median of each counts, so other load on the machine affects both. The load generator shares the
+//! cores with the servers, so absolute rates are lower than those of a server alone.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -35,42 +35,42 @@ use support::world::World;
 use support::{CALLERS, Result};
 use table::{Figure, Target};
 
-/// As in the binary.
+/// The allocator of the `shop-server` binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Signs the tokens of the run's shops.
 const SECRET_KEY: &str = "the-load-run-signs-with-this-key-and-no-other-does";
 
-/// Measures the shop against bare limits.
+/// Compares the shop with bare baselines.
 #[derive(Parser)]
 struct Options {
-    /// Also with 100,000 products and 1,000,000 orders, on SQLite and on Postgres: takes half an hour and 10 GB in the
-    /// temporary folder.
+    /// Also measure with 100,000 products and 1,000,000 orders, on SQLite and Postgres. Takes half an hour and 10 GB in
+    /// the temporary folder.
     #[arg(long)]
     large: bool,
-    /// Everything once and tiny, to see that it runs; the figures mean nothing.
+    /// Run everything once on a tiny scale, to test that it works. The figures are meaningless.
     #[arg(long)]
     smoke: bool,
-    /// Only these parts: orders, catalog, checkout, cards, sign-ins, process, postgres, large, large-postgres; and searches,
-    /// which is left out unless it is named.
+    /// Run only these parts: orders, catalog, checkout, cards, sign-ins, process, postgres, large, large-postgres, and
+    /// searches, which runs only if named.
     #[arg(long)]
     only: Vec<String>,
-    /// Be the bare server: the file and the address.
+    /// Run the bare server on this file and address.
     #[arg(long, hide = true, num_args = 2)]
     bare_server: Option<Vec<String>>,
-    /// Be the bare server on Postgres: the URL and the address.
+    /// Run the bare Postgres server on this URL and address.
     #[arg(long, hide = true, num_args = 2)]
     bare_postgres: Option<Vec<String>>,
 }
 
-/// How much is measured.
+/// The scale of a run.
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     rounds: usize,
-    /// Orders of a round, in groups of [`CALLERS`]: so many that SQLite moves its log into the file in each.
+    /// The number of orders per round, in groups of [`CALLERS`]: enough for a SQLite checkpoint in each round.
     groups: usize,
-    /// Of a round that is measured by time.
+    /// The duration of a timed round.
     length: Duration,
     products: usize,
     orders: usize,
@@ -101,7 +101,7 @@ const SMOKE: Scale = Scale {
     large_orders: 100,
 };
 
-/// A folder that goes away with the run.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Drop for Folder {

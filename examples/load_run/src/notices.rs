@@ -1,4 +1,4 @@
-//! Events of a card network, acknowledged while people shop.
+//! Webhook events from a payment provider, acknowledged while buyers use the shop.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,28 +19,28 @@ use crate::support::Result;
 use crate::support::world::{Customer, Demand, World};
 use crate::table::{median, percentile};
 
-/// Events a second that must be acknowledged.
+/// The target: acknowledged events per second.
 pub(crate) const WANTED: u32 = 1_000;
-/// Events a second that are sent: some more, for a round counts until the last one is acknowledged.
+/// Events sent per second. It is above the target because a round ends only with the last acknowledgement.
 const SENT: u32 = 1_100;
-/// Connections they come over.
+/// Connections that send events.
 const POSTMEN: u32 = 32;
-/// Connections of those who look around.
+/// Connections for each of the catalog and the cart requests.
 const BROWSERS: u32 = 8;
-/// Things put into carts, a second.
+/// Cart items added per second.
 const ADDED: f64 = 200.0;
-/// Orders that are paid by card before; every event is about one of them.
+/// Orders paid by card before the measurement. Every event is about one of them.
 const ORDERS: usize = 64;
 
-/// What was measured.
+/// The medians of all rounds.
 pub(crate) struct Measured {
-    /// Events acknowledged a second.
+    /// Acknowledged events per second.
     pub(crate) rate: f64,
-    /// How long the slowest hundredth of them took at least, in milliseconds.
+    /// The 99th percentile of their response time in milliseconds.
     pub(crate) tail: f64,
 }
 
-/// Sends [`SENT`] events a second while people look at a fifth of what the catalog could show and fill carts.
+/// Sends [`SENT`] events per second, together with catalog requests at a fifth of `capacity` and cart requests.
 pub(crate) async fn measure(
     file: &Path,
     world: &World,
@@ -71,7 +71,7 @@ pub(crate) async fn measure(
             let each = f64::from(SENT) / f64::from(POSTMEN);
             let started = Instant::now();
             let times = try_join_all(letters.iter().map(|own| pace(server.address, 1, own, each, length))).await?;
-            // Who cannot keep pace ends late.
+            // A server that cannot keep up finishes late, which lowers the rate.
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((times.concat(), started.elapsed()))
         };
         let looking = pace(server.address, BROWSERS, &products, capacity / 5.0, length);
@@ -85,7 +85,7 @@ pub(crate) async fn measure(
     Ok(Measured { rate: median(rates), tail: median(tails) })
 }
 
-/// Everybody orders what is in their cart and pays by card.
+/// Orders the carts of all customers and pays by card.
 async fn place(server: &Server, stripe: &Stub, world: &World, tokens: &[String]) -> Result<()> {
     let mut connection = Connection::open(server.address).await?;
     let body = checkout::order(world, "stripe").to_string();
@@ -99,10 +99,10 @@ async fn place(server: &Server, stripe: &Stub, world: &World, tokens: &[String])
     Ok(())
 }
 
-/// The events of a round, each of its own, shared out to those who bring them.
+/// The distinct events of a round, divided among the connections.
 fn letters(stripe: &Stub, length: Duration) -> Result<Vec<Arc<[Bytes]>>> {
     let payments = stripe.payments();
-    // Some more each: a round may last a little longer.
+    // Two extra, because a round may take slightly longer.
     let each = usize::try_from(length.as_millis() * u128::from(SENT) / 1_000 / u128::from(POSTMEN))? + 2;
     let mut payments = payments.iter().cycle();
     let mut share = || -> Result<Arc<[Bytes]>> {

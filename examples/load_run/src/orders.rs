@@ -1,4 +1,4 @@
-//! Orders in process, beside the bare loop.
+//! Orders in process, compared with a bare loop that only executes the statements.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use crate::support::world::{Customer, Demand, World};
 use crate::support::{CALLERS, Result};
 use crate::table::median;
 
-/// Rates per second.
+/// Orders per second.
 pub(crate) struct Rates {
-    /// The bare loop, spread.
+    /// The bare loop, spread over a thousand variants.
     pub(crate) bare: f64,
     /// The shop, spread over a thousand variants.
     pub(crate) spread: f64,
-    /// The shop, all of the same two variants.
+    /// The shop, all orders of the same two variants.
     pub(crate) hot: f64,
 }
 
-/// Opens a shop over a file.
+/// Opens a shop on a file.
 pub(crate) async fn open(path: &Path) -> Result<(Arc<SqliteStore>, Shop)> {
     let store = Arc::new(SqliteStore::open(path)?);
     let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
     Ok((store, shop))
 }
 
-/// Alternates rounds of the sides over two copies of one file.
+/// Measures the shop and the bare loop on two copies of one file in alternating rounds.
 pub(crate) async fn measure(path: &Path, world: &World, rounds: usize, groups: usize) -> Result<Rates> {
     let (store, shop) = open(path).await?;
     let copy = path.with_extension("bare");
@@ -41,7 +41,7 @@ pub(crate) async fn measure(path: &Path, world: &World, rounds: usize, groups: u
     let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
     let wishes = world.wishes();
     let (mut bares, mut spreads, mut hots) = (Vec::new(), Vec::new(), Vec::new());
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         let carts = world.fill_carts(&bare_store, &customers, Demand::Spread).await?;
         let took = tokio::task::block_in_place(|| bare.place(world, &carts, &mut shop.moment()))?;
@@ -61,7 +61,7 @@ pub(crate) async fn measure(path: &Path, world: &World, rounds: usize, groups: u
     Ok(Rates { bare: median(bares), spread: median(spreads), hot: median(hots) })
 }
 
-/// Alternates rounds of the shop over two files, and answers the rate of each.
+/// Measures the shop on two files in alternating rounds, and returns the rate of each.
 pub(crate) async fn compare(
     (one, world_of_one): (&Path, &World),
     (other, world_of_other): (&Path, &World),
@@ -70,7 +70,7 @@ pub(crate) async fn compare(
 ) -> Result<(f64, f64)> {
     let sides = [(open(one).await?, world_of_one), (open(other).await?, world_of_other)];
     let mut rates = [Vec::new(), Vec::new()];
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         for (rates, ((store, shop), world)) in rates.iter_mut().zip(&sides) {
             let customers: Arc<[Customer]> = world.customers.iter().take(groups * CALLERS).copied().collect();
@@ -83,7 +83,7 @@ pub(crate) async fn compare(
     Ok((one, other))
 }
 
-/// How many per second.
+/// The number of operations per second.
 #[expect(clippy::cast_precision_loss, reason = "counts here are small")]
 pub(crate) fn rate(count: usize, took: std::time::Duration) -> f64 {
     count as f64 / took.as_secs_f64()

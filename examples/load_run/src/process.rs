@@ -1,4 +1,4 @@
-//! Servers as processes of their own, and what the system says about them.
+//! Servers as child processes, and their memory as reported by the system.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::SECRET_KEY;
 use crate::client::{Connection, request};
 use crate::support::Result;
 
-/// A server that ends with this value.
+/// A server process that is killed on drop.
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address that the server listens on.
     pub(crate) address: SocketAddr,
 }
 
@@ -27,15 +27,15 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// The shop's server over a file, as an operator runs it, but without rate limits.
+    /// Starts `shop-server` on a file, as an operator would, but without rate limits.
     ///
     /// # Errors
-    /// When `shop-server` was not built beside this program, or does not answer.
+    /// When `shop-server` is not in the folder of this program, or does not respond.
     pub(crate) async fn shop(file: &Path) -> Result<Self> {
         Self::shop_with(file, &[]).await
     }
 
-    /// The same, taking cards through a stand-in for Stripe.
+    /// Like [`Server::shop`], with card payments through a fake Stripe.
     ///
     /// # Errors
     /// As [`Server::shop`].
@@ -68,10 +68,10 @@ impl Server {
         Self::start(&mut command, file, address, "/healthz").await
     }
 
-    /// The bare server over the same file.
+    /// Starts the bare server on the same file.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When it does not respond.
     pub(crate) async fn bare(file: &Path) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -79,7 +79,7 @@ impl Server {
         Self::start(&mut command, file, address, "/catalog/products").await
     }
 
-    /// The shop's server on Postgres.
+    /// Starts `shop-server` on Postgres.
     ///
     /// # Errors
     /// As [`Server::shop`].
@@ -97,10 +97,10 @@ impl Server {
         Self::start(&mut command, &std::env::temp_dir().join("none"), address, "/healthz").await
     }
 
-    /// The bare server on Postgres.
+    /// Starts the bare server on Postgres.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When it does not respond.
     pub(crate) async fn bare_on_postgres(url: &str) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
@@ -109,7 +109,7 @@ impl Server {
     }
 
     async fn start(command: &mut Command, file: &Path, address: SocketAddr, path: &str) -> Result<Self> {
-        // No `.env` of whoever runs this.
+        // The server must not read a `.env` file of the current directory.
         let folder = file.parent().unwrap_or(file);
         let child =
             command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -132,7 +132,7 @@ impl Server {
         Err("a server did not answer".into())
     }
 
-    /// Its resident memory now, in MiB.
+    /// The current resident memory in MiB.
     ///
     /// # Errors
     /// Where there is no `/proc`.
@@ -140,7 +140,7 @@ impl Server {
         self.status("VmRSS:")
     }
 
-    /// The most it ever had, in MiB.
+    /// The peak resident memory in MiB.
     ///
     /// # Errors
     /// Where there is no `/proc`.
@@ -156,15 +156,15 @@ impl Server {
     }
 }
 
-/// An address on loopback that nobody listens on now.
+/// A loopback address with a free port.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// The size of the server's program, in MiB.
+/// The size of the `shop-server` binary in MiB.
 ///
 /// # Errors
-/// When it was not built.
+/// When the binary does not exist.
 #[expect(clippy::cast_precision_loss, reason = "programs are smaller than that")]
 pub(crate) fn program_size() -> Result<f64> {
     let length = std::fs::metadata(std::env::current_exe()?.with_file_name("shop-server"))?.len();

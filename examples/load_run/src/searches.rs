@@ -1,4 +1,4 @@
-//! A list of products while many clients search: they must not make the others wait.
+//! A list of products while many clients search. Searches must not delay lists.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::process::Server;
 use crate::support::Result;
 use crate::table::{median, percentile};
 
-/// Clients that search.
+/// The number of searching clients.
 const SEARCHERS: usize = 100;
-/// Clients that look at the list, and how many lists a second they ask for together.
+/// The number of clients that read the list. Together they read [`LISTS_PER_SECOND`].
 const BROWSERS: u32 = 4;
 const LISTS_PER_SECOND: f64 = 50.0;
-/// How long a searcher waits that was refused.
+/// The pause of a client whose search was refused.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Words that every product of the run has.
+/// Words that every product of the run contains.
 const WORDS: [&str; 8] = ["cotton", "washed", "before", "keeps", "shape", "every", "heavy", "shirt"];
 
 /// The 99th percentile of a list of products in milliseconds: quiet, and while others search.
@@ -31,7 +31,7 @@ pub(crate) async fn measure(file: &Path, rounds: usize, length: Duration) -> Res
         let until = Instant::now() + length + PAUSE;
         let searchers: Vec<_> =
             (0..SEARCHERS).map(|number| tokio::spawn(search(server.address, number, until))).collect();
-        // Not before they have begun.
+        // Waits until the searches have started.
         sleep(PAUSE).await;
         busy.push(percentile(pace(server.address, BROWSERS, &list, LISTS_PER_SECOND, length).await?, 99));
         for searcher in searchers {
@@ -41,7 +41,7 @@ pub(crate) async fn measure(file: &Path, rounds: usize, length: Duration) -> Res
     Ok((median(quiet), median(busy)))
 }
 
-/// Searches until then; each time for other beginnings of the words, so that no count is remembered.
+/// Searches until `until`, each time for other prefixes of the words, so that no remembered count is used.
 async fn search(server: std::net::SocketAddr, number: usize, until: Instant) -> Result<()> {
     let mut connection = Connection::open(server).await?;
     for turn in 0_usize.. {

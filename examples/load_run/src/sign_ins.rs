@@ -1,4 +1,4 @@
-//! Sign-ins beside bare argon2, and catalog answers while people sign in.
+//! Sign-ins compared with bare argon2, and catalog requests during sign-ins.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,29 +17,29 @@ use crate::support::Result;
 use crate::support::world::{Customer, World};
 use crate::table::{median, percentile};
 
-/// Everybody's password.
+/// The password of every customer.
 const PASSWORD: &str = "analytical-engine-1842";
-/// How many sign in at once: enough to keep every hashing thread busy.
+/// The number of parallel sign-ins, enough to keep every hashing thread busy.
 const PEOPLE: usize = 16;
-/// Over so many connections come the catalog requests.
+/// The number of connections for catalog requests.
 const BROWSERS: u32 = 16;
 
-/// What was measured.
+/// The medians of all rounds.
 pub(crate) struct Measured {
-    /// Hashes a second, bare, and sign-ins a second.
+    /// Bare hashes per second, and sign-ins per second.
     pub(crate) rates: (f64, f64),
-    /// The 99th percentile of catalog answers in milliseconds, quiet and in a storm of sign-ins.
+    /// The 99th percentile of catalog response times in milliseconds: alone, and during sign-ins.
     pub(crate) catalog: (f64, f64),
 }
 
-/// The hash that customers are stored with.
+/// The password hash that is stored for every customer.
 pub(crate) async fn password_hash() -> Result<String> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let hasher = Argon2Hasher::start(Argon2Settings { threads: 1, ..Argon2Settings::default() }, &random)?;
     Ok(hasher.hash(Secret::new(PASSWORD)).await?)
 }
 
-/// Alternates rounds; `capacity` is the catalog's, of which a fifth is asked for.
+/// Measures in alternating rounds. `capacity` is the catalog's rate per second; the measurement requests a fifth of it.
 pub(crate) async fn measure(
     file: &Path,
     world: &World,
@@ -72,7 +72,7 @@ fn logins(world: &World) -> Arc<[Bytes]> {
     (0..world.customers.len()).map(login).collect()
 }
 
-/// Hashes a second on as many threads as there are cores, with OWASP's parameters and memory that is used again.
+/// Hashes per second with one thread per core, with OWASP's parameters and reused memory.
 fn hashes(length: Duration) -> Result<f64> {
     let threads = std::thread::available_parallelism()?.get();
     let started = Instant::now();

@@ -1,40 +1,40 @@
-//! What was measured, and how it is told.
+//! The measured figures and their table.
 
 use std::fmt::Write as _;
 
-/// What must hold for a figure.
+/// The condition that a figure must meet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
-    /// At least this part of the bare one.
+    /// At least this fraction of the baseline.
     AtLeast(f64),
-    /// At most so many times the bare one.
+    /// At most this multiple of the baseline.
     AtMost(f64),
-    /// Less than this, in the unit of the figure.
+    /// Below this value, in the unit of the figure.
     Below(f64),
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Debug, Clone)]
 pub(crate) struct Figure {
-    /// What was measured.
+    /// The description of the measurement.
     pub(crate) what: String,
-    /// The limit beside it, if it has one.
+    /// The baseline, if there is one.
     pub(crate) bare: Option<f64>,
-    /// The shop's.
+    /// The value for the shop.
     pub(crate) ours: f64,
-    /// Of both.
+    /// The unit of both values.
     pub(crate) unit: &'static str,
-    /// What must hold.
+    /// Compared with the ratio, or with the value for [`Target::Below`].
     pub(crate) target: Target,
 }
 
 impl Figure {
-    /// The shop's part of the bare limit.
+    /// The shop's value divided by the baseline.
     fn ratio(&self) -> Option<f64> {
         self.bare.map(|bare| self.ours / bare)
     }
 
-    /// True when the target is reached.
+    /// True when the target is met.
     pub(crate) fn holds(&self) -> bool {
         match self.target {
             Target::AtLeast(part) => self.ratio().is_some_and(|ratio| ratio >= part),
@@ -56,7 +56,7 @@ impl Figure {
     }
 }
 
-/// The table in Markdown, as `docs/performance.md` has it.
+/// The table in Markdown, as it appears in `docs/performance.md`.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = "| what | limit | ours | ratio | target |\n| --- | ---: | ---: | ---: | ---: |\n".to_owned();
     for figure in figures {
@@ -65,13 +65,13 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     text
 }
 
-/// The middle one; 0 of none.
+/// The median, or 0 if there are no values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// What so many percent do not exceed; 0 of none.
+/// The percentile, or 0 if there are no values.
 pub(crate) fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get((values.len() * percent / 100).min(values.len().saturating_sub(1))).copied().unwrap_or_default()

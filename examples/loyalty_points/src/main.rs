@@ -1,14 +1,14 @@
-//! Loyalty points, kept by the program that embeds the shop: every whole dollar of goods is a point, and some points
-//! buy a gift that goes with the parcel. The points are no part of the shop, yet an order and its points are booked
-//! in one transaction: both, or none, whoever races whom and whatever is refused.
+//! Loyalty points, kept by the program that embeds the shop. Every whole dollar of goods earns a point, and points buy
+//! a gift that is shipped with the order. The points are not part of the shop, but an order and its points are written
+//! in one transaction: both or none, under any race or refusal.
 //!
-//! - `points.rs`: the program's own rules, and what a database must do for them;
-//! - `sqlite.rs`: that, in the shop's own SQLite file;
-//! - `postgres.rs`: that, in the shop's own Postgres, in a transaction of the program's own;
-//! - `story.rs`: what happens, and what must be true afterwards.
+//! - `points.rs`: the program's rules, and the trait that each database implements;
+//! - `sqlite.rs`: the points in the shop's SQLite file;
+//! - `postgres.rs`: the points in the shop's Postgres database, in a transaction of the program;
+//! - `story.rs`: the scenario and its assertions.
 //!
-//! `cargo run -p loyalty_points` tells the story twice and fails where it does not go as told. Postgres is the empty
-//! database of `DATABASE_URL`, else a throw-away one from the system's own programs.
+//! `cargo run -p loyalty_points` prints the scenario for both databases and fails if an assertion does not hold. It
+//! uses the empty Postgres database of `DATABASE_URL`, else a temporary cluster of the installed Postgres.
 
 mod points;
 mod postgres;

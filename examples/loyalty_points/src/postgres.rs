@@ -1,4 +1,4 @@
-//! Points in the shop's own Postgres: `commit_in` applies the order inside a transaction of the program.
+//! Points in the shop's Postgres database: `commit_in` applies the order inside a transaction of the program.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::points::{Booking, Loyalty, Refused, Wish};
 
-/// The program's own tables, beside the shop's. Who has how many points is a row with the rule beside it, not a sum that
-/// two could read at once.
+/// The program's tables. A balance is a row with a constraint, not a computed sum, because two transactions could read
+/// the same sum.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS app_accounts (
         customer_id uuid PRIMARY KEY REFERENCES users (id),
@@ -30,7 +30,7 @@ const TABLES: &str = "
         spent bigint NOT NULL
     )";
 
-/// A shop with points in one database. The shop has its connections, the program its own.
+/// A shop with points in one database. The shop and the program have separate connections.
 pub(crate) struct Points {
     shop: Shop,
     store: Arc<PostgresStore>,
@@ -38,17 +38,17 @@ pub(crate) struct Points {
     mailer: Arc<MemoryMailer>,
 }
 
-/// Why neither the order nor its points are written, or it is not known whether both are.
+/// An error after which neither the order nor its points are written, or the outcome is unknown.
 enum Failed {
     Shop(CommitError),
     Program(Refused),
 }
 
 impl Points {
-    /// In this database.
+    /// Connects to the database and creates the tables.
     pub(crate) async fn connect(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
         let store = Arc::new(PostgresStore::connect(Options::parse(url)?).await?);
-        // The shop has made its tables; now the program makes its own beside them.
+        // The shop has created its tables; the program's tables refer to them.
         let pool = PgPool::connect(url).await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
         let mailer = Arc::new(MemoryMailer::new());
@@ -57,21 +57,21 @@ impl Points {
         Ok(Self { shop, store, pool, mailer })
     }
 
-    /// Lets go of the database.
+    /// Closes all connections.
     pub(crate) async fn close(self) {
         self.pool.close().await;
         self.store.close().await;
     }
 
-    /// One transaction, begun and committed by the program: the order and its points, or neither.
+    /// Writes the order and its points, or neither, in one transaction of the program.
     async fn submit(&self, batch: &Batch, booking: Option<&Booking>) -> Result<(), Failed> {
         let mut transaction = self.pool.begin().await?;
-        // The shop's rows first: the points refer to them, and everybody locks in this order.
+        // The shop's rows come first: the points refer to them, and every transaction must lock in this order.
         self.store.commit_in(&mut transaction, batch).await.map_err(Failed::Shop)?;
         if let Some(booking) = booking {
             book(&mut transaction, booking).await?;
         }
-        // Whoever left before has rolled back. From here on it may be written, whatever is heard of it.
+        // An early return above rolls back. An error from here on means that the outcome is unknown.
         transaction.commit().await.map_err(|error| Failed::Shop(CommitError::OutcomeUnknown(error.into())))
     }
 }
@@ -88,7 +88,7 @@ impl Loyalty for Points {
     async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
         let mut prepared = wish.prepare(&self.shop).await?;
-        // Nothing to write: the order was placed before under this key, and its points were booked with it.
+        // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
             let booking = Booking::of(&prepared.reply.value.view.order, wish.spend);
             match self.submit(&prepared.batch, booking.as_ref()).await {
@@ -124,14 +124,14 @@ impl Loyalty for Points {
     }
 }
 
-/// Writes the points of an order, in its transaction.
+/// Writes the points of an order in its transaction.
 async fn book(transaction: &mut PgConnection, booking: &Booking) -> Result<(), Failed> {
     let Booking { order, customer, earned, spent } = booking;
     let open = "INSERT INTO app_accounts (customer_id, points) VALUES ($1, 0) ON CONFLICT DO NOTHING";
     sqlx::query(open).bind(customer.0).execute(&mut *transaction).await?;
     let book = "INSERT INTO app_bookings (order_id, customer_id, earned, spent) VALUES ($1, $2, $3, $4)";
     sqlx::query(book).bind(order.0).bind(customer.0).bind(earned).bind(spent).execute(&mut *transaction).await?;
-    // What is spent must be there already: the points of this very order come later.
+    // Spend first: points that this order earns cannot pay for its own gift.
     let spend = "UPDATE app_accounts SET points = points - $2 WHERE customer_id = $1";
     sqlx::query(spend).bind(customer.0).bind(spent).execute(&mut *transaction).await.map_err(|error| {
         let rule = error.as_database_error().and_then(|error| error.constraint());

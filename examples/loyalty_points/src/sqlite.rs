@@ -1,4 +1,4 @@
-//! Points in the shop's own SQLite file: the closure of `commit_with` runs in the transaction of the order.
+//! Points in the shop's SQLite file: the closure of `commit_with` runs in the transaction of the order.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::points::{Booking, Loyalty, Refused, Wish};
 
-/// The program's own tables. Their names begin with `app_`: the shop's never do. Who has how many points is a row with
-/// the rule beside it, not a sum that two could read at once.
+/// The program's tables. Their names begin with `app_`, which the shop never uses. A balance is a row with a
+/// constraint, not a computed sum, because two callers could read the same sum.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS app_accounts (
         customer_id BLOB NOT NULL PRIMARY KEY REFERENCES users (id),
@@ -28,7 +28,7 @@ const TABLES: &str = "
         spent INTEGER NOT NULL
     ) STRICT;";
 
-/// A shop with points in one file.
+/// A shop with points in one SQLite file.
 pub(crate) struct Points {
     shop: Shop,
     store: Arc<SqliteStore>,
@@ -36,10 +36,10 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// In a file that goes away with it; a real program opens `SqliteStore::open("shop.sqlite3")`.
+    /// Opens a shop in a temporary file; a real program opens `SqliteStore::open("shop.sqlite3")`.
     pub(crate) async fn temporary() -> Result<Self, Box<dyn std::error::Error>> {
         let store = Arc::new(SqliteStore::temporary()?);
-        // The shop has opened the file; now the program makes its own tables in it.
+        // The shop creates the file first; then the program adds its tables.
         store.transaction(|tables| tables.execute_batch(TABLES)).await?;
         let mailer = Arc::new(MemoryMailer::new());
         let secret = b"an example's key; a real one comes from a good source of chance";
@@ -60,7 +60,7 @@ impl Loyalty for Points {
     async fn order(&self, wish: &Wish<'_>) -> Result<Replayable<PlacedOrder>, Refused> {
         let mut retries = Retries::default();
         let mut prepared = wish.prepare(&self.shop).await?;
-        // Nothing to write: the order was placed before under this key, and its points were booked with it.
+        // An empty batch is a replay: this key has placed its order before, together with the points.
         while !prepared.batch.is_empty() {
             let booking = Booking::of(&prepared.reply.value.view.order, wish.spend);
             let book = move |tables: &Connection| booking.map_or(Ok(()), |booking| book(tables, &booking));
@@ -96,14 +96,14 @@ impl Loyalty for Points {
     }
 }
 
-/// Runs on the writer's thread, maybe more than once, so it does nothing but write these rows.
+/// Runs on the writer thread, possibly more than once, so it only writes these rows.
 fn book(tables: &Connection, booking: &Booking) -> Result<(), Refused> {
     let Booking { order, customer, earned, spent } = booking;
     let open = "INSERT INTO app_accounts (customer_id, points) VALUES (?1, 0) ON CONFLICT DO NOTHING";
     tables.execute(open, [customer.0.as_bytes()]).map_err(refused)?;
     let book = "INSERT INTO app_bookings (order_id, customer_id, earned, spent) VALUES (?1, ?2, ?3, ?4)";
     tables.execute(book, (order.0.as_bytes(), customer.0.as_bytes(), earned, spent)).map_err(refused)?;
-    // What is spent must be there already: the points of this very order come later.
+    // Spend first: points that this order earns cannot pay for its own gift.
     let spend = "UPDATE app_accounts SET points = points - ?2 WHERE customer_id = ?1";
     tables.execute(spend, (customer.0.as_bytes(), spent)).map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => Refused::TooFewPoints,

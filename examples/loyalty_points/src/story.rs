@@ -1,4 +1,4 @@
-//! What happens in a shop with points, and what must be true afterwards.
+//! The scenario of a shop with points, and its assertions.
 
 use std::error::Error;
 
@@ -19,7 +19,7 @@ use crate::points::{Booking, Loyalty, Refused, Wish};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A teapot is 40.00: forty points.
+/// The stock of teapots. One costs 40.00 and earns forty points.
 const TEAPOTS: i64 = 5;
 
 pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<()> {
@@ -41,7 +41,7 @@ pub(crate) async fn tell(points: &impl Loyalty, tell: &impl Fn(&str)) -> Result<
     assert_eq!(points.shop().carts().get(&ada).await?.items.len(), 1);
     tell("  She wants a gift for 41 points: refused by the program, and the shop has no order of it either.");
 
-    // Two windows, one purse: the same 40 points for two gifts. One cart becomes one order.
+    // Two parallel requests spend the same 40 points and place the same cart. Only one succeeds.
     let gift = wish(&ada, method, 40, None);
     let gifts = join_all([points.order(&gift), points.order(&gift)]).await;
     assert_eq!(gifts.iter().filter(|done| done.is_ok()).count(), 1);
@@ -127,7 +127,7 @@ fn wish(buyer: &Actor, method: MethodId, spend: i64, key: Option<IdempotencyKey>
     Wish { buyer, order, spend, key }
 }
 
-/// Somebody registers, types the code from the mail and signs in.
+/// Registers a customer, confirms the address with the mailed code, and signs in.
 async fn customer(points: &impl Loyalty, email: &str) -> Result<(Actor, UserId)> {
     let (shop, password) = (points.shop(), "correct horse battery staple");
     let input =

@@ -1,11 +1,11 @@
-//! What a struct and its `row` attributes say.
+//! Parses a struct and its `row` attributes.
 
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Fields, Ident, LitStr, Token, Type, parenthesized};
 
-/// A struct that is stored.
+/// A struct to be stored.
 pub(crate) struct Declaration {
     pub(crate) name: Ident,
     pub(crate) table: Option<LitStr>,
@@ -14,25 +14,25 @@ pub(crate) struct Declaration {
     pub(crate) key: Vec<Ident>,
     pub(crate) uniques: Vec<Unique>,
     pub(crate) deletable: bool,
-    /// The id is `Self::ID`, no field.
+    /// The id is `Self::ID` rather than a field.
     pub(crate) constant_id: bool,
-    /// The column of a child's table that holds its parent's id.
+    /// The column of a child table that holds its parent's id.
     pub(crate) child_of: Option<Ident>,
-    /// Those children have a column `position`.
+    /// Whether the child table has a column `position`.
     pub(crate) has_position: bool,
     pub(crate) derived: Vec<Derived>,
     pub(crate) fields: Vec<Field>,
 }
 
-/// A key that is unique.
+/// A unique key.
 pub(crate) struct Unique {
     pub(crate) name: Ident,
     pub(crate) columns: Vec<Ident>,
-    /// Only among rows whose column has one of these values.
+    /// Limits the key to rows whose column has one of these values.
     pub(crate) when: Option<(Ident, Vec<LitStr>)>,
 }
 
-/// A column that is made of the others, by a method.
+/// A column that a method computes from the others.
 pub(crate) struct Derived {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
@@ -48,9 +48,9 @@ pub(crate) struct Field {
 
 /// How a field is stored.
 pub(crate) enum How {
-    /// In a column of its own.
+    /// In its own column.
     Value,
-    /// In a column of its own, as JSON.
+    /// In its own column, as JSON.
     Json,
     /// In the columns of its type.
     Flat,

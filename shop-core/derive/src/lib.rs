@@ -1,7 +1,7 @@
 //! `#[derive(Row)]` for `shop_core::row::Row` and `#[derive(Columns)]` for `shop_core::row::Columns`.
 //!
-//! The documentation of both, with what the `row` attribute takes, is at the traits. This crate is not meant to be used on
-//! its own: what it writes names `crate::row`, so it serves the core alone.
+//! The traits document both derives and the `row` attribute. This crate is not meant to be used on its own: the
+//! generated code refers to `crate::row`, so it only works inside the core.
 
 mod declaration;
 
@@ -12,7 +12,7 @@ use syn::{DeriveInput, parse_macro_input};
 
 use declaration::{Declaration, Field, How};
 
-/// How a kind of row is stored. See `shop_core::row::Row`.
+/// Declares how a kind of row is stored. See `shop_core::row::Row`.
 #[proc_macro_derive(Row, attributes(row))]
 pub fn row(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -23,7 +23,7 @@ pub fn row(input: TokenStream) -> TokenStream {
     declared.unwrap_or_else(|error| error.to_compile_error()).into()
 }
 
-/// Columns that a row has in common with others, or that belong together. See `shop_core::row::Columns`.
+/// Declares columns that several rows share, or that belong together. See `shop_core::row::Columns`.
 #[proc_macro_derive(Columns, attributes(row))]
 pub fn columns(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -88,7 +88,7 @@ fn columns_impl(declaration: &Declaration) -> Tokens {
     }
 }
 
-/// `impl Row`, and what goes with it: [`Versioned`](trait@Versioned) and the children.
+/// `impl Row`, with [`Versioned`](trait@Versioned) and the children where they apply.
 fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
     let Declaration { name, table, entity, key, uniques, deletable, constant_id, child_of, has_position, .. } =
         declaration;
@@ -160,7 +160,7 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
     })
 }
 
-/// An option, as its expression.
+/// Turns an option into the expression that constructs it.
 fn option(value: Option<Tokens>) -> Tokens {
     value.map_or_else(|| quote! { None }, |value| quote! { Some(#value) })
 }

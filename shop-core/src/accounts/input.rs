@@ -1,4 +1,4 @@
-//! What people say when they call accounts, and what is left of it once it is checked.
+//! The inputs of the account calls, and their checked forms.
 
 use super::view::Profile;
 use crate::error::Result;
@@ -6,91 +6,92 @@ use crate::field::{Checks, Field};
 use crate::secret::Secret;
 use crate::validate::{self, Email, Username};
 
-/// Somebody wants an account.
+/// A request to register an account.
 #[derive(Debug, Clone, Default)]
 pub struct RegisterInput {
-    /// Required.
+    /// The e-mail address; required.
     pub email: Field<String>,
-    /// Required; see [`validate::new_password`].
+    /// The password; required, see [`validate::new_password`].
     pub password: Field<Secret>,
-    /// May be left out.
+    /// The user name; optional.
     pub username: Field<String>,
-    /// May be left out.
+    /// The given name; optional.
     pub first_name: Field<String>,
-    /// May be left out.
+    /// The family name; optional.
     pub last_name: Field<String>,
-    /// May be left out.
+    /// The phone number; optional.
     pub phone: Field<String>,
 }
 
-/// Somebody proves an address.
+/// A request to verify an e-mail address.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOtpInput {
-    /// Required.
+    /// The e-mail address; required.
     pub email: Field<String>,
-    /// Required: six digits.
+    /// The one-time password of six digits; required.
     pub otp: Field<Secret>,
 }
 
-/// Somebody names an address.
+/// A request that consists of an e-mail address.
 #[derive(Debug, Clone, Default)]
 pub struct EmailInput {
-    /// Required.
+    /// The e-mail address; required.
     pub email: Field<String>,
 }
 
-/// Somebody signs in: by `email`, else by `username`, in which an address works, too.
+/// A request to sign in, by `email` or else by `username`, which may also be an e-mail address.
 #[derive(Debug, Clone, Default)]
 pub struct SignInInput {
-    /// The address.
+    /// The e-mail address.
     pub email: Field<String>,
-    /// The username, or the address.
+    /// The user name or the e-mail address.
     pub username: Field<String>,
-    /// Required.
+    /// The password; required.
     pub password: Field<Secret>,
 }
 
-/// A signed-in person changes their password.
+/// A signed-in user's request to change the password.
 #[derive(Debug, Clone, Default)]
 pub struct ChangePasswordInput {
-    /// Required: the password of now.
+    /// The current password; required.
     pub old_password: Field<Secret>,
-    /// Required; see [`validate::new_password`].
+    /// The new password; required, see [`validate::new_password`].
     pub new_password: Field<Secret>,
 }
 
-/// A partial change of one's own profile. The address is not part of it: whoever changes it has to prove it.
+/// A partial change of the caller's own profile. It does not include the e-mail address, since a new one has to be
+/// verified.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileInput {
-    /// Null or blank takes it away.
+    /// The user name; null or blank removes it.
     pub username: Field<String>,
-    /// Blank clears it.
+    /// The given name; blank clears it.
     pub first_name: Field<String>,
-    /// Blank clears it.
+    /// The family name; blank clears it.
     pub last_name: Field<String>,
-    /// Blank clears it.
+    /// The phone number; blank clears it.
     pub phone: Field<String>,
 }
 
-/// A partial change of somebody's standing, by staff.
+/// A partial change of a user's status and rights, by staff.
 #[derive(Debug, Clone, Default)]
 pub struct StandingInput {
-    /// False keeps the person out and ends their sessions.
+    /// Whether the user may sign in; false also ends their sessions.
     pub is_active: Field<bool>,
-    /// Only a superuser changes it.
+    /// Whether the user is staff; only a superuser may change it.
     pub is_staff: Field<bool>,
 }
 
-/// A superuser to be made.
+/// A request to create a superuser.
 #[derive(Debug, Clone, Default)]
 pub struct SuperuserInput {
-    /// Required.
+    /// The e-mail address; required.
     pub email: Field<String>,
-    /// Required; see [`validate::new_password`].
+    /// The password; required, see [`validate::new_password`].
     pub password: Field<Secret>,
 }
 
-/// The sentence for a username that somebody else has (Django's).
+/// The message for a user name that another user has (Django's).
 pub(super) const USERNAME_TAKEN: &str = "A user with that username already exists.";
 
 /// A checked [`RegisterInput`].
@@ -104,12 +105,12 @@ pub(super) struct Registration {
 }
 
 impl RegisterInput {
-    /// The folded address, if it can be one.
+    /// The folded address, if one is given.
     pub(super) fn email_key(&self) -> Option<String> {
         self.email.given().map(|email| identity_key(email))
     }
 
-    /// Checks everything but the username, which the caller has checked and looked up.
+    /// Checks everything but the user name, which the caller has checked and looked up.
     pub(super) fn check(self, mut checks: Checks, username: Option<Username>) -> Result<(Registration, Secret)> {
         let email = checks.required("email", self.email, validate::email);
         let first_name = checks.optional("first_name", self.first_name, validate::person_name).unwrap_or_default();
@@ -131,7 +132,7 @@ impl RegisterInput {
 }
 
 impl VerifyOtpInput {
-    /// The folded address and the code.
+    /// Returns the folded address and the code.
     pub(super) fn check(self) -> Result<(String, Secret)> {
         let mut checks = Checks::new();
         let email = checks.required("email", self.email, validate::email);
@@ -148,7 +149,7 @@ impl VerifyOtpInput {
 }
 
 impl EmailInput {
-    /// The folded address.
+    /// Returns the folded address.
     pub(super) fn check(self) -> Result<String> {
         let mut checks = Checks::new();
         let email = checks.required("email", self.email, validate::email);
@@ -156,34 +157,34 @@ impl EmailInput {
     }
 }
 
-/// The key that an account is found by, of an e-mail address or user name as it was typed. Whoever counts tries at
-/// accounts must count them under this key: all spellings that lead to one account have the same.
+/// Folds an e-mail address or user name, as typed, into the key under which its account is found. Rate limits on
+/// sign-ins must use this key, because it is the same for all spellings that lead to one account.
 #[must_use]
 pub fn identity_key(text: &str) -> String {
-    // No account has a longer name; a megabyte is not folded.
+    // No account has a longer name; this avoids folding a megabyte.
     let text = text.trim();
     validate::email_key(text.get(..text.floor_char_boundary(MAX_LOGIN_LENGTH)).unwrap_or_default())
 }
 
-/// By what somebody signs in, folded.
+/// The folded name by which a user signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Login {
-    /// The address.
+    /// An e-mail address.
     Email(String),
-    /// The address, or else the username.
+    /// An e-mail address or, if it matches no account, a user name.
     Either {
-        /// Folded as an address.
+        /// The name folded as an address.
         email_key: String,
-        /// Folded as a username.
+        /// The name folded as a user name.
         username_key: String,
     },
 }
 
-/// More than the longest address and the longest username have, in bytes.
+/// The maximum length of a login name in bytes: longer than any e-mail address or user name.
 const MAX_LOGIN_LENGTH: usize = 1_000;
 
 impl SignInInput {
-    /// `field` is the one to name when neither is there.
+    /// Returns the login name and the password. `field` is reported when no name is given.
     pub(super) fn check(self, field: &str) -> Result<(Login, Secret)> {
         let mut checks = Checks::new();
         let (name, given) = match (self.email, self.username) {
@@ -210,12 +211,12 @@ impl SignInInput {
     }
 }
 
-/// A password that is to be compared: whether it would be accepted as a new one does not matter.
+/// Accepts a password for comparison, whether or not it would be accepted as a new one.
 pub(super) fn given_password(password: Secret) -> Result<Secret, String> {
     if password.expose().is_empty() { Err("This field may not be blank.".to_owned()) } else { Ok(password) }
 }
 
-/// A checked [`ProfileInput`]: `None` (of the username: [`Field::Missing`]) keeps what is there.
+/// A checked [`ProfileInput`]. `None` ([`Field::Missing`] for the user name) keeps the stored value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ProfileChange {
     pub(super) username: Field<Username>,
@@ -225,7 +226,7 @@ pub(super) struct ProfileChange {
 }
 
 impl ProfileInput {
-    /// Checks all but whether the username is taken, into `checks`.
+    /// Checks every field into `checks`, except whether the user name is taken.
     pub(super) fn check(self, checks: &mut Checks) -> ProfileChange {
         let username = checks.change("username", self.username, validate::or_blank(validate::username));
         let first_name = checks.replace("first_name", self.first_name, validate::person_name);
@@ -275,7 +276,7 @@ impl SuperuserInput {
     }
 }
 
-/// Checks a new password of somebody who has an account.
+/// Checks the new password of an existing user.
 pub(super) fn new_password(checks: &mut Checks, name: &str, field: Field<Secret>, person: &Profile) -> Option<Secret> {
     let username = person.username.as_deref().unwrap_or_default();
     validate::new_password(checks, name, field, &[&person.email, username, &person.first_name, &person.last_name])

@@ -1,4 +1,4 @@
-//! From a mail that waits to be written to the mail: who gets it, and what it says now.
+//! Turns a queued mail job into a mail: its recipient and its current content.
 
 use super::mails::Mail;
 use super::model::{DailyLimit, MailJob, User};
@@ -15,34 +15,34 @@ use crate::secret::{Secret, encode_user_id};
 use crate::shipping::Address;
 use crate::shop::Shop;
 
-/// What is left of a job when its time has come.
+/// What a job leads to when it is processed.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// A mail to this address.
+    /// A mail to send.
     Send {
-        /// The address as its owner spelled it.
+        /// The recipient's address as its owner spelled it.
         to: String,
-        /// What it says.
+        /// The content of the mail.
         mail: Mail,
-        /// Whose mails it is counted among, see also [`Keys::guest_id`](crate::secret::Keys::guest_id); none where only the
-        /// person themself can cause it.
+        /// The user whose daily mail count it adds to, see also [`Keys::guest_id`](crate::secret::Keys::guest_id);
+        /// `None` if only the recipient can trigger it.
         counted: Option<UserId>,
     },
-    /// Nobody to write to, or nothing to say any more.
+    /// Nothing to send: the recipient or the reason no longer exists.
     Nothing,
-    /// Changes that go together with the end of the job; the mail is a job of its own.
+    /// Changes to commit together with the end of the job; a mail that they lead to is a separate job.
     Change(Batch),
 }
 
 impl Outcome {
-    /// A mail that anybody can ask for, to somebody, if there is one.
+    /// A mail that anyone can request, if its user exists.
     fn asked_for(user: Option<User>, mail: impl FnOnce(&User) -> Mail) -> Self {
         let Some(user) = user else { return Self::Nothing };
         Self::Send { mail: mail(&user), counted: Some(user.id), to: user.email }
     }
 }
 
-/// Looks up whom a job is about, and writes the mail. Secrets are derived here and kept nowhere.
+/// Looks up the recipient of a job and composes the mail. Secrets are derived here and not stored.
 pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> Result<Outcome> {
     Ok(match job {
         MailJob::VerifyEmail { user_id, otp_id } => verify_email(shop, *user_id, *otp_id, moment.now()).await?,
@@ -51,7 +51,7 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
             let mail = |user: &User| Mail::AlreadyRegistered { name: name(user), login_url };
             Outcome::asked_for(active(shop, *user_id).await?, mail)
         }
-        // Always sent: a thief of the account may have used up the day's mails before.
+        // Always sent: an attacker in the account may have used up the daily limit first.
         MailJob::PasswordChanged { user_id } => match active(shop, *user_id).await? {
             Some(user) => {
                 let mail = Mail::PasswordChanged { name: name(&user) };
@@ -85,12 +85,12 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
                 return Ok(Outcome::Nothing);
             };
             if !shop.accounts().may_be_mailed(user.id, moment.now()).await? {
-                // The code that was mailed before stays good.
+                // The code mailed earlier stays valid.
                 return Ok(Outcome::Nothing);
             }
             let before = shop.store().otp(user.id).await?;
             let mut batch = Batch::new(moment);
-            // Registered meanwhile, the account is another one: then this is decided again.
+            // A new registration may replace the account meanwhile; the job is then decided again.
             batch.require_unchanged(&user);
             resend_otp(&mut batch, moment, user.id, before.as_ref());
             Outcome::Change(batch)
@@ -98,7 +98,7 @@ pub(crate) async fn compose(shop: &Shop, job: &MailJob, moment: &mut Moment) -> 
     })
 }
 
-/// The mail with a code, to the address as it was spelled when the code was asked for.
+/// Composes the mail with a code, to the address as it was spelled when the code was requested.
 async fn verify_email(shop: &Shop, user_id: UserId, otp_id: OtpId, now: Timestamp) -> Result<Outcome> {
     let otp = shop.store().otp(user_id).await?;
     let (Some(user), Some(otp)) = (active(shop, user_id).await?, otp) else { return Ok(Outcome::Nothing) };
@@ -110,13 +110,13 @@ async fn verify_email(shop: &Shop, user_id: UserId, otp_id: OtpId, now: Timestam
         Some(earlier) => (earlier.email.clone(), full_name(&earlier.first_name, &earlier.last_name)),
         None => (user.email.clone(), name(&user)),
     };
-    // A code that proves only the address is harmless, no matter who asked for it.
+    // A code that proves only the address is harmless, whoever requested it.
     let contested = otp.registrations.contested && (earlier.is_some() || !otp.registrations.address_only);
     let mail = Mail::VerifyEmail { name, code: shop.keys().otp_code(otp_id), contested };
     Ok(Outcome::Send { to, mail, counted: Some(user_id) })
 }
 
-/// Counts a mail to somebody, unless the day's are used up: then it is not to be sent.
+/// Counts a mail to a user. Returns false, so that it is not sent, if the daily limit is reached.
 pub(crate) async fn count(shop: &Shop, user_id: UserId) -> Result<bool> {
     let Some(limit) = shop.settings().max_mails_per_day.map(i64::from) else { return Ok(true) };
     shop.execute(&Actor::system(), |mut moment| async move {
@@ -131,12 +131,13 @@ pub(crate) async fn count(shop: &Shop, user_id: UserId) -> Result<bool> {
     .await
 }
 
-/// Whom an order goes to.
+/// The name of the recipient of an order.
 fn recipient(Address { first_name, last_name, .. }: &Address) -> String {
     full_name(first_name, last_name)
 }
 
-/// The link to an order; with the token where that opens it. The token is in the fragment, which browsers send to no server.
+/// Composes the mail with the link to an order, including the token if that opens it. The token is in the fragment,
+/// which browsers do not send to servers.
 fn order_lookup(shop: &Shop, order: Order) -> Mail {
     let page = format!("{}/orders/{}", shop.settings().frontend_url, order.number);
     let has_token = order.has_token();
@@ -149,7 +150,7 @@ async fn active(shop: &Shop, id: UserId) -> Result<Option<User>> {
     Ok(shop.store().user(id).await?.filter(|user| user.is_active))
 }
 
-/// The name to greet; may be empty.
+/// The name for the greeting; may be empty.
 fn name(user: &User) -> String {
     full_name(&user.first_name, &user.last_name)
 }

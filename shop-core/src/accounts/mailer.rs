@@ -5,18 +5,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::error::BoxError;
 use crate::id::DeliveryId;
 
-/// One mail to one person.
+/// A mail to one recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Stable over retries: good for a `Message-ID`, by which a mail that arrives twice is seen to be one.
+    /// Stable across retries. Use it as the `Message-ID`, by which a duplicate delivery is recognized.
     pub id: DeliveryId,
-    /// The name of the shop, for the sender.
+    /// The name of the shop, to display as the sender.
     pub shop: String,
-    /// Where answers go, if not to the sender.
+    /// The `Reply-To` address, if replies do not go to the sender.
     pub reply_to: Option<String>,
-    /// The address, as its owner spelled it.
+    /// The recipient's address as its owner spelled it.
     pub to: String,
-    /// One line.
+    /// The subject, a single line.
     pub subject: String,
     /// The body as plain text.
     pub text: String,
@@ -25,7 +25,7 @@ pub struct Message {
 }
 
 impl std::fmt::Debug for Message {
-    /// Leaves the bodies out: they hold codes and links.
+    /// Omits the bodies, because they contain codes and links.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = f.debug_struct("Message");
         fields.field("id", &self.id).field("to", &self.to).field("subject", &self.subject);
@@ -33,8 +33,8 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// Nobody will ever accept this mail: its address does not exist, say. A mailer answers with it where trying again is of no
-/// use; the mail is given up at once then, and staff see why.
+/// A permanent rejection of a mail, for example because the address does not exist. A mailer returns it when retrying
+/// is pointless; the delivery then fails at once, and staff see the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MailRefused(pub String);
@@ -42,45 +42,45 @@ pub struct MailRefused(pub String);
 /// Sends mail.
 ///
 /// # Contract
-/// - `Ok` means that somebody else is now responsible for the mail (an SMTP server has accepted it).
-/// - After an error the same message, with the same id, is tried again later; a mail may so arrive twice. After
-///   [`MailRefused`] it is not.
-/// - Bodies are never logged, except by a mailer whose purpose that is.
+/// - `Ok` means that another system is now responsible for the mail (an SMTP server has accepted it).
+/// - After an error the same message, with the same id, is retried later, so a mail may arrive twice. After
+///   [`MailRefused`] it is not retried.
+/// - Bodies are never logged, except by a mailer made for that purpose.
 #[async_trait::async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends one mail.
     ///
     /// # Errors
-    /// Whatever kept the mail from being accepted; it ends up in the log, so it holds no body.
+    /// The reason why the mail was not accepted. It is logged, so it must not contain a body.
     async fn send(&self, message: &Message) -> Result<(), BoxError>;
 }
 
-/// Keeps mail instead of sending it, for tests and examples.
+/// Keeps mails instead of sending them, for tests and examples.
 #[derive(Debug, Default)]
 pub struct MemoryMailer {
     sent: Mutex<Vec<Message>>,
 }
 
 impl MemoryMailer {
-    /// An empty mailer.
+    /// Creates a mailer without mails.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// All mails, the oldest first.
+    /// All mails, oldest first.
     #[must_use]
     pub fn sent(&self) -> Vec<Message> {
         self.lock().clone()
     }
 
-    /// The newest mail to an address.
+    /// The newest mail to this address.
     #[must_use]
     pub fn last_to(&self, address: &str) -> Option<Message> {
         self.lock().iter().rfind(|message| message.to == address).cloned()
     }
 
-    /// Forgets all mails.
+    /// Removes all mails.
     pub fn clear(&self) {
         self.lock().clear();
     }

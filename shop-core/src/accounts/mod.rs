@@ -1,4 +1,4 @@
-//! People: registration, sign-in, sessions and profiles.
+//! Users: registration, sign-in, sessions and profiles.
 
 mod input;
 pub(crate) mod mail_jobs;

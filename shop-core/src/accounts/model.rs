@@ -1,4 +1,4 @@
-//! People, their sign-ins and the codes that prove an address.
+//! The rows of users, sessions and one-time passwords.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,12 @@ use crate::page::{Sort, SortKey};
 use crate::row::Row;
 use crate::word::words;
 
-/// How long a one-time password can be used.
+/// How long a one-time password is valid, in minutes.
 pub const OTP_LIFETIME_MINUTES: i64 = 10;
-/// How often a one-time password can be tried, right or wrong.
+/// The maximum number of tries for a one-time password, successful ones included.
 pub const OTP_TRIES: i64 = 5;
 
-/// A person with an account.
+/// A user account.
 ///
 /// # Writes
 /// Unique keys, in this order: [`Unique::UserEmail`](crate::batch::Unique::UserEmail),
@@ -25,39 +25,39 @@ pub const OTP_TRIES: i64 = 5;
 #[row(unique(UserEmail: email_key))]
 #[row(unique(UserUsername: username_key))]
 pub struct User {
-    /// Identity.
+    /// The primary key.
     pub id: UserId,
-    /// The address as it was typed; mail goes to this spelling and no other.
+    /// The address as typed. Mail is sent only to this spelling.
     pub email: String,
-    /// The address folded for comparing ([`crate::validate::email_key`]); unique.
+    /// The folded address for comparisons ([`crate::validate::email_key`]); unique.
     pub email_key: String,
-    /// The chosen name, if any, as it was typed.
+    /// The user name as typed, if any.
     pub username: Option<String>,
-    /// The name folded for comparing; unique where there is one.
+    /// The folded user name for comparisons; unique if there is one.
     pub username_key: Option<String>,
-    /// Given name, may be empty.
+    /// The given name; may be empty.
     pub first_name: String,
-    /// Family name, may be empty.
+    /// The family name; may be empty.
     pub last_name: String,
-    /// Telephone number, may be empty.
+    /// The phone number; may be empty.
     pub phone: String,
-    /// A PHC string; never shown.
+    /// The password hash as a PHC string; never shown.
     pub password_hash: String,
-    /// The address was confirmed by a one-time password.
+    /// Whether the address was verified by a one-time password or a reset link.
     pub email_verified: bool,
-    /// False keeps the person from signing in and ends what sessions there are.
+    /// Whether the user may sign in; false also ends existing sessions.
     pub is_active: bool,
-    /// May run the shop.
+    /// Whether the user may administer the shop.
     pub is_staff: bool,
-    /// May also make others staff.
+    /// Whether the user may also make others staff.
     pub is_superuser: bool,
-    /// Counts up to end every session at once: a session is alive only in the epoch it began in.
+    /// Incremented to end all sessions at once: a session is valid only in the epoch in which it began.
     pub session_epoch: i64,
-    /// When the account was made.
+    /// When the account was created.
     pub date_joined: Timestamp,
-    /// When the person last signed in.
+    /// When the user last signed in.
     pub last_login: Option<Timestamp>,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
@@ -68,8 +68,8 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// The folded text that [`UserFilter::search`] looks into: address, username and full name, a line each, so that
-    /// no match reaches over two of them. A store that has an index for it keeps it.
+    /// The folded text that [`UserFilter::search`] looks into: address, user name and full name, one per line, so that
+    /// no match spans two of them. A store with an index for it stores the text.
     #[must_use]
     pub fn search_text(&self) -> String {
         let name = format!("{} {}", self.first_name, self.last_name);
@@ -77,51 +77,51 @@ impl User {
     }
 }
 
-/// How long the predecessor of a refresh token is answered with the same successor: two tabs may refresh at once, and
-/// an answer may be lost.
+/// How long the previous refresh token still returns the same successor: two tabs may refresh at once, or a response
+/// may be lost.
 pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(10);
 
 /// A refresh token that was exchanged for its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// SHA-256 of the token that was exchanged.
+    /// The SHA-256 hash of the exchanged token.
     pub hash: [u8; 32],
-    /// When it was.
+    /// When the token was exchanged.
     pub at: Timestamp,
 }
 
 impl Rotation {
-    /// Whether the token is still answered with its successor.
+    /// Whether the token still returns its successor.
     #[must_use]
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now - self.at < REFRESH_GRACE
     }
 }
 
-/// One sign-in and the refresh token that is current in it; earlier ones are used up.
+/// A sign-in with its current refresh token. Earlier refresh tokens are used up.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "sessions", entity = Session, deletable)]
 pub struct Session {
-    /// Identity; access tokens name it.
+    /// The primary key; access tokens contain it.
     pub id: SessionId,
-    /// Whose.
+    /// The user who signed in.
     pub user_id: UserId,
-    /// SHA-256 of the current refresh token. Another well-signed one of this session is a replay, unless it was
-    /// exchanged a moment ago.
+    /// The SHA-256 hash of the current refresh token. Any other validly signed token of this session is a replay,
+    /// unless it was exchanged just before.
     pub refresh_hash: [u8; 32],
-    /// The tokens that were exchanged within [`REFRESH_GRACE`] before the last exchange, and that one, the oldest first.
+    /// The last exchanged token, and those exchanged within [`REFRESH_GRACE`] before it, oldest first.
     #[serde(default)]
     #[row(json)]
     pub rotations: Vec<Rotation>,
-    /// The person's [`User::session_epoch`] when the session began.
+    /// The user's [`User::session_epoch`] when the session began.
     pub epoch: i64,
-    /// When it began.
+    /// When the session began.
     pub created_at: Timestamp,
-    /// When the current refresh token ends, and the session with it.
+    /// When the current refresh token, and with it the session, expires.
     pub expires_at: Timestamp,
-    /// When it was ended by sign-out or by a replayed token.
+    /// When the session was ended by sign-out or a replayed token.
     pub revoked_at: Option<Timestamp>,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
@@ -132,7 +132,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// True while the session of this person may be used.
+    /// Whether the session of this user is valid now.
     #[must_use]
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {
         user.id == self.user_id
@@ -143,27 +143,28 @@ impl Session {
     }
 }
 
-/// What somebody registered with an address that was registered again before it was proven. It has a code of its own,
-/// which proves this registration and no other.
+/// An earlier registration of an address that was registered again before it was verified. It has its own code, which
+/// proves this registration and no other.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierRegistration {
-    /// The code that was mailed for it.
+    /// The id of the code mailed for it.
     pub otp_id: OtpId,
-    /// How many tries its code had left when it was registered again; later tries count for it too.
+    /// The tries that its code had left when the address was registered again; later tries of any code count against
+    /// it, too.
     pub tries_left: i64,
-    /// From then on its code is worthless.
+    /// When its code expires.
     pub expires_at: Timestamp,
-    /// The address as it was typed.
+    /// The address as typed.
     pub email: String,
-    /// The chosen name, if any.
+    /// The chosen user name, if any.
     pub username: Option<String>,
-    /// Given name, may be empty.
+    /// The given name; may be empty.
     pub first_name: String,
-    /// Family name, may be empty.
+    /// The family name; may be empty.
     pub last_name: String,
-    /// Telephone number, may be empty.
+    /// The phone number; may be empty.
     pub phone: String,
-    /// A PHC string; never shown.
+    /// The password hash as a PHC string; never shown.
     pub password_hash: String,
 }
 
@@ -173,49 +174,49 @@ impl std::fmt::Debug for EarlierRegistration {
     }
 }
 
-/// What is known of the registrations of an unproven address. The account itself holds the last one.
+/// The registrations of an unverified address. The account itself holds the latest one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registrations {
-    /// Those before the last whose codes can still be entered, the oldest first.
+    /// The registrations before the latest whose codes are still valid, oldest first.
     #[serde(default)]
     pub earlier: Vec<EarlierRegistration>,
-    /// The address was registered more than once, so nobody knows whose password the account holds.
+    /// Whether the address was registered more than once, so that it is unknown whose password the account holds.
     #[serde(default)]
     pub contested: bool,
-    /// The current code was asked for, not mailed for a registration of a contested address: it proves the address, and
-    /// no password.
+    /// Whether the current code was requested for a contested address, not mailed for a registration. It then proves
+    /// the address, but no password.
     #[serde(default)]
     pub address_only: bool,
 }
 
-/// What an account may do only so often on one day (UTC).
+/// An action on an account that is limited per day (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DailyLimit {
-    /// Be sent mails that anybody can ask for.
+    /// Mails to the account that anyone can request.
     Mails,
-    /// Have one-time passwords tried, whichever they are.
+    /// Tries of one-time passwords, over all codes.
     OtpTries,
 }
 
-/// How often something of an account was counted on the last day that it was.
+/// The daily count of an action, on the last day it occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DailyCount {
-    /// Days since 1970-01-01, UTC.
+    /// The day, in days since 1970-01-01 UTC.
     pub day: i64,
-    /// How often.
+    /// The number of occurrences on that day.
     pub count: i64,
 }
 
 impl DailyCount {
-    /// The day of a time.
+    /// The day of a timestamp.
     #[must_use]
     pub fn day_of(at: Timestamp) -> i64 {
         at.timestamp().div_euclid(86_400)
     }
 
-    /// The next count at a time, if the limit allows one more. A server whose clock is behind counts for the day of the
-    /// others.
+    /// Returns the count after one more occurrence at a time, or `None` if the limit is reached. A server whose clock
+    /// is behind counts for the later day.
     #[must_use]
     pub fn next(before: Option<Self>, at: Timestamp, limit: i64) -> Option<Self> {
         let day = Self::day_of(at);
@@ -224,32 +225,32 @@ impl DailyCount {
     }
 }
 
-/// The password of an account that has none: nothing that a hasher writes.
+/// The password hash of an account without a password; no hasher produces it.
 pub const NO_PASSWORD: &str = "!";
 
-/// The one-time password a person was mailed last. The code itself is nowhere: it is derived from the id
+/// The latest one-time password that was mailed to a user. The code itself is not stored: it is derived from the id
 /// ([`crate::secret::Keys::otp_code`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "otps", key(user_id))]
 pub struct Otp {
-    /// Whose; one row per person.
+    /// The user; one row per user.
     pub user_id: UserId,
-    /// Identity of this code; a new one replaces the old.
+    /// The id of the code; a new code replaces the row.
     pub id: OtpId,
-    /// How many tries are left; each is spent before the code is compared.
+    /// The number of tries left; a try is spent before the code is compared.
     pub tries_left: i64,
-    /// From then on it is worthless.
+    /// When the code expires.
     pub expires_at: Timestamp,
-    /// When it proved the address.
+    /// When the code verified the address.
     pub used_at: Option<Timestamp>,
-    /// What it proves, and which other codes are open.
+    /// What the code proves, and which other codes are valid.
     #[serde(default)]
     #[row(json)]
     pub registrations: Registrations,
 }
 
 impl Otp {
-    /// The codes that can still prove the address: this one, and those of earlier registrations.
+    /// The ids of the codes that can still verify the address: this one and those of earlier registrations.
     #[must_use]
     pub fn open_codes(&self, now: Timestamp) -> Vec<OtpId> {
         if self.used_at.is_some() || self.tries_left < 1 {
@@ -262,21 +263,21 @@ impl Otp {
     }
 }
 
-/// Which people a list shows.
+/// The filter of a user list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// Folded text ([`crate::text::fold`]) that [`User::search_text`] must contain.
     pub search: Option<String>,
-    /// Only active or only inactive people.
+    /// Only active or only inactive users.
     pub is_active: Option<bool>,
     /// Only staff or only customers.
     pub is_staff: Option<bool>,
 }
 
-/// By what a list of people can be ordered.
+/// The sort keys of a user list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserSort {
-    /// When they joined.
+    /// By the time the account was created.
     DateJoined,
     /// By folded address.
     Email,
@@ -297,47 +298,47 @@ impl SortKey for UserSort {
     }
 }
 
-/// A mail that waits to be written: what it is about, never its secrets (they are derived when it is sent). Or what is left
-/// to do once an address is proven.
+/// A mail to be composed: its subject matter but never its secrets, which are derived when it is sent. Or the work that
+/// remains after an address is verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MailJob {
-    /// The code that proves an address.
+    /// The mail with the code that verifies an address.
     VerifyEmail {
-        /// To whom.
+        /// The recipient.
         user_id: UserId,
-        /// Which code; one that was replaced meanwhile is not mailed any more.
+        /// The code; if it has been replaced in the meantime, it is not mailed.
         otp_id: OtpId,
     },
-    /// Somebody tried to register an address that has an account: its owner is told.
+    /// The notice that someone tried to register an address that already has an account.
     AlreadyRegistered {
-        /// To whom.
+        /// The owner of the account.
         user_id: UserId,
     },
-    /// Somebody asked to resend a code to this address; whether it has an account is looked up later, so
-    /// that the answer takes alike for any address.
+    /// A request to resend a code to this address. The account is looked up later, so that the response takes equally
+    /// long for any address.
     ResendOtpRequested {
         /// The folded address.
         email_key: String,
     },
-    /// Somebody asked to reset the password of this address; looked up later, as above.
+    /// A request to reset the password of this address; looked up later, as above.
     PasswordResetRequested {
         /// The folded address.
         email_key: String,
     },
-    /// The password was changed: the owner is told.
+    /// The notice that the password was changed.
     PasswordChanged {
-        /// To whom.
+        /// The owner of the account.
         user_id: UserId,
     },
-    /// Somebody looks for an order; whether the address is that of the order is looked up later, as above.
+    /// A request for the link to an order. Whether the order has this address is looked up later, as above.
     OrderLookup {
-        /// Its number; empty when what was written is none.
+        /// The order number; empty when the input is not one.
         number: String,
         /// The folded address.
         email_key: String,
     },
-    /// Guest orders of a proven address that are not the account's yet. Nothing is mailed.
+    /// Transfers guest orders with a verified address to its account. No mail is sent.
     ClaimOrders {
         /// The account.
         user_id: UserId,

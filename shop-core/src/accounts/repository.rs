@@ -1,4 +1,4 @@
-//! What the accounts domain reads and writes.
+//! Reads and writes of accounts.
 
 use async_trait::async_trait;
 
@@ -12,66 +12,66 @@ use crate::store::StoreResult;
 /// Reads of accounts.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began. An absent row is `None`, never an error.
+/// Every read sees everything that was committed before it began. A missing row is `None`, never an error.
 #[async_trait]
 pub trait AccountsRepository: Send + Sync {
-    /// The person with this id.
+    /// The user with this id.
     async fn user(&self, id: UserId) -> StoreResult<Option<User>>;
-    /// The person with this folded address.
+    /// The user with this folded address.
     async fn user_by_email(&self, email_key: &str) -> StoreResult<Option<User>>;
-    /// The person with this folded username.
+    /// The user with this folded user name.
     async fn user_by_username(&self, username_key: &str) -> StoreResult<Option<User>>;
-    /// The people of a list.
+    /// A page of the users that match a filter.
     async fn list_users(&self, filter: &UserFilter, page: &PageRequest<UserSort>) -> StoreResult<Page<User>>;
-    /// A session together with its person: one read, for it is made at every call of a signed-in person.
+    /// A session with its user. A single read, because every call of a signed-in user makes it.
     async fn session(&self, id: SessionId) -> StoreResult<Option<(Session, User)>>;
-    /// The code a person was mailed last.
+    /// The latest one-time password of a user.
     async fn otp(&self, user: UserId) -> StoreResult<Option<Otp>>;
-    /// How often something of a person was counted on the last day that it was.
+    /// The count of a user's action on the last day it occurred.
     async fn daily_count(&self, user: UserId, what: DailyLimit) -> StoreResult<Option<DailyCount>>;
-    /// People whose address is unproven and who joined before this time, in the order of their ids, from the one after
-    /// `after` on, at most `limit`.
+    /// Users with an unverified address who joined before `before`, ordered by id, with ids greater than `after`, at
+    /// most `limit`.
     async fn unproven_users(&self, before: Timestamp, after: UserId, limit: u32) -> StoreResult<Vec<User>>;
 }
 
 /// Writes of accounts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccountsWrite {
-    /// A new code for a person; replaces the one before, if any (no guard).
+    /// A new one-time password of a user, which replaces the previous one, if any. No guard.
     PutOtp(Otp),
-    /// Deletes a person's code and daily counts, if there are any (no guard).
+    /// Deletes the one-time password and the daily counts of a user, if any. No guard.
     ForgetOtp {
-        /// Whose.
+        /// The user.
         user_id: UserId,
     },
-    /// Counts something of a person once more on the day of `at`. Guard: [`DailyCount::next`] of what was counted before
-    /// allows it; else [`Conflict::DailyLimit`](crate::batch::Conflict::DailyLimit).
+    /// Counts one more action of a user on the day of `at`. Guard: [`DailyCount::next`] of the stored count allows it;
+    /// otherwise [`Conflict::DailyLimit`](crate::batch::Conflict::DailyLimit).
     CountDaily {
-        /// Whose.
+        /// The user.
         user_id: UserId,
-        /// What.
+        /// The action to count.
         what: DailyLimit,
-        /// When.
+        /// When it occurs.
         at: Timestamp,
-        /// How often it may be counted on one day.
+        /// The maximum count per day.
         limit: i64,
     },
-    /// Spends one try of exactly this code. Guard: it is the person's current code, unused, with at least one
-    /// try left; else [`Conflict::Spent`](crate::batch::Conflict::Spent).
+    /// Spends one try of exactly this code. Guard: it is the user's current code, unused, with at least one try left;
+    /// otherwise [`Conflict::Spent`](crate::batch::Conflict::Spent).
     SpendOtpTry {
-        /// Whose.
+        /// The user.
         user_id: UserId,
-        /// Which.
+        /// The code.
         otp_id: OtpId,
     },
-    /// Marks exactly this code used. Guard: it is the person's current code and unused; else
+    /// Marks exactly this code as used. Guard: it is the user's current code and unused; otherwise
     /// [`Conflict::Spent`](crate::batch::Conflict::Spent).
     UseOtp {
-        /// Whose.
+        /// The user.
         user_id: UserId,
-        /// Which.
+        /// The code.
         otp_id: OtpId,
-        /// When.
+        /// When it was used.
         at: crate::clock::Timestamp,
     },
 }

@@ -15,74 +15,74 @@ use crate::id::{SessionId, UserId};
 use crate::secret::{HmacSha256, Keys, Secret, hmac};
 use crate::shop::Settings;
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// It identifies the caller of a request; lives for minutes.
+    /// Identifies the caller of a request; valid for minutes.
     Access,
-    /// It is exchanged for a new pair, once; lives for a day.
+    /// Is exchanged once for a new pair; valid for a day.
     Refresh,
 }
 
-/// What a token says.
+/// The content of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// What the token is for.
+    /// The purpose of the token.
     pub kind: Kind,
-    /// Whose it is.
+    /// The user who holds the token.
     pub user: UserId,
-    /// Of which sign-in it is.
+    /// The session that the token belongs to.
     pub session: SessionId,
-    /// The token's own id.
+    /// The id of the token itself.
     pub id: Uuid,
-    /// When it was made; whole seconds survive.
+    /// When the token was issued, truncated to seconds in the token.
     pub issued_at: Timestamp,
-    /// From when on it is worthless; whole seconds survive.
+    /// When the token expires, truncated to seconds in the token.
     pub expires_at: Timestamp,
 }
 
 /// Signs and reads tokens.
 ///
 /// # Contract
-/// - [`TokenSigner::read`] accepts what [`TokenSigner::sign`] of the same shop made, and nothing else.
-/// - The same claims give the same token: a client that sends a refresh token twice gets the same successor twice. (With
-///   a signer that draws something for each token, the second call is refused.)
-/// - A token is worthless from the very second of [`Claims::expires_at`] on.
-/// - Whether the session still lives is for the caller to judge: a signature cannot be revoked.
+/// - [`TokenSigner::read`] accepts what [`TokenSigner::sign`] of the same shop returned, and nothing else.
+/// - The same claims yield the same token, so that a client that sends a refresh token twice gets the same successor
+///   twice. (With a signer that adds randomness, the second call is refused.)
+/// - A token is invalid from the exact second of [`Claims::expires_at`] on.
+/// - The caller checks whether the session is still valid: a signature cannot be revoked.
 pub trait TokenSigner: Send + Sync {
-    /// Writes and signs a token.
+    /// Signs a token.
     ///
     /// # Errors
     /// A fault when it cannot be signed.
     fn sign(&self, claims: &Claims) -> Result<Secret>;
 
-    /// Reads a token, of one kind or (`None`) of either.
+    /// Reads a token of one kind, or of either if `kind` is `None`.
     ///
     /// # Errors
-    /// [`Error::TokenNotValid`] whatever is wrong with it.
+    /// [`Error::TokenNotValid`], whatever is wrong with the token.
     fn read(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<Claims>;
 }
 
-/// A token is about 450 bytes long, and as much longer as the issuer's name is; a longer text is not looked at.
+/// A token is about 450 bytes long plus the length of the issuer; longer text is refused unread.
 const MAX_TOKEN_LENGTH: usize = 1024;
-/// How much of the issuer's name is used, in bytes, so that every token is short enough to be read.
+/// The maximum length of the issuer in bytes; keeps every token short enough to be read.
 const MAX_ISSUER_LENGTH: usize = 255;
-/// Who tokens are for: the API of the shop that issued them.
+/// The audience of every token: the API of the shop that issued it.
 const AUDIENCE: &str = "shop-api";
-/// The only algorithm that is written and read. It is computed here, not by `jsonwebtoken::encode` and `decode`: these use the
-/// provider of the process, which panics when the crates of the program enable both backends of `jsonwebtoken`, and can be
-/// any that the program installed.
+/// The only algorithm that is written and read. It is computed here instead of by `jsonwebtoken::encode` and `decode`:
+/// those use the provider of the process, which panics if the program enables both backends of `jsonwebtoken`, and may
+/// be any that the program installed.
 const ALGORITHM: Algorithm = Algorithm::HS256;
 
-/// JSON Web Tokens (RFC 7519), HS256, with the claims that `djangorestframework-simplejwt` writes, so that
-/// a front end which reads them keeps working, and `iss` and `aud` (RFC 8725, 3.8 and 3.9).
+/// JSON Web Tokens (RFC 7519) with HS256. They contain the claims of `djangorestframework-simplejwt`, so that a front
+/// end that reads those keeps working, and `iss` and `aud` (RFC 8725, 3.8 and 3.9).
 ///
-/// Tokens of releases that wrote neither `iss` nor `aud` are read until they expire. A token with only one of the two
-/// is refused.
+/// Tokens of releases that wrote neither `iss` nor `aud` are accepted until they expire. A token with only one of the
+/// two is refused.
 pub struct JwtSigner {
     key: HmacSha256,
-    /// The key and the earlier ones.
+    /// The signing keys, current and earlier.
     known_keys: Vec<HmacSha256>,
     issuer: String,
 }
@@ -93,7 +93,7 @@ impl std::fmt::Debug for JwtSigner {
     }
 }
 
-/// The claims as they are written in the token. RFC 8725 wants the type of a token said in it: `token_type`.
+/// The claims as written in the token. RFC 8725 requires an explicit token type: `token_type`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     token_type: Kind,
@@ -110,8 +110,8 @@ struct Payload {
 }
 
 impl JwtSigner {
-    /// A signer with the shop's key, which also reads what the earlier keys signed. The issuer is that of
-    /// [`Settings::default`].
+    /// Creates a signer with the shop's key that also accepts tokens signed with its earlier keys. The issuer is that
+    /// of [`Settings::default`].
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
         let key = hmac(keys.token_signing_key());
@@ -119,8 +119,8 @@ impl JwtSigner {
         Self { key, known_keys, issuer: String::new() }.issued_by(Settings::default().token_issuer())
     }
 
-    /// The same for the shop of this name: it writes the name into every token and reads no token of another one. Of a
-    /// name that is longer than 255 bytes the beginning is used.
+    /// Sets the issuer: it is written into every token, and tokens of another issuer are refused. A name longer than
+    /// 255 bytes is truncated.
     #[must_use]
     pub fn issued_by(mut self, issuer: &str) -> Self {
         let end = issuer.floor_char_boundary(MAX_ISSUER_LENGTH);
@@ -133,7 +133,7 @@ impl JwtSigner {
         self.known_keys.iter().any(|key| key.clone().chain_update(message).verify_slice(signature).is_ok())
     }
 
-    /// Whether the token was issued by this shop, for its API.
+    /// Whether the token was issued by this shop for its API.
     fn is_ours(&self, payload: &Payload) -> bool {
         match (&payload.iss, &payload.aud) {
             (None, None) => true,
@@ -148,24 +148,24 @@ impl JwtSigner {
         }
         let (header, payload) = message.split_once('.')?;
         let header: Header = part(header)?;
-        // `crit` names extensions that a reader must understand (RFC 7515, 4.1.11). There are none.
+        // `crit` names extensions that a reader must understand (RFC 7515, 4.1.11). None are supported.
         let readable = header.alg == ALGORITHM && header.crit.is_none();
         part(payload).filter(|payload| readable && self.is_ours(payload))
     }
 }
 
-/// One of the JSON objects of a token.
+/// Decodes one of the JSON objects of a token.
 fn part<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// A JSON object as a part of a token.
+/// Encodes a JSON object as a part of a token.
 fn encoded(part: &impl Serialize) -> Result<String> {
     let json = serde_json::to_vec(part).map_err(|error| Error::Fault(error.into()))?;
     Ok(URL_SAFE_NO_PAD.encode(json))
 }
 
-/// The signature of a message, as the last part of a token.
+/// The signature of a message, encoded as the last part of a token.
 fn signature(key: &HmacSha256, message: &str) -> String {
     URL_SAFE_NO_PAD.encode(key.clone().chain_update(message).finalize().into_bytes())
 }

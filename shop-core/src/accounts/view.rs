@@ -1,4 +1,4 @@
-//! What the calls of accounts answer.
+//! The results of the account calls.
 
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
@@ -6,33 +6,33 @@ use crate::secret::Secret;
 
 use super::model::User;
 
-/// A person as they and staff see them.
+/// A user as shown to themselves and to staff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each shown to clients by itself")]
 pub struct Profile {
-    /// Identity.
+    /// The id of the user.
     pub id: UserId,
-    /// The address as it was typed.
+    /// The address as typed.
     pub email: String,
-    /// The chosen name, if any.
+    /// The user name, if any.
     pub username: Option<String>,
-    /// Given name, may be empty.
+    /// The given name; may be empty.
     pub first_name: String,
-    /// Family name, may be empty.
+    /// The family name; may be empty.
     pub last_name: String,
-    /// Telephone number, may be empty.
+    /// The phone number; may be empty.
     pub phone: String,
-    /// The address was proven.
+    /// Whether the address was verified.
     pub email_verified: bool,
-    /// May run the shop. A superuser always may.
+    /// Whether the user may administer the shop; always true for a superuser.
     pub is_staff: bool,
-    /// May make others staff.
+    /// Whether the user may make others staff.
     pub is_superuser: bool,
-    /// May sign in.
+    /// Whether the user may sign in.
     pub is_active: bool,
-    /// When the account was made.
+    /// When the account was created.
     pub date_joined: Timestamp,
-    /// When the person last signed in.
+    /// When the user last signed in.
     pub last_login: Option<Timestamp>,
 }
 
@@ -58,21 +58,21 @@ impl From<User> for Profile {
 /// The tokens of a session.
 #[derive(Debug, Clone)]
 pub struct TokenPair {
-    /// Of which session.
+    /// The session that the tokens belong to.
     pub session_id: SessionId,
-    /// Whose.
+    /// The user who signed in.
     pub user_id: UserId,
-    /// Identifies the caller of a request; lives for minutes.
+    /// The access token: identifies the caller of a request; valid for minutes.
     pub access: Secret,
-    /// Is exchanged for a new pair, once.
+    /// The refresh token: is exchanged once for a new pair.
     pub refresh: Secret,
 }
 
 /// A new session.
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    /// Its tokens.
+    /// The tokens of the session.
     pub tokens: TokenPair,
-    /// Who signed in.
+    /// The user who signed in.
     pub user: Profile,
 }

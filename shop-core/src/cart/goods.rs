@@ -1,4 +1,4 @@
-//! What the lines of a cart are about: products and stock, as they were read.
+//! The products and stock levels behind the lines of a cart.
 
 use crate::catalog::{Product, Variant};
 use crate::error::Result;
@@ -14,12 +14,12 @@ use crate::store::Store;
 pub struct Goods {
     /// The products, in no particular order.
     pub products: Vec<Product>,
-    /// Every level of every variant, by the location's priority.
+    /// Every stock level of every variant, ordered by the location's priority.
     pub stock: Vec<StockLevel>,
 }
 
 impl Goods {
-    /// Reads what these variants are: two reads, however many there are.
+    /// Loads the products and stock of these variants, with two reads however many variants there are.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -32,19 +32,19 @@ impl Goods {
         Ok(Self { products, stock })
     }
 
-    /// The variant with this id and its product, on sale or not.
+    /// Returns the variant with this id and its product, whether or not it is on sale.
     #[must_use]
     pub fn find(&self, id: VariantId) -> Option<(&Product, &Variant)> {
         self.products.iter().find_map(|product| Some((product, product.variant(id)?)))
     }
 
-    /// The same, if it is on sale in this currency.
+    /// Returns the variant and its product if it is on sale in this currency.
     #[must_use]
     pub fn on_sale(&self, id: VariantId, currency: Currency) -> Option<(&Product, &Variant)> {
         self.find(id).filter(|(product, _)| product.sells(id) && product.currency == currency)
     }
 
-    /// So many of a variant, at its price of now, on sale or not.
+    /// Returns a line of this quantity at the current price of the variant, whether or not it is on sale.
     #[must_use]
     pub fn line(&self, id: VariantId, quantity: i64) -> Option<Line<'_>> {
         let (product, variant) = self.find(id)?;
@@ -58,7 +58,7 @@ impl Goods {
         })
     }
 
-    /// How many of a variant can be sold now; none of what is not on sale.
+    /// How many of a variant can be sold now; none when it is not on sale.
     #[must_use]
     pub fn availability(&self, id: VariantId, currency: Currency) -> Availability {
         match self.on_sale(id, currency) {

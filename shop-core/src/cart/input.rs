@@ -1,4 +1,4 @@
-//! What callers ask of a cart, not yet checked.
+//! Requests about a cart, not yet checked.
 
 use serde::Deserialize;
 
@@ -7,50 +7,50 @@ use crate::id::{ProductId, VariantId};
 use crate::validate;
 use crate::validate::MAX_QUANTITY;
 
-/// More than any code has, in characters.
+/// Longer than any code, in characters.
 const MAX_CODE_LENGTH: usize = 50;
 
-/// Something to be put into a cart: named by exactly one of `variant_id`, `sku` and `product_id`.
+/// A request to add an item to a cart. Exactly one of `variant_id`, `sku` and `product_id` names it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct AddItem {
-    /// Which variant.
+    /// The variant to add.
     pub variant_id: Field<VariantId>,
-    /// Or its sku.
+    /// The SKU of the variant, instead of its id.
     pub sku: Field<String>,
-    /// Or its product, when that has one variant only.
+    /// The product, instead of the variant, when it has only one variant.
     pub product_id: Field<ProductId>,
-    /// How many, 1 to 10,000; 1 when nothing is said.
+    /// The quantity to add, 1 to 10,000; 1 by default.
     pub quantity: Field<i64>,
 }
 
-/// A new quantity of a line.
+/// A request to change the quantity of a line.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct SetQuantity {
-    /// How many, 0 to 10,000; 0 removes the line.
+    /// The new quantity, 0 to 10,000; 0 removes the line.
     pub quantity: Field<i64>,
 }
 
-/// A coupon to be put into a cart.
+/// A request to add a coupon to a cart.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct AddCoupon {
-    /// Its code, however it is spelled.
+    /// The coupon code, in any spelling.
     pub code: Field<String>,
 }
 
-/// Where a cart would be shipped to.
+/// The destination for which to list shipping options.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ShippingOptions {
-    /// ISO 3166-1 alpha-2.
+    /// The country as ISO 3166-1 alpha-2.
     pub country: Field<String>,
-    /// Accepted for carriers that price by it; no rate of this shop does.
+    /// Accepted for carriers that price by postal code; no rate of this shop does.
     pub postal_code: Field<String>,
 }
 
-/// What is to be put into a cart.
+/// The item that a request names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
     Variant(VariantId),
@@ -59,7 +59,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// Which field named it.
+    /// The input field that named the item.
     pub(super) fn field(&self) -> &'static str {
         match self {
             Self::Variant(_) => "variant_id",
@@ -70,7 +70,7 @@ impl Wanted {
 }
 
 impl AddItem {
-    /// What is wanted, and how many; everything wrong is noted.
+    /// Returns the named item and its quantity, and records every problem.
     pub(super) fn check(self, checks: &mut Checks) -> Option<(Wanted, i64)> {
         let given = [
             ("variant_id", self.variant_id.is_said()),
@@ -97,7 +97,7 @@ impl AddItem {
 }
 
 impl SetQuantity {
-    /// The quantity; what is wrong with it is noted.
+    /// Returns the quantity, and records a problem with it.
     pub(super) fn check(self, checks: &mut Checks) -> Option<i64> {
         checks.required("quantity", self.quantity, |quantity| match quantity {
             0 => Ok(0),
@@ -108,21 +108,21 @@ impl SetQuantity {
 }
 
 impl AddCoupon {
-    /// The code; what is wrong with it is noted.
+    /// Returns the code, and records a problem with it.
     pub(super) fn check(self, checks: &mut Checks) -> Option<String> {
         checks.required("code", self.code, validate::text(1, MAX_CODE_LENGTH))
     }
 }
 
 impl ShippingOptions {
-    /// The country; everything wrong is noted.
+    /// Returns the country, and records every problem.
     pub(super) fn check(self, checks: &mut Checks) -> Option<String> {
         checks.optional("postal_code", self.postal_code, validate::or_blank(validate::text(1, 20)));
         checks.required("country", self.country, validate::country)
     }
 }
 
-/// The sentence for more than a line can hold.
+/// The message for a quantity that a line cannot hold.
 pub(super) fn too_many() -> String {
     format!("Ensure this value is less than or equal to {MAX_QUANTITY}.")
 }

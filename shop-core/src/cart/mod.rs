@@ -1,7 +1,7 @@
-//! What somebody wants to buy, before it is an order.
+//! Carts: what a buyer intends to order.
 //!
-//! A cart holds wishes: variants and how many, and coupons. Prices, discounts and availability are looked up at every answer, and nothing is
-//! reserved; that happens when it becomes an [order](crate::orders).
+//! A cart holds variants with quantities, and coupons. Prices, discounts and availability are looked up for every
+//! response. A cart reserves no stock; that happens when it becomes an [order](crate::orders).
 
 mod goods;
 mod input;

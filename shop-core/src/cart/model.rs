@@ -1,4 +1,4 @@
-//! What somebody wants to buy, before it is an order.
+//! The rows of carts.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,25 +8,25 @@ use crate::money::Currency;
 use crate::row::Row;
 use crate::word::words;
 
-/// The most lines of one cart: an order of it is one batch.
+/// The maximum number of lines in a cart; limited because an order of the cart is a single batch.
 pub const MAX_CART_ITEMS: usize = 200;
 
-/// The most coupons of one cart.
+/// The maximum number of coupons in a cart.
 pub const MAX_CART_COUPONS: usize = 10;
 
-/// Whether a cart can still be filled.
+/// The status of a cart; only an open cart can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CartStatus {
-    /// It can be filled and ordered.
+    /// It can be changed and ordered.
     Open,
     /// It became an order.
     Ordered,
-    /// Its items went into its owner's own cart at sign-in.
+    /// Its items were moved into the customer's own cart at sign-in.
     Merged,
 }
 
-/// A cart: wishes only, no prices and no stock. It is changed as one.
+/// A cart: variants, quantities and coupons, but no prices and no stock. It is changed as a unit.
 ///
 /// # Writes
 /// Unique key: one open cart per customer, [`Unique::OpenCart`](crate::batch::Unique::OpenCart).
@@ -34,36 +34,36 @@ pub enum CartStatus {
 #[row(table = "carts", entity = Cart, deletable)]
 #[row(unique(OpenCart: customer_id when status in ("open")))]
 pub struct Cart {
-    /// Identity; a guest's token is derived from it ([`crate::secret::Keys::cart_token`]).
+    /// The primary key; a guest's token is derived from it ([`crate::secret::Keys::cart_token`]).
     pub id: CartId,
-    /// Whose; `None` for a guest's.
+    /// The customer who owns the cart; `None` for a guest's.
     pub customer_id: Option<UserId>,
     /// The currency of every price shown in it.
     pub currency: Currency,
-    /// Whether it can still be filled.
+    /// Whether it can still be changed.
     pub status: CartStatus,
-    /// Its lines in the order in which they came; at most one per variant.
+    /// The lines in the order they were added; at most one per variant.
     #[row(json)]
     pub items: Vec<CartItem>,
-    /// The codes of its coupons as they were given, in the order in which they came; each once, however it is spelled.
+    /// The coupon codes as given, in the order they were added; spellings of the same code count once.
     #[row(json)]
     pub coupons: Vec<String>,
-    /// When it was made.
+    /// When the cart was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the cart was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
 /// A line of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartItem {
-    /// Identity.
+    /// Identifies the line in requests.
     pub id: CartItemId,
-    /// What is wanted.
+    /// The variant to buy.
     pub variant_id: VariantId,
-    /// How many, 1 to 10,000.
+    /// The quantity, 1 to 10,000.
     pub quantity: i64,
 }
 

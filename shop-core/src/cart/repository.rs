@@ -1,4 +1,4 @@
-//! What the cart reads and writes.
+//! Reads and writes of carts.
 
 use async_trait::async_trait;
 
@@ -11,12 +11,12 @@ use crate::store::StoreResult;
 /// Reads of carts.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began.
+/// Every read sees everything that was committed before it began.
 #[async_trait]
 pub trait CartRepository: Send + Sync {
     /// The cart with this id, whatever its status.
     async fn cart(&self, id: CartId) -> StoreResult<Option<Cart>>;
-    /// The carts of guests that are not ordered and were not changed later than this, those made first first, at most
+    /// Guest carts that are not ordered and were last changed at `before` or earlier, oldest created first, at most
     /// `limit`.
     async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>>;
     /// The open cart of a customer.

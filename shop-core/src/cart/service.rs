@@ -1,4 +1,4 @@
-//! The calls of this domain: each loads, decides and commits.
+//! The calls about carts: each loads, decides and commits.
 
 use super::goods::Goods;
 use super::input::{AddCoupon, AddItem, SetQuantity, ShippingOptions, Wanted};
@@ -17,9 +17,10 @@ use crate::pricing::Coupon;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The calls about carts; see [`Shop`].
 ///
-/// A signed-in person's cart is their own, whatever token they hold; anybody else's is the one whose token they hold.
+/// A signed-in user always gets their own cart, whatever token they send. Anyone else gets the guest cart that their
+/// token opens.
 #[derive(Debug, Clone, Copy)]
 pub struct Carts<'a> {
     shop: &'a Shop,
@@ -30,7 +31,7 @@ impl<'a> Carts<'a> {
         Self { shop }
     }
 
-    /// A customer's cart, or a guest's new one with the token that opens it.
+    /// Returns a customer's cart, or creates a guest's cart and returns it with the token that opens it.
     ///
     /// # Errors
     /// When the storage cannot be read or written.
@@ -47,7 +48,7 @@ impl<'a> Carts<'a> {
             .await
     }
 
-    /// The caller's cart. A customer always has one.
+    /// Returns the caller's cart. A customer always has one.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a guest without a valid token.
@@ -59,11 +60,11 @@ impl<'a> Carts<'a> {
         self.change(actor, None, None, |cart, _, _| Ok(cart)).await
     }
 
-    /// Puts something into the caller's cart; a guest without a valid token gets a new one, with its token.
+    /// Adds an item to the caller's cart. A guest without a valid token gets a new cart with its token.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every wrong field, [`Error::OutOfStock`] when less can be sold now; the cart is as it
-    /// was then.
+    /// [`Error::Invalid`] naming every wrong field, [`Error::OutOfStock`] when less can be sold now. On an error the
+    /// cart is unchanged.
     pub async fn add_item(&self, actor: &Actor, input: AddItem) -> Result<CartView> {
         let mut checks = Checks::new();
         let (Some((wanted, quantity)), true) = (input.check(&mut checks), checks.is_clean()) else {
@@ -88,11 +89,11 @@ impl<'a> Carts<'a> {
             .await
     }
 
-    /// Sets how many of a line are wanted; 0 removes it. `expected` is the version of the cart the caller saw.
+    /// Sets the quantity of a line; 0 removes it. `expected` is the version of the cart that the caller saw.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::OutOfStock`], [`Error::VersionMismatch`]; the cart is as it
-    /// was then.
+    /// [`Error::Invalid`], [`Error::NotFound`], [`Error::OutOfStock`], [`Error::VersionMismatch`]. On an error the cart
+    /// is unchanged.
     pub async fn set_quantity(
         &self,
         actor: &Actor,
@@ -102,7 +103,7 @@ impl<'a> Carts<'a> {
     ) -> Result<CartView> {
         let mut checks = Checks::new();
         let (Some(quantity), true) = (input.check(&mut checks), checks.is_clean()) else {
-            // What does not exist, or has changed, is answered before what is wrong with the input.
+            // Report a missing or changed cart before invalid input.
             let cart = self.stored(actor).await?.filter(|cart| cart.items.iter().any(|line| line.id == item));
             let cart = cart.ok_or(Error::NotFound)?;
             expect_version(&cart, expected)?;
@@ -114,7 +115,7 @@ impl<'a> Carts<'a> {
         .await
     }
 
-    /// Takes a line out. `expected` is the version of the cart the caller saw.
+    /// Removes a line. `expected` is the version of the cart that the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::VersionMismatch`].
@@ -122,18 +123,18 @@ impl<'a> Carts<'a> {
         self.change(actor, expected, None, |cart, _, _| operations::remove(cart, item)).await
     }
 
-    /// Puts a coupon into the caller's cart; one that is in it already stays as it is. `expected` is the version of the
-    /// cart the caller saw.
+    /// Adds a coupon to the caller's cart; a coupon that is already there stays as it is. `expected` is the version of
+    /// the cart that the caller saw.
     ///
     /// # Errors
-    /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`];
-    /// [`Error::CouponNotApplicable`]; the cart is as it was then. Nobody but staff learns from it which codes exist:
-    /// the reason is [one sentence](operations::UNUSABLE_COUPON) for every code that this buyer cannot use. Only of a
-    /// coupon that the buyer could use does it say what the cart lacks.
+    /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`],
+    /// [`Error::CouponNotApplicable`]. On an error the cart is unchanged. Only staff can learn from it which codes
+    /// exist: the reason is [the same sentence](operations::UNUSABLE_COUPON) for every code that this buyer cannot use.
+    /// For a coupon that the buyer could use, it says what the cart lacks.
     pub async fn add_coupon(&self, actor: &Actor, input: AddCoupon, expected: Option<i64>) -> Result<CartView> {
         let mut checks = Checks::new();
         let (Some(code), true) = (input.check(&mut checks), checks.is_clean()) else {
-            // What does not exist, or has changed, is answered before what is wrong with the input.
+            // Report a missing or changed cart before invalid input.
             match self.stored(actor).await? {
                 Some(cart) => expect_version(&cart, expected)?,
                 None if actor.signed_in().is_none() => return Err(Error::NotFound),
@@ -154,7 +155,7 @@ impl<'a> Carts<'a> {
         .await
     }
 
-    /// Takes a coupon out, however its code is spelled. `expected` is the version of the cart the caller saw.
+    /// Removes a coupon, in any spelling of its code. `expected` is the version of the cart that the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::VersionMismatch`].
@@ -162,7 +163,7 @@ impl<'a> Carts<'a> {
         self.change(actor, expected, None, |cart, _, _| operations::remove_coupon(cart, code)).await
     }
 
-    /// Takes every line and every coupon out. `expected` is the version of the cart the caller saw.
+    /// Removes every line and every coupon. `expected` is the version of the cart that the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a guest without a valid token, [`Error::VersionMismatch`].
@@ -170,7 +171,7 @@ impl<'a> Carts<'a> {
         self.change(actor, expected, None, |cart, _, _| Ok(operations::empty(cart))).await
     }
 
-    /// Every way to ship the caller's cart to a country, the cheapest first.
+    /// Lists every way to ship the caller's cart to a country, cheapest first.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::NotFound`] for a guest without a valid token.
@@ -192,9 +193,9 @@ impl<'a> Carts<'a> {
         Ok(quote(&zones, &methods, &country, weight, subtotal, cart.currency))
     }
 
-    /// At sign-in: puts what is in a guest's open cart into the customer's own and closes it; see
-    /// [`operations::merge`]. The caller has proven to be the customer and to hold the cart's token. A second time
-    /// nothing happens.
+    /// Moves the contents of a guest's open cart into the customer's own at sign-in, and closes the guest's cart; see
+    /// [`operations::merge`]. The caller must have authenticated as the customer and hold the cart's token. Repeating
+    /// it has no effect.
     pub(crate) async fn merge_guest_cart(&self, user: UserId, guest: CartId) -> Result<()> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
@@ -217,8 +218,9 @@ impl<'a> Carts<'a> {
             .await
     }
 
-    /// Removes guests' carts that were not changed for [`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl),
-    /// at most `limit`; answers how many. What became an order stays.
+    /// Removes at most `limit` guest carts that were not changed for
+    /// [`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl), and returns their number. Ordered carts
+    /// stay.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -226,7 +228,7 @@ impl<'a> Carts<'a> {
         let Some(ttl) = self.shop.settings().guest_cart_ttl else { return Ok(0) };
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
-                // A lifetime beyond all times keeps every cart.
+                // A TTL beyond the range of timestamps keeps every cart.
                 let before = moment.now().checked_sub_signed(ttl).unwrap_or(Timestamp::MIN_UTC);
                 let carts = self.shop.store().guest_carts_unchanged_since(before, limit).await?;
                 Ok(operations::remove_guest_carts(&carts, before, &mut moment))
@@ -234,7 +236,7 @@ impl<'a> Carts<'a> {
             .await
     }
 
-    /// The caller's open cart, as it is stored.
+    /// The caller's open cart, as stored.
     pub(crate) async fn stored(&self, actor: &Actor) -> Result<Option<Cart>> {
         let store = self.shop.store();
         Ok(match (actor.signed_in(), actor.cart()) {
@@ -244,7 +246,7 @@ impl<'a> Carts<'a> {
         })
     }
 
-    /// Changes the caller's cart; a customer without one gets it. `coupon` is one that may come in.
+    /// Changes the caller's cart, and creates it for a customer without one. `coupon` is a code that `decide` may add.
     async fn change(
         &self,
         actor: &Actor,
@@ -277,7 +279,7 @@ impl<'a> Carts<'a> {
             .await
     }
 
-    /// Which variant the caller means.
+    /// Finds the variant that the request names.
     async fn resolve(&self, wanted: &Wanted) -> Result<VariantId> {
         let store = self.shop.store();
         let unknown = || Error::invalid(wanted.field(), "This is not on sale.");
@@ -310,7 +312,7 @@ impl<'a> Carts<'a> {
         operations::open(customer, self.shop.settings().currency, moment)
     }
 
-    /// What a guest sees of a cart that was just made for them.
+    /// The view of a guest's new cart, with its token.
     fn first_view(self, cart: &Cart, world: &World, moment: &Moment) -> CartView {
         CartView { token: Some(self.shop.keys().cart_token(cart.id)), ..world.view(cart, moment) }
     }
@@ -323,7 +325,7 @@ impl<'a> Carts<'a> {
     }
 }
 
-/// What a cart is priced with.
+/// The inputs for pricing a cart.
 #[derive(Debug, Default)]
 struct World {
     goods: Goods,
@@ -331,7 +333,7 @@ struct World {
 }
 
 impl World {
-    /// Reads it at once: goods and rules know nothing of each other. Nothing and no coupon cost nothing.
+    /// Loads goods and rules concurrently: they do not depend on each other. An empty cart costs no read.
     async fn load(shop: &Shop, customer: Option<UserId>, variants: Vec<VariantId>, codes: Vec<&str>) -> Result<Self> {
         if variants.is_empty() && codes.is_empty() {
             return Ok(Self::default());
@@ -351,7 +353,7 @@ impl World {
     }
 }
 
-/// A token opens only a guest's cart that was neither ordered nor merged.
+/// A token opens only a guest's cart that is neither ordered nor merged.
 fn is_open_guests(cart: &Cart) -> bool {
     cart.status == CartStatus::Open && cart.customer_id.is_none()
 }

@@ -1,4 +1,4 @@
-//! What callers see of a cart: its lines with the prices and the stock of now.
+//! What callers see of a cart: its lines with current prices and stock.
 
 use std::collections::BTreeMap;
 
@@ -11,71 +11,71 @@ use crate::money::{Amount, Currency};
 use crate::pricing::{Adjustment, Basket, Coupon, Line, Outcome, Priced, Taxes, price};
 use crate::secret::Secret;
 
-/// A cart, priced.
+/// A cart with its prices.
 #[derive(Debug, Clone)]
 pub struct CartView {
-    /// Identity.
+    /// The id of the cart.
     pub id: CartId,
-    /// What opens a guest's cart; only in the answer to the call that made it.
+    /// The token that opens a guest's cart; only in the response to the call that created it.
     pub token: Option<Secret>,
     /// The currency of every price in it.
     pub currency: Currency,
-    /// Its lines.
+    /// The lines, in the order they were added.
     pub items: Vec<CartItemView>,
-    /// Its coupons, in the order in which they came.
+    /// The coupons, in the order they were added.
     pub coupons: Vec<CouponView>,
-    /// Sum of the lines.
+    /// The sum of the lines.
     pub subtotal: Amount,
-    /// What is taken off.
+    /// The sum of the discounts.
     pub discount_total: Amount,
-    /// What it would cost now, shipping aside.
+    /// The current price of the cart without shipping and taxes.
     pub total: Amount,
-    /// Why it is not the sum of the lines.
+    /// What explains the difference between the total and the sum of the lines.
     pub adjustments: Vec<Adjustment>,
-    /// When it was changed last.
+    /// When the cart was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
-/// A line of a cart, priced.
+/// A line of a cart with its prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CartItemView {
-    /// Identity.
+    /// The id of the line.
     pub id: CartItemId,
-    /// What is wanted.
+    /// The variant to buy.
     pub variant_id: VariantId,
-    /// Its product.
+    /// The product of the variant.
     pub product_id: ProductId,
-    /// Its sku.
+    /// The SKU of the variant.
     pub sku: String,
-    /// What the product is called.
+    /// The name of the product.
     pub name: String,
-    /// Which variant of it.
+    /// The option values that distinguish the variant, by name.
     pub options: BTreeMap<String, String>,
-    /// How many.
+    /// The quantity, 1 to 10,000.
     pub quantity: i64,
-    /// What one costs now.
+    /// The current price of one unit.
     pub unit_price: Amount,
-    /// What the line costs now.
+    /// The current price of the line.
     pub line_total: Amount,
-    /// How many can be sold now; `None` when they are not counted, 0 when it is not on sale any more.
+    /// How many can be sold now; `None` when stock is not tracked, 0 when the variant is no longer on sale.
     pub available: Option<i64>,
 }
 
-/// A coupon of a cart.
+/// A coupon of a cart with its discount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CouponView {
-    /// The code, as it was given.
+    /// The code as given.
     pub code: String,
-    /// What it takes off now; nothing when it is without effect, and then an adjustment says why.
+    /// The current discount; 0 when the coupon has no effect, in which case an adjustment says why.
     pub discount: Amount,
 }
 
 impl CartView {
-    /// Prices a cart; shipping and taxes depend on where it goes, and come with the order. Sums saturate: what is too
-    /// large to be added up was refused when it was put in, so only a price that rose absurdly since can be, and the
-    /// order of it is refused.
+    /// Prices a cart. Shipping and taxes depend on the destination and are added by the order. Sums saturate: adding
+    /// items refuses totals that are too large, so only a later absurd rise of a price can saturate one, and then the
+    /// order is refused.
     #[must_use]
     pub fn new(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Self {
         // Products are never deleted, so every line is found.
@@ -119,7 +119,7 @@ impl CartView {
     }
 }
 
-/// What a cart comes to, shipping and taxes aside.
+/// Prices a cart without shipping and taxes.
 pub(super) fn priced(cart: &Cart, goods: &Goods, rules: &PriceRules, now: Timestamp) -> Priced {
     let lines: Vec<Line<'_>> =
         cart.items.iter().filter_map(|item| goods.line(item.variant_id, item.quantity)).collect();

@@ -1,5 +1,4 @@
-//! Products as rows of a table: one row for each variant, what concerns the whole product in the first of them (or the
-//! same in all).
+//! Products as table rows: one row per variant. Columns of the product are filled in its first row, or repeated in all.
 
 mod images;
 mod rows;
@@ -21,15 +20,16 @@ use images::images;
 pub use rows::{ImportTarget, ProductRows, given_slug};
 pub(super) use rows::{name, skus};
 
-/// The columns of a table of products, in their usual order.
+/// The columns of a product table, in their usual order.
 ///
-/// `slug`, `name`, `description`, `status`, `category` (the slug of one), `images` (JSON: `[{"url": …, "alt": …}]`, or the
-/// address of one; a further row of the product may add an image, and need say nothing else),
-/// `attributes` (a JSON object) and `currency` (that of all prices, if it is said: another one than the shop's is refused)
-/// are the product's; `option1_name` to `option5_name` name its options. The others are of
-/// the variant: `sku`, `price` and `compare_at_price` in major units of the shop's currency, `option1_value` to
-/// `option5_value`, `weight_grams`, `barcode`, `tax_class`, and `stock`: how many of a new variant lie at the default
-/// location.
+/// Columns of the product: `slug`, `name`, `description`, `status`, `category` (the slug of a category), `images`
+/// (JSON: `[{"url": …, "alt": …}]`, or the URL of one image; another row of the product may add an image, and needs no
+/// other cell), `attributes` (a JSON object) and `currency` (of all prices; if given, it must be the shop's).
+/// `option1_name` to `option5_name` name its options.
+///
+/// Columns of the variant: `sku`, `price` and `compare_at_price` in major units of the shop's currency, `option1_value`
+/// to `option5_value`, `weight_grams`, `barcode`, `tax_class`, and `stock`: the initial stock of a new variant at the
+/// default location.
 pub const PRODUCT_COLUMNS: [&str; 25] = [
     "slug",
     "name",
@@ -58,7 +58,7 @@ pub const PRODUCT_COLUMNS: [&str; 25] = [
     "attributes",
 ];
 
-/// The columns that concern the whole product and are the same in all of its rows. (`images` may differ.)
+/// The columns that describe the whole product and are the same in all of its rows. (`images` may differ.)
 const OF_PRODUCT: [&str; 12] = [
     "slug",
     "name",
@@ -74,20 +74,20 @@ const OF_PRODUCT: [&str; 12] = [
     "option5_name",
 ];
 
-/// The columns that concern one variant, in addition to the values of its options.
+/// The columns that describe one variant, besides its option values.
 const OF_VARIANT: [&str; 7] = ["sku", "price", "compare_at_price", "weight_grams", "barcode", "tax_class", "stock"];
 
-/// How many options a product may have, each with a column for its name and one for its value.
+/// The numbers of the option columns: each option has a column for its name and one for its value.
 const OPTIONS: std::ops::RangeInclusive<usize> = 1..=5;
 
-/// Which product a row speaks of: the next row that speaks of the same is about another variant of it. By its slug, else
-/// by its name, else (a row about one variant alone) by its sku; `None` when it says none of them.
+/// Identifies the product of a row; consecutive rows with the same result are variants of one product. Uses the slug,
+/// else the name, else the SKU (a row about a single variant); `None` when the row has none of them.
 #[must_use]
 pub fn product_of_row(row: &Cells) -> Option<String> {
     ["slug", "name", "sku"].iter().find_map(|column| Some(format!("{column} {}", row.get(column)?.trim())))
 }
 
-/// Whether a row says nothing but an image: it belongs to the product of the row above.
+/// Whether a row contains only an image, and so belongs to the product of the previous row.
 #[must_use]
 pub fn is_image_row(row: &Cells) -> bool {
     row.get("images").is_some() && !says_variant(row) && OF_PRODUCT.iter().all(|column| row.get(column).is_none())
@@ -98,8 +98,8 @@ fn says_variant(row: &Cells) -> bool {
         || OPTIONS.map(value_of).any(|column| row.get(&column).is_some())
 }
 
-/// A product as rows that [import](super::Catalog::import_product) takes for the same: one for each variant that is
-/// offered. `category` is the slug of the product's.
+/// Converts a product into rows that [import](super::Catalog::import_product) reads back as the same product: one row
+/// per offered variant. `category` is the slug of the product's category.
 #[must_use]
 pub fn product_rows(product: &Product, category: Option<&str>) -> Vec<Cells> {
     product.live_variants().map(|variant| Cells::new(product_row(product, variant, category))).collect()
@@ -142,22 +142,22 @@ fn value_of(option: usize) -> String {
     format!("option{option}_value")
 }
 
-/// What rows say, as the input of one call.
+/// The rows of one product as the input of a single call, with the origin of each value.
 #[derive(Debug)]
 pub(super) struct ProductOfRows {
-    /// The input.
+    /// The input of the call.
     pub(super) input: ProductInput,
-    /// Which row speaks of each variant of the input; none of one that stays as it is.
+    /// For each variant of the input, the row that describes it; `None` for a variant that stays unchanged.
     rows: Vec<Option<usize>>,
-    /// Which row gave each image.
+    /// For each image of the input, the row that gave it.
     image_rows: Vec<usize>,
-    /// The numbers of the options that are named.
+    /// The numbers of the option columns that have a name.
     options: Vec<usize>,
 }
 
-/// Reads the rows of one product, which is `stored` already or new. A variant that no row speaks of stays as it is; one
-/// without a sku is found by the values of its options. With it come the cells that are at odds with those of another row
-/// or cannot be used; when there are any, the input must not be written.
+/// Reads the rows of one product, which is `stored` or new. A stored variant that no row describes stays unchanged; a
+/// row without SKU is matched by its option values. Also returns the cells that contradict another row or cannot be
+/// used; if there are any, the input must not be written.
 pub(super) fn read(
     rows: &[Cells],
     stored: Option<&Product>,
@@ -193,8 +193,8 @@ pub(super) fn read(
     (ProductOfRows { input, rows, image_rows, options }, wrong)
 }
 
-/// The variants that the product is to have, and which row speaks of each: those that are stored, changed by their rows,
-/// then the new ones.
+/// The variants that the product is to have, each with the row that describes it: first the stored ones, changed by
+/// their rows, then the new ones.
 fn variants(
     rows: &[Cells],
     options: Option<&[(usize, &str)]>,
@@ -206,14 +206,14 @@ fn variants(
         stored.into_iter().flat_map(Product::live_variants).map(keep).collect();
     let mut of_variants: Vec<(usize, &Cells)> = rows.iter().enumerate().filter(|(_, row)| says_variant(row)).collect();
     if of_variants.is_empty() && stored.is_none() {
-        // What a new product lacks is told of its first row.
+        // Missing cells of a new product are reported on its first row.
         of_variants.extend(rows.first().map(|row| (0, row)));
     }
     for (index, row) in &of_variants {
         let mut input = variant(row, options);
         let found = stored.and_then(|stored| found(stored, &input, of_variants.len() == 1));
         if found.is_some() {
-            // It may have been sold and counted since. A new variant's stock is booked.
+            // Only new variants get initial stock: a stored one may have been sold or counted in the meantime.
             input.stock = Field::Missing;
         }
         wrong.extend(unusable(*index, row, options.unwrap_or_default(), stored));
@@ -228,7 +228,7 @@ fn variants(
     all.into_iter().unzip()
 }
 
-/// What cannot be cleared in a product that is there is emptied.
+/// Turns null into an empty value for stored fields that cannot be null.
 fn kept(input: ProductInput) -> ProductInput {
     let description = match input.description {
         Field::Null => String::new().into(),
@@ -237,7 +237,7 @@ fn kept(input: ProductInput) -> ProductInput {
     ProductInput { description, ..input }
 }
 
-/// Cells of the product itself that say something else than the first row does.
+/// The cells of product columns that differ from the first row.
 fn contradictions(rows: &[Cells]) -> Vec<CellError> {
     let mut wrong = Vec::new();
     let Some(first) = rows.first() else { return wrong };
@@ -256,7 +256,7 @@ fn differs(row: usize, column: &str) -> CellError {
     CellError { row, column: column.to_owned(), why }
 }
 
-/// Cells of a variant that lost what they held, or that would have no effect.
+/// The cells of a variant that lost their value in a spreadsheet, or that would have no effect.
 fn unusable(row: usize, cells: &Cells, options: &[(usize, &str)], stored: Option<&Product>) -> Vec<CellError> {
     let mut wrong = Vec::new();
     let mut refuse = |column: String, why: String| wrong.push(CellError { row, column, why });
@@ -300,8 +300,8 @@ fn variant(row: &Cells, options: Option<&[(usize, &str)]>) -> VariantInput {
     }
 }
 
-/// The stored variant that a row speaks of: by its sku (an archived one, too), else by the values of its options, else it
-/// is the only one.
+/// Finds the stored variant that a row describes: by its SKU (archived variants included), else by its option values,
+/// else the only variant.
 fn found<'s>(stored: &'s Product, input: &VariantInput, alone: bool) -> Option<&'s Variant> {
     let live: Vec<&Variant> = stored.live_variants().collect();
     match (input.sku.given(), input.options.given(), live.as_slice()) {
@@ -323,10 +323,10 @@ fn json<T: DeserializeOwned>(row: &Cells, column: &str, why: &str) -> Field<T> {
 }
 
 impl ProductOfRows {
-    /// What a refused call says about the cells of the rows.
+    /// Maps the error of a refused call to cells of the rows.
     ///
     /// # Errors
-    /// What says nothing about them.
+    /// Returns an error that concerns no cell.
     pub(super) fn refused(&self, error: Error) -> Result<Imported> {
         let at = |row, column: &str, why: String| CellError { row, column: column.to_owned(), why };
         Ok(Imported::Refused(match error {
@@ -343,7 +343,7 @@ impl ProductOfRows {
         }))
     }
 
-    /// The cell of a field of the input.
+    /// The row and column of a field of the input.
     fn cell(&self, field: &str) -> (usize, String) {
         let mut path = field.split('.');
         let number = |text: Option<&str>| text.and_then(|text| text.parse::<usize>().ok());

@@ -1,4 +1,4 @@
-//! Products, variants and categories; promotions and rates of tax.
+//! Products, variants and categories; promotions and tax rates.
 
 mod import;
 mod input;

@@ -11,28 +11,28 @@ use crate::page::{Sort, SortKey};
 use crate::row::Row;
 use crate::word::words;
 
-/// Whether a product is offered.
+/// The status of a product; only an active product is on sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductStatus {
-    /// Being prepared; staff see it.
+    /// In preparation; visible only to staff.
     Draft,
-    /// Offered to everyone.
+    /// On sale to everyone.
     Active,
-    /// Taken out of the catalog; orders, movements and its sku stay.
+    /// Removed from the catalog; orders, stock movements and its SKUs stay.
     Archived,
 }
 
-/// A picture.
+/// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// An http(s) address, or a path below [`MEDIA_PATH`](crate::validate::MEDIA_PATH) for a picture that the shop serves.
+    /// An http(s) URL, or a path below [`MEDIA_PATH`](crate::validate::MEDIA_PATH) for an image that the shop serves.
     pub url: String,
-    /// What it shows, for those who cannot see it.
+    /// The alternative text, for those who cannot see the image.
     pub alt: String,
 }
 
-/// A product with all its variants, changed as one.
+/// A product with all its variants, changed as a unit.
 ///
 /// # Writes
 /// A product is written with all its variants and is never deleted. An update names every variant that the product has:
@@ -45,90 +45,90 @@ pub struct Image {
 #[row(table = "products", entity = Product, derived(name_key: String, price: Amount = lowest_price))]
 #[row(unique(ProductSlug: slug))]
 pub struct Product {
-    /// Identity.
+    /// The primary key.
     pub id: ProductId,
-    /// The name in addresses; unique.
+    /// The name in URLs; unique.
     pub slug: String,
-    /// What it is called.
+    /// The display name, 1 to 255 characters.
     pub name: String,
-    /// What it is.
+    /// The description, at most 20,000 characters.
     pub description: String,
-    /// Whether it is offered.
+    /// Whether the product is on sale.
     pub status: ProductStatus,
-    /// Where it stands in the tree.
+    /// The category that the product belongs to.
     pub category_id: Option<CategoryId>,
-    /// The currency of its prices.
+    /// The currency of all its prices.
     pub currency: Currency,
-    /// The names of the options that tell its variants apart (`["Size"]`), empty for a single variant.
+    /// The names of the options that distinguish its variants (`["Size"]`); empty for a single variant.
     #[row(json)]
     pub options: Vec<String>,
-    /// Pictures in order.
+    /// The images in order.
     #[row(json)]
     pub images: Vec<Image>,
-    /// Free facts about it.
+    /// Custom data.
     #[row(json)]
     pub attributes: serde_json::Map<String, serde_json::Value>,
-    /// Its variants in order; archived ones included.
+    /// The variants in order, including archived ones.
     #[row(children)]
     pub variants: Vec<Variant>,
-    /// When it was made.
+    /// When the product was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the product was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes of the product and its variants.
+    /// The number of changes of the product and its variants, for optimistic locking.
     pub version: i64,
 }
 
 impl Product {
-    /// The variants that are offered, in order.
+    /// The variants that are not archived, in order.
     pub fn live_variants(&self) -> impl Iterator<Item = &Variant> {
         self.variants.iter().filter(|variant| !variant.archived)
     }
 
-    /// The lowest price of an offered variant (zero when there is none): the sort key `price`.
+    /// The lowest price of the live variants (zero when there is none): the sort key `price`.
     #[must_use]
     pub fn lowest_price(&self) -> Amount {
         self.live_variants().map(|variant| variant.price).min().unwrap_or_default()
     }
 
-    /// The variant with this id.
+    /// Returns the variant with this id, archived or not.
     #[must_use]
     pub fn variant(&self, id: VariantId) -> Option<&Variant> {
         self.variants.iter().find(|variant| variant.id == id)
     }
 
-    /// True when a buyer may put this variant into a cart, stock aside.
+    /// Whether a buyer may add this variant to a cart, regardless of stock.
     #[must_use]
     pub fn sells(&self, id: VariantId) -> bool {
         self.status == ProductStatus::Active && self.variant(id).is_some_and(|variant| !variant.archived)
     }
 }
 
-/// Something that can be bought.
+/// A variant of a product: what a buyer actually buys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "variants", child_of = product_id, position)]
 pub struct Variant {
-    /// Identity.
+    /// The primary key.
     pub id: VariantId,
     /// The stock keeping unit; unique, also among archived variants.
     pub sku: String,
-    /// What one costs.
+    /// The price of one unit, in the product's currency.
     pub price: Amount,
-    /// A higher price to show beside it.
+    /// A higher price to show next to the price.
     pub compare_at_price: Option<Amount>,
-    /// Its value of each of the product's options.
+    /// The variant's value for each of the product's options.
     #[row(json)]
     pub options: BTreeMap<String, String>,
-    /// What one weighs.
+    /// The weight of one unit, in grams.
     pub weight_grams: i64,
-    /// EAN, UPC or the like.
+    /// The EAN, UPC or other barcode.
     pub barcode: Option<String>,
-    /// Which tax rates apply.
+    /// The tax class, which selects the tax rates.
     pub tax_class: String,
-    /// No longer offered; kept because orders and movements name it.
+    /// Whether the variant is no longer on sale; it is kept because orders and stock movements refer to it.
     pub archived: bool,
-    /// The lowest price of the 30 days before its price was reduced: while it is offered for less than
-    /// `compare_at_price`, and where it was offered before ([`PricePeriod`](super::PricePeriod)).
+    /// The lowest price of the 30 days before the current reduction. Only while the variant is on sale for less than
+    /// `compare_at_price`, and only if it was on sale before ([`PricePeriod`](super::PricePeriod)).
     #[serde(default)]
     pub lowest_price_30_days: Option<Amount>,
 }
@@ -143,79 +143,80 @@ pub struct Variant {
 #[row(table = "categories", entity = Category, deletable, derived(name_key: String))]
 #[row(unique(CategorySlug: slug))]
 pub struct Category {
-    /// Identity.
+    /// The primary key.
     pub id: CategoryId,
-    /// The name in addresses; unique.
+    /// The name in URLs; unique.
     pub slug: String,
-    /// What it is called.
+    /// The display name, 1 to 255 characters.
     pub name: String,
-    /// What it holds.
+    /// The description, at most 20,000 characters.
     pub description: String,
-    /// The node above it.
+    /// The parent category; `None` for a top-level category.
     pub parent_id: Option<CategoryId>,
-    /// Its place among its siblings.
+    /// The position among its siblings.
     pub position: i64,
-    /// When it was made.
+    /// When the category was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the category was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
-/// The whole category tree at one version. A shop has at most [`MAX_CATEGORIES`], so it fits in one read.
+/// The whole category tree at one version. A shop has at most [`MAX_CATEGORIES`], so one read returns all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CategoryTree {
-    /// Counts the changes of the tree's shape; a change of shape is guarded by it.
+    /// The number of changes of the tree's shape; guards the next change of shape.
     pub version: i64,
-    /// Every node, in no particular order.
+    /// Every category, in no particular order.
     pub categories: Vec<Category>,
 }
 
-/// The most categories of one shop: the tree is read whole when it changes.
+/// The maximum number of categories in a shop; limited because a change of the tree reads all of it.
 pub const MAX_CATEGORIES: usize = 5_000;
 
-/// The folded words of a product, per field, that a search looks into. Made by the core so that every store
-/// finds the same (see [`crate::text`]).
+/// The folded words of a product that a search looks into, by field. The core computes them, so that every store finds
+/// the same products (see [`crate::text`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchDocument {
-    /// Words of the name.
+    /// The words of the name.
     pub name: Vec<String>,
-    /// Words of all skus.
+    /// The words of all SKUs.
     pub sku: Vec<String>,
-    /// Words of the description.
+    /// The words of the description.
     pub description: Vec<String>,
 }
 
-/// Which products a list shows.
+/// The filter of a product list; criteria are combined with AND.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProductFilter {
-    /// Folded query words; all must match as prefixes of words of the product. Empty: no search.
+    /// Folded query words; each must match as a prefix of a word of the product. Empty: no search.
     pub search: Vec<String>,
-    /// In this category or below it.
+    /// Only products in this category or its descendants.
     pub category: Option<CategoryId>,
-    /// Only this status.
+    /// Only products with this status.
     pub status: Option<ProductStatus>,
-    /// Lowest price at least this.
+    /// Only products whose lowest price is at least this.
     pub min_price: Option<Amount>,
-    /// Lowest price at most this.
+    /// Only products whose lowest price is at most this.
     pub max_price: Option<Amount>,
-    /// At least one offered variant can be sold now from some location
-    /// ([`StockLevel::sells`](crate::inventory::StockLevel::sells)), or none can. A variant without any level cannot.
+    /// Whether at least one live variant can be sold now from some location
+    /// ([`StockLevel::sells`](crate::inventory::StockLevel::sells)), or none can. A variant without any stock level
+    /// cannot.
     pub in_stock: Option<bool>,
 }
 
-/// By what a list of products can be ordered.
+/// The sort keys of a product list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProductSort {
-    /// Folded name.
+    /// By folded name.
     Name,
-    /// Lowest price.
+    /// By lowest price.
     Price,
-    /// When it was made.
+    /// By creation time.
     CreatedAt,
-    /// With a search: 0 when all words match in the name, 1 when in name and sku together, 2 otherwise.
-    /// Without one: 0 for all.
+    /// By relevance. With a search: 0 when all words match in the name, 1 when in name and SKU together, 2 otherwise.
+    /// Without a search: 0 for all.
     Relevance,
 }
 
@@ -236,12 +237,12 @@ impl SortKey for ProductSort {
     }
 }
 
-/// By what a list of categories can be ordered.
+/// The sort keys of a category list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CategorySort {
-    /// Place among its siblings.
+    /// By position among its siblings.
     Position,
-    /// Folded name.
+    /// By folded name.
     Name,
 }
 

@@ -1,23 +1,23 @@
-//! For which prices a variant was offered, and the lowest one of the 30 days before its price was reduced.
+//! The prices at which a variant was offered, and the lowest one of the 30 days before a price reduction.
 //!
 //! # The rule
-//! Who announces a price reduction in the European Union states the prior price: the lowest one that was applied in the 30
-//! days before the reduction was applied (Directive 98/6/EC, article 6a (1) and (2), inserted by Directive (EU) 2019/2161;
-//! guidance of the Commission: 2021/C 526/02; Court of Justice, C-330/23).
+//! A trader who announces a price reduction in the European Union must state the prior price: the lowest price applied
+//! during the 30 days before the reduction was applied (Directive 98/6/EC, article 6a (1) and (2), inserted by
+//! Directive (EU) 2019/2161; guidance of the Commission: 2021/C 526/02; Court of Justice, C-330/23).
 //!
 //! - A price is **reduced** while the variant is offered and [`Variant::compare_at_price`] is higher than its price.
-//! - The reduction is **applied** when that begins, and once more whenever the price is lowered further. (The option of
-//!   article 6a (5), which lets progressive reductions keep the first prior price, is not used. A price that is raised while
-//!   it stays reduced begins nothing.)
-//! - A variant was **offered** while its product was active and it was not archived. A price that nobody could buy for does
-//!   not count, nor does one in another currency.
-//! - A price **counts** if it was valid at any time in the 30 days; the one that was valid when they began does.
+//! - A reduction is **applied** when that state begins, and again whenever the price is lowered further. (The option of
+//!   article 6a (5), under which progressive reductions keep the first prior price, is not used. Raising a price that
+//!   stays reduced does not apply a reduction.)
+//! - A variant was **offered** while its product was active and the variant was not archived. A price at which nobody
+//!   could buy does not count, nor does one in another currency.
+//! - A price **counts** if it was valid at any time in the 30 days; this includes the price valid when they began.
 //!
-//! The result depends on what was before the reduction only, so it is worked out when the reduction is applied, and kept with
-//! the variant ([`Variant::lowest_price_30_days`]): reading costs nothing.
+//! The result depends only on what preceded the reduction. It is therefore computed when the reduction is applied and
+//! stored with the variant ([`Variant::lowest_price_30_days`]), so reading it costs nothing.
 //!
-//! Discounts of promotions are no prices: they are taken off in the cart. What is announced as a reduction of the price of
-//! goods should be made with `price` and `compare_at_price`.
+//! Discounts of promotions are not prices: they are deducted in the cart. A reduction that is announced as a price
+//! reduction should be made with `price` and `compare_at_price`.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -28,39 +28,39 @@ use crate::id::VariantId;
 use crate::money::{Amount, Currency};
 use crate::row::Row;
 
-/// How long before a reduction prices count.
+/// The time before a reduction in which prices count.
 pub const REDUCTION_WINDOW: TimeDelta = TimeDelta::days(30);
 
-/// For how long ended periods are kept: the window, and a day for servers whose clocks differ.
+/// How long ended periods are kept: the window, plus a day for servers whose clocks differ.
 pub(crate) const PRICE_MEMORY: TimeDelta = TimeDelta::days(31);
 
-/// A time during which a variant was offered for one price, or was not offered. Each variant has exactly one that has not
-/// ended, which says what is true now.
+/// A period during which a variant was offered at one price, or was not offered. Each variant has exactly one period
+/// that has not ended; it describes the current state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "price_history", key(variant_id, version))]
 pub struct PricePeriod {
-    /// Of what; with `version` the key.
+    /// The variant; part of the key together with `version`.
     pub variant_id: VariantId,
-    /// The [`Product::version`] that it began with.
+    /// The [`Product::version`] that started the period.
     pub version: i64,
-    /// What one cost; `None` while it was not offered.
+    /// The price of one unit; `None` while the variant was not offered.
     pub price: Option<Amount>,
     /// The currency of the price.
     pub currency: Currency,
-    /// Since when.
+    /// The start of the period.
     pub starts_at: Timestamp,
-    /// Until when; `None` for what is true now.
+    /// The end of the period; `None` for the current one.
     pub ends_at: Option<Timestamp>,
 }
 
 impl Product {
-    /// What a variant of this product is offered for; `None` when it is not offered.
+    /// The price at which a variant of this product is offered; `None` when it is not offered.
     #[must_use]
     pub fn offered_price(&self, variant: &Variant) -> Option<Amount> {
         (self.status == ProductStatus::Active && !variant.archived).then_some(variant.price)
     }
 
-    /// The period in which a variant is offered as it is now, or is not offered.
+    /// The period that starts with the current price of a variant.
     fn price_period(&self, variant: &Variant, starts_at: Timestamp) -> PricePeriod {
         PricePeriod {
             variant_id: variant.id,
@@ -78,13 +78,13 @@ impl Product {
         compared.is_some_and(|(earlier, price)| earlier > price)
     }
 
-    /// The stored form of a variant, and what the product was then.
+    /// The stored state of a variant, with that of its product.
     fn before<'a>(stored: Option<&'a Self>, variant: &Variant) -> Option<(&'a Self, &'a Variant)> {
         stored.and_then(|stored| Some((stored, stored.variant(variant.id)?)))
     }
 }
 
-/// The lowest price that counts for a reduction that is applied at `start`. `periods` are those of one variant before it.
+/// The lowest price that counts for a reduction applied at `start`. `periods` are the earlier periods of one variant.
 fn lowest_before<'a>(
     periods: impl Iterator<Item = &'a PricePeriod>,
     currency: Currency,
@@ -95,7 +95,7 @@ fn lowest_before<'a>(
     periods.filter(counts).filter_map(|period| period.price).min()
 }
 
-/// Whether a reduction is applied by changing a variant from what it was to what it is.
+/// Whether changing a variant from `before` to its new state applies a reduction.
 fn applies_reduction(before: Option<(&Product, &Variant)>, product: &Product, variant: &Variant) -> bool {
     let goes_on = before.is_some_and(|(stored, before)| {
         stored.is_reduced(before) && stored.currency == product.currency && variant.price >= before.price
@@ -103,13 +103,13 @@ fn applies_reduction(before: Option<(&Product, &Variant)>, product: &Product, va
     product.is_reduced(variant) && !goes_on
 }
 
-/// Whether a variant is offered for another price than before, or for one where it was not.
+/// Whether the offered price of a variant changes, including when its offer starts or ends.
 fn changes_price(before: Option<(&Product, &Variant)>, product: &Product, variant: &Variant) -> bool {
     let was = before.map(|(stored, before)| (stored.offered_price(before), stored.currency));
     was != Some((product.offered_price(variant), product.currency))
 }
 
-/// The variants of a changed product whose history must be known before it is written: usually none.
+/// The variants of a changed product whose price history is needed before writing it: usually none.
 pub(crate) fn needs_history(stored: &Product, product: &Product) -> Vec<VariantId> {
     let needed = |variant: &&Variant| {
         let before = Product::before(Some(stored), variant);
@@ -118,8 +118,8 @@ pub(crate) fn needs_history(stored: &Product, product: &Product) -> Vec<VariantI
     product.variants.iter().filter(needed).map(|variant| variant.id).collect()
 }
 
-/// Begins the history of variants that have none, with what is stored of them: a store that an earlier release filled may
-/// have kept no prices.
+/// Starts the price history of variants that have none, from their stored state: the store may have been filled by a
+/// release that kept no prices.
 pub(crate) fn begin_history(history: &mut Vec<PricePeriod>, stored: &Product, variants: &[VariantId]) {
     let is_open = |id: VariantId| history.iter().any(|period| period.variant_id == id && period.ends_at.is_none());
     let missing = variants.iter().filter(|id| !is_open(**id)).filter_map(|id| stored.variant(*id));
@@ -127,7 +127,8 @@ pub(crate) fn begin_history(history: &mut Vec<PricePeriod>, stored: &Product, va
     history.extend(periods);
 }
 
-/// Sets [`Variant::lowest_price_30_days`] of every variant. `history` has the periods of those that [`needs_history`] names.
+/// Sets [`Variant::lowest_price_30_days`] of every variant. `history` holds the periods of the variants that
+/// [`needs_history`] returned.
 pub(crate) fn set_lowest_prices(
     stored: Option<&Product>,
     product: &mut Product,
@@ -151,7 +152,7 @@ pub(crate) fn set_lowest_prices(
     }
 }
 
-/// The periods that a new or changed product ends and begins, to be written with it.
+/// The periods that a new or changed product ends and starts; they are written with it.
 pub(crate) fn next_periods(
     stored: Option<&Product>,
     product: &Product,
@@ -164,7 +165,7 @@ pub(crate) fn next_periods(
             continue;
         }
         let open = history.iter().find(|period| period.variant_id == variant.id && period.ends_at.is_none());
-        // The clock of the server that began it may be ahead of this one's.
+        // The clock of the server that started the period may be ahead of this one.
         let at = open.map_or(now, |open| now.max(open.starts_at));
         periods.extend(open.map(|open| PricePeriod { ends_at: Some(at), ..open.clone() }));
         periods.push(product.price_period(variant, at));

@@ -1,4 +1,4 @@
-//! What the catalog reads and writes.
+//! Reads and writes of the catalog.
 
 use async_trait::async_trait;
 
@@ -16,8 +16,8 @@ use crate::store::StoreResult;
 /// Reads of the catalog.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began. A product always comes with all its variants, in
-/// their order. Lists by several ids answer in no particular order, each row once, and leave out what is absent.
+/// Every read sees everything that was committed before it began. A product always includes all its variants, in their
+/// order. Reads by several keys return each row once, in no particular order, and omit what does not exist.
 #[async_trait]
 pub trait CatalogRepository: Send + Sync {
     /// The product with this id.
@@ -28,20 +28,19 @@ pub trait CatalogRepository: Send + Sync {
     async fn products(&self, ids: &[ProductId]) -> StoreResult<Vec<Product>>;
     /// The products that have one of these variants, each once.
     async fn products_of_variants(&self, ids: &[VariantId]) -> StoreResult<Vec<Product>>;
-    /// The product that has a variant with this sku, archived or not.
+    /// The product that has a variant with this SKU, archived or not.
     async fn product_by_sku(&self, sku: &str) -> StoreResult<Option<Product>>;
-    /// The products that have a variant with one of these skus, archived or not, each once.
+    /// The products that have a variant with one of these SKUs, archived or not, each once.
     async fn products_by_skus(&self, skus: &[String]) -> StoreResult<Vec<Product>>;
-    /// The first two products with exactly this name: those that are not archived first, then by id.
+    /// The first two products with exactly this name: those not archived first, then by id.
     async fn products_by_name(&self, name: &str) -> StoreResult<Vec<Product>>;
-    /// The products of a list.
+    /// A page of the products that match a filter.
     async fn list_products(
         &self,
         filter: &ProductFilter,
         page: &PageRequest<ProductSort>,
     ) -> StoreResult<Page<Product>>;
-    /// The times during which these variants were offered for a price: those that have not ended, and those that ended after
-    /// a time.
+    /// The price periods of these variants: those that have not ended, and those that ended after `ended_after`.
     async fn price_history(
         &self,
         variants: &[VariantId],
@@ -51,45 +50,46 @@ pub trait CatalogRepository: Send + Sync {
     async fn category(&self, id: CategoryId) -> StoreResult<Option<Category>>;
     /// The category with this slug.
     async fn category_by_slug(&self, slug: &str) -> StoreResult<Option<Category>>;
-    /// The whole tree, and its version, from one snapshot.
+    /// The whole tree and its version, from one snapshot.
     async fn category_tree(&self) -> StoreResult<CategoryTree>;
-    /// The categories of a list.
+    /// A page of all categories.
     async fn list_categories(&self, page: &PageRequest<CategorySort>) -> StoreResult<Page<Category>>;
-    /// The promotion with this id, with its uses.
+    /// The promotion with this id, with its use count.
     async fn promotion(&self, id: PromotionId) -> StoreResult<Option<CountedPromotion>>;
-    /// The promotions of a list, with their uses.
+    /// A page of the promotions that match a filter, with their use counts.
     async fn list_promotions(
         &self,
         filter: &PromotionFilter,
         page: &PageRequest<PromotionSort>,
     ) -> StoreResult<Page<CountedPromotion>>;
-    /// The rate of tax with this id.
+    /// The tax rate with this id.
     async fn tax_rate(&self, id: TaxRateId) -> StoreResult<Option<TaxRate>>;
-    /// The rates of tax of a list.
+    /// A page of all tax rates.
     async fn list_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>>;
-    /// All that a price depends on beside the goods, from one snapshot. It is read with every cart and every order.
+    /// Everything but the products that a price depends on, from one snapshot. It is read for every cart and every
+    /// order.
     async fn price_rules(&self, query: &RulesQuery) -> StoreResult<PriceRules>;
 }
 
 /// Writes of the catalog.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CatalogWrite {
-    /// A time during which a variant was offered for a price, under its variant and version: a new one, or one that ended
-    /// over what was there (no guard: it is written with its product, whose version guards it).
+    /// A price period, keyed by variant and version: a new one, or an ended one that overwrites the open one. No guard:
+    /// it is written together with its product, whose version guards it.
     PricePeriod(PricePeriod),
-    /// Forgets the times that ended before this one (no guard).
+    /// Deletes the price periods that ended before a time. No guard.
     ForgetPrices {
-        /// Up to when.
+        /// The time, exclusive.
         ended_before: Timestamp,
     },
-    /// The tree's shape changes from this version to the next. Guard: it is the tree's version; else
-    /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of [`Entity::CategoryTree`](crate::batch::Entity::CategoryTree)
-    /// with the nil id.
+    /// A change of the tree's shape, from this version to the next. Guard: the tree has this version; otherwise
+    /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of
+    /// [`Entity::CategoryTree`](crate::batch::Entity::CategoryTree) with the nil id.
     ReshapeTree {
-        /// The version the decision saw.
+        /// The version that the decision is based on.
         from: i64,
     },
-    /// One order more or less in a count. Guard: its rule ([`UsesDelta::apply`]), else
-    /// [`Conflict::Uses`](crate::batch::Conflict::Uses). The row comes to be with the first order.
+    /// A count that changes by one order. Guard: [`UsesDelta::apply`]; otherwise
+    /// [`Conflict::Uses`](crate::batch::Conflict::Uses). The first order creates the row.
     Uses(UsesDelta),
 }

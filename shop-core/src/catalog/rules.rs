@@ -1,4 +1,4 @@
-//! What prices are made by: one read gives all that a cart or an order needs to know of promotions and taxes.
+//! The rules of prices: one read returns all that a cart or an order needs of promotions and taxes.
 
 use std::collections::BTreeSet;
 
@@ -6,29 +6,30 @@ use super::promotions::Promotion;
 use super::tax::TaxRate;
 use crate::id::{CategoryId, UserId};
 
-/// What somebody wants to know of promotions and taxes.
+/// A request for the promotions and tax rates that apply to a purchase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct RulesQuery {
-    /// The [folded](super::code_key) codes of the coupons.
+    /// The [folded](super::code_key) coupon codes.
     pub code_keys: Vec<String>,
-    /// Who buys, if it is known.
+    /// The buyer, if known.
     pub customer: Option<Customer>,
-    /// By which countries a rate of where it goes may be kept (ISO 3166-1 alpha-2, upper case); none if taxes do not matter.
+    /// The countries under which a tax rate for the destination may be stored (ISO 3166-1 alpha-2, upper case); empty
+    /// when taxes do not matter.
     pub tax_countries: Vec<String>,
 }
 
-/// Who buys. What a promotion counts of a customer is counted of accounts only, each of which has proven its e-mail address:
-/// anybody can type an address, so a guest's orders count for nobody, and tell nobody what was ordered with it.
+/// A buyer. Promotions count the orders of accounts only, because an account has a verified e-mail address. Anyone can
+/// type an address, so the orders of guests are not counted, and reveal nothing about earlier orders with that address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Customer {
     /// A guest who gave this folded e-mail address.
     Guest(String),
-    /// Who has this account.
+    /// The user who owns this account.
     User(UserId),
 }
 
 impl Customer {
-    /// Under what they are counted: the digits of the account's id, or the folded address of a guest.
+    /// The key of the buyer's counters: the digits of the account's id, or a guest's folded address.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
@@ -37,23 +38,23 @@ impl Customer {
         }
     }
 
-    /// Whether it is an account.
+    /// Whether the buyer has an account.
     #[must_use]
     pub fn is_account(&self) -> bool {
         matches!(self, Self::User(_))
     }
 }
 
-/// The promotions and rates of tax that may matter.
+/// The promotions and tax rates that may apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PriceRules {
-    /// Every active promotion without a code, and every one with a code that was asked for, active or not; by id.
+    /// Every active promotion without a code, and every promotion with a requested code, active or not; ordered by id.
     pub promotions: Vec<Offered>,
-    /// How many orders of the account were placed and not canceled; `None` when it is not known who buys, or a guest does.
+    /// The number of orders of the account that were not canceled; `None` when the buyer is unknown or a guest.
     pub customer_orders: Option<i64>,
-    /// How many orders of the buyer, account or guest, wait for their payment; 0 when it is not known who buys.
+    /// The number of unpaid orders of the buyer, account or guest; 0 when the buyer is unknown.
     pub unpaid_orders: i64,
-    /// Every rate of these countries; by id.
+    /// Every tax rate of the requested countries; ordered by id.
     pub tax_rates: Vec<TaxRate>,
 }
 
@@ -62,10 +63,10 @@ pub struct PriceRules {
 pub struct Offered {
     /// The promotion.
     pub promotion: Promotion,
-    /// How many orders use it.
+    /// The number of orders that use it.
     pub uses: i64,
-    /// How many orders of the account use it; 0 when it is not known who buys, or a guest does.
+    /// The number of orders of the account that use it; 0 when the buyer is unknown or a guest.
     pub customer_uses: i64,
-    /// The categories it names, as far as they are there, and all below them.
+    /// The promotion's categories, as far as they exist, with all their descendants.
     pub categories: BTreeSet<CategoryId>,
 }

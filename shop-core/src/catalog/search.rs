@@ -1,14 +1,14 @@
-//! What a search finds, and in which order: the same in every store.
+//! What a search finds and in which order: the same in every store.
 //!
-//! A store keeps the folded words of a product as [`Product::search_document`] gives them, in whatever index it
-//! has, and must find and rank exactly as [`SearchDocument::rank`] does.
+//! A store indexes the folded words of [`Product::search_document`] in its own way, and must match and rank exactly as
+//! [`SearchDocument::rank`] does.
 
 use super::model::{Category, Product, ProductSort, SearchDocument};
 use crate::page::{Listed, SortValue};
 use crate::text;
 
 impl Product {
-    /// The words that a search looks into: name, the skus of all variants, and description.
+    /// The words that a search looks into: the name, the SKUs of all variants, and the description.
     #[must_use]
     pub fn search_document(&self) -> SearchDocument {
         let skus: Vec<_> = self.variants.iter().map(|variant| variant.sku.as_str()).collect();
@@ -26,7 +26,7 @@ impl Product {
     }
 }
 
-/// The folded form of a name: names that differ in case or accents only have the same.
+/// Folds a name: names that differ only in case or accents have the same key.
 #[must_use]
 pub fn name_key(name: &str) -> String {
     text::fold(name)
@@ -41,10 +41,10 @@ impl Category {
 }
 
 impl SearchDocument {
-    /// How well folded query words match, `None` when one of them begins no word of the document. The best is 0:
-    /// each begins a word of the name; then 1: each begins a word of the name or of a sku; else 2.
+    /// Ranks the match of folded query words; `None` when one of them is a prefix of no word. 0 is best: each is a
+    /// prefix of a word of the name; 1: of the name or a SKU; 2: of any field.
     ///
-    /// The rank is the sort key [`ProductSort::Relevance`]; without words it is 0.
+    /// The rank is the sort key [`ProductSort::Relevance`]; without query words it is 0.
     #[must_use]
     pub fn rank(&self, words: &[String]) -> Option<i64> {
         let begins = |field: &[String], word: &str| field.iter().any(|token| token.starts_with(word));
@@ -56,12 +56,12 @@ impl SearchDocument {
     }
 }
 
-/// A product in a list, with the rank its search gave it (0 without one).
+/// A product in a list, with the rank of its search match (0 without a search).
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundProduct {
-    /// See [`SearchDocument::rank`].
+    /// The rank; see [`SearchDocument::rank`].
     pub rank: i64,
-    /// What was found.
+    /// The product that matched.
     pub product: Product,
 }
 

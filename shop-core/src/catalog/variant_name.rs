@@ -1,9 +1,9 @@
-//! How callers name a variant.
+//! How callers identify a variant.
 
 use super::model::Variant;
 use crate::id::VariantId;
 
-/// By what a variant is named.
+/// The id or the SKU of a variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum VariantName {
     Id(VariantId),
@@ -11,7 +11,7 @@ pub(crate) enum VariantName {
 }
 
 impl VariantName {
-    /// The field it came in.
+    /// The input field that named the variant.
     pub(crate) fn field(&self) -> &'static str {
         match self {
             Self::Id(_) => "variant_id",
@@ -19,7 +19,7 @@ impl VariantName {
         }
     }
 
-    /// Whether it is the name of this one.
+    /// Whether this is the variant.
     pub(crate) fn is_of(&self, variant: &Variant) -> bool {
         match self {
             Self::Id(id) => variant.id == *id,

@@ -7,17 +7,17 @@ use crate::id::VariantId;
 use crate::inventory::StockLevel;
 use crate::inventory::operations::{Availability, availability};
 
-/// A product, and what of its offered variants can be sold now.
+/// A product with the availability of its live variants.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProductView {
-    /// The product.
+    /// The product, including archived variants.
     pub product: Product,
-    /// What of each offered variant can be sold, in the order of [`Product::live_variants`].
+    /// The availability of each variant of [`Product::live_variants`], in the same order.
     availability: Vec<Availability>,
 }
 
 impl ProductView {
-    /// The product with the levels of its variants (others are left aside).
+    /// Creates the view from the stock levels of the variants; levels of other variants are ignored.
     #[must_use]
     pub fn new(product: Product, levels: &[StockLevel]) -> Self {
         let of = |variant: &Variant| availability(levels.iter().filter(|level| level.variant_id == variant.id));
@@ -25,7 +25,7 @@ impl ProductView {
         Self { product, availability }
     }
 
-    /// The products of a page with the levels of all their variants.
+    /// Creates the views of a page of products from the stock levels of all their variants.
     #[must_use]
     pub fn all(products: Vec<Product>, levels: Vec<StockLevel>) -> Vec<Self> {
         let mut by_variant: HashMap<VariantId, Vec<StockLevel>> = HashMap::new();
@@ -40,18 +40,18 @@ impl ProductView {
         products.into_iter().map(view).collect()
     }
 
-    /// The offered variants in order, each with what of it can be sold.
+    /// The live variants in order, each with its availability.
     pub fn variants(&self) -> impl Iterator<Item = (&Variant, Availability)> {
         self.product.live_variants().zip(self.availability.iter().copied())
     }
 
-    /// The product, and what of each offered variant can be sold, in the order of [`Product::live_variants`].
+    /// The product, and the availability of each variant of [`Product::live_variants`] in the same order.
     #[must_use]
     pub fn into_parts(self) -> (Product, Vec<Availability>) {
         (self.product, self.availability)
     }
 
-    /// The sku of a product that has one variant.
+    /// The SKU of a product with only one live variant.
     #[must_use]
     pub fn sku(&self) -> Option<&str> {
         let mut variants = self.product.live_variants();

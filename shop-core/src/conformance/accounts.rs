@@ -1,4 +1,4 @@
-//! People, sessions and codes.
+//! Users, sessions and one-time passwords.
 
 use chrono::TimeDelta;
 
@@ -46,7 +46,7 @@ pub(super) async fn people_are_found_by_their_keys(mut lab: Lab) -> CaseResult {
     let store = lab.store.clone();
     same(&store.user_by_email(&ada.email_key).await?, &Some(ada.clone()))?;
     same(&store.user_by_username("ada").await?, &Some(ada.clone()))?;
-    // The keys are compared as they are: who asks has folded.
+    // Keys are compared as they are; the caller has folded them.
     for absent in ["", "Ada", "ADA", "ad", "ada ", "a%", "_da"] {
         same(&store.user_by_username(absent).await?, &None)?;
     }
@@ -80,7 +80,7 @@ pub(super) async fn people_have_keys_of_their_own(mut lab: Lab) -> CaseResult {
     refused(lab.commit([update(&taken)]).await, Conflict::Exists(Unique::UserUsername))?;
     same(&lab.store.user(other.id).await?, &Some(other.clone()))?;
 
-    // A key is free once its holder let it go, in the same batch too.
+    // A key is free once its holder releases it, even within the same batch.
     let freed = next(&ada, |user| user.username_key = None);
     let claimed = next(&other, |user| user.username_key = Some("ada".to_owned()));
     accepted(lab.commit([update(&freed), update(&claimed)]).await)
@@ -137,7 +137,7 @@ pub(super) async fn people_are_filtered(mut lab: Lab) -> CaseResult {
 pub(super) async fn people_are_paged(mut lab: Lab) -> CaseResult {
     let mut people = Vec::new();
     for key in ["b", "a", "é", "B", "aa", "z\u{10ffff}", "z"] {
-        // Two join in each instant.
+        // Two users join at each time.
         if people.len() % 2 == 0 {
             lab.tick();
         }
@@ -211,7 +211,7 @@ pub(super) async fn an_active_person_can_be_required(mut lab: Lab) -> CaseResult
     accepted(lab.commit([insert(&user)]).await)?;
     accepted(active(&mut lab, &user).await)?;
     refused(active(&mut lab, &stranger).await, Conflict::Inactive(stranger.id))?;
-    // It holds before the writes: who shuts themselves out may.
+    // Checked before the writes: users may deactivate themselves.
     let inactive = next(&user, |user| user.is_active = false);
     accepted(lab.commit_if([Require::ActiveUser(user.id)], [update(&inactive)]).await)?;
     refused(active(&mut lab, &user).await, refusal)?;
@@ -222,13 +222,13 @@ pub(super) async fn an_active_person_can_be_required(mut lab: Lab) -> CaseResult
     accepted(active(&mut lab, &user).await)
 }
 
-/// Requires that the person is active, together with a write that cannot fail.
+/// Requires that the user is active, together with a write that cannot fail.
 async fn active(lab: &mut Lab, user: &User) -> Result<(), CommitError> {
     let harmless: Write = lab.answer().into();
     lab.commit_if([Require::ActiveUser(user.id)], [harmless]).await
 }
 
-/// Requires that the session is alive, beside a write that cannot fail.
+/// Requires that the session is alive, together with a write that cannot fail.
 async fn live(lab: &mut Lab, session: &Session, user: &User) -> Result<(), CommitError> {
     let harmless: Write = lab.answer().into();
     lab.commit_if([Require::LiveSession(session.id, user.id)], [harmless]).await
@@ -268,7 +268,7 @@ pub(super) async fn unproven_people_are_found_by_when_they_joined(mut lab: Lab) 
     let confirmed = next(&one, |user| user.email_verified = true);
     accepted(lab.commit([update(&confirmed), delete(&two)]).await)?;
     same(&found(nobody, 10).await?, &vec![three, four])?;
-    // Its keys are free, and lists do not count it any more.
+    // Its keys are free, and lists no longer count it.
     same(&store.user_by_email(&two.email_key).await?, &None)?;
     let again = User { email_key: two.email_key.clone(), ..lab.user() };
     accepted(lab.commit([insert(&again)]).await)?;
@@ -295,7 +295,7 @@ pub(super) async fn days_have_counts(mut lab: Lab) -> CaseResult {
         same(&counted(mails).await?, &Some(DailyCount { day, count: number }))?;
     }
     refused(lab.commit(count(mails, today, 3)).await, Conflict::DailyLimit(mails))?;
-    // A clock that is behind counts for the day of the others.
+    // A clock that is behind counts for the latest known day.
     refused(lab.commit(count(mails, yesterday, 3)).await, Conflict::DailyLimit(mails))?;
     accepted(lab.commit(count(mails, yesterday, 4)).await)?;
     same(&counted(mails).await?, &Some(DailyCount { day, count: 4 }))?;
@@ -306,7 +306,7 @@ pub(super) async fn days_have_counts(mut lab: Lab) -> CaseResult {
     same(&counted(mails).await?, &Some(DailyCount { day: day + 1, count: 1 }))?;
     same(&counted(tries).await?, &Some(DailyCount { day, count: 1 }))?;
 
-    // Days that are over are forgotten.
+    // Past days are deleted.
     let forget = Write::Forget { before: tomorrow, given_up_before: long_ago() };
     accepted(lab.commit([forget]).await)?;
     same(&counted(tries).await?, &None)?;
@@ -346,13 +346,13 @@ pub(super) async fn codes_are_spent(mut lab: Lab) -> CaseResult {
         same(&store.otp(user_id).await?, &Some(otp.clone()))?;
     }
     refused(lab.commit(spend(otp.id)).await, Conflict::Spent(otp.id))?;
-    // The last try was right.
+    // The last try was correct.
     accepted(lab.commit(use_up(otp.id)).await)?;
     otp.used_at = Some(at);
     same(&store.otp(user_id).await?, &Some(otp.clone()))?;
     refused(lab.commit(use_up(otp.id)).await, Conflict::Spent(otp.id))?;
 
-    // A new code kills the old one, and is whole.
+    // A new code invalidates the old one, and has all its tries.
     let newer = lab.otp(&user);
     accepted(lab.commit([AccountsWrite::PutOtp(newer.clone()).into()]).await)?;
     same(&store.otp(user_id).await?, &Some(newer.clone()))?;

@@ -1,4 +1,4 @@
-//! What holds for every batch: all or nothing, once, in order, refused by name.
+//! Requirements for every batch: all or nothing, only once, in order, refused by name.
 
 use crate::accounts::AccountsWrite;
 use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
@@ -25,14 +25,14 @@ pub(super) async fn an_empty_store_answers(lab: Lab) -> CaseResult {
     same(&store.unrelayed_events(1).await?, &vec![])
 }
 
-/// Where a store can be read as of one moment, what is committed later is not in it, and nothing can be committed to it.
+/// If a store offers a snapshot, later commits are not visible in it, and nothing can be committed to it.
 pub(super) async fn one_moment_stays_as_it_was(mut lab: Lab) -> CaseResult {
     let (before, after) = (lab.product("Before"), lab.product("After"));
     accepted(lab.commit([insert(&before)]).await)?;
     let Some(moment) = lab.store.at_one_moment().await? else { return Ok(()) };
     accepted(lab.commit([insert(&after)]).await)?;
     for (store, is_there) in [(&moment, false), (&lab.store, true)] {
-        // Each kind of read: by key, of several that agree, of a list, of everything.
+        // Each kind of read: by key, several that agree, a list, and everything.
         same(&store.product(before.id).await?.is_some(), &true)?;
         same(&store.product(after.id).await?.is_some(), &is_there)?;
         let skus: Vec<_> = after.variants.iter().map(|variant| variant.sku.clone()).collect();
@@ -51,12 +51,12 @@ pub(super) async fn the_fingerprint_of_the_key_is_kept(lab: Lab) -> CaseResult {
     let store = &lab.store;
     let [one, two, three] = [1, 2, 3].map(|byte| KeyFingerprint::from_bytes([byte; 32]));
     same(&store.key_fingerprint().await?, &None)?;
-    // Not over what is not there.
+    // It must not replace a fingerprint that does not exist.
     store.keep_key_fingerprint(Some(two), one).await?;
     same(&store.key_fingerprint().await?, &None)?;
     store.keep_key_fingerprint(None, one).await?;
     same(&store.key_fingerprint().await?, &Some(one))?;
-    // Only over what is known.
+    // It must replace only the expected one.
     for known in [None, Some(two)] {
         store.keep_key_fingerprint(known, three).await?;
         same(&store.key_fingerprint().await?, &Some(one))?;
@@ -65,7 +65,7 @@ pub(super) async fn the_fingerprint_of_the_key_is_kept(lab: Lab) -> CaseResult {
     same(&store.key_fingerprint().await?, &Some(two))
 }
 
-/// One write of every kind, each of which passes, and what becomes visible by them.
+/// One write of every kind, each of which passes, and the checks of their effects.
 struct Everything {
     writes: Vec<Write>,
     seen: Vec<Seen>,
@@ -179,7 +179,7 @@ pub(super) async fn a_batch_is_applied_whole_or_not_at_all(mut lab: Lab) -> Case
     accepted(lab.commit([insert(&spare), InventoryWrite::InsertLevel(level.clone()).into()]).await)?;
     let Everything { writes, seen } = everything_at_once(&mut lab, &world, &spare);
 
-    // Whatever the last write is that fails.
+    // Whichever write fails last.
     let stranger = lab.user();
     let twin = Location { code: world.location.code.clone(), ..lab.location() };
     let second_default = Location { is_default: true, ..lab.location() };
@@ -210,7 +210,7 @@ pub(super) async fn a_batch_happens_once(mut lab: Lab) -> CaseResult {
     let user = lab.user();
     let batch = lab.batch([insert(&user)]);
     accepted(lab.submit(batch.clone()).await)?;
-    // Before anything else is judged.
+    // Checked before anything else.
     refused(lab.submit(batch.clone()).await, Conflict::Exists(Unique::Operation))?;
     let require = vec![Require::Version(Entity::User, user.id.0, 9)];
     let stale = Batch { requires: require, ..batch.clone() };
@@ -225,7 +225,7 @@ pub(super) async fn a_refused_batch_leaves_no_trace(mut lab: Lab) -> CaseResult 
     let early = lab.batch([update(&next(&user, |_| ())), insert(&other)]);
     refused(lab.submit(early.clone()).await, Conflict::Stale(Entity::User, user.id.0))?;
     accepted(lab.commit([insert(&user)]).await)?;
-    // Its operation was not taken, nor any key.
+    // Neither its operation id nor any key was taken.
     accepted(lab.submit(early.clone()).await)?;
     refused(lab.submit(early).await, Conflict::Exists(Unique::Operation))
 }
@@ -249,7 +249,7 @@ pub(super) async fn the_first_failed_guard_is_named(mut lab: Lab) -> CaseResult 
         Conflict::Revoked(session.id),
     )?;
     refused(lab.commit_if([version(&user)], both).await, taken)?;
-    // What is judged on the whole batch comes last.
+    // Checks on the whole batch come last.
     let nowhere = lab.location();
     refused(lab.commit([insert(&nowhere), insert(&user)]).await, taken)?;
     refused(lab.commit([insert(&nowhere)]).await, Conflict::Exists(Unique::DefaultLocation))

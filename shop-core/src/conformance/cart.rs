@@ -18,7 +18,7 @@ pub(super) async fn carts_live(mut lab: Lab) -> CaseResult {
         cart.customer_id = Some(user.id);
         cart.currency = "JPY".parse().unwrap_or(Currency::USD);
         cart.status = CartStatus::Merged;
-        // The lines are replaced as a whole: one goes, another comes before what is left and counts more.
+        // The lines are replaced as a whole: one is removed, another moves to the front with a new quantity.
         cart.items.pop();
         cart.items.extend(more.into_iter().rev().take(1).map(|item| CartItem { quantity: 10_000, ..item }));
         cart.items.reverse();
@@ -64,7 +64,7 @@ pub(super) async fn carts_that_guests_left_are_found(mut lab: Lab) -> CaseResult
     same(&left(later, 9).await?, &vec![first.clone(), changed.clone(), merged.clone(), young])?;
     same(&left(later, 2).await?, &vec![first.clone(), changed])?;
 
-    // One that is changed meanwhile is not removed, and nothing with it.
+    // A cart that changed meanwhile is not removed, and neither is anything else in the batch.
     let touched = next(&first, |cart| cart.updated_at = later);
     accepted(lab.commit([update(&touched)]).await)?;
     refused(
@@ -102,7 +102,7 @@ pub(super) async fn a_customer_has_one_open_cart(mut lab: Lab) -> CaseResult {
     let reopened = next(&past, |cart| cart.status = CartStatus::Open);
     refused(lab.commit([update(&reopened)]).await, Conflict::Exists(Unique::OpenCart))?;
 
-    // Once it is ordered, in the same batch too, there is room for the next.
+    // Once the cart is ordered, even within the same batch, there is room for the next.
     let ordered = next(&cart, |cart| cart.status = CartStatus::Ordered);
     accepted(lab.commit([update(&ordered), insert(&second)]).await)?;
     same(&store.open_cart_of(user.id).await?, &Some(second))?;

@@ -46,7 +46,7 @@ pub(super) async fn products_live(mut lab: Lab) -> CaseResult {
             WILD: [null, true, i64::MAX, i64::MIN, 0.1, "", {"z": {"a": []}}], "": WILD, "b": 1, "a": 2,
         });
         product.attributes = attributes.as_object().cloned().unwrap_or_default();
-        // One more, and another order.
+        // One more variant, in another order.
         product.variants.push(added);
         product.variants.reverse();
         product.created_at = long_ago();
@@ -97,7 +97,7 @@ pub(super) async fn products_are_found_by_their_exact_names(mut lab: Lab) -> Cas
     let named = |lab: &mut Lab, name: &str, status| Product { name: name.to_owned(), status, ..lab.product("Tea") };
     let [gone, gone_too, gone_last] = [(); 3].map(|()| named(&mut lab, "Café", ProductStatus::Archived));
     let [live, live_too, live_last] = [(); 3].map(|()| named(&mut lab, "Café", ProductStatus::Draft));
-    // The same name when folded, and not the same name.
+    // Names that are equal only when folded, and a different name.
     let others = ["Cafe", "café", "Cafe\u{301}", "Café "].map(|name| named(&mut lab, name, ProductStatus::Active));
     let store = lab.store.clone();
     for other in &others {
@@ -133,7 +133,7 @@ fn keep(period: &PricePeriod) -> crate::batch::Write {
     CatalogWrite::PricePeriod(period.clone()).into()
 }
 
-/// In the order of variants and versions, which a read need not keep.
+/// Sorted by variant and version, because a read may return any order.
 fn in_order(mut periods: Vec<PricePeriod>) -> Vec<PricePeriod> {
     periods.sort_by_key(|period| (period.variant_id, period.version));
     periods
@@ -156,7 +156,7 @@ pub(super) async fn prices_are_kept_by_variant(mut lab: Lab) -> CaseResult {
     let all = [*one, *other, *third, *one];
     same(&in_order(store.price_history(&all, None).await?), &in_order(vec![first.clone(), wild.clone(), unoffered]))?;
 
-    // The first ends, and the next begins, in one batch.
+    // The first period ends and the next begins, in one batch.
     let end = begun + TimeDelta::seconds(1);
     let ended = PricePeriod { ends_at: Some(end), ..first };
     let second = open(*one, 2, 1499, end);
@@ -241,7 +241,7 @@ pub(super) async fn categories_are_found_by_slug(mut lab: Lab) -> CaseResult {
     refused(lab.commit([insert(&twin)]).await, Conflict::Exists(Unique::CategorySlug))?;
     let twin = next(&pot, |category| category.slug.clone_from(&tea.slug));
     refused(lab.commit([update(&twin)]).await, Conflict::Exists(Unique::CategorySlug))?;
-    // Deleted means free.
+    // A deleted category's slug is free.
     accepted(lab.commit([delete(&tea), update(&twin)]).await)?;
     same(&lab.store.category_by_slug(&tea.slug).await?, &Some(twin))
 }

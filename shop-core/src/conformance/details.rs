@@ -30,7 +30,7 @@ pub(super) async fn there_is_one_row_of_details(mut lab: Lab) -> CaseResult {
     let twin = ShopDetails { name: Some("Twin".to_owned()), ..first.clone() };
     accepted(lab.commit([insert(&first)]).await)?;
     refused(lab.commit([insert(&twin)]).await, Conflict::Exists(Unique::Id(Entity::ShopDetails)))?;
-    // Together with others, in their order.
+    // Together with other rows, in order.
     let (second, user) = (next(&first, |details| details.phone = None), lab.user());
     let third = next(&second, |details| details.name = Some("Third".to_owned()));
     accepted(lab.commit([update(&second), insert(&user), update(&third)]).await)?;

@@ -1,4 +1,4 @@
-//! Orders that staff put together.
+//! Draft orders that staff create.
 
 use crate::batch::{Conflict, Entity};
 use crate::money::{Amount, Currency};
@@ -44,7 +44,7 @@ pub(super) async fn drafts_are_paged(mut lab: Lab) -> CaseResult {
     check_list(&drafts, async |request| lab.store.list_drafts(request).await).await
 }
 
-/// Of those who place, change and throw a draft away at once, one does.
+/// Of the concurrent attempts to place, change or delete a draft, one succeeds.
 pub(super) async fn a_draft_ends_once(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let draft = lab.draft(&world.product);

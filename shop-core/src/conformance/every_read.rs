@@ -1,4 +1,4 @@
-//! Every read there is, for a store that wants to look at what its statements do.
+//! Every read there is, for stores that inspect their statements.
 
 use uuid::Uuid;
 
@@ -20,7 +20,8 @@ use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
 use crate::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
 use crate::store::{Store, StoreResult};
 
-/// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and beyond one.
+/// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and behind a
+/// cursor.
 fn requests<K: SortKey>() -> Vec<PageRequest<K>> {
     let mut orders: Vec<Vec<Sort<K>>> = vec![K::default_order()];
     for key in K::all() {
@@ -48,8 +49,8 @@ fn requests<K: SortKey>() -> Vec<PageRequest<K>> {
     requests
 }
 
-/// Makes every read once: every list with each of its filters, in every order, by number and by cursor. What they answer
-/// is not looked at: a store of SQL notes its statements meanwhile, and reads their plans.
+/// Calls every read once: every list with each of its filters, in every order, by number and by cursor. The results are
+/// ignored: SQL stores record their statements in the meantime and check the query plans.
 ///
 /// # Errors
 /// The first read that fails.

@@ -1,4 +1,4 @@
-//! Believable rows, a file per domain.
+//! Realistic rows, one file per domain.
 
 mod accounts;
 mod cart;
@@ -22,7 +22,8 @@ pub(super) use inventory::tracked_level;
 pub(super) use orders::explanation;
 pub(super) use shipping::{address, wild_address};
 
-/// Text that breaks what is pasted together: quotes, wildcards, escapes, line ends, right-to-left, beyond the BMP.
+/// Text that breaks naive concatenation: quotes, wildcards, escapes, line ends, right-to-left, characters outside the
+/// BMP.
 pub(super) const WILD: &str =
     "Zoë's \"naïve\" %_\\ -- ; $1 ?1 {}\r\n\t\u{202e}שלום 東京 e\u{301} 😀\u{1f468}\u{200d}\u{1f469}";
 
@@ -30,19 +31,19 @@ pub(super) fn wild() -> String {
     WILD.to_owned()
 }
 
-/// Before 1970, to the microsecond.
+/// A time before 1970, with microseconds.
 pub(super) fn long_ago() -> Timestamp {
     Timestamp::from_timestamp_micros(-1_000_001).unwrap_or_default()
 }
 
-/// The end of the year 9999, to the microsecond.
+/// The end of the year 9999, with microseconds.
 pub(super) fn far_away() -> Timestamp {
     Timestamp::from_timestamp_micros(253_402_300_799_999_999).unwrap_or_default()
 }
 
-/// What most rows of other domains hang on, as it stands in the store.
+/// Stored rows that most rows of other domains depend on.
 pub(super) struct World {
-    /// With two variants.
+    /// Has two variants.
     pub(super) product: Product,
     /// The default location.
     pub(super) location: Location,
@@ -56,7 +57,7 @@ impl World {
 }
 
 impl Lab {
-    /// Commits a person, a product, the default location and a placed order.
+    /// Commits a user, a product, the default location and a placed order.
     pub(super) async fn world(&mut self) -> CaseResult<World> {
         let user = self.user();
         let product = self.product("Tea");

@@ -1,4 +1,4 @@
-//! What holds for every kind of row and every list.
+//! Requirements for every kind of row and every list.
 
 use crate::batch::{Conflict, Require, Unique};
 use crate::page::{Cursor, Listed, Page, PageRequest, Position, Sort, SortKey};
@@ -14,8 +14,8 @@ pub(super) enum Ends {
     Never,
 }
 
-/// The life of a counted row: absent, new, changed, gone, and every guard on the way. `first` is not in the store;
-/// `second` is its next version.
+/// Checks the life of a versioned row: missing, new, changed, deleted, and every guard on the way. `first` is not in
+/// the store; `second` is its next version.
 pub(super) async fn life<T>(
     lab: &mut Lab,
     first: T,
@@ -45,7 +45,7 @@ where
     refused(lab.commit([insert(&first)]).await, Conflict::Exists(Unique::Id(entity)))?;
     accepted(require(lab, &first).await)?;
     refused(require(lab, &second).await, stale)?;
-    // The same version again, and one too far.
+    // The same version again, and one too high.
     let mut wrong = second.clone();
     *wrong.version_mut() = first.version();
     refused(lab.commit([update(&wrong)]).await, stale)?;
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// Requires the row at its version, beside a write that cannot fail.
+/// Requires the row at its version, together with a write that cannot fail.
 async fn require<T: Row>(lab: &mut Lab, row: &T) -> Result<(), crate::store::CommitError> {
     let harmless = lab.answer();
     lab.commit_if([Require::Version(T::ENTITY, row.key(), row.version())], [harmless.into()]).await
@@ -89,8 +89,8 @@ fn orders<K: SortKey>() -> Vec<Vec<Sort<K>>> {
     std::iter::once(K::default_order()).chain(singles).chain(pairs).collect()
 }
 
-/// Walks the whole list by number and by cursor, there and back, in every order and several page sizes; `rows` are
-/// all of its rows, in no particular order.
+/// Walks the whole list by number and by cursor, forwards and backwards, in every order and with several page sizes.
+/// `rows` are all its rows, in any order.
 pub(super) async fn check_list<T>(
     rows: &[T],
     fetch: impl AsyncFn(&PageRequest<T::Key>) -> StoreResult<Page<T>>,
@@ -125,7 +125,7 @@ where
     T: Listed + Clone + PartialEq + std::fmt::Debug,
 {
     let mut chunks: Vec<&[T]> = wanted.chunks(request.size as usize).collect();
-    // The page after the last is empty, and still counts.
+    // The page after the last is empty, and still has the count.
     chunks.push(&[]);
     for (chunk, number) in chunks.into_iter().zip(1..) {
         let page = fetch(&PageRequest { position: Position::Number(number), ..request.clone() }).await?;
@@ -179,7 +179,7 @@ fn same_items<T: Listed + PartialEq + std::fmt::Debug>(page: &Page<T>, wanted: &
     same(&page.items.as_slice(), &wanted)
 }
 
-/// The whole list under a filter holds exactly these rows (in any order).
+/// Checks that the whole list under a filter contains exactly these rows (in any order).
 pub(super) async fn same_set<T>(
     fetch: impl Future<Output = StoreResult<Page<T>>>,
     wanted: &[&T],
@@ -199,7 +199,7 @@ where
     same(&page.total, &Some(wanted.len() as u64))
 }
 
-/// A request for everything at once, in the list's own order.
+/// A request for everything at once, in the list's default order.
 pub(super) fn everything<K: SortKey>() -> PageRequest<K> {
     PageRequest { size: crate::page::MAX_PAGE_SIZE, ..PageRequest::default() }
 }

@@ -1,4 +1,4 @@
-//! Locations, and the lists of stock, reservations and the ledger.
+//! Locations, and the lists of stock, reservations and the stock ledger.
 
 use crate::batch::{Conflict, Entity, Unique, Write};
 use crate::id::{OrderId, VariantId};
@@ -42,7 +42,7 @@ pub(super) async fn exactly_one_location_is_the_default(mut lab: Lab) -> CaseRes
     let set = |default| move |location: &mut Location| location.is_default = default;
     let wrong = Conflict::Exists(Unique::DefaultLocation);
     let (first, second) = (Location { is_default: true, ..lab.location() }, lab.location());
-    // None at all.
+    // No default location.
     refused(lab.commit([insert(&second)]).await, wrong)?;
     same(&lab.store.locations().await?, &vec![])?;
     accepted(lab.commit([insert(&second), insert(&first)]).await)?;
@@ -55,7 +55,7 @@ pub(super) async fn exactly_one_location_is_the_default(mut lab: Lab) -> CaseRes
     refused(lab.commit([delete(&first), delete(&second)]).await, wrong)?;
     same(&lab.store.location(first.id).await?, &Some(first.clone()))?;
 
-    // It is judged when the whole batch was written: a swap works in either order.
+    // Checked when the whole batch is written: a swap works in either order.
     let (first, second) = (next(&first, set(false)), next(&second, set(true)));
     accepted(lab.commit([update(&second), update(&first)]).await)?;
     let (first, second) = (next(&first, set(true)), next(&second, set(false)));
@@ -75,17 +75,17 @@ pub(super) async fn a_location_with_stock_stays(mut lab: Lab) -> CaseResult {
     accepted(lab.commit([insert(&location), add(&level), kept]).await)?;
     let in_use = Conflict::InUse(Entity::Location, location.id.0);
     refused(lab.commit([delete(&location)]).await, in_use)?;
-    // None there, but promised.
+    // None on hand, but one reserved.
     let settings = StockSettings { backorder: Some(true), ..settings_of(&level) };
     accepted(lab.commit([InventoryWrite::Settings(settings).into(), delta(&level, -1, 1)]).await)?;
     refused(lab.commit([delete(&location)]).await, in_use)?;
-    // Less than none there.
+    // Negative on hand.
     accepted(lab.commit([delta(&level, -1, -1)]).await)?;
     refused(lab.commit([delete(&location)]).await, in_use)?;
     same(&level_of(&lab, &level).await?.map(|level| level.on_hand), &Some(-1))?;
     refused(lab.commit([delete(&next(&location, |_| ()))]).await, Conflict::Stale(Entity::Location, location.id.0))?;
 
-    // Empty levels go with it, its ledger stays.
+    // Empty levels are deleted with it; its ledger entries stay.
     accepted(lab.commit([delta(&level, 1, 0), delete(&location)]).await)?;
     same(&lab.store.location(location.id).await?, &None)?;
     same(&lab.store.stock_of(&[level.variant_id]).await?, &vec![])?;
@@ -108,7 +108,7 @@ pub(super) async fn locations_are_listed(mut lab: Lab) -> CaseResult {
     same(&lab.store.locations().await?, &locations)
 }
 
-/// Three locations (the first is the world's) and levels of both variants at all of them.
+/// Three locations (the first is the world's), with levels of both variants at each.
 async fn stocked(lab: &mut Lab, world: &World) -> CaseResult<Vec<StockLevel>> {
     let (second, third) = (Location { priority: -1, ..lab.location() }, lab.location());
     accepted(lab.commit([insert(&second), insert(&third)]).await)?;
@@ -172,7 +172,7 @@ pub(super) async fn stock_is_listed(mut lab: Lab) -> CaseResult {
         let wanted: Vec<_> = levels.iter().filter(|level| wanted(level)).cloned().collect();
         check_list(&wanted, async |request| lab.store.list_stock(&filter, request).await).await?;
     }
-    // Low means: the threshold is reached by what is free.
+    // Low means that what is available has reached the threshold.
     let Some(level) = levels.iter().find(|level| level.on_hand == 1) else { return Ok(()) };
     accepted(lab.commit([delta(level, 0, 1)]).await)?;
     let low = StockFilter { low: true, sku: Some(level.sku.clone()), ..all() };

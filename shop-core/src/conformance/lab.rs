@@ -1,4 +1,4 @@
-//! What a case works with: an empty store, a source of ids and times, and real concurrency.
+//! The tools of a case: an empty store, a source of ids and times, and real concurrency.
 
 use std::panic::Location;
 use std::pin::pin;
@@ -15,11 +15,11 @@ use crate::batch::{Batch, Conflict, Require, Write};
 use crate::clock::{Moment, Timestamp};
 use crate::store::{CommitError, Store, StoreError};
 
-/// What is wrong with the store, in words, and where in the suite it was found.
+/// What the store does wrong, as text, and where in the suite it was found.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure(String);
 
-/// How a case ends.
+/// The result of a case.
 pub type CaseResult<T = ()> = Result<T, Failure>;
 
 impl Failure {
@@ -35,7 +35,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// As it is displayed, for that is what a failed `#[test]` prints.
+/// Formatted as for display, because a failed `#[test]` prints this.
 impl std::fmt::Debug for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
@@ -51,25 +51,25 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// The two must be equal.
+/// Fails unless the two are equal.
 #[track_caller]
 pub(super) fn same<T: PartialEq + std::fmt::Debug>(got: &T, wanted: &T) -> CaseResult {
     if got == wanted { Ok(()) } else { Err(Failure::new(format!("wanted {wanted:?}\n  got    {got:?}"))) }
 }
 
-/// It must be true.
+/// Fails unless the condition is true.
 #[track_caller]
 pub(super) fn check(truth: bool, otherwise: impl std::fmt::Display) -> CaseResult {
     if truth { Ok(()) } else { Err(Failure::new(otherwise)) }
 }
 
-/// The batch must have been applied.
+/// Fails unless the batch was applied.
 #[track_caller]
 pub(super) fn accepted(committed: Result<(), CommitError>) -> CaseResult {
     committed.map_err(|error| Failure::new(format!("a batch that must pass was refused: {error:?}")))
 }
 
-/// The batch must have been refused by exactly this guard.
+/// Fails unless the batch was refused by exactly this guard.
 #[track_caller]
 pub(super) fn refused(committed: Result<(), CommitError>, wanted: Conflict) -> CaseResult {
     match committed {
@@ -78,7 +78,7 @@ pub(super) fn refused(committed: Result<(), CommitError>, wanted: Conflict) -> C
     }
 }
 
-/// The batch must have been refused as a mistake of the caller.
+/// Fails unless the batch was refused as a mistake of the caller.
 #[track_caller]
 pub(super) fn faulted(committed: Result<(), CommitError>) -> CaseResult {
     match committed {
@@ -89,7 +89,7 @@ pub(super) fn faulted(committed: Result<(), CommitError>) -> CaseResult {
 
 pub(super) type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 
-/// What a case works with.
+/// The tools of a case.
 pub(super) struct Lab {
     pub(super) store: Arc<dyn Store>,
     spawn: Spawn,
@@ -99,17 +99,17 @@ pub(super) struct Lab {
 
 impl Lab {
     pub(super) fn new(store: Arc<dyn Store>, spawn: Spawn) -> Self {
-        // Any instant will do; this one has microseconds.
+        // Any time would do; this one has microseconds.
         let start = Timestamp::from_timestamp_micros(1_767_323_045_678_901).unwrap_or_default();
         Self { store, spawn, moment: Moment::new(start, [7; 32]), drawn: 0 }
     }
 
-    /// A fresh id, greater than all before.
+    /// A new id, greater than all before.
     pub(super) fn id<T: From<Uuid>>(&mut self) -> T {
         self.moment.id()
     }
 
-    /// A fresh number, for names.
+    /// A new number, for names.
     pub(super) fn number(&mut self) -> u32 {
         self.drawn += 1;
         self.drawn
@@ -119,14 +119,14 @@ impl Lab {
         self.moment.now()
     }
 
-    /// A second passes.
+    /// Advances the clock by one second.
     pub(super) fn tick(&mut self) -> Timestamp {
         let seed = self.moment.secret();
         self.moment = Moment::new(self.now() + TimeDelta::seconds(1), seed);
         self.now()
     }
 
-    /// The time of now and some seconds.
+    /// The time that is some seconds from now.
     pub(super) fn after(&self, seconds: i64) -> Timestamp {
         self.now() + TimeDelta::seconds(seconds)
     }
@@ -140,7 +140,7 @@ impl Lab {
         self.submit(batch).await
     }
 
-    /// Commits with requirements.
+    /// Commits with preconditions.
     pub(super) async fn commit_if(
         &mut self,
         requires: impl IntoIterator<Item = Require>,
@@ -154,7 +154,7 @@ impl Lab {
         self.store.commit(Arc::new(batch)).await
     }
 
-    /// Runs all at once, as truly concurrent as the spawner makes it.
+    /// Runs all at once, as concurrently as the spawner allows.
     pub(super) async fn race<T: Send + 'static>(
         &self,
         racers: impl IntoIterator<Item = BoxFuture<'static, T>>,
@@ -164,12 +164,12 @@ impl Lab {
             (self.spawn)(running.boxed());
             outcome
         });
-        // Collected first: every racer runs before the first is waited for.
+        // Collected first, so that every racer runs before the first is awaited.
         let outcomes: Vec<_> = spawned.collect();
         join_all(outcomes).await
     }
 
-    /// Commits all at once.
+    /// Commits all batches at once.
     pub(super) async fn race_batches(&self, batches: impl IntoIterator<Item = Batch>) -> Vec<Result<(), CommitError>> {
         let racers = batches.into_iter().map(|batch| {
             let store = Arc::clone(&self.store);

@@ -1,5 +1,5 @@
-//! What a store keeps beside its rows so that lists stay fast: the answers are those of the rows at every moment, and
-//! [`Store::miscounted`](crate::store::Store::miscounted) finds nothing.
+//! Data that a store keeps to make lists fast: results must always match the rows, and
+//! [`Store::miscounted`](crate::store::Store::miscounted) must find nothing.
 
 use crate::accounts::UserFilter;
 use crate::batch::Write;
@@ -19,7 +19,7 @@ fn found(products: &[&Product]) -> Vec<FoundProduct> {
     products.iter().map(|product| FoundProduct { rank: 0, product: (*product).clone() }).collect()
 }
 
-/// The list under a filter holds exactly these products.
+/// Checks that the list under a filter contains exactly these products.
 async fn lists(lab: &Lab, filter: &ProductFilter, wanted: &[&Product]) -> CaseResult {
     let page = async {
         let page = lab.store.list_products(filter, &everything()).await?;
@@ -29,7 +29,7 @@ async fn lists(lab: &Lab, filter: &ProductFilter, wanted: &[&Product]) -> CaseRe
     same(&lab.store.miscounted().await?, &vec![])
 }
 
-/// The same, in every order and on every page.
+/// Checks the same in every order and on every page.
 async fn walks(lab: &Lab, filter: &ProductFilter, wanted: &[&Product]) -> CaseResult {
     let fetch = async |request: &_| {
         let page = lab.store.list_products(filter, request).await?;
@@ -77,7 +77,7 @@ pub(super) async fn products_come_into_stock_and_go_out_of_it(mut lab: Lab) -> C
         (vec![add(&far)], true),
         (vec![delta(&far, -1, 0)], false),
         (vec![tracked(&far, false)], true),
-        // Its levels are empty.
+        // The location's levels are empty.
         (vec![delete(&there)], false),
         (vec![delta(&one, 5, 0)], true),
     ];
@@ -124,7 +124,7 @@ pub(super) async fn products_move_between_lists(mut lab: Lab) -> CaseResult {
     walks(&lab, &prices(15, 30), &[&b, &c]).await?;
     lists(&lab, &ProductFilter { min_price: Some(Amount(11)), ..status(ProductStatus::Active) }, &[&b]).await?;
 
-    // A product changes: its category, its status, its price, its name.
+    // Products change their category, status, price and name.
     let b = next(&b, |row| row.category_id = Some(other.id));
     let a = next(&of(None, ProductStatus::Archived, 25, a), |row| row.name = "Zest".into());
     accepted(lab.commit([update(&a), update(&b)]).await)?;
@@ -135,7 +135,7 @@ pub(super) async fn products_move_between_lists(mut lab: Lab) -> CaseResult {
     lists(&lab, &category(&other), &[&b]).await?;
     lists(&lab, &prices(15, 30), &[&a, &b, &c]).await?;
 
-    // The tree changes: one category comes below another, and goes.
+    // The tree changes: one category moves below another, and is deleted.
     let tree = lab.store.category_tree().await?.version;
     let moved = next(&other, |row| row.parent_id = Some(below.id));
     let reshape = Write::from(CatalogWrite::ReshapeTree { from: tree });
@@ -232,20 +232,20 @@ pub(super) async fn counts_follow_people_and_the_ledger(mut lab: Lab) -> CaseRes
     same(&lab.store.miscounted().await?, &vec![])
 }
 
-/// What a store remembers of pages must not outlive a change.
+/// Page data that a store remembers must not outlive a change.
 pub(super) async fn pages_by_number_are_those_of_the_moment(mut lab: Lab) -> CaseResult {
     let mut products: Vec<Product> = (0..7).map(|_| lab.product("Tea")).collect();
     accepted(lab.commit(products.iter().map(insert)).await)?;
     for turn in 0..3 {
         let rows: Vec<&Product> = products.iter().collect();
-        // Each order in several sizes of pages: what one left behind serves the next.
+        // Each order with several page sizes: what one leaves behind is used by the next.
         walks(&lab, &ProductFilter::default(), &rows).await?;
         let filter = ProductFilter { search: vec!["tea".to_owned()], ..ProductFilter::default() };
         for _ in 0..2 {
             lists(&lab, &filter, &rows).await?;
         }
         match turn {
-            // One comes before all others, one changes its place, one gets other words.
+            // A product is added before all others, one changes its position, one gets other words.
             0 => {
                 lab.tick();
                 products.push(lab.product("Tea"));
@@ -268,7 +268,7 @@ pub(super) async fn pages_by_number_are_those_of_the_moment(mut lab: Lab) -> Cas
     Ok(())
 }
 
-/// Each takes the last of one variant; neither may believe that the other's is left.
+/// Each batch takes the last unit of one variant; neither may assume that the other's is left.
 pub(super) async fn a_product_is_out_of_stock_when_all_have_taken_the_last(mut lab: Lab) -> CaseResult {
     let here = Location { is_default: true, ..lab.location() };
     accepted(lab.commit([insert(&here)]).await)?;

@@ -1,24 +1,25 @@
-//! The suite that every store runs: write your own store in a day.
+//! The conformance suite that every store runs, and a guide to writing your own store in a day.
 //!
-//! 1. **Read** [`crate::store::Store`]: its contract is short. Everything is in the traits that it is made of (one per
-//!    domain, each with the reads and, as one enum, the writes), in [`crate::batch`], which says what a guard is and
-//!    how a failed one is named, and in [`crate::page`].
-//! 2. **Does your engine keep rows by key, with transactions?** Then the core brings the store:
-//!    [`TableStore`](crate::memory::TableStore) over an [`Engine`](crate::memory::Engine) of some hundred lines. The
-//!    guide beside `examples/custom_store` walks through one. Go on with step 6.
-//! 3. **Else look at [`crate::memory`]**, the reference: each domain is one file of a hundred lines that does what the docs
-//!    say and nothing else. Give your store the same files.
-//! 4. **Use what the core gives you**, so that yours means the same: the folded keys to store beside the rows
+//! 1. **Read** [`crate::store::Store`]: its contract is short. The rest is in the traits that it consists of (one per
+//!    domain, with the reads and, as one enum, the writes), in [`crate::batch`], which defines guards and how a failed
+//!    one is reported, and in [`crate::page`].
+//! 2. **Does your engine store rows by key, with transactions?** Then the core already has the store:
+//!    [`TableStore`](crate::memory::TableStore) on an [`Engine`](crate::memory::Engine) of about a hundred lines. The
+//!    guide in `examples/custom_store` walks through one. Continue with step 6.
+//! 3. **Otherwise look at [`crate::memory`]**, the reference: each domain is one file of about a hundred lines that
+//!    does what the docs say and nothing else. Give your store the same files.
+//! 4. **Use what the core provides**, so that your store behaves the same: the folded keys to store with the rows
 //!    ([`Product::search_document`](crate::catalog::Product::search_document),
-//!    [`Product::name_key`](crate::catalog::Product::name_key), [`User::search_text`](crate::accounts::User::search_text)),
-//!    the rule of a stock delta ([`StockDelta::apply`](crate::inventory::StockDelta::apply)), the keys of every list
+//!    [`Product::name_key`](crate::catalog::Product::name_key),
+//!    [`User::search_text`](crate::accounts::User::search_text)), the rule of a stock delta
+//!    ([`StockDelta::apply`](crate::inventory::StockDelta::apply)), the keys of every list
 //!    ([`Listed`](crate::page::Listed)) and the links of its pages
 //!    ([`PageRequest::page_by_cursor`](crate::page::PageRequest::page_by_cursor)).
-//! 5. **Fuse each guard with its write.** Not "read, compare, write": an insert whose unique violation is the answer, an
-//!    update with the version in its condition, a delta with its rule in the condition. The races of this suite are
-//!    real and find the difference.
-//! 6. **Run the suite**, from the first repository on: a failed case names what is missing. Turn the feature
-//!    `conformance` on in your dev-dependencies, and the whole test is this:
+//! 5. **Fuse each guard with its write.** Do not read, compare and then write. Use an insert whose unique violation is
+//!    the answer, an update with the version in its condition, a delta with its rule in the condition. The races of
+//!    this suite are real and find the difference.
+//! 6. **Run the suite**, from the first repository on: a failed case says what is missing. Enable the feature
+//!    `conformance` in your dev-dependencies. The whole test is this:
 //!
 //!    ```
 //!    # mod tests {
@@ -30,10 +31,10 @@
 //!    # }
 //!    ```
 //!
-//!    It makes one `#[test]` per case, in a module per domain. Every case asks for a store of its own, with nothing in
-//!    it. Where tests are no good, [`Suite::run`] runs everything and answers with all failures.
-//! 7. **If your store needs a runtime**, say where racing calls run ([`Suite::spawning`]) and how a test waits, as the
-//!    second argument of the macro:
+//!    It creates one `#[test]` per case, in a module per domain. Every case asks for a new, empty store. Outside of
+//!    tests, [`Suite::run`] runs everything and returns all failures.
+//! 7. **If your store needs a runtime**, define where racing calls run ([`Suite::spawning`]), and how a test waits with
+//!    the second argument of the macro:
 //!
 //!    ```text
 //!    fn suite() -> Suite {
@@ -43,8 +44,8 @@
 //!    shop_core::conformance_tests!(suite(), |case| RUNTIME.block_on(case));
 //!    ```
 //!
-//! A store that passes keeps the shop's promises; what the suite cannot see is durability: `Ok` of a commit must mean
-//! that it survives a crash.
+//! A store that passes keeps the shop's promises, except for durability, which the suite cannot observe: `Ok` from a
+//! commit must mean that it survives a crash.
 
 mod accounts;
 mod batch;
@@ -91,7 +92,7 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// The suite for the stores that `make` makes: each new, with nothing in it, and no other's.
+    /// The suite for the stores that `make` creates. Each must be new, empty, and independent of the others.
     pub fn new<F, S>(make: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Arc<S>> + 'static,
@@ -103,8 +104,8 @@ impl Suite {
         }
     }
 
-    /// Runs the racing calls with `spawn`, which must begin them and return at once. Unless it is called, each runs on
-    /// a thread of its own, outside of any runtime.
+    /// Runs racing calls with `spawn`, which must start them and return at once. By default, each runs on its own
+    /// thread, outside any runtime.
     #[must_use]
     pub fn spawning(self, spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
         Self { spawn: Arc::new(spawn), ..self }
@@ -122,7 +123,7 @@ impl Suite {
     /// Runs the case with this name ([`Case::name`]).
     ///
     /// # Errors
-    /// What the store does wrong, or that there is no such case.
+    /// What the store does wrong, or that no such case exists.
     pub async fn check_named(&self, name: &str) -> CaseResult {
         match CASES.iter().find(|case| case.name == name) {
             Some(case) => self.check(case).await,
@@ -133,7 +134,7 @@ impl Suite {
     /// Runs every case, each on a new store.
     ///
     /// # Errors
-    /// All that the store does wrong, by case.
+    /// Everything that the store does wrong, by case.
     pub async fn run(&self) -> CaseResult {
         let mut failures = String::new();
         for case in CASES {
@@ -145,9 +146,9 @@ impl Suite {
     }
 }
 
-/// One thing that every store must do.
+/// One requirement that every store must meet.
 pub struct Case {
-    /// Its domain and what it is about: `accounts::people_live`.
+    /// The domain and the topic, such as `accounts::people_live`.
     pub name: &'static str,
     run: fn(Lab) -> LocalBoxFuture<'static, CaseResult>,
 }
@@ -158,7 +159,7 @@ impl std::fmt::Debug for Case {
     }
 }
 
-/// Names every case once, for what is made of the list.
+/// Lists every case once, for the macros that use the list.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_cases {
@@ -367,8 +368,8 @@ macro_rules! cases {
 
 crate::__conformance_cases!(cases);
 
-/// Emits one `#[test]` per case, in a module per domain, for a [`Suite`](crate::conformance::Suite). The second
-/// argument, if there is one, runs a future to its end (see [the guide](crate::conformance)).
+/// Generates one `#[test]` per case, in a module per domain, for a [`Suite`](crate::conformance::Suite). The optional
+/// second argument runs a future to its end (see [the guide](crate::conformance)).
 #[macro_export]
 macro_rules! conformance_tests {
     ($suite:expr) => {

@@ -17,7 +17,7 @@ use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Lab, accepted, refused, same};
 use super::rows::{insert, next, update};
 
-/// The order with every field at its wildest, at the version after it, its lines left alone.
+/// The next version of the order with extreme values in every field; its lines are unchanged.
 fn changed(lab: &mut Lab, order: &Order) -> Order {
     next(order, |order| {
         order.number = wild();
@@ -75,13 +75,13 @@ pub(super) async fn orders_live(mut lab: Lab) -> CaseResult {
     for (place, item) in first.items.iter_mut().enumerate() {
         item.sku = wild();
         item.name = wild();
-        // Each line its own.
+        // Each line has its own options.
         item.options = [("Size".to_owned(), wild()), (wild(), place.to_string())].into();
         item.unit_price = Amount::MAX;
         item.quantity = 10_000;
         item.discount = Amount(i64::MAX);
         item.tax = Amount(1);
-        // One line says its class and rate, as all do now; another does not, as before.
+        // One line has a tax class and rate, as all do now; another does not, as before.
         item.tax_class = (place == 0).then(wild);
         item.tax_rate = (place == 0).then_some(Ratio::WHOLE);
         item.line_total = Amount(i64::MAX);
@@ -196,7 +196,7 @@ pub(super) async fn orders_of_guests_are_found_and_claimed(mut lab: Lab) -> Case
     guests.truncate(1);
     same(&lab.store.guest_orders(of_guests, 1).await?, &guests)?;
     same(&lab.store.guest_orders("c@example.com", 10).await?, &vec![])?;
-    // A claimed order is in the lists of its customer, and is counted there.
+    // A claimed order is in its customer's lists, and is counted there.
     let claimed = next(&first, |order| {
         order.customer_id = Some(user.id);
         order.claimed_at = Some(long_ago());
@@ -214,7 +214,7 @@ pub(super) async fn orders_of_guests_are_found_and_claimed(mut lab: Lab) -> Case
     same(&lab.store.miscounted().await?, &vec![])
 }
 
-/// Places an order that is a little different.
+/// Places an order with a small change.
 async fn place(lab: &mut Lab, product: &Product, change: fn(&mut Order)) -> CaseResult<Order> {
     lab.tick();
     let (cart, mut order) = lab.order(product);
@@ -259,7 +259,7 @@ pub(super) async fn orders_are_filtered(mut lab: Lab) -> CaseResult {
         (email("ada@example.com"), vec![&c]),
         (email("ADA@example.com"), vec![]),
         (email("ada"), vec![]),
-        // Both ends count.
+        // Both ends are inclusive.
         (between(Some(b.placed_at), None), vec![&b, &c]),
         (between(None, Some(b.placed_at)), vec![&a, &b]),
         (between(Some(b.placed_at), Some(b.placed_at)), vec![&b]),
@@ -310,7 +310,7 @@ pub(super) async fn orders_are_searched(mut lab: Lab) -> CaseResult {
         (search(&["zoe", "zebra"]), vec![]),
         (search(&["example.org"]), vec![&a, &b]),
         (search(&["tea-99"]), vec![&b]),
-        // What is a pattern elsewhere is text here.
+        // Wildcard characters are plain text here.
         (search(&["b_b%"]), vec![&b]),
         (search(&["b_b_"]), vec![]),
         (search(&["zo%"]), vec![]),
@@ -326,7 +326,7 @@ pub(super) async fn orders_are_searched(mut lab: Lab) -> CaseResult {
     for (filter, wanted) in cases {
         same_set(lab.store.list_orders(&filter, &everything()), &wanted, &filter).await?;
     }
-    // It is found as before after it changed.
+    // It is still found after a change.
     let moved = next(&a, |order| order.status = OrderStatus::Canceled);
     accepted(lab.commit([update(&moved)]).await)?;
     same_set(lab.store.list_orders(&search(&["lodz"]), &everything()), &[&moved], &"after a change").await?;

@@ -1,4 +1,4 @@
-//! Events, deliveries, kept answers, and what is forgotten.
+//! Events, deliveries, idempotency records, and the cleanup of old rows.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub(super) async fn events_wait_until_they_are_relayed(mut lab: Lab) -> CaseResu
     same(&lab.store.unrelayed_events(100).await?, &wanted)?;
     accepted(lab.commit([relayed(&first)]).await)?;
     same(&lab.store.unrelayed_events(100).await?, &events)?;
-    // An event counts no versions.
+    // An event has no version.
     let require = [Require::Version(Entity::Event, second.id.0, 1)];
     let harmless = lab.answer();
     refused(lab.commit_if(require, [harmless.into()]).await, stale(&second))
@@ -128,7 +128,7 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
     let store = lab.store.clone();
     same(&store.next_due("shop").await?, &None)?;
     same(&store.due_deliveries("shop", far_away(), 10).await?, &vec![])?;
-    // The first in its line comes late; what waits behind it would be due before.
+    // The first in line is due late; the one behind it would be due earlier.
     let slow = Delivery { due_at: lab.after(60), ..lab.delivery("shop", order) };
     let behind = Delivery { due_at: lab.after(1), ..lab.delivery("shop", order) };
     let other_receiver = Delivery { due_at: lab.after(20), ..lab.delivery("mail", order) };
@@ -152,7 +152,7 @@ pub(super) async fn deliveries_of_one_thing_wait_in_line(mut lab: Lab) -> CaseRe
     same(&store.due_deliveries("shop", far_away(), 1).await?, &vec![slow.clone()])?;
     same(&store.due_deliveries("shop", far_away(), 0).await?, &vec![])?;
 
-    // Done or given up, it lets the next one through.
+    // Once it is done or given up, the next one can go.
     let finish = |delivery: &Delivery, status| next(delivery, |delivery| delivery.status = status);
     let given_up = finish(&slow, DeliveryStatus::Dead);
     let delivered = finish(&other_thing, DeliveryStatus::Done);
@@ -190,7 +190,7 @@ pub(super) async fn answers_are_kept_under_their_key(mut lab: Lab) -> CaseResult
     Ok(())
 }
 
-/// Forgets what is done; what was given up is kept.
+/// Deletes old finished deliveries; keeps those that were given up.
 fn forget(before: Timestamp) -> Write {
     Write::Forget { before, given_up_before: Timestamp::UNIX_EPOCH }
 }
@@ -235,7 +235,7 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     let new_batch = lab.batch([insert(&new), new_answer.clone().into(), tell(&new_event), relayed(&new_event)]);
     accepted(lab.submit(new_batch.clone()).await)?;
 
-    // Just too early: the old ones are exactly as old as the limit.
+    // Slightly too early: the old ones are exactly as old as the limit.
     let before = limit - TimeDelta::seconds(1);
     accepted(lab.commit([forget(before)]).await)?;
     same(&store.answer(&old_answer.key).await?, &Some(old_answer.clone()))?;
@@ -250,7 +250,8 @@ pub(super) async fn what_is_done_is_forgotten(mut lab: Lab) -> CaseResult {
     }
     same(&store.delivery(new.id).await?, &Some(new))?;
     same(&store.unrelayed_events(10).await?, &vec![waiting.clone()])?;
-    // The event is forgotten whole: its id is free. So is the old batch's, and its other writes are not.
+    // The event is deleted completely, so its id is free. The old batch's operation id is free too, but the ids of its
+    // remaining rows are not, so the reused batch has other writes.
     accepted(lab.commit([tell(&old_event)]).await)?;
     check(store.unrelayed_events(10).await?.iter().any(|event| event.id == old_event.id), "the event is told again")?;
     refused(lab.commit([tell(&new_event)]).await, Conflict::Exists(Unique::Id(Entity::Event)))?;

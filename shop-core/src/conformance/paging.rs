@@ -1,4 +1,4 @@
-//! Pages whose list changes under them. (That each list is paged right stands with its domain.)
+//! Pages of lists that change between reads. (The tests of each domain check that its lists are paged correctly.)
 
 use crate::catalog::{Category, CategorySort, FoundProduct, ProductFilter};
 use crate::page::{Cursor, Page, PageRequest, Position, Sort, SortValue};
@@ -41,7 +41,7 @@ pub(super) async fn a_cursor_stands_between_results(mut lab: Lab) -> CaseResult 
     let first = page(&lab, Position::Start).await?;
     same(&names(&first), &vec!["b", "d"])?;
 
-    // New rows before and after the place; nothing comes twice, nothing is left out.
+    // New rows before and after the position: no row appears twice or is left out.
     let (earlier, between) = (lab.category("a", None), lab.category("e", None));
     accepted(lab.commit([insert(&earlier), insert(&between)]).await)?;
     let second = page(&lab, cursor(first.next.as_ref())?).await?;
@@ -53,7 +53,7 @@ pub(super) async fn a_cursor_stands_between_results(mut lab: Lab) -> CaseResult 
     same(&names(&start), &vec!["a"])?;
     same(&start.previous, &None)?;
 
-    // The result beside the place goes, or moves away: the place stays.
+    // The row next to the position is deleted or moves away; the position stays.
     accepted(lab.commit([delete(second_row)]).await)?;
     same(&names(&page(&lab, cursor(first.next.as_ref())?).await?), &vec!["e", "f"])?;
     let moved = next(third_row, |category| category.name = "0".into());
@@ -72,7 +72,7 @@ pub(super) async fn nothing_lies_beyond_the_end(mut lab: Lab) -> CaseResult {
     same(&(beyond.items, beyond.total, beyond.next, beyond.previous), &(vec![], None, None, None))
 }
 
-/// A client can make up a cursor: whatever stands in it, the answer is a page and no failure.
+/// A client can forge a cursor: whatever it contains, the result is a page and not an error.
 pub(super) async fn a_made_up_cursor_does_no_harm(mut lab: Lab) -> CaseResult {
     let category = lab.category("a", None);
     accepted(lab.commit([insert(&category)]).await)?;

@@ -78,7 +78,7 @@ pub(super) async fn an_order_has_one_live_payment(mut lab: Lab) -> CaseResult {
         refused(lab.commit([update(&revived)]).await, taken)?;
         dead.push(second);
     }
-    // Over, and the next one, in one batch.
+    // The payment ends and the next one begins, in one batch.
     let voided = next(&payment, |payment| payment.state = PaymentState::Voided);
     let retried = lab.payment(&world.order);
     accepted(lab.commit([update(&voided), insert(&retried)]).await)?;

@@ -1,4 +1,4 @@
-//! Promotions, what counts their uses, rates of tax, and the one read that prices are made by.
+//! Promotions, their use counters, tax rates, and the read of the price rules.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
 use super::rows::{delete, insert, next, update};
 
 impl Lab {
-    /// Ten per cent off, by itself.
+    /// An automatic promotion of 10% off.
     pub(super) fn promotion(&mut self) -> Promotion {
         let n = self.number();
         Promotion {
@@ -67,7 +67,7 @@ impl Lab {
     }
 }
 
-/// One order more (1) or less (-1).
+/// Changes a counter by one order more (1) or less (-1).
 pub(super) fn count(counter: Counter, delta: i64, limit: Option<i64>) -> Write {
     CatalogWrite::Uses(UsesDelta { counter, delta, limit }).into()
 }
@@ -117,11 +117,11 @@ pub(super) async fn a_code_is_taken_once(mut lab: Lab) -> CaseResult {
         move |promotion: &mut Promotion| promotion.code_key = key
     };
     refused(lab.commit([update(&next(&second, key("spring")))]).await, taken)?;
-    // Its own stays its own, and a free one can be taken.
+    // A promotion keeps its own code, and a free code can be taken.
     let first = next(&first, |promotion| promotion.active = false);
     accepted(lab.commit([update(&first)]).await)?;
     accepted(lab.commit([delete(&first), update(&next(&second, key("spring")))]).await)?;
-    // Any number has none.
+    // Any number of promotions may have no code.
     let another = lab.promotion();
     accepted(lab.commit([insert(&another)]).await)
 }
@@ -131,7 +131,7 @@ pub(super) async fn uses_are_counted_under_their_limit(mut lab: Lab) -> CaseResu
     let (total, id) = (Counter::Promotion(promotion.id), promotion.id);
     let of_ann = Counter::Customer(id, "ann@example.com".to_owned());
     let conflict = Conflict::Uses(Some(id));
-    // The count comes to be with the first use, whether the promotion is there or not.
+    // A counter is created by its first use, whether the promotion exists or not.
     refused(lab.commit([count(total.clone(), -1, None)]).await, conflict)?;
     refused(lab.commit([count(total.clone(), 1, Some(0))]).await, conflict)?;
     accepted(lab.commit([insert(&promotion), count(total.clone(), 1, Some(2))]).await)?;
@@ -142,25 +142,25 @@ pub(super) async fn uses_are_counted_under_their_limit(mut lab: Lab) -> CaseResu
     accepted(lab.commit([count(total.clone(), 1, Some(2)), count(of_ann.clone(), 1, Some(1))]).await)?;
     refused(lab.commit([count(total.clone(), 1, Some(2))]).await, conflict)?;
     refused(lab.commit([count(of_ann.clone(), 1, Some(1))]).await, conflict)?;
-    // Without a limit, or under a higher one, there is room.
+    // Without a limit, or with a higher one, there is room.
     accepted(lab.commit([count(total.clone(), 1, None), count(of_ann.clone(), 1, Some(2))]).await)?;
     same(&uses_of(&lab, id).await?, &Some(3))?;
-    // What is given back can be taken again; a limit says nothing of what is given back.
+    // Returned uses can be taken again; a limit does not apply to returns.
     accepted(lab.commit([count(total.clone(), -1, Some(1))]).await)?;
     accepted(lab.commit([count(total.clone(), 1, Some(3))]).await)?;
     refused(lab.commit([count(total.clone(), 1, Some(3))]).await, conflict)?;
-    // Orders of a customer are nobody's promotion.
+    // A customer's order count belongs to no promotion.
     let orders = |delta, limit| count(Counter::Orders("ann@example.com".to_owned()), delta, limit);
     accepted(lab.commit([orders(1, Some(1))]).await)?;
     refused(lab.commit([orders(1, Some(1))]).await, Conflict::Uses(None))?;
     accepted(lab.commit([orders(-1, None)]).await)?;
     refused(lab.commit([orders(-1, None)]).await, Conflict::Uses(None))?;
-    // What comes with a refused count is not written.
+    // Other writes of a batch with a refused count are not applied.
     let world = lab.world().await?;
     let entry = lab.history(&world.order);
     refused(lab.commit([OrdersWrite::History(entry).into(), count(total.clone(), 1, Some(3))]).await, conflict)?;
     same(&lab.store.history(world.order.id).await?, &Vec::new())?;
-    // The counts outlive the promotion.
+    // The counters outlive the promotion.
     accepted(lab.commit([delete(&promotion)]).await)?;
     accepted(lab.commit([count(total, -1, None)]).await)
 }
@@ -254,7 +254,7 @@ pub(super) async fn the_rules_of_a_price_are_read_at_once(mut lab: Lab) -> CaseR
         (Counter::Promotion(spring.id), 3),
         (Counter::Customer(spring.id, account.key()), 2),
         (Counter::Customer(spring.id, "other".to_owned()), 1),
-        // What is counted of an address, if anything, plays no role.
+        // A count for an e-mail address, if there is one, does not matter.
         (Counter::Customer(spring.id, guest.key()), 1),
         (Counter::Orders(account.key()), 2),
         (Counter::Orders(guest.key()), 3),
@@ -278,7 +278,7 @@ pub(super) async fn the_rules_of_a_price_are_read_at_once(mut lab: Lab) -> CaseR
         uses,
         customer_uses,
     };
-    // For nobody in particular, without coupons and taxes.
+    // For no particular customer, without coupons and taxes.
     let rules = lab.store.price_rules(&query()).await?;
     let wanted = PriceRules { promotions: vec![offered(&automatic, 1, 0)], ..PriceRules::default() };
     same(&rules, &wanted)?;

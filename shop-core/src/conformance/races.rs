@@ -1,4 +1,4 @@
-//! Real races: many callers at once, and the store lets exactly the right ones through.
+//! Real races: many concurrent callers, of which the store lets exactly the right ones through.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::rows::{insert, next, update};
 
 const RACERS: usize = 16;
 
-/// Exactly so many won; every other was refused by this guard.
+/// Checks that exactly this many won, and that every other was refused by this guard.
 fn winners(outcomes: Vec<Result<(), CommitError>>, wanted: usize, conflict: Conflict) -> CaseResult {
     let (won, lost): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     same(&won.len(), &wanted)?;
@@ -49,7 +49,7 @@ pub(super) async fn the_last_unit_is_sold_once(mut lab: Lab) -> CaseResult {
     let mut batches = Vec::new();
     for _ in 0..RACERS {
         let entry = lab.history(&world.order);
-        // The delta comes last: a loser has written before it is refused.
+        // The delta comes last: a loser has written something before it is refused.
         batches.push(lab.batch([OrdersWrite::History(entry).into(), take(&level, 1)]));
     }
     let outcomes = lab.race_batches(batches).await;
@@ -67,7 +67,7 @@ pub(super) async fn a_limit_of_uses_is_reached_and_not_passed(mut lab: Lab) -> C
     for number in 0..50 {
         let entry = lab.history(&world.order);
         let customer = format!("buyer{number}@example.com");
-        // As orders do it: under the promotion's version, with counts that all share and counts of their own. Others use
+        // As orders do it: under the promotion's version, with shared counts and with own counts. Other batches use
         // another promotion at the same time.
         let requires = [Require::Version(Entity::Promotion, id.0, 1)];
         let writes = [
@@ -95,7 +95,7 @@ pub(super) async fn uses_that_come_and_go_add_up(mut lab: Lab) -> CaseResult {
         let taken = [count(Counter::Promotion(id), 1, None), count(ids(number), 1, None)];
         accepted(lab.commit(taken).await)?;
     }
-    // As many go as come, in opposite orders: never fewer than none, and nobody waits in a circle.
+    // As many are given back as taken, in opposite orders: counts never become negative, and there is no deadlock.
     let mut batches = Vec::new();
     for number in 0..RACERS {
         batches.push(lab.batch([count(Counter::Promotion(id), 1, None), count(ids(number), 1, None)]));
@@ -113,7 +113,7 @@ pub(super) async fn a_cart_becomes_one_order(mut lab: Lab) -> CaseResult {
     let level = stock(&mut lab, &world, 100).await?;
     let cart = lab.cart(&world.product);
     accepted(lab.commit([insert(&cart)]).await)?;
-    // Once guarded by the cart's version, once by the order's own key.
+    // Guarded once by the cart's version and once by the order's own key.
     let ordered = next(&cart, |cart| cart.status = CartStatus::Ordered);
     let mut batches = Vec::new();
     for _ in 0..RACERS {
@@ -192,7 +192,7 @@ pub(super) async fn a_name_is_taken_once(mut lab: Lab) -> CaseResult {
     winners(lab.race_batches(batches).await, 1, Conflict::Exists(Unique::DefaultLocation))
 }
 
-/// Orders that take the same stock in opposite order wait for each other at most; none is lost.
+/// Orders that take the same stock in opposite order may wait for each other, but none fails.
 pub(super) async fn opposite_orders_do_not_deadlock(mut lab: Lab) -> CaseResult {
     let mut product = lab.product("Tea");
     product.variants = (0..8).map(|number| lab.variant(&format!("line-{number}"))).collect();
@@ -217,7 +217,8 @@ pub(super) async fn opposite_orders_do_not_deadlock(mut lab: Lab) -> CaseResult 
     same(&reserved, &BTreeSet::from([64]))
 }
 
-/// Sixteen refunds of 30 out of 100 captured: each reads, decides and commits, again and again until it knows.
+/// Sixteen refunds of 30 out of 100 captured: each reads, decides and commits, and repeats this until the outcome is
+/// known.
 pub(super) async fn no_more_is_refunded_than_was_captured(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let captured = Payment {
@@ -297,7 +298,7 @@ pub(super) async fn a_day_counts_as_often_as_allowed(mut lab: Lab) -> CaseResult
     winners(lab.race_batches(batches).await, 3, Conflict::DailyLimit(what))
 }
 
-/// Whoever reads beside a writer sees a row and its parts before the batch or after it, never in between.
+/// A concurrent read sees a row and its parts either before or after the batch, never in between.
 pub(super) async fn a_read_sees_a_batch_whole(mut lab: Lab) -> CaseResult {
     const ROUNDS: i64 = 40;
     let mut product = lab.product("Tea");

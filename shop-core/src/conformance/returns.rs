@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Returns of goods.
 
 use crate::batch::{Conflict, Entity};
 use crate::id::OrderId;
@@ -82,7 +82,7 @@ pub(super) async fn returns_are_paged(mut lab: Lab) -> CaseResult {
     check_list(&returns, async |request| lab.store.list_returns(&filter, request).await).await
 }
 
-/// Whoever returns the same goods at once counts the order's version up, and one of them does.
+/// Concurrent returns of the same goods each increment the order's version, so only one succeeds.
 pub(super) async fn goods_are_returned_once(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let counted = next(&world.order, |_| ());
@@ -98,7 +98,7 @@ pub(super) async fn goods_are_returned_once(mut lab: Lab) -> CaseResult {
     let found = lab.store.returns_of_orders(&[world.order.id]).await?;
     same(&found.len(), &1)?;
 
-    // The same of its steps: it is canceled, or it is received.
+    // The same for its steps: it is either canceled or received.
     let Some(returned) = found.into_iter().next() else { return Ok(()) };
     let to = |status| next(&returned, |returned| returned.status = status);
     let (canceled, received) = (to(ReturnStatus::Canceled), to(ReturnStatus::Received));

@@ -1,4 +1,4 @@
-//! How rows become writes.
+//! Turns rows into writes.
 
 use crate::batch::{Change, Versioned, Write};
 
@@ -27,7 +27,7 @@ pub(super) fn insert<T: Row>(row: &T) -> Write {
     T::change(Change::Insert(row.clone()))
 }
 
-/// Writes the row as it stands: its version is the new one.
+/// Writes the row unchanged: its version is already the new one.
 pub(super) fn update<T: Row>(row: &T) -> Write {
     T::change(Change::Update(row.clone()))
 }

@@ -1,4 +1,4 @@
-//! What a search finds, and in which order.
+//! Which products a search finds, and in which order.
 
 use crate::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
 use crate::page::{PageRequest, Position, Sort};
@@ -8,7 +8,7 @@ use super::generic::check_list;
 use super::lab::{CaseResult, Lab, accepted, check, same};
 use super::rows::{insert, next, update};
 
-/// The products that a query finds, the best first.
+/// The products that match a query, best first.
 async fn search(lab: &Lab, query: &str) -> CaseResult<Vec<Product>> {
     let filter = ProductFilter { search: text::query_tokens(query), ..ProductFilter::default() };
     let order = vec![Sort { key: ProductSort::Relevance, descending: false }];
@@ -36,7 +36,7 @@ pub(super) async fn all_words_match_as_prefixes(mut lab: Lab) -> CaseResult {
     finds(&lab, "pot tea", &[&pot]).await?;
     finds(&lab, "drinkers 5", &[&pot]).await?;
     finds(&lab, "green pot", &[]).await?;
-    // The beginning of a word, not its middle, and no more than the word.
+    // A word's prefix matches, but not its middle, and not a longer word.
     finds(&lab, "reen", &[]).await?;
     finds(&lab, "greens", &[]).await?;
     finds(&lab, "creme BRULEE", &[&cafe]).await?;
@@ -55,20 +55,20 @@ pub(super) async fn words_are_words_and_no_syntax(mut lab: Lab) -> CaseResult {
         let wanted: &[&Product] = if query.contains("name") { &[] } else { &[&named] };
         finds(&lab, query, wanted).await?;
     }
-    // Words of a filter come folded, but a store may not trust them to be free of its own syntax.
+    // The words of a filter are folded, but a store must not assume that they are free of its own syntax.
     for word in ["%", "_", "*", "\"", "'", "a\"", "or*", "^and", "plain)", "{name}", "\\"] {
         let filter = ProductFilter { search: vec![word.to_owned()], ..ProductFilter::default() };
         let page = lab.store.list_products(&filter, &PageRequest::default()).await?;
         check(page.items.is_empty(), format_args!("the word {word:?} found something"))?;
     }
-    // Nothing to look for finds everything.
+    // An empty query finds everything.
     same(&search(&lab, " -- ").await?.len(), &2)
 }
 
 pub(super) async fn skus_are_found(mut lab: Lab) -> CaseResult {
     let mut tea = lab.product("Tea");
     tea.variants.iter_mut().zip(["GRN-100", "ÄB/7"]).for_each(|(variant, sku)| sku.clone_into(&mut variant.sku));
-    // Archived ones too: staff look for them.
+    // Archived variants too: staff search for them.
     tea.variants.iter_mut().take(1).for_each(|variant| variant.archived = true);
     accepted(lab.commit([insert(&tea)]).await)?;
     for query in ["grn", "grn-100", "100", "ab", "ÄB/7", "7 tea grn"] {
@@ -81,7 +81,7 @@ pub(super) async fn the_field_that_matched_decides_the_rank(mut lab: Lab) -> Cas
     let described = Product { description: "like green tea".to_owned(), ..lab.product("Matcha") };
     let mut by_sku = lab.product("Green");
     by_sku.variants.iter_mut().take(1).for_each(|variant| "TEA-1".clone_into(&mut variant.sku));
-    // More than once does not count, neither does the length of the text.
+    // Repetition does not count, and neither does the length of the text.
     let later =
         Product { description: "green tea ".repeat(50), ..lab.product("Tea, the green one, with many more words") };
     let partly = Product { description: "tea".to_owned(), ..lab.product("Green leaves") };

@@ -1,4 +1,4 @@
-//! Address books, the tariff and parcels.
+//! Address books, shipping rates and shipments.
 
 use crate::batch::{Conflict, Entity, Require, Unique};
 use crate::id::{MethodId, OrderId, UserId};
@@ -46,7 +46,7 @@ pub(super) async fn a_person_has_one_default_address(mut lab: Lab) -> CaseResult
     refused(lab.commit([update(&next(&work, set(true)))]).await, taken)?;
     same(&store.default_address(user.id).await?, &Some(home.clone()))?;
 
-    // It is judged when the whole batch was written: a swap works in either order.
+    // Checked when the whole batch is written: a swap works in either order.
     let (home, work) = (next(&home, set(false)), next(&work, set(true)));
     accepted(lab.commit([update(&work), update(&home)]).await)?;
     same(&store.default_address(user.id).await?, &Some(work.clone()))?;
@@ -55,7 +55,7 @@ pub(super) async fn a_person_has_one_default_address(mut lab: Lab) -> CaseResult
     same(&store.default_address(user.id).await?, &Some(home.clone()))?;
     accepted(lab.commit([insert(&second), delete(&home)]).await)?;
     same(&store.default_address(user.id).await?, &Some(second.clone()))?;
-    // And there need not be any.
+    // There may also be no default.
     accepted(lab.commit([delete(&second)]).await)?;
     same(&store.default_address(user.id).await?, &None)?;
     same(&store.default_address(other.id).await?, &Some(others))
@@ -73,7 +73,7 @@ pub(super) async fn an_address_book_has_a_limit(mut lab: Lab) -> CaseResult {
     accepted(lab.commit_if(room(2), [insert(&work)]).await)?;
     refused(lab.commit_if(room(2), [insert(&third)]).await, full)?;
     same(&lab.store.address(third.id).await?, &None)?;
-    // It is judged before the writes, and what is taken out makes room.
+    // Checked before the writes, but addresses deleted earlier make room.
     refused(lab.commit_if(room(2), [delete(&work), insert(&third)]).await, full)?;
     accepted(lab.commit([delete(&work)]).await)?;
     accepted(lab.commit_if(room(2), [insert(&third)]).await)?;
@@ -147,7 +147,7 @@ pub(super) async fn a_method_needs_its_zone(mut lab: Lab) -> CaseResult {
     refused(lab.commit([update(&moved)]).await, missing)?;
     same(&lab.store.method(nowhere.id).await?, &None)?;
 
-    // And keeps it from being deleted, at the right version only.
+    // A method prevents the deletion of its zone; a delete must have the right version.
     refused(lab.commit([delete(&zone)]).await, Conflict::InUse(Entity::Zone, zone.id.0))?;
     refused(lab.commit([delete(&next(&zone, |_| ()))]).await, Conflict::Stale(Entity::Zone, zone.id.0))?;
     same(&lab.store.method(method.id).await?, &Some((method.clone(), zone.clone())))?;
@@ -233,7 +233,7 @@ pub(super) async fn parcels_are_found(mut lab: Lab) -> CaseResult {
     accepted(lab.commit(parcels.iter().rev().map(insert)).await)?;
     let [first, second, third, fourth, fifth] = parcels.as_slice() else { return Ok(()) };
     let store = lab.store.clone();
-    // Parcels share a number, and carriers use one again after some years.
+    // Shipments may share a tracking number, and carriers reuse numbers after some years.
     let tracked = async |key: &str, limit| store.shipments_by_tracking_key(key, limit).await;
     same(&tracked("T1", 10).await?, &vec![fourth.clone(), third.clone(), first.clone()])?;
     same(&tracked("T1", 2).await?, &vec![fourth.clone(), third.clone()])?;

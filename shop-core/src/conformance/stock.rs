@@ -71,30 +71,30 @@ pub(super) async fn levels_follow_a_new_sku(mut lab: Lab) -> CaseResult {
     same(&lab.store.list_stock(&filter, &PageRequest::default()).await?.items, &vec![level])
 }
 
-/// The rule of [`StockDelta`], row by row: the counts (on hand, reserved) and flags before, the delta, and whether it passes.
-/// All that is missing before is backordered.
+/// The rule of [`StockDelta`], row by row: counts (on hand, reserved) and flags before, the delta, and whether it
+/// passes. All missing units are backordered before.
 pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseResult {
     const TRACKED: (bool, bool) = (true, false);
     const BACKORDER: (bool, bool) = (true, true);
     const UNTRACKED: (bool, bool) = (false, false);
     let world = lab.world().await?;
     let rows = [
-        // Reserving takes what is free, and no more.
+        // Reserving takes only what is available.
         ((5, 2), TRACKED, (0, 3), true),
         ((5, 2), TRACKED, (0, 4), false),
         ((0, 0), TRACKED, (0, 1), false),
         ((0, 0), BACKORDER, (0, 1), true),
         ((-3, 2), BACKORDER, (0, 10_000), true),
-        // What is not tracked is not reserved.
+        // Untracked stock is not reserved.
         ((5, 0), UNTRACKED, (0, 1), false),
         ((5, 0), (false, true), (0, 1), false),
-        // Taking away leaves what is promised.
+        // Removing units must leave what is reserved.
         ((5, 2), TRACKED, (-3, 0), true),
         ((5, 2), TRACKED, (-4, 0), false),
         ((5, 2), UNTRACKED, (-3, 0), true),
         ((5, 2), UNTRACKED, (-4, 0), false),
         ((5, 2), BACKORDER, (-9, 0), true),
-        // Shipping takes both.
+        // Shipping reduces both.
         ((5, 2), TRACKED, (-2, -2), true),
         ((5, 2), TRACKED, (-3, -3), false),
         ((2, 2), TRACKED, (-2, -1), false),
@@ -102,13 +102,13 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         ((1, 2), TRACKED, (-2, -2), true),
         ((0, 5), TRACKED, (-5, -5), true),
         ((-1, 1), TRACKED, (-1, -1), true),
-        // Nobody releases more than is held.
+        // No more is released than is held.
         ((5, 2), TRACKED, (0, -2), true),
         ((5, 2), TRACKED, (0, -3), false),
         ((5, 2), BACKORDER, (0, -3), false),
         ((5, 2), UNTRACKED, (0, -3), false),
         ((5, 2), UNTRACKED, (0, -1), true),
-        // A delta that takes nothing passes, even where it is not enough.
+        // A delta that takes nothing passes, even if there is too little.
         ((1, 5), TRACKED, (1, 0), true),
         ((1, 5), TRACKED, (0, -1), true),
         ((1, 5), TRACKED, (2, -1), true),
@@ -120,7 +120,7 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
         // Receiving and reserving at once.
         ((0, 0), TRACKED, (3, 3), true),
         ((0, 0), TRACKED, (3, 4), false),
-        // Counts that leave the range.
+        // Counts that overflow.
         ((i64::MAX, 0), TRACKED, (1, 0), false),
         ((i64::MIN, 0), BACKORDER, (-1, 0), false),
         ((0, i64::MAX), BACKORDER, (0, 1), false),
@@ -150,23 +150,23 @@ pub(super) async fn a_delta_is_judged_where_it_is_written(mut lab: Lab) -> CaseR
     Ok(())
 }
 
-/// What was promised before it lay there is counted, and ends when it comes or is released.
+/// Units promised before they are in stock are counted as backordered until they arrive or are released.
 pub(super) async fn backorders_are_counted(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = tracked_level(&world.product, &world.variant(), &world.location, 2);
     let level = StockLevel { backorder: true, ..level };
     accepted(lab.commit([add(&level)]).await)?;
-    // On hand, reserved, whether it passes, and what is backordered then.
+    // On hand, reserved, whether it passes, and what is backordered afterwards.
     let steps = [
         (0, 1, true, 0),
         (0, 4, true, 3),
-        // One is lost: it was not backordered, so not all can leave.
+        // One unit is lost. It was not backordered, so not all can ship.
         (-1, 0, true, 3),
         (-5, -5, false, 3),
         (-4, -4, true, 3),
         (1, 0, true, 3),
         (-1, -1, true, 3),
-        // What comes, or is released, ends backorders.
+        // Arrivals and releases end backorders.
         (2, 0, true, 1),
         (0, 2, true, 3),
         (0, -1, true, 2),
@@ -183,7 +183,7 @@ pub(super) async fn backorders_are_counted(mut lab: Lab) -> CaseResult {
     Ok(())
 }
 
-/// No new backorders come once they are switched off; those that are open are shipped.
+/// Once backorders are switched off, there are no new ones; open ones are shipped.
 pub(super) async fn backorders_can_be_switched_off(mut lab: Lab) -> CaseResult {
     let world = lab.world().await?;
     let level = tracked_level(&world.product, &world.variant(), &world.location, 1);
@@ -219,7 +219,7 @@ pub(super) async fn a_delta_needs_its_level(mut lab: Lab) -> CaseResult {
     refused(lab.commit(twice).await, Conflict::Stock(level.variant_id, Some(level.location_id)))?;
     accepted(lab.commit([delta(&level, 0, 3), delta(&level, 0, 2)]).await)?;
     same(&level_of(&lab, &level).await?, &Some(StockLevel { reserved: 5, ..level.clone() }))?;
-    // A level of the same batch counts, too.
+    // A level from the same batch counts too.
     accepted(lab.commit([add(&missing), delta(&missing, -5, 0)]).await)
 }
 
@@ -257,7 +257,7 @@ pub(super) async fn settings_keep_the_counts(mut lab: Lab) -> CaseResult {
     same(&level_of(&lab, &here).await?, &Some(here.clone()))?;
     same(&level_of(&lab, &there).await?, &Some(there.clone()))?;
 
-    // What got lost must be there again before a level is strict; one that is not refuses all.
+    // Lost units must be replaced before a level becomes strict; one level that lacks units refuses the whole change.
     accepted(lab.commit([delta(&here, 0, 3)]).await)?;
     accepted(lab.commit([delta(&here, -4, 0)]).await)?;
     let here = StockLevel { on_hand: 1, reserved: 5, ..here };

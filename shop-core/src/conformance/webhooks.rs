@@ -1,4 +1,4 @@
-//! Webhooks, and the lists of what was delivered to them.
+//! Webhooks, and the lists of their deliveries.
 
 use uuid::Uuid;
 
@@ -115,7 +115,7 @@ pub(super) async fn a_webhook_takes_along_what_waits_for_it(mut lab: Lab) -> Cas
     check(there(done.id).await? && there(others.id).await?, "what is done, and what is another's, stays")
 }
 
-/// The worker passes an event on while the webhook is deleted: nothing may be left that waits for ever.
+/// The worker relays an event while the webhook is deleted: no delivery may wait forever.
 pub(super) async fn nothing_waits_for_a_deleted_webhook(mut lab: Lab) -> CaseResult {
     for _ in 0..8 {
         let webhook = lab.webhook();

@@ -1,4 +1,4 @@
-//! The shop's own details as staff wrote them.
+//! Changes to the shop's own details, not yet checked.
 
 use serde::Deserialize;
 
@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::validate::{self, or_blank};
 
-/// The longest name of a shop, in characters: it is part of the subjects of mails.
+/// The maximum length of a shop's name, in characters: it is part of mail subjects.
 const MAX_NAME_LENGTH: usize = 80;
-/// The longest name of a company, in characters.
+/// The maximum length of a company's name, in characters.
 const MAX_LEGAL_NAME_LENGTH: usize = 200;
-/// The longest postal address, in characters.
+/// The maximum length of a postal address, in characters.
 const MAX_ADDRESS_LENGTH: usize = 500;
 
-/// What changes of the shop's own details. Null and a blank text clear a field.
+/// A change of the shop's own details. Null and blank text clear a field; a missing field stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of `ShopDetails` with the same name")]
@@ -31,7 +31,7 @@ pub struct ShopDetailsInput {
 }
 
 impl ShopDetailsInput {
-    /// The details with every field that is mentioned changed.
+    /// Returns the details with every given field changed.
     pub(super) fn check(self, before: &ShopDetails) -> Result<ShopDetails> {
         let mut checks = Checks::new();
         let email = |given: String| validate::email(given).map(|email| email.address);

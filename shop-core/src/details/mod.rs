@@ -1,4 +1,4 @@
-//! The shop's own details: its name, its legal data and its addresses, shown to everybody and used in every mail.
+//! The shop's own details: name, legal data and addresses. They are public and appear in every mail.
 
 mod input;
 mod model;

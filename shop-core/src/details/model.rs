@@ -7,24 +7,24 @@ use crate::clock::Timestamp;
 use crate::money::Currency;
 use crate::row::Row;
 
-/// The shop's own details. There is one row of them, or none until staff wrote something.
+/// The shop's own details: a single row, which does not exist until staff first write it.
 ///
 /// # Writes
 /// There is one row, whose id is [`ShopDetails::ID`]. It is never deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "shop_details", entity = ShopDetails, constant_id)]
 pub struct ShopDetails {
-    /// The name that buyers know it by; `None`: a default is used ([`ShopDetailsView::name`]).
+    /// The name that buyers know; `None` selects a default ([`ShopDetailsView::name`]).
     pub name: Option<String>,
     /// The name of the company or person that sells.
     pub legal_name: Option<String>,
-    /// Its postal address, in one or more lines.
+    /// The postal address of the seller, in one or more lines.
     pub address: Option<String>,
-    /// Its VAT or tax number, as it is written on invoices.
+    /// The VAT or tax number of the seller, as written on invoices.
     pub vat_id: Option<String>,
-    /// Where buyers can write to.
+    /// The e-mail address that buyers can write to.
     pub contact_email: Option<String>,
-    /// Where buyers can call.
+    /// The phone number that buyers can call.
     pub phone: Option<String>,
     /// The page with the terms and conditions.
     pub terms_url: Option<String>,
@@ -32,9 +32,9 @@ pub struct ShopDetails {
     pub privacy_url: Option<String>,
     /// The page about returns and the right of withdrawal.
     pub returns_url: Option<String>,
-    /// When they were changed last.
+    /// When the details were last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes; 0 while there is no row.
+    /// The number of changes; 0 while there is no row.
     pub version: i64,
 }
 
@@ -44,7 +44,7 @@ impl ShopDetails {
 }
 
 impl ShopDetailsView {
-    /// Those of a shop that has everything, for trying out templates of mails.
+    /// Details with every field set, for trial renderings of mail templates.
     pub(crate) fn sample() -> Self {
         let given = |text: &str| Some(text.to_owned());
         let details = ShopDetails {
@@ -62,25 +62,25 @@ impl ShopDetailsView {
         Self { details, ..Self::named("Tea & Co") }
     }
 
-    /// Those of a shop that has nothing but a name.
+    /// Details with only a name.
     pub(crate) fn named(name: &str) -> Self {
         let details = ShopDetails::default();
         Self { details, name: name.to_owned(), currency: Currency::USD, countries: Vec::new() }
     }
 }
 
-/// The shop's own details as everybody sees them.
+/// The shop's own details as the public sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShopDetailsView {
-    /// What staff wrote.
+    /// The details that staff wrote.
     pub details: ShopDetails,
-    /// The shop's name: the one that staff gave it, else that of its mail templates
-    /// ([`Templates::new`](crate::accounts::Templates::new)), else the host of its
+    /// The shop's name: the one that staff set, else that of the mail templates
+    /// ([`Templates::new`](crate::accounts::Templates::new)), else the host of the
     /// [`frontend_url`](crate::shop::Settings::frontend_url), else `Shop`.
     pub name: String,
     /// The currency of every price.
     pub currency: Currency,
-    /// The countries that the shipping zones serve (ISO 3166-1 alpha-2), sorted; `*` stands for every country that no
-    /// zone names.
+    /// The countries that the shipping zones serve (ISO 3166-1 alpha-2), sorted; `*` means every country that no zone
+    /// names.
     pub countries: Vec<String>,
 }

@@ -9,10 +9,10 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::execute::Decision;
 
-/// The name where nothing says another.
+/// The name when no other source provides one.
 const DEFAULT_NAME: &str = "Shop";
 
-/// The details with what the input mentions changed; the first change makes the row. One that changes nothing writes
+/// Changes the details that the input mentions. The first change creates the row; an input that changes nothing writes
 /// nothing.
 ///
 /// # Errors
@@ -35,8 +35,8 @@ pub(super) fn change_details(
     Ok(Decision { batch, reply: after })
 }
 
-/// The shop's name: `given` by staff, else that of the mail templates, else the host of the front end's address, unless
-/// that leads to a developer's own machine.
+/// The shop's name: `given` by staff, else that of the mail templates, else the host of the front end's URL, unless
+/// that is an IP address or a local host.
 pub(super) fn shop_name(given: Option<&str>, of_templates: Option<&str>, frontend_url: &str) -> String {
     let name = given.or(of_templates).or_else(|| host_name(frontend_url));
     name.unwrap_or(DEFAULT_NAME).to_owned()

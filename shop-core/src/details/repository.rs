@@ -1,4 +1,4 @@
-//! How the shop's own details are kept.
+//! Storage of the shop's own details.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use crate::store::StoreResult;
 /// Reads of the shop's own details.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began.
+/// Every read sees everything that was committed before it began.
 #[async_trait]
 pub trait DetailsRepository: Send + Sync {
     /// The only row, if there is one.

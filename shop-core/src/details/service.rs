@@ -21,7 +21,7 @@ impl<'a> Details<'a> {
         Self { shop }
     }
 
-    /// The shop's own details, for everybody.
+    /// Returns the shop's own details; public.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -30,7 +30,7 @@ impl<'a> Details<'a> {
         self.view(details.unwrap_or_default()).await
     }
 
-    /// Changes the fields that the input mentions.
+    /// Changes the fields that the input mentions. For staff only.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated),
@@ -58,7 +58,7 @@ impl<'a> Details<'a> {
         self.view(details).await
     }
 
-    /// What mails say of the shop: without the countries, which cost a read that no mail needs.
+    /// The details for mails: without the countries, which cost an extra read that no mail needs.
     pub(crate) async fn for_mails(&self) -> Result<ShopDetailsView> {
         let details = self.shop.store().shop_details().await?;
         Ok(self.named(details.unwrap_or_default()))

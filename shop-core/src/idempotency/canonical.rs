@@ -1,15 +1,15 @@
-//! One text per JSON value, whatever features of `serde_json` are enabled in the program.
+//! One text per JSON value, whichever features of `serde_json` the program enables.
 //!
 //! Cargo unifies features: any crate of the embedding program may enable `preserve_order`, which keeps the keys of an
-//! object as they were sent, or `arbitrary_precision`, which keeps numbers as they were written. So neither the order of a
-//! map nor the text of a number may reach a fingerprint.
+//! object in the order received, or `arbitrary_precision`, which keeps numbers as written. A fingerprint must therefore
+//! depend neither on the order of a map nor on the text of a number.
 //!
-//! The text is what `serde_json` writes for a value without these features: no white space, the keys of an object in the
-//! order of their UTF-8 bytes, numbers as `u64`, `i64` or `f64`. Fingerprints that earlier releases stored stay valid.
+//! The text is what `serde_json` writes for a value without these features: no white space, the keys of an object
+//! ordered by their UTF-8 bytes, numbers as `u64`, `i64` or `f64`. Fingerprints stored by earlier releases stay valid.
 
 use serde_json::{Number, Value};
 
-/// What a JSON value holds; a trait, so that a test can bring values whose keys are in any order.
+/// The content of a JSON value. A trait, so that tests can supply values whose keys are in any order.
 pub(super) trait Json: Sized {
     fn shape(&self) -> Shape<'_, Self>;
 }
@@ -69,11 +69,12 @@ fn separate(place: usize, text: &mut String) {
     }
 }
 
-/// The text of a number as `serde_json` reads it without `arbitrary_precision`: `1.0`, `1.00` and `1e0` are one number.
+/// The text of a number as `serde_json` reads it without `arbitrary_precision`: `1.0`, `1.00` and `1e0` are the same
+/// number.
 fn number_text(number: &Number) -> String {
     match (number.as_u64(), number.as_i64()) {
         (Some(natural), _) => natural.to_string(),
-        // `-0` is read as a float.
+        // `serde_json` reads `-0` as a float.
         (None, Some(integer)) if integer != 0 => integer.to_string(),
         _ => number.as_f64().and_then(Number::from_f64).map_or_else(|| number.to_string(), |float| float.to_string()),
     }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     impl Ordered {
-        /// The same value, the keys of every object rotated and perhaps reversed.
+        /// The same value, with the keys of every object rotated and optionally reversed.
         fn of(value: &Value, rotation: usize, reversed: bool) -> Self {
             let inner = |value: &Value| Self::of(value, rotation, reversed);
             match value {
@@ -149,7 +150,7 @@ mod tests {
             prop_assert_eq!(canonical(&Ordered::of(&value, rotation, reversed)), canonical(&value));
         }
 
-        /// As `serde_json` is compiled for this workspace; a host may compile it otherwise.
+        /// Holds for `serde_json` as compiled in this workspace; an embedding program may compile it differently.
         #[test]
         fn it_is_what_serde_json_writes_without_features(value in any_json()) {
             prop_assert_eq!(canonical(&value), value.to_string());

@@ -1,4 +1,5 @@
-//! Calls that happen once however often they are sent: the answer is a row in the effect's own batch.
+//! Idempotent calls: a retried call takes effect once, because its idempotency record is committed in the same batch as
+//! the effect.
 
 mod canonical;
 mod model;

@@ -1,4 +1,4 @@
-//! Keys, fingerprints and kept answers.
+//! Idempotency keys, request fingerprints and idempotency records.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::row::{Columns, Row};
 
-/// What a caller sends to make a call happen once: a key of its own choice, and what it asked for.
+/// An idempotency key that the caller chose, with the fingerprint of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     key: String,
@@ -16,8 +16,8 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key, and the request it stands for as JSON (compared by value: the order of fields does not matter,
-    /// whatever features of `serde_json` the program enables).
+    /// Creates a key for a request given as JSON. Requests are compared by value: the order of fields does not matter,
+    /// whichever features of `serde_json` the program enables.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `Idempotency-Key` unless the key is 1 to 255 visible ASCII characters.
@@ -29,50 +29,50 @@ impl IdempotencyKey {
         Ok(Self { key: key.to_owned(), fingerprint })
     }
 
-    /// The key of this caller's call of this operation.
+    /// The key of an idempotency record: this key in the scope of a caller and an operation.
     #[must_use]
     pub fn scoped(&self, caller: impl Into<String>, operation: impl Into<String>) -> AnswerKey {
         AnswerKey { caller: caller.into(), operation: operation.into(), key: self.key.clone() }
     }
 
-    /// SHA-256 of the request.
+    /// The SHA-256 hash of the request.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
 }
 
-/// Under what an answer is kept.
+/// The primary key of an idempotency record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Columns)]
 pub struct AnswerKey {
-    /// Who asked: `user:…`, `cart:…` or `order:…`.
+    /// The caller: `user:…`, `cart:…` or `order:…`.
     pub caller: String,
-    /// What was called, with the id it was called on (`orders.place`, `payments.capture:…`).
+    /// The operation, with the id of its target (`orders.place`, `payments.capture:…`).
     pub operation: String,
-    /// The caller's key.
+    /// The key that the caller chose.
     pub key: String,
 }
 
-/// The first answer to a call, kept to be given again.
+/// An idempotency record: the first response to a call, kept for replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "answers", key(caller, operation, key))]
 pub struct Answer {
-    /// Under what it is kept.
+    /// The key of the record.
     #[row(flat)]
     pub key: AnswerKey,
-    /// SHA-256 of the request it answers.
+    /// The SHA-256 hash of the request.
     pub fingerprint: [u8; 32],
     /// The outcome as JSON, without secrets.
     pub outcome: String,
-    /// When it was given.
+    /// When the first response was given.
     pub created_at: Timestamp,
 }
 
-/// An outcome, and whether it is the first answer given again.
+/// An outcome, and whether it is a replay of the first response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replayable<T> {
-    /// The outcome.
+    /// The outcome of the call.
     pub value: T,
-    /// True when nothing happened now because it had happened before.
+    /// True when the call had already taken effect before and did nothing now.
     pub replayed: bool,
 }

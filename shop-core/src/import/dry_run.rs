@@ -12,10 +12,10 @@ use crate::inventory::InventoryWrite;
 use crate::shop::Shop;
 use crate::store::{CommitError, Store};
 
-/// An import that is made on a copy, so that each row is judged as the rows before it would have left the shop.
+/// An import into a copy, so that each row is checked against the shop as the previous rows would have left it.
 ///
-/// Before each call it copies what the rows speak of to a scratch store, unless it is there already; then it makes the very
-/// call there. The shop itself is only read.
+/// Before each call it copies what the rows refer to into a scratch store, unless it is there already, and then makes
+/// the same call there. The shop itself is only read.
 #[derive(Debug, Clone)]
 pub struct DryRun {
     shop: Shop,
@@ -23,10 +23,10 @@ pub struct DryRun {
 }
 
 impl DryRun {
-    /// Begins a dry run on an empty store, which is of no use afterwards.
+    /// Starts a dry run on an empty store, which must be discarded afterwards.
     ///
     /// # Errors
-    /// Those of the two storages.
+    /// Those of the two stores.
     pub async fn new(shop: &Shop, scratch: Arc<dyn Store>) -> Result<Self> {
         let run = Self { shop: shop.clone(), copy: shop.over(scratch) };
         let locations = shop.store().locations().await?;
@@ -34,10 +34,10 @@ impl DryRun {
         Ok(run)
     }
 
-    /// As [`Catalog::import_product`](crate::catalog::Catalog::import_product).
+    /// See [`Catalog::import_product`](crate::catalog::Catalog::import_product).
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub async fn import_product(&self, actor: &Actor, rows: &[Cells], reserved: ReservedSlugs<'_>) -> Result<Imported> {
         actor.require_staff()?;
         let (store, copy) = (self.shop.store(), self.copy.store());
@@ -48,7 +48,8 @@ impl DryRun {
                 (Some(slug), _) => products.extend(store.product_by_slug(slug).await?),
                 (None, Some(name)) => {
                     products.extend(store.products_by_name(name).await?);
-                    // The slugs that a new product does not get, as far as it may come.
+                    // A new product gets the first free one of these slugs; copy the products that hold those before
+                    // it.
                     for slug in derived_slugs(name) {
                         let taken = store.product_by_slug(&slug).await?;
                         let free = taken.is_none() && !reserved(&slug) && copy.product_by_slug(&slug).await?.is_none();
@@ -72,10 +73,10 @@ impl DryRun {
         self.copy.catalog().import_product(actor, rows, reserved).await
     }
 
-    /// As [`Inventory::import_stock`](crate::inventory::Inventory::import_stock).
+    /// See [`Inventory::import_stock`](crate::inventory::Inventory::import_stock).
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub async fn import_stock(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<Imported> {
         actor.require_staff()?;
         if let Some(sku) = row.get("sku")
@@ -110,12 +111,12 @@ impl DryRun {
     }
 
     async fn put_category(&self, category: Category) -> Result<()> {
-        // Where it is in the tree makes no difference to its products.
+        // Its place in the tree makes no difference to its products.
         let category = Category { parent_id: None, ..category };
         self.put([RowWrite::Category(Change::Insert(category)).into()]).await
     }
 
-    /// Writes to the copy what is not there yet.
+    /// Writes to the copy; a conflict means that the rows are there already.
     async fn put(&self, writes: impl IntoIterator<Item = Write>) -> Result<()> {
         let mut batch = Batch::new(&mut self.copy.moment());
         for write in writes {

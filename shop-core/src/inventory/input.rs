@@ -1,4 +1,4 @@
-//! What callers give for locations and changes of stock.
+//! Inputs of the calls that change locations and stock.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,77 +6,77 @@ use super::model::ReservationFilter;
 use crate::field::Field;
 use crate::id::{LocationId, VariantId};
 
-/// A location, whole or in part.
+/// A new location, or changes of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LocationInput {
-    /// What staff call it, 1 to 100 characters.
+    /// Display name for staff, 1 to 100 characters.
     pub name: Field<String>,
-    /// Its short name; derived from the name of a new location when absent.
+    /// Short unique name; derived from the name of a new location if absent.
     pub code: Field<String>,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2 country code.
     pub country: Field<String>,
-    /// Orders are served from the smallest number first, 0 to 1,000,000 (0).
+    /// Orders are served from the location with the smallest number first. Range 0 to 1,000,000, default 0.
     pub priority: Field<i64>,
-    /// Makes it the default location, in place of the one that was.
+    /// Makes this the default location in place of the current one.
     pub is_default: Field<bool>,
 }
 
-/// New settings of a variant's stock; what is absent stays.
+/// New settings of a variant's stock. Absent fields keep their value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StockInput {
-    /// From this many available on, it is low.
+    /// The level is low when this many units or fewer are available; 0 to 1,000,000,000.
     pub low_stock_threshold: Field<i64>,
-    /// Whether it is counted.
+    /// Whether units are counted.
     pub tracked: Field<bool>,
-    /// Whether more may be sold than is there.
+    /// Whether more units may be sold than are on hand.
     pub backorder: Field<bool>,
-    /// Where; everywhere when absent.
+    /// The location to change; all locations if absent.
     pub location_id: Field<LocationId>,
 }
 
-/// Which reservations staff want to see.
+/// A query for reservations by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservationQuery {
-    /// Only of the variant that has this sku now.
+    /// Only reservations of the variant that currently has this SKU.
     pub sku: Option<String>,
-    /// Everything else.
+    /// All other conditions.
     pub filter: ReservationFilter,
 }
 
-/// A correction of what lies somewhere.
+/// A correction of the units on hand at one location.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdjustmentInput {
-    /// Of what; this or `variant_id`.
+    /// The variant's SKU. Give either this or `variant_id`.
     pub sku: Field<String>,
-    /// Of what; this or `sku`.
+    /// The variant. Give either this or `sku`.
     pub variant_id: Field<VariantId>,
-    /// Where; the default location when absent.
+    /// The location to correct; the default location if absent.
     pub location_id: Field<LocationId>,
-    /// How many more (or fewer), not 0.
+    /// Change of the units on hand, -1,000,000,000 to 1,000,000,000, not 0.
     pub delta: Field<i64>,
     /// `received`, `returned`, `damaged`, `lost` or `correction`.
     pub reason: Field<String>,
-    /// In words.
+    /// Free text for the ledger.
     pub note: Field<String>,
 }
 
-/// Stock that moves between two locations.
+/// A move of units between two locations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TransferInput {
-    /// Of what; this or `variant_id`.
+    /// The variant's SKU. Give either this or `variant_id`.
     pub sku: Field<String>,
-    /// Of what; this or `sku`.
+    /// The variant. Give either this or `sku`.
     pub variant_id: Field<VariantId>,
-    /// From where.
+    /// The location that gives the units.
     pub from_location_id: Field<LocationId>,
-    /// Where to.
+    /// The location that gets the units; must differ from `from_location_id`.
     pub to_location_id: Field<LocationId>,
-    /// How many.
+    /// Number of units, 1 to 1,000,000,000.
     pub quantity: Field<i64>,
-    /// In words.
+    /// Free text for the ledger.
     pub note: Field<String>,
 }

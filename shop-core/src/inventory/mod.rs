@@ -1,4 +1,4 @@
-//! Stock, reservations and the ledger.
+//! Stock levels, reservations and the movement ledger.
 
 mod input;
 mod model;

@@ -1,4 +1,4 @@
-//! Stock: where it lies, what is held for whom, and the ledger of every change.
+//! Stock levels per location, reservations for orders, and the ledger of every change.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::page::{CreationSort, Sort, SortKey};
 use crate::row::Row;
 use crate::word::words;
 
-/// A place that holds stock.
+/// A place that holds stock, such as a warehouse or a store.
 ///
 /// # Writes
 /// Unique keys: [`Unique::LocationCode`](crate::batch::Unique::LocationCode), and exactly one default location,
@@ -20,21 +20,21 @@ use crate::word::words;
 #[row(table = "locations", entity = Location, deletable)]
 #[row(unique(LocationCode: code))]
 pub struct Location {
-    /// Identity.
+    /// Unique id.
     pub id: LocationId,
-    /// What staff call it.
+    /// Display name for staff.
     pub name: String,
-    /// Its short name; unique.
+    /// Short unique name, used in CSV imports.
     pub code: String,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2 country code.
     pub country: Option<String>,
-    /// Orders are served from the smallest number first.
+    /// Orders are served from the location with the smallest number first.
     pub priority: i64,
-    /// Where stock goes that names no place; exactly one location is it.
+    /// Whether changes of stock that name no location apply here. Exactly one location is the default.
     pub is_default: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Counts the changes.
+    /// Number of the row's current version; grows with every change.
     pub version: i64,
 }
 
@@ -42,185 +42,185 @@ pub struct Location {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "stock_levels", key(variant_id, location_id))]
 pub struct StockLevel {
-    /// Of what.
+    /// The stocked variant.
     pub variant_id: VariantId,
-    /// Where.
+    /// The location that holds the stock.
     pub location_id: LocationId,
-    /// Its product.
+    /// The product that the variant belongs to.
     pub product_id: ProductId,
-    /// Its sku of today.
+    /// The variant's current SKU.
     pub sku: String,
-    /// How many lie there: the sum of all movements.
+    /// Units at the location: the sum of all movements.
     pub on_hand: i64,
-    /// How many are held for orders.
+    /// Units held for orders.
     pub reserved: i64,
-    /// How many of those that are held, or that left, were promised before they lay there and have not come since: the
-    /// open backorders. At most what `reserved` is beyond `on_hand`.
+    /// Open backorders: units that were promised before they were in stock and have not arrived since, whether still
+    /// reserved or already shipped. At most `reserved - on_hand`.
     #[serde(default)]
     pub backordered: i64,
-    /// From this many available on, it is low.
+    /// The level is low when this many units or fewer are available.
     pub low_stock_threshold: i64,
-    /// False: not counted; it can always be sold and is never reserved.
+    /// Whether units are counted. If false, the variant can always be sold and is never reserved.
     pub tracked: bool,
-    /// More may be sold than is there. When this is switched off, open backorders stay open, and no new ones come.
+    /// Whether more units may be sold than are on hand. Open backorders stay open when this is switched off.
     pub backorder: bool,
 }
 
 impl StockLevel {
-    /// How many more are held than lie there, whatever the reason.
+    /// Units reserved beyond what is on hand, for whatever reason; at least 0.
     #[must_use]
     pub fn missing(&self) -> i64 {
         self.reserved.saturating_sub(self.on_hand).max(0)
     }
 
-    /// True when no more is held than lies there or was backordered, or need not be.
+    /// Whether every reserved unit is on hand or backordered. Always true if untracked or backorders are allowed.
     #[must_use]
     pub fn is_covered(&self) -> bool {
         !self.tracked || self.backorder || self.missing() <= self.backordered
     }
 
-    /// How many can be promised from here now; negative when backorders went below.
+    /// Units that can be promised from here; negative if more are reserved than are on hand.
     #[must_use]
     pub fn available(&self) -> i64 {
         self.on_hand.saturating_sub(self.reserved)
     }
 
-    /// True when at least one more can be promised from here now.
+    /// Whether at least one more unit can be promised from here.
     #[must_use]
     pub fn sells(&self) -> bool {
         !self.tracked || self.backorder || self.available() > 0
     }
 }
 
-/// An entry of the append-only ledger.
+/// An entry of the append-only stock ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "movements")]
 pub struct Movement {
-    /// Identity; sorts by time.
+    /// Unique id; sorts by time.
     pub id: MovementId,
-    /// Of what.
+    /// The variant whose stock changed.
     pub variant_id: VariantId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: String,
-    /// Where.
+    /// The location whose stock changed.
     pub location_id: LocationId,
-    /// How many more (or fewer) lie there.
+    /// Change of the units on hand; negative if some left.
     pub delta: i64,
-    /// Why.
+    /// What caused the change.
     pub reason: MovementReason,
-    /// In words.
+    /// Free text by staff.
     pub note: String,
-    /// For which order.
+    /// The order that caused the change, if any.
     pub order_id: Option<OrderId>,
-    /// When.
+    /// When the change was made.
     pub created_at: Timestamp,
 }
 
-/// Why stock changed.
+/// The cause of a stock movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MovementReason {
-    /// Delivered by a supplier.
+    /// Units were delivered by a supplier.
     Received,
-    /// Came back from a buyer.
+    /// Units were returned by a buyer.
     Returned,
-    /// Broken.
+    /// Units were written off as damaged.
     Damaged,
-    /// Gone.
+    /// Units were written off as lost.
     Lost,
-    /// Counted anew.
+    /// A count found a different number.
     Correction,
-    /// Left with a parcel.
+    /// Units left with a shipment.
     Shipped,
-    /// Moved between locations.
+    /// Units were moved between locations.
     Transfer,
 }
 
-/// Where stock that was held for an order stands. It ends exactly once.
+/// The state of a [`Reservation`]. A reservation ends exactly once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationStatus {
     /// Held while the order waits for its payment.
     Held,
-    /// Held for an order that is paid or needs no payment first.
+    /// Held for an order that is paid or may ship unpaid.
     Committed,
-    /// All of it left with parcels.
+    /// Every remaining unit has left with shipments.
     Consumed,
-    /// Given back because the order was canceled.
+    /// Released because the order or its items were canceled.
     Released,
-    /// Given back because the payment never came.
+    /// Released because the payment did not arrive in time.
     Expired,
 }
 
 impl ReservationStatus {
-    /// True while it counts into [`StockLevel::reserved`].
+    /// Whether the reservation counts towards [`StockLevel::reserved`].
     #[must_use]
     pub fn is_live(self) -> bool {
         matches!(self, Self::Held | Self::Committed)
     }
 }
 
-/// Stock held at one location for one line of an order.
+/// Units held at one location for one order line.
 ///
 /// # Writes
 /// A reservation is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "reservations", entity = Reservation)]
 pub struct Reservation {
-    /// Identity.
+    /// Unique id.
     pub id: ReservationId,
-    /// For which order.
+    /// The order that the units are held for.
     pub order_id: OrderId,
-    /// For which line of it.
+    /// The order line that the units are held for.
     pub order_item_id: OrderItemId,
-    /// Of what.
+    /// The reserved variant.
     pub variant_id: VariantId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: String,
-    /// Where.
+    /// The location that holds the units.
     pub location_id: LocationId,
-    /// How many were held at first.
+    /// Units held initially.
     pub quantity: i64,
-    /// How many are still held: `quantity` less what left with parcels; 0 when it ended.
+    /// Units still held: `quantity` less what was shipped or released; 0 once it has ended.
     pub remaining: i64,
-    /// Where it stands.
+    /// The current state.
     pub status: ReservationStatus,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// Counts the changes.
+    /// Number of the row's current version; grows with every change.
     pub version: i64,
 }
 
-/// A change of counts that the store judges where it writes them, so that no two decisions can take the same unit.
+/// A guarded change of a level's counts. The store checks the guard in the write itself, so that two decisions cannot
+/// take the same unit.
 ///
-/// The rule, in every store: with `on_hand' = on_hand + self.on_hand` and `reserved' = reserved + self.reserved`,
-/// it is refused unless `reserved' ≥ 0`, and
-/// - one that ships (`self.on_hand = self.reserved < 0`) unless `on_hand' ≥ -backordered`: below zero only for what was
-///   backordered, whether the level still allows backorders or not;
-/// - another one that takes (`self.on_hand < 0` or `self.reserved > 0`) unless `reserved' ≤ on_hand'`, or the level allows
-///   backorders;
-/// - one that reserves (`self.reserved > 0`) also when the level is not tracked.
+/// With `on_hand' = on_hand + self.on_hand` and `reserved' = reserved + self.reserved`, every store refuses the delta
+/// unless `reserved' ≥ 0`, and
+/// - a delta that ships (`self.on_hand = self.reserved < 0`) unless `on_hand' ≥ -backordered`: only backordered units
+///   may take the count below zero, whether the level still allows backorders or not;
+/// - any other delta that takes (`self.on_hand < 0` or `self.reserved > 0`) unless `reserved' ≤ on_hand'`, or the level
+///   allows backorders;
+/// - a delta that reserves (`self.reserved > 0`) also if the level is not tracked.
 ///
-/// Open backorders are counted with it. What is missing (`reserved - on_hand`, at least 0) changes by what a delta gives
-/// first (comes or is released), by what it takes away then, and by what it reserves last: no more is backordered than is
-/// missing after the first step, and what the last step adds to what is missing is backordered. One that ships changes
-/// neither.
+/// The delta also updates `backordered`. Apply it in three steps: what it adds (arrivals and releases), what it
+/// removes, what it reserves. `backordered` is capped at the shortfall (`reserved - on_hand`, at least 0) after the
+/// first step, and grows by what the last step adds to the shortfall. A delta that ships changes neither.
 ///
-/// Refused means [`Conflict::Stock`](crate::batch::Conflict::Stock), a missing level too.
+/// A refused delta, also one for a missing level, is [`Conflict::Stock`](crate::batch::Conflict::Stock).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockDelta {
-    /// Of what.
+    /// The variant whose counts change.
     pub variant_id: VariantId,
-    /// Where.
+    /// The location whose counts change.
     pub location_id: LocationId,
-    /// Change of what lies there.
+    /// Change of [`StockLevel::on_hand`].
     pub on_hand: i64,
-    /// Change of what is held.
+    /// Change of [`StockLevel::reserved`].
     pub reserved: i64,
 }
 
 impl StockDelta {
-    /// The rule above, for stores that judge in memory: the level as it is then.
+    /// Applies the rule above, for stores that check it in memory. Returns the changed level, or `None` if refused.
     #[must_use]
     pub fn apply(&self, level: &StockLevel) -> Option<StockLevel> {
         let on_hand = level.on_hand.checked_add(self.on_hand)?;
@@ -249,61 +249,61 @@ impl StockDelta {
         Some(StockLevel { backordered: level.backordered.min(given).saturating_add(new), ..after })
     }
 
-    /// Whether it ships: what leaves was reserved.
+    /// Whether the delta ships reserved units.
     #[must_use]
     pub fn ships(&self) -> bool {
         self.on_hand == self.reserved && self.on_hand < 0
     }
 }
 
-/// Which stock levels a list shows.
+/// Filter for stock levels; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StockFilter {
-    /// Only this sku's.
+    /// Only levels with this SKU.
     pub sku: Option<String>,
-    /// Only this variant's.
+    /// Only levels of this variant.
     pub variant_id: Option<VariantId>,
-    /// Only this product's.
+    /// Only levels of this product.
     pub product_id: Option<ProductId>,
-    /// Only here.
+    /// Only levels at this location.
     pub location_id: Option<LocationId>,
     /// Only tracked levels with `on_hand - reserved ≤ low_stock_threshold`.
     pub low: bool,
 }
 
-/// Which movements a list shows.
+/// Filter for movements; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MovementFilter {
-    /// Only this sku's.
+    /// Only movements with this SKU.
     pub sku: Option<String>,
-    /// Only this variant's.
+    /// Only movements of this variant.
     pub variant_id: Option<VariantId>,
-    /// Only here.
+    /// Only movements at this location.
     pub location_id: Option<LocationId>,
-    /// Only for this order.
+    /// Only movements caused by this order.
     pub order_id: Option<OrderId>,
 }
 
-/// Which reservations a list shows.
+/// Filter for reservations; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReservationFilter {
-    /// Only this variant's.
+    /// Only reservations of this variant.
     pub variant_id: Option<VariantId>,
-    /// Only here.
+    /// Only reservations at this location.
     pub location_id: Option<LocationId>,
-    /// Only for this order.
+    /// Only reservations for this order.
     pub order_id: Option<OrderId>,
-    /// Only live ones (held or committed), or only ended ones.
+    /// `true`: only live ones (held or committed). `false`: only ended ones.
     pub live: Option<bool>,
 }
 
-/// By what the lists of this domain can be ordered.
+/// Sort keys of this domain's lists, except for stock levels.
 pub type InventorySort = CreationSort;
 
-/// By what a list of stock levels can be ordered. Ties are broken by location.
+/// Sort keys of a list of stock levels. Ties are broken by location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockSort {
-    /// By sku, bytewise.
+    /// By SKU, bytewise.
     Sku,
 }
 

@@ -1,4 +1,4 @@
-//! What inventory reads and writes.
+//! The storage port of inventory.
 
 use async_trait::async_trait;
 
@@ -14,59 +14,58 @@ use crate::store::StoreResult;
 /// Reads of inventory.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began.
+/// Every read sees everything that was committed before it started.
 #[async_trait]
 pub trait InventoryRepository: Send + Sync {
     /// The location with this id.
     async fn location(&self, id: LocationId) -> StoreResult<Option<Location>>;
-    /// Every location (a shop has few), by priority, then id.
+    /// All locations, by priority, then id. A shop has few.
     async fn locations(&self) -> StoreResult<Vec<Location>>;
-    /// The locations of a list.
+    /// A page of locations.
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>>;
-    /// Every level of these variants, by the location's priority, then the location's id, then the variant's.
+    /// All levels of these variants, by the location's priority, then the location's id, then the variant's id.
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>>;
-    /// The levels of a list. Ties of the sku are broken by location, and that is the id in its cursors.
+    /// A page of levels. Equal SKUs are ordered by location, whose id goes into the cursors.
     async fn list_stock(&self, filter: &StockFilter, page: &PageRequest<StockSort>) -> StoreResult<Page<StockLevel>>;
-    /// The ledger.
+    /// A page of ledger entries.
     async fn list_movements(
         &self,
         filter: &MovementFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Movement>>;
-    /// What is and was held.
+    /// A page of reservations, live and ended.
     async fn list_reservations(
         &self,
         filter: &ReservationFilter,
         page: &PageRequest<InventorySort>,
     ) -> StoreResult<Page<Reservation>>;
-    /// Every reservation of an order, oldest first.
+    /// All reservations of an order, oldest first.
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>>;
 }
 
 /// Writes of inventory.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InventoryWrite {
-    /// A level that is not there yet; its counts are written as they stand. Guard: absent
-    /// ([`Unique::StockLevel`](crate::batch::Unique::StockLevel)) and the location exists, else
+    /// A new level; its counts are written as given. Guard: the level does not exist
+    /// ([`Unique::StockLevel`](crate::batch::Unique::StockLevel)) and the location does, else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale) of the location.
     InsertLevel(StockLevel),
-    /// A guarded change of counts.
+    /// A guarded change of a level's counts.
     Delta(StockDelta),
-    /// Changes the settings of a level (all locations of the variant when `location_id` is `None`), keeping its
-    /// counts. Guard: a level that ends up tracked and without backorders must have `reserved ≤ on_hand`, and at
-    /// least one level is there; else [`Conflict::Stock`](crate::batch::Conflict::Stock) with the location of
-    /// the settings.
+    /// Changes the settings of a level, or of all levels of the variant if `location_id` is `None`; keeps their counts.
+    /// Guard: at least one level exists, and each changed level [is covered](StockLevel::is_covered), else
+    /// [`Conflict::Stock`](crate::batch::Conflict::Stock) with the location of the settings.
     Settings(StockSettings),
-    /// A new entry of the ledger.
+    /// A new ledger entry.
     Movement(Movement),
 }
 
-/// New settings of stock levels; `None` keeps what is there.
+/// New settings of stock levels; `None` keeps the current value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockSettings {
-    /// Of what.
+    /// The variant whose levels change.
     pub variant_id: VariantId,
-    /// Where; `None` means everywhere.
+    /// The location to change; `None` means all locations.
     pub location_id: Option<LocationId>,
     /// See [`StockLevel::low_stock_threshold`].
     pub low_stock_threshold: Option<i64>,

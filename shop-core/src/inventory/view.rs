@@ -1,39 +1,39 @@
-//! What staff see of stock.
+//! Views of stock for staff.
 
 use serde::{Deserialize, Serialize};
 
 use super::model::{Movement, StockLevel};
 use crate::id::{LocationId, VariantId};
 
-/// The stock of one variant: at one location, or the totals over all of them.
+/// The stock of one variant: at one location, or the totals over all locations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockView {
-    /// Of what.
+    /// The stocked variant.
     pub variant_id: VariantId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: String,
-    /// Where; `None` for the totals.
+    /// The location; `None` for the totals.
     pub location_id: Option<LocationId>,
-    /// How many lie there.
+    /// Units on hand.
     pub on_hand: i64,
-    /// How many are held for orders.
+    /// Units held for orders.
     pub reserved: i64,
-    /// How many were promised before they lay there, and have not come since.
+    /// Open backorders; see [`StockLevel::backordered`].
     pub backordered: i64,
-    /// How many can be promised from there; negative when backorders went below.
+    /// Units that can be promised; negative if more are reserved than are on hand.
     pub available: i64,
-    /// From this many available on, it is low; the highest of the locations in the totals.
+    /// The level is low when this many units or fewer are available. The totals have the maximum over all locations.
     pub low_stock_threshold: i64,
-    /// Whether it is counted (everywhere).
+    /// Whether units are counted; for the totals, at every location.
     pub tracked: bool,
-    /// Whether more may be sold than is there (anywhere).
+    /// Whether more units may be sold than are on hand; for the totals, at any location.
     pub backorder: bool,
-    /// The levels that the totals sum up, by priority; empty for one location.
+    /// The levels that the totals sum up, by priority of location; empty for one location.
     pub locations: Vec<StockLevel>,
 }
 
 impl StockView {
-    /// The totals of a variant over all its levels.
+    /// Sums up all levels of a variant.
     #[must_use]
     pub fn totals(variant_id: VariantId, sku: String, locations: Vec<StockLevel>) -> Self {
         let sum = |count: fn(&StockLevel) -> i64| locations.iter().map(count).fold(0, i64::saturating_add);
@@ -72,11 +72,11 @@ impl From<StockLevel> for StockView {
     }
 }
 
-/// A transfer that was made: one entry of the ledger on each side.
+/// A completed transfer: one ledger entry per location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferView {
-    /// What left.
+    /// The movement out of the source location.
     pub outgoing: Movement,
-    /// What arrived.
+    /// The movement into the destination.
     pub incoming: Movement,
 }

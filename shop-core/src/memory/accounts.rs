@@ -1,4 +1,4 @@
-//! People, sessions and codes.
+//! Users, sessions and one-time passwords.
 
 use async_trait::async_trait;
 

@@ -87,7 +87,7 @@ impl<T: WriteRows> State<'_, T> {
         Ok(())
     }
 
-    /// The levels of renamed variants take over the new sku.
+    /// Updates the SKU in the stock levels of renamed variants.
     fn rename_levels(&mut self, product: &Product) -> StoreResult<()> {
         for level in self.levels.select(|level| product.variant(level.variant_id).is_some())? {
             if let Some(variant) = product.variant(level.variant_id).filter(|variant| variant.sku != level.sku) {
@@ -98,7 +98,7 @@ impl<T: WriteRows> State<'_, T> {
         Ok(())
     }
 
-    /// Hands the children of a deleted category to its parent, and takes its products out of any.
+    /// Moves the children of a deleted category to its parent, and removes its products from it.
     fn detach_from(&mut self, deleted: CategoryId, parent: Option<CategoryId>) -> StoreResult<()> {
         for child in self.categories.select(|category| category.parent_id == Some(deleted))? {
             let version = child.version + 1;
@@ -113,7 +113,7 @@ impl<T: WriteRows> State<'_, T> {
 }
 
 impl<T: ReadRows> State<'_, T> {
-    /// A category and all below it.
+    /// A category and its descendants.
     pub(super) fn branch(&self, root: CategoryId) -> StoreResult<BTreeSet<CategoryId>> {
         let categories = self.categories.values()?;
         let mut branch = BTreeSet::from([root]);
@@ -125,7 +125,7 @@ impl<T: ReadRows> State<'_, T> {
         Ok(branch)
     }
 
-    /// The variants that sell somewhere.
+    /// The variants that can be sold from some location.
     fn selling(&self) -> StoreResult<BTreeSet<VariantId>> {
         Ok(self.levels.select(StockLevel::sells)?.into_iter().map(|level| level.variant_id).collect())
     }

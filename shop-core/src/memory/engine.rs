@@ -1,4 +1,4 @@
-//! What keeps the rows: all that a store on an engine of its own has to say.
+//! The engine that keeps the rows: everything a store on a custom engine has to implement.
 
 use std::fmt::Debug;
 
@@ -9,84 +9,85 @@ use uuid::Uuid;
 use crate::id::{OperationId, UserId, VariantId};
 use crate::store::{CommitError, StoreResult};
 
-/// An engine that keeps rows by key, in tables by name, with transactions.
+/// An engine that stores rows by key, in named tables, with transactions.
 ///
 /// # Contract
-/// - A [`Reading`](Engine::Reading) is a snapshot: it sees every change that was made durable before it began, whole,
-///   and none that comes later.
-/// - Changes happen one after the other; each sees all before it, and what it has put and removed itself.
-/// - A table begins to be when its first row is put; until then it is empty. Names are short lower-case words.
-/// - A row comes back equal to what was put. Any format of serde that keeps 64-bit whole numbers, and tells an absent
-///   value from an empty one, will do.
-/// - An engine that is busy or out of reach answers [`StoreError::Unavailable`](crate::store::StoreError::Unavailable);
-///   what can never be read again, [`StoreError::Fault`](crate::store::StoreError::Fault).
+/// - A [`Reading`](Engine::Reading) is a snapshot: it sees every change that was durable before it began, completely,
+///   and no later change.
+/// - Changes run one after another. Each sees all earlier ones, and what it has put and removed itself.
+/// - A table comes into existence when its first row is put; until then it is empty. Table names are short lowercase
+///   words.
+/// - A row is returned equal to what was put. Any serde format works that keeps 64-bit integers and distinguishes an
+///   absent value from an empty one.
+/// - An engine that is busy or unreachable returns [`StoreError::Unavailable`](crate::store::StoreError::Unavailable);
+///   for data that can never be read again, it returns [`StoreError::Fault`](crate::store::StoreError::Fault).
 ///
 /// Calls run on the caller's thread and may block it.
 pub trait Engine: Send + Sync + 'static {
-    /// A look at all tables.
+    /// A snapshot of all tables.
     type Reading<'a>: ReadRows
     where
         Self: 'a;
-    /// A change that is under way.
+    /// A change in progress.
     type Writing<'a>: WriteRows
     where
         Self: 'a;
 
-    /// Begins to look at all tables.
+    /// Opens a snapshot of all tables.
     ///
     /// # Errors
-    /// When the engine cannot be reached.
+    /// If the engine is unreachable.
     fn read(&self) -> StoreResult<Self::Reading<'_>>;
 
-    /// Runs `change` and makes what it wrote durable, or takes all of it back when it fails. An engine whose changes can
-    /// get into each other's way may run it again, from the beginning: the last run counts.
+    /// Runs `change` and makes its writes durable, or undoes all of them if it fails. An engine in which concurrent
+    /// changes can conflict may run it again from the start; the last run counts.
     ///
     /// # Errors
-    /// What `change` answers; [`CommitError::OutcomeUnknown`] when the engine failed while it made it durable.
+    /// The error of `change`, or [`CommitError::OutcomeUnknown`] if the engine failed while it made the change durable.
     fn write(&self, change: impl Fn(&Self::Writing<'_>) -> Result<(), CommitError>) -> Result<(), CommitError>;
 }
 
-/// Rows, to look at.
+/// Read access to rows.
 pub trait ReadRows {
-    /// The row under this key.
+    /// The row with this key.
     ///
     /// # Errors
-    /// When the engine cannot be reached, or the row cannot be read.
+    /// If the engine is unreachable, or if the row cannot be read.
     fn get<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<Option<R>>;
 
-    /// The wanted rows of a table with their keys, in the order of the keys' bytes.
+    /// The rows of a table that satisfy `wanted`, with their keys, in the order of the keys' bytes.
     ///
     /// # Errors
-    /// When the engine cannot be reached, or a row cannot be read.
+    /// If the engine is unreachable, or if a row cannot be read.
     fn scan<K: Key, R: Row>(&self, table: &'static str, wanted: impl FnMut(&R) -> bool) -> StoreResult<Vec<(K, R)>>;
 }
 
-/// Rows, to look at and to change.
+/// Read and write access to rows.
 pub trait WriteRows: ReadRows {
-    /// Writes a row, over what is there.
+    /// Writes a row, and replaces an existing one.
     ///
     /// # Errors
-    /// When the engine cannot be reached.
+    /// If the engine is unreachable.
     fn put<K: Key, R: Row>(&self, table: &'static str, key: K, row: R) -> StoreResult<()>;
 
-    /// Removes a row, if it is there.
+    /// Removes a row if it exists.
     ///
     /// # Errors
-    /// When the engine cannot be reached.
+    /// If the engine is unreachable.
     fn remove<K: Key, R: Row>(&self, table: &'static str, key: &K) -> StoreResult<()>;
 }
 
-/// A row: plain data that serde can write and read back.
+/// A row: plain data that serde can serialize and deserialize.
 pub trait Row: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static> Row for T {}
 
 /// The key of a row.
 pub trait Key: Ord + Clone + Debug + Send + Sync + 'static {
-    /// The key as bytes. Where the order of rows matters (all ids), they compare as the keys do.
+    /// The key as bytes. Where the order of rows matters (for all ids), they compare as the keys do.
     fn to_bytes(&self) -> Vec<u8>;
 
-    /// The key of these bytes, if it is one.
+    /// The key of these bytes, if they form one.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
@@ -116,7 +117,7 @@ macro_rules! id_keys {
 
 id_keys!(OperationId, UserId, VariantId);
 
-/// Two ids, one after the other.
+/// Two ids, concatenated.
 impl<A, B> Key for (A, B)
 where
     A: Copy + Into<Uuid> + From<Uuid> + Ord + Debug + Send + Sync + 'static,
@@ -133,7 +134,7 @@ where
     }
 }
 
-/// The key of a table with one row.
+/// The key of a table with a single row.
 impl Key for () {
     fn to_bytes(&self) -> Vec<u8> {
         Vec::new()
@@ -144,7 +145,7 @@ impl Key for () {
     }
 }
 
-/// Gives a type of plain text and numbers its JSON as its key; rows under it come in no order that means anything.
+/// Implements [`Key`] as JSON for a type of plain text and numbers. Its rows come in no meaningful order.
 macro_rules! json_key {
     ($key:ty) => {
         impl $crate::memory::Key for $key {

@@ -1,4 +1,4 @@
-//! Stock, reservations and the ledger.
+//! Stock, reservations and the stock ledger.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ impl<T: WriteRows> State<'_, T> {
         }
     }
 
-    /// The empty levels of a deleted location go with it; one that is not empty refuses.
+    /// Deletes the empty levels of a deleted location; refuses if one is not empty.
     fn delete_levels(&mut self, location: LocationId) -> Judged {
         for level in self.levels.select(|level| level.location_id == location)? {
             if level.on_hand != 0 || level.reserved != 0 {
@@ -89,7 +89,7 @@ impl<T: WriteRows> State<'_, T> {
         Ok(())
     }
 
-    /// Exactly one default location, if the batch wrote any location.
+    /// Checks that there is exactly one default location, if the batch wrote any location.
     pub(super) fn judge_default_location(&self, batch: &Batch) -> Judged {
         let writes_location = |write: &Write| matches!(write, Write::Row(RowWrite::Location(_)));
         if batch.writes.iter().any(writes_location) && self.locations.select(|location| location.is_default)?.len() != 1

@@ -1,4 +1,4 @@
-//! The engine of the memory store: ordered maps that can take back their last changes.
+//! The engine of the memory store: ordered maps that can undo their last changes.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -9,17 +9,17 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::engine::{Engine, Key, ReadRows, Row, WriteRows};
 use crate::store::{CommitError, StoreError, StoreResult};
 
-/// Every table as a map, behind one lock.
+/// All tables as maps, behind one lock.
 #[derive(Debug, Default)]
 pub struct Maps {
     tables: RwLock<Tables>,
 }
 
-/// A look at the maps, which stay as they are meanwhile.
+/// A read guard: the maps do not change while it exists.
 #[derive(Debug)]
 pub struct Reading<'a>(RwLockReadGuard<'a, Tables>);
 
-/// A change of the maps, alone with them.
+/// A write guard: exclusive access to the maps.
 #[derive(Debug)]
 pub struct Writing<'a>(RefCell<RwLockWriteGuard<'a, Tables>>);
 
@@ -29,7 +29,7 @@ impl Engine for Maps {
 
     fn read(&self) -> StoreResult<Reading<'_>> {
         if self.tables.is_poisoned() {
-            // Somebody panicked in the middle of a change: what they wrote is taken back.
+            // A change panicked; undo its writes.
             self.tables.write().unwrap_or_else(PoisonError::into_inner).revert();
             self.tables.clear_poison();
         }
@@ -38,7 +38,7 @@ impl Engine for Maps {
 
     fn write(&self, change: impl Fn(&Writing<'_>) -> Result<(), CommitError>) -> Result<(), CommitError> {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        // Nothing to take back, unless an earlier change panicked.
+        // Does nothing, unless an earlier change panicked.
         tables.revert();
         let writing = Writing(RefCell::new(tables));
         let changed = change(&writing);
@@ -125,11 +125,11 @@ fn other_rows(table: &str) -> StoreError {
     StoreError::Fault(format!("the table {table} is asked for rows of another kind than it holds").into())
 }
 
-/// Rows by key. Every change is noted until it is kept or reverted.
+/// Rows by key. Every change is recorded until it is kept or reverted.
 #[derive(Debug)]
 struct Map<K, R> {
     rows: BTreeMap<K, R>,
-    /// What stood under each changed key before the change, oldest change first.
+    /// The previous row of each changed key, oldest change first.
     undo: Vec<(K, Option<R>)>,
 }
 
@@ -152,11 +152,11 @@ impl<K: Ord + Clone, R> Map<K, R> {
     }
 }
 
-/// The part of a map that does not depend on what is in it.
+/// The part of a map that does not depend on its types.
 trait Journal: Any + Debug + Send + Sync {
-    /// The changes since the last call of either stay.
+    /// Keeps the changes since the last call of either method.
     fn keep(&mut self);
-    /// The changes since the last call of either are taken back.
+    /// Undoes the changes since the last call of either method.
     fn revert(&mut self);
 }
 

@@ -1,15 +1,15 @@
-//! The reference store: simple, obviously right, over any engine that keeps rows by key.
+//! The reference store: simple and obviously correct, on any engine that stores rows by key.
 //!
-//! [`MemoryStore`] keeps everything in ordered maps behind one lock: what the other stores are compared with, what
-//! simulations run on, and good enough for the tests of an embedding program; it forgets everything when it is dropped.
-//! [`TableStore`] is the same over an [`Engine`] of your own: an embedded key-value store, say. A commit applies its
-//! writes one after the other, each with its guards, in one change of the engine, which takes all of them back when one
-//! fails. Rows are found by their keys, unique keys are rows of a table of their own, and lists are scanned and sorted.
+//! [`MemoryStore`] keeps everything in ordered maps behind one lock. The other stores are compared with it, simulations
+//! run on it, and it is good enough for the tests of an embedding program. It loses everything when it is dropped.
+//! [`TableStore`] does the same on an [`Engine`] of your own, such as an embedded key-value store. A commit applies its
+//! writes one after another, each with its guards, in one change of the engine, which undoes all of them if one fails.
+//! Rows are found by key, unique keys are rows of a separate table, and lists are scanned and sorted.
 //!
-//! - `engine.rs`: what an engine must do; `maps.rs`: the one in memory
-//! - `table.rs`: one table of a transaction
+//! - `engine.rs`: what an engine must do; `maps.rs`: the in-memory engine
+//! - `table.rs`: one table in a transaction
 //! - `state.rs`: all tables, the unique keys, and how a batch is applied
-//! - `paging.rs`: a page out of all rows
+//! - `paging.rs`: cuts a page out of all rows
 //! - one file per domain: its guards and its reads
 //!
 //! ```
@@ -49,10 +49,10 @@ pub use maps::Maps;
 
 use state::State;
 
-/// A whole store over an engine that keeps rows.
+/// A complete store on an engine that stores rows.
 ///
-/// Every read and every guard is the reference's; the engine adds nothing to their meaning. What it costs: a row by
-/// its id or by a unique key is one or two look-ups, a list reads its whole table.
+/// Every read and every guard behaves like the reference; the engine adds nothing to their meaning. Costs: a row by id
+/// or by unique key takes one or two lookups; a list reads its whole table.
 #[derive(Debug, Default)]
 pub struct TableStore<E> {
     engine: E,
@@ -62,7 +62,7 @@ pub struct TableStore<E> {
 pub type MemoryStore = TableStore<Maps>;
 
 impl MemoryStore {
-    /// A store with nothing in it.
+    /// An empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -70,12 +70,12 @@ impl MemoryStore {
 }
 
 impl<E: Engine> TableStore<E> {
-    /// The store that keeps its rows in this engine.
+    /// A store that keeps its rows in this engine.
     pub fn over(engine: E) -> Self {
         Self { engine }
     }
 
-    /// What keeps the rows.
+    /// The engine that stores the rows.
     pub fn engine(&self) -> &E {
         &self.engine
     }
@@ -110,7 +110,7 @@ impl<E: Engine> Store for TableStore<E> {
         });
         kept.map_err(|error| match error {
             CommitError::Store(error) => error,
-            // Writing it again does no harm, and the caller looks what is kept.
+            // Writing it again does no harm, and the caller checks what is stored.
             CommitError::OutcomeUnknown(source) => StoreError::Unavailable(source),
             CommitError::Conflict(conflict) => StoreError::Fault(conflict.into()),
         })

@@ -1,4 +1,4 @@
-//! Events, deliveries and kept answers.
+//! Events, deliveries and idempotency records.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ impl<T: WriteRows> State<'_, T> {
 }
 
 impl<T: ReadRows> State<'_, T> {
-    /// The oldest pending delivery to a receiver per thing, oldest first.
+    /// The oldest pending delivery to a receiver per subject, oldest first.
     fn first_in_line(&self, receiver: &str) -> StoreResult<Vec<Delivery>> {
         let mut things = BTreeSet::new();
         self.deliveries.select(|delivery| {

@@ -1,10 +1,10 @@
-//! A page out of all rows of a list.
+//! Cuts a page out of all rows of a list.
 
 use uuid::Uuid;
 
 use crate::page::{Listed, Page, PageRequest, Position, SortValue};
 
-/// Sorts the rows and cuts out the page that is asked for.
+/// Sorts the rows and returns the requested page.
 pub(crate) fn page<T: Listed + Clone>(rows: impl IntoIterator<Item = T>, request: &PageRequest<T::Key>) -> Page<T> {
     let mut rows: Vec<Placed<T>> =
         rows.into_iter().map(|row| Placed { keys: request.keys_of(&row), id: row.tie_breaker(), row }).collect();
@@ -32,7 +32,7 @@ pub(crate) fn page<T: Listed + Clone>(rows: impl IntoIterator<Item = T>, request
     }
 }
 
-/// A row and where it stands.
+/// A row and its sort position.
 struct Placed<T> {
     keys: Vec<SortValue>,
     id: Uuid,

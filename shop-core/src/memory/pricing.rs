@@ -1,4 +1,4 @@
-//! Promotions, what counts their uses, and rates of tax. (Their reads stand with those of the catalog.)
+//! Promotions, their use counters, and tax rates. (Their reads are in `catalog.rs`.)
 
 use super::engine::{ReadRows, WriteRows, json_key};
 use super::state::{Judged, Kept, State, UniqueKey};

@@ -1,4 +1,4 @@
-//! Address books, the tariff and parcels.
+//! Address books, shipping rates and shipments.
 
 use async_trait::async_trait;
 
@@ -40,7 +40,7 @@ impl Kept for Method {
 }
 
 impl<T: ReadRows> State<'_, T> {
-    /// At most one default address for everybody whose addresses the batch wrote.
+    /// Checks that each user whose addresses the batch wrote has at most one default address.
     pub(super) fn judge_default_addresses(&self, batch: &Batch) -> Judged {
         let written = batch.writes.iter().filter_map(|write| match write {
             Write::Row(RowWrite::Address(Change::Insert(row) | Change::Update(row))) => Some(row.user_id),

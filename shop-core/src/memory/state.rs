@@ -18,10 +18,10 @@ use crate::row;
 use crate::secret::KeyFingerprint;
 use crate::store::{CommitError, StoreError, StoreResult};
 
-/// What a guard answers.
+/// The result of a guard.
 pub(super) type Judged<T = ()> = Result<T, CommitError>;
 
-/// An event, and whether it was fanned out.
+/// An event, and whether it was relayed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredEvent {
     pub(super) event: Event,
@@ -30,7 +30,7 @@ pub(super) struct StoredEvent {
 
 macro_rules! state {
     ([$($table:ident: $key:ty => $row:ty,)+] $($entity:ident: $versioned:ty => $versioned_table:ident;)+) => {
-        /// Everything that is stored, as one transaction sees it.
+        /// All stored rows, as one transaction sees them.
         pub(super) struct State<'t, T> {
             $(pub(super) $table: Table<'t, T, $key, $row>,)+
             $(pub(super) $versioned_table: Table<'t, T, Uuid, $versioned>,)+
@@ -49,7 +49,7 @@ macro_rules! state {
                 match entity {
                     $(Entity::$entity => version_of(&self.$versioned_table, id),)+
                     Entity::CategoryTree => self.tree_version().map(Some),
-                    // An event counts no versions.
+                    // An event has no version.
                     Entity::Event => Ok(None),
                 }
             }
@@ -114,7 +114,7 @@ crate::versioned_rows!(state [
 ]);
 
 impl<T: WriteRows> State<'_, T> {
-    /// Applies a batch; when it is refused, what was written so far is the engine's to take back.
+    /// Applies a batch. If it is refused, the engine must undo what was written so far.
     pub(super) fn apply(&mut self, batch: &Batch) -> Judged {
         if self.operations.contains(&batch.operation)? {
             return Err(Conflict::Exists(Unique::Operation).into());
@@ -187,13 +187,13 @@ impl<T: ReadRows> State<'_, T> {
             && user.is_active)
     }
 
-    /// The version of the category tree; 0 until it is reshaped for the first time.
+    /// The version of the category tree; 0 until its first change of shape.
     pub(super) fn tree_version(&self) -> StoreResult<i64> {
         Ok(self.tree_version.get(&())?.unwrap_or_default())
     }
 }
 
-/// A unique key and its value. Who holds it stands in `State::uniques`.
+/// A unique key and its value. `State::uniques` contains the id of its holder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum UniqueKey {
     UserEmail(String),
@@ -203,7 +203,7 @@ pub(super) enum UniqueKey {
     Variant(VariantId),
     VariantSku(String),
     PromotionCode(String),
-    /// Class, country, folded region.
+    /// The class, the country, and the folded region.
     TaxRate(String, String, String),
     OpenCart(UserId),
     OrderNumber(String),
@@ -213,7 +213,7 @@ pub(super) enum UniqueKey {
     LocationCode(String),
 }
 
-/// Whose, and what is counted.
+/// The user, and what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct DailyKey(pub(super) UserId, pub(super) DailyLimit);
 
@@ -241,7 +241,7 @@ impl UniqueKey {
     }
 }
 
-/// Applies a change of one row: its id or version, then its unique keys.
+/// Applies a change of one row: checks its id or version, then its unique keys.
 pub(super) fn write<T: WriteRows, R: Kept>(state: &mut State<'_, T>, change: &Change<R>) -> Judged {
     let (table, uniques) = R::tables(state);
     let row = match change {
@@ -280,7 +280,7 @@ fn release<T: WriteRows>(uniques: &mut Table<'_, T, UniqueKey, Uuid>, keys: &[Un
     keys.iter().try_for_each(|key| uniques.remove(key))
 }
 
-/// Inserts a row that counts no versions.
+/// Inserts an unversioned row.
 pub(super) fn insert<T: WriteRows, R: Row>(table: &mut Table<'_, T, Uuid, R>, id: Uuid, row: R) -> Judged {
     if table.contains(&id)? {
         return Err(Conflict::Exists(Unique::OtherId).into());

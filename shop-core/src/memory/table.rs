@@ -25,24 +25,24 @@ impl<'t, T: ReadRows, K: Key, V: Row> Table<'t, T, K, V> {
         Ok(self.get(key)?.is_some())
     }
 
-    /// Every row, by key.
+    /// All rows, in key order.
     pub(super) fn values(&self) -> StoreResult<Vec<V>> {
         self.select(|_| true)
     }
 
-    /// The rows that `wanted` picks, by key.
+    /// The rows that satisfy `wanted`, in key order.
     pub(super) fn select(&self, wanted: impl FnMut(&V) -> bool) -> StoreResult<Vec<V>> {
         Ok(self.rows.scan::<K, V>(self.name, wanted)?.into_iter().map(|(_, row)| row).collect())
     }
 
-    /// The keys of the rows that `wanted` picks, by key.
+    /// The keys of the rows that satisfy `wanted`, in order.
     pub(super) fn keys_where(&self, wanted: impl FnMut(&V) -> bool) -> StoreResult<Vec<K>> {
         Ok(self.rows.scan::<K, V>(self.name, wanted)?.into_iter().map(|(key, _)| key).collect())
     }
 }
 
 impl<T: WriteRows, K: Key, V: Row> Table<'_, T, K, V> {
-    /// Writes a row, over what is there.
+    /// Writes a row, and replaces an existing one.
     pub(super) fn put(&mut self, key: K, row: V) -> StoreResult<()> {
         self.rows.put(self.name, key, row)
     }

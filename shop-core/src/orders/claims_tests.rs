@@ -1,4 +1,4 @@
-//! Guest orders become those of the account that proves their address, and a lost token comes by mail.
+//! Tests claims of guest orders by the account that proves their address, and mails with a lost token.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn token_of(world: &World, order: &Order) -> Actor {
     block_on(world.shop.identify(Tokens { order: Some(token.expose()), ..Tokens::default() })).unwrap()
 }
 
-/// The code that was mailed to somebody who has registered.
+/// Registers an account and returns the mailed code.
 fn registered(world: &World, email: &str) -> Secret {
     let input =
         RegisterInput { email: email.into(), password: Secret::from(PASSWORD).into(), ..RegisterInput::default() };
@@ -70,7 +70,7 @@ fn a_proven_address_brings_its_orders() {
     block_on(world.shop.payments().capture(&Actor::system(), payment, AmountInput::default(), None)).unwrap();
 
     let code = registered(&world, ADA);
-    // Who only registers the address gets nothing.
+    // Registering the address without proving it claims nothing.
     assert_eq!(
         verify(&world, ADA, &Secret::from(if code.expose() == "000000" { "000001" } else { "000000" })),
         "invalid_otp"
@@ -84,10 +84,10 @@ fn a_proven_address_brings_its_orders() {
         assert_eq!((order.customer_id, order.claimed_at), (Some(user), Some(world.shop.moment().now())));
         assert!(order.id != other.id && order.version >= 2);
     }
-    // Once: another try changes nothing.
+    // It happens once: another try changes nothing.
     assert_eq!(verify(&world, ADA, &code), "invalid_otp");
     assert_eq!(own(&world, &ada), mine);
-    // The customer and the holder of the token see it, with one line in its history.
+    // The customer and the holder of the token see it, with one history entry.
     for actor in [&ada, &token_of(&world, &paid)] {
         let history = block_on(world.shop.orders().history(actor, paid.id)).unwrap();
         assert_eq!(history.iter().filter(|entry| entry.event == "claimed").count(), 1);
@@ -95,7 +95,7 @@ fn a_proven_address_brings_its_orders() {
     }
     assert!(block_on(world.shop.orders().view(&token_of(&world, &other), other.id)).is_ok());
     assert!(block_on(world.shop.orders().view(&ada, other.id)).is_err());
-    // What is counted stays the guest's: anybody can order with somebody's address.
+    // Counts stay with the guest, since anybody can order with another person's address.
     let counted = |customer: Customer| {
         let query = RulesQuery { customer: Some(customer), ..RulesQuery::default() };
         let rules = block_on(world.shop.store().price_rules(&query)).unwrap();
@@ -105,7 +105,7 @@ fn a_proven_address_brings_its_orders() {
     assert_eq!(counted(Customer::Guest(ADA.to_owned())).2, 1);
     assert_eq!(block_on(world.shop.catalog().promotion(&Actor::system(), promotion)).unwrap().uses, 3);
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
-    // And goes on from there.
+    // Further changes count there, too.
     block_on(world.shop.orders().cancel(&ada, unpaid.id, None)).unwrap();
     assert_eq!(counted(Customer::User(user)), (Some(0), 0, 0));
     assert_eq!(counted(Customer::Guest(ADA.to_owned())).2, 0);
@@ -179,7 +179,7 @@ fn a_lost_token_comes_by_mail_to_the_address_of_the_order_only() {
     let holder = block_on(world.shop.identify(Tokens { order: Some(token), ..Tokens::default() })).unwrap();
     assert_eq!(block_on(world.shop.orders().view(&holder, order.id)).unwrap().order.status, OrderStatus::Placed);
     assert!(mail.html.contains(token) && mail.text.contains("do not pass it on"));
-    // The order of a customer has no token: the link says to sign in.
+    // For a customer's order, the link has no token and the mail asks to sign in.
     let ada = world.customer("ada");
     let wish = crate::cart::AddItem { variant_id: offer.variant(0).into(), ..Default::default() };
     block_on(world.shop.carts().add_item(&ada, wish)).unwrap();

@@ -1,4 +1,4 @@
-//! A shop that sells something, for the tests of the calls.
+//! A shop with products for tests of the calls.
 
 use chrono::DateTime;
 use uuid::Uuid;
@@ -17,9 +17,9 @@ use crate::shipping::{AddressInput, Method, Rate, Zone};
 use crate::shop::Tokens;
 use crate::testing::{World, block_on};
 
-/// What a shop sells in a test.
+/// The products of a test's shop.
 pub(crate) struct Offer {
-    /// One variant each.
+    /// Products with one variant each.
     pub(crate) products: Vec<Product>,
     /// Ships everywhere for 5.00.
     pub(crate) method: Method,
@@ -30,7 +30,7 @@ impl Offer {
         self.products[index].variants[0].id
     }
 
-    /// What a guest says to order a cart.
+    /// A guest's input to order a cart.
     pub(crate) fn wishes(&self) -> PlaceOrder {
         PlaceOrder {
             shipping_address: AddressInput {
@@ -50,7 +50,7 @@ impl Offer {
     }
 }
 
-/// A guest who holds a cart of one variant.
+/// A guest with a cart of one variant.
 pub(crate) fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
     let wish = AddItem { variant_id: variant.into(), quantity: quantity.into(), ..AddItem::default() };
     let cart = block_on(world.shop.carts().add_item(&Actor::anonymous(), wish)).unwrap();
@@ -58,7 +58,7 @@ pub(crate) fn guest(world: &World, variant: VariantId, quantity: i64) -> Actor {
     block_on(world.shop.identify(Tokens { cart: Some(token.expose()), ..Tokens::default() })).unwrap()
 }
 
-/// Fills a shop with products of (price, on hand), counted in the ledger, and a way to ship them.
+/// Adds products of (price, on hand) with ledger entries, and a shipping method.
 pub(crate) fn offer(world: &World, things: &[(i64, i64)]) -> Offer {
     let goods = goods(things);
     let zone = Zone {

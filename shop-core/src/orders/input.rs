@@ -1,4 +1,4 @@
-//! What callers ask of orders, not yet checked.
+//! Unvalidated inputs of the order calls.
 
 mod bulk;
 mod cancellations;
@@ -33,50 +33,51 @@ pub use returns::{ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput};
 pub(super) use withdrawals::CheckedWithdrawal;
 pub use withdrawals::WithdrawalInput;
 
-/// What turns a cart into an order.
+/// The input that turns a cart into an order.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PlaceOrder {
-    /// Where it goes.
+    /// The delivery address.
     pub shipping_address: Field<AddressInput>,
-    /// Or which entry of the buyer's own address book.
+    /// Instead of `shipping_address`: an entry of the customer's address book.
     pub shipping_address_id: Field<AddressId>,
-    /// Who pays; the shipping address when nothing is said.
+    /// The billing address; the shipping address if absent.
     pub billing_address: Field<AddressInput>,
-    /// How it goes.
+    /// The shipping method.
     pub shipping_method_id: Field<MethodId>,
-    /// How it is paid.
+    /// Id of the payment gateway.
     pub payment_gateway: Field<String>,
-    /// Where news go: a guest must say it. A customer's own address is used whatever is said here.
+    /// E-mail address for notifications. Required for guests; for customers, the account's address is used instead.
     pub email: Field<String>,
-    /// What the buyer believes to pay in all; the order is refused when it is not the total.
+    /// The total that the buyer expects. If given and different from the actual total, the order is refused.
     pub expected_total: Field<String>,
-    /// That of `expected_total`, if anything is said: the shop's.
+    /// The currency of `expected_total`; if given, must be the shop's.
     pub currency: Field<String>,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: Field<String>,
 }
 
-/// Which orders a caller wants to see.
+/// A query for orders by a caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderQuery {
-    /// Only with this status.
+    /// Only orders with this status.
     pub status: Option<OrderStatus>,
-    /// Only with this payment status.
+    /// Only orders with this payment status.
     pub payment_status: Option<PaymentStatus>,
-    /// Only with this fulfillment status.
+    /// Only orders with this fulfillment status.
     pub fulfillment_status: Option<FulfillmentStatus>,
-    /// Only with this address, however it is spelled.
+    /// Only orders with this e-mail address, in any spelling.
     pub email: Option<String>,
-    /// Only with this number, [however it is written](super::operations::parse_number).
+    /// Only the order with this number, [in any spelling](super::operations::parse_number).
     pub number: Option<String>,
-    /// Only those that contain every word of it in their number, address, names or skus; or with just this number.
+    /// Only orders whose number, e-mail address, names or SKUs contain every word of this; or the order with this
+    /// number.
     pub search: Option<String>,
-    /// Placed at or after.
+    /// Only orders placed at or after this time.
     pub placed_after: Option<Timestamp>,
-    /// Placed before or at.
+    /// Only orders placed at or before this time.
     pub placed_before: Option<Timestamp>,
-    /// Staff: only their own. A customer never sees others.
+    /// For staff: only their own orders. Customers always see only their own.
     pub mine: bool,
 }
 
@@ -84,7 +85,7 @@ impl OrderQuery {
     pub(super) fn filter(self) -> OrderFilter {
         OrderFilter {
             customer_id: None,
-            // What no number looks like finds nothing: no order has an empty one.
+            // An invalid number becomes the empty one, which no order has.
             number: self.number.map(|written| parse_number(&written).unwrap_or_default()),
             search: self.search.as_deref().map(search_terms).unwrap_or_default(),
             status: self.status,
@@ -97,20 +98,20 @@ impl OrderQuery {
     }
 }
 
-/// The field of the region of a shipping address.
+/// Field name of the shipping address's region.
 pub(super) const REGION: &str = "shipping_address.region";
 
-/// Which order is meant.
+/// Identifies an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderKey {
-    /// The one with this id.
+    /// By id.
     Id(OrderId),
-    /// The one with this number, [however it is written](super::operations::parse_number).
+    /// By number, [in any spelling](super::operations::parse_number).
     Number(String),
 }
 
 impl OrderKey {
-    /// An id, or else a number, as somebody wrote it.
+    /// Parses an id, or else takes the text as a number.
     #[must_use]
     pub fn of(text: &str) -> Self {
         uuid::Uuid::parse_str(text).map_or_else(|_| Self::Number(text.to_owned()), |id| Self::Id(OrderId(id)))
@@ -123,8 +124,8 @@ impl From<OrderId> for OrderKey {
     }
 }
 
-/// A checked [`PlaceOrder`], and what was wrong with it: some of it can only be judged with what is stored, and the
-/// buyer is told everything at once.
+/// A validated [`PlaceOrder`] with its errors. Some fields can only be validated with stored data, and the buyer gets
+/// all errors at once.
 #[derive(Debug, Clone)]
 pub(super) struct Wishes {
     pub(super) shipping_address: Option<ShipTo>,
@@ -135,14 +136,14 @@ pub(super) struct Wishes {
     pub(super) expected_total: Option<Amount>,
     pub(super) note: String,
     pub(super) invalid: Invalid,
-    /// What an order would still need; always empty of an order.
+    /// Fields that an order still needs; always empty unless `is_quote`.
     pub(super) missing: Vec<String>,
-    /// Only a quote is asked for: what is absent is missing, not wrong.
+    /// Only a quote is requested, so absent fields are missing, not invalid.
     pub(super) is_quote: bool,
 }
 
 impl Wishes {
-    /// The field of whoever wrote the region of the shipping address.
+    /// The input field that supplied the shipping address's region.
     pub(super) fn region_field(&self) -> &'static str {
         match self.shipping_address {
             Some(ShipTo::Saved(_)) => "shipping_address_id",
@@ -150,14 +151,14 @@ impl Wishes {
         }
     }
 
-    /// Whether the region of the shipping address may still come: of a quote, where none was written.
+    /// Whether a missing region counts as missing instead of invalid: in a quote whose address has none.
     pub(super) fn may_lack_region(&self, address: &Address) -> bool {
         let is_written = address.region.as_deref().is_some_and(|region| !region.trim().is_empty());
         self.is_quote && !is_written && matches!(self.shipping_address, Some(ShipTo::Address(_)))
     }
 }
 
-/// Where an order goes.
+/// The delivery address, or its id in the address book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShipTo {
     Address(Box<Address>),
@@ -165,16 +166,16 @@ pub(super) enum ShipTo {
 }
 
 impl PlaceOrder {
-    /// `gateways` are the ids of those there are.
+    /// Validates an order; `gateways` are the ids of the shop's gateways.
     pub(super) fn check(self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
         self.checked(Checks::new(), is_guest, gateways, currency)
     }
 
-    /// The same for a quote: what is absent is missing, not wrong.
+    /// Validates a quote: absent fields are missing, not invalid.
     pub(super) fn check_known(mut self, is_guest: bool, gateways: &[&str], currency: Currency) -> Wishes {
         self.payment_gateway = self.payment_gateway.or_missing();
         self.email = self.email.or_missing();
-        // A quote says what the total is: whoever asks need not have expected it.
+        // A quote returns the total, so the caller need not expect one.
         let wishes = self.checked(Checks::incomplete(), is_guest, gateways, currency);
         Wishes { expected_total: None, ..wishes }
     }
@@ -198,7 +199,7 @@ impl PlaceOrder {
             checks.unreadable("email", &self.email);
             None
         };
-        // A quote is an amount as well.
+        // A quote returns amounts, so the currency is checked.
         if self.expected_total.is_said() || checks.is_incomplete() {
             checks.optional("currency", self.currency, validate::amounts_in(currency));
         }

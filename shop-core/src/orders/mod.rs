@@ -1,9 +1,9 @@
-//! What was agreed: placement, snapshots, history, cancel.
+//! Orders: placement, snapshots, history, cancellation and returns.
 //!
-//! Placing turns a cart into an order in one batch, and freezes everything the buyer agreed to. Money and parcels live
-//! in [`payments`](crate::payments) and [`shipping`](crate::shipping); whatever changes them settles the order in the
-//! same batch ([`operations::settle`]), so that its sums and derived statuses are always those of its payments and
-//! parcels. Goods that come back are [returns](Return) of the order.
+//! Placing turns a cart into an order in one batch and freezes everything the buyer agreed to. Money and shipments live
+//! in [`payments`](crate::payments) and [`shipping`](crate::shipping). Every change of them settles the order in the
+//! same batch ([`operations::settle`]), so that its sums and derived statuses always match its payments and shipments.
+//! Returned goods are [returns](Return) of the order.
 
 #[cfg(test)]
 mod claims_tests;

@@ -1,4 +1,4 @@
-//! Orders: what was agreed, frozen at the moment it was agreed.
+//! Orders, frozen at the moment they are placed.
 
 mod cancellations;
 mod drafts;
@@ -25,51 +25,52 @@ pub use drafts::{Draft, DraftItem, DraftSort, PriceOverride};
 pub use returns::{Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus};
 pub use withdrawals::{Withdrawal, WithdrawalReceipt};
 
-/// What became of an order. Money and parcels are never states of it.
+/// The status of an order. Payments and shipments have their own statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
-    /// Agreed, in progress.
+    /// Placed and in progress.
     Placed,
-    /// Paid and all delivered.
+    /// Paid and fully delivered.
     Completed,
-    /// Called off before anything was shipped.
+    /// Canceled: nothing was shipped, or everything shipped was returned unpaid.
     Canceled,
 }
 
-/// Where the money of an order stands; derived from its payments by one function.
+/// The payment status of an order, derived from its payments by [`payment_status`](super::operations::payment_status).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {
-    /// Nothing was authorized or captured.
+    /// Nothing is captured, and less than the payable amount is authorized.
     NotPaid,
-    /// The total is reserved at the payer's bank.
+    /// The payable amount is authorized: reserved at the payer's bank.
     Authorized,
-    /// Less than the total was captured.
+    /// Less than the payable amount was captured.
     PartiallyPaid,
-    /// The total was captured.
+    /// The payable amount was captured.
     Paid,
-    /// Some of what was captured went back.
+    /// Some of the captured money was refunded; refunds for canceled items alone do not count.
     PartiallyRefunded,
-    /// All that was captured went back.
+    /// All captured money was refunded.
     Refunded,
     /// The order was canceled before money was captured.
     Voided,
 }
 
-/// Where the parcels of an order stand; derived from its shipments by one function.
+/// The shipping status of an order, derived from its shipments by
+/// [`fulfillment_status`](super::operations::fulfillment_status).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FulfillmentStatus {
-    /// Nothing has left.
+    /// No unit has shipped.
     Unfulfilled,
-    /// Something has left.
+    /// Some units have shipped.
     PartiallyFulfilled,
-    /// All has left.
+    /// All units have shipped.
     Fulfilled,
-    /// Something has arrived.
+    /// Some units have been delivered.
     PartiallyDelivered,
-    /// All has arrived.
+    /// All units have been delivered.
     Delivered,
 }
 
@@ -84,133 +85,133 @@ pub enum FulfillmentStatus {
 #[row(unique(OrderNumber: number))]
 #[row(unique(OrderOfCart: cart_id))]
 pub struct Order {
-    /// Identity; a guest's token is derived from it ([`crate::secret::Keys::order_token`]).
+    /// Unique id. A guest's access token is derived from it ([`crate::secret::Keys::order_token`]).
     pub id: OrderId,
-    /// What people say and write: short, unguessable, speakable; unique. See
+    /// The order number for people: short, unguessable and easy to say; unique. See
     /// [`draw_number`](crate::orders::operations::draw_number).
     pub number: String,
-    /// The cart it came from; unique, so a cart becomes at most one order.
+    /// The cart it came from. Unique, so a cart becomes at most one order.
     pub cart_id: CartId,
-    /// Whose; `None` for a guest's.
+    /// The customer's account; `None` for a guest's order.
     pub customer_id: Option<UserId>,
-    /// When a guest's order became that of an account that proved its address. The guest's token still opens it.
+    /// When a guest's order was claimed by an account that proved its e-mail address. The guest's token still opens it.
     #[serde(default)]
     pub claimed_at: Option<Timestamp>,
-    /// Where news about it go, as typed.
+    /// E-mail address for notifications, as entered.
     pub email: String,
-    /// The address folded for finding it.
+    /// The normalized e-mail address, for lookups.
     pub email_key: String,
-    /// The one currency of every amount in it.
+    /// The currency of every amount in the order.
     pub currency: Currency,
-    /// Its lines.
+    /// The order lines, as placed.
     #[row(children)]
     pub items: Vec<OrderItem>,
-    /// Sum of the lines before discounts.
+    /// Sum of the line totals before discounts.
     pub subtotal: Amount,
-    /// Sum of the lines' discounts.
+    /// Sum of the line discounts.
     pub discount_total: Amount,
-    /// Price of the shipping.
+    /// Shipping price after free shipping.
     pub shipping_total: Amount,
-    /// Tax contained in or added to the shipping.
+    /// Tax contained in or added to the shipping price.
     pub shipping_tax: Amount,
-    /// Sum of all taxes: contained in the other amounts where prices include tax, else added to them.
+    /// Sum of all taxes: contained in the other amounts if prices include tax, else added to them.
     pub tax_total: Amount,
-    /// What was to be paid when it was placed. Never changes.
+    /// Amount to pay when the order was placed. Never changes.
     pub total: Amount,
-    /// Why: the promotions and the rates of tax as they were then. Never changes.
+    /// How the total came about: the promotions and tax rates at that time. Never changes.
     #[row(json)]
     pub explanation: Explanation,
-    /// What of it was canceled since, at most two entries per line; see [`Order::amount_payable`].
+    /// Units canceled since, at most two entries per line; see [`Order::amount_payable`].
     #[serde(default)]
     #[row(json)]
     pub canceled_items: Vec<CanceledItem>,
-    /// What its buyer withdrew from since, the oldest first.
+    /// The buyer's withdrawals, oldest first.
     #[serde(default)]
     #[row(json)]
     pub withdrawals: Vec<Withdrawal>,
-    /// Captured so far, over all payments.
+    /// Total captured, over all payments.
     pub amount_paid: Amount,
-    /// Given back so far, over all payments.
+    /// Total refunded, over all payments.
     pub amount_refunded: Amount,
-    /// Where it goes.
+    /// The delivery address.
     #[row(json)]
     pub shipping_address: Address,
-    /// Who pays; the shipping address when none was given.
+    /// The billing address; equals the shipping address if none was given.
     #[row(json)]
     pub billing_address: Address,
-    /// How it goes, frozen.
+    /// The shipping method at that time.
     #[row(json)]
     pub shipping_method: ShippingMethodSnapshot,
-    /// What became of it.
+    /// Progress of the order.
     pub status: OrderStatus,
-    /// Where the money stands.
+    /// Status of the payments.
     pub payment_status: PaymentStatus,
-    /// Where the parcels stand.
+    /// Status of the shipments.
     pub fulfillment_status: FulfillmentStatus,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: String,
     /// When it was placed.
     pub placed_at: Timestamp,
     /// When it was canceled.
     pub canceled_at: Option<Timestamp>,
-    /// Until when it waits for a payment and holds stock; `None` when it waits for none, or for ever.
+    /// Until when it waits for a payment and holds stock; `None` if it does not wait, or waits without limit.
     pub hold_until: Option<Timestamp>,
-    /// Its payment need not come before it ships: cash on delivery, or a payment outside the shop.
+    /// Whether it may ship before it is paid: cash on delivery, or payment outside the shop.
     #[serde(default)]
     pub ships_unpaid: bool,
-    /// When it was changed last, as the ids that were drawn then say ([`Moment::draws_at`](crate::clock::Moment::draws_at)):
-    /// later at each change, also when servers' clocks differ.
+    /// Time of the last change, taken from the ids drawn for it ([`Moment::draws_at`](crate::clock::Moment::draws_at)),
+    /// so that it grows with every change even if server clocks differ.
     #[serde(default)]
     pub updated_at: Timestamp,
-    /// Counts the changes: every batch that touches the order, its payments or its parcels counts it up.
+    /// Number of the row's current version. Every batch that changes the order, its payments or its shipments
+    /// increments it.
     pub version: i64,
 }
 
 impl Order {
-    /// Who bought it.
+    /// The account or guest that the order belongs to.
     #[must_use]
     pub fn buyer(&self) -> Customer {
         self.customer_id.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
     }
 
-    /// Whom its uses of promotions, and that it waits for its payment, are counted of: who placed it. A guest's order is
-    /// counted of the guest also when it is an account's by now, for guests can give anybody's address.
+    /// The buyer whose promotion uses and unpaid orders this order counts towards: whoever placed it. A claimed guest
+    /// order still counts towards the guest, since guests can enter anybody's e-mail address.
     #[must_use]
     pub fn counted_of(&self) -> Customer {
         let placed_by = self.customer_id.filter(|_| self.claimed_at.is_none());
         placed_by.map_or_else(|| Customer::Guest(self.email_key.clone()), Customer::User)
     }
 
-    /// Whether a token opens it: that of the guest who placed it.
+    /// Whether an access token opens it: true for orders placed by guests.
     #[must_use]
     pub fn has_token(&self) -> bool {
         self.customer_id.is_none() || self.claimed_at.is_some()
     }
 
-    /// Whether it waits for its payment. (One that was canceled or completed does not.)
+    /// Whether it waits for its payment; false once it is canceled or completed.
     #[must_use]
     pub fn is_unpaid(&self) -> bool {
         self.payment_status == PaymentStatus::NotPaid
     }
 
-    /// What a line of it comes to, its discount and its tax considered.
+    /// The line total after discount, including tax.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// A fault if it exceeds the range of an `i64`.
     pub fn charged(&self, item: &OrderItem) -> Result<Amount> {
         let net = item.line_total.minus(item.discount)?;
         if self.explanation.prices_include_tax { Ok(net) } else { net.plus(item.tax) }
     }
 
-    /// What a line of it comes to without tax, its discount considered. Ends at the ends of an `i64`, which no line that was
-    /// placed comes near.
+    /// The line total after discount, without tax. Saturates, but amounts of a placed line are far from that.
     #[must_use]
     pub fn net(&self, item: &OrderItem) -> Amount {
         item.net(self.explanation.prices_include_tax)
     }
 
-    /// At which percentage a line of it was taxed; `None` where it was not, or where that is not known: earlier releases did
-    /// not keep it, so there it is what the order says of itself, if that leaves no doubt.
+    /// The line's tax rate; `None` if it was not taxed or the rate is unknown. Earlier releases did not store it; for
+    /// their orders, it is the order's only rate, if there is just one.
     #[must_use]
     pub fn tax_rate(&self, item: &OrderItem) -> Option<Ratio> {
         match item.tax_class {
@@ -219,8 +220,8 @@ impl Order {
         }
     }
 
-    /// At which percentage its shipping was taxed; `None` where it was not, where it was split over several, or where that is
-    /// not known, as for [lines](Order::tax_rate).
+    /// The tax rate of the shipping; `None` if it was not taxed, was split over several rates, or the rate is unknown,
+    /// as for [lines](Order::tax_rate).
     #[must_use]
     pub fn shipping_tax_rate(&self) -> Option<Ratio> {
         let mut taxes = self.explanation.taxes.iter().filter(|tax| tax.shipping.is_some());
@@ -231,10 +232,10 @@ impl Order {
         }
     }
 
-    /// What its shipping comes to, its tax considered.
+    /// The shipping price including tax.
     ///
     /// # Errors
-    /// A fault when it leaves the range of an `i64`.
+    /// A fault if it exceeds the range of an `i64`.
     pub fn shipping_charged(&self) -> Result<Amount> {
         if self.explanation.prices_include_tax {
             Ok(self.shipping_total)
@@ -244,36 +245,36 @@ impl Order {
     }
 }
 
-/// A line of an order: a snapshot that no later change of the catalog touches.
+/// An order line: a snapshot that later catalog changes do not affect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "order_items", child_of = order_id, position, key(order_id, position))]
 pub struct OrderItem {
-    /// Identity.
+    /// Unique id.
     pub id: OrderItemId,
-    /// The product it was.
+    /// The ordered product.
     pub product_id: ProductId,
-    /// The variant it was.
+    /// The ordered variant.
     pub variant_id: VariantId,
-    /// Its sku then.
+    /// The SKU at that time.
     pub sku: String,
-    /// Its name then.
+    /// The product name at that time.
     pub name: String,
-    /// Its options then.
+    /// The variant's options at that time.
     #[row(json)]
     pub options: BTreeMap<String, String>,
-    /// Its price then.
+    /// Price of one unit at that time.
     pub unit_price: Amount,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
     /// This line's share of the discounts, at most `line_total`.
     pub discount: Amount,
     /// This line's tax: contained in `line_total` less `discount`, or added to it
     /// ([`Explanation::prices_include_tax`]).
     pub tax: Amount,
-    /// The class of the variant then; `None` in orders of earlier releases.
+    /// The variant's tax class at that time; `None` in orders of earlier releases.
     #[serde(default)]
     pub tax_class: Option<String>,
-    /// The percentage of `tax`; `None` where it was not taxed, and in orders of earlier releases ([`Order::tax_rate`]).
+    /// The rate of `tax`; `None` if the line was not taxed, and in orders of earlier releases ([`Order::tax_rate`]).
     #[serde(default)]
     pub tax_rate: Option<Ratio>,
     /// `unit_price` times `quantity`, before discount and tax.
@@ -281,8 +282,7 @@ pub struct OrderItem {
 }
 
 impl OrderItem {
-    /// What it comes to without tax, its discount considered, where prices include tax or do not. Ends at the ends of an
-    /// `i64`, which no line that was placed comes near.
+    /// The line total after discount, without tax. Saturates, but amounts of a placed line are far from that.
     #[must_use]
     pub fn net(&self, prices_include_tax: bool) -> Amount {
         let contained = if prices_include_tax { self.tax } else { Amount::ZERO };
@@ -290,19 +290,19 @@ impl OrderItem {
     }
 }
 
-/// How an order is shipped, frozen at placement.
+/// The shipping method of an order, frozen at placement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShippingMethodSnapshot {
-    /// The method it was.
+    /// The chosen method.
     pub id: MethodId,
-    /// Its name then.
+    /// Its name at that time.
     pub name: String,
-    /// What it cost this order.
+    /// Shipping price quoted for this order.
     pub price: Amount,
-    /// What the cheapest method would have cost that shipped the cart there then; `None` in orders of earlier releases.
+    /// Price of the cheapest method that could have shipped the cart there; `None` in orders of earlier releases.
     #[serde(default)]
     pub cheapest: Option<Amount>,
-    /// Its carrier then.
+    /// Its carrier at that time.
     pub carrier: Option<String>,
 }
 
@@ -310,51 +310,51 @@ pub struct ShippingMethodSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "order_history")]
 pub struct HistoryEntry {
-    /// Identity; sorts by time.
+    /// Unique id; sorts by time.
     pub id: HistoryId,
-    /// Of which order.
+    /// The order that the entry belongs to.
     pub order_id: OrderId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// A machine word: `placed`, `payment_captured`, `shipment_shipped`, `canceled`, ….
+    /// Machine-readable event: `placed`, `payment_captured`, `shipment_shipped`, `canceled`, ….
     pub event: String,
-    /// Who: `customer`, `guest`, `staff`, `system` or `gateway`.
+    /// Who caused it: `customer`, `guest`, `staff`, `system` or `gateway`.
     pub actor: String,
-    /// A sentence.
+    /// A sentence for people.
     pub detail: String,
-    /// False for what only staff see: their own notes, and what is for them to look at.
+    /// False for entries that only staff see: their own notes, and things that need their attention.
     pub visible: bool,
 }
 
-/// Which orders a list shows.
+/// Filter for orders; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
-    /// Only this customer's.
+    /// Only orders of this customer.
     pub customer_id: Option<UserId>,
-    /// Only this status.
+    /// Only orders with this status.
     pub status: Option<OrderStatus>,
-    /// Only this payment status.
+    /// Only orders with this payment status.
     pub payment_status: Option<PaymentStatus>,
-    /// Only this fulfillment status.
+    /// Only orders with this fulfillment status.
     pub fulfillment_status: Option<FulfillmentStatus>,
-    /// Only with this folded address.
+    /// Only orders with this normalized e-mail address.
     pub email_key: Option<String>,
-    /// Only with this number.
+    /// Only the order with this number.
     pub number: Option<String>,
-    /// Only those whose [`Order::search_text`] contains each of these [terms](crate::text::search_terms).
+    /// Only orders whose [`Order::search_text`] contains each of these [terms](crate::text::search_terms).
     pub search: Vec<String>,
-    /// Placed at or after.
+    /// Only orders placed at or after this time.
     pub placed_after: Option<Timestamp>,
-    /// Placed before or at.
+    /// Only orders placed at or before this time.
     pub placed_before: Option<Timestamp>,
 }
 
-/// By what a list of orders can be ordered.
+/// Sort keys of a list of orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderSort {
-    /// When it was placed.
+    /// By [`Order::placed_at`].
     PlacedAt,
-    /// What is to be paid.
+    /// By [`Order::total`].
     Total,
 }
 

@@ -1,4 +1,4 @@
-//! Orders with coupons and taxes against a store: who is asked, what is counted.
+//! Tests orders with coupons and taxes against a store: requests to the tax provider, and counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use crate::pricing::{NamedRate, Ratio, TaxProvider, TaxQuote, TaxRequest, UsedTa
 use crate::shop::Settings;
 use crate::testing::{World, block_on, world, world_with};
 
-/// Somebody outside who knows the rates, and notes what they were asked.
+/// A tax provider that records its requests.
 #[derive(Default)]
 struct Authority {
     asked: Mutex<Vec<(Vec<i64>, i64)>>,
@@ -63,7 +63,7 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
     let authority = Arc::new(Authority::default());
     let world = world_with(|builder| builder.tax_provider(Arc::clone(&authority) as _));
     let offer = offer(&world, &[(1000, 5)]);
-    // The shop's own rates do not apply, so nobody has to know in which of their regions an address is.
+    // With a provider, the shop's own rates do not apply, so the address needs no region.
     let own = serde_json::from_value(json!({"name": "Own", "country": "GB", "region": "ENG", "rate": "0.5"})).unwrap();
     block_on(world.shop.catalog().create_tax_rate(&Actor::system(), own)).unwrap();
     promotion(&world, json!({"name": "Half", "kind": "percent", "value": "50"}));
@@ -74,7 +74,7 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
     *authority.is_down.lock().unwrap() = false;
     let order = order().unwrap().value.view.order;
     assert_eq!(*authority.asked.lock().unwrap(), [(vec![1000], 500)]);
-    // 10.00 of 20.00 and 5.00 for the shipping, a tenth of both on top.
+    // 10.00 of 20.00 plus 5.00 shipping, each plus 10 % tax.
     assert_eq!((order.items[0].tax, order.shipping_tax, order.total), (Amount(100), Amount(50), Amount(1650)));
     assert_eq!(order.explanation.taxes[0].name, "State and county");
     assert_eq!(
@@ -84,7 +84,7 @@ fn somebody_outside_is_asked_for_rates_of_what_is_left_to_tax() {
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }
 
-/// A cart of one piece with a coupon in it.
+/// Fills a cart with one unit and a coupon.
 fn fill(world: &World, buyer: &Actor, variant: VariantId, code: &str) -> Result<()> {
     let wish = AddItem { variant_id: variant.into(), quantity: 1.into(), ..AddItem::default() };
     block_on(world.shop.carts().add_item(buyer, wish))?;
@@ -109,7 +109,7 @@ fn an_order_counts_and_its_cancellation_gives_back_once() {
     };
     assert_eq!((uses(&world, automatic), uses(&world, coupon), counted()), (1, 1, (Some(1), 1, 1)));
 
-    // A second time the same person may not, and is told so.
+    // A second use by the same customer is refused with a reason.
     let refusal = fill(&world, &buyer, offer.variant(0), "ONE").unwrap_err();
     assert!(matches!(&refusal, Error::CouponNotApplicable { code, .. } if code == "ONE"), "{refusal:?}");
 
@@ -134,7 +134,7 @@ fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
         promotion(&world, json!({"name": "Hello", "kind": "fixed", "value": "2", "first_order_only": true}));
     let ada = world.customer("ada");
     let place = |buyer: &Actor| block_on(world.shop.orders().place(buyer, offer.wishes(), None));
-    // The forms of guests say Ada's address, too.
+    // The guests enter Ada's address, too.
     for _ in 0..2 {
         for code in ["once", "first"] {
             let guest = guest(&world, offer.variant(0), 1);
@@ -168,7 +168,7 @@ fn so_many_orders_of_one_buyer_wait_for_their_payment() {
     let refused = order("ada@example.com").unwrap_err();
     assert!(matches!(refused, Error::TooManyUnpaidOrders { limit: 2, .. }), "{refused:?}");
     assert_eq!(refused.code(), "throttled");
-    // Neither another address nor the account with this one is counted with it.
+    // Another address, and the account with this address, are counted separately.
     order("bob@example.com").unwrap();
     let ada = world.customer("ada");
     let own = || {
@@ -179,7 +179,7 @@ fn so_many_orders_of_one_buyer_wait_for_their_payment() {
     own().unwrap();
     own().unwrap();
     assert_eq!(own().unwrap_err().code(), "throttled");
-    // One that is canceled or paid makes room.
+    // A canceled or paid order makes room for another.
     block_on(world.shop.orders().cancel(&Actor::system(), first.order.id, None)).unwrap();
     order("ada@example.com").unwrap();
     assert_eq!(order("ada@example.com").unwrap_err().code(), "throttled");
@@ -197,7 +197,7 @@ fn an_order_of_an_earlier_release_says_only_what_is_certain() {
     (order.items[0].tax, order.shipping_tax) = (Amount(190), Amount(19));
     let tax = json!({"tax_rate_id": null, "version": 1, "name": "MwSt", "rate": 190_000, "base": 1309, "amount": 209});
     order.explanation.taxes = serde_json::from_value(json!([tax])).unwrap();
-    // As it was written then.
+    // The format of earlier releases.
     let mut written = serde_json::to_value(&order).unwrap();
     for item in written["items"].as_array_mut().unwrap() {
         let fields = item.as_object_mut().unwrap();
@@ -208,7 +208,7 @@ fn an_order_of_an_earlier_release_says_only_what_is_certain() {
     let rate = Some(Ratio(190_000));
     assert_eq!((read.tax_rate(&read.items[0]), read.tax_rate(&read.items[1])), (rate, None));
     assert_eq!((read.shipping_tax_rate(), read.net(&read.items[0])), (rate, Amount(1000)));
-    // With two percentages nobody knows which of them it was.
+    // With two percentages, the rate of a line is unknown.
     let mut mixed = read;
     mixed.explanation.taxes.push(UsedTaxRate { rate: Ratio(70_000), ..mixed.explanation.taxes[0].clone() });
     assert_eq!((mixed.tax_rate(&mixed.items[0]), mixed.shipping_tax_rate()), (None, None));

@@ -1,4 +1,4 @@
-//! A quote is the order that would be placed: in each part, whatever is bought, and where it goes.
+//! Tests that a quote equals the order that would be placed, for random carts and destinations.
 
 use std::sync::Arc;
 
@@ -38,12 +38,12 @@ fn manual() -> Arc<ManualGateway> {
     Arc::new(ManualGateway::default())
 }
 
-/// A random shop, and what is bought in it.
+/// A random shop, and a cart in it.
 #[derive(Debug, Clone)]
 struct Case {
     includes_tax: bool,
     rounds_orders: bool,
-    /// Price, stock, and how many are bought.
+    /// Price, stock and ordered quantity.
     things: Vec<(i64, i64, i64)>,
     promotions: Vec<Value>,
     rates: Vec<Value>,
@@ -108,7 +108,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// The shop of a case, its buyer with a full cart, and all that the buyer says.
+/// The shop of a case, its buyer with a full cart, and the complete input.
 fn opened(case: &Case) -> (World, Actor, Value) {
     let limits = ChargeLimits { step: Amount(case.step), minimum: Amount(case.minimum), maximum: Amount(20_000) };
     let tax_rounding = if case.rounds_orders { TaxRounding::Order } else { TaxRounding::Line };
@@ -136,7 +136,7 @@ fn opened(case: &Case) -> (World, Actor, Value) {
     (world, buyer, body)
 }
 
-/// All that a buyer says to order something.
+/// The complete input for an order.
 fn body(offer: &Offer, (country, region): (&str, Option<&str>), gateway: &str) -> Value {
     json!({
         "shipping_address": {"first_name": "Ada", "last_name": "L", "line1": "1 Way", "city": "There",
@@ -149,7 +149,7 @@ fn asked(body: &Value) -> PlaceOrder {
     serde_json::from_value(body.clone()).unwrap()
 }
 
-/// The quote, which writes nothing: a shop that keeps what is committed to it keeps nothing.
+/// Requests a quote and checks that it writes nothing.
 fn quote(world: &World, buyer: &Actor, body: &Value) -> Result<OrderQuote> {
     let prepared = block_on(world.shop.prepare(async |shop| shop.orders().quote(buyer, asked(body)).await))?;
     assert!(prepared.batch.is_empty());
@@ -164,7 +164,7 @@ fn code<T>(result: &Result<T>) -> &'static str {
     result.as_ref().map_or_else(Error::code, |_| "ok")
 }
 
-/// All but the ids of the lines.
+/// A quote without the ids of its lines.
 fn parts(quote: OrderQuote) -> OrderQuote {
     let items = quote.items.into_iter().map(|item| super::OrderItem { id: uuid::Uuid::nil().into(), ..item }).collect();
     OrderQuote { items, ..quote }
@@ -176,7 +176,7 @@ proptest! {
     #[test]
     fn a_quote_is_what_the_order_comes_to(case in case()) {
         let (world, buyer, mut body) = opened(&case);
-        // What is known of the place and the method is enough for all but the rounding.
+        // Country, region and method suffice for everything except the rounding.
         let (country, region) = case.place;
         let known = json!({
             "shipping_address": {"country": country, "region": region}, "shipping_method_id": body["shipping_method_id"],
@@ -199,7 +199,7 @@ proptest! {
                 prop_assert_eq!(parts(complete), order.clone());
                 prop_assert_eq!(parts(quoted), order);
             }
-            // The region of an address where taxes differ by it.
+            // Taxes differ by region there, and the address has none.
             Ok(quoted) => {
                 prop_assert_eq!(quoted.missing, ["shipping_address.region"]);
                 prop_assert_eq!(code(&place(&world, &buyer, &body)), "invalid");
@@ -241,14 +241,14 @@ fn whatever_refuses_an_order_refuses_its_quote() {
         assert_eq!(both(&buyer, &with(field, value)), "invalid", "{field}");
     }
     assert_eq!(both(&buyer, &with("payment_gateway", json!("choosy"))), "total_not_chargeable");
-    // Only what the buyer believes to pay plays no role: the quote tells.
+    // Only the expected total is ignored, because the quote returns the total.
     let quoted = quote(&world, &buyer, &with("expected_total", json!("1.00"))).unwrap();
     assert_eq!(
         (quoted.total, code(&place(&world, &buyer, &with("expected_total", json!("1.00"))))),
         (Amount(2500), "total_changed")
     );
 
-    // Stock that goes meanwhile, a coupon that ends meanwhile, and too many orders that wait for their payment.
+    // Stock that sells out, a coupon that is used up, and too many unpaid orders.
     let first = guest(&world, offer.variant(1), 9);
     let other = guest(&world, offer.variant(1), 9);
     let placed = place(&world, &first, &said).unwrap();
@@ -301,6 +301,6 @@ fn a_quote_says_what_it_can() {
         "billing_address.city",
     ];
     assert_eq!(missing, expected);
-    // The cart is as it was, and can be ordered.
+    // The cart is unchanged and can be ordered.
     place(&world, &buyer, &body(&offer, ("GB", None), "manual")).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What orders read and write.
+//! The storage port of orders.
 
 use async_trait::async_trait;
 
@@ -12,32 +12,32 @@ use crate::store::StoreResult;
 /// Reads of orders.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began. An order always comes with its lines, in their order.
+/// Every read sees everything that was committed before it started. An order always includes its lines, in order.
 #[async_trait]
 pub trait OrdersRepository: Send + Sync {
     /// The order with this id.
     async fn order(&self, id: OrderId) -> StoreResult<Option<Order>>;
     /// The order with this number.
     async fn order_by_number(&self, number: &str) -> StoreResult<Option<Order>>;
-    /// The order that a cart became.
+    /// The order that was placed from this cart.
     async fn order_of_cart(&self, cart: CartId) -> StoreResult<Option<Order>>;
-    /// The orders of a list.
+    /// A page of orders.
     async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest<OrderSort>) -> StoreResult<Page<Order>>;
     /// The timeline of an order, oldest first.
     async fn history(&self, order: OrderId) -> StoreResult<Vec<HistoryEntry>>;
-    /// Placed orders whose hold ended at or before `now`, the longest overdue first (then by id), at most `limit`.
+    /// Placed orders whose hold ended at or before `now`: at most `limit`, the longest overdue first, then by id.
     async fn overdue_orders(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<OrderId>>;
-    /// Orders of guests with this folded address, by id, at most `limit`.
+    /// Guest orders with this normalized e-mail address: at most `limit`, by id.
     async fn guest_orders(&self, email_key: &str, limit: u32) -> StoreResult<Vec<Order>>;
     /// The draft with this id.
     async fn draft(&self, id: DraftId) -> StoreResult<Option<Draft>>;
-    /// The drafts of a list.
+    /// A page of drafts.
     async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>>;
     /// The return with this id.
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>>;
-    /// Every return of these orders, oldest first over all of them.
+    /// All returns of these orders, oldest first over all orders.
     async fn returns_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Return>>;
-    /// The returns of a list.
+    /// A page of returns.
     async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>>;
 }
 
@@ -45,6 +45,6 @@ pub trait OrdersRepository: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
 pub enum OrdersWrite {
-    /// A new entry of a timeline.
+    /// A new timeline entry.
     History(HistoryEntry),
 }

@@ -1,4 +1,4 @@
-//! The calls of returns against a store, races included.
+//! Tests the return calls against a store, including races.
 
 use std::sync::Barrier;
 
@@ -23,7 +23,7 @@ fn code<T>(result: Result<T>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "done")
 }
 
-/// A guest's order, paid and shipped, and who holds its token.
+/// A guest's order, paid and shipped, and the holder of its token.
 struct Sold {
     world: World,
     offer: Offer,
@@ -33,7 +33,7 @@ struct Sold {
 }
 
 impl Sold {
-    /// So many of one thing.
+    /// An order of one product in this quantity.
     fn of(quantity: i64) -> Self {
         let world = world();
         let offer = offer(&world, &[(1000, 10)]);
@@ -95,10 +95,10 @@ fn returned(answer: Replayable<Return>) -> Return {
     answer.value
 }
 
-/// What is run with others at once.
+/// A call that races with others.
 type Racer<'a> = &'a (dyn Fn() -> Result<Return> + Sync);
 
-/// How many of these runs on threads that begin together were not refused.
+/// Runs the calls concurrently; returns how many were not refused.
 fn race(runs: &[Racer<'_>]) -> usize {
     let barrier = Barrier::new(runs.len());
     let barrier = &barrier;
@@ -161,7 +161,7 @@ fn a_guest_returns_goods_and_gets_their_money() {
     let history = block_on(shop.orders().history(&sold.guest, sold.order.id)).unwrap();
     let events: Vec<_> = history.iter().map(|entry| entry.event.as_str()).collect();
     let steps = ["return_requested", "return_approved", "return_received", "refund_created", "return_completed"];
-    // The clock of the test stands still, so they have no order.
+    // The test clock stands still, so the entries have no defined order.
     assert!(steps.iter().all(|step| events.contains(step)), "{events:?}");
     let movements =
         block_on(shop.inventory().list_movements(&sold.staff, &MovementFilter::default(), &PageRequest::default()));
@@ -169,7 +169,7 @@ fn a_guest_returns_goods_and_gets_their_money() {
     let movement = movements.unwrap().items.iter().find(returned).cloned().unwrap();
     assert_eq!((movement.delta, movement.order_id), (2, Some(sold.order.id)));
 
-    // The last one is written off; with what the shipping cost, all money is back.
+    // The last unit is written off; with the shipping price, all money is refunded.
     let last = sold.request(1).unwrap();
     sold.approve(last.id).unwrap();
     assert!(!sold.receive(last.id, false).unwrap().restocked);

@@ -1,12 +1,12 @@
-//! What orders are searched by.
+//! The text that order search matches.
 
 use super::model::Order;
 use crate::shipping::Address;
 use crate::text::fold;
 
 impl Order {
-    /// The folded text that [`OrderFilter::search`](super::OrderFilter::search) looks into: its number, e-mail address, names
-    /// and skus. A store may keep it beside the order: nothing of it changes after placement.
+    /// The folded text that [`OrderFilter::search`](super::OrderFilter::search) matches: number, e-mail address, names
+    /// and SKUs. It never changes after placement, so a store may keep it with the order.
     #[must_use]
     pub fn search_text(&self) -> String {
         let skus = self.items.iter().map(|item| item.sku.as_str());
@@ -14,7 +14,7 @@ impl Order {
     }
 }
 
-/// As [`Order::search_text`], for stores that fill it in for orders of before.
+/// As [`Order::search_text`], for stores that add it to existing orders.
 pub fn search_text<'a>(
     number: &'a str,
     email_key: &'a str,

@@ -26,7 +26,7 @@ use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The order calls; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a> {
     pub(super) shop: &'a Shop,
@@ -37,11 +37,11 @@ impl<'a> Orders<'a> {
         Self { shop }
     }
 
-    /// Turns the caller's cart into an order and closes it, in one batch with the reservations, the payment and the
-    /// kept answer. A guest gets the token that opens the order.
+    /// Turns the caller's cart into an order and closes the cart, in one batch with the reservations, the payment and
+    /// the idempotency record. A guest gets the token that opens the order.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] naming every wrong field;
+    /// [`Error::NotFound`] for a guest without an open cart; [`Error::Invalid`] with every invalid field;
     /// [`Error::CartEmpty`], [`Error::OutOfStock`], [`Error::CouponNotApplicable`], [`Error::TotalNotChargeable`],
     /// [`Error::TotalChanged`], [`Error::TooManyUnpaidOrders`]; [`Error::IdempotencyMismatch`].
     pub async fn place(
@@ -57,7 +57,7 @@ impl<'a> Orders<'a> {
             .execute_once(actor, "orders.place", key, |mut moment| async move {
                 self.decided(actor, wishes, &mut moment, |checkout, moment| match checkout.complete() {
                     Ok(placement) => operations::place(placement, moment),
-                    // Of an order, what is missing was refused.
+                    // `check` has already refused missing fields.
                     Err(_) => Err(Error::Invalid(wishes.invalid.clone())),
                 })
                 .await
@@ -66,14 +66,14 @@ impl<'a> Orders<'a> {
         Ok(Replayable { value: self.placed(view), replayed })
     }
 
-    /// The order as whoever placed it sees it: a guest's comes with its token.
+    /// The response to whoever placed the order; includes the token of a guest's order.
     fn placed(self, view: OrderView) -> PlacedOrder {
         let is_guests = view.order.customer_id.is_none();
         let access_token = is_guests.then(|| self.shop.keys().order_token(view.order.id));
         PlacedOrder { view, access_token }
     }
 
-    /// The orders of a list: a customer's own, for staff everybody's.
+    /// Lists orders: customers see their own, staff see all.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] for a guest.
@@ -88,7 +88,8 @@ impl<'a> Orders<'a> {
         let searched = query.search.as_deref().and_then(operations::parse_number);
         let mut filter = query.filter();
         filter.customer_id = customer_id;
-        // A whole number is looked up by its index. Where there is none such, it may be a sku that looks like one.
+        // A complete order number is looked up by its index. If there is no such order, it may be a SKU that looks like
+        // one.
         if let Some(number) = searched.filter(|number| filter.number.as_ref().is_none_or(|wanted| wanted == number))
             && self.shop.store().order_by_number(&number).await?.is_some()
         {
@@ -113,10 +114,12 @@ impl<'a> Orders<'a> {
         }))
     }
 
-    /// An order with its payments and parcels, for its owner, staff, or the holder of a guest's order token.
+    /// Returns an order with its payments and shipments, to its owner, to staff, or to the holder of a guest's order
+    /// token.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] for a stranger, [`Error::NotFound`] when it is absent or somebody else's.
+    /// [`Error::NotAuthenticated`] for an unknown caller; [`Error::NotFound`] if it does not exist or is another
+    /// customer's.
     pub async fn view(&self, actor: &Actor, order: impl Into<OrderKey>) -> Result<OrderView> {
         let order = self.visible(actor, order).await?;
         let ids = [order.id];
@@ -126,11 +129,11 @@ impl<'a> Orders<'a> {
         Ok(OrderView { order, payments, shipments })
     }
 
-    /// The timeline of an order, oldest first, for those who may see the order; only staff see their own notes
-    /// and what is for them to look at.
+    /// The timeline of an order, oldest first, for callers who may see the order. Only staff see their own notes and
+    /// entries that need their attention.
     ///
     /// # Errors
-    /// As [`Orders::view`].
+    /// Those of [`Orders::view`].
     pub async fn history(&self, actor: &Actor, order: impl Into<OrderKey>) -> Result<Vec<HistoryEntry>> {
         let order = self.visible(actor, order).await?;
         let mut history = self.shop.store().history(order.id).await?;
@@ -138,15 +141,16 @@ impl<'a> Orders<'a> {
         Ok(history)
     }
 
-    /// Calls an order off: its stock is given back, its payments are voided or refunded.
+    /// Cancels an order: releases its stock and voids or refunds its payments.
     ///
-    /// While a payment is open at a gateway over a network, that is asked first, and the order is called off with its
-    /// answer ([`Payments::advance`](crate::payments::Payments::advance) waits for it): until then it is answered as it
-    /// is. Money that comes before the gateway has answered is given back.
+    /// If a payment is open at a remote gateway, the gateway is asked first, and the order is canceled when it answers
+    /// ([`Payments::advance`](crate::payments::Payments::advance) waits for that). Until then, the call returns the
+    /// order with its status unchanged. Money that arrives before the gateway has answered is refunded.
     ///
     /// # Errors
-    /// As [`Orders::view`]; [`Error::InvalidTransition`] when it is canceled or completed already, when any of it
-    /// has been shipped, or when staff must call off a payment of it first, whose gateway shows what was not asked for; [`Error::RequestInProgress`] while a gateway is asked for something else;
+    /// Those of [`Orders::view`]; [`Error::InvalidTransition`] if the order is canceled or completed, if any of it has
+    /// shipped, or if the gateway of a payment shows a state that was not requested, so that staff must void the
+    /// payment first; [`Error::RequestInProgress`] while a gateway processes another request;
     /// [`Error::IdempotencyMismatch`].
     pub async fn cancel(
         &self,
@@ -157,7 +161,7 @@ impl<'a> Orders<'a> {
         self.cancel_because(actor, id, None, key).await
     }
 
-    /// As [`Orders::cancel`]; the reason goes into the history, for staff.
+    /// As [`Orders::cancel`]; also records the reason in the history, for staff.
     async fn cancel_because(
         &self,
         actor: &Actor,
@@ -186,12 +190,12 @@ impl<'a> Orders<'a> {
         |payment| self.shop.is_remote(&payment.gateway)
     }
 
-    /// Cancels up to `limit` orders whose payment did not come in time, and gives back what they held; the longest
-    /// overdue first. Says how many it canceled. Meant to be called again and again by a worker; any number of them
-    /// may, and each order is canceled once. An order that cannot be canceled now does not keep the others from it.
+    /// Cancels up to `limit` orders whose payment is overdue, the longest overdue first, and releases their stock.
+    /// Returns the number of canceled orders. Meant to be called repeatedly by any number of workers; each order is
+    /// canceled once. An order that cannot be canceled now does not block the others.
     ///
     /// # Errors
-    /// When the overdue orders cannot be listed.
+    /// If the overdue orders cannot be listed.
     pub async fn cancel_overdue(&self, limit: u32) -> Result<u32> {
         let mut canceled = 0;
         for id in self.shop.store().overdue_orders(self.shop.moment().now(), limit).await? {
@@ -210,12 +214,12 @@ impl<'a> Orders<'a> {
                 let OrderState { mut order, payments, shipments, reservations, .. } =
                     self.state(id, &mut moment).await?;
                 let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
-                // Paid, canceled or given more time since it was listed.
+                // Paid, canceled or extended since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {
                     return Ok(Decision::unchanged(&mut moment, false));
                 }
                 if payments.iter().any(|payment| payment.state.is_open() && may_void(payment).is_err()) {
-                    // Its gateway is being asked already: the order waits for the answer.
+                    // The gateway is already processing a request: wait for its answer.
                     let mut batch = Batch::new(&mut moment);
                     hold_again(&mut order, &moment);
                     operations::settle(order, &payments, &shipments, &mut moment, &mut batch);

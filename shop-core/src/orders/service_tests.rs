@@ -1,4 +1,4 @@
-//! The calls of carts and orders against a store, races included.
+//! Tests the calls of carts and orders against a store, including races.
 
 use std::sync::{Arc, Barrier};
 
@@ -43,7 +43,7 @@ fn code<T>(result: Result<T>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "ok")
 }
 
-/// Runs the same thing on many threads that begin together.
+/// Runs a closure concurrently on many threads.
 fn race<T: Send>(runners: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(runners);
     std::thread::scope(|scope| {
@@ -60,7 +60,7 @@ fn race<T: Send>(runners: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
     })
 }
 
-/// Shuts somebody out, or lets them in again.
+/// Deactivates or reactivates a user.
 fn set_active(world: &World, person: &Actor, is_active: bool) {
     let input = StandingInput { is_active: is_active.into(), ..StandingInput::default() };
     let user = person.signed_in().unwrap().user_id;
@@ -88,7 +88,7 @@ fn a_deactivated_customer_changes_nothing_through_a_vouched_actor() {
     ];
     assert_eq!(refusals, ["permission_denied"; 6]);
     assert_eq!(stock(&world, offer.variant(0)).reserved, 1);
-    // Neither does somebody who does not exist, nor staff who were shut out.
+    // The same holds for unknown users and for deactivated staff.
     let nobody = Actor::user(SignedIn {
         user_id: uuid::Uuid::from_u128(7).into(),
         session_id: None,
@@ -133,7 +133,7 @@ fn a_guest_fills_a_cart_and_orders_it() {
     );
     assert_eq!((stock(&world, offer.variant(0)).reserved, stock(&world, offer.variant(0)).on_hand), (2, 5));
 
-    // The cart is gone, the token opens the order, and nobody else sees it.
+    // The cart is gone; the token opens the order, and nobody else sees it.
     assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
     assert_eq!(code(place(&world.shop, &ada, offer.wishes())), "not_found");
     let token = placed.access_token.unwrap();
@@ -232,7 +232,7 @@ fn a_guests_cart_becomes_the_customers_once() {
     assert!(merged.iter().all(Result::is_ok));
     assert_eq!(block_on(world.shop.carts().get(&bob)).unwrap().items[0].quantity, 5);
     assert_eq!(code(block_on(world.shop.carts().get(&ada))), "not_found");
-    // A customer's cart is not opened by a token, not even by one that was made for it.
+    // No token opens a customer's cart, not even one made for it.
     let own = block_on(world.shop.carts().get(&bob)).unwrap().id;
     assert_eq!(code(block_on(world.shop.carts().get(&Actor::anonymous().with_cart(Some(own))))), "not_found");
 }
@@ -280,7 +280,7 @@ fn a_key_has_one_effect_and_one_answer() {
         let (token, other) = (first.access_token.as_ref().unwrap(), value.access_token.as_ref().unwrap());
         assert!(token.matches(other.expose()));
     }
-    // Long after the cart is spent the key still answers; with another request it is refused.
+    // The key still returns the response after the cart is gone; another request with it is refused.
     assert!(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&key))).unwrap().replayed);
     let other = IdempotencyKey::new("once", &json!({"body": 2})).unwrap();
     assert_eq!(code(block_on(world.shop.orders().place(&ada, offer.wishes(), Some(&other)))), "idempotency_mismatch");
@@ -368,7 +368,7 @@ fn orders_that_are_paid_outside_the_shop_wait_for_a_week_unless_they_ship() {
         }
     };
     let (waiting, packed, sent, part) = (buy(), buy(), buy(), buy());
-    // Nothing of it must be paid before it ships.
+    // These orders may ship unpaid.
     ship(&packed.order, None);
     ship(&sent.order, Some("shipped"));
     let amount = serde_json::from_value(serde_json::json!({"amount": "1"})).unwrap();
@@ -383,7 +383,7 @@ fn orders_that_are_paid_outside_the_shop_wait_for_a_week_unless_they_ship() {
     let (canceled, placed) = (OrderStatus::Canceled, OrderStatus::Placed);
     assert_eq!(statuses, [canceled, canceled, placed, placed]);
     assert_eq!(stock(&world, offer.variant(0)).reserved, 2);
-    // It is still paid at the door, and what is left of the other.
+    // The remaining orders can still be paid later.
     world.clock.advance(TimeDelta::days(30));
     assert_eq!(block_on(world.shop.orders().cancel_overdue(100)).unwrap(), 0);
     block_on(world.shop.payments().capture(&staff, sent.payments[0].id, crate::payments::AmountInput::default(), None))

@@ -1,4 +1,4 @@
-//! Everything of an order that a decision about its money, its parcels or its end needs.
+//! An order with everything that a decision about its payments, shipments or end needs.
 
 use std::collections::HashMap;
 
@@ -11,32 +11,32 @@ use crate::inventory::Reservation;
 use crate::payments::{ChargeLimits, Payment};
 use crate::shipping::Shipment;
 
-/// An order with all that hangs on it.
+/// An order with its payments, shipments and reservations.
 #[derive(Debug, Clone)]
 pub(crate) struct OrderState {
     /// The order.
     pub(crate) order: Order,
-    /// Every payment of it, oldest first.
+    /// All its payments, oldest first.
     pub(crate) payments: Vec<Payment>,
-    /// Every parcel of it, oldest first.
+    /// All its shipments, oldest first.
     pub(crate) shipments: Vec<Shipment>,
-    /// Every reservation of it, oldest first.
+    /// All its reservations, oldest first.
     pub(crate) reservations: Vec<Reservation>,
-    /// What the gateways of its payments charge in its currency, by their ids.
+    /// The charge limits of its payments' gateways in its currency, by gateway id.
     pub(crate) limits: HashMap<String, ChargeLimits>,
 }
 
 impl OrderState {
-    /// What amounts of a payment its gateway moves: all where the shop has the gateway no more.
+    /// The charge limits of a payment's gateway. No limits if the shop no longer has the gateway.
     pub(crate) fn limits_of(&self, payment: &Payment) -> ChargeLimits {
         self.limits.get(&payment.gateway).copied().unwrap_or_default()
     }
 }
 
 impl Orders<'_> {
-    /// Loads an order with all that hangs on it, for a decision of this moment. The order is read first: every batch that
-    /// touches the rest counts its version up, so a decision from a torn state never passes its guard. What is drawn from
-    /// then on, and so the events, is later than what happened to the order before.
+    /// Loads an order with its payments, shipments and reservations for a decision. The order is read first: every
+    /// batch that changes the rest increments its version, so a decision on a torn read fails its guard. Ids drawn from
+    /// then on, and thus events, are later than the order's last change.
     pub(crate) async fn state(&self, id: OrderId, moment: &mut Moment) -> Result<OrderState> {
         let store = self.shop.store();
         let order = store.order(id).await?.ok_or(Error::NotFound)?;

@@ -1,4 +1,4 @@
-//! Orders, payments and parcels for the unit tests of the decisions.
+//! Orders, payments and shipments for unit tests of decisions.
 
 use crate::batch::RowWrite;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub(crate) fn address() -> Address {
     }
 }
 
-/// A guest's placed order of lines of (unit price, quantity).
+/// A guest's placed order with lines of (unit price, quantity).
 pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
     let mut moment = moment();
     let items: Vec<_> = lines
@@ -120,7 +120,7 @@ pub(crate) fn payment(order: &Order, state: PaymentState, authorized: i64, captu
     }
 }
 
-/// What is held for a line of an order, all of it from one place.
+/// A reservation of a whole order line at one location.
 pub(crate) fn reservation(order: &Order, item: &OrderItem, remaining: i64) -> Reservation {
     Reservation {
         id: Uuid::from_u128(item.id.0.as_u128() + 1).into(),
@@ -137,7 +137,7 @@ pub(crate) fn reservation(order: &Order, item: &OrderItem, remaining: i64) -> Re
     }
 }
 
-/// A parcel with these quantities of an order's lines.
+/// A shipment with these quantities of an order's lines.
 pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]) -> Shipment {
     let items = order.items.iter().zip(quantities).filter(|(_, quantity)| **quantity > 0);
     Shipment {
@@ -155,8 +155,8 @@ pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]
     }
 }
 
-/// Writes a placed order into the shop of a test, with a pending payment by `manual`: each line's variant gets
-/// exactly the stock that the order needs at the default location, held for it.
+/// Stores a placed order with a pending payment by `manual`. The default location gets exactly the stock that the order
+/// needs, reserved for it.
 pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Payment {
     use crate::inventory::operations::{StockLine, allocate, reserve};
     use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};

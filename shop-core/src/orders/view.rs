@@ -1,4 +1,4 @@
-//! What callers see of an order.
+//! Views of orders and drafts for callers.
 
 use std::collections::BTreeMap;
 
@@ -13,80 +13,80 @@ use crate::pricing::Explanation;
 use crate::secret::Secret;
 use crate::shipping::Shipment;
 
-/// An order with its payments and parcels, oldest first.
+/// An order with its payments and shipments, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderView {
-    /// The order.
+    /// The order itself.
     pub order: Order,
-    /// Every attempt to pay it.
+    /// All payments, including failed attempts.
     pub payments: Vec<Payment>,
-    /// Every parcel of it.
+    /// All shipments.
     pub shipments: Vec<Shipment>,
 }
 
-/// What became of one order of [many](super::Orders::cancel_many).
+/// The result for one order of [many](super::Orders::cancel_many).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelOutcome {
-    /// Which.
+    /// The order to cancel.
     pub order_id: OrderId,
-    /// What became of it.
+    /// Whether it was canceled.
     pub outcome: Canceled,
 }
 
-/// What became of an order that was to be canceled.
+/// The result of canceling one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Canceled {
-    /// It is canceled.
+    /// The order is canceled.
     Done,
-    /// A gateway is asked to give up its payment; it is canceled with the answer.
+    /// A gateway is asked to void the payment; the order is canceled when it answers.
     Pending,
-    /// It stays as it is.
+    /// The order is unchanged.
     Refused {
-        /// [`Error::code`](crate::error::Error::code).
+        /// See [`Error::code`](crate::error::Error::code).
         code: String,
-        /// A sentence: why.
+        /// A sentence with the reason.
         detail: String,
     },
 }
 
-/// An order as its buyer sees it right after placing it.
+/// A newly placed order, as its buyer sees it.
 #[derive(Debug, Clone)]
 pub struct PlacedOrder {
-    /// The order.
+    /// The order with its payments and shipments.
     pub view: OrderView,
-    /// What opens a guest's order; only in the answer to the call that placed it, and when that is given again.
+    /// Opens a guest's order. Only returned by the call that placed it, and by its retries.
     pub access_token: Option<Secret>,
 }
 
-/// What an order would come to, with what is known of it. What is not known is not in it: without a shipping method there
-/// is no price of shipping, without an address there are no taxes.
+/// The price of an order that is not placed, as far as it is known: without a shipping method there is no shipping
+/// price, without an address there are no taxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderQuote {
     /// The currency of every amount.
     pub currency: Currency,
-    /// The lines as the order would have them. Their ids are drawn for this quote only.
+    /// The lines that the order would have. Their ids are only valid within this quote.
     pub items: Vec<OrderItem>,
-    /// Sum of the lines before discounts.
+    /// Sum of the line totals before discounts.
     pub subtotal: Amount,
-    /// Sum of the lines' discounts.
+    /// Sum of the line discounts.
     pub discount_total: Amount,
-    /// Price of the shipping.
+    /// Shipping price after free shipping.
     pub shipping_total: Amount,
-    /// Tax of the shipping.
+    /// Tax on the shipping.
     pub shipping_tax: Amount,
     /// Sum of all taxes.
     pub tax_total: Amount,
-    /// What would be paid: the `expected_total` of the same order.
+    /// Amount to pay: the `expected_total` of the same order.
     pub total: Amount,
-    /// Why: promotions, tax rates, rounding.
+    /// How the total came about: promotions, tax rates, rounding.
     pub explanation: Explanation,
-    /// The fields that the order would still need, by their paths (`shipping_address.city`). Empty: it can be placed.
+    /// Paths of fields that are missing, such as `shipping_address.city`. If empty, the order can be placed.
     pub missing: Vec<String>,
 }
 
 impl OrderQuote {
-    /// That of an order of which nothing is missing.
+    /// The quote of a complete order.
     pub(super) fn of(order: Order) -> Self {
         Self {
             currency: order.currency,
@@ -103,46 +103,46 @@ impl OrderQuote {
     }
 }
 
-/// A draft at the prices of now.
+/// A draft at current prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftView {
     /// The draft.
     pub draft: Draft,
-    /// Its lines, priced.
+    /// Its lines with prices.
     pub items: Vec<DraftItemView>,
-    /// Sum of the lines, before discounts, shipping and tax.
+    /// Sum of the line totals, before discounts, shipping and tax.
     pub subtotal: Amount,
 }
 
-/// A line of a draft, priced.
+/// A line of a draft with its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftItemView {
-    /// What is wanted.
+    /// The variant to order.
     pub variant_id: VariantId,
-    /// Its product.
+    /// The product that the variant belongs to.
     pub product_id: ProductId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: String,
-    /// What the product is called.
+    /// Name of the product.
     pub name: String,
-    /// Which variant of it.
+    /// The variant's options.
     pub options: BTreeMap<String, String>,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
-    /// What one costs.
+    /// Price of one unit, as overridden by staff, else from the catalog.
     pub unit_price: Amount,
-    /// What one costs in the catalog.
+    /// Catalog price of one unit.
     pub list_price: Amount,
-    /// Why these differ.
+    /// Why staff overrode the price.
     pub reason: Option<String>,
-    /// What the line costs.
+    /// `unit_price` times `quantity`.
     pub line_total: Amount,
-    /// How many can be sold now; `None` when they are not counted, 0 when it is not on sale any more.
+    /// Units that can be sold now; `None` if untracked, 0 if no longer on sale.
     pub available: Option<i64>,
 }
 
 impl DraftView {
-    /// Prices a draft; `goods` are what its lines are about. Sums saturate, as those of a cart.
+    /// Prices a draft; `goods` has the products of its lines. Sums saturate, as in a cart.
     #[must_use]
     pub fn new(draft: Draft, goods: &Goods) -> Self {
         // Products are never deleted, so every line is found.

@@ -1,4 +1,4 @@
-//! Mails that did not reach anybody, for staff.
+//! Undelivered mails, for staff.
 
 use super::model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, MAIL};
 use crate::accounts::MailJob;
@@ -18,7 +18,8 @@ impl<'a> Mails<'a> {
         Self { shop }
     }
 
-    /// The mails that were given up: refused for good, or tried in vain for some six hours. They are kept for 90 days.
+    /// Lists mails that could not be delivered: rejected permanently, or given up after about six hours of retries.
+    /// They are kept for 90 days.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated),
@@ -31,7 +32,7 @@ impl<'a> Mails<'a> {
 }
 
 impl Content {
-    /// The name of the mail, as in the names of its templates; `None` for what is none.
+    /// The name of the mail's template; `None` for other content.
     #[must_use]
     pub fn mail(&self) -> Option<&'static str> {
         match self {

@@ -1,6 +1,5 @@
-//! What the world outside is told: domain events and mails, written with the change they tell of, delivered
-//! afterwards, at least once, in order per thing: to subscribers inside the program, and to webhooks
-//! (`webhooks/`).
+//! Outgoing domain events and mails. They are written in the same commit as the change, then delivered at least once
+//! and in order per aggregate: to subscribers inside the program, and to webhooks (`webhooks/`).
 
 mod mails;
 mod model;

@@ -12,7 +12,7 @@ use crate::payments::{GatewayCall, GatewayNotice};
 use crate::row::Row;
 use crate::word::words;
 
-/// What can happen in a shop, as the world outside is told.
+/// The kinds of domain events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is named by its word")]
 pub enum EventKind {
@@ -50,85 +50,85 @@ pub enum EventKind {
     StockLow,
 }
 
-/// Something that happened, told once.
+/// A domain event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "events")]
 pub struct Event {
-    /// Identity; sorts by time, stable over every delivery.
+    /// Unique; sorts by time and stays the same across deliveries.
     pub id: EventId,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// To which thing: events of one thing are delivered in order. What belongs to an order (its payments and parcels)
-    /// counts as the order.
+    /// The id of the aggregate. Events of one aggregate are delivered in order. For parts of an order (its payments and
+    /// shipments), this is the order's id.
     pub thing: Uuid,
-    /// The thing as it is now, without secrets.
+    /// The state of the subject after the event, without secrets.
     #[row(json)]
     pub data: serde_json::Value,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
 }
 
-/// The receiver of mails.
+/// The receiver name of mails.
 pub const MAIL: &str = "mail";
 
-/// What is delivered.
+/// The content of a delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// A mail that is written when it is sent.
+    /// A mail that is composed when it is sent.
     Mail(MailJob),
-    /// A mail about an order that is written when it is sent.
+    /// A mail about an order that is composed when it is sent.
     OrderMail(OrderMail),
-    /// An event.
+    /// A domain event.
     Event(Event),
-    /// What a gateway is to be asked: an intent.
+    /// An intent: a call to a payment gateway.
     GatewayCall(Box<GatewayCall>),
-    /// What a gateway told, to be looked into.
+    /// A webhook event from a payment gateway, to be processed.
     GatewayNotice(Box<GatewayNotice>),
 }
 
-/// Where a delivery stands.
+/// The status of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// To be delivered, or being delivered while its lease runs.
+    /// Waiting for delivery, or being delivered while its lease runs.
     Pending,
-    /// The receiver took it.
+    /// The receiver accepted it.
     Done,
-    /// Given up after too many tries; kept for 90 days, for a person to look at.
+    /// Given up after too many attempts; kept for 90 days, so that staff can inspect it.
     Dead,
 }
 
-/// One event or mail on its way to one receiver.
+/// One event, mail or gateway message for one receiver.
 ///
 /// # Writes
 /// An update never changes the receiver or the thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Row)]
 #[row(table = "deliveries", entity = Delivery, deletable)]
 pub struct Delivery {
-    /// Identity; sorts by time, stable over retries.
+    /// Unique; sorts by time and stays the same across retries.
     pub id: DeliveryId,
-    /// [`MAIL`], the name of a subscriber, that of a webhook ([`Webhook::receiver`](super::Webhook::receiver)), or who asks
-    /// a gateway or looks into what it told.
+    /// [`MAIL`], the name of a subscriber or of a webhook ([`Webhook::receiver`](super::Webhook::receiver)), or the
+    /// name of a gateway's caller or listener.
     pub receiver: String,
-    /// Deliveries of one thing to one receiver are made in the order of their ids, one at a time.
+    /// The aggregate id. Deliveries of one aggregate to one receiver are made in id order, one at a time.
     pub thing: Uuid,
-    /// What is delivered.
+    /// The event, mail, gateway call or gateway event to deliver.
     #[row(json)]
     pub content: Content,
-    /// Where it stands.
+    /// The current status.
     pub status: DeliveryStatus,
-    /// How often it was tried.
+    /// The number of attempts so far.
     pub attempts: i64,
-    /// Not before this time: the end of a lease, or of a pause after a failure.
+    /// Not delivered before this time: the end of a lease, or of a pause after a failure.
     pub due_at: Timestamp,
-    /// What the last try said, shortened; no secrets.
+    /// The error of the last attempt, truncated; contains no secrets.
     pub last_error: Option<String>,
-    /// The HTTP status that a webhook's last try was answered with.
+    /// The HTTP status of a webhook's response to the last attempt.
     pub response_status: Option<i64>,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// Counts the changes; a claim is an update, so only one claimer wins.
+    /// Incremented by each change. A claim is an update, so only one claimer wins.
     pub version: i64,
 }
 
@@ -139,7 +139,7 @@ impl Delivery {
         Self::new(id, MAIL, thing, Content::Mail(job), now)
     }
 
-    /// An event on its way to a receiver, due at once.
+    /// The delivery of an event to a receiver, due at once.
     #[must_use]
     pub fn event(id: DeliveryId, receiver: &str, event: &Event, now: Timestamp) -> Self {
         Self::new(id, receiver, event.thing, Content::Event(event.clone()), now)
@@ -164,16 +164,16 @@ impl Delivery {
     }
 }
 
-/// Which deliveries a list shows.
+/// The filter of a list of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// Those to this receiver.
+    /// Only deliveries to this receiver.
     pub receiver: String,
-    /// Only with this status.
+    /// Only deliveries with this status.
     pub status: Option<DeliveryStatus>,
 }
 
-/// By what deliveries are listed.
+/// The sort key of lists of deliveries.
 pub type DeliverySort = CreationSort;
 
 words! {

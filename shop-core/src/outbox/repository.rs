@@ -1,4 +1,4 @@
-//! What the outbox reads and writes, and the answers kept under idempotency keys.
+//! The reads and writes of the outbox, and the reads of idempotency records.
 
 use async_trait::async_trait;
 
@@ -11,25 +11,25 @@ use crate::idempotency::{Answer, AnswerKey};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;
 
-/// Reads of the shop's own memory.
+/// Reads of the outbox and of idempotency records.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began.
+/// Every read sees all commits that finished before it began.
 #[async_trait]
 pub trait OutboxRepository: Send + Sync {
-    /// Events that were not yet fanned out to receivers, oldest first, at most `limit`.
+    /// Events that are not relayed yet, oldest first, at most `limit`.
     async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>>;
-    /// Pending deliveries to a receiver that are due at `now`, oldest first, at most `limit`: only the oldest
-    /// pending one per thing, so that order holds. Receivers are asked about one by one, so that a bad one delays
-    /// no other.
+    /// Pending deliveries to a receiver that are due at `now`, oldest first, at most `limit`. To preserve order, only
+    /// the oldest pending delivery per aggregate counts. Each receiver has its own query, so that a failing receiver
+    /// does not delay the others.
     async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
-    /// When the next of the deliveries is due that [`OutboxRepository::due_deliveries`] could answer: of the oldest
-    /// pending one per thing to this receiver, the earliest `due_at` (it may lie in the past).
+    /// When [`OutboxRepository::due_deliveries`] will next return a delivery: the earliest `due_at` among the oldest
+    /// pending deliveries per aggregate to this receiver (it may be in the past).
     async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
     /// The delivery with this id.
     async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
-    /// The deliveries of a list. Of [`MAIL`](super::MAIL) the shop lists those that are dead only: a store needs no index for
-    /// the others.
+    /// A page of deliveries. For [`MAIL`](super::MAIL), the shop only lists dead ones, so a store needs no index for
+    /// the rest.
     async fn list_deliveries(
         &self,
         filter: &DeliveryFilter,
@@ -37,20 +37,20 @@ pub trait OutboxRepository: Send + Sync {
     ) -> StoreResult<Page<Delivery>>;
     /// The webhook with this id.
     async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>>;
-    /// Every active webhook, oldest first (a shop has few).
+    /// All active webhooks, oldest first (a shop has few).
     async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>>;
-    /// The webhooks of a list.
+    /// A page of webhooks.
     async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>>;
-    /// The answer kept under an idempotency key.
+    /// The idempotency record under a key.
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>>;
 }
 
 /// Writes of the outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutboxWrite {
-    /// A new event, not yet relayed.
+    /// Inserts a new event that is not relayed yet.
     Event(Event),
-    /// The event was fanned out. Guard: it is there and was not, else
+    /// Marks an event as relayed. Guard: the event exists and is not relayed yet, else
     /// [`Conflict::Stale`](crate::batch::Conflict::Stale).
     Relayed(EventId),
 }

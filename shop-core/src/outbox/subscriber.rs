@@ -1,4 +1,4 @@
-//! The port to whoever wants to hear of events.
+//! The port for event subscribers.
 
 use async_trait::async_trait;
 
@@ -8,17 +8,17 @@ use crate::error::BoxError;
 /// A receiver of events inside the program that embeds the shop.
 ///
 /// # Contract
-/// - Every event comes at least once, after the change it tells of is durable; events of one thing come in order.
-/// - An event that comes again has the same id.
-/// - After an error the same event comes again later; events of the same thing wait for it, others do not.
+/// - Every event arrives at least once, after its change is durable. Events of one aggregate arrive in order.
+/// - A repeated event has the same id.
+/// - After an error the event is retried later. Events of the same aggregate wait for it; others do not.
 #[async_trait]
 pub trait Subscriber: Send + Sync {
-    /// The name under which its deliveries are kept: unique, and the same over restarts.
+    /// The receiver name of its deliveries: unique, and stable across restarts.
     fn name(&self) -> &str;
 
-    /// Takes one event.
+    /// Handles one event.
     ///
     /// # Errors
-    /// Whatever kept it from doing so. The text is kept with the delivery: it holds no secret.
+    /// Any reason why the event was not handled. The text is saved with the delivery and must contain no secret.
     async fn receive(&self, event: &Event) -> Result<(), BoxError>;
 }

@@ -1,4 +1,4 @@
-//! Every event that a shop tells of is told where it happens.
+//! Every kind of event is emitted by the change that it reports.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::testing::{PASSWORD, World, block_on, world_with};
 use crate::word::Word as _;
 
-/// Hears everything.
+/// A subscriber that records all events.
 #[derive(Default)]
 struct Ear(Mutex<Vec<Event>>);
 
@@ -49,7 +49,7 @@ impl Journey {
         block_on(self.world.shop.catalog().create_product(&self.staff, product)).unwrap().product.id
     }
 
-    /// An order of so many, and its payment.
+    /// Orders `quantity` of a product; returns the order and its payment.
     fn order(&self, sku: &str, quantity: i64) -> (OrderId, PaymentId) {
         let shop = &self.world.shop;
         let item = input(json!({"sku": sku, "quantity": quantity}));
@@ -63,14 +63,14 @@ impl Journey {
     }
 }
 
-/// Does everything that is told of, once; what belongs to gateways and returns is tested where those are.
+/// Triggers every kind of event once, except those of gateways and returns, which are tested there.
 fn journey(ear: &Arc<Ear>) -> Journey {
     let world = world_with(|builder| builder.subscriber(Arc::clone(ear) as _));
     let (staff, ada) = (world.staff("eve"), world.customer("ada"));
     let journey = Journey { world, staff, ada };
     let Journey { world, staff, .. } = &journey;
     let shop = &world.shop;
-    // Ids sort by time: where the clock stands still, they sort by chance.
+    // Ids sort by time: while the clock stands still, their order is random.
     let tick = || world.clock.advance(TimeDelta::seconds(1));
     let new = RegisterInput {
         email: "new@example.com".into(),
@@ -87,7 +87,7 @@ fn journey(ear: &Arc<Ear>) -> Journey {
     let method = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "1"}});
     block_on(shop.shipping().create_method(staff, input(method))).unwrap();
 
-    // The last of it: stock is low.
+    // Buys the remaining stock, so that stock is low.
     let (order, payment) = journey.order("TEA", 5);
     block_on(shop.payments().capture(staff, payment, input(json!({})), None)).unwrap();
     let parcel =
@@ -133,7 +133,7 @@ fn every_event_is_told_with_what_it_is_about() {
         for field in fields(event.kind.word()) {
             assert!(data.contains_key(*field), "{field} is not in {event:?}");
         }
-        // What belongs to an order is in order with it.
+        // Events about parts of an order have the order as their aggregate.
         let order = data.get("order_id").or_else(|| data.get("number").and(data.get("id")));
         if let Some(order) = order {
             assert_eq!(*order, json!(event.thing), "{event:?}");

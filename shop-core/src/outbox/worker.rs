@@ -1,8 +1,9 @@
 //! The worker: relays events to their receivers (`worker/relay.rs`), delivers mails and events (`worker/deliver.rs`;
-//! webhooks: `worker/webhooks.rs`), sweeps and forgets, once or for ever (`worker/run.rs`).
+//! webhooks: `worker/webhooks.rs`), sweeps and deletes old rows, once or continuously (`worker/run.rs`).
 //!
-//! Any number of workers may run beside each other, in one program or in several: what one claims, no other does.
-//! A claim is a lease. Whoever crashes with one loses it when it ends, and the delivery is made again: at least once.
+//! Any number of workers may run concurrently, in one program or in several: a delivery that one claims is not claimed
+//! by another. A claim is a lease. If a worker crashes, its leases expire and the deliveries are retried: at least
+//! once.
 
 mod deliver;
 mod receiver;
@@ -27,32 +28,33 @@ pub(crate) use deliver::Turn;
 use receiver::Receiver;
 use webhooks::Outgoing;
 
-/// How long answers, operations and done deliveries are kept: idempotency keys are promised for a day, and Stripe sends an
-/// event again for up to three.
+/// How long idempotency records, operations and done deliveries are kept: idempotency keys are promised for a day, and
+/// Stripe resends an event for up to three days.
 const MEMORY: TimeDelta = TimeDelta::days(4);
-/// How long deliveries are kept that were given up: long enough for a person to look at them.
+/// How long abandoned deliveries are kept, so that staff have time to inspect them.
 const GIVEN_UP_MEMORY: TimeDelta = TimeDelta::days(90);
-/// Orders canceled in one round of the sweep.
+/// The number of orders canceled in one round of the sweep.
 const SWEEP_BATCH: u32 = 100;
-/// Guests' carts removed in one commit.
+/// The number of guest carts deleted in one commit.
 const CARTS_BATCH: u32 = 100;
-/// Payments compared with their gateways in one round: what 4 look-ups at once manage between two rounds.
+/// The number of payments compared with their gateways in one round: as many as 4 concurrent look-ups can do between
+/// two rounds.
 const RECONCILE_BATCH: u32 = 50;
 
-/// Does what waits to be done; see [`Shop::worker`].
+/// Performs background work; see [`Shop::worker`].
 #[derive(Debug, Clone, Copy)]
 pub struct Worker<'a> {
     shop: &'a Shop,
 }
 
-/// What one round of work did.
+/// The result of one round of work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Events fanned out to their receivers.
+    /// The number of events relayed to their receivers.
     pub relayed: u32,
-    /// Deliveries that were taken, or turned out to be about nothing any more.
+    /// The number of deliveries that succeeded, or turned out to be obsolete.
     pub delivered: u32,
-    /// Deliveries that failed and will be tried again, or were given up.
+    /// The number of deliveries that failed, to be retried or given up.
     pub failed: u32,
 }
 
@@ -69,12 +71,12 @@ impl<'a> Worker<'a> {
         Self { shop }
     }
 
-    /// Relays and delivers until nothing is due any more: mails and subscribers beside each other, then webhooks
-    /// beside each other. Each delivery is tried once, and one that fails is due again later. Nothing limits how long a
-    /// mailer or subscriber takes.
+    /// Relays and delivers until nothing is due: first mails and subscribers concurrently, then webhooks concurrently.
+    /// Each delivery is attempted once; a failed one is due again later. There is no timeout for mailers and
+    /// subscribers.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the storage cannot be reached. A receiver that fails is not an error.
+    /// [`Error::Unavailable`] when the storage cannot be reached. A failing receiver is not an error.
     pub async fn run_once(&self) -> Result<Progress> {
         let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
         progress += self.deliver_all(self.receivers()).await?;
@@ -83,7 +85,8 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
-    /// As [`Worker::run_once`], but one delivery after the other: on every store chance is then drawn in one order.
+    /// Like [`Worker::run_once`], but makes one delivery at a time: randomness is then drawn in the same order on every
+    /// store.
     #[cfg(feature = "conformance")]
     pub(crate) async fn run_in_turn(&self) -> Result<Progress> {
         let mut progress = Progress { relayed: self.relay().await?.events, ..Progress::default() };
@@ -96,14 +99,14 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
-    /// The active webhooks, if there is somebody who sends to them.
+    /// The active webhooks, if the shop has a sender for them.
     async fn webhooks(self) -> Result<Vec<Outgoing<'a>>> {
         let Some(sender) = self.shop.webhook_sender() else { return Ok(Vec::new()) };
         let webhooks = self.shop.store().active_webhooks().await?;
         Ok(webhooks.iter().map(|webhook| Outgoing::new(sender, webhook.id)).collect())
     }
 
-    /// Delivers to these, beside each other, until nothing is due any more.
+    /// Delivers to these receivers concurrently until nothing is due.
     async fn deliver_all<'r>(&self, receivers: impl IntoIterator<Item = Receiver<'r>>) -> Result<Progress> {
         let rounds = receivers.into_iter().map(|receiver| async move {
             let mut progress = Progress::default();
@@ -122,7 +125,7 @@ impl<'a> Worker<'a> {
         Ok(progress)
     }
 
-    /// Cancels orders whose payment did not come in time, and so lets go of their stock.
+    /// Cancels orders whose payment did not arrive in time, which releases their stock.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -137,16 +140,16 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Compares payments that hang with their gateways, so that a reply or a message that was lost is made up for.
+    /// Compares unsettled payments with their gateways, to recover from lost replies and webhook events.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the storage cannot be reached. A gateway that does not answer is not an error.
+    /// [`Error::Unavailable`] when the storage cannot be reached. A gateway that does not respond is not an error.
     pub async fn reconcile(&self) -> Result<u32> {
         self.shop.payments().reconcile(RECONCILE_BATCH).await
     }
 
-    /// Removes accounts whose address was not proven in time
-    /// ([`Settings::unverified_account_ttl`](crate::shop::Settings::unverified_account_ttl)); says how many.
+    /// Deletes accounts whose e-mail address was not verified in time
+    /// ([`Settings::unverified_account_ttl`](crate::shop::Settings::unverified_account_ttl)); returns their number.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.
@@ -154,10 +157,11 @@ impl<'a> Worker<'a> {
         self.shop.accounts().remove_unproven().await
     }
 
-    /// Forgets what was done four days ago or earlier: kept answers, relayed events, deliveries that were taken. Those that
-    /// were given up are forgotten after 90 days, and prices that ended after 31 ([`PricePeriod`](crate::catalog::PricePeriod)).
-    /// Then removes the carts that guests left ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a
-    /// hundred in each commit, and accounts whose address was not proven in time ([`Worker::remove_unproven_accounts`]).
+    /// Deletes rows that are more than four days old: idempotency records, relayed events and done deliveries.
+    /// Abandoned deliveries are deleted after 90 days, and prices 31 days after they ended
+    /// ([`PricePeriod`](crate::catalog::PricePeriod)). Then deletes abandoned guest carts
+    /// ([`Settings::guest_cart_ttl`](crate::shop::Settings::guest_cart_ttl)), a hundred per commit, and accounts whose
+    /// address was not verified in time ([`Worker::remove_unproven_accounts`]).
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the storage cannot be reached.

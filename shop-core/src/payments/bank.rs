@@ -1,4 +1,4 @@
-//! A bank for tests: a gateway over no network at all, as strict as a real one and as moody as one likes.
+//! A fake bank for tests: an in-process gateway, as strict as a real one, with configurable failures.
 
 mod calls;
 
@@ -18,8 +18,8 @@ use crate::secret::{Keys, Secret};
 /// The header that carries the signature of a message.
 pub const SIGNATURE: &str = "Bank-Signature";
 
-/// A bank that keeps what it is told in memory, does each thing once per key, and takes note of every call
-/// that a careful shop would not make.
+/// A fake gateway that keeps payments in memory, performs each call once per key, and records every call that a correct
+/// shop would not make.
 pub struct Bank {
     id: String,
     takes_at_once: bool,
@@ -28,52 +28,52 @@ pub struct Bank {
     books: Mutex<Books>,
 }
 
-/// What goes wrong with a call.
+/// The failure mode of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// All goes well.
+    /// The call succeeds.
     Well,
     /// The call does not arrive.
     Down,
-    /// It does what it was asked, and the answer is lost.
+    /// The call takes effect, but the response is lost.
     Silent,
-    /// The call never returns, and does nothing.
+    /// The call hangs without taking effect.
     HangsBefore,
-    /// It does what it was asked, and the call never returns.
+    /// The call takes effect and hangs.
     HangsAfter,
-    /// It says no, unless it has done this very thing before.
+    /// The call is refused, unless the same call succeeded before.
     Refuses,
-    /// It does not know who asks.
+    /// The caller's credentials are refused.
     LockedOut,
 }
 
-/// A payment as the bank has it.
+/// A payment as stored at the bank.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The shop's own id of it.
+    /// The shop's own id of the payment.
     pub payment_id: PaymentId,
-    /// How much it is about.
+    /// The total amount of the payment.
     pub amount: Amount,
-    /// In which currency.
+    /// The currency of every amount.
     pub currency: Currency,
-    /// Where it stands.
+    /// The current state.
     pub state: PaymentState,
-    /// How much is reserved or was taken.
+    /// The amount reserved or captured.
     pub authorized: Amount,
-    /// How much was taken.
+    /// The amount captured.
     pub captured: Amount,
-    /// What went back.
+    /// All refunds of the payment.
     pub refunds: Vec<RemoteRefund>,
-    /// Why the last try was declined.
+    /// The reason why the last attempt was declined.
     pub failure: Option<String>,
-    /// Why it is not the shop's.
+    /// The reason why the payment does not belong to the shop.
     pub foreign: Option<String>,
 }
 
 #[derive(Default)]
 struct Books {
     accounts: BTreeMap<String, Account>,
-    /// What was asked under each key, and which payment it was about.
+    /// The request and the payment's reference by idempotency key.
     seen: BTreeMap<String, (String, String)>,
     moods: VecDeque<Mood>,
     slow_refunds: bool,
@@ -97,7 +97,7 @@ impl std::fmt::Debug for Bank {
 }
 
 impl Bank {
-    /// A bank that takes the money as soon as the buyer pays.
+    /// A bank that captures the money as soon as the buyer pays.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self {
@@ -109,36 +109,36 @@ impl Bank {
         }
     }
 
-    /// The same, but it moves only such amounts.
+    /// Limits the amounts that the bank moves.
     #[must_use]
     pub fn that_charges(mut self, limits: ChargeLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The same, but it only reserves the money until it is asked to take it.
+    /// Makes the bank only reserve the money until a capture.
     #[must_use]
     pub fn that_reserves(mut self) -> Self {
         self.takes_at_once = false;
         self
     }
 
-    /// How the next calls go, one after the other; then all goes well again.
+    /// Sets the failure modes of the next calls, in order; later calls succeed.
     pub fn expect_moods(&self, moods: impl IntoIterator<Item = Mood>) {
         self.books().moods.extend(moods);
     }
 
-    /// Nothing goes wrong any more.
+    /// Makes all further calls succeed.
     pub fn recover(&self) {
         self.books().moods.clear();
     }
 
-    /// Refunds stay on their way until [`Bank::end_refunds`].
+    /// Keeps refunds pending until [`Bank::end_refunds`].
     pub fn send_back_slowly(&self) {
         self.books().slow_refunds = true;
     }
 
-    /// What the bank calls a payment of the shop; empty when it has none.
+    /// The bank's reference of a payment; empty if the bank does not have it.
     #[must_use]
     pub fn reference(&self, id: PaymentId) -> String {
         let books = self.books();
@@ -146,13 +146,13 @@ impl Bank {
         found.map(|(reference, _)| reference.clone()).unwrap_or_default()
     }
 
-    /// A payment as the bank has it.
+    /// The payment as stored at the bank.
     #[must_use]
     pub fn account(&self, id: PaymentId) -> Option<Account> {
         self.books().accounts.values().find(|account| account.payment_id == id).cloned()
     }
 
-    /// Changes a payment at the bank, behind the shop's back. Says whether there is such a payment.
+    /// Changes a payment at the bank without the shop's knowledge. Returns whether the payment exists.
     pub fn change(&self, id: PaymentId, change: impl FnOnce(&mut Account)) -> bool {
         let mut books = self.books();
         match books.accounts.values_mut().find(|account| account.payment_id == id) {
@@ -164,7 +164,7 @@ impl Bank {
         }
     }
 
-    /// The buyer pays. Says whether they could.
+    /// The buyer pays. Returns whether the payment succeeded.
     pub fn pay(&self, id: PaymentId) -> bool {
         let takes_at_once = self.takes_at_once;
         let mut paid = false;
@@ -183,7 +183,7 @@ impl Bank {
         paid
     }
 
-    /// The buyer's card is declined; they may try again.
+    /// The buyer's card is declined; the buyer may try again.
     pub fn decline(&self, id: PaymentId) {
         self.change(id, |account| {
             if matches!(account.state, PaymentState::Pending | PaymentState::RequiresAction) {
@@ -192,7 +192,7 @@ impl Bank {
         });
     }
 
-    /// Refunds that were on their way end.
+    /// Ends the pending refunds of a payment.
     pub fn end_refunds(&self, id: PaymentId, state: RefundState) {
         self.change(id, |account| {
             for refund in account.refunds.iter_mut().filter(|refund| refund.state == RefundState::Pending) {
@@ -201,28 +201,28 @@ impl Bank {
         });
     }
 
-    /// A signed message about a payment: the value of the header [`SIGNATURE`], and the body. The same name at
-    /// the same time is the same message.
+    /// A signed message about a payment: the value of the header [`SIGNATURE`], and the body. The same name and time
+    /// give the same message.
     #[must_use]
     pub fn message(&self, name: &str, id: PaymentId, at: Timestamp) -> (String, Vec<u8>) {
         let reference = Some(self.reference(id)).filter(|reference| !reference.is_empty());
         self.sign(&Message { id: name.to_owned(), kind: "payment.changed".to_owned(), at, reference })
     }
 
-    /// A signed message about nothing that a shop knows.
+    /// A signed message about nothing that the shop knows.
     #[must_use]
     pub fn gossip(&self, name: &str, reference: Option<&str>, at: Timestamp) -> (String, Vec<u8>) {
         let reference = reference.map(str::to_owned);
         self.sign(&Message { id: name.to_owned(), kind: "gossip".to_owned(), at, reference })
     }
 
-    /// What a careful shop would not have asked.
+    /// The calls that a correct shop would not have made.
     #[must_use]
     pub fn wrongs(&self) -> Vec<String> {
         self.books().wrongs.clone()
     }
 
-    /// What was asked so far, in order: the step and the key, look-ups as `look_up`.
+    /// All calls so far, in order: the step and the key, or `look_up`.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         self.books().calls.clone()

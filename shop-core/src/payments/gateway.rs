@@ -1,4 +1,4 @@
-//! The port to whoever moves the money.
+//! The port to payment gateways.
 
 mod remote;
 
@@ -10,39 +10,40 @@ pub use remote::{
 use super::limits::ChargeLimits;
 use crate::money::Currency;
 
-/// A way to pay.
+/// A payment method.
 ///
-/// What is required serves gateways whose money is received outside the shop and recorded by staff: cash on
-/// delivery, bank transfer. [`ManualGateway`] is one. A gateway that is asked over a network has a
+/// The required methods are enough for gateways whose money is received outside the shop and recorded by staff: cash on
+/// delivery, bank transfer. [`ManualGateway`] is one. A gateway that is called over a network also has a
 /// [remote](PaymentGateway::remote) side.
 pub trait PaymentGateway: Send + Sync {
-    /// The machine word buyers' programs send (`manual`).
+    /// The id in the API (`manual`).
     fn id(&self) -> &str;
 
-    /// What buyers read.
+    /// The name shown to buyers.
     fn name(&self) -> &str;
 
-    /// True when the money must come before an order ships, and soon: it holds its stock for
-    /// [`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl) and is then canceled. False when the order
-    /// ships before it is paid (cash on delivery, say): one that has not shipped is canceled after
+    /// Whether the order must be paid before it ships. If true, the order reserves its stock for
+    /// [`Settings::reservation_ttl`](crate::shop::Settings::reservation_ttl) and is then canceled. If false, it ships
+    /// before it is paid (cash on delivery, for example); an order that has not shipped is canceled after
     /// [`Settings::manual_payment_ttl`](crate::shop::Settings::manual_payment_ttl).
     fn prepaid(&self) -> bool;
 
-    /// What amounts of a currency it charges; `None` when it does not take the currency. By default every amount.
+    /// The amounts of a currency that the gateway charges; `None` if it does not support the currency. Default: every
+    /// amount.
     ///
-    /// The total of an order that is placed with it is rounded to the nearest multiple of the step, half up; an order whose
-    /// total it cannot charge is refused. Parts of a payment that are captured or given back are multiples of the step, too.
+    /// The total of an order with this gateway is rounded to the nearest multiple of the step, half up; an order whose
+    /// total cannot be charged is refused. Partial captures and refunds must be multiples of the step, too.
     fn charge_limits(&self, _currency: Currency) -> Option<ChargeLimits> {
         Some(ChargeLimits::default())
     }
 
-    /// The side of it that is asked over a network; `None` when staff record what happens outside the shop.
+    /// The side that is called over a network; `None` when staff record what happens outside the shop.
     fn remote(&self) -> Option<&dyn RemoteGateway> {
         None
     }
 }
 
-/// Money received outside the shop; its capture by staff records that it came, authorizing and capturing at once.
+/// Money received outside the shop. A capture by staff records its receipt, authorizing and capturing at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManualGateway {
     id: String,
@@ -51,13 +52,13 @@ pub struct ManualGateway {
 }
 
 impl ManualGateway {
-    /// A gateway that delivers on trust.
+    /// A gateway whose orders ship before they are paid.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self { id: id.into(), name: name.into(), prepaid: false }
     }
 
-    /// The same, but orders wait for the money and are canceled when it does not come in time.
+    /// Makes orders wait for the money; they are canceled when it does not arrive in time.
     #[must_use]
     pub fn prepaid(mut self) -> Self {
         self.prepaid = true;
@@ -66,8 +67,8 @@ impl ManualGateway {
 }
 
 impl Default for ManualGateway {
-    /// `manual`: cash on delivery or a bank transfer. The mail that confirms an order shows its name, and
-    /// SpamAssassin 4.0.1 takes the word "transfer" next to an amount for a sign of fraud (`XFER_LOTSA_MONEY`).
+    /// `manual`: cash on delivery or a bank transfer. The order confirmation mail contains the name, and SpamAssassin
+    /// 4.0.1 treats the word "transfer" next to an amount as a sign of fraud (`XFER_LOTSA_MONEY`).
     fn default() -> Self {
         Self::new("manual", "Cash on delivery or payment in advance")
     }

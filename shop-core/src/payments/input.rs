@@ -1,4 +1,4 @@
-//! What callers say, before it is checked.
+//! The inputs of the payment calls, before they are validated.
 
 use serde::Deserialize;
 
@@ -9,45 +9,45 @@ use crate::id::OrderId;
 use crate::money::Amount;
 use crate::validate;
 
-/// The longest reason of a refund, in characters.
+/// The maximum length of a refund's reason, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// Another attempt to pay an order, as its buyer wrote it.
+/// Another attempt to pay an order, as sent by its buyer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct AttemptInput {
-    /// Which order.
+    /// The order to pay.
     pub order_id: Field<OrderId>,
-    /// Through which gateway: one of [`Payments::gateways`](super::Payments::gateways).
+    /// The id of the gateway: one of [`Payments::gateways`](super::Payments::gateways).
     pub gateway: Field<String>,
 }
 
-/// How much is received or called off, as staff wrote it.
+/// The amount to capture, as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct AmountInput {
-    /// How much, as a decimal string in major units; all when nothing was said.
+    /// The amount, as a decimal string in major units. Default: the whole open amount.
     pub amount: Field<String>,
-    /// That of the payment, if anything is said.
+    /// If present, must be the payment's currency.
     pub currency: Field<String>,
 }
 
-/// Money to be given back, as staff wrote it.
+/// A refund, as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct RefundInput {
-    /// How much, as a decimal string in major units; all that is left when nothing was said.
+    /// The amount, as a decimal string in major units. Default: everything not yet refunded.
     pub amount: Field<String>,
-    /// That of the payment, if anything is said.
+    /// If present, must be the payment's currency.
     pub currency: Field<String>,
-    /// Why, for the staff's own memory.
+    /// The reason, for the staff's records.
     pub reason: Field<String>,
-    /// The goods come back too; only with a refund of all that is left.
+    /// Whether the goods are restocked; only with a refund of everything that is left.
     pub restock: Field<bool>,
 }
 
 impl AttemptInput {
-    /// Order and gateway, one of those that `known` says there are.
+    /// Validates the order and the gateway, which `known` must accept.
     pub(super) fn check(self, known: impl FnOnce(&str) -> bool) -> Result<(OrderId, String)> {
         let mut checks = Checks::new();
         let order_id = checks.required("order_id", self.order_id, Ok);
@@ -71,7 +71,7 @@ impl AmountInput {
     }
 }
 
-/// A refund whose every field passed.
+/// A validated [`RefundInput`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckedRefund {
     pub(super) amount: Option<Amount>,

@@ -1,19 +1,19 @@
-//! What amounts a gateway can charge.
+//! The amounts that a gateway can charge.
 
 use super::gateway::PaymentGateway;
 use crate::error::{Error, Result};
 use crate::money::{Amount, Currency};
 use crate::pricing::Priced;
 
-/// What amounts of a currency a gateway charges, in whole minor units. By default every amount.
+/// The amounts of a currency that a gateway charges, in minor units. Default: every amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChargeLimits {
-    /// Every amount that is charged, captured or given back is a multiple of it: 10 where only hundredths of a dinar are
-    /// charged. 0 counts as 1.
+    /// Every amount that is charged, captured or refunded is a multiple of this: 10 if a dinar is only charged in
+    /// hundredths. 0 counts as 1.
     pub step: Amount,
-    /// The least that is charged for an order.
+    /// The minimum charge for an order.
     pub minimum: Amount,
-    /// The most that is charged for an order.
+    /// The maximum charge for an order.
     pub maximum: Amount,
 }
 
@@ -24,10 +24,10 @@ impl Default for ChargeLimits {
 }
 
 impl ChargeLimits {
-    /// Those of a gateway.
+    /// The limits of a gateway for a currency.
     ///
     /// # Errors
-    /// [`Error::TotalNotChargeable`] when it does not charge the currency at all.
+    /// [`Error::TotalNotChargeable`] when the gateway does not support the currency.
     pub(crate) fn of(gateway: &dyn PaymentGateway, currency: Currency) -> Result<Self> {
         gateway.charge_limits(currency).ok_or_else(|| {
             let detail = format!("{} does not take {currency}.", gateway.name());
@@ -35,7 +35,7 @@ impl ChargeLimits {
         })
     }
 
-    /// The nearest multiple of the step to an amount that is not negative; of two the larger.
+    /// Rounds a non-negative amount to the nearest multiple of the step, half up.
     #[must_use]
     pub fn rounded(&self, amount: Amount) -> Amount {
         let (step, amount) = (i128::from(self.step.0.max(1)), i128::from(amount.0));
@@ -43,20 +43,20 @@ impl ChargeLimits {
         Amount(i64::try_from(rounded).unwrap_or(i64::MAX))
     }
 
-    /// The least multiple of the step that is not less than an amount that is not negative.
+    /// Rounds a non-negative amount up to a multiple of the step.
     #[must_use]
     pub fn raised(&self, amount: Amount) -> Amount {
         let step = self.step.0.max(1);
         Amount(amount.0.saturating_add(step - 1) / step * step)
     }
 
-    /// The largest multiple of the step that is not more than an amount that is not negative.
+    /// Rounds a non-negative amount down to a multiple of the step.
     #[must_use]
     pub fn lowered(&self, amount: Amount) -> Amount {
         Amount(amount.0 - amount.0 % self.step.0.max(1))
     }
 
-    /// The least that is charged, and is more than nothing.
+    /// The minimum charge, always more than zero.
     fn least(&self) -> Amount {
         self.minimum.max(self.step).max(Amount(1))
     }
@@ -67,10 +67,10 @@ impl ChargeLimits {
         amount.0 % self.step.0.max(1) == 0
     }
 
-    /// Judges what an order comes to.
+    /// Checks the total of an order.
     ///
     /// # Errors
-    /// [`Error::TotalNotChargeable`] saying what the gateway charges.
+    /// [`Error::TotalNotChargeable`] that says what the gateway charges.
     pub(crate) fn judge(&self, gateway: &dyn PaymentGateway, total: Amount, currency: Currency) -> Result<()> {
         let format = |amount| format!("{} {currency}", currency.format_amount(amount));
         let what = if total < self.least() {
@@ -86,7 +86,7 @@ impl ChargeLimits {
         Err(Error::TotalNotChargeable { detail })
     }
 
-    /// Judges a part of a payment that is to be captured or given back.
+    /// Checks an amount to capture or refund.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `amount` when it is not a multiple of the step.
@@ -99,11 +99,11 @@ impl ChargeLimits {
     }
 }
 
-/// Rounds what an order comes to as its gateway needs it: to the nearest multiple of the gateway's step, half up, as an
-/// adjustment. An order that costs nothing is not charged, and stays as it is.
+/// Rounds the total of an order for its gateway: to the nearest multiple of the gateway's step, half up, as an
+/// adjustment. An order with a total of zero is not charged and not changed.
 ///
 /// # Errors
-/// [`Error::TotalNotChargeable`] when the gateway cannot charge that.
+/// [`Error::TotalNotChargeable`] when the gateway cannot charge the rounded total.
 pub(crate) fn round_for(gateway: &dyn PaymentGateway, currency: Currency, priced: &mut Priced) -> Result<()> {
     if priced.total <= Amount::ZERO {
         return Ok(());

@@ -1,7 +1,7 @@
-//! Money coming in and going back.
+//! Payments and refunds.
 //!
-//! A [`PaymentGateway`] of one's own takes two steps: `id`, `name` and `prepaid`; and, when it is asked over a network,
-//! a [`RemoteGateway`]. `examples/custom_gateway` is a whole one; `GUIDE.md` there walks through it.
+//! A custom [`PaymentGateway`] implements `id`, `name` and `prepaid`; if it is called over a network, it also
+//! implements a [`RemoteGateway`]. `examples/custom_gateway` is a complete example; its `GUIDE.md` explains it.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod bank;

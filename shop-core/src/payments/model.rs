@@ -11,34 +11,34 @@ use crate::row::{Column, Columns, Row, Sink, Source};
 use crate::secret::Sealed;
 use crate::word::words;
 
-/// Where one attempt to pay stands.
+/// The state of one attempt to pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
-    /// Begun; nothing was proven.
+    /// Created; no money is authorized yet.
     Pending,
-    /// The payer must do something (3-D Secure).
+    /// The payer must act (3-D Secure).
     RequiresAction,
     /// The amount is reserved at the payer's bank.
     Authorized,
-    /// Money came.
+    /// Money was received.
     Captured,
-    /// Called off before money came.
+    /// Canceled before money was received.
     Voided,
-    /// The authorization ran out.
+    /// The authorization expired.
     Expired,
     /// The gateway can no longer charge.
     Failed,
 }
 
 impl PaymentState {
-    /// True while the attempt can still bring money, or has: at most one such payment per order.
+    /// True while the attempt can still bring money, or has brought some: at most one such payment per order.
     #[must_use]
     pub fn is_live(self) -> bool {
         matches!(self, Self::Pending | Self::RequiresAction | Self::Authorized | Self::Captured)
     }
 
-    /// True while the attempt can still bring money and has brought none.
+    /// True while the attempt can still bring money, but has brought none.
     #[must_use]
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::RequiresAction | Self::Authorized)
@@ -56,59 +56,59 @@ impl PaymentState {
 #[row(table = "payments", entity = Payment)]
 #[row(unique(LivePayment: order_id when state in ("pending", "requires_action", "authorized", "captured")))]
 pub struct Payment {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: PaymentId,
-    /// Which order it pays.
+    /// The order that this payment pays.
     pub order_id: OrderId,
-    /// Through which gateway.
+    /// The id of the gateway.
     pub gateway: String,
-    /// How much.
+    /// The amount to pay, in minor units.
     pub amount: Amount,
     /// The order's currency.
     pub currency: Currency,
-    /// Where it stands.
+    /// The current state.
     pub state: PaymentState,
-    /// Reserved or received.
+    /// The amount reserved or received, in minor units.
     pub amount_authorized: Amount,
-    /// Received.
+    /// The amount received, in minor units.
     pub amount_captured: Amount,
-    /// Given back, pending refunds included: `0 ≤ refunded ≤ captured ≤ authorized`.
+    /// The amount refunded, including pending refunds: `0 ≤ refunded ≤ captured ≤ authorized`.
     pub amount_refunded: Amount,
-    /// The gateway's own name for it.
+    /// The gateway's id of the payment.
     pub gateway_reference: Option<String>,
-    /// Why the last try was declined.
+    /// The reason why the last attempt was declined.
     pub failure: Option<String>,
-    /// What only a payment through a [remote gateway](super::RemoteGateway) has.
+    /// State that only payments through a [remote gateway](super::RemoteGateway) have.
     #[serde(default)]
     #[row(flat)]
     pub remote: RemoteState,
-    /// Money given back, oldest first.
+    /// All refunds, oldest first.
     #[row(children)]
     pub refunds: Vec<Refund>,
-    /// When it was begun.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
 impl Payment {
-    /// Whether it is known to a gateway that is asked over a network: one that brought money through such a gateway is.
+    /// Whether a remote gateway has the payment. Always true once money has come through such a gateway.
     #[must_use]
     pub fn is_at_gateway(&self) -> bool {
         self.gateway_reference.is_some()
     }
 
-    /// The same for an answer that is kept: without its secret, not even sealed. Who shows it reads it anew.
+    /// Removes the sealed client secret before the payment is saved in an idempotency record. Replies read it again.
     #[must_use]
     pub(crate) fn without_secret(mut self) -> Self {
         self.remote.client_secret = None;
         self
     }
 
-    /// Whether people must see to it: something is open at the gateway, which shows what was not asked for. Money may lie
-    /// there that counts for nothing here.
+    /// Whether staff must act: something is still open at the gateway, which reports a state that was not asked for.
+    /// The gateway may hold money that the shop does not count.
     #[must_use]
     pub fn is_disputed(&self) -> bool {
         let refunding = || self.refunds.iter().any(|refund| refund.state == RefundState::Pending);
@@ -116,34 +116,32 @@ impl Payment {
     }
 }
 
-/// What the shop knows of its dealings with a remote gateway about one payment.
+/// The state of the communication with a remote gateway about one payment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Columns)]
 pub struct RemoteState {
-    /// The last call that was wanted and whose answer is not recorded yet. Calls that wait before it are in its
-    /// [intent](super::GatewayCall::after).
+    /// The last requested call whose answer is not recorded yet. Its [intent](super::GatewayCall::after) names the call
+    /// that must finish before it.
     #[row(flat)]
     pub asking: Option<Asking>,
-    /// When the payment is to be compared with the gateway, should no message settle it before; `None` when nothing
-    /// is open between the two.
+    /// When to compare the payment with the gateway if no webhook event settles it first; `None` when nothing is open.
     pub look_at: Option<Timestamp>,
-    /// What lets the buyer's browser go on with the payment. Sealed, and in no kept answer.
+    /// The secret with which the buyer's browser continues the payment. Sealed, and never saved in idempotency records.
     #[serde(default)]
     pub client_secret: Option<Sealed>,
-    /// Why nothing counts of what the gateway shows: it is not what was asked for. For staff to look at; buyers are
-    /// not shown it.
+    /// Why the shop ignores the gateway's state: it does not match what was asked for. Shown to staff, not to buyers.
     #[serde(default)]
     pub mismatch: Option<String>,
-    /// When the gateway last answered a buyer who wanted to go on ([`Step::Confirm`]).
+    /// When the gateway last answered a buyer who continued the payment ([`Step::Confirm`]).
     #[serde(default)]
     pub confirmed_at: Option<Timestamp>,
 }
 
-/// A call of a gateway whose answer is not recorded yet.
+/// A pending gateway call: its answer is not recorded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asking {
-    /// The intent: a delivery of the outbox.
+    /// The id of the intent, which is a delivery of the outbox.
     pub intent: DeliveryId,
-    /// What is asked.
+    /// The requested operation.
     pub step: Step,
 }
 
@@ -167,89 +165,89 @@ impl Columns for Option<Asking> {
     }
 }
 
-/// What a gateway can be asked to do.
+/// The operations of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// To begin a payment.
+    /// Create a payment.
     Create,
-    /// To go on after the buyer did their part.
+    /// Continue after the buyer has done their part.
     Confirm,
-    /// To take what was authorized.
+    /// Capture authorized money.
     Capture,
-    /// To call off.
+    /// Void a payment.
     Void,
-    /// To give back.
+    /// Refund captured money.
     Refund,
 }
 
-/// Where a refund stands.
+/// The state of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {
-    /// On its way.
+    /// In progress at the gateway.
     Pending,
-    /// The money went back.
+    /// The money was returned.
     Succeeded,
     /// The gateway refused it.
     Failed,
 }
 
-/// Money given back. Belongs to its payment and changes with it.
+/// A refund of a payment. It belongs to its payment and changes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "refunds", child_of = payment_id)]
 pub struct Refund {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: RefundId,
-    /// How much.
+    /// The amount, in minor units.
     pub amount: Amount,
-    /// Where it stands.
+    /// The current state.
     pub state: RefundState,
-    /// Why, in the words of staff.
+    /// The reason that staff entered.
     pub reason: String,
-    /// The gateway's own name for it.
+    /// The gateway's id of the refund.
     #[serde(default)]
     pub gateway_reference: Option<String>,
-    /// When it was begun.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// What of it is taxed at which percentage; the totals sum to `amount`. Settled when it is begun, and never changed:
-    /// empty for refunds of earlier releases.
+    /// The refunded amounts by tax rate; the totals sum to `amount`. Computed at creation and never changed; empty for
+    /// refunds of earlier releases.
     #[serde(default)]
     #[row(json)]
     pub taxes: Vec<RefundedTax>,
 }
 
-/// What of a refund is taxed at one percentage.
+/// The part of a refund with one tax rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundedTax {
-    /// The percentage; `None` for what is not taxed.
+    /// The tax rate as a percentage; `None` for the untaxed part.
     pub rate: Option<Ratio>,
-    /// How much goes back, the tax included.
+    /// The refunded amount including tax, in minor units.
     pub total: Amount,
-    /// The tax in it.
+    /// The tax included in `total`, in minor units.
     pub tax: Amount,
 }
 
 impl RefundedTax {
-    /// How much goes back without the tax.
+    /// The refunded amount without tax.
     #[must_use]
     pub fn net(&self) -> Amount {
         Amount(self.total.0.saturating_sub(self.tax.0))
     }
 }
 
-/// Which payments a list shows.
+/// The filter of a list of payments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaymentFilter {
-    /// Only this order's.
+    /// Only payments of this order.
     pub order_id: Option<OrderId>,
-    /// Only in this state.
+    /// Only payments in this state.
     pub state: Option<PaymentState>,
-    /// Only through this gateway.
+    /// Only payments through this gateway.
     pub gateway: Option<String>,
 }
 
-/// By what a list of payments can be ordered.
+/// The sort key of lists of payments.
 pub type PaymentSort = CreationSort;
 
 words! {

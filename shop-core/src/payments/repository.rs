@@ -1,4 +1,4 @@
-//! What payments read and write.
+//! The reads and writes of payments.
 
 use async_trait::async_trait;
 
@@ -12,19 +12,19 @@ use crate::store::StoreResult;
 /// Reads of payments.
 ///
 /// # Contract
-/// Every read sees all that was committed before it began. A payment always comes with its refunds, oldest first.
+/// Every read sees all commits that finished before it began. A payment always includes its refunds, oldest first.
 #[async_trait]
 pub trait PaymentsRepository: Send + Sync {
     /// The payment with this id.
     async fn payment(&self, id: PaymentId) -> StoreResult<Option<Payment>>;
-    /// Every payment of these orders, oldest first over all of them.
+    /// All payments of these orders, oldest first across all orders.
     async fn payments_of_orders(&self, orders: &[OrderId]) -> StoreResult<Vec<Payment>>;
-    /// The payment that this gateway knows by this reference; the oldest, should there be several.
+    /// The payment with this gateway's reference; the oldest if there are several.
     async fn payment_by_reference(&self, gateway: &str, reference: &str) -> StoreResult<Option<Payment>>;
-    /// Payments whose [`look_at`](super::RemoteState::look_at) is at or before `now`, those that are due for the
-    /// longest time first (then by id), at most `limit`.
+    /// Payments whose [`look_at`](super::RemoteState::look_at) is at or before `now`, longest overdue first (then by
+    /// id), at most `limit`.
     async fn payments_to_look_at(&self, now: Timestamp, limit: u32) -> StoreResult<Vec<Payment>>;
-    /// The payments of a list.
+    /// A page of payments.
     async fn list_payments(
         &self,
         filter: &PaymentFilter,

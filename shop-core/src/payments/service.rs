@@ -18,7 +18,7 @@ use crate::page::{Page, PageRequest};
 use crate::secret::Secret;
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The calls about payments and refunds; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Payments<'a> {
     pub(super) shop: &'a Shop,
@@ -29,7 +29,7 @@ impl<'a> Payments<'a> {
         Self { shop }
     }
 
-    /// The ways to pay, in the order in which the shop was given them.
+    /// Lists the payment methods, in the order in which they were added to the shop.
     #[must_use]
     pub fn gateways(&self) -> Vec<GatewayView> {
         let view =
@@ -37,7 +37,7 @@ impl<'a> Payments<'a> {
         self.shop.gateways().iter().map(|gateway| view(gateway.as_ref())).collect()
     }
 
-    /// The payments of a list, for staff.
+    /// Lists the payments, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -51,7 +51,7 @@ impl<'a> Payments<'a> {
         Ok(self.shop.store().list_payments(filter, page).await?)
     }
 
-    /// One payment, for whoever may see its order.
+    /// Returns one payment, for callers who may see its order.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::NotFound`].
@@ -63,9 +63,10 @@ impl<'a> Payments<'a> {
         Ok(payment)
     }
 
-    /// Begins another attempt to pay an order that is not paid, for whoever may see the order: twenty at most. At most one
-    /// attempt is live: one that waits and has brought no money is voided. Where that takes a call of a gateway over a network,
-    /// it is wanted, and this call refused: it can be made again once the gateway has answered ([`Payments::advance`]).
+    /// Begins another attempt to pay an order that is not paid, for callers who may see the order: twenty at most. At
+    /// most one attempt is live; a pending one without money is voided. If that takes a call to a remote gateway, the
+    /// void is requested and this call is refused; it can be repeated once the gateway has responded
+    /// ([`Payments::advance`]).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`] (the order), [`Error::InvalidTransition`]
@@ -81,7 +82,7 @@ impl<'a> Payments<'a> {
         let (order_id, gateway) = input.check(|id| self.shop.gateway(id).is_some())?;
         let gateway = self.shop.gateway(&gateway).ok_or_else(|| Error::fault("a gateway vanished"))?.as_ref();
         let hold = self.shop.settings().hold(gateway);
-        // Judged before the key is looked up, too: a replay is for the same eyes.
+        // Checked before the idempotency key is looked up, too: a replay needs the same permission.
         let order = self.shop.store().order(order_id).await?.ok_or(Error::NotFound)?;
         may_see(actor, &order)?;
         let is_remote = &self.is_remote();
@@ -103,13 +104,12 @@ impl<'a> Payments<'a> {
         begun
     }
 
-    /// Goes on with a payment after its buyer did their part at the gateway, for whoever may see the order. The gateway
-    /// is asked ([`Payments::advance`] waits for the answer) when the payment waits for its buyer; else nothing happens. Nor
-    /// does it within seconds of the answer before.
+    /// Continues a payment after its buyer has done their part at the gateway, for callers who may see the order. If
+    /// the payment waits for its buyer, the gateway is called ([`Payments::advance`] waits for the response).
+    /// Otherwise, and within seconds of the last response, nothing happens.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::NotFound`]; [`Error::InvalidTransition`] when its gateway is not asked over
-    /// a network.
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`]; [`Error::InvalidTransition`] when its gateway is not remote.
     pub async fn confirm(&self, actor: &Actor, id: PaymentId) -> Result<Payment> {
         let payment = self.get(actor, id).await?;
         if !self.shop.is_remote(&payment.gateway) {
@@ -123,23 +123,23 @@ impl<'a> Payments<'a> {
             .await
     }
 
-    /// Whether a payment is through a gateway that is asked over a network.
+    /// Returns a predicate that tells whether a payment uses a remote gateway.
     pub fn is_remote(&self) -> impl Fn(&Payment) -> bool + use<'a> {
         let shop = self.shop;
         move |payment| shop.is_remote(&payment.gateway)
     }
 
-    /// What lets the buyer's browser go on with a payment that is open. Only for the eyes of its buyer.
+    /// The secret with which the buyer's browser continues an open payment. Only for its buyer.
     #[must_use]
     pub fn client_secret(&self, payment: &Payment) -> Option<Secret> {
         let sealed = payment.remote.client_secret.as_ref().filter(|_| payment.state.is_open())?;
         self.shop.keys().open_client_secret(payment.id, sealed)
     }
 
-    /// The same for somebody who may see the payment: nothing unless they are its buyer.
+    /// Like [`Payments::client_secret`], for any caller who may see the payment: `None` unless they are its buyer.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when its order is gone.
+    /// [`Error::NotFound`] when its order is missing.
     pub async fn secret_for(&self, actor: &Actor, payment: &Payment) -> Result<Option<Secret>> {
         let Some(secret) = self.client_secret(payment) else { return Ok(None) };
         if !actor.is_staff() {
@@ -149,13 +149,13 @@ impl<'a> Payments<'a> {
         Ok(order.is_bought_by(actor).then_some(secret))
     }
 
-    /// Records money received outside the shop: the given amount, or all that is open. A gateway over a network is
-    /// asked for what is authorized ([`Payments::advance`] waits for the answer).
+    /// Records money received outside the shop: the given amount, or everything that is open. A remote gateway is asked
+    /// to capture what is authorized ([`Payments::advance`] waits for the response).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
-    /// `amount`, [`Error::InvalidTransition`] when the payment takes no money, [`Error::RequestInProgress`] while its
-    /// gateway is asked for something else.
+    /// `amount`, [`Error::InvalidTransition`] when the payment takes no money, [`Error::RequestInProgress`] while
+    /// another call to its gateway is pending.
     pub async fn capture(
         &self,
         actor: &Actor,
@@ -168,7 +168,7 @@ impl<'a> Payments<'a> {
         self.shop
             .execute_once(actor, &format!("payments.capture:{id}"), key, |mut moment| async move {
                 let (state, payment) = self.load(id, &mut moment).await?;
-                // The payment's own currency says what an amount is.
+                // The payment's currency determines how the amount is parsed.
                 let amount = input.clone().check(&payment)?;
                 if self.shop.is_remote(&payment.gateway) {
                     return ask_capture(state, id, amount, actor.role(), &mut moment);
@@ -178,13 +178,12 @@ impl<'a> Payments<'a> {
             .await
     }
 
-    /// Calls off a payment that has brought no money, all of it. A gateway over a network is asked to
-    /// ([`Payments::advance`] waits for the answer); one whose gateway shows what was not asked for is over then, whatever
-    /// the gateway answers.
+    /// Voids a whole payment that has brought no money. A remote gateway is asked to void it ([`Payments::advance`]
+    /// waits for the response). If the gateway's state does not match the request, the payment ends with any response.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`] naming
-    /// `amount` when it is not all, [`Error::InvalidTransition`], [`Error::RequestInProgress`].
+    /// `amount` when it is not the whole amount, [`Error::InvalidTransition`], [`Error::RequestInProgress`].
     pub async fn void(
         &self,
         actor: &Actor,
@@ -208,14 +207,14 @@ impl<'a> Payments<'a> {
             .await
     }
 
-    /// Records money given back outside the shop: the given amount, or all that is left; with `restock` the goods
-    /// of the order go back to stock with it. A gateway over a network is asked to give it back, and the refund is pending
-    /// until it has answered ([`Payments::advance`] waits for that).
+    /// Records money refunded outside the shop: the given amount, or everything that is left. With `restock`, the goods
+    /// of the order go back to stock. A remote gateway is asked for the refund, which is pending until it responds
+    /// ([`Payments::advance`] waits for that).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::Invalid`],
-    /// [`Error::InvalidTransition`] when there is no money to give back, [`Error::RequestInProgress`] while the gateway
-    /// is asked for something else.
+    /// [`Error::InvalidTransition`] when there is no money to refund, [`Error::RequestInProgress`] while another call
+    /// to the gateway is pending.
     pub async fn refund(
         &self,
         actor: &Actor,
@@ -235,7 +234,7 @@ impl<'a> Payments<'a> {
             .await
     }
 
-    /// What of an order is back already, and where its goods can go. Read after the order, whose version guards it.
+    /// The returns of an order and the stock levels of its variants. Read after the order, whose version guards them.
     async fn goods(&self, order: &Order) -> Result<Goods> {
         let variants: Vec<VariantId> = order.items.iter().map(|item| item.variant_id).collect();
         let store = self.shop.store();
@@ -244,7 +243,7 @@ impl<'a> Payments<'a> {
         Ok(Goods { returns, levels })
     }
 
-    /// A payment with the state of its order, as of one version of the order.
+    /// A payment with the state of its order, consistent with one version of the order.
     async fn load(&self, id: PaymentId, moment: &mut Moment) -> Result<(OrderState, Payment)> {
         let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
         let state = self.shop.orders().state(payment.order_id, moment).await?;

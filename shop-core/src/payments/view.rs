@@ -1,4 +1,4 @@
-//! What callers see beside the payments themselves.
+//! The views of payments for callers.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,22 +6,22 @@ use super::model::Refund;
 use crate::id::PaymentId;
 use crate::money::Currency;
 
-/// A way to pay, as buyers see it.
+/// A payment method as shown to buyers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayView {
-    /// The machine word buyers' programs send.
+    /// The id in the API.
     pub id: String,
-    /// What buyers read.
+    /// The name shown to buyers.
     pub name: String,
 }
 
-/// A refund with the currency of its amount.
+/// A refund with its payment and currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundView {
-    /// Of which payment.
+    /// The payment that was refunded.
     pub payment_id: PaymentId,
     /// The currency of the payment.
     pub currency: Currency,
-    /// The refund.
+    /// The refund itself.
     pub refund: Refund,
 }

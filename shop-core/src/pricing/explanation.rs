@@ -1,4 +1,4 @@
-//! Why a price is what it is.
+//! Explains how a price came about.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,121 +8,122 @@ use crate::id::{PromotionId, TaxRateId};
 use crate::money::Amount;
 use crate::word::words;
 
-/// What an adjustment is about.
+/// The kind of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustmentKind {
-    /// A promotion took it off the lines; of a coupon without effect nothing, and the label says why.
+    /// A promotion's discount on the lines. For a coupon without effect, the amount is 0 and the label says why.
     Promotion,
     /// The price of the shipping.
     Shipping,
-    /// A promotion took it off the shipping.
+    /// A promotion's discount on the shipping.
     FreeShipping,
-    /// A tax that is added.
+    /// A tax that is added to the total.
     Tax,
-    /// A tax that is contained in the other amounts.
+    /// A tax that the other amounts include.
     IncludedTax,
-    /// What the total was rounded by, for the gateway charges only multiples of a larger amount; no tax is in it.
+    /// The rounding of the total to the multiple that the gateway can charge; carries no tax.
     Rounding,
 }
 
-/// An amount beside the prices of the lines. The subtotal and all of them, those of
-/// [`IncludedTax`](AdjustmentKind::IncludedTax) aside, sum to the total.
+/// An amount other than a line's price. The subtotal plus all adjustments, except those of kind
+/// [`IncludedTax`](AdjustmentKind::IncludedTax), is the total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjustment {
-    /// What it is about.
+    /// The kind of the adjustment.
     pub kind: AdjustmentKind,
-    /// What buyers see.
+    /// The text shown to buyers.
     pub label: String,
-    /// How much; negative where it is taken off.
+    /// The amount; negative if it reduces the total.
     pub amount: Amount,
-    /// The coupon that did it.
+    /// The code of the coupon that caused it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub code: Option<String>,
 }
 
-/// A promotion that an order uses, as it was then.
+/// A promotion that an order uses, as it was when the order was priced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedPromotion {
-    /// Which.
+    /// The promotion that was applied.
     pub promotion_id: PromotionId,
-    /// Its name then.
+    /// Name at that time.
     pub name: String,
-    /// Its code, if it has one.
+    /// Code at that time, if it is a coupon.
     pub code: Option<String>,
-    /// Whether it took its amount off the shipping.
+    /// Whether it discounts the shipping instead of the lines.
     pub free_shipping: bool,
-    /// What it took off.
+    /// The discount.
     pub amount: Amount,
 }
 
-/// A percentage that an order was taxed at, with the rates that had it, as they were then. Orders of earlier releases have
-/// an entry per rate.
+/// A percentage that an order was taxed at, and the rates with this percentage, as they were when the order was priced.
+/// Orders of earlier releases have one entry per rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsedTaxRate {
-    /// Which of the shop's own, the first where there are several; `None` for another's.
+    /// The shop's own rate, the first if there are several; `None` for rates from a tax provider.
     pub tax_rate_id: Option<TaxRateId>,
-    /// Its version then.
+    /// Version of that rate at that time.
     pub version: i64,
-    /// Its name then; several are separated by commas.
+    /// Names at that time, separated by `", "`.
     pub name: String,
-    /// How much it was.
+    /// The percentage.
     pub rate: Ratio,
-    /// What was taxed: with the tax where prices contain it.
+    /// The taxed amount, including the tax if prices include tax.
     pub base: Amount,
-    /// What it came to.
+    /// The tax.
     pub amount: Amount,
-    /// The others of the shop's own rates with this percentage.
+    /// The shop's other rates with this percentage.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub others: Vec<TaxRateVersion>,
-    /// What of it is of the shipping; `None` where the shipping was not taxed at it, and in orders of earlier releases.
+    /// The shipping's part of the entry; `None` if shipping was not taxed at this percentage, and in orders of earlier
+    /// releases.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shipping: Option<TaxedShipping>,
 }
 
 impl UsedTaxRate {
-    /// The shop's own rates in it, as they were read.
+    /// All of the shop's own rates in this entry, with the versions that were read.
     pub fn own(&self) -> impl Iterator<Item = TaxRateVersion> {
         let first = self.tax_rate_id.map(|id| TaxRateVersion { id, version: self.version });
         first.into_iter().chain(self.others.iter().copied())
     }
 }
 
-/// One of the shop's own rates of tax, as it was read.
+/// One of the shop's own tax rates, with the version that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxRateVersion {
-    /// Which.
+    /// The shop's tax rate.
     pub id: TaxRateId,
-    /// Its version then.
+    /// Its version at that time.
     pub version: i64,
 }
 
 /// The part of the shipping that is taxed at one percentage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxedShipping {
-    /// What was taxed: with the tax where prices contain it.
+    /// The taxed amount, including the tax if prices include tax.
     pub base: Amount,
-    /// What the tax came to.
+    /// The tax.
     pub amount: Amount,
 }
 
-/// Why a price is what it is, frozen with an order.
+/// How a price came about; stored unchanged with the order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Explanation {
-    /// Whether the prices contain the taxes; else the taxes are added to them.
+    /// Whether the prices include the taxes; else the taxes are added to them.
     pub prices_include_tax: bool,
-    /// Every amount that is not a line's price: promotions in the order in which they were applied, coupons without
-    /// effect, shipping, taxes.
+    /// Every amount that is not a line's price, in this order: applied promotions in the order of application, coupons
+    /// without effect, shipping, taxes, rounding.
     pub adjustments: Vec<Adjustment>,
-    /// The promotions that were applied.
+    /// The applied promotions.
     pub promotions: Vec<UsedPromotion>,
-    /// The percentages that applied.
+    /// The applied percentages.
     pub taxes: Vec<UsedTaxRate>,
 }
 
 impl Explanation {
-    /// The taxes, with one entry per percentage also for orders of earlier releases.
+    /// The taxes, merged to one entry per percentage (orders of earlier releases have several).
     #[must_use]
     pub fn taxes_by_rate(&self) -> Vec<UsedTaxRate> {
         let mut merged: Vec<UsedTaxRate> = Vec::with_capacity(self.taxes.len());
@@ -141,21 +142,21 @@ impl Explanation {
         merged
     }
 
-    /// What was taxed, without the tax.
+    /// The taxed amount without the tax.
     #[must_use]
     pub fn net_base(&self, tax: &UsedTaxRate) -> Amount {
         let contained = if self.prices_include_tax { tax.amount } else { Amount::ZERO };
         Amount(tax.base.0.saturating_sub(contained.0))
     }
 
-    /// The percentage of all taxes, where there is only one.
+    /// The percentage of all taxes, if there is only one.
     #[must_use]
     pub(crate) fn only_rate(&self) -> Option<Ratio> {
         let first = self.taxes.first()?.rate;
         self.taxes.iter().all(|tax| tax.rate == first).then_some(first)
     }
 
-    /// What the total was rounded by; negative where it was rounded down.
+    /// The amount that rounding added to the total; negative if it was rounded down.
     #[must_use]
     pub fn rounding(&self) -> Amount {
         let rounding = self.adjustments.iter().filter(|one| one.kind == AdjustmentKind::Rounding);
@@ -163,7 +164,7 @@ impl Explanation {
     }
 }
 
-/// Explains a price.
+/// Builds the explanation of a price.
 pub(super) fn explain(
     basket: &Basket<'_>,
     discounts: &Discounts,

@@ -1,27 +1,28 @@
-//! Prices: what a cart or an order comes to, and why, as one pure pipeline over whole minor units.
+//! Prices a cart or an order and explains the result. One pure pipeline over whole minor units.
 //!
-//! [`price`] takes lines that have a price each (whoever set it) and goes items → promotions → shipping → tax → total:
+//! [`price`] takes lines that already have a price and runs items → promotions → shipping → tax → total:
 //!
-//! 1. **Items**: a line is its price times its quantity; the subtotal is the sum of the lines.
-//! 2. **Promotions**, by priority, the higher first; at the same priority coupons before those that apply by themselves;
-//!    then the oldest first. Each works on what those before it left. One that is not combinable applies only if none
-//!    has before it, and once it did nothing else does. One that would take nothing off is not applied, and not counted.
-//! 3. **Shipping**: the price that was quoted, for the goods before any discount, less free shipping.
-//! 4. **Tax**: on what is left of each line and of the shipping: added to it, or contained in it where prices include tax.
-//!    The shipping is taxed as the goods are: it is split over the rates of the lines that apply to shipping, in proportion
-//!    to the values of these lines after discounts (before them where all is free; by quantity where it always was), and is
-//!    not taxed where no rate of a line applies to it. A [`TaxProvider`] may give it one rate instead.
-//! 5. **Total**: subtotal − discounts + shipping, + tax where it is added. An order is then rounded to what its gateway
-//!    charges ([`ChargeLimits`](crate::payments::ChargeLimits)); no tax is in that.
+//! 1. **Items**: a line total is its price times its quantity; the subtotal is the sum of the lines.
+//! 2. **Promotions**, highest priority first. At equal priority, coupons come before automatic promotions, then the
+//!    oldest first. Each promotion works on what the earlier ones left. A promotion that is not combinable applies only
+//!    if none applied before it, and then excludes all later ones. A promotion that would take nothing off is neither
+//!    applied nor counted.
+//! 3. **Shipping**: the quoted price, which is based on the items before discounts, less free shipping.
+//! 4. **Tax** on the discounted lines and the shipping: added, or contained in the amounts if prices include tax. The
+//!    shipping is split over those line rates that apply to shipping, in proportion to the discounted values of their
+//!    lines (before discounts if everything is free; by quantity if it always was). If no line's rate applies to
+//!    shipping, shipping is not taxed. A [`TaxProvider`] may give shipping a single rate instead.
+//! 5. **Total**: subtotal − discounts + shipping, + tax if it is added. An order is then rounded to an amount that its
+//!    gateway can charge ([`ChargeLimits`](crate::payments::ChargeLimits)); this rounding carries no tax.
 //!
-//! An amount is rounded half up once: per promotion, and per tax base (a line or a part of the shipping, or with
-//! [`TaxRounding::Order`] all that is taxed at one percentage). What was rounded is then [shared](share) out by largest remainder,
-//! so parts always sum to their whole, to the minor unit. Every amount that is not a line's price is explained by an
-//! [`Adjustment`].
+//! Each amount is rounded half up once: per promotion, and per tax base (a line or a part of the shipping, or with
+//! [`TaxRounding::Order`] everything that is taxed at one percentage). The rounded amount is then [allocated](share) by
+//! largest remainder, so parts always sum to their whole, to the minor unit. An [`Adjustment`] explains every amount
+//! that is not a line's price.
 //!
-//! A coupon that does not apply is told by its [`Outcome`]: what the cart lacks ([`Outcome::Unmet`]) leaves it in the cart
-//! without effect, saying why, and stops no order; a coupon that is gone for this buyer ([`Outcome::Gone`]) does: nobody is
-//! made to pay more than they were promised.
+//! The [`Outcome`] of a coupon says whether it applies. If the cart does not meet its conditions ([`Outcome::Unmet`]),
+//! the coupon stays in the cart without effect, with the reason, and does not block the order. A coupon that this buyer
+//! can no longer use ([`Outcome::Gone`]) blocks the order, so that the buyer never pays more than the cart promised.
 
 mod explanation;
 mod place;
@@ -51,73 +52,73 @@ pub use share::share;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{count_unpaid, give_back_uses, take_uses};
 
-/// A line with a price.
+/// A priced line of a basket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// What it is of; at most one line per variant.
+    /// The variant that is bought; at most one line per variant.
     pub variant_id: VariantId,
-    /// Its product.
+    /// The product that the variant belongs to.
     pub product_id: ProductId,
-    /// Where that stands in the tree.
+    /// The product's category; `None` if it has none.
     pub category_id: Option<CategoryId>,
-    /// Which rates of tax apply.
+    /// Selects the tax rates that apply.
     pub tax_class: &'a str,
-    /// What one costs, not negative.
+    /// Price of one unit; not negative.
     pub unit_price: Amount,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
 }
 
 impl Line<'_> {
-    /// What the line costs. Saturates: an order of such a line is refused, for it is above [`Amount::MAX`].
+    /// Unit price times quantity. Saturates: the total is then above [`Amount::MAX`], and such an order is refused.
     #[must_use]
     pub fn total(&self) -> Amount {
         Amount(self.unit_price.0.saturating_mul(self.quantity))
     }
 }
 
-/// What is bought.
+/// The input of [`price`].
 #[derive(Debug, Clone, Copy)]
 pub struct Basket<'a> {
     /// The currency of every amount.
     pub currency: Currency,
-    /// Its lines.
+    /// The lines to price.
     pub lines: &'a [Line<'a>],
-    /// The codes of its coupons, as they were given.
+    /// The coupon codes, as entered.
     pub coupons: &'a [String],
-    /// Who buys, if they have an account.
+    /// The buyer's account; `None` for a guest.
     pub customer_id: Option<UserId>,
-    /// How it is shipped (what that is called, and its price), once that is known.
+    /// Name and price of the shipping method, once it is chosen.
     pub shipping: Option<(&'a str, Amount)>,
-    /// When.
+    /// The time at which promotions must be valid.
     pub now: Timestamp,
 }
 
-/// What it comes to.
+/// The result of [`price`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Priced {
-    /// The lines, in their order.
+    /// The lines, in the order of the basket.
     pub lines: Vec<PricedLine>,
-    /// Sum of the lines before discounts.
+    /// Sum of the line totals before discounts.
     pub subtotal: Amount,
-    /// Sum of the lines' discounts.
+    /// Sum of the line discounts.
     pub discount_total: Amount,
-    /// Price of the shipping, less free shipping.
+    /// Shipping price after free shipping.
     pub shipping_total: Amount,
-    /// Tax of the shipping.
+    /// Tax on the shipping.
     pub shipping_tax: Amount,
-    /// Sum of the lines' taxes and that of the shipping.
+    /// Sum of the line taxes and the shipping tax.
     pub tax_total: Amount,
-    /// What is to be paid.
+    /// The amount to pay.
     pub total: Amount,
-    /// What became of each coupon.
+    /// The outcome of each coupon, in the order of the basket.
     pub coupons: Vec<Coupon>,
-    /// Why.
+    /// How the amounts came about.
     pub explanation: Explanation,
 }
 
 impl Priced {
-    /// Rounds the total to this amount, as an adjustment.
+    /// Sets the total to this amount and records the difference as a rounding adjustment.
     pub(crate) fn round_to(&mut self, total: Amount) {
         let amount = Amount(total.0.saturating_sub(self.total.0));
         if amount != Amount::ZERO {
@@ -132,21 +133,21 @@ impl Priced {
     }
 }
 
-/// What a line comes to.
+/// The amounts of one line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PricedLine {
-    /// Its price times its quantity.
+    /// Unit price times quantity.
     pub line_total: Amount,
-    /// Its share of the discounts.
+    /// The line's share of the discounts.
     pub discount: Amount,
-    /// Its share of the taxes.
+    /// The line's share of the taxes.
     pub tax: Amount,
-    /// At which percentage it is taxed; `None` where it is not.
+    /// Tax rate of the line; `None` if it is not taxed.
     pub tax_rate: Option<Ratio>,
 }
 
-/// Prices a basket; see [the module](self). Sums saturate at the end of an `i64`, far above [`Amount::MAX`]: whoever
-/// agrees on a price looks whether the subtotal is within that.
+/// Prices a basket; see [the module](self). Sums saturate at `i64::MAX`, far above [`Amount::MAX`], so callers must
+/// check that the subtotal is within [`Amount::MAX`] before they accept a price.
 #[must_use]
 pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
     let discounts = promotions::apply(basket, rules);
@@ -182,14 +183,15 @@ pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
     }
 }
 
-/// What of each line and of the shipping is left to be taxed: for whoever asks a [`TaxProvider`] before the decision.
+/// The taxable amounts of each line and of the shipping, after discounts. Needed to query a [`TaxProvider`] before the
+/// decision.
 #[must_use]
 pub fn taxable(basket: &Basket<'_>, rules: &PriceRules) -> (Vec<Amount>, Amount) {
     let untaxed = price(basket, rules, &Taxes::default());
     (untaxed.lines.iter().map(|line| Amount(line.line_total.0 - line.discount.0)).collect(), untaxed.shipping_total)
 }
 
-/// A sum that ends at the end of an `i64`.
+/// Saturating sum.
 fn sum(amounts: impl IntoIterator<Item = Amount>) -> Amount {
     amounts.into_iter().fold(Amount::ZERO, |sum, amount| Amount(sum.0.saturating_add(amount.0)))
 }

@@ -1,10 +1,10 @@
-//! Which rates of tax apply where an order goes.
+//! Selects the tax rates that apply at an order's destination.
 
 use crate::catalog::{TaxRate, region_key};
 use crate::region::{Breadth, Place, countries_of, example, find, is_code};
 use crate::shipping::Address;
 
-/// The rates that apply where an order goes, those of the inmost region first and those of the whole country last.
+/// The rates that apply at a destination, from the innermost region out to the whole country.
 pub(super) struct RatesHere<'a>(Vec<(usize, &'a TaxRate)>);
 
 impl<'a> RatesHere<'a> {
@@ -19,24 +19,25 @@ impl<'a> RatesHere<'a> {
         Self(here)
     }
 
-    /// The rate of a class. That of a region takes the place of that of what it lies in.
+    /// The rate of a tax class. A region's rate replaces that of any region or country around it.
     pub(super) fn of_class(&self, class: &str) -> Option<&'a TaxRate> {
         self.0.iter().map(|(_, rate)| *rate).find(|rate| rate.tax_class == class)
     }
 }
 
-/// At which spelling of a place the rate is kept.
+/// Index of the spelling of the destination that matches the rate; smaller is more specific.
 fn nearness(spellings: &[(&str, String)], rate: &TaxRate) -> Option<usize> {
     let at = |key: &str| spellings.iter().position(|(country, code)| *country == rate.country && code == key);
     at(&rate.region_key).or_else(|| {
-        // Earlier releases kept what they were given.
+        // Earlier releases stored the region as entered.
         let region = rate.region.as_deref().filter(|region| !is_code(&rate.country, region))?;
         let code = find(&rate.country, region, Breadth::Wide).ok()?;
         at(&region_key(Some(code)))
     })
 }
 
-/// The countries that a rate for this address may be kept under: its own, and those that write the same place otherwise.
+/// The countries under which a rate for this address may be stored: its own, and others whose codes also cover the
+/// place.
 pub(crate) fn tax_countries(address: &Address) -> Vec<String> {
     let place = Place::of(&address.country, address.region.as_deref(), Breadth::Narrow);
     let mut countries = place.map(|place| countries_of(place.country)).unwrap_or_default();
@@ -46,15 +47,15 @@ pub(crate) fn tax_countries(address: &Address) -> Vec<String> {
     countries
 }
 
-/// What is asked of a region where taxes differ by it.
+/// The first sentence of every refusal.
 const RULE: &str =
     "Taxes differ by region there: the region must be its ISO 3166-2 code, such as NY for New York, or its name.";
 
-/// The code to keep as the region of an address that an order goes to: where taxes differ by region, its code in ISO 3166-2;
-/// elsewhere `None`, for what people write there plays no role.
+/// The region code to store in the address of an order: its ISO 3166-2 code in countries where taxes differ by region,
+/// else `None`, since the region has no effect there.
 ///
 /// # Errors
-/// The sentence that says why the region must be another one: whoever leaves it out or invents one would pay no tax.
+/// A sentence that says why the region is refused: with a missing or invented region, a buyer could avoid tax.
 pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&'static str>, String> {
     if !rates.iter().any(|rate| divides(rate, &address.country)) {
         return Ok(None);
@@ -67,7 +68,7 @@ pub(crate) fn region_of(rates: &[TaxRate], address: &Address) -> Result<Option<&
     }
 }
 
-/// Whether the rate is that of a part of the country.
+/// Whether the rate covers only a part of the country.
 fn divides(rate: &TaxRate, country: &str) -> bool {
     let place = || Place::of(&rate.country, rate.region.as_deref(), Breadth::Wide);
     !rate.region_key.is_empty()
@@ -83,7 +84,7 @@ mod tests {
     use crate::id::TaxRateId;
     use crate::pricing::Ratio;
 
-    /// A rate as `country` or `country/region`, numbered by its place in the list.
+    /// Rates written as `country` or `country/region`, numbered by their index.
     fn rates(written: &[&str]) -> Vec<TaxRate> {
         let rate = |(number, written): (usize, &&str)| {
             let (country, region) =
@@ -138,7 +139,7 @@ mod tests {
             ("FR/Réunion", Some("FR/974")),
             ("BQ/BO", Some("NL/BQ1")),
             ("BQ/SA", None),
-            // Territories have rates of their own or none: China's is not Hong Kong's.
+            // Territories have their own rates or none: China's rate does not apply to Hong Kong.
             ("HK", None),
             ("CN/HK", None),
             ("US/GU", None),

@@ -1,4 +1,4 @@
-//! What promotions take off.
+//! Computes the discounts of promotions and coupons.
 
 use std::borrow::Cow;
 
@@ -8,48 +8,49 @@ use super::{Basket, UsedPromotion, sum};
 use crate::catalog::{Offer, Offered, PriceRules, Promotion, code_key};
 use crate::money::Amount;
 
-/// What became of a coupon.
+/// A coupon of a basket and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coupon {
-    /// The code, as it was given.
+    /// The code, as entered.
     pub code: String,
-    /// What became of it.
+    /// Whether it applies, and why not.
     pub outcome: Outcome,
 }
 
-/// What becomes of a coupon in a basket.
+/// Whether a coupon applies to a basket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It applies, and takes off so much (of the shipping, that is not yet known in a cart, nothing yet).
+    /// It applies and takes this amount off. Zero in a cart for free shipping, since the shipping price is not known
+    /// yet.
     Applied(Amount),
-    /// It would apply, and there is nothing to take off.
+    /// It would apply, but there is nothing to take off.
     Idle,
-    /// It does not apply to what is in the basket; the sentence says why.
+    /// Its conditions do not hold for the basket; the sentence says which.
     Unmet(Cow<'static, str>),
-    /// It is not to be had, now or by this buyer; the sentence says why.
+    /// It is not available now or to this buyer; the sentence says why.
     Gone(Cow<'static, str>),
 }
 
-/// What all promotions take off.
+/// The discounts of all promotions.
 #[derive(Debug, Default)]
 pub(super) struct Discounts {
-    /// Of each line.
+    /// Discount of each line, in the order of the basket.
     pub(super) lines: Vec<Amount>,
-    /// Of the shipping.
+    /// Discount on the shipping.
     pub(super) shipping: Amount,
-    /// What was applied, in that order.
+    /// The applied promotions, in the order of application.
     pub(super) used: Vec<UsedPromotion>,
-    /// What became of each coupon, in the order of the basket.
+    /// The outcome of each coupon, in the order of the basket.
     pub(super) coupons: Vec<Coupon>,
 }
 
-/// A promotion that may apply, and which coupon of the basket asks for it.
+/// A promotion that may apply, and the index of the coupon that requests it; `None` if it is automatic.
 struct Candidate<'a> {
     offered: &'a Offered,
     coupon: Option<usize>,
 }
 
-/// Applies every promotion that applies, in their order (see [the module](super)).
+/// Applies the eligible promotions in the order that [the module](super) defines.
 pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
     let mut discounts = Discounts { lines: vec![Amount::ZERO; basket.lines.len()], ..Discounts::default() };
     let mut candidates: Vec<_> = rules
@@ -70,7 +71,7 @@ pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
         (std::cmp::Reverse(priority), candidate.coupon.is_none(), id)
     });
     let subtotal = sum(basket.lines.iter().map(super::Line::total));
-    // Whether a promotion was applied that goes with no other.
+    // Whether a non-combinable promotion has been applied.
     let mut closed = false;
     for Candidate { offered, coupon } in candidates {
         let promotion = &offered.promotion;
@@ -98,7 +99,7 @@ pub(super) fn apply(basket: &Basket<'_>, rules: &PriceRules) -> Discounts {
     discounts
 }
 
-/// Why a promotion does not apply, its lines and its company aside.
+/// Why a promotion is refused, not counting its matching lines and whether it combines with others.
 fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: Amount) -> Option<Outcome> {
     let promotion = &offered.promotion;
     let gone = |why: &'static str| Some(Outcome::Gone(why.into()));
@@ -114,7 +115,8 @@ fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: 
     {
         gone("It is meant for other customers.")
     } else if promotion.counts_customers() && basket.customer_id.is_none() {
-        // The same for every guest, whatever address they give: nobody learns what was ordered with it.
+        // Every guest gets the same answer, whatever e-mail address they give, so that it reveals nothing about past
+        // orders.
         gone("It is for customers with an account: sign in to use it.")
     } else if promotion.first_order_only && orders.is_some_and(|orders| orders > 0) {
         gone("It is meant for a first order.")
@@ -129,7 +131,7 @@ fn judge(basket: &Basket<'_>, offered: &Offered, orders: Option<i64>, subtotal: 
     }
 }
 
-/// Takes off what a promotion takes off, of what those before it left.
+/// Applies a promotion to what the earlier ones left.
 fn take(basket: &Basket<'_>, offered: &Offered, discounts: &mut Discounts) -> Outcome {
     let promotion = &offered.promotion;
     let mut lines = Vec::with_capacity(basket.lines.len());
@@ -167,7 +169,7 @@ fn take(basket: &Basket<'_>, offered: &Offered, discounts: &mut Discounts) -> Ou
 
 fn ship_for_nothing(basket: &Basket<'_>, discounts: &mut Discounts) -> Outcome {
     match basket.shipping {
-        // What it will be is not known yet.
+        // The shipping price is not known yet.
         None if !basket.lines.is_empty() => Outcome::Applied(Amount::ZERO),
         Some((_, price)) if price > discounts.shipping => {
             let amount = Amount(price.0 - discounts.shipping.0);
@@ -178,8 +180,8 @@ fn ship_for_nothing(basket: &Basket<'_>, discounts: &mut Discounts) -> Outcome {
     }
 }
 
-/// What of each line is free when of every `buy + get` pieces `get` are: the cheapest of all; `None` when there are not
-/// enough. A line of which some are free gives their share of what is left of it.
+/// The discount per line if `get` of every `buy + get` pieces are free. The cheapest pieces are free. A line with free
+/// pieces gives their share of its remaining amount. `None` if there are too few pieces.
 fn free_pieces(basket: &Basket<'_>, lines: &[usize], left: &[Amount], buy: i64, get: i64) -> Option<Vec<Amount>> {
     let mut pieces: Vec<(Amount, usize, i64)> = Vec::with_capacity(lines.len());
     for (place, line) in lines.iter().enumerate() {

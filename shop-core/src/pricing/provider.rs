@@ -1,4 +1,4 @@
-//! The port to whoever knows the rates of tax, where the shop's own table is not enough.
+//! The port for an external source of tax rates, for shops whose own table is not enough.
 
 use async_trait::async_trait;
 
@@ -8,50 +8,51 @@ use crate::id::{ProductId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::shipping::Address;
 
-/// Tells the rates of tax of an order: an external service, say. Without one the shop's own rates apply
-/// ([`own_rates`](super::own_rates)).
+/// Supplies the tax rates of an order, for example from an external service. Without a provider the shop's own rates
+/// apply ([`own_rates`](super::own_rates)).
 ///
 /// # Contract
-/// - It is asked while an order is loaded, before anything is decided and never inside a transaction; when the order is
-///   decided again after a lost race, it is asked again. It books nothing.
-/// - It gives rates, not amounts: the pipeline rounds and shares out, so that an order's parts sum to its total whatever a
-///   service answers. Where several authorities tax one line, their rates come as one.
-/// - It has a time limit of its own.
+/// - It is called while an order is loaded, before any decision and never inside a transaction. If the order is decided
+///   again after a conflict, it is called again. It must not record anything.
+/// - It returns rates, not amounts. The pipeline rounds and allocates, so that an order's parts sum to its total
+///   whatever a service returns. If several authorities tax one line, their rates are combined into one.
+/// - It enforces its own time limit.
 #[async_trait]
 pub trait TaxProvider: Send + Sync {
-    /// The rates.
+    /// Returns the rates for this request.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when it cannot be reached: the order is then not placed.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the provider cannot be reached; the order is then not
+    /// placed.
     async fn quote(&self, request: &TaxRequest<'_>) -> Result<TaxQuote>;
 }
 
-/// What is to be taxed, and where it goes.
+/// What is taxed, and the destination.
 #[derive(Debug, Clone, Copy)]
 pub struct TaxRequest<'a> {
-    /// Where it goes.
+    /// The destination of the order.
     pub address: &'a Address,
     /// The currency of every amount.
     pub currency: Currency,
-    /// Whether the amounts contain the tax.
+    /// Whether the amounts include tax.
     pub prices_include_tax: bool,
-    /// What is bought.
+    /// The lines of the order.
     pub lines: &'a [TaxedLine<'a>],
-    /// What the shipping costs.
+    /// The shipping price after free shipping.
     pub shipping: Amount,
 }
 
-/// A line that is to be taxed.
+/// A line to tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaxedLine<'a> {
-    /// What it is of.
+    /// The variant that is bought.
     pub variant_id: VariantId,
-    /// Its product.
+    /// The product that the variant belongs to.
     pub product_id: ProductId,
-    /// Its class.
+    /// The tax class of the product.
     pub tax_class: &'a str,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
-    /// What it costs, discounts taken off.
+    /// The line total after discounts.
     pub amount: Amount,
 }

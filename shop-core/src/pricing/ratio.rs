@@ -1,4 +1,4 @@
-//! Percentages and rates of tax: whole millionths, so that every share of an amount is exact until it is rounded, once.
+//! Percentages and tax rates in whole millionths, so that a share of an amount is exact until it is rounded, once.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Amount;
 
-/// How many decimals a ratio has.
+/// Number of decimal places of a ratio.
 const DECIMALS: usize = 6;
-/// One whole, in millionths.
+/// The ratio 1, in millionths.
 const ONE: i64 = 1_000_000;
 
-/// A share of something, in whole millionths: 82,500 is 0.0825, or 8.25 %.
+/// A ratio in whole millionths: 82,500 is 0.0825, or 8.25 %.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ratio(pub i64);
 
 impl Ratio {
-    /// All of it: 100 %.
+    /// The ratio 1, or 100 %.
     pub const WHOLE: Self = Self(ONE);
 
-    /// Reads a ratio from 0 to 1, as `"0.0825"`, with at most six decimals.
+    /// Parses a ratio from 0 to 1, such as `"0.0825"`, with at most six decimals.
     ///
     /// # Errors
-    /// A sentence for the caller.
+    /// A sentence for the API client.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse(text, DECIMALS, "0.0825").and_then(|ratio| match ratio {
             Self(..=ONE) => Ok(ratio),
@@ -31,10 +31,10 @@ impl Ratio {
         })
     }
 
-    /// Reads a percentage above 0 and up to 100, as `"12.5"`, with at most four decimals.
+    /// Parses a percentage above 0 and up to 100, such as `"12.5"`, with at most four decimals.
     ///
     /// # Errors
-    /// A sentence for the caller.
+    /// A sentence for the API client.
     pub fn parse_percent(text: &str) -> Result<Self, String> {
         parse(text, DECIMALS - 2, "12.5").and_then(|ratio| match ratio {
             Self(1..=ONE) => Ok(ratio),
@@ -42,20 +42,20 @@ impl Ratio {
         })
     }
 
-    /// The ratio as a percentage without needless zeros: `"8.25"`.
+    /// Formats the ratio as a percentage without trailing zeros: `"8.25"`.
     #[must_use]
     pub fn percent(self) -> String {
         format(self.0, DECIMALS - 2)
     }
 
-    /// This share of an amount that is not negative, rounded half up.
+    /// This share of a non-negative amount, rounded half up.
     #[must_use]
     pub fn of(self, amount: Amount) -> Amount {
         half_up(i128::from(amount.0) * i128::from(self.0), i128::from(ONE))
     }
 
-    /// What of an amount, not negative, was added to it at this ratio (the tax in a price that contains it), rounded
-    /// half up.
+    /// The part of a non-negative amount that was added at this ratio, rounded half up: the tax in a tax-inclusive
+    /// price.
     #[must_use]
     pub fn contained_in(self, amount: Amount) -> Amount {
         half_up(i128::from(amount.0) * i128::from(self.0), i128::from(ONE) + i128::from(self.0))
@@ -63,20 +63,20 @@ impl Ratio {
 }
 
 impl fmt::Display for Ratio {
-    /// The ratio as a decimal without needless zeros: `"0.0825"`.
+    /// Formats the ratio as a decimal without trailing zeros: `"0.0825"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&format(self.0, DECIMALS))
     }
 }
 
-/// A quotient of numbers that are not negative, rounded half up.
+/// Divides non-negative numbers, rounded half up.
 pub(crate) fn half_up(dividend: i128, divisor: i128) -> Amount {
     let rounded = if divisor > 0 { divide(2 * dividend + divisor, 2 * divisor).0 } else { 0 };
     Amount(i64::try_from(rounded).unwrap_or(i64::MAX))
 }
 
-/// Quotient and remainder of numbers that are not negative. Usual amounts fit into 64 bits, which a processor divides
-/// several times faster.
+/// Quotient and remainder of non-negative numbers; both 0 if the divisor is. Typical amounts fit into 64 bits, where
+/// division is several times faster.
 pub(super) fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
     match (u64::try_from(dividend), u64::try_from(divisor)) {
         (_, Ok(0)) => (0, 0),

@@ -1,13 +1,13 @@
-//! An amount shared out so that the parts sum to it, exactly.
+//! Splits an amount into parts that sum to it exactly.
 
 use super::ratio::divide;
 use crate::money::Amount;
 
-/// Shares `whole` out in proportion to the weights (none negative) by largest remainder: everybody gets their exact
-/// share rounded down, and what is left goes, unit by unit, to those who lost most by it; of equals the earlier first.
+/// Splits `whole` in proportion to the weights (none negative) by largest remainder: each part is its exact share
+/// rounded down; the remaining units go one by one to the parts that lost most by rounding, the earlier first in a tie.
 ///
-/// The parts sum to the whole. Where the whole is at most the sum of the weights, no part exceeds its weight. With no
-/// weight at all the first takes everything.
+/// The parts sum to `whole`. If `whole` is at most the sum of the weights, no part exceeds its weight. If all weights
+/// are zero, the first part gets everything.
 #[must_use]
 pub fn share(whole: Amount, weights: &[Amount]) -> Vec<Amount> {
     let total: i128 = weights.iter().map(|weight| i128::from(weight.0)).sum();
@@ -25,10 +25,10 @@ pub fn share(whole: Amount, weights: &[Amount]) -> Vec<Amount> {
         left = left.saturating_sub(part);
         parts.push(Amount(part));
     }
-    // Fewer units are left than there are parts: what each has lost is less than one.
+    // There are fewer remaining units than parts, since each part lost less than one unit.
     let left = usize::try_from(left).unwrap_or_default();
     if left < losses.len() {
-        // Only who is among the first counts, not in which order.
+        // Only membership in the first `left` matters, not the order.
         losses.select_nth_unstable(left);
     }
     for (_, index) in losses.into_iter().take(left) {

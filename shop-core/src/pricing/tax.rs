@@ -1,4 +1,4 @@
-//! What taxes come to.
+//! Computes the taxes of a basket.
 
 use std::collections::HashMap;
 
@@ -12,59 +12,58 @@ use crate::id::{TaxRateId, VariantId};
 use crate::money::Amount;
 use crate::shipping::Address;
 
-/// Of what a tax is rounded.
+/// The amount that a tax is rounded on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxRounding {
-    /// Of each line, and of the shipping.
+    /// Each line, and the shipping, is rounded separately.
     #[default]
     Line,
-    /// Of all that is taxed at one percentage, and then shared out.
+    /// Everything taxed at one percentage is rounded once, then allocated to the parts.
     Order,
 }
 
-/// A rate by name.
+/// A tax rate with its name and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedRate {
-    /// Which of the shop's own; `None` for another's.
+    /// The shop's own tax rate; `None` for a rate from a [`TaxProvider`](super::TaxProvider).
     pub id: Option<TaxRateId>,
-    /// Its version, if it is the shop's own.
+    /// Version of the shop's own rate.
     pub version: i64,
-    /// What buyers see.
+    /// The name shown to buyers.
     pub name: String,
-    /// How much.
+    /// The percentage.
     pub rate: Ratio,
 }
 
-/// Which rates apply to an order.
+/// The tax rates that apply to an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaxQuote {
-    /// By variant; what is not in it is not taxed.
+    /// Rates by variant. A variant without an entry is not taxed.
     pub lines: HashMap<VariantId, NamedRate>,
-    /// To the shipping, whatever is bought. Without it the shipping is split over the rates of the lines that apply to it
-    /// ([`Taxes::shipping_shares`]), if any do.
+    /// The rate of the shipping, whatever is bought. Without it, shipping is split over the line rates in
+    /// [`Taxes::shipping_shares`], if any.
     pub shipping: Option<NamedRate>,
 }
 
-/// How an order is taxed. By default not at all.
+/// How an order is taxed. The default is no tax.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taxes {
-    /// At which rates.
+    /// The rates that apply.
     pub quote: TaxQuote,
-    /// Which rates of the lines apply to the shipping too: it is split over them in proportion to the values of their
-    /// lines. Not used where the quote has a rate for the shipping ([`TaxQuote::shipping`]).
+    /// Those line rates that also apply to shipping. The shipping is split over them in proportion to the values of
+    /// their lines. Ignored if the quote has a shipping rate ([`TaxQuote::shipping`]).
     pub shipping_shares: Vec<TaxRateId>,
-    /// Prices include the tax.
+    /// Whether prices include the tax.
     pub included: bool,
-    /// How it is rounded.
+    /// Whether tax is rounded per line or per order.
     pub rounding: TaxRounding,
 }
 
-/// The rates that the shop itself keeps for what is bought, of (variant, tax class), and those of them that apply to the
-/// shipping too ([`Taxes::shipping_shares`]).
+/// Looks up the shop's own rates for lines of (variant, tax class). Also returns those rates that apply to shipping
+/// ([`Taxes::shipping_shares`]).
 ///
-/// The rate of a region takes the place of that of its whole country. The quote has no rate for the shipping: that is taxed
-/// as the goods are.
+/// A region's rate replaces the rate of its country. The quote has no shipping rate: shipping is taxed like the items.
 #[must_use]
 pub fn own_rates<'a>(
     rates: &[TaxRate],
@@ -86,30 +85,30 @@ pub fn own_rates<'a>(
     (quote, shipping_shares)
 }
 
-/// What all taxes come to.
+/// The computed taxes.
 pub(super) struct Taxed {
-    /// Of each line.
+    /// Tax of each line, in the order of the basket.
     pub(super) lines: Vec<Amount>,
-    /// At which percentage each line is taxed; `None` where it is not.
+    /// Tax rate of each line; `None` if it is not taxed.
     pub(super) line_rates: Vec<Option<Ratio>>,
-    /// Of the shipping.
+    /// Tax on the shipping.
     pub(super) shipping: Amount,
-    /// What each percentage came to.
+    /// One entry per percentage.
     pub(super) rates: Vec<UsedTaxRate>,
 }
 
-/// What is taxed at one percentage, by whatever rates.
+/// Everything taxed at one percentage, by one or more rates.
 struct Base<'a> {
     rate: Ratio,
     named: Vec<&'a NamedRate>,
-    /// Places among the lines.
+    /// Indices into the basket's lines.
     lines: Vec<usize>,
-    /// What is taxed of each line, and of the shipping after the last, where a part of that is taxed here.
+    /// Taxable amount of each of these lines; then, if `taxes_shipping`, that of the shipping.
     amounts: Vec<Amount>,
     taxes_shipping: bool,
 }
 
-/// Taxes what is left of the lines and of the shipping.
+/// Taxes the discounted lines (`nets`) and the shipping.
 pub(super) fn apply(basket: &Basket<'_>, nets: &[Amount], shipping: Amount, taxes: &Taxes) -> Taxed {
     let of_lines: Vec<_> = basket.lines.iter().map(|line| taxes.quote.lines.get(&line.variant_id)).collect();
     let mut bases: Vec<Base<'_>> = Vec::new();
@@ -139,7 +138,7 @@ pub(super) fn apply(basket: &Basket<'_>, nets: &[Amount], shipping: Amount, taxe
     outcome
 }
 
-/// The base of a rate's percentage, begun when it is the first of that.
+/// Returns the base for the rate's percentage; creates it if there is none.
 fn base_of<'a, 'b>(bases: &'b mut Vec<Base<'a>>, rate: &'a NamedRate) -> &'b mut Base<'a> {
     let place = bases.iter().position(|base| base.rate == rate.rate).unwrap_or_else(|| {
         let (named, lines, amounts) = (vec![rate], Vec::new(), Vec::new());
@@ -154,9 +153,9 @@ fn base_of<'a, 'b>(bases: &'b mut Vec<Base<'a>>, rate: &'a NamedRate) -> &'b mut
     base
 }
 
-/// How the shipping is split: by percentage, in proportion to the values of the lines whose rates apply to it, by largest
-/// remainder. The values are those after discounts; where these are all zero, those before; where these are, too, the
-/// quantities. What gets nothing of it is left out, unless it is the only one.
+/// Splits the shipping by percentage, by largest remainder, in proportion to the values of the lines whose rates apply
+/// to shipping. Values are after discounts; if all are zero, before discounts; if those are zero too, the quantities. A
+/// percentage with a zero part is left out, unless it is the only one.
 fn shipping_parts<'a>(
     lines: &[Line<'_>],
     nets: &[Amount],
@@ -171,7 +170,7 @@ fn shipping_parts<'a>(
         return Vec::new();
     }
     let applies = |rate: &&NamedRate| rate.id.is_some_and(|id| taxes.shipping_shares.contains(&id));
-    // By percentage: a rate of it, and what its lines are worth.
+    // One entry per percentage: one of its rates, and the value of its lines.
     let mut shares: Vec<(&NamedRate, Amount)> = Vec::new();
     let mut weigh = |values: &mut dyn Iterator<Item = i64>| {
         shares.clear();
@@ -193,7 +192,7 @@ fn shipping_parts<'a>(
     parts.filter(|(_, part)| is_only || *part > Amount::ZERO).collect()
 }
 
-/// What a base comes to: rounded, shared out to its lines and the shipping, and noted.
+/// Rounds the tax of a base, allocates it to the lines and the shipping, and records it.
 fn levy(base: Base<'_>, taxes: &Taxes, outcome: &mut Taxed) {
     let whole = sum(base.amounts.iter().copied());
     let shipping_base = base.amounts.last().copied().filter(|_| base.taxes_shipping);
@@ -215,7 +214,7 @@ fn levy(base: Base<'_>, taxes: &Taxes, outcome: &mut Taxed) {
     outcome.rates.push(used(base.rate, &base.named, whole, amount, shipping));
 }
 
-/// One percentage as an order keeps it: with the names of all rates that have it.
+/// The record of one percentage that an order keeps, with the names of all its rates.
 fn used(
     rate: Ratio,
     rates: &[&NamedRate],

@@ -15,7 +15,7 @@ fn now() -> Timestamp {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-/// Lines of (unit price, quantity), each of a product and a category of its own.
+/// Lines of (unit price, quantity), each with its own product and category.
 fn lines(of: &[(i64, i64)]) -> Vec<Line<'static>> {
     let line = |(index, (price, quantity)): (u128, &(i64, i64))| Line {
         variant_id: VariantId(Uuid::from_u128(100 + index)),
@@ -91,7 +91,7 @@ fn untaxed() -> Taxes {
     Taxes::default()
 }
 
-/// Everything at one rate, the shipping too.
+/// Everything, including shipping, taxed at one rate.
 fn taxed(lines: &[Line<'_>], millionths: i64, included: bool, rounding: TaxRounding) -> Taxes {
     let rate =
         NamedRate { id: Some(TaxRateId(Uuid::from_u128(1))), version: 1, name: "VAT".into(), rate: Ratio(millionths) };
@@ -106,7 +106,7 @@ fn discounts(of: &[(i64, i64)], promotions: impl IntoIterator<Item = Offered>) -
     priced.lines.iter().map(|line| line.discount.0).collect()
 }
 
-/// What every price keeps.
+/// The invariants of every price.
 fn adds_up(priced: &Priced) -> Result<(), TestCaseError> {
     let of = |amount: fn(&PricedLine) -> Amount| priced.lines.iter().map(|line| amount(line).0).sum::<i64>();
     prop_assert_eq!(of(|line| line.line_total), priced.subtotal.0);
@@ -144,7 +144,7 @@ fn adds_up(priced: &Priced) -> Result<(), TestCaseError> {
 
 #[test]
 fn a_percentage_is_rounded_once_and_shared_out() {
-    // 10 % of 29.99 is 2.999: 3.00 once, where each line by itself would lose a cent or win one.
+    // 10 % of 29.99 is 2.999, rounded once to 3.00. Rounding each line separately could gain or lose a cent.
     assert_eq!(discounts(&[(1000, 1), (1999, 1)], [percent(1, 10)]), [100, 200]);
     assert_eq!(discounts(&[(333, 1), (333, 1), (333, 1)], [percent(1, 10)]), [34, 33, 33]);
     assert_eq!(discounts(&[(1000, 2)], [percent(1, 100)]), [2000]);
@@ -164,7 +164,7 @@ fn the_cheapest_pieces_are_free() {
     assert_eq!(discounts(&[(1000, 1), (300, 1)], [two_plus_one.clone()]), [0, 0]);
     assert_eq!(discounts(&[(1000, 3), (300, 3)], [two_plus_one.clone()]), [0, 600]);
     assert_eq!(discounts(&[(1000, 8), (300, 1)], [two_plus_one.clone()]), [2000, 300]);
-    // After another discount, a free piece is worth its share of what is left.
+    // After another discount, a free piece is worth its share of the remaining amount.
     let half = with(percent(2, 50), |promotion| promotion.priority = 1);
     assert_eq!(discounts(&[(1001, 3)], [two_plus_one, half]), [1502 + 500]);
 }
@@ -190,14 +190,14 @@ fn they_come_by_priority_and_some_go_alone() {
     let one = &[(1000, 1)];
     assert_eq!(discounts(one, [fixed(1), high(percent(2, 10))]), [100 + 500]);
     assert_eq!(discounts(one, [high(fixed(1)), percent(2, 10)]), [500 + 50]);
-    // Of the same priority the older first.
+    // At equal priority, the older promotion comes first.
     assert_eq!(discounts(one, [percent(2, 10), fixed(1)]), [500 + 50]);
     assert_eq!(discounts(one, [alone(high(percent(2, 10))), fixed(1)]), [100]);
     assert_eq!(discounts(one, [alone(percent(2, 10)), high(fixed(1))]), [500]);
-    // What takes nothing off stands in nobody's way.
+    // A promotion without effect does not block others.
     let needs_more = with(alone(high(percent(2, 10))), |promotion| promotion.min_subtotal = Some(Amount(5000)));
     assert_eq!(discounts(one, [needs_more, fixed(1)]), [500]);
-    // Coupons come before what applies by itself.
+    // Coupons come before automatic promotions.
     let lines = lines(one);
     let codes = ["ten".to_owned()];
     let both = rules([fixed(1), coupon(alone(percent(2, 10)), "ten")]);
@@ -268,7 +268,7 @@ fn what_counts_customers_is_for_accounts_and_refuses_every_guest_alike() {
     assert!(matches!(refusal, Outcome::Gone(_)), "{refusal:?}");
     for change in [first, once] {
         assert_eq!(outcome(change, Some(account), 0, Some(0)), Outcome::Applied(Amount(100)));
-        // Whatever may be counted.
+        // The counts make no difference for a guest.
         for (uses, orders) in [(0, None), (0, Some(0)), (9, Some(9))] {
             assert_eq!(outcome(change, None, uses, orders), refusal);
         }
@@ -289,7 +289,7 @@ fn free_shipping_lowers_the_shipping_and_no_line() {
     let kinds: Vec<_> = priced.explanation.adjustments.iter().map(|one| (one.kind, one.amount.0)).collect();
     assert_eq!(kinds, [(Kind::FreeShipping, -500), (Kind::Shipping, 500), (Kind::Tax, 200)]);
     assert_eq!(priced.explanation.adjustments[0].code.as_deref(), Some("SHIP"));
-    // In a cart it is not known yet what shipping costs; where it costs nothing, the coupon is not used up.
+    // In a cart the shipping price is not known yet. If shipping is free anyway, the coupon is not used.
     let in_cart = Basket { shipping: None, ..basket(&lines, &codes) };
     assert_eq!(price(&in_cart, &free(), &untaxed()).coupons[0].outcome, Outcome::Applied(Amount::ZERO));
     let picked_up = Basket { shipping: Some(("Shop", Amount::ZERO)), ..basket(&lines, &codes) };
@@ -299,7 +299,7 @@ fn free_shipping_lowers_the_shipping_and_no_line() {
 
 #[test]
 fn taxes_are_added_or_contained_and_rounded_where_it_is_said() {
-    // 8.25 % of 0.99 three times, and of 5.00: by line 0.08 each; in all 7.97 → 0.66.
+    // 8.25 % of three times 0.99 and of 5.00. By line: 3 × 0.08 + 0.41. By order: 7.97 → 0.66.
     let lines = lines(&[(99, 1), (99, 1), (99, 1)]);
     let taxes = |included, rounding| taxed(&lines, 82_500, included, rounding);
     let of = |taxes: &Taxes| {
@@ -377,7 +377,7 @@ fn distinct(promotions: Vec<Offered>) -> PriceRules {
 }
 
 proptest! {
-    /// Whatever currency: none of it knows how many decimals an amount has.
+    /// Holds for every currency, since the pipeline does not depend on the number of decimals.
     #[test]
     fn the_parts_always_sum_to_the_whole(
         of in proptest::collection::vec((0_i64..1_000_000, 1_i64..50), 0..20),
@@ -401,15 +401,15 @@ proptest! {
         rate in 0_i64..=1_000_000,
     ) {
         let lines = lines(&of);
-        // By line: what is rounded by order is shared out, and equals go by their place.
+        // Rounded by order: by line, the total would depend on which line gets a remaining unit.
         let taxes = taxed(&lines, rate, false, TaxRounding::Order);
         let rules = distinct(promotions);
         let straight = price(&basket(&lines, &[]), &rules, &taxes);
         let backwards: Vec<_> = lines.iter().rev().copied().collect();
         let turned = PriceRules { promotions: rules.promotions.iter().rev().cloned().collect(), ..rules };
         let reversed = price(&basket(&backwards, &[]), &turned, &taxes);
-        // A unit that goes to one of two equal lines may decide what the next promotion finds, so only a single one is
-        // free of the order in every part.
+        // Which of two equal lines gets a remaining unit may affect the next promotion. Only with a single promotion
+        // are the totals independent of the order.
         if straight.explanation.promotions.len() <= 1 {
             prop_assert_eq!(straight.discount_total, reversed.discount_total);
             prop_assert_eq!(straight.total, reversed.total);

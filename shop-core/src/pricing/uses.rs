@@ -1,11 +1,12 @@
-//! What is counted of an order: in the batch that places it, given back in those that cancel it or bring its payment.
+//! Counts orders and promotion uses: in the batch that places an order, and back in batches that cancel it or record
+//! its payment.
 
 use crate::batch::Batch;
 use crate::catalog::{CatalogWrite, Counter, PriceRules, Promotion, UsesDelta};
 use crate::orders::Order;
 
-/// Counts an order, and the promotions it uses, under their limits; of an order that waits for its payment, that the buyer
-/// has at most `max_unpaid` of them. The promotions must still be as they were read.
+/// Counts an order and the promotions it uses, subject to their limits. For an unpaid order, also checks that the buyer
+/// has at most `max_unpaid` of them. The promotions must not have changed since they were read.
 pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules, max_unpaid: Option<u32>) {
     let used: Vec<_> = order.explanation.promotions.iter().map(|used| used.promotion_id).collect();
     let promotions: Vec<&Promotion> = rules
@@ -34,7 +35,8 @@ pub(crate) fn take_uses(batch: &mut Batch, order: &Order, rules: &PriceRules, ma
     }
 }
 
-/// Gives the uses back. The batch is guarded by the order's version, so it happens once.
+/// Undoes the counts of [`take_uses`] except the unpaid one. Happens once, because the order's version guards the
+/// batch.
 pub(crate) fn give_back_uses(batch: &mut Batch, order: &Order) {
     let (buyer, key) = (order.counted_of(), order.counted_of().key());
     let mut give = |counter| batch.write(CatalogWrite::Uses(UsesDelta { counter, delta: -1, limit: None }));
@@ -49,7 +51,7 @@ pub(crate) fn give_back_uses(batch: &mut Batch, order: &Order) {
     }
 }
 
-/// Counts that an order waits for its payment now, or does no longer. The batch is guarded by the order's version.
+/// Updates the count of unpaid orders if the order's state changed. The order's version guards the batch.
 pub(crate) fn count_unpaid(batch: &mut Batch, order: &Order, was_unpaid: bool) {
     let delta = i64::from(order.is_unpaid()) - i64::from(was_unpaid);
     if delta != 0 {

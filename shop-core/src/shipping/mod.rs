@@ -1,4 +1,4 @@
-//! Address book, tariff and parcels.
+//! Address book, shipping rates and shipments.
 
 mod input;
 mod model;

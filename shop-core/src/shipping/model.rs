@@ -1,4 +1,4 @@
-//! Addresses, zones, methods and parcels.
+//! Addresses, zones, methods and shipments.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,30 +12,30 @@ use crate::word::words;
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// Given name; may be empty where there is a company.
+    /// The given name; may be empty if there is a company.
     pub first_name: String,
-    /// Family name; may be empty.
+    /// The family name; may be empty.
     pub last_name: String,
-    /// Company.
+    /// The company's name.
     pub company: Option<String>,
-    /// Street and number.
+    /// Street and house number.
     pub line1: String,
-    /// Anything more.
+    /// Additional address information.
     pub line2: Option<String>,
-    /// Town; may be empty in countries whose addresses have none.
+    /// The town; may be empty for countries whose addresses have none.
     pub city: String,
-    /// State or province, as its writer calls it; where an order goes to a country with taxes that differ by region, its code
-    /// in ISO 3166-2 (`NY`).
+    /// The state or province as entered. If an order goes to a country whose taxes differ by region, its ISO 3166-2
+    /// code without the country (`NY`).
     pub region: Option<String>,
-    /// Postal code.
+    /// The postal code.
     pub postal_code: Option<String>,
-    /// ISO 3166-1 alpha-2, upper case.
+    /// The ISO 3166-1 alpha-2 code, upper case.
     pub country: String,
-    /// Telephone number for the carrier.
+    /// The telephone number, for the carrier.
     pub phone: Option<String>,
 }
 
-/// The most entries of one address book.
+/// The maximum number of entries in one address book.
 pub const MAX_ADDRESSES: u32 = 100;
 
 /// An entry of a customer's address book.
@@ -46,219 +46,219 @@ pub const MAX_ADDRESSES: u32 = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "addresses", entity = Address, deletable)]
 pub struct SavedAddress {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: AddressId,
-    /// Whose.
+    /// The user who owns the entry.
     pub user_id: UserId,
-    /// Where.
+    /// The postal address.
     #[row(json)]
     pub address: Address,
-    /// The one taken unless another is named; at most one per person.
+    /// Whether this is the user's default address; at most one per user.
     pub is_default: bool,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
-/// A set of countries that are served alike.
+/// A set of countries with the same shipping methods.
 ///
 /// # Writes
 /// A zone that has methods cannot be deleted: [`Conflict::InUse`](crate::batch::Conflict::InUse).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "zones", entity = Zone, deletable)]
 pub struct Zone {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: ZoneId,
-    /// What staff call it.
+    /// The name for staff.
     pub name: String,
     /// ISO 3166-1 alpha-2 codes, or `*` for every country that no zone names.
     #[row(json)]
     pub countries: Vec<String>,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
-/// A way to ship into one zone.
+/// A shipping method for one zone.
 ///
 /// # Writes
 /// The zone must exist, else [`Conflict::Stale`](crate::batch::Conflict::Stale) of the zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "methods", entity = Method, deletable)]
 pub struct Method {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: MethodId,
-    /// What buyers see.
+    /// The name shown to buyers.
     pub name: String,
-    /// Where it goes.
+    /// The zone that it ships to.
     pub zone_id: ZoneId,
-    /// Who carries it.
+    /// The carrier's name.
     pub carrier: Option<String>,
     /// The currency of its prices.
     pub currency: Currency,
-    /// What it costs.
+    /// The price, by weight or subtotal.
     #[row(json)]
     pub rate: Rate,
-    /// From this subtotal on it is free.
+    /// Shipping is free from this subtotal on, in minor units.
     pub free_over: Option<Amount>,
-    /// Fewest days it takes.
+    /// The minimum delivery time, in days.
     pub min_days: Option<i64>,
-    /// Most days it takes.
+    /// The maximum delivery time, in days.
     pub max_days: Option<i64>,
-    /// Offered to buyers.
+    /// Whether the method is offered to buyers.
     pub active: bool,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
-/// What shipping costs.
+/// The price of shipping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Rate {
-    /// Always the same.
+    /// A fixed price.
     Flat {
-        /// The price.
+        /// The price, in minor units.
         price: Amount,
     },
-    /// By the weight of all items, in grams.
+    /// A price by the total weight of the items, in grams.
     ByWeight {
-        /// Steps from light to heavy; what is heavier than the last is not carried.
+        /// Tiers in ascending order; a weight above the last is not shipped.
         tiers: Vec<Tier>,
     },
-    /// By the subtotal, in minor units.
+    /// A price by the subtotal, in minor units.
     BySubtotal {
-        /// Steps from low to high; what is above the last is not carried.
+        /// Tiers in ascending order; a subtotal above the last is not shipped.
         tiers: Vec<Tier>,
     },
 }
 
-/// One step of a rate.
+/// One tier of a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
-    /// Up to and including this many grams or minor units; `None` for no limit (only in the last step).
+    /// The inclusive upper limit, in grams or minor units; `None` for no limit (only in the last tier).
     pub up_to: Option<i64>,
-    /// The price of the step.
+    /// The price of the tier, in minor units.
     pub price: Amount,
 }
 
-/// Where a parcel stands.
+/// The status of a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShipmentStatus {
     /// Being packed; its stock is still reserved.
     Pending,
-    /// Left the house; its stock is gone.
+    /// In transit; its stock has been deducted.
     Shipped,
-    /// Arrived.
+    /// Received by the buyer.
     Delivered,
-    /// Unpacked before it left.
+    /// Canceled before it was shipped.
     Canceled,
 }
 
-/// A parcel with the carrier's news of it, changed as one.
+/// A shipment with its tracking events, changed as a unit.
 ///
 /// # Writes
 /// A shipment is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "shipments", entity = Shipment, derived(tracking_key: Option<String>))]
 pub struct Shipment {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: ShipmentId,
-    /// Of which order.
+    /// The order that the shipment belongs to.
     pub order_id: OrderId,
-    /// What is in it.
+    /// The quantities of order lines in the shipment.
     #[row(json)]
     pub items: Vec<ShipmentItem>,
-    /// Who carries it.
+    /// The carrier's name.
     pub carrier: Option<String>,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking_number: Option<String>,
-    /// Where it stands.
+    /// The current status.
     pub status: ShipmentStatus,
-    /// News, oldest first.
+    /// The tracking events, oldest first.
     #[row(json)]
     pub events: Vec<TrackingEvent>,
-    /// When it was made.
+    /// The creation time.
     pub created_at: Timestamp,
-    /// When it left.
+    /// The time when it was shipped.
     pub shipped_at: Option<Timestamp>,
-    /// When it arrived.
+    /// The time when it was delivered.
     pub delivered_at: Option<Timestamp>,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
 impl Shipment {
-    /// By what it is found: its number, [as it is compared](tracking_key).
+    /// The lookup key: its tracking number, [normalized](tracking_key).
     #[must_use]
     pub fn tracking_key(&self) -> Option<String> {
         self.tracking_number.as_deref().map(tracking_key)
     }
 }
 
-/// A tracking number as it is compared: carriers print it in groups and people type it in either case, so blanks and the
-/// case of ASCII letters do not count.
+/// Normalizes a tracking number for comparison: carriers print it in groups and users type it in either case, so
+/// whitespace and the case of ASCII letters are ignored.
 #[must_use]
 pub fn tracking_key(number: &str) -> String {
     number.chars().filter(|letter| !letter.is_whitespace()).map(|letter| letter.to_ascii_uppercase()).collect()
 }
 
-/// How many of an order's line are in a parcel.
+/// The quantity of one order line in a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShipmentItem {
-    /// Which line.
+    /// The order line.
     pub order_item_id: OrderItemId,
-    /// How many.
+    /// The quantity in the shipment.
     pub quantity: i64,
 }
 
-/// One piece of news about a parcel.
+/// One tracking event of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackingEvent {
     /// `shipped`, `in_transit`, `out_for_delivery`, `delivered`, `exception` or `canceled`.
     pub status: TrackingStatus,
-    /// In words.
+    /// The description of the event.
     pub description: String,
-    /// Where.
+    /// The location of the event.
     pub location: Option<String>,
-    /// When.
+    /// The time of the event.
     pub occurred_at: Timestamp,
 }
 
-/// What the carrier says.
+/// The status in a tracking event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackingStatus {
-    /// It left.
+    /// The shipment left.
     Shipped,
-    /// It is on its way.
+    /// The shipment is on its way.
     InTransit,
-    /// It arrives today.
+    /// The shipment arrives today.
     OutForDelivery,
-    /// It arrived.
+    /// The shipment arrived.
     Delivered,
-    /// Something went wrong on the way.
+    /// A problem occurred in transit.
     Exception,
-    /// It will not leave.
+    /// The shipment was canceled and will not leave.
     Canceled,
 }
 
-/// Which parcels a list shows.
+/// The filter of a list of shipments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShipmentFilter {
-    /// Only this order's.
+    /// Only shipments of this order.
     pub order_id: Option<OrderId>,
-    /// Only with this status.
+    /// Only shipments with this status.
     pub status: Option<ShipmentStatus>,
 }
 
-/// By what the lists of this domain can be ordered.
+/// The sort key of the lists in this domain.
 pub type ShippingSort = CreationSort;
 
 words! {

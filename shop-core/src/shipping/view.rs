@@ -1,31 +1,31 @@
-//! What callers see, where it is less than what is stored.
+//! The public views of shipments.
 
 use super::model::{Shipment, ShipmentStatus, TrackingEvent};
 
-/// What everybody who knows a tracking number may see of the shipments with it: no name, no address, no order.
+/// The public data of all shipments with one tracking number: no name, no address, no order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracking {
-    /// The newest.
+    /// The newest shipment.
     pub newest: TrackedShipment,
-    /// All of them, the newest first, where there are several.
+    /// All shipments, newest first, if there are several; otherwise empty.
     pub results: Vec<TrackedShipment>,
 }
 
-/// What everybody who knows its tracking number may see of a shipment.
+/// The public data of one shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackedShipment {
-    /// The carrier's number, as staff wrote it.
+    /// The carrier's tracking number, as staff entered it.
     pub tracking_number: String,
-    /// Who carries it.
+    /// The carrier's name.
     pub carrier: Option<String>,
-    /// Where it stands.
+    /// The current status.
     pub status: ShipmentStatus,
-    /// News, oldest first.
+    /// The tracking events, oldest first.
     pub events: Vec<TrackingEvent>,
 }
 
 impl Tracking {
-    /// Of the shipments with a number, the newest first; `None` when there are none.
+    /// Builds the view of shipments that are sorted newest first; `None` if there are none.
     pub(super) fn of(shipments: Vec<Shipment>) -> Option<Self> {
         let all: Vec<_> = shipments.into_iter().map(TrackedShipment::of).collect();
         let newest = all.first()?.clone();

@@ -1,7 +1,7 @@
-//! What people may write into a field, for [`Checks`](crate::field::Checks): each function takes what was
-//! given and answers the value to keep, or the sentence that says why not.
+//! Validators of single fields, for [`Checks`](crate::field::Checks). Each function takes the given value and returns
+//! the value to keep, or a sentence that says why it is refused.
 //!
-//! Sentences are those of Django and its REST framework where they have one, since front ends show them.
+//! The sentences are those of Django and Django REST framework where they have one, because front ends display them.
 //!
 //! ```
 //! use shop_core::field::{Checks, Field};
@@ -34,29 +34,29 @@ pub use people::{
 pub use things::{MAX_QUANTITY, MAX_SLUG_LENGTH, MEDIA_PATH, code, http_url, image_url, quantity, sku, slug, slugify};
 pub use vat::vat_id;
 
-/// The longest note or comment, in characters.
+/// The maximum length of a note or comment, in characters.
 pub const MAX_NOTE_LENGTH: usize = 2_000;
 
 const BLANK: &str = "This field may not be blank.";
 
-/// A single line of `min` to `max` characters, without the white space around it. Line breaks, which come along when text
-/// is pasted, become blanks.
+/// Accepts a single line of `min` to `max` characters and trims it. Line breaks, which pasted text may contain, become
+/// spaces.
 pub fn text(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
     move |text| bounded(&text, min, max, false)
 }
 
-/// Any number of lines, `min` to `max` characters in all, without the white space around them. Lines end
-/// in `\n`, whatever line break of Unicode was typed.
+/// Accepts any number of lines, `min` to `max` characters in all, and trims the text. Every Unicode line break becomes
+/// `\n`.
 pub fn multiline(min: usize, max: usize) -> impl Fn(String) -> Result<String, String> {
     move |text| bounded(&text, min, max, true)
 }
 
-/// A note, which may be empty: at most [`MAX_NOTE_LENGTH`] characters.
+/// Accepts a note, which may be empty: at most [`MAX_NOTE_LENGTH`] characters.
 pub fn note(text: String) -> Result<String, String> {
     multiline(0, MAX_NOTE_LENGTH)(text)
 }
 
-/// A whole number from `min` to `max`.
+/// Accepts a whole number from `min` to `max`.
 pub fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
     move |number| {
         if (min..=max).contains(&number) {
@@ -67,7 +67,7 @@ pub fn between(min: i64, max: i64) -> impl Fn(i64) -> Result<i64, String> {
     }
 }
 
-/// One of the words that a state or the like has.
+/// Parses a value of a string enum, such as a status.
 pub fn word<W: Word>(text: &str) -> Result<W, String> {
     W::of(text).ok_or_else(|| {
         let words: Vec<_> = W::ALL.iter().map(|value| value.word()).collect();
@@ -75,7 +75,7 @@ pub fn word<W: Word>(text: &str) -> Result<W, String> {
     })
 }
 
-/// Makes a check accept a blank text as nothing: forms send `""` for what was left empty.
+/// Makes a check accept a blank text as `None`: forms send `""` for fields left empty.
 pub fn or_blank<T>(
     parse: impl FnOnce(String) -> Result<T, String>,
 ) -> impl FnOnce(String) -> Result<Option<T>, String> {
@@ -87,7 +87,7 @@ fn bounded(text: &str, min: usize, max: usize, lines: bool) -> Result<String, St
     if text.is_empty() && min > 0 {
         return Err(BLANK.into());
     }
-    // `nth` stops counting at the bound; `count` would walk through a megabyte.
+    // `nth` stops at the limit; `count` would walk through a megabyte.
     if text.chars().nth(max).is_some() {
         return Err(too_long(max));
     }
@@ -99,8 +99,8 @@ fn bounded(text: &str, min: usize, max: usize, lines: bool) -> Result<String, St
     Ok(text.into_owned())
 }
 
-/// The text with each of its line breaks replaced: those that Unicode always breaks lines at (UAX #14, classes BK, CR, LF
-/// and NL). Word processors and spreadsheets write the unusual ones.
+/// Replaces each line break in a text. Line breaks are the characters at which Unicode always breaks a line (UAX #14,
+/// classes BK, CR, LF and NL); word processors and spreadsheets write the unusual ones.
 fn with_line_breaks<'a>(text: &'a str, line_break: &str) -> Cow<'a, str> {
     const LINE_BREAKS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
     if !text.contains(LINE_BREAKS) {
@@ -113,7 +113,8 @@ fn too_long(max: usize) -> String {
     format!("Ensure this field has no more than {max} characters.")
 }
 
-/// NUL cannot be stored by every database, and other control characters have no place in a person's text.
+/// Refuses NUL, which not every database can store, and other control characters, which do not belong in text that
+/// users type.
 fn no_control_characters(text: &str, lines: bool) -> Result<(), String> {
     if text.contains('\0') {
         return Err("Null characters are not allowed.".into());

@@ -1,21 +1,21 @@
-//! How strong a new password must be.
+//! The strength of new passwords.
 
 use zxcvbn::{Score, zxcvbn};
 
 use crate::field::{Checks, Field};
 use crate::secret::Secret;
 
-/// The shortest password, in characters (NIST SP 800-63B).
+/// The minimum length of a password, in characters (NIST SP 800-63B).
 pub const MIN_PASSWORD_LENGTH: usize = 8;
-/// The longest password, in characters: longer than anybody types, short enough to be hashed at no cost.
+/// The maximum length of a password, in characters: longer than anyone types, and still cheap to hash.
 pub const MAX_PASSWORD_LENGTH: usize = 128;
-/// How much of a password its strength is judged by: the time that takes grows with the square and more.
+/// Only this many characters are rated: the time that zxcvbn takes grows at least with the square of the length.
 const JUDGED_LENGTH: usize = 100;
 
-/// Checks the field of a new password, and notes everything that is wrong with it. `personal` is what
-/// others know of the person: address, names.
+/// Checks the field of a new password and records every problem. `personal` is what others know about the user: the
+/// e-mail address and names.
 ///
-/// A password is taken as it is, spaces included.
+/// The password is kept as given, spaces included.
 pub fn new_password(checks: &mut Checks, name: &str, field: Field<Secret>, personal: &[&str]) -> Option<Secret> {
     let password = checks.required(name, field, Ok)?;
     let problems = password_problems(&password, personal);
@@ -26,10 +26,10 @@ pub fn new_password(checks: &mut Checks, name: &str, field: Field<Secret>, perso
     fine.then_some(password)
 }
 
-/// What is wrong with a new password: a sentence for each thing, none when it is good.
+/// Lists what is wrong with a new password, one sentence per problem; empty when the password is good.
 ///
-/// Beside its length, what counts is how soon it is guessed (zxcvbn: at least 10^8 tries), not which kinds
-/// of characters it has (NIST SP 800-63B, OWASP).
+/// Besides its length, a password is judged by the number of guesses it withstands (zxcvbn: at least 10^8), not by the
+/// kinds of characters it has (NIST SP 800-63B, OWASP).
 #[must_use]
 pub fn password_problems(password: &Secret, personal: &[&str]) -> Vec<String> {
     let password = password.expose();
@@ -50,7 +50,7 @@ pub fn password_problems(password: &Secret, personal: &[&str]) -> Vec<String> {
     if password.chars().all(char::is_numeric) {
         problems.push("This password is entirely numeric.".into());
     }
-    // An address gives its parts away, too: whoever is ada.lovelace@example.com should not be "ada.lovelace".
+    // The parts of an address count too: the password of ada.lovelace@example.com should not be "ada.lovelace".
     let known: Vec<&str> = personal
         .iter()
         .flat_map(|text| [*text].into_iter().chain(text.split(['@', '.', '+', '-', '_', ' '])))
@@ -143,7 +143,7 @@ mod tests {
         {
             let _ = password_problems(&hostile.into(), &[&long, "a", &"b c ".repeat(50)]);
         }
-        // Unoptimised and on a busy machine; optimised it is some milliseconds each.
+        // For an unoptimized build on a busy machine; an optimized build takes some milliseconds for each.
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }

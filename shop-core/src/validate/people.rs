@@ -1,4 +1,4 @@
-//! What people say about themselves: addresses, names, numbers, places.
+//! Validators of personal data: e-mail addresses, names, phone numbers and countries.
 
 #![expect(clippy::needless_pass_by_value, reason = "`Checks` hands over what was given")]
 
@@ -19,26 +19,26 @@ const MAX_NAME_LENGTH: usize = 150;
 const MAX_PHONE_LENGTH: usize = 32;
 const MAX_EXTENSION_LENGTH: usize = 20;
 
-/// An e-mail address.
+/// An e-mail address, as typed and as compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {
-    /// As it was typed: mail goes only to this spelling.
+    /// The address as typed. Mail is sent only to this spelling.
     pub address: String,
-    /// For comparing; see [`email_key`].
+    /// The key for comparisons; see [`email_key`].
     pub key: String,
 }
 
-/// A user name.
+/// A user name, as shown and as compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username {
-    /// As it is shown, in Unicode's NFKC.
+    /// The name as shown, in Unicode NFKC.
     pub name: String,
-    /// For comparing; see [`username_key`].
+    /// The key for comparisons; see [`username_key`].
     pub key: String,
 }
 
-/// An e-mail address (RFC 5321, with the letters of RFC 6531) with a dot in its domain, without a name or
-/// a literal address.
+/// Accepts an e-mail address (RFC 5321, with the characters of RFC 6531) with a dot in its domain, without a display
+/// name and without a domain literal.
 pub fn email(given: String) -> Result<Email, String> {
     let address = given.trim();
     if address.is_empty() {
@@ -48,7 +48,7 @@ pub fn email(given: String) -> Result<Email, String> {
         return Err(too_long(MAX_EMAIL_LENGTH));
     }
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
-    // Two addresses that look the same would differ.
+    // Invisible characters would make two addresses that look the same differ.
     let visible =
         address.chars().all(|letter| !letter.is_whitespace() && !letter.is_control() && !is_invisible(letter));
     match EmailAddress::parse_with_options(address, options) {
@@ -57,28 +57,28 @@ pub fn email(given: String) -> Result<Email, String> {
     }
 }
 
-/// The form in which two spellings are the same address, though not every mail server would say so: two
-/// accounts whose addresses differ only in case or in normalisation would be one person's, or a trap.
+/// The key under which two spellings are the same address. Not every mail server would agree, but two accounts whose
+/// addresses differ only in case or normalization belong to one user, or are a trap.
 ///
-/// Takes any text, so that what was typed into a sign-in form can be looked up.
+/// Takes any text, so that the input of a sign-in form can be looked up.
 #[must_use]
 pub fn email_key(address: &str) -> String {
     caseless(address.trim())
 }
 
-/// Whether two addresses are one mailbox. [`email_key`] is the same for more of them, so that nobody has an account that looks
-/// like another's; but mail to `faß.de` does not arrive at `fass.de` (RFC 5891), so what belongs to a mailbox goes by this. Only
-/// case in ASCII is ignored: which other letters a mail server holds for the same is not known.
+/// Whether two addresses are the same mailbox. [`email_key`] treats more addresses as equal, so that no account looks
+/// like another one. But mail to `faß.de` does not arrive at `fass.de` (RFC 5891), so access to what belongs to a
+/// mailbox is decided here. Only ASCII case is ignored: which other letters a mail server treats as equal is unknown.
 pub(crate) fn is_same_mailbox(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 
-/// A user name: 3 to 150 letters, digits and `@.+-_` of any script, as in Django.
+/// Accepts a user name: 3 to 150 letters, digits and `@.+-_` of any script, as in Django.
 ///
-/// It may look like an e-mail address, and then belong to another person than the address: who signs in by
-/// "user name or address" must look for the address first.
+/// It may look like an e-mail address and belong to a different user than the address does. A sign-in by "user name or
+/// address" must therefore look up the address first.
 pub fn username(given: String) -> Result<Username, String> {
-    // NFKC makes a text at most 18 times as long, so what is far too long is refused before.
+    // NFKC makes a text up to 18 times as long, so a text that is far too long is refused first.
     if given.len() > MAX_USERNAME_LENGTH * 4 {
         return Err(too_long(MAX_USERNAME_LENGTH));
     }
@@ -92,20 +92,20 @@ pub fn username(given: String) -> Result<Username, String> {
     }
 }
 
-/// The form in which two spellings are the same user name. Takes any text, as [`email_key`] does.
+/// The key under which two spellings are the same user name. Takes any text, as [`email_key`] does.
 #[must_use]
 pub fn username_key(name: &str) -> String {
     caseless(name.trim())
 }
 
-/// A part of a person's name; may be empty.
+/// Accepts a part of a person's name, which may be empty.
 pub fn person_name(given: String) -> Result<String, String> {
     bounded(&given, 0, MAX_NAME_LENGTH, false)
 }
 
-/// A phone number as people write it, kept as it was typed: 4 to 20 digits with blanks, hyphens, dots, slashes and
-/// parentheses between them, at most 32 characters, perhaps a leading plus (about what ITU-T E.164 and E.123 know) and
-/// an extension (`x12`, `ext. 7`).
+/// Accepts a phone number and keeps it as typed: 4 to 20 digits, separated by spaces, hyphens, dots, slashes and
+/// parentheses, 5 to 32 characters in all. It may have a leading plus (roughly ITU-T E.164 and E.123) and an extension
+/// (`x12`, `ext. 7`).
 pub fn phone(given: String) -> Result<String, String> {
     let phone = given.trim();
     if phone.is_empty() {
@@ -130,14 +130,14 @@ fn is_phone(phone: &str) -> bool {
     is_number && pluses <= 1 && leading_plus && (extension.is_empty() || is_extension(extension))
 }
 
-/// What stands between digits: blanks, also those that do not break, and the hyphens and dashes of typographers.
+/// Digits and what may separate them, including non-breaking spaces and typographic hyphens and dashes.
 fn is_of_phone(letter: char) -> bool {
     matches!(letter, '0'..='9' | '+' | '-' | '(' | ')' | '.' | '/')
         || matches!(letter, ' ' | '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
         || matches!(letter, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }
 
-/// The number inside a company, after one of the words for it.
+/// An extension: its number, after one of the usual words for it.
 fn is_extension(text: &str) -> bool {
     const WORDS: [&str; 9] = ["extension", "extensión", "extn", "ext", "x", "#", "int", "anexo", "доб"];
     let text = text.trim_start_matches([',', ';', ' ']).to_lowercase();
@@ -146,8 +146,8 @@ fn is_extension(text: &str) -> bool {
     (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A country: two letters of ISO 3166-1, kept in upper case. So are Kosovo (`XK`), Ascension (`AC`) and Tristan da Cunha
-/// (`TA`), which posts serve and the standard only reserves.
+/// Accepts a country: two letters of ISO 3166-1, kept in upper case. Kosovo (`XK`), Ascension (`AC`) and Tristan da
+/// Cunha (`TA`), to which mail is delivered though the standard does not assign their codes, are accepted too.
 pub fn country(given: String) -> Result<String, String> {
     let code = given.trim();
     if code.is_empty() {
@@ -160,15 +160,15 @@ pub fn country(given: String) -> Result<String, String> {
         .ok_or_else(|| "Enter a valid ISO 3166-1 alpha-2 country code.".into())
 }
 
-/// Whether an address in this country names a town. Where it does not, its state, its island or the country itself does
-/// (Google's address data, the territories that do not require a `C`).
+/// Whether an address in this country names a city. Elsewhere the state, the island or the country itself takes its
+/// place (Google's address data, the territories that do not require a `C`).
 #[must_use]
 pub fn has_cities(country: &str) -> bool {
     const WITHOUT: [&str; 13] = ["AE", "AG", "CO", "GI", "HK", "ID", "JP", "KY", "MO", "NR", "SG", "SM", "VG"];
     !WITHOUT.contains(&country)
 }
 
-/// A currency: three letters of ISO 4217, in any case.
+/// Accepts a currency: three letters of ISO 4217, in any case.
 pub fn currency(given: String) -> Result<Currency, String> {
     let code = given.trim();
     if code.is_empty() {
@@ -181,8 +181,8 @@ pub fn currency(given: String) -> Result<Currency, String> {
         .ok_or_else(|| "Enter a valid ISO 4217 currency code.".into())
 }
 
-/// The currency that the amounts beside it are read in: whoever means another one would be charged something else than
-/// they said. Blank is as good as nothing.
+/// Accepts only the currency that the accompanying amounts are in: a caller who means another one would be charged a
+/// different sum. Blank is accepted.
 pub fn amounts_in(expected: Currency) -> impl Fn(String) -> Result<(), String> {
     move |given| {
         if given.trim().is_empty() || currency(given)? == expected {

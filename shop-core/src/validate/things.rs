@@ -1,4 +1,4 @@
-//! What staff say about products: slugs, article numbers, quantities, links to images.
+//! Validators of what staff write about products: slugs, SKUs, codes, quantities, image links.
 
 #![expect(clippy::needless_pass_by_value, reason = "`Checks` hands over what was given")]
 
@@ -7,17 +7,17 @@ use uuid::Uuid;
 use super::{BLANK, too_long};
 use crate::text::fold;
 
-/// The longest slug, in characters.
+/// The maximum length of a slug, in characters.
 pub const MAX_SLUG_LENGTH: usize = 100;
-/// The largest quantity of one line.
+/// The maximum quantity of one line.
 pub const MAX_QUANTITY: i64 = 10_000;
 const MAX_SKU_LENGTH: usize = 64;
 const MAX_URL_LENGTH: usize = 2_000;
-/// The path below which the shop serves its own images.
+/// The path under which the shop serves its own images.
 pub const MEDIA_PATH: &str = "/media/";
 
-/// A slug: words of `a` to `z` and digits, joined by hyphens. One that reads as an id is refused, since a
-/// path may hold either.
+/// Accepts a slug: words of `a` to `z` and digits, joined by hyphens. A slug that parses as an id is refused, because a
+/// path may contain either.
 pub fn slug(given: String) -> Result<String, String> {
     let slug = given.trim();
     if slug.is_empty() {
@@ -37,8 +37,8 @@ pub fn slug(given: String) -> Result<String, String> {
     Ok(slug.to_owned())
 }
 
-/// A slug made from any text, or from `fallback` (itself a slug, of at most 60 characters) where nothing
-/// that fits is left of it.
+/// Makes a slug from any text. Uses `fallback` (itself a slug of at most 60 characters) when no usable character is
+/// left.
 ///
 /// ```
 /// use shop_core::validate::slugify;
@@ -54,7 +54,7 @@ pub fn slugify(text: &str, fallback: &str) -> String {
         } else if letter.is_ascii() && !slug.is_empty() && !slug.ends_with('-') && letter != '\'' {
             slug.push('-');
         } else if !letter.is_alphanumeric() && !letter.is_ascii() && !slug.is_empty() && !slug.ends_with('-') {
-            // A dash or a quotation mark of typographers parts words, too; letters of other scripts vanish.
+            // Typographic dashes and quotation marks separate words, too; letters of other scripts are dropped.
             slug.push('-');
         }
     }
@@ -63,14 +63,14 @@ pub fn slugify(text: &str, fallback: &str) -> String {
     if slug.is_empty() {
         fallback.to_owned()
     } else if Uuid::try_parse(slug).is_ok() {
-        // 36 characters at most, so the bound holds.
+        // A UUID has at most 36 characters, so the length limit holds.
         format!("{fallback}-{slug}")
     } else {
         slug.to_owned()
     }
 }
 
-/// An article number: 1 to 64 visible ASCII characters.
+/// Accepts a SKU: 1 to 64 visible ASCII characters.
 pub fn sku(given: String) -> Result<String, String> {
     let sku = given.trim();
     if sku.is_empty() {
@@ -86,8 +86,8 @@ pub fn sku(given: String) -> Result<String, String> {
     }
 }
 
-/// The name of a place among staff: 1 to 100 letters, digits, hyphens, underscores and dots of ASCII (`WH-EAST.2`).
-/// Capitals count.
+/// Accepts a code that staff give, for example to a location: 1 to 100 ASCII letters, digits, hyphens, underscores and
+/// dots (`WH-EAST.2`). Case matters.
 pub fn code(given: String) -> Result<String, String> {
     let code = given.trim();
     if code.is_empty() {
@@ -103,7 +103,7 @@ pub fn code(given: String) -> Result<String, String> {
     }
 }
 
-/// How many of something: 1 to [`MAX_QUANTITY`].
+/// Accepts a quantity: 1 to [`MAX_QUANTITY`].
 pub fn quantity(given: i64) -> Result<i64, String> {
     match given {
         ..1 => Err("Ensure this value is greater than or equal to 1.".into()),
@@ -112,8 +112,7 @@ pub fn quantity(given: i64) -> Result<i64, String> {
     }
 }
 
-/// A link: `http` or `https` with a host, at most 2,000 characters, nothing that would have to
-/// be escaped in a page.
+/// Accepts a link: `http` or `https` with a host, at most 2,000 characters, none of which needs escaping in a page.
 pub fn http_url(given: String) -> Result<String, String> {
     let url = given.trim();
     if url.is_empty() {
@@ -132,7 +131,7 @@ pub fn http_url(given: String) -> Result<String, String> {
     }
 }
 
-/// A link to an image: an [`http_url`], or a path below [`MEDIA_PATH`], which names an image that the shop serves itself.
+/// Accepts a link to an image: an [`http_url`], or a path under [`MEDIA_PATH`], where the shop serves its own images.
 pub fn image_url(given: String) -> Result<String, String> {
     let Some(file) = given.trim().strip_prefix(MEDIA_PATH) else { return http_url(given) };
     if file.len() > MAX_URL_LENGTH {
@@ -143,7 +142,7 @@ pub fn image_url(given: String) -> Result<String, String> {
     if file.split('/').all(name) { Ok(given.trim().to_owned()) } else { Err("Enter a valid URL.".into()) }
 }
 
-/// Whether `host[:port]` stands before the path, with no user name before it.
+/// Whether the path is preceded by `host[:port]` without user information.
 fn has_host(rest: &str) -> bool {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {

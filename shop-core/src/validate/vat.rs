@@ -4,13 +4,13 @@
 
 use super::{BLANK, too_long};
 
-/// The longest number, in characters, separators included.
+/// The maximum length of a number, in characters, separators included.
 const MAX_VAT_ID_LENGTH: usize = 40;
-/// How many letters and digits a number outside of the EU has.
+/// The length of a number from outside the EU, in letters and digits.
 const LENGTHS: std::ops::RangeInclusive<usize> = 5..=24;
 
-/// What follows the country prefix of a VAT number in the EU (and of Northern Ireland): the fewest and the most letters
-/// and digits, and whether they are digits only (VIES, Directive 2006/112/EC article 215).
+/// The format of a VAT number after its country prefix, for the EU and Northern Ireland: the minimum and maximum number
+/// of letters and digits, and whether only digits are allowed (VIES, Directive 2006/112/EC article 215).
 const EU: [(&str, usize, usize, bool); 28] = [
     ("AT", 9, 9, false),
     ("BE", 10, 10, true),
@@ -42,9 +42,9 @@ const EU: [(&str, usize, usize, bool); 28] = [
     ("XI", 5, 12, false),
 ];
 
-/// A VAT or tax number that can be one, kept as it was typed: a number of the EU has the length and the letters of its
-/// country (`DE123456789`, `FR 12 345678901`), any other 5 to 24 letters and digits, most of them digits. Blanks,
-/// dots, hyphens and slashes may stand between them. Whether it was given out is not known.
+/// Accepts a plausible VAT or tax number and keeps it as typed. An EU number has the length and the letters of its
+/// country (`DE123456789`, `FR 12 345678901`); any other has 5 to 24 letters and digits, most of them digits. Spaces,
+/// dots, hyphens and slashes may separate them. Does not check whether the number was issued.
 pub fn vat_id(given: String) -> Result<String, String> {
     let text = given.trim();
     if text.is_empty() {
@@ -62,7 +62,7 @@ fn is_vat_id(text: &str) -> bool {
     if !ends(text.chars().next()) || !ends(text.chars().next_back()) {
         return false;
     }
-    // The letters of an Irish number may be a plus or an asterisk.
+    // Irish numbers may contain a plus or an asterisk in place of a letter.
     let is_sign = |letter: char| letter.is_ascii_alphanumeric() || "+*".contains(letter);
     if !text.chars().all(|letter| is_sign(letter) || " .-/".contains(letter)) {
         return false;

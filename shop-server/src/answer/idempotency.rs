@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on the way in, `Idempotency-Replayed` on the way out.
+//! The `Idempotency-Key` request header and the `Idempotency-Replayed` response header.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{IntoResponse, Request, RequestBody, Response};
@@ -13,10 +13,10 @@ use crate::problem::{Problem, Result};
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The longest key: it is stored with the answer.
+/// The longest key, in characters. Keys are stored with their response.
 const MAX_LENGTH: usize = 255;
 
-/// The `Idempotency-Key` of a request, 1 to 255 visible ASCII characters, if one was sent.
+/// The `Idempotency-Key` of a request: 1 to 255 visible ASCII characters, or `None` if none was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
@@ -41,10 +41,10 @@ impl IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// What was sent, and the core's key for it, which holds for that body only.
+    /// Splits off the request body and builds the core's key, which is valid for this body only.
     ///
     /// # Errors
-    /// None that [`IdempotencyKey::from_headers`] let pass.
+    /// None for keys that [`IdempotencyKey::from_headers`] accepts.
     pub fn of<T>(self, body: JsonBody<T>) -> Result<(T, Option<idempotency::IdempotencyKey>)> {
         let (request, raw) = body.into_parts();
         let key = self.0.map(|key| idempotency::IdempotencyKey::new(&key, &raw));
@@ -75,7 +75,7 @@ impl<'a> ApiExtractor<'a> for IdempotencyKey {
     }
 }
 
-/// An answer that says with `Idempotency-Replayed: true` when it is the first one, given again.
+/// A response that sends `Idempotency-Replayed: true` when it repeats the first response to its key.
 #[derive(Debug)]
 pub struct Replayable<R> {
     answer: R,
@@ -83,12 +83,12 @@ pub struct Replayable<R> {
 }
 
 impl<R> Replayable<R> {
-    /// The answer, and whether it is a replay.
+    /// Wraps a response; `replayed` says whether it repeats an earlier one.
     pub fn new(answer: R, replayed: bool) -> Self {
         Self { answer, replayed }
     }
 
-    /// The core's outcome, its value made an answer.
+    /// Converts the core's outcome; `answer` turns its value into a response.
     pub fn from_outcome<T>(outcome: idempotency::Replayable<T>, answer: impl FnOnce(T) -> R) -> Self {
         Self { answer: answer(outcome.value), replayed: outcome.replayed }
     }

@@ -1,4 +1,4 @@
-//! The frame of a paged list, with its links.
+//! The envelope of a paged list, with its links.
 
 use std::borrow::Cow;
 
@@ -17,27 +17,27 @@ use crate::problem::Result;
 /// One page of a list: `{count, next, previous, results}`.
 #[derive(Debug, Serialize)]
 pub struct List<T> {
-    /// How many results the whole list has; null for a page by cursor.
+    /// Number of results in the whole list; null when paging by cursor.
     count: Option<u64>,
-    /// The address of the following page.
+    /// URL of the next page.
     next: Option<String>,
-    /// The address of the preceding page.
+    /// URL of the previous page.
     previous: Option<String>,
-    /// The results.
+    /// The items of this page.
     results: Vec<T>,
 }
 
 impl<T> List<T> {
-    /// The answer with a page that was asked for at `url`: every paged list is answered here.
+    /// The response with a page requested at `url`. Every paged list is returned through this function.
     ///
     /// # Errors
-    /// 404 `not_found` for a page past the end. The first page is always there, if only an empty one.
+    /// 404 `not_found` for a numbered page past the end. The first page always exists, even if it is empty.
     pub fn answer<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Result<Answer<Self>> {
         let past_the_end = page.items.is_empty() && matches!(request.position, Position::Number(2..));
         if past_the_end { Err(Error::NotFound.into()) } else { Ok(Answer(Self::new(url, request, page))) }
     }
 
-    /// The frame around a page that was asked for at `url`.
+    /// The envelope of a page requested at `url`.
     fn new<K>(url: &RequestUrl, request: &PageRequest<K>, page: Page<T>) -> Self {
         let Page { items, total, next, previous } = page;
         let (next, previous) = match request.position {
@@ -108,28 +108,28 @@ impl<T: Type> Type for List<T> {
     }
 }
 
-/// The address of the request as the client wrote it, also to a proxy, to make links from. Take it as a handler's
+/// The URL of the request as the client sent it, even through a proxy; the base of links. Take it as a handler
 /// argument.
 #[derive(Debug, Clone)]
 pub struct RequestUrl {
-    /// The public address of the server, without a slash at its end.
+    /// The public URL of the server, without a trailing slash.
     base: String,
     uri: Uri,
 }
 
 impl RequestUrl {
-    /// A link as it is sent: a path gets the public address of the server.
+    /// Makes a link absolute for a response: a path is prefixed with the public URL of the server.
     pub fn absolute(&self, link: String) -> String {
         if link.starts_with('/') { [&self.base, &*link].concat() } else { link }
     }
 
-    /// A link as it is kept: one to the server's own `/…` loses the public address again.
+    /// Shortens a link for storage: removes the public URL of the server if a path starting with `below` remains.
     pub fn own_path(&self, link: String, below: &str) -> String {
         let path = link.strip_prefix(&self.base).filter(|path| path.starts_with(below));
         path.map(str::to_owned).unwrap_or(link)
     }
 
-    /// The same address with one parameter of paging changed and all others kept as they were sent.
+    /// The same URL with one paging parameter set. The other paging parameters are dropped; the rest is kept as sent.
     fn with(&self, name: &str, value: &str) -> String {
         let mut link = [&self.base, self.uri.path()].concat();
         let kept = self.uri.query().unwrap_or_default().split('&').filter(|pair| {

@@ -1,16 +1,16 @@
-//! What handlers answer with: a body, its status, and the headers that go with it.
+//! Response types of handlers: a body, its status, and its headers.
 //!
-//! An answer type derives both `poem_openapi::Object`, which describes it, and `serde::Serialize`, which writes it:
-//! serialising straight to bytes costs a fraction of poem-openapi's way over a tree of values.
+//! A response body derives `poem_openapi::Object` for its schema and `serde::Serialize` for its encoding: serializing
+//! straight to bytes costs a fraction of poem-openapi's detour through a tree of values.
 //!
 //! | type | status | adds |
 //! | --- | --- | --- |
-//! | [`Answer`] | 200 | |
+//! | [`Answer`] | 200, or its `STATUS` | |
 //! | [`Created`] | 201 | |
 //! | [`NoContent`] | 204 | |
-//! | [`Versioned`] | 200, or another by [`Versioned::created`] | `ETag` |
-//! | [`Replayable`] | that of the answer in it | `Idempotency-Replayed` |
-//! | [`List`] | in an [`Answer`] | the frame of a paged list |
+//! | [`Versioned`] | 200, or its `STATUS`; 201 with [`Versioned::created`] | `ETag` |
+//! | [`Replayable`] | that of the inner response | `Idempotency-Replayed` |
+//! | [`List`] | inside an [`Answer`] | the envelope of a paged list |
 
 mod idempotency;
 mod list;
@@ -32,14 +32,14 @@ pub use version::{IfMatch, Versioned};
 
 const JSON: &str = "application/json";
 
-/// A JSON body with a fixed status, 200 unless said otherwise.
+/// A JSON response with a fixed status, 200 by default.
 #[derive(Debug)]
 pub struct Answer<T, const STATUS: u16 = 200>(pub T);
 
-/// 201, something new was made.
+/// 201 Created, for a new resource.
 pub type Created<T> = Answer<T, 201>;
 
-/// 204, done and nothing to say.
+/// 204 No Content, for a success without a body.
 #[derive(Debug, Clone, Copy)]
 pub struct NoContent;
 
@@ -90,7 +90,7 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// The same body under one or several statuses.
+/// The same body schema for each of these statuses.
 fn described<T: Type>(statuses: &[u16], headers: &[(&HeaderName, &str)]) -> MetaResponses {
     let response = |status: &u16| MetaResponse {
         description: "",

@@ -1,4 +1,4 @@
-//! Versions over HTTP: `ETag` on what is read, `If-Match` on what is written.
+//! Resource versions over HTTP: `ETag` on responses, `If-Match` on writes.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::{described, json};
 use crate::problem::Problem;
 
-/// A body of something that has a version, with the `ETag` `"<version>-<digest of the body>"`.
+/// A versioned body, sent with the `ETag` `"<version>-<digest of the body>"`.
 ///
-/// The body is in the tag because it may change while the version stays (availability, a price in a cart).
-/// [`Versioned::created`] answers 201 instead of 200 where a call may make something new or find it there; the
-/// document then has one success body, which is what generators read.
+/// The tag includes a digest because the body can change while the version does not (availability, a price in a cart).
+/// [`Versioned::created`] sends 201 instead of 200 for calls that either create a resource or find it. The OpenAPI
+/// document then has a single success body, which is what client generators read.
 #[derive(Debug)]
 pub struct Versioned<T, const STATUS: u16 = 200> {
     body: T,
@@ -25,12 +25,12 @@ pub struct Versioned<T, const STATUS: u16 = 200> {
 }
 
 impl<T, const STATUS: u16> Versioned<T, STATUS> {
-    /// The body, and the version of the thing in it.
+    /// A response with this body, which shows this version of a resource.
     pub fn new(body: T, version: i64) -> Self {
         Self { body, version, status: STATUS }
     }
 
-    /// The same, answered with 201 when the call made something new.
+    /// Sends 201 if the call created the resource.
     #[must_use]
     pub fn created(mut self, created: bool) -> Self {
         if created {
@@ -65,24 +65,24 @@ impl<T: Type + Serialize, const STATUS: u16> ApiResponse for Versioned<T, STATUS
     }
 }
 
-/// The standard library's SipHash-1-3 with its fixed key: no secret is in it, and nobody gains from a collision.
-/// It may change with a release of Rust; then a client reads the body once more.
+/// The tag of a body. Uses the standard library's SipHash-1-3 with its fixed key: the digest protects no secret, and a
+/// collision gains nobody anything. A Rust release may change the hash; clients then read the body once more.
 fn entity_tag(version: i64, body: &[u8]) -> String {
     let mut digest = DefaultHasher::new();
     digest.write(body);
     format!("\"{version}-{:016x}\"", digest.finish())
 }
 
-/// `If-Match` as sent with PUT, PATCH and DELETE (RFC 9110, 13.1.1); of each tag only the version counts.
+/// The `If-Match` header of a write (RFC 9110, 13.1.1). Only the version in each tag is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IfMatch(Option<i64>);
 
-/// A version that no thing has: a tag that was never given out matches nothing.
+/// A version that no resource has. A tag without a valid version is read as this one, so it matches nothing.
 const NO_VERSION: i64 = -1;
 
 impl IfMatch {
-    /// The version the caller expects, for the core to compare: `None` when any will do (no header, or `*`).
-    /// Of several the newest counts, since a version only grows.
+    /// The version that the caller expects, for the core to compare. `None` accepts any version (no header, or `*`). If
+    /// there are several tags, the highest version counts, since versions only grow.
     pub fn expected(self) -> Option<i64> {
         self.0
     }
@@ -102,7 +102,7 @@ impl IfMatch {
     }
 }
 
-/// The tags of a list, without `W/` and quotes; `*` stays as it is. Our tags hold no comma.
+/// The tags of a list, without `W/` and quotes; `*` is kept. Splitting at commas is safe: our tags contain none.
 pub(crate) fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);

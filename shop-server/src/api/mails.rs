@@ -1,4 +1,4 @@
-//! Mails that did not reach anybody.
+//! E-mails that could not be delivered.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Object, OpenApi};
@@ -12,13 +12,14 @@ use crate::api::paging::{self, Text, text};
 use crate::auth::Staff;
 use crate::problem::Result;
 
-/// Mails that did not reach anybody.
+/// E-mails that could not be delivered.
 pub struct Mails(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Mails {
-    /// The mails of the last 90 days that were given up, the newest first: the mail server refused them for good, or could not
-    /// be reached for hours.
+    /// Lists the e-mails given up in the last 90 days, newest first.
+    ///
+    /// The mail server rejected them permanently, or was unreachable for hours.
     #[oai(path = "/mails/failed/", method = "get")]
     async fn failed(
         &self,
@@ -36,18 +37,18 @@ impl Mails {
     }
 }
 
-/// A mail that was given up.
+/// An e-mail that could not be delivered.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "FailedMail")]
 struct FailedMailBody {
     id: Uuid,
-    /// Which mail: `verify_email`, `order_placed`, ….
+    /// The kind of e-mail: `verify_email`, `order_placed`, ….
     kind: String,
-    /// The order that it is about.
+    /// The order that the e-mail is about; null if there is none.
     order_id: Option<Uuid>,
-    /// How often it was tried.
+    /// The number of delivery attempts.
     attempts: i64,
-    /// What went wrong with the last try.
+    /// The error of the last attempt.
     error: String,
     created_at: DateTime<Utc>,
 }

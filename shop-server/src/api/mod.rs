@@ -1,4 +1,5 @@
-//! The endpoints, one file per domain. A handler maps and calls; see the crate's front page for how to add one.
+//! The endpoints, one module per domain. A handler converts the request and calls the core; the crate's front page
+//! explains how to add one.
 
 use std::sync::Arc;
 
@@ -20,19 +21,19 @@ mod shipping;
 mod shop;
 mod webhooks;
 
-/// What every domain's endpoints are made from.
+/// What the endpoints of every domain share.
 #[derive(Clone)]
 pub struct Context {
-    /// The shop.
+    /// The shop that the handlers call.
     pub shop: Shop,
-    /// Limits on tries.
+    /// Rate limits on attempts.
     pub limits: Arc<Limits>,
-    /// Cookies for browsers, in cookie mode.
+    /// Session cookies for browsers; `None` outside cookie mode.
     pub cookies: Option<Arc<CookieMode>>,
 }
 
-/// The endpoints of all domains: a tuple with one type per domain (poem-openapi takes up to sixteen; a tuple may
-/// stand for one).
+/// The endpoints of all domains, as a tuple with one type per domain. poem-openapi takes tuples of up to 16; an element
+/// can be a tuple itself.
 pub type Api = (
     accounts::Accounts,
     accounts::People,
@@ -51,7 +52,7 @@ pub type Api = (
     (webhooks::Webhooks, shop::ShopDetails, mails::Mails),
 );
 
-/// Makes the endpoints of all domains.
+/// Creates the endpoints of all domains.
 pub fn all(context: &Context) -> Api {
     let context = || context.clone();
     (

@@ -1,4 +1,4 @@
-//! The parameters that every list takes.
+//! The query parameters that every list takes.
 
 use poem_openapi::param::Query;
 use shop_core::page::{PageRequest, SortKey};
@@ -6,18 +6,18 @@ use shop_core::page::{PageRequest, SortKey};
 use crate::field::Optional;
 use crate::problem::Result;
 
-/// A parameter as it was sent, if it was.
+/// An optional query parameter, not yet parsed.
 pub(super) type Text = Query<Optional<String>>;
 
-/// What was sent of a parameter.
+/// The value of a parameter, if one was sent.
 pub(super) fn text(parameter: &Text) -> Option<&str> {
     parameter.0.0.given().map(String::as_str)
 }
 
-/// Which page is wanted, and in which order.
+/// Parses the requested page and sort order.
 ///
 /// # Errors
-/// 400 naming each parameter that is out of bounds or unknown.
+/// 400 naming each parameter that is unknown or out of range.
 pub(super) fn page<K: SortKey>(
     page: &Text,
     page_size: &Text,

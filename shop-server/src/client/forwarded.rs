@@ -1,6 +1,6 @@
-//! What proxies say of the requests that they pass on: `Forwarded` (RFC 7239) and the older `X-Forwarded-*`.
+//! Parses what proxies report about requests: `Forwarded` (RFC 7239) and the older `X-Forwarded-*`.
 //!
-//! Only the syntax is read here. Which elements are believed is decided in [`super`].
+//! This module handles only the syntax. The parent module ([`super`]) decides which elements to trust.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,19 +10,19 @@ const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What one proxy says of the request that it received.
+/// What one proxy reports about the request that it received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Hop {
-    /// Who sent it; `None` when that cannot be read, or is kept secret (`unknown`, `_hidden`).
+    /// The sender's address; `None` if it cannot be parsed or is hidden (`unknown`, `_hidden`).
     pub(super) sender: Option<IpAddr>,
-    /// Whether it came by https.
+    /// Whether the request used https.
     pub(super) https: Option<bool>,
-    /// The `Host` that it named.
+    /// The `Host` of the request.
     pub(super) host: Option<String>,
 }
 
-/// The hops of `Forwarded`, the nearest proxy's last. `None` without the header. An element that cannot be read is a hop
-/// that says nothing.
+/// Parses the hops of `Forwarded`, the nearest proxy's last. `None` without the header. An unparsable element is a hop
+/// without information.
 pub(super) fn standard(headers: &HeaderMap) -> Option<Vec<Hop>> {
     let mut hops = Vec::new();
     let mut values = headers.get_all(header::FORWARDED).iter().peekable();
@@ -36,7 +36,7 @@ pub(super) fn standard(headers: &HeaderMap) -> Option<Vec<Hop>> {
     Some(hops)
 }
 
-/// The hops of `X-Forwarded-For`, `-Proto` and `-Host`, the nearest proxy's last. `None` without any of them.
+/// Parses the hops of `X-Forwarded-For`, `-Proto` and `-Host`, the nearest proxy's last. `None` without any of them.
 pub(super) fn common(headers: &HeaderMap) -> Option<Vec<Hop>> {
     if ![FOR, PROTO, HOST].iter().any(|name| headers.contains_key(name)) {
         return None;
@@ -44,7 +44,7 @@ pub(super) fn common(headers: &HeaderMap) -> Option<Vec<Hop>> {
     let senders = list(headers, &FOR);
     let protos = list(headers, &PROTO);
     let hosts = list(headers, &HOST);
-    // Without an address there is still one proxy, the nearest, that says something.
+    // Even without an address, there is one proxy, the nearest, that reports something.
     let count = senders.len().max(1);
     Some(
         (0..count)
@@ -57,20 +57,20 @@ pub(super) fn common(headers: &HeaderMap) -> Option<Vec<Hop>> {
     )
 }
 
-/// Whether `X-Forwarded-For` is there at all.
+/// Whether `X-Forwarded-For` is present.
 pub(super) fn names_clients(headers: &HeaderMap) -> bool {
     headers.contains_key(FOR)
 }
 
-/// Lists are aligned at their ends, since proxies append. A proxy may also replace the whole list with one value, which
-/// then counts for all.
+/// Returns the member for a hop. Lists are aligned at their ends, since proxies append. A proxy may also replace a
+/// whole list with one value, which then applies to every hop.
 fn aligned<'a>(list: &[&'a str], index: usize, count: usize) -> Option<&'a str> {
     let from_the_end = count - index;
     let index = list.len().saturating_sub(from_the_end);
     list.get(index).copied()
 }
 
-/// The members of all lines of a header; a line that cannot be read is one member that means nothing.
+/// The members of all lines of a header; an unreadable line is one member without meaning.
 fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?"));
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|member| !member.is_empty()).collect()
@@ -81,7 +81,7 @@ type Element = Vec<(String, String)>;
 fn hop(element: &[(String, String)]) -> Hop {
     let mut hop = Hop::default();
     for (index, (name, value)) in element.iter().enumerate() {
-        // A parameter that comes twice (RFC 7239, 4) makes the element unreadable.
+        // A duplicate parameter makes the element invalid (RFC 7239, 4).
         if element.iter().skip(index + 1).any(|(other, _)| other == name) {
             return Hop::default();
         }
@@ -95,7 +95,7 @@ fn hop(element: &[(String, String)]) -> Hop {
     hop
 }
 
-/// Reads one line of `Forwarded`: elements by comma, pairs by semicolon, values as tokens or quoted strings.
+/// Parses one line of `Forwarded`: elements by comma, pairs by semicolon, values as tokens or quoted strings.
 fn elements(line: &str) -> Option<Vec<Element>> {
     let mut elements = Vec::new();
     let mut element = Element::new();
@@ -129,12 +129,12 @@ fn elements(line: &str) -> Option<Vec<Element>> {
     Some(elements)
 }
 
-/// A token, or a quoted string with its escapes undone, and what follows it.
+/// Parses a token or a quoted string, and returns it unescaped with the rest of the text.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ';', ' ', '\t']).unwrap_or(text.len());
         let (value, rest) = text.split_at_checked(end)?;
-        // Colons and brackets need quotes (RFC 7239, 4), but proxies that forget them are understood all the same.
+        // Colons and brackets need quotes (RFC 7239, 4), but accept proxies that omit them.
         let fine = !value.is_empty() && value.bytes().all(|byte| is_token(byte) || b":[]".contains(&byte));
         return fine.then(|| (value.to_owned(), rest));
     };
@@ -154,7 +154,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`.
+/// Parses the address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`.
 fn node(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let address = match bare {
@@ -168,10 +168,10 @@ fn scheme(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("https") { Some(true) } else { text.eq_ignore_ascii_case("http").then_some(false) }
 }
 
-/// Whether a text can be the value of a `Host` header (RFC 9110, 7.2), so that a link made of it stays one.
+/// Whether a text is a valid `Host` header (RFC 9110, 7.2), so that it is safe to build links from.
 pub(crate) fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
-        // The colons of an address in brackets are its own.
+        // The colons inside the brackets belong to the address.
         Some((host, port)) if !port.contains(']') => (host, port),
         _ => (text, ""),
     };
@@ -228,7 +228,7 @@ mod tests {
         {
             assert_eq!(senders(wrong), [None], "{wrong}");
         }
-        // A broken line spoils itself, not the line that the proxy appended.
+        // A broken line invalidates only itself, not the line that the proxy appended.
         let lines = headers(&[("forwarded", "for=\"192.0.2.1"), ("forwarded", "for=192.0.2.2")]);
         let read: Vec<_> = standard(&lines).unwrap().into_iter().map(|hop| hop.sender).collect();
         assert_eq!(read, [None, address("192.0.2.2")]);

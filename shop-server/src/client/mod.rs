@@ -1,13 +1,14 @@
-//! Who sent a request, and under which public address it came, also behind proxies.
+//! Determines a request's client and the public address that it used, also behind proxies.
 //!
-//! A proxy's own address is that of every connection it makes. What it says in `Forwarded` or `X-Forwarded-For`,
-//! `-Proto` and `-Host` is believed only when its address is in `TRUSTED_PROXIES`; anybody else can write these headers,
-//! too. The client is the right-most address that is no trusted proxy: everything left of it was written by the client.
+//! Every connection from a proxy has the proxy's address. Its `Forwarded` or `X-Forwarded-For`, `-Proto` and `-Host`
+//! headers are trusted only if its address is in `TRUSTED_PROXIES`, because anyone can send such headers. The client is
+//! the right-most address that is not a trusted proxy; the client may have forged everything left of it.
 //!
-//! # What cannot be relied on
-//! Many proxies write one of the two kinds of headers and pass the other through as the client sent it. Where both are
-//! there and name different clients, it cannot be known which is the proxy's. Then, and where the header cannot be read,
-//! the client is the proxy itself: those who send such headers share one limit with each other and with nobody else.
+//! # Limitations
+//! Many proxies write one of the two kinds of headers and pass the other through as the client sent it. If both are
+//! present and name different clients, it is unknown which one the proxy wrote. In that case, and if the header cannot
+//! be parsed, the proxy itself counts as the client: clients that send such headers share a rate limit with each other
+//! and with no one else.
 
 pub(crate) mod forwarded;
 mod network;
@@ -22,32 +23,32 @@ use poem::{Addr, FromRequest, Request, RequestBody};
 use forwarded::Hop;
 pub use network::{Network, NotANetwork};
 
-/// The proxies before a server, and the address that the public knows it by.
+/// The proxies in front of a server, and its public address.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    /// `TRUSTED_PROXIES`.
+    /// The networks in `TRUSTED_PROXIES`.
     pub trusted: Vec<Network>,
-    /// `PUBLIC_URL`, without a slash at its end.
+    /// `PUBLIC_URL`, without a trailing slash.
     pub public_url: Option<Arc<str>>,
 }
 
-/// Where a request came from, in the request's data.
+/// Where a request came from; stored in the request's data.
 #[derive(Debug, Clone, Default)]
 pub struct RequestOrigin {
     client: Option<IpAddr>,
     https: bool,
-    /// The host that a trusted proxy was asked for.
+    /// The requested host as a trusted proxy reports it.
     host: Option<String>,
     public_url: Option<Arc<str>>,
 }
 
 impl Proxies {
-    /// Whether this address is that of a trusted proxy.
+    /// Whether the address belongs to a trusted proxy.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(address))
     }
 
-    /// Where a request came from.
+    /// Determines where a request came from.
     pub fn origin(&self, request: &Request) -> RequestOrigin {
         let peer = match request.remote_addr() {
             RemoteAddr(Addr::SocketAddr(address)) => Some(address.ip().to_canonical()),
@@ -56,7 +57,7 @@ impl Proxies {
         self.origin_of(peer, request.headers())
     }
 
-    /// The same for a connection from this address.
+    /// Like [`Proxies::origin`], for a connection from this address.
     fn origin_of(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> RequestOrigin {
         let mut origin = match peer {
             Some(peer) if self.trusts(peer) => self.forwarded(peer, headers),
@@ -89,7 +90,7 @@ impl Proxies {
         }
     }
 
-    /// Follows the hops from the nearest proxy outwards, as long as who speaks is trusted.
+    /// Follows the hops from the nearest proxy outwards, as long as the reporting proxy is trusted.
     fn resolve(&self, peer: IpAddr, hops: Vec<Hop>) -> RequestOrigin {
         let mut origin = RequestOrigin::of(Some(peer));
         let mut speaker = peer;
@@ -112,17 +113,17 @@ impl RequestOrigin {
         Self { client, ..Self::default() }
     }
 
-    /// The client's address, when it came over a network.
+    /// The client's address, if it connected over a network.
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }
 
-    /// Whether the client used https, as a trusted proxy or `PUBLIC_URL` says.
+    /// Whether the client used https, according to a trusted proxy or `PUBLIC_URL`.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// The public address of the server that this request reached, without a slash at its end.
+    /// The base URL under which the client reached this server, without a trailing slash.
     pub fn base(&self, uri: &Uri, headers: &HeaderMap) -> String {
         match &self.public_url {
             Some(url) => url.to_string(),
@@ -130,8 +131,8 @@ impl RequestOrigin {
         }
     }
 
-    /// The public host: the proxy's word, else that of the request itself (RFC 9112, 3.2.2: an address in the request's
-    /// first line counts more than `Host`).
+    /// The public host: as the proxy reports it, otherwise from the request itself. The authority in the request line
+    /// takes precedence over `Host` (RFC 9112, 3.2.2).
     fn host<'a>(&'a self, uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
         let sent = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.is_empty());
         let named = || uri.authority().map(poem::http::uri::Authority::as_str);
@@ -142,7 +143,7 @@ impl RequestOrigin {
     pub fn is_own(&self, origin: &str, uri: &Uri, headers: &HeaderMap) -> bool {
         let Some((scheme, host)) = origin.split_once("://") else { return false };
         let Some(url) = &self.public_url else {
-            // Without a proxy's word it is not known whether something before the server ends TLS.
+            // Unless a proxy reports the scheme, TLS may end in front of the server, so accept both schemes.
             return host.eq_ignore_ascii_case(self.host(uri, headers)) && (!self.https || scheme == "https");
         };
         let own = url.split_once("://").map(|(own, rest)| (own, rest.split('/').next().unwrap_or(rest)));
@@ -150,12 +151,12 @@ impl RequestOrigin {
     }
 }
 
-/// The address of the client of a request. Take it as a handler's argument.
+/// The address of a request's client, as a handler argument.
 #[derive(Debug, Clone, Copy)]
 pub struct Client(Option<IpAddr>);
 
 impl Client {
-    /// Its address, when it came over a network.
+    /// The client's address, if it connected over a network.
     pub fn address(self) -> Option<IpAddr> {
         self.0
     }
@@ -167,18 +168,18 @@ impl<'a> FromRequest<'a> for Client {
     }
 }
 
-/// What tries of one client are counted under, each with how many times the usual number it may try.
+/// The networks that a client's attempts count for, each with its multiple of the usual limit.
 ///
-/// A client of IPv6 has a whole /64, and many have a /48 or can get 65,536 of these /64s from their provider.
+/// An IPv6 client has a whole /64, and many have a /48 or can get its 65,536 /64s from their provider.
 pub(crate) fn counted_networks(address: IpAddr) -> impl Iterator<Item = (Network, u32)> {
     let wide = address.is_ipv6().then(|| (Network::around(address, 48), WIDE_BUDGET));
     [(client_network(address), 1)].into_iter().chain(wide)
 }
 
-/// How much more a /48 may do than one /64 in it.
+/// The multiple of a /64's limit that a /48 gets.
 pub(crate) const WIDE_BUDGET: u32 = 5;
 
-/// The network that is taken for one client: an address of IPv4, a /64 of IPv6.
+/// The network that counts as one client: an IPv4 address, or an IPv6 /64.
 pub(crate) fn client_network(address: IpAddr) -> Network {
     Network::around(address, if address.is_ipv4() { 32 } else { 64 })
 }
@@ -266,7 +267,7 @@ mod tests {
             (client(PROXY, &as_oneself), base(PROXY, &as_oneself)),
             ("192.0.2.1".into(), "http://127.0.0.1:8000".into())
         );
-        // A proxy that writes the client into one and the scheme into the other.
+        // A proxy that writes the client into one header and the scheme into the other.
         let mixed = [("forwarded", "for=192.0.2.1"), ("x-forwarded-proto", "https")];
         assert_eq!((client(PROXY, &mixed), base(PROXY, &mixed)), ("192.0.2.1".into(), "https://127.0.0.1:8000".into()));
     }

@@ -1,4 +1,4 @@
-//! Networks of IP addresses: those of trusted proxies, and those that clients are limited by.
+//! IP networks, for trusted proxies and for the limits on clients.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -7,17 +7,18 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     first: IpAddr,
-    /// The length of the prefix, in bits.
+    /// The prefix length in bits.
     prefix: u8,
 }
 
-/// Why a text is not a [`Network`].
+/// The error for a text that is not a [`Network`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a network such as 10.0.0.0/8 or ::1/128, without bits set after its prefix")]
 pub struct NotANetwork;
 
 impl Network {
-    /// The network of this prefix that an address is in. A prefix longer than the address counts as the whole address.
+    /// The network with this prefix length that contains an address. A prefix longer than the address covers the whole
+    /// address.
     pub fn around(address: IpAddr, prefix: u8) -> Self {
         match address {
             IpAddr::V4(address) => {
@@ -57,14 +58,14 @@ impl FromStr for Network {
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => longest,
-            // Digits only: a number may not begin with a sign.
+            // Digits only: `parse` would also accept a sign.
             Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse::<u8>().ok().filter(|prefix| *prefix <= longest).ok_or(NotANetwork)?
             }
             Some(_) => return Err(NotANetwork),
         };
         let network = Self::around(address, prefix);
-        // 10.1.2.3/8 is more likely a slip than a wish to trust sixteen million addresses.
+        // 10.1.2.3/8 is more likely a mistake than intent to trust sixteen million addresses.
         if network.first != address {
             return Err(NotANetwork);
         }
@@ -73,7 +74,7 @@ impl FromStr for Network {
 }
 
 impl Network {
-    /// Clients that reach a socket for both families appear as `::ffff:a.b.c.d`; they are compared as IPv4.
+    /// Converts IPv4-mapped networks to IPv4: on a dual-stack socket, IPv4 clients appear as `::ffff:a.b.c.d`.
     fn canonical(self) -> Self {
         match self.first {
             IpAddr::V6(address) if self.prefix >= 96 => match address.to_ipv4_mapped() {

@@ -1,4 +1,4 @@
-//! Where the data lives: the rules of `DATABASE_URL` and the `DB_*` variables, Django's names and defaults.
+//! Reads `DATABASE_URL` and the `DB_*` variables, which have Django's names and defaults.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,31 +9,31 @@ use shop_store_sql::Options;
 use super::variables::Variables;
 use super::{ConfigError, Result, Secret};
 
-/// Where the data lives.
+/// The database that holds the shop's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
-    /// One SQLite file.
+    /// The path of an SQLite file.
     Sqlite(PathBuf),
     /// A Postgres server.
     Postgres(Postgres),
 }
 
-/// A Postgres server, and how to use it.
+/// A Postgres server and its connection settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postgres {
-    /// Its address, as libpq writes one; holds the password.
+    /// The address in libpq's format, including the password.
     pub url: Secret,
-    /// The most connections of this process.
+    /// The maximum number of connections of this process, from 2 to 1000; 16 by default.
     pub pool_size: u32,
-    /// How long one statement may take.
+    /// The time limit of one statement, from 1 to 3600 seconds; 10 by default.
     pub statement_timeout: Duration,
     /// Whether the address is that of a pgbouncer in transaction mode.
     pub pgbouncer: bool,
 }
 
-/// As many connections as one process may ask for: more than any Postgres serves well.
+/// The limit of `DB_POOL_SIZE`: more connections than any Postgres serves well.
 const MAX_POOL_SIZE: u32 = 1000;
-/// The longest a statement may be allowed to take, in seconds: an hour.
+/// The limit of `DB_STATEMENT_TIMEOUT` in seconds: one hour.
 const MAX_STATEMENT_TIMEOUT: u64 = 3600;
 
 const ADDRESS: &str = "must be an address such as postgres://user:password@host:5432/database";
@@ -57,7 +57,7 @@ impl Database {
         }
     }
 
-    /// The database at an address that was given under this name.
+    /// Parses the address given in the variable or argument `name`.
     pub(super) fn from_url(name: &str, url: &str, variables: &Variables<'_>) -> Result<Self> {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         match scheme {
@@ -69,13 +69,13 @@ impl Database {
 }
 
 impl Postgres {
-    /// As the store wants it.
+    /// Converts the settings to the store's options.
     ///
     /// # Errors
-    /// [`ConfigError`] naming `DATABASE_URL` when the address cannot be read; configurations that were made by
-    /// [`Config::from_variables`](super::Config::from_variables) can.
+    /// [`ConfigError`] naming `DATABASE_URL` when the address cannot be parsed. This does not happen for configurations
+    /// made by [`Config::from_variables`](super::Config::from_variables).
     pub fn options(&self) -> Result<Options> {
-        // The reason would show the address, and with it the password.
+        // The parse error would show the address, and with it the password.
         let options = Options::parse(self.url.expose()).map_err(|_| ConfigError::new("DATABASE_URL", ADDRESS))?;
         Ok(options.max_connections(self.pool_size).statement_timeout(self.statement_timeout).pgbouncer(self.pgbouncer))
     }
@@ -88,7 +88,7 @@ pub(super) fn statement_timeout(variables: &Variables<'_>) -> Result<Duration> {
 fn sqlite(variable: &str, path: &str) -> Result<Database> {
     match path {
         "" => Err(ConfigError::new(variable, "must name a file")),
-        // Several connections read and write one database; each would get a memory of its own.
+        // The server opens several connections, and each would get an in-memory database of its own.
         ":memory:" => Err(ConfigError::new(variable, "must name a file, the server keeps nothing in memory only")),
         path => Ok(Database::Sqlite(PathBuf::from(path))),
     }
@@ -97,7 +97,7 @@ fn sqlite(variable: &str, path: &str) -> Result<Database> {
 fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Database> {
     let pool_size = match variables.text("DB_POOL_SIZE").map(str::parse::<u32>) {
         None => 16,
-        // One connection writes while others read.
+        // At least two: one connection writes while others read.
         Some(Ok(size)) if (2..=MAX_POOL_SIZE).contains(&size) => size,
         Some(_) => {
             return Err(ConfigError::new("DB_POOL_SIZE", format!("must be a whole number from 2 to {MAX_POOL_SIZE}")));
@@ -113,8 +113,8 @@ fn postgres(variables: &Variables<'_>, url: Secret, variable: &str) -> Result<Da
     Ok(Database::Postgres(postgres))
 }
 
-/// The address that Django's variables describe; what is not set is libpq's default (a socket of this machine, port
-/// 5432, the user of the process).
+/// Builds the address that Django's variables describe. Unset parts take libpq's defaults (a local socket, port 5432,
+/// the user of the process).
 fn address(variables: &Variables<'_>) -> Result<Secret> {
     if variables.text("DB_NAME").is_none() {
         return Err(ConfigError::new("DB_NAME", "must name a database"));
@@ -124,7 +124,7 @@ fn address(variables: &Variables<'_>) -> Result<Secret> {
     {
         return Err(ConfigError::new("DB_PORT", "must be a port number from 1 to 65535"));
     }
-    // A port before a host: sqlx looks for the socket of the port that it knows by then.
+    // The port comes before the host: sqlx picks the socket for the port that it has read so far.
     let parts = [
         ("port", "DB_PORT"),
         ("host", "DB_HOST"),
@@ -139,7 +139,7 @@ fn address(variables: &Variables<'_>) -> Result<Secret> {
     Ok(Secret::new(format!("postgres:?{}", parts.join("&"))))
 }
 
-/// Everything but letters and digits as `%XX` (RFC 3986, 2.1).
+/// Percent-encodes everything but ASCII letters and digits (RFC 3986, 2.1).
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() {

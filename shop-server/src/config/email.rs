@@ -1,4 +1,4 @@
-//! How mail leaves the shop: the rules of the `EMAIL_*` variables, Django's names and defaults.
+//! Reads the `EMAIL_*` variables, which have Django's names and defaults.
 
 use std::path::PathBuf;
 
@@ -8,51 +8,51 @@ use lettre::transport::smtp::client::Certificate;
 use super::variables::Variables;
 use super::{ConfigError, Result, Secret};
 
-/// How mail leaves the shop, and from whom.
+/// How the shop sends mail, and the sender's address.
 #[derive(Debug, Clone)]
 pub struct Email {
-    /// The sender of every mail.
+    /// The `From` address of every mail.
     pub from: Mailbox,
-    /// The way out.
+    /// The transport that delivers mail.
     pub backend: EmailBackend,
 }
 
-/// The way out for mail.
+/// The transport that delivers mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmailBackend {
-    /// Into the log, for a first look.
+    /// Writes mail to the log, for a first look.
     Console,
-    /// One file per mail in this folder.
+    /// Writes one file per mail to this folder.
     File(PathBuf),
-    /// To a mail server.
+    /// Sends mail to an SMTP server.
     Smtp(Smtp),
 }
 
-/// A mail server.
+/// An SMTP server and the credentials for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Smtp {
-    /// Its host name.
+    /// The host name; by default `localhost`, or `smtp.gmail.com` if only a user is set.
     pub host: String,
-    /// Its port.
+    /// The port; by default 25, 587 with `STARTTLS`, or 465 with implicit TLS.
     pub port: u16,
-    /// How the connection is protected.
+    /// How the connection is encrypted.
     pub tls: Tls,
-    /// Certificates (PEM) of authorities of one's own that may vouch for it beside the public ones.
+    /// PEM certificates of additional authorities to trust besides the public ones.
     pub authorities: Option<String>,
-    /// Who signs in there, if anybody.
+    /// The user to sign in as, if any.
     pub user: Option<String>,
-    /// With which password.
+    /// The user's password; empty by default.
     pub password: Secret,
 }
 
-/// How the connection to a mail server is protected.
+/// How the connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// Not at all: for a relay on the same machine.
+    /// No encryption: for a relay on the same machine.
     None,
     /// `STARTTLS`, required (RFC 3207).
     StartTls,
-    /// From the first byte, as on port 465 (RFC 8314).
+    /// TLS from the first byte, as on port 465 (RFC 8314).
     Implicit,
 }
 
@@ -74,7 +74,7 @@ impl Email {
         };
         let from = match (variables.text("DEFAULT_FROM_EMAIL"), user) {
             (Some(from), _) => mailbox("DEFAULT_FROM_EMAIL", from)?,
-            // Mail servers expect the account's own address; a user name that is none falls through.
+            // Mail servers expect the account's own address. A user name that is not an address falls through.
             (None, Some(user)) if user.contains('@') => mailbox("EMAIL_HOST_USER", user)?,
             (None, _) => mailbox("DEFAULT_FROM_EMAIL", "shop@localhost")?,
         };
@@ -84,7 +84,7 @@ impl Email {
 
 impl Smtp {
     fn from_variables(variables: &Variables<'_>, host: Option<&str>, user: Option<&str>) -> Result<Self> {
-        // With only a user the seed meant its own mail account at Gmail.
+        // Compatible with the original Django shop, where a user alone meant a Gmail account.
         let gmail = host.is_none() && user.is_some();
         let default_host = if gmail { "smtp.gmail.com" } else { "localhost" };
         let port = match variables.text("EMAIL_PORT").map(str::parse::<u16>) {
@@ -113,7 +113,7 @@ impl Smtp {
     }
 }
 
-/// Read at the start, so that a wrong file stops it instead of every mail.
+/// Reads the certificates at start, so that a bad file stops the start instead of every mail.
 fn authorities(file: &str) -> Result<String> {
     let wrong = |why: &str| ConfigError::new("EMAIL_CA_FILE", format!("{file} {why}"));
     let pem = std::fs::read_to_string(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;

@@ -1,13 +1,13 @@
-//! The rule of `LOG_FORMAT`.
+//! Reads `LOG_FORMAT`.
 
 use std::str::FromStr;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text on a terminal and while debugging, else JSON.
+    /// Text on a terminal and while debugging, otherwise JSON.
     Auto,
-    /// For people.
+    /// Human-readable text.
     Text,
     /// One JSON object per line.
     Json,

@@ -1,8 +1,8 @@
 //! The configuration: environment variables and a `.env` file, read once at start.
 //!
-//! [`Config::from_variables`] is a plain function of a map, so that every rule is unit-tested; [`Config::load`]
-//! fills the map. An empty value counts as unset, for every variable. A wrong value stops the start with one
-//! line that names the variable.
+//! [`Config::from_variables`] is a pure function of a map, so that every rule can be unit-tested; [`Config::load`]
+//! fills the map. An empty value counts as unset for every variable. A wrong value stops the start with one line that
+//! names the variable.
 
 mod database;
 mod email;
@@ -31,91 +31,91 @@ pub use stripe::Stripe;
 use variables::Variables;
 pub(crate) use warnings::warnings;
 
-/// Everything that can be configured, with all rules already applied.
+/// The complete configuration, with all rules already applied.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own, on or off")]
 pub struct Config {
-    /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes an answer.
+    /// Human-readable logs, cookies without `Secure`, short secret keys. Never changes a response body.
     pub debug: bool,
-    /// How log lines are written.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// Where the data lives.
+    /// The database that holds the shop's data.
     pub database: Database,
-    /// How long one statement may take; on SQLite, one list or search.
+    /// The time limit of one statement; on SQLite, of one list or search.
     pub statement_timeout: Duration,
-    /// An SQLite store moves its log into the file; else a replicator such as Litestream does.
+    /// The SQLite store checkpoints its write-ahead log; turn it off when a replicator such as Litestream does so.
     pub checkpoints: bool,
-    /// `SECRET_KEY` when it is set; see [`secret_key`] for what signs when it is not.
+    /// `SECRET_KEY` when it is set; [`secret_key`] says which key signs when it is not.
     pub secret_key: Option<Secret>,
-    /// Earlier keys, which still verify and no longer sign.
+    /// Earlier keys, which still verify but no longer sign.
     pub secret_key_fallbacks: Vec<Secret>,
-    /// How mail leaves the shop.
+    /// How the shop sends mail, and the sender's address.
     pub email: Email,
-    /// Buyers are mailed what happens to their orders.
+    /// Buyers get mail about their orders.
     pub order_emails: bool,
-    /// The folder with templates of mails that replace the shop's own.
+    /// The folder with mail templates that replace the built-in ones.
     pub mail_templates: Option<PathBuf>,
     /// The address to listen on, `host:port`.
     pub bind: String,
-    /// Origins of browsers that may read answers, each `scheme://host[:port]`.
+    /// Browser origins that may read responses, each `scheme://host[:port]`.
     pub cors_allowed_origins: Vec<String>,
-    /// The base of links in mail, without a slash at its end.
+    /// The base URL of links in mail, without a trailing slash.
     pub frontend_url: String,
-    /// The shop's currency.
+    /// The currency of every price and order.
     pub currency: Currency,
     /// How long an access token is valid.
     pub access_token_lifetime: Duration,
     /// How long a refresh token is valid.
     pub refresh_token_lifetime: Duration,
-    /// How long a sign-in lasts, however often it is refreshed.
+    /// The maximum length of a session, however often it is refreshed.
     pub session_lifetime: Duration,
-    /// Who issues the tokens, when it is not [`Config::frontend_url`].
+    /// The issuer of tokens, when it is not [`Config::frontend_url`].
     pub token_issuer: Option<String>,
-    /// How many mails that anybody can ask for one account is sent on one day, if there is a limit.
+    /// The maximum number of mails per account and day that anyone can request; `None`: no limit.
     pub max_mails_per_day: Option<u32>,
-    /// How often one-time passwords of one account can be tried on one day, if there is a limit.
+    /// The maximum number of one-time password attempts per account and day; `None`: no limit.
     pub max_otp_tries_per_day: Option<u32>,
-    /// How long an account is kept whose address nobody proves; `None`: for ever.
+    /// How long an account with an unverified address is kept; `None`: forever.
     pub unverified_account_ttl: Option<Duration>,
-    /// How long an order that waits for an online payment holds its stock.
+    /// How long an order that awaits an online payment holds its stock.
     pub reservation_ttl: Duration,
-    /// How long an order that waits for a payment outside the shop holds its stock; `None`: for ever.
+    /// How long an order that awaits a payment outside the shop holds its stock; `None`: forever.
     pub manual_payment_ttl: Option<Duration>,
-    /// After how long without a change a guest's cart is removed; `None`: never.
+    /// How long a guest's cart is kept after its last change; `None`: forever.
     pub guest_cart_ttl: Option<Duration>,
-    /// Prices include the taxes.
+    /// Prices include taxes.
     pub prices_include_tax: bool,
-    /// Of what taxes are rounded.
+    /// Whether taxes are rounded per line or per order.
     pub tax_rounding: TaxRounding,
-    /// Limits on sign-in, OTP, reset, coupon, cart-making and order routes.
+    /// Rate limits on sign-in, OTP, password reset, coupon, cart creation and order routes.
     pub rate_limit: bool,
-    /// How many orders of one buyer may wait for their payment, if there is a limit.
+    /// The maximum number of unpaid orders per buyer; `None`: no limit.
     pub max_unpaid_orders: Option<u32>,
-    /// How many days after that of the last delivery buyers may withdraw; 0: not at all.
+    /// How many days after the day of the last delivery buyers may withdraw; 0: not at all.
     pub withdrawal_days: u32,
-    /// Sign-in sets HttpOnly cookies instead of answering with tokens.
+    /// Sign-in sets HttpOnly cookies instead of returning tokens.
     pub auth_cookies: bool,
-    /// The proxies that are believed, and the shop's own public address.
+    /// The trusted proxies, and the shop's own public address.
     pub proxies: Proxies,
-    /// `/docs/` is served.
+    /// The server serves `/docs/`.
     pub docs: bool,
-    /// `/metrics` is served.
+    /// The server serves `/metrics`.
     pub metrics: bool,
-    /// Webhooks may lead into private networks, and need no encryption.
+    /// Webhook receivers may be in private networks and need no encryption.
     pub webhooks_allow_private: bool,
-    /// Orders can be paid outside the shop, and staff record the money.
+    /// Orders can be paid outside the shop, and staff record the payments.
     pub manual_payments: bool,
-    /// The account that takes cards, if any does.
+    /// The Stripe account that takes card payments; `None`: no card payments.
     pub stripe: Option<Stripe>,
 }
 
-/// Why the start stops: one line that names the variable.
+/// Why the start fails: one line that names the variable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable}: {reason}")]
 pub struct ConfigError {
     /// The variable (or file) that is wrong.
     pub variable: String,
-    /// What is wrong with it; never holds a secret.
+    /// What is wrong with it; never contains a secret.
     pub reason: String,
 }
 
@@ -127,11 +127,11 @@ impl ConfigError {
 
 type Result<T> = std::result::Result<T, ConfigError>;
 
-/// The longest duration a variable may name, ten years: far beyond any use, and safe in every sum of times.
+/// The maximum of every duration, ten years: far beyond any use, and safe in every sum of times.
 const MAX_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 
 impl Config {
-    /// Reads the process's environment and, for what it does not set, a `.env` file in the current folder.
+    /// Reads the environment of the process and, for unset variables, a `.env` file in the current folder.
     ///
     /// # Errors
     /// [`ConfigError`] naming the variable, or `.env` when that file cannot be read.
@@ -139,10 +139,11 @@ impl Config {
         Self::from_variables(&read_variables(Path::new(".env"), std::env::vars_os())?)
     }
 
-    /// The database at an address that a command was given under this name (`--from`), used as the variables say.
+    /// Parses a database address given to a command as the argument `name` (`--from`). Other settings come from
+    /// variables.
     ///
     /// # Errors
-    /// [`ConfigError`] naming it, or a variable.
+    /// [`ConfigError`] naming the argument or a variable.
     pub fn database_at(name: &str, url: &str) -> Result<Database> {
         let variables = read_variables(Path::new(".env"), std::env::vars_os())?;
         Database::from_url(name, url, &Variables::new(&variables))
@@ -218,8 +219,7 @@ fn read_variables(
     let unreadable = |why: &dyn std::fmt::Display| ConfigError::new(file.display().to_string(), why.to_string());
     let mut variables = HashMap::new();
     if file.exists() {
-        // A line that cannot be read is named by its number: dotenvy's own message would show the line, which
-        // may hold a password.
+        // Name the entry by its number: dotenvy's own message would show the line, which may hold a password.
         for (index, entry) in dotenvy::from_path_iter(file).map_err(|why| unreadable(&why))?.enumerate() {
             let (name, value) = entry.map_err(|_| unreadable(&format!("entry {} cannot be read", index + 1)))?;
             variables.insert(name, value);
@@ -227,7 +227,7 @@ fn read_variables(
     }
     for (name, value) in environment {
         if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
-            // Empty counts as unset, so it must not hide what the file says.
+            // Empty counts as unset, so it must not override the file.
             if !value.trim().is_empty() {
                 variables.insert(name, value);
             }
@@ -244,8 +244,8 @@ fn bind(variables: &Variables<'_>) -> Result<String> {
     }
 }
 
-/// Pages that may use a signed-in browser's cookies must be named: what runs at some port of the visitor's own machine is
-/// no default for that.
+/// With cookies, origins must be named: whatever runs on a port of the visitor's own machine must not be trusted by
+/// default.
 fn origins(variables: &Variables<'_>, must_be_named: bool) -> Result<Vec<String>> {
     let default = if must_be_named { "" } else { "http://localhost:3000" };
     let list = variables.text("CORS_ALLOWED_ORIGINS").unwrap_or(default);
@@ -276,7 +276,7 @@ fn frontend_url(variables: &Variables<'_>) -> Result<String> {
     }
 }
 
-/// A name that every token has room for.
+/// Limits the issuer to 255 bytes, so that it fits into every token.
 fn token_issuer(variables: &Variables<'_>) -> Result<Option<String>> {
     match variables.text("TOKEN_ISSUER") {
         Some(name) if name.len() > 255 => Err(ConfigError::new("TOKEN_ISSUER", "must hold at most 255 bytes")),
@@ -300,11 +300,11 @@ fn rate_limit(variables: &Variables<'_>) -> Result<bool> {
     }
 }
 
-/// The days after delivery within which consumers in the European Union may withdraw (Directive 2011/83/EU, article 9).
+/// The withdrawal period after delivery for consumers in the European Union (Directive 2011/83/EU, article 9).
 const WITHDRAWAL_DAYS: u32 = 14;
-/// Ten years: more is a mistake.
+/// Ten years: a longer period is a mistake.
 const MAX_WITHDRAWAL_DAYS: u32 = 3_650;
-/// How many orders of one buyer may wait for their payment where nothing is said.
+/// The default limit of unpaid orders per buyer.
 const MAX_UNPAID_ORDERS: u32 = 10;
 
 fn withdrawal_days(variables: &Variables<'_>) -> Result<u32> {
@@ -318,7 +318,7 @@ fn withdrawal_days(variables: &Variables<'_>) -> Result<u32> {
     }
 }
 
-/// Without limits on tries there is none, unless it is named.
+/// With rate limits off, the default is no limit.
 fn max_unpaid_orders(variables: &Variables<'_>) -> Result<Option<u32>> {
     let default = if rate_limit(variables)? { MAX_UNPAID_ORDERS } else { 0 };
     variables.limit("MAX_UNPAID_ORDERS", default)

@@ -1,4 +1,4 @@
-//! How the public reaches the shop: the rules of `TRUSTED_PROXIES` and `PUBLIC_URL`.
+//! Reads `TRUSTED_PROXIES` and `PUBLIC_URL`.
 
 use poem::http::Uri;
 
@@ -17,7 +17,7 @@ pub(super) fn proxies(variables: &Variables<'_>) -> Result<Proxies> {
     Ok(Proxies { trusted: trusted?, public_url: public_url.map(Into::into) })
 }
 
-/// `https://host[:port][/path]` in the form in which browsers write an origin.
+/// Normalizes `https://host[:port][/path]` to the form in which browsers write an origin.
 fn public_url(text: &str) -> Result<String> {
     let wrong = || ConfigError::new("PUBLIC_URL", "must be an address such as https://api.shop.example");
     let uri: Uri = text.parse().map_err(|_| wrong())?;

@@ -1,4 +1,4 @@
-//! The key that signs tokens: given, or made once and kept beside the database.
+//! The key that signs tokens: configured, or created once and stored next to the database.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -10,17 +10,17 @@ use shop_core::secret::MIN_KEY_LENGTH as MIN_BYTES;
 use super::variables::Variables;
 use super::{Config, ConfigError, Database, Result};
 
-/// A value that never shows itself.
+/// A value that `Debug` output does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a value out of sight.
+    /// Wraps a value so that it is not shown.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The value itself, for the one place that needs it.
+    /// Returns the value itself, for the code that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Refuses a short key, or, while debugging, lets it pass (the seed's `.env` template has one).
+/// Rejects a short key unless debugging (the original Django shop's `.env` template has a short one).
 pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
     if key.expose().len() >= MIN_BYTES || debug {
         return Ok(());
@@ -40,7 +40,8 @@ pub(super) fn check_length(key: &Secret, debug: bool) -> Result<()> {
     Err(ConfigError::new("SECRET_KEY", format!("must hold at least {MIN_BYTES} bytes")))
 }
 
-/// The earlier keys of `SECRET_KEY_FALLBACKS`, as long as the key itself must be: whoever guesses one signs in as anybody.
+/// Reads `SECRET_KEY_FALLBACKS`. Earlier keys must be as long as the key itself: whoever guesses one can sign in as
+/// anyone.
 pub(super) fn fallbacks(variables: &Variables<'_>, debug: bool) -> Result<Vec<Secret>> {
     const NAME: &str = "SECRET_KEY_FALLBACKS";
     let keys = variables.text(NAME).unwrap_or_default().split(',').map(str::trim).filter(|key| !key.is_empty());
@@ -54,19 +55,19 @@ pub(super) fn fallbacks(variables: &Variables<'_>, debug: bool) -> Result<Vec<Se
     Ok(keys)
 }
 
-/// Nobody can make a key for servers that do not know each other.
+/// Servers that share a Postgres database cannot create a common key.
 pub(super) fn needed() -> ConfigError {
     ConfigError::new("SECRET_KEY", "must be set on Postgres, to the same value for every server")
 }
 
-/// The key that signs: `SECRET_KEY`, or the one kept beside an SQLite file, made at the first start. Servers that share
-/// a Postgres must share the key too, and no file of one is beside the others.
+/// Returns the signing key: `SECRET_KEY`, or the one stored next to an SQLite file, which the first start creates.
+/// Servers that share a Postgres database have no common file, so they need `SECRET_KEY`.
 ///
-/// The file is `<database>.secret-key` with mode 0600. Of several first starts at once, one makes the key and
-/// all use it: the key is written elsewhere and then linked to its name, which only one can win.
+/// The file is `<database>.secret-key` with mode 0600. If several first starts race, one creates the key and all use
+/// it: each writes its key to a draft file and links that to the final name, which only one can do.
 ///
 /// # Errors
-/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or made, or when there is none.
+/// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read or created, or when there is no key.
 pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
     if let Some(key) = &config.secret_key {
         if key.expose().len() < MIN_BYTES {
@@ -83,7 +84,7 @@ pub fn secret_key(config: &Config, random: &dyn Random) -> Result<Secret> {
     }
 }
 
-/// The key that is there: `SECRET_KEY`, or the one kept next to an SQLite file. None is made.
+/// Returns the existing key: `SECRET_KEY`, or the one stored next to an SQLite file. Creates none.
 ///
 /// # Errors
 /// [`ConfigError`] naming `SECRET_KEY` when the file cannot be read.
@@ -99,12 +100,12 @@ pub(crate) fn existing_key(config: &Config) -> Result<Option<Secret>> {
     }
 }
 
-/// A key for a shop that signs nothing.
+/// Returns a random key for a shop that signs nothing.
 pub(crate) fn any_key(random: &dyn Random) -> Secret {
     Secret::new(hex(&random.seed()))
 }
 
-/// The data of the shop was signed under a key that is not there.
+/// The error when the key that signed the shop's data is absent.
 pub(crate) fn missing(config: &Config) -> ConfigError {
     match &config.database {
         Database::Postgres(_) => needed(),
@@ -119,7 +120,7 @@ pub(crate) fn missing(config: &Config) -> ConfigError {
     }
 }
 
-/// Where the key lies that is kept beside an SQLite file.
+/// The path of the key file next to an SQLite file.
 pub(crate) fn key_file(database: &Path) -> PathBuf {
     beside(database, ".secret-key")
 }
@@ -141,7 +142,7 @@ fn kept_key(path: &Path, random: &dyn Random) -> Result<Secret> {
         Err(why) if why.kind() == ErrorKind::AlreadyExists => Ok(()),
         other => other,
     });
-    // The draft is gone in every case; a leftover would hold a key.
+    // Always remove the draft: a leftover would hold a key.
     let removed = fs::remove_file(&draft);
     made.and(removed).map_err(failed)?;
     let key = read(path).and_then(|key| key.ok_or_else(|| ErrorKind::NotFound.into())).map_err(failed)?;

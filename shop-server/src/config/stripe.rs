@@ -1,4 +1,4 @@
-//! Whether cards are taken, and through which Stripe account.
+//! Reads the `STRIPE_*` variables: whether cards are accepted, and through which Stripe account.
 
 use std::net::IpAddr;
 
@@ -6,23 +6,23 @@ use super::variables::Variables;
 use super::{ConfigError, Result, Secret};
 use crate::stripe::{API_BASE, Capture};
 
-/// A Stripe account.
+/// A Stripe account and how to use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stripe {
-    /// The secret or restricted key.
+    /// The secret key (`sk_…`) or a restricted key (`rk_…`).
     pub secret_key: Secret,
-    /// The signing secrets of the webhook endpoint.
+    /// The signing secrets of the webhook endpoint; several during a rotation.
     pub webhook_secrets: Vec<Secret>,
-    /// Where the API is, without a slash at its end.
+    /// The base URL of the API, without a trailing slash.
     pub api_base: String,
-    /// When the money is taken.
+    /// Whether money is captured automatically or manually.
     pub capture: Capture,
 }
 
 impl Stripe {
-    /// The account, if a key is set.
+    /// Returns the account, if a key is set.
     pub(super) fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>> {
-        // The others are judged too: who is about to set the key learns of a slip now.
+        // Check the other variables even without a key, so that mistakes show before the key is set.
         let webhook_secrets = webhook_secrets(variables)?;
         let api_base = api_base(variables)?;
         let capture = match variables.text("STRIPE_CAPTURE") {
@@ -45,7 +45,7 @@ impl Stripe {
 fn webhook_secrets(variables: &Variables<'_>) -> Result<Vec<Secret>> {
     let list = variables.text("STRIPE_WEBHOOK_SECRET").unwrap_or_default();
     let secrets = list.split(',').map(str::trim).filter(|secret| !secret.is_empty());
-    // Taken whole, prefix included: that is the key of the signatures.
+    // Keep the whole text including the prefix: that is the key of the signatures.
     let secret = |text: &str| match text.strip_prefix("whsec_") {
         Some(rest) if is_word(rest) => Ok(Secret::new(text)),
         _ => Err(ConfigError::new(
@@ -56,13 +56,13 @@ fn webhook_secrets(variables: &Variables<'_>) -> Result<Vec<Secret>> {
     secrets.map(secret).collect()
 }
 
-/// With TLS, or on this machine: the key travels there.
+/// Requires TLS or a loopback address, because the secret key is sent there.
 fn api_base(variables: &Variables<'_>) -> Result<String> {
     let text = variables.text("STRIPE_API_BASE").unwrap_or(API_BASE).trim_end_matches('/');
     let wrong = || ConfigError::new("STRIPE_API_BASE", format!("must be an address such as {API_BASE}"));
     let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
     let host = url.host_str().unwrap_or_default();
-    // An IPv6 address stands in brackets.
+    // A URL encloses an IPv6 address in brackets.
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     let is_here = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     let is_plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -77,7 +77,7 @@ fn api_base(variables: &Variables<'_>) -> Result<String> {
     }
 }
 
-/// Letters, digits and underscores, and some of them.
+/// Whether a text consists of at least four ASCII letters, digits and underscores.
 fn is_word(text: &str) -> bool {
     text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -81,7 +81,7 @@ fn booleans_are_read_as_django_and_shells_write_them() {
 fn an_order_can_be_paid_somehow() {
     let key = ("STRIPE_SECRET_KEY", "sk_test_1234");
     assert!(config(&[]).manual_payments && config(&[("MANUAL_PAYMENTS", "True")]).manual_payments);
-    // Where another gateway takes the money, only if it is asked for.
+    // With another gateway, manual payments must be turned on.
     assert!(!config(&[key]).manual_payments && !config(&[key, ("MANUAL_PAYMENTS", "")]).manual_payments);
     assert!(config(&[key, ("MANUAL_PAYMENTS", "True")]).manual_payments);
     assert!(!config(&[key, ("MANUAL_PAYMENTS", "False")]).manual_payments);

@@ -1,4 +1,4 @@
-//! Reading single variables: empty is unset, and what is wrong names itself.
+//! Reads single variables. Empty counts as unset, and errors name the variable.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{ConfigError, Result};
 
-/// The variables of one start.
+/// The variables that one configuration is read from.
 pub(super) struct Variables<'a>(&'a HashMap<String, String>);
 
 impl<'a> Variables<'a> {
@@ -15,12 +15,12 @@ impl<'a> Variables<'a> {
         Self(variables)
     }
 
-    /// The value without surrounding space; `None` when unset or empty.
+    /// The value without surrounding whitespace; `None` when unset or empty.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// Django's `True` and `False`, and how everybody else writes them.
+    /// Accepts Django's `True` and `False`, and the common `true`, `false`, `1` and `0`.
     pub(super) fn boolean(&self, name: &str, default: bool) -> Result<bool> {
         match self.text(name) {
             None => Ok(default),
@@ -30,7 +30,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// A value that reads itself; its own sentence says what is wrong.
+    /// Parses a value with its `FromStr`; the type's own error message says what is wrong.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> Result<T> {
         self.text(name).map_or(Ok(default), |text| {
             text.parse().map_err(|why: T::Err| ConfigError::new(name, why.to_string().trim_end_matches('.')))
@@ -46,7 +46,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// A whole number up to a million; 0 means that there is no limit.
+    /// A whole number up to a million; 0 means no limit.
     pub(super) fn limit(&self, name: &str, default: u32) -> Result<Option<u32>> {
         match self.text(name).map_or(Ok(default), str::parse) {
             Ok(0) => Ok(None),
@@ -55,7 +55,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// A whole number of seconds up to `most`; 0 means that it never ends.
+    /// A whole number of seconds up to `most`; 0 means never.
     pub(super) fn seconds_or_never(&self, name: &str, default: u64, most: u64) -> Result<Option<Duration>> {
         match self.text(name).map(str::parse::<u64>) {
             Some(Ok(0)) => Ok(None),

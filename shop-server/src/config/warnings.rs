@@ -1,4 +1,4 @@
-//! What a configuration allows although it may harm the shop: told once, when the server starts.
+//! Warns at start about settings that are allowed but may harm the shop.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use super::secret::{Secret, key_file};
 use super::{Config, Database, EmailBackend, Tls};
 
-/// A key that can be guessed with fewer tries, as a power of ten, is warned of: 63 bits. More are not counted.
+/// The minimum number of guesses for a strong key, as a power of ten: 63 bits. zxcvbn does not count further.
 const MIN_GUESSES_LOG10: f64 = 19.0;
 
-/// One sentence for each thing that should be otherwise in production. None of them holds a secret.
+/// Returns one sentence for each setting that should differ in production. None contains a secret.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut found = Vec::new();
     found.extend(mail(config));
@@ -34,7 +34,7 @@ fn mail(config: &Config) -> Option<String> {
     }
 }
 
-/// The key that signs, wherever it is kept.
+/// Checks the signing key, wherever it is stored.
 fn key(config: &Config) -> Vec<String> {
     if let Some(key) = &config.secret_key {
         return is_weak(key).then(|| weak("SECRET_KEY")).into_iter().collect();
@@ -55,13 +55,13 @@ fn weak(source: &str) -> String {
     )
 }
 
-/// As passwords are judged: repetitions, sequences and words of any length are few tries.
+/// Judges a key like a password: repetitions, sequences and words of any length take few guesses.
 fn is_weak(key: &Secret) -> bool {
     !is_drawn(key.expose()) && zxcvbn::zxcvbn(key.expose(), &[]).guesses_log10() < MIN_GUESSES_LOG10
 }
 
-/// Whether a text is a key as `openssl rand -hex` or this server draws it, hexadecimal digits without a pattern: then no
-/// dictionary is needed. Those of zxcvbn stay in memory, 5 MiB of them, and delay the start.
+/// Whether a text looks like a key from `openssl rand -hex` or this server: hexadecimal digits without a pattern. Such
+/// keys skip zxcvbn, whose dictionaries delay the start and keep 5 MiB in memory.
 fn is_drawn(text: &str) -> bool {
     let digits = text.as_bytes();
     let far = |one: u8, other: u8| one.abs_diff(other) > 1;
@@ -76,7 +76,7 @@ fn is_drawn(text: &str) -> bool {
         && different.len() * 20 >= digits.len() * 16
 }
 
-/// A `.env` file with secrets in it that others may read.
+/// Warns of a `.env` file with secrets that other users can read.
 fn env_file(file: &Path) -> Option<String> {
     const SECRETS: [&str; 6] = [
         "SECRET_KEY",
@@ -93,7 +93,7 @@ fn env_file(file: &Path) -> Option<String> {
     holds_secrets.then(|| readable(file)).flatten()
 }
 
-/// A warning if others than its owner may read a file.
+/// Warns if users other than the owner can read a file.
 #[cfg(unix)]
 fn readable(file: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -115,7 +115,7 @@ mod tests {
     use std::collections::HashMap;
 
     fn told(pairs: &[(&str, &str)]) -> Vec<String> {
-        // A database elsewhere, so that no key file is found.
+        // The database is elsewhere, so that no key file is found.
         let usual = [("DB_NAME", "/nowhere/shop.db"), ("EMAIL_HOST", "mail.example"), ("EMAIL_USE_TLS", "True")];
         let variables: HashMap<_, _> =
             usual.iter().chain(pairs).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -156,7 +156,7 @@ mod tests {
         {
             assert!(is_drawn(key), "{key}");
         }
-        // Too short, of words, or with a pattern.
+        // Too short, made of words, or with a pattern.
         for key in [
             "b7e3f09a51c86d24",
             "correct1horse2battery3staple4purple5monkey",

@@ -1,4 +1,4 @@
-//! The sample shop as it stands in `shop.json`: amounts in hundredths, so that they fit whatever currency.
+//! The sample shop in `shop.json`. Amounts are in hundredths of a major unit, so that they fit any currency.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Sample {
     pub(super) tax_rates: Vec<TaxRateInput>,
 }
 
-/// A category and what stands below it.
+/// A category and its children.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Branch {
@@ -38,11 +38,11 @@ pub(super) struct Item {
     pub(super) description: String,
     pub(super) price: i64,
     pub(super) compare_at: Option<i64>,
-    /// The prices of the values of its only option, where they differ.
+    /// The prices by value of its only option, where they differ.
     #[serde(default)]
     pub(super) prices: Vec<i64>,
     pub(super) weight: i64,
-    /// How many of each variant.
+    /// The stock of each variant.
     #[serde(default)]
     pub(super) stock: i64,
     #[serde(default)]
@@ -63,31 +63,32 @@ pub(super) struct SampleZone {
     pub(super) methods: Vec<SampleMethod>,
 }
 
-/// A way to ship.
+/// A shipping method.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SampleMethod {
     pub(super) name: String,
     pub(super) carrier: String,
-    /// At least and at most.
+    /// The minimum and maximum.
     pub(super) days: (i64, i64),
     pub(super) rate: String,
     pub(super) price: Option<i64>,
-    /// Up to how many grams, and what it costs.
+    /// Pairs of a maximum weight in grams and its price.
     #[serde(default)]
     pub(super) tiers: Vec<(i64, i64)>,
     pub(super) free_over: Option<i64>,
 }
 
 impl Sample {
-    /// Reads the sample shop that is built in.
+    /// Parses the built-in sample shop.
     pub(super) fn read() -> Result<Self, Error> {
         serde_json::from_str(include_str!("shop.json")).map_err(|why| Error::Fault(why.into()))
     }
 }
 
 impl Item {
-    /// Every combination of the options' values, the first option changing slowest; one empty one without options.
+    /// All combinations of the options' values, the first option changing slowest; one empty combination without
+    /// options.
     pub(super) fn combinations(&self) -> Vec<BTreeMap<String, String>> {
         let mut all = vec![BTreeMap::new()];
         for (option, values) in &self.options {
@@ -101,12 +102,12 @@ impl Item {
         all
     }
 
-    /// Its name in addresses.
+    /// The product's slug, from its name.
     pub(super) fn slug(&self) -> String {
         shop_core::validate::slugify(&self.name, "product")
     }
 
-    /// A sku that can be read: three letters of each word, and of each value.
+    /// A readable sku: the first three letters of each word and each value.
     pub(super) fn sku(&self, values: &BTreeMap<String, String>) -> String {
         let texts = std::iter::once(&self.name).chain(values.values());
         let words = texts.flat_map(|text| text.split(|letter: char| !letter.is_ascii_alphanumeric()));
@@ -115,7 +116,7 @@ impl Item {
     }
 }
 
-/// Hundredths as a decimal string of a currency: cents stay cents, and become whole yen or tens of fils.
+/// Formats hundredths as a decimal string of a currency: cents stay cents, and become whole yen or tens of fils.
 pub(super) fn price(hundredths: i64, currency: Currency) -> String {
     let minor = match currency.decimals() {
         0 | 2 => hundredths,

@@ -1,5 +1,5 @@
-//! The sample shop of `shop-server demo`: small, but with everything a first look wants to see. It is made through
-//! the core's own calls, so it obeys every rule.
+//! The sample shop of `shop-server demo`: small, but complete enough for a first look. It is created through the core's
+//! own calls, so it obeys every rule.
 
 mod data;
 pub(crate) mod pictures;
@@ -23,14 +23,14 @@ use shop_core::{Actor, Shop};
 use data::{Item, Sample, SampleMethod, price};
 use pictures::View;
 
-/// The e-mail address of the sample shop's staff.
+/// The e-mail address of the sample shop's staff account.
 pub const STAFF: &str = "staff@example.com";
 
-/// Fills an empty shop. The answer is the password of [`STAFF`], drawn from `random`; `None` when there are products
-/// already, and nothing was done.
+/// Fills an empty shop. Returns the password of [`STAFF`], generated from `random`. `None` if there are products
+/// already; then nothing is done.
 ///
 /// # Errors
-/// What the core answers; a shop that was filled in part stays so.
+/// The core's errors; a shop that was filled in part stays so.
 pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
     let system = &Actor::system();
     if !is_empty(shop).await? {
@@ -45,24 +45,24 @@ pub async fn fill(shop: &Shop, random: &dyn Random) -> Result<Option<Secret>> {
     shipping(shop, &sample).await?;
     prices(shop, sample).await?;
     details(shop).await?;
-    // Last, so that who can sign in finds the shop complete.
+    // Last, so that a user who can sign in finds the shop complete.
     let password = password(random);
     let input = SuperuserInput { email: STAFF.into(), password: password.clone().into() };
     shop.accounts().create_superuser(system, input).await?;
     Ok(Some(password))
 }
 
-/// Whether a shop has no products yet, so that [`fill`] would fill it.
+/// Whether the shop has no products yet, so that [`fill`] would fill it.
 ///
 /// # Errors
-/// What the storage answers.
+/// The storage's errors.
 pub async fn is_empty(shop: &Shop) -> Result<bool> {
     let page = PageRequest::<ProductSort> { size: 1, ..PageRequest::default() };
     let products = shop.catalog().list_products(&Actor::system(), ProductQuery::default(), &page).await?;
     Ok(products.total == Some(0))
 }
 
-/// Twenty letters and digits in groups, about 100 bits: typed once from a terminal.
+/// Generates twenty letters and digits in groups, 100 bits: meant to be typed once from a terminal.
 fn password(random: &dyn Random) -> Secret {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let drawn = random.seed();
@@ -95,7 +95,7 @@ async fn categories<'a>(shop: &Shop, sample: &'a Sample) -> Result<HashMap<&'a s
     Ok(ids)
 }
 
-/// A second location, served after the main one.
+/// Creates a second location, used after the main one.
 async fn store(shop: &Shop) -> Result<LocationId> {
     let input = LocationInput {
         name: "Downtown store".into(),
@@ -143,7 +143,7 @@ async fn product(shop: &Shop, item: &Item, category: Option<CategoryId>, store: 
             };
             shop.inventory().change_stock(system, variant.id, settings).await?;
         } else if index % 2 == 0 {
-            // Every other variant lies in the store, too.
+            // Every other variant also has stock in the store.
             let received = AdjustmentInput {
                 variant_id: variant.id.into(),
                 location_id: store.into(),
@@ -173,7 +173,7 @@ async fn shipping(shop: &Shop, sample: &Sample) -> Result<()> {
     Ok(())
 }
 
-/// Who sells.
+/// Sets the seller's details.
 async fn details(shop: &Shop) -> Result<()> {
     let input = ShopDetailsInput {
         name: "Corner & Main".into(),
@@ -189,7 +189,7 @@ async fn details(shop: &Shop) -> Result<()> {
     shop.details().change(&Actor::system(), input, None).await.map(drop)
 }
 
-/// A coupon, and some rates of tax.
+/// Creates the promotions and tax rates.
 async fn prices(shop: &Shop, sample: Sample) -> Result<()> {
     let system = &Actor::system();
     for promotion in sample.promotions {

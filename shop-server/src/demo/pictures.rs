@@ -1,7 +1,7 @@
-//! The pictures of the sample shop: drawn by the server itself, so that no request leaves the machine.
+//! The pictures of the sample shop, drawn by the server itself, so that no request leaves the machine.
 //!
-//! Each is a small SVG made of one symbol per category and a color per product. It uses no style sheet, script or font of
-//! its own, so it is shown under the strictest content security policy.
+//! Each is a small SVG with one symbol per category and a color per product. It has no style sheet, script or font, so
+//! it works under the strictest content security policy.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -9,12 +9,12 @@ use std::sync::OnceLock;
 use super::data::Sample;
 use crate::home::escaped;
 
-/// Where they are served.
+/// The path prefix of all pictures.
 pub(crate) const PREFIX: &str = "/media/demo/";
-/// The same as a route; its one parameter is `file`.
+/// The route of a picture; its one parameter is `file`.
 pub(crate) const ROUTE: &str = "/media/demo/:file";
 
-/// What a picture shows of a product.
+/// The view of a product that a picture shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
     Front,
@@ -32,12 +32,12 @@ impl View {
     }
 }
 
-/// The address of a picture, below the server's own.
+/// The path of a picture on this server.
 pub(super) fn path(slug: &str, view: View) -> String {
     format!("{PREFIX}{slug}-{}.svg", view.name())
 }
 
-/// The picture in this file, if the sample shop has it.
+/// Draws the picture with this file name, if the sample shop has it.
 pub(crate) fn find(file: &str) -> Option<String> {
     static PRODUCTS: OnceLock<HashMap<String, (String, String)>> = OnceLock::new();
     let products = PRODUCTS.get_or_init(|| {
@@ -72,7 +72,7 @@ fn draw(name: &str, category: &str, view: View) -> String {
     )
 }
 
-/// A color for the background and one for what is drawn on it, always the same for one product.
+/// The background and drawing colors, always the same for one product.
 fn colors(name: &str) -> (&'static str, &'static str) {
     const PAIRS: [(&str, &str); 8] = [
         ("#f3e9dc", "#7a4a26"),
@@ -88,7 +88,7 @@ fn colors(name: &str) -> (&'static str, &'static str) {
     PAIRS.get(sum % PAIRS.len()).copied().unwrap_or(("#ffffff", "#000000"))
 }
 
-/// The outline of what a category sells, in a square of 400.
+/// The outline of a category's goods, in a square of 400.
 fn symbol(category: &str) -> &'static str {
     match category {
         "Coffee & Tea" => {

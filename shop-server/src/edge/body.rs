@@ -1,4 +1,4 @@
-//! Bodies come in bounded: by size as they stream, and by time.
+//! Limits request bodies by size, as they stream, and by time.
 
 use std::io;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
 
-/// The largest body, in bytes.
+/// The maximum size of a body, in bytes.
 pub const BODY_LIMIT: u64 = 1024 * 1024;
-/// How long a whole body may take: 1 MiB in it needs 35 KiB a second.
+/// The time limit for a whole body: 1 MiB in this time needs 35 KiB/s.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read and thrown away, so that an honest client, which sends all before
-/// it listens, hears the 413. Beyond it the connection is cut.
+/// How much of an oversized body is read and discarded. An honest client sends everything before it reads, so this lets
+/// it see the 413. Beyond this limit the connection is closed.
 const DRAIN_LIMIT: u64 = 8 * BODY_LIMIT;
 
 const UNREAD: u8 = 0;
@@ -25,11 +25,11 @@ const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
 const READ: u8 = 3;
 
-/// What became of a request's body.
+/// The state of a request's body after reading.
 pub(super) struct Guard(Arc<AtomicU8>);
 
 impl Guard {
-    /// Bounds the body of a request; `None` when it has none.
+    /// Wraps the body of a request; `None` if it is empty.
     pub(super) fn new(request: &mut Request) -> Option<Self> {
         let body = request.take_body();
         if body.is_empty() {
@@ -40,19 +40,19 @@ impl Guard {
         Some(Self(verdict))
     }
 
-    /// The refusal of a body that is too large by its own account, for a client that asks before it sends: it can be told
-    /// without reading a byte.
+    /// Refuses a body whose declared length is too large if the client sends `Expect`: it can get the response before
+    /// it sends any of the body.
     pub(super) fn refusal(request: &Request) -> Option<Problem> {
         let asks = request.headers().contains_key(header::EXPECT);
         (asks && declared(request) > BODY_LIMIT).then(Problem::too_large)
     }
 
-    /// Whether some of the body was not read: it still lies in the connection, before the next request.
+    /// Whether part of the body is unread. If so, it is still on the connection, ahead of the next request.
     pub(super) fn is_unread(&self) -> bool {
         self.0.load(Ordering::Relaxed) != READ
     }
 
-    /// The answer for a body that was cut, whatever its reader made of it.
+    /// The error for a body that was cut off, whatever the handler made of it.
     pub(super) fn verdict(&self) -> Option<Problem> {
         match self.0.load(Ordering::Relaxed) {
             TOO_LARGE => Some(Problem::too_large()),
@@ -84,7 +84,7 @@ where
                     return None;
                 }
                 Err(_) => {
-                    // One that is too large already is that first.
+                    // A body that is already too large is reported as such.
                     let why = if seen > BODY_LIMIT { TOO_LARGE } else { TOO_SLOW };
                     verdict.store(why, Ordering::Relaxed);
                     return Some((Err(cut()), (chunks, seen, verdict)));

@@ -5,7 +5,7 @@ use poem::{Body, Request, Response};
 
 use crate::answer::tags;
 
-/// The tags the client has, when it may be told that nothing changed.
+/// Returns the tags that the client has, if the method allows a 304.
 pub(super) fn wanted(request: &Request) -> Option<HeaderValue> {
     if !super::is_read(request.method()) {
         return None;
@@ -13,7 +13,7 @@ pub(super) fn wanted(request: &Request) -> Option<HeaderValue> {
     request.headers().get(header::IF_NONE_MATCH).cloned()
 }
 
-/// Makes a 200 with one of these tags a 304 without a body.
+/// Turns a 200 whose tag matches into a 304 without a body.
 pub(super) fn apply(have: &HeaderValue, response: &mut Response) {
     if response.status() != StatusCode::OK {
         return;

@@ -1,7 +1,7 @@
 //! Cross-origin reads (the Fetch standard's CORS protocol).
 //!
-//! poem's own refuses every request from an origin that is not listed, the server's own pages included. The
-//! protocol needs no refusal: a browser hides an answer that does not name its page's origin.
+//! poem's own middleware refuses every request from an unlisted origin, including those of the server's own pages. The
+//! protocol needs no refusal: a browser hides a response that does not allow the page's origin.
 
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
@@ -9,12 +9,12 @@ use poem::{Request, Response};
 const ALLOW_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 const EXPOSE: HeaderValue =
     HeaderValue::from_static("ETag, X-Request-Id, X-Device-Token, Idempotency-Replayed, Retry-After, WWW-Authenticate");
-/// How long a browser may remember an answer to its question, in seconds; Chromium caps it at two hours.
+/// How long a browser may cache a preflight response, in seconds; Chromium caps it at two hours.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
-/// Which pages may read answers.
+/// The browser origins that may read responses.
 #[derive(Debug, Clone, Default)]
 pub struct Cors {
     origins: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// These origins, `scheme://host[:port]` in lower case; with cookies only in cookie mode.
+    /// Allows these origins, `scheme://host[:port]` in lower case. `credentials` (cookies) is for cookie mode only.
     pub fn new(origins: Vec<String>, credentials: bool) -> Self {
         Self { origins, credentials }
     }
@@ -31,7 +31,7 @@ impl Cors {
         self.origins.iter().any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
     }
 
-    /// Answers a browser's question before the real request.
+    /// Responds to a preflight request; `None` if the request is not one.
     pub(super) fn preflight(&self, request: &Request) -> Option<Response> {
         let headers = request.headers();
         if *request.method() != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
@@ -50,7 +50,7 @@ impl Cors {
         Some(response)
     }
 
-    /// Lets the page read the answer, if it may.
+    /// Allows the page to read the response, if its origin is listed.
     pub(super) fn decorate(&self, origin: &HeaderValue, headers: &mut HeaderMap) {
         headers.append(header::VARY, VARY_ORIGIN);
         if self.allows(origin) {

@@ -1,4 +1,4 @@
-//! Counts and times per route, for Prometheus, and what is known of each route beforehand.
+//! Prometheus counters and histograms per route, and the table of routes.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use poem::http::{HeaderValue, Method};
 
 const REQUESTS: &str = "http_requests_total";
 const SECONDS: &str = "http_request_duration_seconds";
-/// The bounds of the histogram, in seconds: a catalog answer takes well under a millisecond, a sign-in some 30.
+/// The bucket bounds of the histogram, in seconds: a catalog response takes well under 1 ms, a sign-in about 30 ms.
 const BUCKETS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 /// The process's metrics.
@@ -20,7 +20,8 @@ const BUCKETS: &[f64] = &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// The process's metrics, recorded from the first call on. `None` when the host program records its own.
+    /// Returns the process's metrics, recording from the first call on. `None` if the host program has its own
+    /// recorder.
     pub fn install() -> Option<Self> {
         static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
         let handle = HANDLE.get_or_init(|| {
@@ -36,18 +37,18 @@ impl Metrics {
         handle.clone().map(Self)
     }
 
-    /// The text for Prometheus.
+    /// Renders the metrics in Prometheus text format.
     pub fn render(&self) -> String {
         self.0.render()
     }
 
-    /// Folds what was recorded since the last time, so that it takes no memory; to be called every few seconds.
+    /// Compacts what was recorded since the last call, to bound memory; call it every few seconds.
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }
 }
 
-/// Every route the server has: its methods, and its metrics, made at first use and then only touched.
+/// All routes of the server, with their methods and metrics. A metric is created at first use and then reused.
 #[derive(Default)]
 pub struct Routes {
     routes: HashMap<String, Route>,
@@ -61,19 +62,19 @@ struct Route {
     other: Series,
 }
 
-/// The handles of one method of one route.
+/// The metric handles of one method of one route.
 #[derive(Default)]
 struct Series {
-    /// By the first digit of the status, 1 to 5.
+    /// Indexed by the first digit of the status, 1 to 5.
     counts: [OnceLock<Counter>; 6],
     time: OnceLock<Histogram>,
 }
 
 impl Routes {
-    /// Adds a route: poem's pattern (`/orders/:param0`), the path of the document (`/orders/{id}/`), its methods.
+    /// Adds a route with poem's pattern (`/orders/:param0`), the document's path (`/orders/{id}/`) and its methods.
     pub fn add(&mut self, pattern: impl Into<String>, label: impl Into<String>, methods: &[Method]) {
         let mut names: Vec<_> = methods.iter().map(Method::as_str).collect();
-        // poem answers HEAD wherever it answers GET.
+        // poem serves HEAD wherever it serves GET.
         if names.contains(&"GET") && !names.contains(&"HEAD") {
             names.push("HEAD");
         }
@@ -87,12 +88,12 @@ impl Routes {
         self.routes.insert(pattern.into(), route);
     }
 
-    /// The methods of a route, for a 405.
+    /// The methods of a route, for the `Allow` header of a 405.
     pub(super) fn allow(&self, pattern: &str) -> Option<HeaderValue> {
         self.routes.get(pattern).and_then(|route| route.allow.clone())
     }
 
-    /// Counts one answer. Labels are few: routes of the document, their methods, five classes of status.
+    /// Records one response. The labels are bounded: the document's routes, their methods and five status classes.
     pub(super) fn record(&self, method: &Method, response: &Response, elapsed: Duration) {
         let route = response.data::<PathPattern>().and_then(|pattern| self.routes.get(&*pattern.0));
         let (label, name, series) = match route {

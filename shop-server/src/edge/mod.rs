@@ -1,12 +1,12 @@
-//! Where every request comes in and every answer goes out: the one wrapper around all routes.
+//! The one wrapper around all routes, which every request and response passes.
 //!
-//! One hand-written wrapper instead of a stack of middleware, because each layer of a stack boxes its own future:
-//! it finds out who sent the request, gives it an id, guards its body, trims its path, asks the routes, makes every error
-//! a [`Problem`], answers conditional reads, and adds the headers, the metrics and the log lines.
+//! It is hand-written instead of a stack of middleware, because each layer of a stack boxes its own future. It
+//! determines the client, assigns a request id, limits the body, trims the path, calls the routes, turns every error
+//! into a [`Problem`], handles conditional reads, and adds headers, metrics and log lines.
 //!
-//! Log lines: an answer of 500 and above is logged with its cause, everything else only at debug level under the
-//! target `access` (`RUST_LOG=info,access=debug` turns the access log on); a line per request would cost more
-//! than most requests.
+//! A response of 500 or above is logged with its cause. Everything else is logged only at debug level under the target
+//! `access` (`RUST_LOG=info,access=debug` turns the access log on), because a line per request would cost more than
+//! most requests.
 
 mod body;
 mod conditional;
@@ -41,7 +41,7 @@ pub use request_id::RequestId;
 use body::Guard;
 use request_id::RequestIds;
 
-/// The wrapper around all routes. Its endpoint never fails: every error is an answer.
+/// The wrapper around all routes. Its endpoint never fails: it turns every error into a response.
 pub struct Edge<E> {
     inner: E,
     ids: RequestIds,
@@ -52,12 +52,12 @@ pub struct Edge<E> {
 }
 
 impl<E: Endpoint<Output = Response>> Edge<E> {
-    /// Wraps `inner`, whose paths are known to `routes`.
+    /// Wraps `inner`, whose paths `routes` lists.
     pub fn new(inner: E, cors: Cors, proxies: Proxies, routes: Arc<Routes>, health: Arc<Health>) -> Self {
         Self { inner, ids: RequestIds::new(), cors, proxies, routes, health }
     }
 
-    /// What is answered before the routes are asked.
+    /// Responds without calling the routes, if the request is refused or is a CORS preflight.
     fn refusal(&self, request: &mut Request) -> Option<Response> {
         let path = request.uri().path();
         if self.health.refuses(path) {
@@ -83,7 +83,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             Ok(Err(error)) => self.failed(error, id),
             Err(panic) => logged(&Problem::fault(panic_message(&*panic)), id),
         };
-        // A body that was cut explains whatever the handler made of its end.
+        // A body that was cut off explains whatever error the handler made of it.
         if let Some(problem) = guard.and_then(Guard::verdict) {
             let pattern = response.data::<PathPattern>().cloned();
             response = problem.to_response();
@@ -130,7 +130,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         request.set_data(user.clone());
         let guard = Guard::new(&mut request);
 
-        // Wherever a line is logged, it says for which request, and whose.
+        // Every log line names its request and client.
         let client = client.map(tracing::field::display);
         let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default(), client);
         let mut response = if let Some(refused) = self.refusal(&mut request) {
@@ -170,7 +170,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
     }
 }
 
-/// Answers with a problem, and tells the log what the answer does not tell.
+/// Responds with a problem, and logs the cause that the response hides.
 fn logged(problem: &Problem, id: &HeaderValue) -> Response {
     if problem.status().is_server_error() {
         let id = id.to_str().unwrap_or_default();
@@ -189,7 +189,7 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panic: {}", text.unwrap_or("without a message"))
 }
 
-/// Removes the one slash at the end of a path: routes are kept without it, and both forms are served.
+/// Removes one trailing slash from a path: routes are stored without it, and both forms work.
 fn trim_slash(uri: &mut Uri) -> Result<(), Problem> {
     let path = uri.path();
     let Some(trimmed) = path.strip_suffix('/').filter(|trimmed| !trimmed.is_empty()) else { return Ok(()) };
@@ -205,12 +205,12 @@ fn trim_slash(uri: &mut Uri) -> Result<(), Problem> {
     Ok(())
 }
 
-/// One `Host` in every request of HTTP/1.1, and never two (RFC 9112, 3.2): what links would be made of must be clear, also
-/// to a proxy on the way.
+/// Requires a `Host` header in HTTP/1.1 and never allows two (RFC 9112, 3.2), so that the server and every proxy agree
+/// on the host that links use.
 fn check_host(request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let fine = match (hosts.next(), hosts.next()) {
-        // HTTP/2 has it in the address.
+        // HTTP/2 has the host in the request's address.
         (None, _) => request.version() != Version::HTTP_11,
         (Some(host), None) => host.is_empty() || host.to_str().is_ok_and(is_host),
         (Some(_), Some(_)) => false,
@@ -222,17 +222,17 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// The rest of the request's body is not waited for, so the connection cannot be used again.
+/// The rest of the request's body is not read, so the connection cannot be reused.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// What every answer says to browsers (OWASP REST Security Cheat Sheet), unless the route knows better.
+/// Adds the security headers of every response (OWASP REST Security Cheat Sheet), unless the route sets its own.
 fn secure(headers: &mut poem::http::HeaderMap, https: bool) {
     const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
     const DENY: HeaderValue = HeaderValue::from_static("DENY");
     const NOTHING: HeaderValue =
         HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-    // A year. Not `includeSubDomains`: what runs on other names of this domain is not known here.
+    // One year. Without `includeSubDomains`, because other hosts of this domain are unknown here.
     const TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
     const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
     const NEVER: HeaderValue = HeaderValue::from_static("no-store");
@@ -250,7 +250,7 @@ fn secure(headers: &mut poem::http::HeaderMap, https: bool) {
     headers.entry(header::CACHE_CONTROL).or_insert(cache);
 }
 
-/// True for the methods that change nothing (RFC 9110, 9.2.1) and may be answered with 304.
+/// Whether a method changes nothing (RFC 9110, 9.2.1) and may be answered with a 304.
 fn is_read(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }

@@ -1,4 +1,4 @@
-//! One id per request, from the client or made here, on every answer and log line.
+//! Request ids: taken from the client or generated, and added to every response and log line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,17 +6,17 @@ use poem::Request;
 use poem::http::{HeaderName, HeaderValue};
 use shop_core::clock::{Random as _, SystemRandom};
 
-/// The header, both ways.
+/// The header of both request and response.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id taken over from a client: it goes into every log line.
+/// The maximum length of a client's id, because it goes into every log line.
 const MAX_LENGTH: usize = 128;
 
-/// The id of a request, in the request's data.
+/// The id of a request, stored in the request's data.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
 
-/// Makes ids that no other process makes: a random half and a counter.
+/// Generates ids that are unique across processes: a random half and a counter.
 pub(super) struct RequestIds {
     process: u64,
     next: AtomicU64,
@@ -29,7 +29,7 @@ impl RequestIds {
         Self { process, next: AtomicU64::new(0) }
     }
 
-    /// The client's id when it is 1 to 128 visible ASCII characters, else a new one.
+    /// Returns the client's id if it is 1 to 128 visible ASCII characters, otherwise a new one.
     pub(super) fn of(&self, request: &Request) -> HeaderValue {
         if let Some(id) = request.headers().get(HEADER).filter(|id| acceptable(id.as_bytes())) {
             return id.clone();

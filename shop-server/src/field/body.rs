@@ -1,4 +1,4 @@
-//! The body of a request: a JSON object, read leniently; or bytes that somebody signed.
+//! Request bodies: a leniently parsed JSON object, or raw bytes with a signature.
 
 use std::ops::Deref;
 
@@ -13,9 +13,9 @@ use crate::problem::{Problem, Result};
 
 /// A JSON object whose fields may be wrong (see [`crate::field`]).
 ///
-/// Refuses another media type (415), broken JSON and anything but an object (400 `parse_error`). An empty body
-/// counts as `{}`, with or without a media type, so that calls with nothing to say need no body. Nesting is
-/// limited to 128 levels (serde_json's own limit), size and time by [`crate::edge`].
+/// Refuses other media types (415), and malformed JSON and anything but an object (400 `parse_error`). An empty body
+/// counts as `{}`, with or without a media type, so that calls without parameters need no body. Nesting is limited to
+/// 128 levels (serde_json's limit), size and time by [`crate::edge`].
 #[derive(Debug)]
 pub struct JsonBody<T> {
     request: T,
@@ -23,16 +23,16 @@ pub struct JsonBody<T> {
 }
 
 impl<T> JsonBody<T> {
-    /// What was sent.
+    /// Returns the parsed request.
     pub fn into_inner(self) -> T {
         self.request
     }
 
-    /// What was sent, and the same as plain JSON with every field, known or not: for the fingerprint of an
-    /// idempotent request, which compares bodies as JSON and not as bytes.
+    /// Returns the parsed request, and the body as plain JSON with every field, known or not. The fingerprint of an
+    /// idempotent request needs the latter, because it compares bodies as JSON and not as bytes.
     pub fn into_parts(self) -> (T, Value) {
         let Self { request, bytes } = self;
-        // It was read once already, so it can be read again; an empty body is an empty object.
+        // The bytes have been parsed before, so this cannot fail; an empty body is an empty object.
         let raw = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::Object(Map::new()));
         (request, raw)
     }
@@ -73,8 +73,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for JsonBody<T> {
     }
 }
 
-/// The body of a message that somebody else signed, byte for byte, with all of its headers: a signature is over what was
-/// sent, so nothing is read before it is judged.
+/// The unparsed body and headers of a message signed by a third party. A signature covers the exact bytes, so nothing
+/// is parsed before it is verified.
 #[derive(Debug)]
 pub struct SignedBody {
     headers: Vec<(String, String)>,
@@ -82,12 +82,12 @@ pub struct SignedBody {
 }
 
 impl SignedBody {
-    /// The headers that can be read.
+    /// The headers whose values are text.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The body.
+    /// The body, byte for byte.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -133,7 +133,7 @@ fn read<T: ParseFromJSON>(content_type: Option<&str>, bytes: Vec<u8>) -> Result<
     Ok(JsonBody { request, bytes })
 }
 
-/// `application/json` and every `application/…+json` (RFC 6839).
+/// Whether this is `application/json` or `application/…+json` (RFC 6839).
 fn is_json(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.strip_prefix("application/") {

@@ -1,14 +1,14 @@
-//! What a request may say in one field: lenient types that report every mistake at once.
+//! The fields of requests: lenient types that report every mistake at once.
 //!
-//! poem-openapi's own parsing stops at the first field that is wrong. A request struct of these wrappers always
-//! parses; what is wrong in a field travels into the core as [`Field::Wrong`], and the core names all of them in
-//! one answer. The wrapper also says in the document what a field may be:
+//! poem-openapi's own parsing stops at the first wrong field. A request struct of these wrappers always parses: a
+//! mistake in a field reaches the core as [`Field::Wrong`], and the core reports all of them in one response. The
+//! wrapper also declares in the document what a field may be:
 //!
 //! | wrapper | in the document | for |
 //! | --- | --- | --- |
-//! | [`Required`] | required | what must be there |
-//! | [`Optional`] | may be absent | what has a default, or stays as it is |
-//! | [`Nullable`] | may be absent or null | what null clears |
+//! | [`Required`] | required | mandatory fields |
+//! | [`Optional`] | may be absent | fields with a default, or that stay unchanged |
+//! | [`Nullable`] | may be absent or null | fields that null clears |
 //!
 //! ```
 //! use poem_openapi::{Object, types::ParseFromJSON};
@@ -58,14 +58,14 @@ macro_rules! wrappers {
         }
 
         impl<T> $name<T> {
-            /// The core's field, its value changed into the core's type.
+            /// Converts to the core's field and value type.
             pub fn into_field<U: From<T>>(self) -> Field<U> {
                 self.0.map(U::from)
             }
         }
 
         impl<T> $name<Vec<T>> {
-            /// The core's field, each value of the list changed into the core's type.
+            /// Converts to the core's field, and each item of the list to the core's type.
             pub fn into_list<U: From<T>>(self) -> Field<Vec<U>> {
                 self.0.map(|list| list.into_iter().map(U::from).collect())
             }
@@ -105,7 +105,7 @@ macro_rules! wrappers {
         }
 
         impl<T: ParseFromJSON> ParseFromJSON for $name<T> {
-            /// Never fails: what is wrong becomes [`Field::Wrong`].
+            /// Never fails: a mistake becomes [`Field::Wrong`].
             fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
                 Ok(Self(read(value)))
             }
@@ -137,11 +137,11 @@ macro_rules! wrappers {
 }
 
 wrappers! {
-    /// A field that must be there; the core refuses it when it is not.
+    /// A mandatory field; the core refuses the request if it is absent.
     Required, required: true, nullable: false;
-    /// A field that may be absent. A `null` arrives as [`Field::Null`]; what it means is the core's decision.
+    /// A field that may be absent. A `null` becomes [`Field::Null`]; the core decides what it means.
     Optional, required: false, nullable: false;
-    /// A field that may be absent, or `null` to clear what is there.
+    /// A field that may be absent, or `null` to clear the value.
     Nullable, required: false, nullable: true;
 }
 
@@ -149,14 +149,14 @@ fn read<T: ParseFromJSON>(value: Option<Value>) -> Field<T> {
     match value {
         None => Field::Missing,
         Some(Value::Null) => Field::Null,
-        // poem-openapi would take a number or a boolean for a string.
+        // poem-openapi would accept a number or a boolean as a string.
         Some(value) if T::name().starts_with("string") && !value.is_string() => Field::Wrong(reason::<T>()),
         Some(value) => T::parse_from_json(Some(value)).map_or_else(|_| Field::Wrong(reason::<T>()), Field::Given),
     }
 }
 
-/// A parameter as poem-openapi reads it. Of a boolean, `1` and `0` are spellings too, and case plays no role. Every boolean
-/// parameter comes by here; those of bodies are JSON's own.
+/// Rewrites a parameter to the form that poem-openapi reads. Booleans may be in any case, or `1` or `0`. This applies
+/// to every boolean parameter; booleans in bodies are JSON's own.
 fn spelled<T: Type>(text: &str) -> Cow<'_, str> {
     match text {
         _ if T::name() != "boolean" => text.into(),
@@ -166,7 +166,7 @@ fn spelled<T: Type>(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A sentence for the caller, from the type's own schema; only built when something is wrong.
+/// An error message derived from the type's schema; built only when a value is wrong.
 fn reason<T: Type>() -> String {
     let schema = match T::schema_ref() {
         MetaSchemaRef::Inline(schema) => *schema,
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(read(&[]), Field::Missing);
         assert_eq!(read(&["7"]), Field::Given(7));
         assert_eq!(read(&["seven"]), Field::Wrong("Must be a whole number.".into()));
-        // Only booleans are spelled in several ways.
+        // Only booleans have several spellings.
         assert_eq!(Optional::<String>::parse_from_parameters(["TRUE"]).unwrap().0, Field::Given("TRUE".to_owned()));
     }
 

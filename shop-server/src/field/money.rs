@@ -1,4 +1,4 @@
-//! Amounts of money as clients see them: decimal strings in major units, never numbers.
+//! Amounts of money in requests and responses: decimal strings in major units, never numbers.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,21 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use shop_core::money::{Amount, Currency};
 
-/// The schema's `format`.
+/// The `format` of the schema.
 pub(super) const FORMAT: &str = "decimal";
-/// The schema's `pattern`: for readers of the document; the core judges an amount by its currency.
+/// The `pattern` of the schema, for readers of the document; the core validates an amount by its currency.
 const PATTERN: &str = r"^(0|[1-9][0-9]*)(\.[0-9]+)?$";
-/// What is wrong with a number, or anything else.
+/// The error message for anything but a string.
 pub(super) const REASON: &str = "Must be a decimal string such as \"19.99\".";
 
 /// An amount as a decimal string in major units (`"19.99"`), with its currency in the same object.
 ///
-/// On input it is only known to be a string; the core reads it with the currency's own decimals.
+/// On input it can be any string; the core parses it with the currency's number of decimals.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Money(pub String);
 
 impl Money {
-    /// An amount for an answer.
+    /// Formats an amount for a response.
     pub fn new(amount: Amount, currency: Currency) -> Self {
         Self(currency.format_amount(amount))
     }
@@ -87,13 +87,13 @@ impl ToJSON for Money {
     }
 }
 
-/// An amount in an answer that may be negative: `"-19.99"`.
+/// An amount in a response that may be negative: `"-19.99"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct SignedMoney(String);
 
 impl SignedMoney {
-    /// An amount for an answer.
+    /// Formats an amount for a response.
     pub fn new(amount: Amount, currency: Currency) -> Self {
         Self(currency.format_amount(amount))
     }

@@ -1,16 +1,16 @@
-//! Tries in the memory of one server, by the generic cell rate algorithm (ITU-T I.371).
+//! In-memory rate limits of one server, by the generic cell rate algorithm (ITU-T I.371).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Entries after which a try sweeps by itself, however seldom [`Tries::sweep`] is called.
+/// The number of entries above which an attempt also sweeps, even if [`Tries::sweep`] is rarely called.
 const MAX_ENTRIES: usize = 100_000;
 
-/// Who tried how often: a burst at once, or spread over a period.
+/// Counts attempts by key: a burst at once, or spread over a period.
 #[derive(Debug)]
 pub(super) struct Tries {
-    /// What one try uses up of the period.
+    /// The part of the period that one attempt uses up.
     cost: Duration,
     period: Duration,
     used_until: Mutex<HashMap<u64, Instant>>,
@@ -21,17 +21,17 @@ impl Tries {
         Self { cost: period / burst.max(1), period, used_until: Mutex::default() }
     }
 
-    /// Counts one try under a key.
+    /// Counts one attempt under a key.
     ///
     /// # Errors
-    /// How long to wait when it is too many; then it is not counted.
+    /// Returns how long to wait if it is over the limit; it is not counted then.
     pub(super) fn take(&self, key: u64, now: Instant) -> Result<(), Duration> {
         let mut entries = self.lock();
         if entries.len() > MAX_ENTRIES {
             entries.retain(|_, used_until| *used_until > now);
         }
         let next = entries.get(&key).map_or(now, |used_until| (*used_until).max(now)) + self.cost;
-        // Rounding must not cost the last try of a burst.
+        // The tolerance keeps rounding from refusing the last attempt of a burst.
         let wait = next.saturating_duration_since(now).saturating_sub(self.period + self.cost / 1000);
         if wait.is_zero() {
             entries.insert(key, next);
@@ -40,7 +40,7 @@ impl Tries {
         Err(wait)
     }
 
-    /// Takes back one try under a key.
+    /// Takes back one attempt under a key.
     pub(super) fn give_back(&self, key: u64) {
         if let Some(used_until) = self.lock().get_mut(&key)
             && let Some(before) = used_until.checked_sub(self.cost)
@@ -49,7 +49,7 @@ impl Tries {
         }
     }
 
-    /// Forgets whoever may try a full burst again.
+    /// Drops the entries that allow a full burst again.
     pub(super) fn sweep(&self, now: Instant) {
         let mut entries = self.lock();
         entries.retain(|_, used_until| *used_until > now);

@@ -1,4 +1,4 @@
-//! Mail into a folder, one file each.
+//! Writes each mail to a file in a folder.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,9 +11,9 @@ use shop_core::error::BoxError;
 
 use super::compose;
 
-/// Writes each mail to `<id>.eml`; a mail that is sent again replaces itself.
+/// Writes each mail to `<id>.eml`; sending a mail again replaces its file.
 ///
-/// A file has its name only once it is whole, so that a reader never sees half of one.
+/// A file gets its name only when it is complete, so that a reader never sees a partial mail.
 #[derive(Debug)]
 pub struct FileMailer {
     folder: PathBuf,
@@ -21,10 +21,10 @@ pub struct FileMailer {
 }
 
 impl FileMailer {
-    /// Writes into `folder`, which is made if it is not there.
+    /// Writes to `folder`, which is created if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When the folder cannot be created.
     pub fn new(folder: PathBuf, from: Mailbox) -> std::io::Result<Self> {
         fs::create_dir_all(&folder)?;
         Ok(Self { folder, from })
@@ -46,9 +46,9 @@ impl Mailer for FileMailer {
     }
 }
 
-/// Only the owner may read it: a mail may hold a code or a link that opens an account.
+/// Writes a file that only its owner can read: a mail may contain a code or a link that gives access to an account.
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    // What an earlier try left behind has its own mode.
+    // A file left by an earlier attempt has its own mode.
     match fs::remove_file(path) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
         _ => {}

@@ -1,6 +1,6 @@
-//! The ways out for mail: adapters of the core's [`Mailer`] port.
+//! Mail transports: adapters of the core's [`Mailer`] port.
 //!
-//! The outbox worker of the core calls them; an error is tried again later with the same message.
+//! The core's outbox worker calls them; after an error it retries later with the same message.
 
 mod console;
 mod file;
@@ -22,10 +22,10 @@ pub use file::FileMailer;
 pub use smtp::SmtpMailer;
 pub(crate) use templates::templates;
 
-/// The mailer that the configuration asks for.
+/// Creates the configured mailer.
 ///
 /// # Errors
-/// When the mail folder cannot be made, or the server's name is none.
+/// When the mail folder cannot be created, or the server's host name is invalid.
 pub fn mailer(email: &Email) -> Result<Arc<dyn Mailer>, BoxError> {
     Ok(match &email.backend {
         EmailBackend::Console => Arc::new(ConsoleMailer),
@@ -34,15 +34,15 @@ pub fn mailer(email: &Email) -> Result<Arc<dyn Mailer>, BoxError> {
     })
 }
 
-/// The mail as it goes over the wire: text, and the same as HTML (RFC 2046, 5.1.4).
+/// Builds the MIME message, with the same content as text and as HTML (RFC 2046, 5.1.4).
 fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxError> {
     let to = Mailbox::new(None, address(&message.to).map_err(|why| MailRefused(format!("{}: {why}", message.to)))?);
     let name = from.name.clone().or_else(|| Some(message.shop.clone()).filter(|name| !name.is_empty()));
     let from = Mailbox::new(name, with_ascii_domain(&from.email)?);
     let quoted = quoted(&from);
-    // The same over retries, so that a mail that arrives twice is seen to be one.
+    // The same across retries, so that duplicates of a mail can be recognized.
     let id = format!("<{}@{}>", message.id, from.email.domain());
-    // The shop's own address was checked when it was written; without it answers go to the sender.
+    // The shop's own address was validated when it was saved. Without it, replies go to the sender.
     let reply_to = message.reply_to.as_deref().and_then(|reply_to| address(reply_to).ok());
     let bodies = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text))
@@ -66,14 +66,14 @@ fn compose(from: &Mailbox, message: &Message) -> Result<lettre::Message, BoxErro
     Ok(mail)
 }
 
-/// A sender with a name in ASCII, as a quoted string (RFC 5322, 3.2.4). lettre 0.11 writes a name with an `&` or an apostrophe
-/// in base64, which SpamAssassin counts against a mail (`FROM_EXCESS_BASE64`).
+/// A sender with an ASCII name, as a quoted string (RFC 5322, 3.2.4). lettre 0.11 encodes names with `&` or an
+/// apostrophe in base64, which SpamAssassin counts against a mail (`FROM_EXCESS_BASE64`).
 fn quoted(from: &Mailbox) -> Option<String> {
     let name = from.name.as_ref().filter(|name| name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))?;
     Some(format!("\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), from.email))
 }
 
-/// A program wrote the mail (RFC 3834, 5): nobody's absence is answered to it.
+/// Marks the mail as generated (RFC 3834, 5), so that autoresponders do not reply to it.
 #[derive(Debug, Clone)]
 struct AutoSubmitted;
 
@@ -91,8 +91,8 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// Which program (a header of no standard, but of common use). Spam filters trust an order's amounts and percentages more
-/// when a mail says what wrote it.
+/// Names the sending program (a common but not standardized header). Spam filters trust an order's amounts and
+/// percentages more when a mail has it.
 #[derive(Debug, Clone)]
 struct Program;
 
@@ -110,12 +110,13 @@ impl Header for Program {
     }
 }
 
-/// An address as it goes over the wire. Not parsed as a list or with a name in it: the whole text must be one address.
+/// Parses an address for the envelope and headers. The whole text must be one address, without a display name or a
+/// list.
 fn address(text: &str) -> Result<Address, BoxError> {
     with_ascii_domain(&text.parse()?)
 }
 
-/// The same with its domain in ASCII (RFC 5891, 4.4): every mail server takes that, while few take UTF-8 (RFC 6531).
+/// Converts the domain to ASCII (RFC 5891, 4.4): every mail server accepts that, but few accept UTF-8 (RFC 6531).
 fn with_ascii_domain(address: &Address) -> Result<Address, BoxError> {
     if address.domain().is_ascii() {
         return Ok(address.clone());
@@ -124,8 +125,8 @@ fn with_ascii_domain(address: &Address) -> Result<Address, BoxError> {
     Ok(Address::new(address.user(), domain)?)
 }
 
-/// One body. As it stands where the wire allows (RFC 5322, 2.1.1: ASCII, lines of at most 998), so that whoever reads
-/// the raw mail finds links and codes unbroken; else in the encoding that fits.
+/// Builds one body. Where the protocol allows it (RFC 5322, 2.1.1: ASCII, lines of at most 998 characters), the text is
+/// sent unencoded, so that links and codes are readable in the raw mail.
 fn part(kind: ContentType, text: &str) -> SinglePart {
     let sendable = text.is_ascii() && !text.contains(['\0', '\r']) && text.lines().all(|line| line.len() <= 998);
     let body = if sendable {
@@ -222,7 +223,7 @@ mod tests {
                 headers.contains("<shop@xn--mnchen-3ya.example>") && headers.contains("@xn--mnchen-3ya.example>\r\n")
             );
         }
-        // Nobody has such an address, so nobody is asked again and again.
+        // Such an address cannot exist, so the mail is not retried.
         let why = compose(&from(), &message("ann@xn--.example, eve@example.org")).unwrap_err();
         assert!(why.is::<MailRefused>(), "{why}");
     }
@@ -247,7 +248,7 @@ mod tests {
     async fn the_file_mailer_writes_whole_files() {
         let folder = std::env::temp_dir().join(format!("shop-mail-{}", std::process::id()));
         let mailer = FileMailer::new(folder.clone(), from()).unwrap();
-        // Left behind by a process that was killed.
+        // A draft left by a process that was killed.
         std::fs::write(folder.join("00000000-0000-0000-0000-000000000000.draft"), "half a m").unwrap();
         mailer.send(&message("ann@example.org")).await.unwrap();
         mailer.send(&message("ann@example.org")).await.unwrap();

@@ -1,4 +1,4 @@
-//! Mail to a server (RFC 5321), over kept connections.
+//! Sends mail to a server (RFC 5321) through a connection pool.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use shop_core::error::{BoxError, with_causes};
 use super::compose;
 use crate::config::{Smtp, Tls};
 
-/// How long each step of the conversation may take. The outbox tries again, so a slow server may be given up on.
+/// The time limit of each SMTP command. The outbox retries, so giving up on a slow server loses nothing.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Connections at most: mails are few, and servers limit them per client.
+/// The maximum number of connections: mails are few, and servers limit connections per client.
 const CONNECTIONS: u32 = 4;
-/// How long an unused connection is kept; servers close theirs after some minutes.
+/// How long an idle connection is kept; servers close theirs after some minutes.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// Sends through a mail server.
+/// Sends mail through an SMTP server.
 #[derive(Debug)]
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -29,10 +29,10 @@ pub struct SmtpMailer {
 }
 
 impl SmtpMailer {
-    /// Sends through this server. Connects at the first mail, not now.
+    /// Creates a mailer for this server. It connects at the first mail.
     ///
     /// # Errors
-    /// When the server's name cannot be that of a certificate, or its authorities are none.
+    /// When the host name is not valid in a certificate, or the configured authorities are not certificates.
     pub fn new(smtp: &Smtp, from: Mailbox) -> Result<Self, BoxError> {
         let builder = match smtp.tls {
             Tls::None => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
@@ -54,7 +54,7 @@ impl SmtpMailer {
     }
 }
 
-/// The same protection, with authorities of one's own beside the public ones.
+/// The same TLS mode, with additional authorities besides the public ones.
 fn vouched(smtp: &Smtp, pem: &str) -> Result<client::Tls, BoxError> {
     let certificates = Certificate::from_pem(pem.as_bytes())?;
     let parameters = TlsParameters::builder(smtp.host.clone()).add_root_certificate(certificates).build()?;
@@ -73,17 +73,17 @@ impl Mailer for SmtpMailer {
         match self.transport.send(mail).await {
             Ok(_) => Ok(()),
             Err(error) if is_refusal(error.status().map(u16::from)) => Err(MailRefused(with_causes(&error)).into()),
-            // The server does not know SMTPUTF8 (RFC 6531).
+            // The server does not support SMTPUTF8 (RFC 6531).
             Err(error) if needs_utf8 && error.is_client() => Err(MailRefused(with_causes(&error)).into()),
             Err(error) => Err(with_causes(&error).into()),
         }
     }
 }
 
-/// Whether a reply says that this mail is never accepted (RFC 5321, 4.2.1). One that is about the shop's own account or
-/// connection is not: once an operator has put that right, what waits is sent.
+/// Whether a reply means that this mail will never be accepted (RFC 5321, 4.2.1). Replies about the shop's own account
+/// or connection do not: waiting mail is sent once the operator has fixed the problem.
 fn is_refusal(status: Option<u16>) -> bool {
-    // Host takes no mail, authentication needed, mechanism too weak, credentials wrong, encryption needed.
+    // Host accepts no mail, authentication required, mechanism too weak, invalid credentials, encryption required.
     status.is_some_and(|status| status / 100 == 5 && !matches!(status, 521 | 530 | 534 | 535 | 538))
 }
 

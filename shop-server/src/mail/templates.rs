@@ -1,4 +1,4 @@
-//! Templates of mails that an operator has put into a folder.
+//! Loads an operator's mail templates from a folder.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::config::ConfigError;
 /// The variable that names the folder.
 const VARIABLE: &str = "MAIL_TEMPLATES";
 
-/// The templates that come with the shop, replaced by those in the folder, if there is one: files named as the templates
-/// are (`order_placed.html`). Names that begin with a dot are ignored: mounted volumes and file managers make such files.
+/// Returns the built-in templates, replaced by the files of the same name in the folder (`order_placed.html`), if one
+/// is set. Names that start with a dot are ignored, because mounted volumes and file managers create such files.
 ///
 /// # Errors
-/// Naming the folder, or what in it has an unknown name, cannot be read or cannot be rendered.
+/// Names the folder, or the file in it that has an unknown name, cannot be read or cannot be rendered.
 pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError> {
     let Some(folder) = folder else { return Ok(Templates::default()) };
     let told =
@@ -29,12 +29,12 @@ pub(crate) fn templates(folder: Option<&Path>) -> Result<Templates, ConfigError>
         if name.starts_with('.') {
             continue;
         }
-        // An unknown name is refused below, with a list of the known ones. It is not read: it may be a folder.
+        // An unknown name is rejected below, with a list of the known ones. It is not read, because it may be a folder.
         let is_known = templates.names().any(|known| known == name);
         let source = if is_known { fs::read_to_string(&path).map_err(|why| told(&path, &why))? } else { String::new() };
         found.push((name, source));
     }
-    // In one order, so that of several broken ones always the same is named.
+    // Sorted, so that of several broken files always the same one is reported.
     found.sort();
     templates.with_all(found).map_err(|error| match error {
         Error::Invalid(invalid) => {
@@ -79,7 +79,7 @@ mod tests {
             ("order_placed.subject.txt", b"{{ amuont }}"),
             ("legal.html", b"{{ details.vat }}"),
             ("layout.html", b"{% include \"footer.html\" %}"),
-            // In a branch that is seldom taken.
+            // In a branch that is rarely taken.
             ("order_shipped.txt", b"{% if carrier == \"x\" %}{{ carier }}{% endif %}"),
             ("order_shiped.txt", b"hello"),
             ("verify_email.html", b"\xff\xfe"),

@@ -1,8 +1,8 @@
-//! Swagger UI from the binary: usable with no internet.
+//! Serves Swagger UI from the binary, so that it works without internet access.
 //!
-//! poem-openapi carries Swagger UI (Apache-2.0) for a page that embeds its own raw document. The script and the
-//! style are taken out of that page, once, when the first visitor comes; the page here reads `/openapi.json`, and shows the
-//! name and the contact of `/shop/` in it.
+//! poem-openapi embeds Swagger UI (Apache-2.0) in a page that contains its own raw document. The script and the style
+//! are extracted from that page once, at the first request. The page here loads `/openapi.json`, and shows the name and
+//! contact of `/shop/` in it.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ const SCRIPT: &str = "/docs/swagger-ui.js";
 const STYLE: &str = "/docs/swagger-ui.css";
 const START: &str = "/docs/start.js";
 
-/// The paths of the documentation, without slashes at their ends.
+/// The paths of the documentation, without trailing slashes.
 pub(crate) const PATHS: [&str; 4] = [PAGE, SCRIPT, STYLE, START];
 
 const PAGE_HTML: &str = r#"<!doctype html>
@@ -37,7 +37,7 @@ const PAGE_HTML: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// The document is the same for every shop; the page shows whose it is.
+/// The document is the same for every shop; the page adds the shop's name and contact.
 const START_JS: &str = r##"const described = shop => spec => {
   const title = `${shop.name} API`;
   const contact = {name: shop.legal_name || shop.name};
@@ -63,7 +63,7 @@ fetch("/shop/")
   }));
 "##;
 
-/// Swagger UI styles its elements itself and draws icons from `data:` addresses.
+/// Swagger UI sets inline styles and draws icons from `data:` URLs.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'",
@@ -77,7 +77,7 @@ struct Assets {
 }
 
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
-    // Kept for the life of the process, so that answers share them.
+    // Leaked once, so that responses can share it for the life of the process.
     let page: &'static str = OpenApiService::new((), "", "").swagger_ui_html().leak();
     let script = between(page, "<script charset=\"UTF-8\">", "</script>");
     let style = between(page, "<style charset=\"UTF-8\">", "</style>");

@@ -1,22 +1,21 @@
-//! The served OpenAPI document: poem-openapi's, put right for those who generate clients from it.
+//! The served OpenAPI document: poem-openapi's, corrected for client generators.
 //!
-//! poem-openapi drops the slashes at the ends of paths, writes media types with parameters, and knows nothing of
-//! the error answers that all operations share. [`Document::of`] adds all that by rule, so that a handler declares
-//! nothing but its own success:
+//! poem-openapi drops trailing slashes of paths, adds parameters to media types, and does not know the error responses
+//! that operations share. [`Document::of`] adds all that by rule, so that a handler declares only its success:
 //!
-//! | an operation with | answers also |
+//! | an operation with | also has |
 //! | --- | --- |
 //! | a security requirement | 401 |
-//! | the same, and another method than GET | 403, 409 |
+//! | a security requirement and a method other than GET | 403, 409 |
 //! | the virtual security scheme `staff` | 403 |
-//! | a path parameter | 404 |
-//! | parameters or a body | 400 |
+//! | a path parameter, or the parameter `page` | 404 |
+//! | query or header parameters, or a body | 400 |
 //! | a body | 413, 415 |
 //! | the parameter `Idempotency-Key` | 409, 422 |
 //! | the parameter `If-Match` | 409, 412 |
-//! | all | 429, 503 |
+//! | anything | 429, 503 |
 //!
-//! The document is the same for the same code: it is kept in the tree and compared.
+//! The document is deterministic: a copy is in the source tree, and a test compares it.
 
 pub mod docs;
 mod operations;
@@ -35,44 +34,44 @@ use serde_json::{Value, json};
 const TITLE: &str = "Shop";
 const DESCRIPTION: &str = "A shop's backend: accounts, catalog, cart, orders, payments, shipping and inventory.";
 
-/// The security scheme of everybody's access token.
+/// The security scheme of access tokens.
 pub(crate) const BEARER: &str = "bearer";
-/// The security scheme that stands for "a bearer token of staff"; the served document does not have it.
+/// The security scheme that means "a staff member's bearer token"; the served document does not contain it.
 pub(crate) const STAFF: &str = "staff";
-/// The security scheme of a guest's cart.
+/// The security scheme of a guest's cart token.
 pub(crate) const CART_TOKEN: &str = "cart_token";
-/// The security scheme of a guest's order.
+/// The security scheme of a guest's order token.
 pub(crate) const ORDER_TOKEN: &str = "order_token";
 
-/// The served document.
+/// The served OpenAPI document.
 #[derive(Debug, Clone)]
 pub struct Document {
     root: Value,
     json: String,
 }
 
-/// A document that is at hand as JSON, as YAML.
+/// Converts a document from JSON to YAML.
 pub(crate) fn to_yaml(json: &str) -> String {
     yaml::write(&serde_json::from_str(json).unwrap_or_default())
 }
 
-/// One path of the document, as the router knows it.
+/// One path of the document, with the router's pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentPath {
-    /// The path of the document, `/orders/{id}/`.
+    /// The path in the document, such as `/orders/{id}/`.
     pub path: String,
-    /// The router's pattern for it, `/orders/:param0`.
+    /// The router's pattern for it, such as `/orders/:param0`.
     pub pattern: String,
-    /// The methods it has.
+    /// The HTTP methods of the path.
     pub methods: Vec<Method>,
 }
 
 impl Document {
-    /// The document of an API; none of it is made or called.
+    /// Builds the document of an API without creating or calling it.
     pub fn of<A: OpenApi>() -> Self {
         let service = OpenApiService::new(Described::<A>(PhantomData), TITLE, env!("CARGO_PKG_VERSION"));
         let service = service.description(DESCRIPTION);
-        // poem-openapi writes JSON; if it ever does not, the document is empty and its tests say so.
+        // poem-openapi writes JSON. If it ever did not, the document would be empty and its tests would fail.
         Self::process(serde_json::from_str(&service.spec()).unwrap_or_default())
     }
 
@@ -88,22 +87,22 @@ impl Document {
         Self { root, json }
     }
 
-    /// The document as JSON, indented.
+    /// The document as indented JSON.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The document as YAML. It is written at each call.
+    /// Renders the document as YAML at each call.
     pub fn yaml(&self) -> String {
         yaml::write(&self.root)
     }
 
-    /// The document as a tree.
+    /// The document as a JSON value.
     pub fn root(&self) -> &Value {
         &self.root
     }
 
-    /// Every path, with the router's pattern for it and its methods.
+    /// Every path, with the router's pattern and the methods.
     pub fn paths(&self) -> Vec<DocumentPath> {
         let paths = self.root.get("paths").and_then(Value::as_object);
         let paths = paths.into_iter().flatten().map(|(path, operations)| DocumentPath {
@@ -120,7 +119,7 @@ impl Document {
     }
 }
 
-/// An API that is only described.
+/// An API that is described but never served.
 struct Described<A>(PhantomData<A>);
 
 impl<A: OpenApi> OpenApi for Described<A> {
@@ -135,7 +134,7 @@ impl<A: OpenApi> OpenApi for Described<A> {
     fn add_routes(self, _routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-/// poem-openapi's router numbers the parameters of a path.
+/// Converts a path to the router's pattern, where poem-openapi numbers the parameters.
 fn pattern(path: &str) -> String {
     let mut number = 0;
     let segments = path.trim_end_matches('/').split('/').map(|segment| {

@@ -1,4 +1,4 @@
-//! What is put right in paths and operations.
+//! Corrects paths and operations.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ pub(super) fn process(root: &mut Value) {
     }
 }
 
-/// A header parameter takes the name of its argument: `idempotency_key` is `Idempotency-Key`.
+/// Names header parameters after their arguments: `idempotency_key` becomes `Idempotency-Key`.
 fn headers(operation: &mut Map<String, Value>) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -80,7 +80,7 @@ fn header_case(name: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// `application/json; charset=utf-8` is `application/json`; a response without a description gets its phrase.
+/// Reduces `application/json; charset=utf-8` to `application/json`, and adds missing response descriptions.
 fn media_types(operation: &mut Map<String, Value>) {
     let clean = |content: Option<&mut Value>| {
         let Some(content) = content.and_then(Value::as_object_mut) else { return };
@@ -106,7 +106,7 @@ fn phrase(status: &str) -> &'static str {
     status.and_then(|status| status.canonical_reason()).unwrap_or("Answer")
 }
 
-/// Makes the virtual scheme a real one; true when it was there.
+/// Replaces the virtual scheme with the real one; returns whether it was present.
 fn security(operation: &mut Map<String, Value>) -> bool {
     let mut staff = false;
     let requirements = operation.get_mut("security").and_then(Value::as_array_mut);
@@ -119,7 +119,7 @@ fn security(operation: &mut Map<String, Value>) -> bool {
     staff
 }
 
-/// A guest's `POST /cart/` makes a cart (201), a customer's finds the one they have (200): the same body.
+/// A guest's `POST /cart/` creates a cart (201), a customer's returns the existing one (200); both have the same body.
 fn also_created(operation: &mut Map<String, Value>, method: &str, path: &str) {
     if (method, path) == ("post", "/cart/")
         && let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut)
@@ -130,12 +130,12 @@ fn also_created(operation: &mut Map<String, Value>, method: &str, path: &str) {
     }
 }
 
-/// What no rule can see: routes that judge by what is in the body, and things that no path names.
+/// Statuses that no rule can derive: routes that check credentials in the body, and resources that no path names.
 fn refusals(method: &str, path: &str) -> &'static [u16] {
     match (method, path) {
         ("post", "/accounts/login/" | "/accounts/token/") => &[401, 403],
         ("post", "/accounts/token/refresh/" | "/accounts/token/verify/" | "/accounts/logout/") => &[401],
-        // A guest without a valid token has no cart, an order that a body names may be somebody else's.
+        // A guest without a valid token has no cart, and an order named in a body may belong to someone else.
         ("get" | "delete", "/cart/")
         | ("get", "/cart/shipping-options/")
         | (
@@ -167,13 +167,13 @@ fn errors(operation: &mut Map<String, Value>, staff: bool, method: &str, path: &
         statuses.insert(401);
     }
     if secured && writes {
-        // The state forbids it; or a browser's cookie came without its CSRF token.
+        // The state forbids it, or a browser's cookie came without its CSRF token.
         statuses.extend([403, 409]);
     }
     if staff {
         statuses.insert(403);
     }
-    // A page past the end is not found either.
+    // A page past the end is also not found.
     if has("page") || parameters.iter().any(|(place, _)| place == "path") {
         statuses.insert(404);
     }
@@ -201,15 +201,16 @@ fn errors(operation: &mut Map<String, Value>, staff: bool, method: &str, path: &
     }
 }
 
-/// Documentation and generated clients are in parts, one for each domain: the first word of the path.
+/// Tags the operation with its domain, the first segment of the path, to group documentation and generated clients.
 fn tag(operation: &mut Map<String, Value>, path: &str) {
     if let Some(domain) = path.split('/').find(|segment| !segment.is_empty()) {
         operation.entry("tags").or_insert_with(|| json!([domain]));
     }
 }
 
-/// `orders_list`, `orders_create`, `orders_retrieve`, `orders_update`, `orders_partial_update`, `orders_delete`, and
-/// `orders_cancel` for a step that is no collection: the names that Django REST Framework's clients know.
+/// Names operations as Django REST Framework's clients expect: `orders_list`, `orders_create`, `orders_retrieve`,
+/// `orders_update`, `orders_partial_update`, `orders_delete`, and `orders_cancel` for an action that is not a
+/// collection.
 fn name(operation: &mut Map<String, Value>, method: &str, path: &str, collection: bool, taken: &mut BTreeSet<String>) {
     if let Some(given) = operation.get("operationId").and_then(Value::as_str) {
         taken.insert(given.to_owned());

@@ -1,4 +1,4 @@
-//! What is put right in schemas, wherever in the document they stand.
+//! Corrects schemas everywhere in the document.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,8 @@ pub(super) fn process(root: &mut Value) {
     }
 }
 
-/// A reference with something beside it is `allOf` with that reference alone: what OpenAPI 3.0 means, and what
-/// generators understand. poem-openapi repeats the siblings inside.
+/// Reduces an `allOf` with a reference to that reference. poem-openapi repeats the siblings inside; OpenAPI 3.0 and
+/// generators expect them outside only.
 fn references(value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -38,7 +38,7 @@ fn references(value: &mut Value) {
     }
 }
 
-/// The names of all schemas that a request can hold.
+/// Returns the names of all schemas that a request can contain.
 fn requested(root: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let paths = root.get("paths").and_then(Value::as_object);
@@ -73,8 +73,8 @@ fn names(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The fields of answers that are left out when there is nothing to say (`skip_serializing_if`): secrets that are
-/// shown once or kept in cookies, and what only some kinds of a thing have.
+/// Response fields that are omitted when empty (`skip_serializing_if`): secrets that are shown once or kept in cookies,
+/// and fields that only some kinds have.
 pub(super) const LEFT_OUT: [(&str, &str); 14] = [
     ("Adjustment", "code"),
     ("Cart", "token"),
@@ -92,7 +92,7 @@ pub(super) const LEFT_OUT: [(&str, &str); 14] = [
     ("Tracking", "results"),
 ];
 
-/// In an answer a field without a value is null; it is there all the same, but for those of [`LEFT_OUT`].
+/// Declares response fields without a value as nullable but present, except those in [`LEFT_OUT`].
 fn present_or_null(name: &str, schema: &mut Value) {
     let Some(schema) = schema.as_object_mut() else { return };
     let mut required: BTreeSet<String> = schema

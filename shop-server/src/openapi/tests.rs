@@ -140,7 +140,7 @@ fn the_document_is_the_same_every_time() {
     assert_eq!((document().json(), document().yaml()), (document().json(), document().yaml()));
 }
 
-/// A client that is generated refuses an answer without a field that the document calls required.
+/// A generated client rejects a response without a field that the document declares required.
 #[test]
 fn what_is_left_out_of_answers_is_known_to_the_document() {
     let mut found = Vec::new();
@@ -154,7 +154,7 @@ fn what_is_left_out_of_answers_is_known_to_the_document() {
             }
             let (text, mut of, mut left_out) = (std::fs::read_to_string(path).unwrap(), String::new(), false);
             for line in text.lines() {
-                // Only what stands before a struct is not indented.
+                // Only attributes of structs are not indented.
                 if let Some(name) = line.strip_prefix("#[oai(rename = \"").and_then(|rest| rest.split('"').next()) {
                     name.clone_into(&mut of);
                 } else if line.contains("skip_serializing_if") {

@@ -1,10 +1,10 @@
-//! JSON trees as YAML: the few lines that the document needs, instead of a dependency.
+//! Writes JSON values as YAML: the few lines that the document needs, instead of a dependency.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// Block style for what holds something; strings as JSON writes them, which YAML 1.2 reads alike.
+/// Writes non-empty values in block style, and strings as JSON, which YAML 1.2 reads identically.
 pub(super) fn write(value: &Value) -> String {
     let mut text = String::new();
     block(&mut text, value, 0);
@@ -39,7 +39,7 @@ fn nested(text: &mut String, value: &Value, depth: usize) {
     match value {
         Value::Object(object) if !object.is_empty() => text.push('\n'),
         Value::Array(list) if !list.is_empty() => text.push('\n'),
-        // `{}`, `[]` and scalars: JSON's form is YAML's too.
+        // `{}`, `[]` and scalars look the same in JSON and YAML.
         scalar => {
             let _ = writeln!(text, " {scalar}");
             return;
@@ -48,7 +48,7 @@ fn nested(text: &mut String, value: &Value, depth: usize) {
     block(text, value, depth);
 }
 
-/// A name stands bare only where no YAML version could take it for anything but text.
+/// Writes a key without quotes only if every YAML version reads it as text.
 fn key(text: &mut String, name: &str) {
     let bare = name.len() > 3
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -1,9 +1,9 @@
-//! The accept loop: connections with limits, and a stop that loses nothing.
+//! The accept loop: limits connections, and stops without losing requests.
 //!
-//! poem's own server waits for ever for a request's headers. This one runs hyper directly (HTTP/1.1; HTTP/2 is a
-//! proxy's business) with a timer: a request's headers must arrive within [`HEADER_TIMEOUT`], and so must the
-//! next request of a kept connection. Bodies are bounded in [`crate::edge`]; a client that does not read its answer is cut
-//! after [`WRITE_TIMEOUT`]. How many connections there are at once is bounded by [`ConnectionLimits`].
+//! poem's own server waits forever for a request's headers. This one runs hyper directly with a timer (HTTP/1.1 only; a
+//! proxy can add HTTP/2). A request's headers must arrive within [`HEADER_TIMEOUT`], and so must the next request on a
+//! kept-alive connection. [`crate::edge`] limits bodies; a client that does not read its response is disconnected after
+//! [`WRITE_TIMEOUT`]. [`ConnectionLimits`] bounds the number of concurrent connections.
 
 mod places;
 mod slow_readers;
@@ -31,27 +31,27 @@ use places::{Place, Places};
 use slow_readers::Hurried;
 pub use slow_readers::WRITE_TIMEOUT;
 
-/// How long the headers of a request may take, from the opening of the connection or the end of the last answer.
+/// The time limit for a request's headers, from the opening of the connection or the end of the last response.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long requests in work may take to end after a stop was asked for.
+/// How long requests in progress may take to finish after a stop signal.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// When a client that met a stopping server should come again, in seconds.
+/// The `Retry-After` of responses from a stopping server, in seconds.
 pub const RETRY_AFTER_RESTART: u32 = 5;
-/// When a client that found no place should come again, in seconds.
+/// The `Retry-After` of responses to connections over the limit, in seconds.
 pub const RETRY_AFTER_CROWD: u32 = 5;
-/// How long a connection without a place may take for its one request, and for everything.
+/// The time limit of a connection over the limit, including its one request.
 const CROWD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first line and the headers of one request together, in bytes; more is answered with 431.
+/// The maximum size of the request line and headers together, in bytes; larger requests get a 431.
 pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// In the data of a request whose connection found no place: it is refused, unless it asks whether the server lives.
+/// Marks a request whose connection is over the limit: it is refused unless it asks for `/healthz`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NoPlace;
 
-/// Serves until `stop` completes, then lets the requests in work end, at most [`DRAIN_TIMEOUT`].
+/// Serves until `stop` completes, then lets requests in progress finish for at most [`DRAIN_TIMEOUT`].
 ///
-/// While they end, the listener stays open: who connects now is answered with 503 (`/readyz` above all, so that a
-/// load balancer sees it), and every connection is closed after its answer.
+/// Meanwhile the listener stays open. New connections get a 503 (above all for `/readyz`, so that a load balancer
+/// notices), and every connection is closed after its response.
 pub async fn serve<E>(
     listener: TcpListener,
     endpoint: E,
@@ -82,7 +82,7 @@ pub async fn serve<E>(
         let connection = connection(&endpoint, socket, peer, Kind::Kept);
         let watched = open.watch(connection);
         tokio::spawn(async move {
-            // A connection that breaks is the client's affair.
+            // A broken connection is the client's concern.
             let _ = watched.await;
             drop(place);
         });
@@ -115,12 +115,12 @@ async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAd
         match listener.accept().await {
             Ok((socket, peer)) => match places.take(peer.ip(), reserved) {
                 Some(place) => return (socket, peer, place),
-                // Enough connections of this client are being refused already: this one is closed without an answer.
+                // This client already has its share of refused connections, so close this one without a response.
                 None => drop(socket),
             },
             Err(why) if is_one_connections_error(&why) => {}
             Err(why) => {
-                // Out of file descriptors, most likely: some will be free in a moment.
+                // Most likely out of file descriptors; some will be free soon.
                 tracing::warn!(%why, "cannot accept a connection");
                 sleep(Duration::from_millis(50)).await;
             }
@@ -133,14 +133,14 @@ fn is_one_connections_error(why: &io::Error) -> bool {
     matches!(why.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// What becomes of a connection.
+/// How a connection is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It is kept for further requests.
+    /// Keeps the connection open for further requests.
     Kept,
-    /// It is closed after one request: the server stops.
+    /// Closes after one request, because the server is stopping.
     Last,
-    /// It is closed after one request, which finds no place.
+    /// Closes after one request, which is refused because there are too many connections.
     Crowd,
 }
 
@@ -153,7 +153,7 @@ fn connection<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    // An answer is one small write: waiting for more to send would only delay it.
+    // A response is one small write; Nagle's algorithm would only delay it.
     let _ = socket.set_nodelay(true);
     let remote = RemoteAddr(Addr::SocketAddr(peer));
     let local = LocalAddr(socket.local_addr().map_or_else(|_| Addr::Custom("tcp", "unknown".into()), Addr::SocketAddr));
@@ -170,13 +170,13 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        // The buffer alone is no exact limit: it may grow a little larger.
+        // The buffer size alone is not an exact limit: the buffer may grow a little larger.
         .max_header_size(MAX_HEADER_BYTES)
         .keep_alive(kind == Kind::Kept)
         .serve_connection(TokioIo::new(Hurried::new(socket)), service)
 }
 
-/// Completes when the process is asked to stop: SIGTERM, or SIGINT (Ctrl-C).
+/// Completes when the process is asked to stop, by SIGTERM or SIGINT (Ctrl-C).
 ///
 /// # Errors
 /// When the system refuses to report signals.

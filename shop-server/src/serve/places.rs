@@ -1,8 +1,8 @@
-//! How many connections there are at once: in all, and for each client.
+//! Limits the number of concurrent connections, in total and per client.
 //!
-//! A connection that finds no place is not left waiting in the system's queue, where a health check would wait behind
-//! it: it gets one of a few places in reserve, for one request and a short time. There `/healthz` is answered as ever,
-//! everything else with 503.
+//! A connection over the limit does not wait in the system's accept queue, where a health check would wait behind it.
+//! Instead it gets one of a few reserve places, for one request and a short time. There `/healthz` works as usual, and
+//! everything else gets a 503.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,48 +15,49 @@ use tokio::time::Instant;
 
 use crate::client::{Network, Proxies, client_network};
 
-/// How many connections a server keeps at once.
+/// The maximum numbers of concurrent connections of a server.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// In all. Each costs some 20 KiB.
+    /// The maximum in total. Each connection costs about 20 KiB.
     pub total: usize,
-    /// For one client: an address of IPv4, a /64 of IPv6.
+    /// The maximum per client: an IPv4 address, or an IPv6 /64.
     pub per_client: usize,
-    /// The trusted proxies: `per_client` does not apply to them, because each serves many clients.
+    /// The trusted proxies. `per_client` does not apply to them, because each serves many clients.
     pub trusted: Proxies,
 }
 
 impl Default for ConnectionLimits {
-    /// A browser opens six, an office behind one address some hundred; sixteen greedy addresses fill a server.
+    /// A browser opens six connections, an office behind one address about a hundred. It takes sixteen greedy addresses
+    /// to fill a server.
     fn default() -> Self {
         Self { total: 4096, per_client: 256, trusted: Proxies::default() }
     }
 }
 
-/// Places in reserve, and how many of them one client, or one trusted proxy, gets.
+/// The number of reserve places, and the maximum of them per client and per trusted proxy.
 const RESERVE: usize = 64;
 const RESERVE_PER_CLIENT: usize = 8;
 const RESERVE_PER_PROXY: usize = 48;
 
-/// The shortest time between two lines in the log about refused connections.
+/// The minimum interval between log lines about refused connections.
 const PAUSE_OF_WARNINGS: Duration = Duration::from_mins(1);
 
-/// Gives places to connections.
+/// Assigns places to connections.
 pub(super) struct Places {
     limits: ConnectionLimits,
     free: Arc<Semaphore>,
     reserve: Arc<Semaphore>,
     taken: Arc<Taken>,
-    /// When it was last said that there was no place.
+    /// When the last warning about refused connections was logged.
     told: Mutex<Option<Instant>>,
 }
 
-/// Connections by client, those with a usual place and those with one in reserve.
+/// The number of connections by client, separately for regular and reserve places.
 type Taken = Mutex<HashMap<(Network, bool), usize>>;
 
-/// The place of one connection; free again when it is dropped.
+/// The place of one connection; dropping it frees the place.
 pub(super) struct Place {
-    /// Whether it is one in reserve.
+    /// Whether this is a reserve place.
     pub(super) is_reserve: bool,
     _permit: Option<OwnedSemaphorePermit>,
     _counted: Option<Counted>,
@@ -69,7 +70,7 @@ impl Places {
         Self { limits, free, reserve, taken: Arc::default(), told: Mutex::default() }
     }
 
-    /// Tells the log of a connection without a usual place, now and then.
+    /// Logs a connection without a regular place, at most once per interval.
     pub(super) fn tell(&self, client: IpAddr) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|at| at.elapsed() >= PAUSE_OF_WARNINGS) {
@@ -81,13 +82,13 @@ impl Places {
         }
     }
 
-    /// Waits until a connection can be accepted: one that finds no usual place needs one in reserve, which is soon free.
+    /// Waits until a connection can be accepted. One over the limit needs a reserve place, which soon becomes free.
     pub(super) async fn reserve(&self) -> Option<OwnedSemaphorePermit> {
         // The semaphore is never closed.
         Arc::clone(&self.reserve).acquire_owned().await.ok()
     }
 
-    /// A place for a connection from this address; `None` when not even the reserve has one for this client.
+    /// Assigns a place to a connection from this address; `None` if this client has no reserve places left either.
     pub(super) fn take(&self, address: IpAddr, reserved: Option<OwnedSemaphorePermit>) -> Option<Place> {
         let address = address.to_canonical();
         let client = client_network(address);
@@ -104,7 +105,7 @@ impl Places {
     }
 }
 
-/// One connection of a client, counted as long as this lives.
+/// One counted connection of a client; dropping it lowers the count.
 struct Counted {
     taken: Arc<Taken>,
     key: (Network, bool),

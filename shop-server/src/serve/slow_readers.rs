@@ -1,4 +1,4 @@
-//! A time limit on what is written: for clients that ask and never read the answer.
+//! A write timeout, for clients that send requests but do not read the responses.
 
 use std::future::Future as _;
 use std::io;
@@ -9,15 +9,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long a client may take for each 128 KiB of an answer that waits for it.
+/// The time limit for a client to accept each 128 KiB of a blocked response.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// What a client must take in that time: about what a poor telephone line does.
+/// The minimum that a client must accept in that time: about the speed of a poor phone line.
 const MIN_BYTES: u64 = 128 * 1024;
 
-/// A stream whose writes fail when the other side reads too slowly.
+/// A stream whose writes fail when the peer reads too slowly.
 ///
-/// Time counts from the first write that has to wait until everything is written. What the system still buffers for a client
-/// that does not read counts as taken, but is full at once.
+/// The timer runs from the first write that blocks until everything is written. Data in the system's socket buffer
+/// counts as accepted, but the buffer of a client that does not read is soon full.
 pub(super) struct Hurried<S> {
     stream: S,
     waiting: Option<Waiting>,
@@ -48,7 +48,7 @@ impl<S> Hurried<S> {
         Self { stream, waiting: None }
     }
 
-    /// Passes on what came of a write, or fails when it has waited for too long.
+    /// Passes on the result of a write, or fails if writing has been blocked for too long.
     fn judge(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) => {
@@ -98,7 +98,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Hurried<S> {
         self.stream.is_write_vectored()
     }
 
-    /// hyper flushes when it has handed everything over: nothing waits any more.
+    /// hyper flushes after it has handed over everything, so nothing is blocked any longer.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = ready!(Pin::new(&mut this.stream).poll_flush(context));
@@ -116,7 +116,8 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
-    /// Writes this much to a client that reads `chunk` bytes every ten seconds; how long that took, or until it failed.
+    /// Writes `bytes` to a client that reads `chunk` bytes every ten seconds. Returns whether all was written, and the
+    /// seconds taken.
     async fn write_to(chunk: usize, bytes: usize) -> (bool, u64) {
         let (near, mut far) = duplex(1024);
         let reader = tokio::spawn(async move {

@@ -1,7 +1,7 @@
-//! The calls of an import, many at a time: what each answers is noted in the order of the file.
+//! Runs the calls of an import concurrently, and reports their results in the order of the file.
 //!
-//! A store commits what comes at the same time in one go, so a call that waits for the disk waits with others. Calls that
-//! speak of the same thing are made one after the other ([`Sequence`]).
+//! A store commits concurrent calls in batches, so calls that wait for the disk wait together. Calls about the same
+//! product or sku run one after the other ([`Sequence`]).
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -18,10 +18,10 @@ use super::sequence::{Keys, Sequence};
 
 /// The maximum number of products that are looked up ahead.
 const AHEAD: usize = 128;
-/// The maximum number of calls under way: two groups of the embedded store, so that one is prepared while the other is
+/// The maximum number of calls in progress: two batches of the SQLite store, so that one is prepared while the other is
 /// committed.
 const UNDER_WAY: usize = 512;
-/// The rows that are held may have this many bytes, and those of one call (a megabyte at most) more.
+/// The maximum total size of held rows in bytes; the rows of one more call (at most 1 MiB) may exceed it.
 const MEMORY: usize = 64 << 20;
 
 type Outcome<T> = shop_core::Result<T>;
@@ -30,44 +30,44 @@ type Outcome<T> = shop_core::Result<T>;
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) shop: Shop,
-    /// In place of the shop, when nothing is to be written.
+    /// Replaces the shop when nothing is to be written.
     pub(super) dry_run: Option<DryRun>,
 }
 
-/// The rows of one call, by their lines.
+/// The line numbers of one call's rows.
 #[derive(Debug)]
 pub(super) struct Lines {
-    /// The lines of the rows that were given.
+    /// The lines of the rows that were passed to the call.
     pub(super) numbers: Vec<u64>,
-    /// How many rows there were in all.
+    /// The number of rows in total, including those that were not passed.
     pub(super) count: u64,
-    /// Whether there is stock of a product in them.
+    /// Whether any row gives stock for a product.
     pub(super) has_stock: bool,
 }
 
 impl Lines {
-    /// One row.
+    /// A single row.
     pub(super) fn one(line: u64) -> Self {
         Self { numbers: vec![line], count: 1, has_stock: false }
     }
 }
 
-/// Lines on their way: first those that are looked up, then those that are imported, each in the order of the file.
+/// The calls in progress: first looked up, then imported, each in the order of the file.
 pub(super) struct Calls {
     target: Target,
-    /// Slugs that rows of the file give.
+    /// The slugs that rows of the file give explicitly.
     reserved: Arc<HashSet<String>>,
     sequence: Sequence,
     ahead: VecDeque<Step<LookUp>>,
     under_way: VecDeque<Step<Call>>,
-    /// The bytes of all rows that are held.
+    /// The total size of held rows in bytes.
     held: usize,
 }
 
-/// Some lines, and what is being done about them, or its result.
+/// Some lines with their pending work, or their result.
 struct Step<T> {
     lines: Lines,
-    /// The bytes of the rows.
+    /// The size of the rows in bytes.
     size: usize,
     work: Result<T, Imported>,
 }
@@ -83,13 +83,13 @@ struct Call {
 }
 
 impl Calls {
-    /// None yet.
+    /// Starts with no calls.
     pub(super) fn new(target: Target, reserved: HashSet<String>) -> Self {
         let (ahead, under_way) = (VecDeque::new(), VecDeque::new());
         Self { target, reserved: Arc::new(reserved), sequence: Sequence::default(), ahead, under_way, held: 0 }
     }
 
-    /// Lines that are refused as they are.
+    /// Adds lines that are refused without a call.
     pub(super) fn refuse(&mut self, lines: Lines, cells: Vec<CellError>) {
         let refused = Imported::Refused(cells);
         if self.ahead.is_empty() {
@@ -99,7 +99,7 @@ impl Calls {
         }
     }
 
-    /// The rows of one product.
+    /// Adds the rows of one product.
     pub(super) fn product(&mut self, lines: Lines, rows: Vec<Cells>) {
         let size = rows.iter().map(Cells::size).sum();
         self.held += size;
@@ -110,7 +110,7 @@ impl Calls {
         self.ahead.push_back(Step { lines, size, work: Ok(LookUp { rows, found }) });
     }
 
-    /// A row of stock. It speaks of its sku.
+    /// Adds a row of stock, whose key is its sku.
     pub(super) fn stock(&mut self, line: u64, row: Cells, key: IdempotencyKey) {
         let size = row.size();
         self.held += size;
@@ -124,10 +124,11 @@ impl Calls {
         self.under_way.push_back(Step { lines: Lines::one(line), size, work: Ok(call) });
     }
 
-    /// The next result, when it is time to wait for it: because too much is under way, or because nothing more comes.
+    /// Returns the next result if it must be waited for: because too much is in progress, or because the file has
+    /// ended.
     ///
     /// # Errors
-    /// When the shop, not a row, is at fault.
+    /// When the shop fails, rather than a row being wrong.
     pub(super) async fn next(&mut self, is_end: bool) -> Result<Option<(Lines, Imported)>, BoxError> {
         let (ahead, under_way) = if is_end { (0, 0) } else { (AHEAD, UNDER_WAY) };
         while self.ahead.len() > if self.held > MEMORY { 0 } else { ahead } {
@@ -153,7 +154,7 @@ impl Calls {
         Ok(Some((lines, imported)))
     }
 
-    /// Waits for everything that is under way, whatever becomes of it.
+    /// Waits for all calls in progress, whatever their results.
     pub(super) async fn settle(&mut self) {
         for step in self.under_way.drain(..) {
             if let Ok(call) = step.work {
@@ -162,7 +163,7 @@ impl Calls {
         }
     }
 
-    /// Begins the import of what was looked up.
+    /// Starts the import of a product that was looked up.
     async fn enter(&mut self, step: Step<LookUp>) -> Result<(), BoxError> {
         let Step { lines, size, work } = step;
         let work = match work {
@@ -186,7 +187,7 @@ impl Calls {
         Ok(())
     }
 
-    /// Begins a call as soon as those before it with one of its keys have ended. It is told whether there were none.
+    /// Starts a call once the calls before it with a common key have ended. The argument tells whether there were none.
     fn call<F>(&mut self, keys: Vec<String>, call: impl FnOnce(bool) -> F + Send + 'static) -> Call
     where
         F: Future<Output = Outcome<Imported>> + Send,
@@ -202,7 +203,7 @@ impl Calls {
     }
 }
 
-/// What is said when the shop, not a row, is at fault: doing it again does no harm.
+/// The error when the shop fails, rather than a row being wrong. The import can safely be run again.
 fn stopped(lines: &Lines, why: &shop_core::Error) -> BoxError {
     let source = match why {
         shop_core::Error::Unavailable { source: Some(source), .. } | shop_core::Error::Fault(source) => {
@@ -224,7 +225,7 @@ mod tests {
         let shop = Shop::builder(Arc::new(MemoryStore::new()), &[7; 32]).open().await.unwrap();
         let mut calls = Calls::new(Target { shop, dry_run: None }, HashSet::from(["mug-2".to_owned()]));
         let row = |number: u64| {
-            // Every other one has the slug of the one before.
+            // Every other product derives the same slug as the one before.
             let name = format!("Mug{} {}", "!".repeat(usize::from(number % 2 == 1)), number / 2);
             vec![Cells::new([("name", name), ("price", "1".to_owned())])]
         };

@@ -1,4 +1,4 @@
-//! The shop's lists into files, page by page.
+//! Exports the shop's lists to CSV files, page by page.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -19,10 +19,10 @@ use crate::storage::{Purpose, Storage};
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
-/// Exports a list to a new file; for `excel` it begins with a byte order mark.
+/// Exports a list to a new file; with `excel`, the file starts with a byte order mark.
 ///
 /// # Errors
-/// When the file is there already or cannot be written, or the storage cannot be read.
+/// When the file already exists or cannot be written, or the storage cannot be read.
 pub(crate) async fn export(config: &Config, what: Export, file: &Path, excel: bool) -> Result {
     let storage = Storage::open(config, Purpose::Look).await?;
     let shop = start::open(config, storage.store()).await?;
@@ -35,12 +35,12 @@ pub(crate) async fn export(config: &Config, what: Export, file: &Path, excel: bo
     Ok(writeln!(std::io::stdout(), "{} rows written to {}.", rows?, file.display())?)
 }
 
-/// The first page of a list from its oldest, with a count; then page by page, each as fast as the first.
+/// Requests a single item with the total count. Later pages continue from a cursor, so each is as fast as the first.
 fn first<K: SortKey>(key: K) -> PageRequest<K> {
     PageRequest { order: vec![Sort { key, descending: false }], size: 1, position: Position::Number(1) }
 }
 
-/// The page after one; after the counting one, the first. `None` after the last.
+/// The request for the following page; after the counting request, for the first page. `None` after the last.
 fn next<K: SortKey, T>(request: PageRequest<K>, page: &Page<T>) -> Option<PageRequest<K>> {
     let position = match (&request.position, &page.next) {
         (Position::Number(_), _) => Position::Start,
@@ -51,7 +51,7 @@ fn next<K: SortKey, T>(request: PageRequest<K>, page: &Page<T>) -> Option<PageRe
 }
 
 async fn products(shop: &Shop, (file, excel): (&Path, bool)) -> Result<u64> {
-    // What a new product has lying somewhere is no part of it: `import stock` takes counts.
+    // Stock is not exported: it belongs to `import stock`, and the column sets it for new products only.
     let columns: Vec<&str> = PRODUCT_COLUMNS.into_iter().filter(|column| *column != "stock").collect();
     let mut sheet = NewSheet::create(file, &columns, excel)?;
     let tree = shop.store().category_tree().await?;

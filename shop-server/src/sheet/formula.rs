@@ -1,35 +1,35 @@
-//! Cells that a spreadsheet would take for formulas (OWASP, "CSV Injection"): a customer's name that begins with `=` must
-//! not run on the computer of who opens the file.
+//! Guards cells that a spreadsheet would run as formulas (OWASP, "CSV Injection"): a customer's name that starts with
+//! `=` must not execute on the computer of the user who opens the file.
 //!
-//! Where the separator is not a comma (many countries use `;`, and some programs a tab), a cell of ours is read as
-//! several: each piece of it is guarded as if it were a cell.
+//! Where the separator is not a comma (many countries use `;`, and some programs a tab), a program splits one of our
+//! cells into several. So each piece of a cell is guarded as if it were a cell.
 
 use std::borrow::Cow;
 
-/// With these a formula begins; the full-width ones are the same to a spreadsheet of East Asia.
+/// Characters that start a formula; spreadsheets in East Asia treat the full-width forms the same.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-/// With these a cell begins that some programs trim before they look for a formula.
+/// Leading characters that some programs trim before they look for a formula.
 const TRIMMED: [char; 2] = ['\t', '\r'];
-/// Behind these a program may begin a new cell.
+/// Characters after which a program may start a new cell.
 const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
-/// What may stand before the beginning of a formula: apostrophes, which are guards or look like them, and quotation marks,
-/// which a program takes off a cell.
+/// Characters that may precede a formula: apostrophes, which are guards or look like them, and quotation marks, which a
+/// program removes from a cell.
 const BEFORE: [char; 2] = ['\'', '"'];
 
-/// What a cell holds in a file: each piece that a spreadsheet would run gets an apostrophe before it, and so does one that
-/// looks as if it had got one, so that [`unguard`] gives back what was.
+/// Encodes a cell for a file. Each piece that a spreadsheet would run gets an apostrophe in front, and so does one that
+/// already looks guarded, so that [`unguard`] restores the original.
 pub(super) fn guard(text: &str) -> Cow<'_, str> {
     rewritten(text, |piece, is_first| looks_guarded(piece, is_first).then(|| format!("'{piece}").into()))
 }
 
-/// The text of a cell of a file.
+/// Decodes a cell of a file.
 pub(super) fn unguard(text: &str) -> Cow<'_, str> {
     rewritten(text, |piece, is_first| {
         piece.strip_prefix('\'').filter(|rest| looks_guarded(rest, is_first)).map(Cow::Borrowed)
     })
 }
 
-/// The text with those of its pieces in another form that get one. A piece holds the separator that ends it.
+/// Replaces the pieces for which `form` returns a new text. A piece includes the separator that ends it.
 fn rewritten<'a>(text: &'a str, form: impl Fn(&'a str, bool) -> Option<Cow<'a, str>>) -> Cow<'a, str> {
     let pieces = || text.split_inclusive(SEPARATORS).enumerate().map(|(index, piece)| (piece, form(piece, index == 0)));
     if pieces().all(|(_, form)| form.is_none()) {
@@ -38,7 +38,7 @@ fn rewritten<'a>(text: &'a str, form: impl Fn(&'a str, bool) -> Option<Cow<'a, s
     Cow::Owned(pieces().map(|(piece, form)| form.unwrap_or(Cow::Borrowed(piece))).collect())
 }
 
-/// Begins a formula, behind any number of apostrophes and quotation marks.
+/// Whether a piece starts a formula after any number of apostrophes and quotation marks.
 fn looks_guarded(piece: &str, is_first: bool) -> bool {
     let text = piece.trim_start_matches(BEFORE);
     text.starts_with(FORMULA) || (is_first && text.starts_with(TRIMMED))
@@ -59,7 +59,7 @@ mod tests {
             assert_eq!(guard(text), text);
             assert_eq!(unguard(text), text);
         }
-        // As somebody typed it who knows the trick.
+        // As typed by a user who knows the convention.
         assert_eq!(unguard("'-5"), "-5");
     }
 

@@ -1,4 +1,4 @@
-//! Rows of a file into the shop: what is right is written, what is wrong is named, line by line.
+//! Imports the rows of a CSV file: writes the valid ones and reports errors line by line.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -31,25 +31,25 @@ type Result<T = ()> = std::result::Result<T, BoxError>;
 /// What to import, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
-    /// What the rows are.
+    /// What the rows contain.
     pub(crate) what: Import,
-    /// How the file is read.
+    /// How the file is parsed.
     pub(crate) format: Format,
-    /// Nothing is written, but everything is judged.
+    /// Whether to check everything and write nothing.
     pub(crate) dry_run: bool,
 }
 
-/// Imports a file.
+/// Imports a CSV file.
 ///
 /// # Errors
-/// When any row was refused; when the file or the storage cannot be read.
+/// When any row was refused, or the file or the storage cannot be read.
 pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Result {
     let columns = match options.what {
         Import::Products => PRODUCT_COLUMNS.as_slice(),
         Import::Stock => STOCK_COLUMNS.as_slice(),
     };
     let open = || Sheet::open(file, columns, options.format);
-    // Before the storage: a file that is no table costs nothing.
+    // Before the storage opens, so that an invalid file fails early.
     let sheet = open()?;
     let reserved = match options.what {
         Import::Products if sheet.has("slug") && std::fs::metadata(file)?.is_file() => given_slugs(open()?)?,
@@ -57,7 +57,8 @@ pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Re
     };
     let storage = Storage::open(config, Purpose::Tool).await?;
     let shop = start::open(config, storage.store()).await?;
-    // A corrected file is another file, whose deltas are booked again: so one with a wrong line is not booked in part.
+    // A corrected file is a different file, so its deltas would be booked again. Therefore a file with an invalid line
+    // is not booked in part.
     let tries_first = options.what == Import::Stock && sheet.has("delta") && !options.dry_run;
     let mut is_dry = options.dry_run || tries_first;
     let mut run = Run::new(&shop, reserved, file, is_dry).await?;
@@ -74,7 +75,7 @@ pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Re
     let end = match (is_dry, tries_first) {
         (true, false) => " Nothing was written: this was a dry run.",
         (true, true) => " Nothing was written: a file with a delta column is booked as a whole.",
-        // Right when it was tried, and not any more: another change came between.
+        // A row that was valid in the trial run but is no longer: another change came in between.
         (false, true) if tally.refused > 0 => " The other rows were written: import only those that were refused.",
         (false, _) => "",
     };
@@ -91,7 +92,7 @@ pub(crate) async fn import(config: &Config, file: &Path, options: Options) -> Re
     }
 }
 
-/// The slugs that rows give, where other rows leave it to the shop to derive one.
+/// The slugs that rows give explicitly, so that the shop does not derive them for other rows.
 fn given_slugs(mut sheet: Sheet<File>) -> Result<HashSet<String>> {
     let mut given = HashSet::new();
     while let Some(line) = sheet.next()? {
@@ -101,24 +102,24 @@ fn given_slugs(mut sheet: Sheet<File>) -> Result<HashSet<String>> {
     Ok(given)
 }
 
-/// An import under way.
+/// An import in progress.
 struct Run {
     calls: Calls,
     tally: Tally,
     bar: Bar,
-    /// How many bytes of the file are read.
+    /// The number of bytes of the file read so far.
     place: u64,
 }
 
-/// What became of the rows so far.
+/// The results of the rows so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     created: u64,
     changed: u64,
     unchanged: u64,
-    /// Rows, not cells.
+    /// Counts rows, not cells.
     refused: u64,
-    /// Products that were there already and have stock in the file.
+    /// The number of existing products with stock in the file.
     stock_kept: u64,
 }
 
@@ -137,7 +138,7 @@ impl Run {
         Ok(Self { calls, tally: Tally::default(), bar, place: 0 })
     }
 
-    /// Imports all of a file.
+    /// Imports all rows of a file.
     async fn all(&mut self, what: Import, sheet: Sheet<File>, file: &Path) -> Result {
         let done = match what {
             Import::Products => products(self, sheet).await,
@@ -147,7 +148,7 @@ impl Run {
         done
     }
 
-    /// Notes what has become of rows, in the order of the file; at the end of all of them.
+    /// Records the available results, in the order of the file; at the end, all of them.
     async fn catch_up(&mut self, is_end: bool) -> Result {
         while let Some((lines, imported)) = self.calls.next(is_end).await? {
             self.note(&lines, imported)?;
@@ -155,7 +156,7 @@ impl Run {
         Ok(())
     }
 
-    /// Notes what became of the rows of these lines, and says what is wrong with them.
+    /// Records the result of the rows in these lines, and prints their errors.
     fn note(&mut self, lines: &Lines, imported: Imported) -> Result {
         if lines.has_stock && matches!(imported, Imported::Changed | Imported::Unchanged) {
             self.tally.stock_kept += 1;
@@ -180,7 +181,7 @@ impl Run {
         self.calls.refuse(Lines::one(line), cells);
     }
 
-    /// The next row that can be read, with its line; what cannot is refused.
+    /// Returns the next row that can be parsed, with its line number; refuses the others.
     async fn next(&mut self, sheet: &mut Sheet<File>) -> Result<Option<(u64, Cells)>> {
         while let Some(Line { number, end, cells }) = sheet.next()? {
             self.bar.add(end.saturating_sub(self.place));
@@ -199,16 +200,16 @@ fn cell(column: &str, why: String) -> CellError {
     CellError { row: 0, column: column.to_owned(), why }
 }
 
-/// The rows of one product, as they are gathered.
+/// The rows of one product, while they are collected.
 #[derive(Default)]
 struct Gathered {
     product: String,
     /// The lines of the rows that are kept.
     lines: Vec<u64>,
     rows: ProductRows,
-    /// How many rows there are, kept or not.
+    /// The number of rows, kept or not.
     count: u64,
-    /// Why the product has no room for a row, and its line.
+    /// The line of the first row that exceeds the product's limits, and why.
     excess: Option<(u64, String)>,
 }
 
@@ -228,7 +229,7 @@ impl Gathered {
         }
     }
 
-    /// Hands the rows over.
+    /// Passes the rows on to the import.
     fn finish(self, calls: &mut Calls) {
         let Self { lines, rows, count, excess, .. } = self;
         match excess {
@@ -245,7 +246,7 @@ impl Gathered {
 
 async fn products(run: &mut Run, mut sheet: Sheet<File>) -> Result {
     let mut gathered = Gathered::default();
-    // Where products and skus came first: a product that comes again would change what the first rows made.
+    // The first lines of products and skus: a product that appears again would change what its first rows created.
     let (mut seen, mut skus): (HashMap<Digest, u64>, HashMap<Digest, u64>) = (HashMap::new(), HashMap::new());
     while let Some((line, cells)) = run.next(&mut sheet).await? {
         let product = match product_of_row(&cells) {
@@ -285,7 +286,7 @@ async fn products(run: &mut Run, mut sheet: Sheet<File>) -> Result {
 
 async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
     let digest = digest(file)?;
-    // Two counts of one thing at one place cannot both be true.
+    // Two counts of one sku at one location cannot both be true.
     let mut counted: HashMap<Digest, u64> = HashMap::new();
     while let Some((line, cells)) = run.next(&mut sheet).await? {
         let text = |column| cells.get(column).unwrap_or_default().trim();
@@ -304,7 +305,7 @@ async fn stock(run: &mut Run, mut sheet: Sheet<File>, file: &Path) -> Result {
     run.catch_up(true).await
 }
 
-/// What texts are remembered by: a file may have millions of them, of any length.
+/// A short stand-in for a text: a file may have millions of them, of any length.
 type Digest = [u8; 16];
 
 fn digest_of(text: &str) -> Digest {
@@ -313,7 +314,7 @@ fn digest_of(text: &str) -> Digest {
     digest
 }
 
-/// SHA-256 of a file, as text, whichever line ends it was saved with.
+/// The SHA-256 of a file as text, independent of its line endings.
 fn digest(file: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     let mut reader = BufReader::new(File::open(file)?);

@@ -1,7 +1,8 @@
-//! Tables as files, for spreadsheets: `shop-server import` and `shop-server export`.
+//! CSV files for spreadsheets: `shop-server import` and `shop-server export`.
 //!
-//! CSV as RFC 4180 has it, in UTF-8, the names of the columns in the first line. What a row means is said by the core
-//! ([`shop_core::catalog::PRODUCT_COLUMNS`], [`shop_core::inventory::STOCK_COLUMNS`]); here are files, lines and separators.
+//! The format is CSV (RFC 4180) in UTF-8, with column names in the first line. The core defines what a row means
+//! ([`shop_core::catalog::PRODUCT_COLUMNS`], [`shop_core::inventory::STOCK_COLUMNS`]). This module handles files, lines
+//! and separators.
 
 mod calls;
 mod export;
@@ -24,17 +25,17 @@ pub(crate) use read::Format;
 pub enum Import {
     /// Products, one row for each variant.
     Products,
-    /// Counts of stock, or changes of it.
+    /// Stock counts or changes.
     Stock,
 }
 
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Export {
-    /// Products, one row for each variant; `import products` takes them back.
+    /// Products, one row for each variant; `import products` accepts the file.
     Products,
     /// Orders, one row for each.
     Orders,
-    /// The lines of orders, one row for each.
+    /// Order lines, one row for each.
     OrderLines,
 }

@@ -1,4 +1,4 @@
-//! Orders and their lines as rows.
+//! Formats orders and their lines as CSV rows.
 
 use chrono::SecondsFormat;
 use shop_core::clock::Timestamp;
@@ -6,8 +6,8 @@ use shop_core::orders::{Order, OrderItem};
 use shop_core::shipping::Address;
 use shop_core::word::Word as _;
 
-/// The columns of orders. Amounts are in major units of `currency`; `items` says what was bought in words. New columns come
-/// last: people read these by their place.
+/// The columns of orders. Amounts are in major units of `currency`; `items` lists quantities and skus as text. Add new
+/// columns at the end, because users refer to columns by position.
 pub(super) const ORDER_COLUMNS: [&str; 44] = [
     "number",
     "id",
@@ -55,7 +55,7 @@ pub(super) const ORDER_COLUMNS: [&str; 44] = [
     "rounding",
 ];
 
-/// The columns of lines of orders.
+/// The columns of order lines.
 pub(super) const LINE_COLUMNS: [&str; 18] = [
     "number",
     "order_id",
@@ -77,7 +77,7 @@ pub(super) const LINE_COLUMNS: [&str; 18] = [
     "net",
 ];
 
-/// An order as a row.
+/// Formats an order as a row.
 pub(super) fn order(order: &Order) -> Vec<String> {
     let amount = |amount| order.currency.format_amount(amount);
     let items: Vec<_> = order.items.iter().map(|item| format!("{} × {}", item.quantity, item.sku)).collect();
@@ -130,7 +130,7 @@ fn address(address: &Address) -> [String; 10] {
     ]
 }
 
-/// The lines of an order, each as a row.
+/// Formats each line of an order as a row.
 pub(super) fn lines(order: &Order) -> Vec<Vec<String>> {
     order.items.iter().map(|item| line(order, item)).collect()
 }

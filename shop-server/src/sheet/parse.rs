@@ -1,37 +1,38 @@
-//! CSV (RFC 4180), record by record, in bounded memory: what is larger than a row may be is passed over, not held.
+//! A CSV parser (RFC 4180) that reads record by record in bounded memory: it skips what exceeds the size limit of a
+//! row.
 //!
-//! Records end with `\n`, `\r\n` or `\r`; lines with nothing in them are none. A quotation mark counts at the beginning of a
-//! cell only.
+//! Records end with `\n`, `\r\n` or `\r`; empty lines are skipped. A quotation mark is special only at the start of a
+//! cell.
 
 use std::io::{BufRead as _, BufReader, Error, Read, Result};
 
-/// The most bytes of a row: as many as the body of a request.
+/// The maximum size of a row in bytes, the same as that of a request body.
 pub(super) const MAX_ROW: usize = 1024 * 1024;
 
-/// One record.
+/// A parsed record.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The line in which it begins.
+    /// The line in which it starts.
     pub(super) line: u64,
-    /// The first byte after it.
+    /// The file offset after the record.
     pub(super) end: u64,
-    /// The cells that were wanted; the others, and those of a record with a fault, are empty.
+    /// The wanted cells. Other cells are empty, and a record with a fault has none.
     pub(super) cells: Vec<Vec<u8>>,
-    /// How many cells there are, wanted or not.
+    /// The number of cells, wanted or not.
     pub(super) count: usize,
-    /// Whether there is text in a cell after the last one that could be wanted.
+    /// Whether a cell beyond the known columns contains text.
     pub(super) has_more: bool,
-    /// The first fault, if there is one.
+    /// The first fault, if any.
     pub(super) fault: Option<Fault>,
 }
 
-/// Why a record cannot be read.
+/// Why a record cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: FaultKind,
-    /// In which cell.
+    /// The index of the cell.
     pub(super) cell: usize,
-    /// The line in which that begins.
+    /// The line in which the cell starts.
     pub(super) line: u64,
     /// The line in which the record ends.
     pub(super) last_line: u64,
@@ -39,41 +40,41 @@ pub(super) struct Fault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaultKind {
-    /// With this cell the row has more than [`MAX_ROW`] bytes.
+    /// This cell makes the row larger than [`MAX_ROW`] bytes.
     TooLarge,
-    /// There is text after the closing quotation mark.
+    /// Text follows the closing quotation mark.
     AfterQuote,
     /// The file ends before the closing quotation mark.
     Unclosed,
 }
 
-/// Where in a record the parser is.
+/// The parser's position within a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// At the beginning of a cell.
+    /// At the start of a cell.
     Begin,
     Bare,
     Quoted,
-    /// After a quotation mark in a quoted cell: the last one, or the first of a doubled one.
+    /// After a quotation mark in a quoted cell: either the closing one, or the first of a doubled one.
     Quote,
-    /// After the last quotation mark of a cell.
+    /// After the closing quotation mark of a cell.
     Closed,
 }
 
-/// Reads records.
+/// Parses the records of a file.
 pub(super) struct Parser<R> {
     source: BufReader<R>,
     delimiter: u8,
     line: u64,
     place: u64,
-    /// The last byte was `\r`: a `\n` belongs to it.
+    /// The last byte was `\r`, so a following `\n` belongs to it.
     after_return: bool,
     /// The last byte ended a line.
     after_line: bool,
 }
 
 impl<R: Read> Parser<R> {
-    /// Reads from the beginning of a file, which may begin with a byte order mark.
+    /// Starts at the beginning of a file, skipping a byte order mark.
     pub(super) fn new(source: R) -> Result<Self> {
         let mut source = BufReader::with_capacity(64 * 1024, source);
         let mark = b"\xef\xbb\xbf";
@@ -83,13 +84,13 @@ impl<R: Read> Parser<R> {
         Ok(Self { source, delimiter: b',', line: 1, place: place as u64, after_return: false, after_line: false })
     }
 
-    /// What is between cells from now on.
+    /// Sets the cell separator for the following records.
     pub(super) fn delimit(&mut self, delimiter: u8) {
         self.delimiter = delimiter;
     }
 
-    /// The bytes of the next record as they are, without the end of its line: of the first line, before it is known what is
-    /// between cells.
+    /// Returns the raw bytes of the next record without its line end. It reads the first line before the separator is
+    /// known.
     pub(super) fn raw(&mut self) -> Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         let mut is_quoted = false;
@@ -108,7 +109,8 @@ impl<R: Read> Parser<R> {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// The next record; `None` at the end of the file. Only cells with a wanted number below `columns` are kept.
+    /// Parses the next record; `None` at the end of the file. Keeps only the wanted cells with an index below
+    /// `columns`.
     pub(super) fn record(&mut self, columns: usize, wanted: impl Fn(usize) -> bool) -> Result<Option<Record>> {
         let mut building = Building { record: Record::default(), columns, wanted, size: 0, cell_line: self.line };
         let mut state = State::Begin;
@@ -153,7 +155,7 @@ impl<R: Read> Parser<R> {
         }
     }
 
-    /// The next byte, counted; `\r\n` ends one line.
+    /// Reads the next byte and counts lines; `\r\n` ends one line.
     fn next(&mut self) -> Result<Option<u8>> {
         let Some(byte) = self.source.fill_buf()?.first().copied() else { return Ok(None) };
         self.source.consume(1);
@@ -166,13 +168,13 @@ impl<R: Read> Parser<R> {
     }
 }
 
-/// A record that is being read.
+/// A record that is being parsed.
 struct Building<W> {
     record: Record,
     columns: usize,
     wanted: W,
     size: usize,
-    /// The line in which the cell begins.
+    /// The line in which the current cell starts.
     cell_line: u64,
 }
 
@@ -208,7 +210,7 @@ impl<W: Fn(usize) -> bool> Building<W> {
 
     fn fault(&mut self, kind: FaultKind) {
         let fault = Fault { kind, cell: self.record.count, line: self.cell_line, last_line: self.cell_line };
-        // That a cell ends with the file says more than that it is large.
+        // For one cell, an unclosed quotation mark explains more than its size does.
         let first = self.record.fault.filter(|first| kind != FaultKind::Unclosed || first.cell != fault.cell);
         self.record.fault = first.or(Some(fault));
         self.record.cells = Vec::new();

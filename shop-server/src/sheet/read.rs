@@ -1,4 +1,4 @@
-//! Reading a file row by row.
+//! Reads a CSV file row by row.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,37 +10,37 @@ use shop_core::import::{CellError, Cells};
 use super::formula::unguard;
 use super::parse::{Fault, FaultKind, MAX_ROW, Parser, Record};
 
-/// At most so many columns are named in an error.
+/// The maximum number of columns named in an error.
 const NAMED: usize = 100;
 
-/// How a file is read.
+/// How a CSV file is parsed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Format {
-    /// What is between cells; found out from the first line when it is not given.
+    /// The cell separator; detected from the first line when absent.
     pub(crate) delimiter: Option<u8>,
-    /// Columns with other names are passed over.
+    /// Whether columns with unknown names are skipped.
     pub(crate) ignores_unknown: bool,
 }
 
-/// A file with rows in it.
+/// A CSV file that is being read.
 pub(super) struct Sheet<R> {
     parser: Parser<R>,
-    /// The names of the columns; `None` for one that is passed over.
+    /// The names of the columns; `None` for a skipped column.
     columns: Vec<Option<String>>,
 }
 
-/// One row: where it is, and its cells, or what cannot be read of them.
+/// One row: its position, and its cells or the reasons why they cannot be read.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Where it begins, or where the cell begins that cannot be read.
+    /// The line in which the row starts, or the cell that cannot be parsed.
     pub(super) number: u64,
-    /// The first byte after it.
+    /// The file offset after the row.
     pub(super) end: u64,
     pub(super) cells: Result<Cells, Vec<CellError>>,
 }
 
 impl Sheet<File> {
-    /// Opens a file whose columns are some of these.
+    /// Opens a file whose columns are a subset of `known`.
     pub(super) fn open(path: &Path, known: &[&str], format: Format) -> Result<Self, BoxError> {
         let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         let file = File::open(path).map_err(|why| named(&why))?;
@@ -49,14 +49,14 @@ impl Sheet<File> {
 }
 
 impl<R: Read> Sheet<R> {
-    /// Reads the names of the columns.
+    /// Reads the column names.
     pub(super) fn new(source: R, known: &[&str], format: Format) -> Result<Self, BoxError> {
         let mut parser = Parser::new(source)?;
         let nothing = || BoxError::from("the first line must name the columns");
         let mut header = parser.raw()?.ok_or_else(nothing)?;
         let mut delimiter = format.delimiter;
         if let Some(said) = separator_line(&header) {
-            // Some spreadsheets say in a line of its own what is between cells.
+            // Some spreadsheets declare the separator in a line of its own.
             delimiter = delimiter.or(Some(said));
             header = parser.raw()?.ok_or_else(nothing)?;
         }
@@ -75,12 +75,12 @@ impl<R: Read> Sheet<R> {
         Ok(Self { parser, columns })
     }
 
-    /// Whether there is such a column.
+    /// Whether the file has this column.
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.iter().flatten().any(|name| name == column)
     }
 
-    /// The next row that is not blank; `None` at the end of the file.
+    /// Returns the next row that is not blank; `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Line>, BoxError> {
         loop {
             let is_wanted = |cell| self.columns.get(cell).is_some_and(Option::is_some);
@@ -94,7 +94,7 @@ impl<R: Read> Sheet<R> {
         }
     }
 
-    /// The cells of a row; `None` when all are blank.
+    /// Extracts the cells of a row; `None` if all are blank.
     fn cells(&self, record: &Record) -> Result<Option<Cells>, Vec<CellError>> {
         let wrong = |column: &str, why: String| CellError { row: 0, column: column.to_owned(), why };
         let name = |cell: usize| self.columns.get(cell).and_then(Option::as_deref);
@@ -128,7 +128,7 @@ impl<R: Read> Sheet<R> {
     }
 }
 
-/// What a fault says to a person.
+/// The error message for a fault.
 fn told(fault: Fault) -> String {
     let lines = if fault.last_line > fault.line {
         format!(" Lines {} to {} were read as one row.", fault.line, fault.last_line)
@@ -146,7 +146,7 @@ fn told(fault: Fault) -> String {
     }
 }
 
-/// The separator that a first line like `sep=;` names.
+/// The separator declared by a first line such as `sep=;`.
 fn separator_line(line: &[u8]) -> Option<u8> {
     match line.trim_ascii_end() {
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] => Some(*separator),
@@ -154,7 +154,7 @@ fn separator_line(line: &[u8]) -> Option<u8> {
     }
 }
 
-/// The names of the columns, if the first line is parted so.
+/// The column names in the first line, split at this separator.
 fn names(header: &[u8], delimiter: u8) -> Result<Vec<String>, BoxError> {
     let mut parser = Parser::new(header)?;
     parser.delimit(delimiter);
@@ -167,7 +167,7 @@ fn names(header: &[u8], delimiter: u8) -> Result<Vec<String>, BoxError> {
     names.ok_or_else(|| "line 1: must be text in UTF-8".into())
 }
 
-/// What is between cells: a comma, unless another separator alone gives names that are known.
+/// Detects the separator: a comma, unless exactly one other separator yields known names and the comma does not.
 fn delimiter_of(header: &[u8], known: &[&str]) -> u8 {
     let finds = |delimiter: &u8| {
         let names = names(header, *delimiter).unwrap_or_default();
@@ -181,7 +181,7 @@ fn delimiter_of(header: &[u8], known: &[&str]) -> u8 {
     }
 }
 
-/// The columns with these names.
+/// Checks the column names, and marks those to skip.
 fn columns(names: &[String], known: &[&str], ignores_unknown: bool) -> Result<Vec<Option<String>>, String> {
     let is_known = |name: &String| known.contains(&name.as_str());
     let unknown: Vec<String> = names.iter().filter(|name| !is_known(name)).map(|name| format!("{name:?}")).collect();

@@ -1,21 +1,21 @@
-//! Which calls may be made at the same time: those that share a key are made in the order in which they come.
+//! Orders concurrent calls: those that share a key run in the order in which they enter.
 //!
-//! A call may be prepared (what it speaks of is looked up) before it enters, while others are under way. What it found is
-//! fresh when it enters and nobody with one of its keys was under way since: that is why keys are kept a while after their
-//! call has ended.
+//! A call may be prepared (its data looked up) before it enters, while others are in progress. The result is fresh at
+//! entry if no call with a common key has been in progress since the preparation began. Therefore keys are kept for a
+//! while after their call has ended.
 
 use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::watch;
 
-/// Calls under way, by their keys.
+/// The calls in progress, by key.
 #[derive(Debug, Default)]
 pub(super) struct Sequence {
-    /// The last call with each key.
+    /// The last call of each key.
     holders: HashMap<String, Holder>,
-    /// Calls that have ended, oldest first.
+    /// The calls that have ended, oldest first.
     ended: VecDeque<Ended>,
-    /// How many calls were announced, and how many have entered.
+    /// The numbers of calls announced and entered.
     announced: u64,
     entered: u64,
 }
@@ -29,7 +29,7 @@ struct Holder {
 #[derive(Debug)]
 struct Ended {
     keys: Keys,
-    /// So many calls were announced when it ended: they may have been prepared before.
+    /// The number of calls announced when it ended. They may have been prepared before that.
     announced: u64,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Keys {
     keys: Vec<String>,
 }
 
-/// The turn of a call: others wait until it is dropped.
+/// A call's permission to run; later calls with a common key wait until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
     before: Vec<watch::Receiver<()>>,
@@ -48,12 +48,12 @@ pub(super) struct Turn {
 }
 
 impl Sequence {
-    /// A call begins to be prepared. Calls enter in the order in which they are announced.
+    /// Registers a call whose preparation begins. Calls enter in the order in which they are announced.
     pub(super) fn announce(&mut self) {
         self.announced += 1;
     }
 
-    /// The next call enters with its keys.
+    /// Lets the next call enter with its keys.
     pub(super) fn enter(&mut self, mut keys: Vec<String>) -> (Turn, Keys) {
         keys.sort_unstable();
         keys.dedup();
@@ -71,7 +71,7 @@ impl Sequence {
         (Turn { before, _end: sender }, Keys { call, keys })
     }
 
-    /// A call has ended.
+    /// Registers the end of a call.
     pub(super) fn end(&mut self, keys: Keys) {
         if self.announced == self.entered {
             self.forget(&keys);
@@ -90,11 +90,11 @@ impl Sequence {
 }
 
 impl Turn {
-    /// Waits for those before; true when there were any since the call was announced.
+    /// Waits for earlier calls with a common key; returns whether there were any since this call was announced.
     pub(super) async fn come(&mut self) -> bool {
         let waited = !self.before.is_empty();
         for mut end in self.before.drain(..) {
-            // Nothing is ever sent: it is an error when the sender is gone.
+            // Nothing is ever sent: the wait ends with an error when the sender is dropped.
             let _ = end.changed().await;
         }
         waited

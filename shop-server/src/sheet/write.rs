@@ -1,4 +1,4 @@
-//! Writing a file row by row.
+//! Writes a CSV file row by row.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use shop_core::error::BoxError;
 
 use super::formula::guard;
 
-/// A file that is being written: there under its name when it is whole, and gone when it is not.
+/// A file that is being written. It gets its name when it is complete, and is removed otherwise.
 pub(super) struct NewSheet {
     writer: Writer<File>,
     partial: PathBuf,
@@ -17,8 +17,8 @@ pub(super) struct NewSheet {
 }
 
 impl NewSheet {
-    /// Begins a file with these columns. It never takes the place of another; only its owner can read it, for it may hold
-    /// addresses. With a mark, it begins with the byte order mark of UTF-8.
+    /// Creates a file with these columns. It never replaces another file. Only its owner can read it, because it may
+    /// contain addresses. With `mark`, it starts with the UTF-8 byte order mark.
     pub(super) fn create(target: &Path, columns: &[&str], mark: bool) -> Result<Self, BoxError> {
         if target.exists() {
             return Err(format!("{} already exists", target.display()).into());
@@ -26,7 +26,7 @@ impl NewSheet {
         let mut name = target.as_os_str().to_owned();
         name.push(".partial");
         let partial = PathBuf::from(name);
-        // What an interrupted export left.
+        // Left by an interrupted export.
         let _ = fs::remove_file(&partial);
         let mut options = File::options();
         options.write(true).create_new(true);
@@ -42,16 +42,16 @@ impl NewSheet {
         Ok(sheet)
     }
 
-    /// Adds a row.
+    /// Adds a row, guarding its cells against formulas.
     pub(super) fn row<T: AsRef<str>>(&mut self, cells: &[T]) -> Result<(), BoxError> {
         Ok(self.writer.write_record(cells.iter().map(|cell| guard(cell.as_ref()).into_owned()))?)
     }
 
-    /// Ends the file and gives it its name.
+    /// Completes the file and gives it its name.
     pub(super) fn finish(mut self) -> Result<(), BoxError> {
         self.writer.flush()?;
         self.writer.get_ref().sync_all()?;
-        // Unlike a rename, a link never takes the place of a file that came meanwhile.
+        // Unlike a rename, a link never replaces a file that was created meanwhile.
         fs::hard_link(&self.partial, &self.target).map_err(|why| format!("{}: {why}", self.target.display()))?;
         Ok(())
     }
@@ -59,7 +59,7 @@ impl NewSheet {
 
 impl Drop for NewSheet {
     fn drop(&mut self) {
-        // The name of the unfinished file goes in any case.
+        // Remove the temporary name in any case.
         let _ = fs::remove_file(&self.partial);
     }
 }

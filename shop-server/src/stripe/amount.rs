@@ -1,24 +1,24 @@
-//! Amounts as Stripe writes them ("Supported currencies", sections "Zero-decimal currencies", "Three-decimal
-//! currencies" and "Special cases").
+//! Converts amounts to and from Stripe's notation ("Supported currencies", sections "Zero-decimal currencies",
+//! "Three-decimal currencies" and "Special cases").
 //!
-//! Both sides count in minor units, but do not always agree on how many decimals a currency has. A wrong guess is off by
-//! a factor of a hundred, so only what the manual names departs from ISO 4217, and whatever does not come out
-//! whole is refused, never rounded.
+//! Both sides count in minor units, but disagree on the decimals of some currencies. A wrong guess is off by a factor
+//! of a hundred. So only the currencies that the manual names depart from ISO 4217, and amounts that do not convert
+//! exactly are refused, never rounded.
 
 use shop_core::money::{Amount, Currency};
 use shop_core::payments::ChargeLimits;
 
-/// No decimals at Stripe. All but MGA have none in ISO 4217 either.
+/// Currencies without decimals at Stripe. All but MGA have none in ISO 4217 either.
 const ZERO_DECIMAL: [&str; 15] =
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
-/// Three decimals, of which the last must be 0, for the sake of Stripe's partners.
+/// Currencies with three decimals, of which the last must be 0 (a requirement of Stripe's partners).
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
-/// No fractions, and yet written with two decimals that are always 00. (UGX stands in both lists of the manual; its
-/// special case says how it is written. HUF and TWD are special for payouts only.)
+/// Currencies without fractions that Stripe still writes with two decimals, always 00. (The manual lists UGX in both
+/// groups; its special case says how it is written. HUF and TWD are special only for payouts.)
 const WHOLE_IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
-/// The least that is charged in a currency, in its ISO 4217 minor units ("Minimum and maximum charge amounts"). It is that of
-/// accounts that settle in the currency; what must be converted may have to be more, which only Stripe can say.
+/// The minimum charge of a currency, in ISO 4217 minor units ("Minimum and maximum charge amounts"). It applies to
+/// accounts that settle in that currency. With a conversion the minimum may be higher, which only Stripe knows.
 const MINIMUM: [(&str, i64); 24] = [
     ("AED", 200),
     ("AUD", 50),
@@ -45,16 +45,16 @@ const MINIMUM: [(&str, i64); 24] = [
     ("THB", 1000),
     ("USD", 50),
 ];
-/// An amount has at most eight digits at Stripe, of rupiahs twelve.
+/// The maximum charge: eight digits at Stripe, but twelve for Indonesian rupiahs.
 const MAXIMUM: i64 = 99_999_999;
 const MAXIMUM_IDR: i64 = 999_999_999_999;
 
-/// How an amount of a currency is written.
+/// How Stripe writes amounts of a currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Scale {
-    /// Decimals at Stripe.
+    /// The number of decimals at Stripe.
     decimals: u32,
-    /// What every amount at Stripe must be a multiple of.
+    /// Every amount at Stripe must be a multiple of this.
     step: i64,
 }
 
@@ -69,16 +69,16 @@ fn scale(currency: Currency) -> Option<Scale> {
     } else if currency.decimals() == 2 {
         Some(Scale { decimals: 2, step: 1 })
     } else {
-        // Not in the manual, and no cents: Stripe does not charge it.
+        // Neither in the manual nor with two decimals: Stripe does not charge it.
         None
     }
 }
 
-/// What Stripe charges of a currency; `None` when it does not take it.
+/// The amounts that Stripe can charge in a currency; `None` if it does not support the currency.
 pub(super) fn limits(currency: Currency) -> Option<ChargeLimits> {
     let scale = scale(currency)?;
     let (ours, theirs) = (factor(currency.decimals()), factor(scale.decimals));
-    // The least amount of ours that is a whole number of their steps.
+    // The smallest of our amounts that is a whole number of Stripe's steps.
     let step = ours * scale.step / greatest_common_divisor(ours * scale.step, theirs);
     let minimum = MINIMUM.iter().find(|(code, _)| *code == currency.code()).map_or(step, |(_, minimum)| *minimum);
     let maximum = if currency.code() == "IDR" { MAXIMUM_IDR } else { MAXIMUM };
@@ -90,7 +90,7 @@ fn greatest_common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
-/// An amount of the shop as Stripe wants it.
+/// Converts an amount to Stripe's notation.
 ///
 /// # Errors
 /// A sentence for staff: Stripe does not charge this currency, or not this amount of it.
@@ -103,7 +103,7 @@ pub(super) fn to_stripe(amount: Amount, currency: Currency) -> Result<i64, Strin
     if whole { Ok(scaled / ours) } else { Err(too_fine()) }
 }
 
-/// An amount that Stripe has written, in the shop's minor units; `None` when it is not a whole number of them.
+/// Converts an amount from Stripe to the shop's minor units; `None` if it is not a whole number of them.
 pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Amount> {
     let scale = scale(currency)?;
     let (ours, theirs) = (factor(currency.decimals()), factor(scale.decimals));
@@ -111,7 +111,7 @@ pub(super) fn from_stripe(amount: i64, currency: Currency) -> Option<Amount> {
     (scaled % theirs == 0).then(|| Amount(scaled / theirs))
 }
 
-/// Ten to this power; at most thousandths occur.
+/// Ten to this power; `decimals` is at most 3.
 fn factor(decimals: u32) -> i64 {
     10_i64.pow(decimals)
 }

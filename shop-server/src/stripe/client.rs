@@ -1,4 +1,4 @@
-//! Requests to Stripe's API, and what their failures mean.
+//! Sends requests to Stripe's API, and maps its errors.
 //!
 //! "API Reference", pages "Authentication", "Versioning", "Idempotent requests" and "Errors".
 
@@ -14,34 +14,34 @@ use shop_core::secret::Secret;
 use super::form::Form;
 use super::objects::{ErrorBody, Failure};
 
-/// The version of Stripe's API that this adapter was written for. Pinned, so that what an account is upgraded to
-/// changes nothing here. (Events come in the version of their endpoint; only their ids are read.)
+/// The version of Stripe's API that this adapter supports. It is pinned, so that upgrading the account changes nothing
+/// here. (Events have the version of their endpoint; only their ids are read.)
 pub const API_VERSION: &str = "2026-02-25.clover";
-/// How long a connection may take.
+/// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one request may take in all. A call of the port makes at most a few of them.
+/// The time limit for a whole request. A gateway call makes at most a few requests.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an unused connection is kept.
+/// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
-/// The largest answer that is read. A page of a hundred refunds, each with fifty metadata, is smaller.
+/// The maximum size of a response. A page of 100 refunds with 50 metadata entries each is smaller.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
-/// Said to buyers when Stripe's own words are for programmers.
+/// The message for buyers when Stripe's own is meant for programmers.
 pub(super) const GENERIC_REFUSAL: &str = "The payment could not be processed.";
-/// Said to buyers of every decline that must not say more ("Decline codes": to tell a thief that the card was reported
-/// stolen helps nobody else).
+/// The message for buyers after a decline whose reason must stay hidden ("Decline codes": do not tell a thief that the
+/// card was reported stolen).
 pub(super) const GENERIC_DECLINE: &str = "Your card was declined.";
 const UNSPOKEN: [&str; 6] =
     ["fraudulent", "lost_card", "merchant_blacklist", "pickup_card", "restricted_card", "stolen_card"];
 
-/// An answer of Stripe.
+/// A response from Stripe.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) object: T,
-    /// It is the answer that the first request with this key got; the object may be different by now.
+    /// Whether this repeats the response to the first request with this key; the object may have changed since.
     pub(super) replayed: bool,
 }
 
-/// Speaks with Stripe, over kept connections.
+/// An HTTP client for Stripe with a connection pool.
 #[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
@@ -50,16 +50,16 @@ pub(super) struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The other field knows the key.
+        // The other field contains the key.
         f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
     }
 }
 
 impl Client {
-    /// Speaks with the API at this address, without a slash at its end. Connects at the first request, not now.
+    /// Creates a client for the API at `base`, without a trailing slash. It connects at the first request.
     ///
     /// # Errors
-    /// When the key cannot stand in a header.
+    /// When the key is not valid in a header.
     pub(super) fn new(key: &Secret, base: &str) -> Result<Self, BoxError> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.expose()))
             .map_err(|_| "the secret key holds what no header may")?;
@@ -73,16 +73,16 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .pool_idle_timeout(IDLE)
-            // Whoever redirects us would get the key.
+            // A redirect would send the key to another host.
             .redirect(redirect::Policy::none())
-            // Kept connections break now and then; each call has its key, so the shop itself asks again.
+            // The shop itself retries, because each call has an idempotency key.
             .retry(reqwest::retry::never())
             .no_proxy()
             .build()?;
         Ok(Self { http, base: base.to_owned() })
     }
 
-    /// Changes something, at most once for this key.
+    /// Sends a write request; Stripe executes it at most once per idempotency key.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -92,7 +92,7 @@ impl Client {
         self.send(self.request(Method::POST, path).header("Idempotency-Key", key).form(form.pairs())).await
     }
 
-    /// Reads something.
+    /// Sends a read request.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, form: &Form) -> Result<T, GatewayError> {
         Ok(self.send(self.request(Method::GET, path).query(form.pairs())).await?.object)
     }
@@ -120,7 +120,7 @@ impl Client {
     }
 }
 
-/// Reads the body, as far as it is bounded.
+/// Reads the body up to the size limit.
 async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -132,19 +132,19 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
     Ok(body)
 }
 
-/// What an answer that is none means for the caller.
+/// Maps an error response to the caller's error.
 fn failed(status: StatusCode, error: Option<&ErrorBody>) -> GatewayError {
-    // A twin that is still under way; a dependency of theirs; too many requests; their own fault; no answer of an API at
-    // all. Nothing of it says whether the payment was touched.
+    // A concurrent request with the same key, a failed dependency, too many requests, a server error, or no API
+    // response at all. None of these tells whether the payment changed.
     if matches!(status.as_u16(), 409 | 424 | 429) || !status.is_client_error() {
         return unknown(format!("Stripe answered {status}"));
     }
     match (status.as_u16(), error) {
-        // 401: a wrong key; 403: a restricted key that may not do this. Stripe's sentence may show parts of the key.
+        // 401: a wrong key; 403: a restricted key without this permission. Stripe's message may show parts of the key.
         (401 | 403, _) => {
             GatewayError::Misconfigured(format!("Stripe does not accept the secret key ({status})").into())
         }
-        // The first request with this key is what counts, and it was another: nobody may guess.
+        // The first request with this key had other parameters, so its outcome is not the one asked for.
         (_, Some(error)) if error.kind == "idempotency_error" => {
             GatewayError::Misconfigured("the idempotency key was used for another request".into())
         }
@@ -152,12 +152,12 @@ fn failed(status: StatusCode, error: Option<&ErrorBody>) -> GatewayError {
             let code = error.code.clone().unwrap_or_else(|| error.kind.clone());
             GatewayError::Refused { code, message: for_buyers(error) }
         }
-        // No error of Stripe's: something else answers at this address.
+        // Not a Stripe error: something else responds at this address.
         (_, None) => GatewayError::Misconfigured(format!("what answered {status} does not seem to be Stripe").into()),
     }
 }
 
-/// What a buyer may read of an error. "For card errors, these messages can be shown to your users", and no others.
+/// The error message for buyers. "For card errors, these messages can be shown to your users", and no others.
 pub(super) fn for_buyers(error: &ErrorBody) -> String {
     let unspoken = error.decline_code.as_deref().is_some_and(|code| UNSPOKEN.contains(&code));
     let is_decline = error.kind == "card_error" || error.code.as_deref() == Some("card_declined");
@@ -169,7 +169,7 @@ pub(super) fn for_buyers(error: &ErrorBody) -> String {
     }
 }
 
-/// The connection failed or took too long. The address stays out of it: a look-up has ids in its own.
+/// The connection failed or timed out. The URL is removed, because it may contain ids.
 fn unreachable(why: reqwest::Error) -> GatewayError {
     GatewayError::Unavailable(why.without_url().into())
 }

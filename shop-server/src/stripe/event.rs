@@ -1,4 +1,4 @@
-//! Events that Stripe sends ("Receive Stripe events in your webhook endpoint").
+//! Parses events that Stripe sends ("Receive Stripe events in your webhook endpoint").
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::objects::{Event, Reference, RelatedObject, Subject, ThinEvent};
 use super::signature::is_genuine;
 use super::snapshot::{PAYMENT_ID, id_in, wrong_mode};
 
-/// Reads an event, if Stripe has signed it.
+/// Parses an event after verifying Stripe's signature.
 pub(super) fn read(
     headers: &NoticeHeaders<'_>,
     body: &[u8],
@@ -24,11 +24,12 @@ pub(super) fn read(
     if !is_genuine(header, body, secrets, now.timestamp()) {
         return Err(invalid("the signature is not Stripe's, or too old"));
     }
-    // Refused, Stripe would send it again for three days and then turn the endpoint off: whatever it has signed is taken.
+    // Accept everything with a valid signature: Stripe resends a refused event for three days and then disables the
+    // endpoint.
     Ok(serde_json::from_slice(body).map_or_else(|_| not_understood(body, now), |event| notice(event, live)))
 }
 
-/// What an event says.
+/// Converts an event to the shop's form.
 fn notice(event: Event, live: Option<bool>) -> GatewayNotice {
     match event {
         Event::Thin(event) => thin(event, live),
@@ -47,7 +48,7 @@ fn notice(event: Event, live: Option<bool>) -> GatewayNotice {
     }
 }
 
-/// A thin event ("Thin events"): it names the object, and carries nothing of it.
+/// Converts a thin event ("Thin events"), which names its object but does not contain it.
 fn thin(event: ThinEvent, live: Option<bool>) -> GatewayNotice {
     let of_account = event.context.as_deref().is_some_and(|context| !context.is_empty());
     let payment = |object: RelatedObject| {
@@ -60,12 +61,12 @@ fn thin(event: ThinEvent, live: Option<bool>) -> GatewayNotice {
         at: DateTime::parse_from_rfc3339(&event.created).map(|at| at.to_utc()).unwrap_or_default(),
         payment_id: None,
         reference: event.related_object.and_then(payment),
-        // One that does not say its mode is taken for one of ours.
+        // An event without a mode counts as one of ours.
         foreign: foreign(of_account, event.livemode.or(live).unwrap_or_default(), live),
     }
 }
 
-/// Something of Stripe's that is nothing of what is read here. Its id, where it has one, is for the log.
+/// Converts a signed body that cannot be parsed. Its id, if any, is for the log.
 fn not_understood(body: &[u8], now: Timestamp) -> GatewayNotice {
     let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| parsed.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -83,8 +84,8 @@ fn foreign(of_account: bool, livemode: bool, live: Option<bool>) -> Option<Strin
     if of_account { Some("It is of a connected account.".to_owned()) } else { wrong_mode(livemode, live) }
 }
 
-/// Stripe's name of the payment it is about, if there is one. A payment without our mark is somebody else's who shares
-/// the account; refunds and disputes that people make at Stripe carry no mark, but the payment's name.
+/// Stripe's id of the event's payment, if any. A payment without our metadata belongs to another user of the account.
+/// Refunds and disputes made in Stripe's dashboard have no metadata of ours, but name their payment.
 fn reference(subject: Subject, marked: bool) -> Option<String> {
     match subject.object.as_str() {
         "payment_intent" => subject.id.filter(|_| marked),
@@ -146,7 +147,7 @@ mod tests {
         assert!(received(&live).unwrap().foreign.is_some());
     }
 
-    /// As an endpoint of API version 2026-09-30.endive sends it.
+    /// A thin event as an endpoint of API version 2026-09-30.endive sends it.
     fn thin_event(kind: &str, related: &Value) -> Value {
         json!({"id": "evt_test_65R9Ijk8dKEYZcXeRWn16R9A7j1FSQ3w3TGDPLLGSM4CW0", "object": "v2.core.event", "type": kind,
             "created": "2023-11-14T22:13:15.000Z", "livemode": false, "context": null, "reason": null,

@@ -1,5 +1,5 @@
-//! Parameters with nested names (`metadata[order_id]`, `payment_method_types[0]`), as Stripe's API takes them in bodies
-//! and queries.
+//! Form parameters with nested names (`metadata[order_id]`, `payment_method_types[0]`), as Stripe's API expects them in
+//! bodies and queries.
 
 use std::fmt::Display;
 
@@ -12,20 +12,20 @@ impl Form {
         Self::default()
     }
 
-    /// With one more parameter.
+    /// Adds a parameter.
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: impl Display) -> Self {
         self.0.push((name.to_owned(), value.to_string()));
         self
     }
 
-    /// With one more in an object.
+    /// Adds a parameter inside an object.
     #[must_use]
     pub(super) fn with_in(self, object: &str, key: &str, value: impl Display) -> Self {
         self.with(&format!("{object}[{key}]"), value)
     }
 
-    /// Names and values, to be percent-encoded.
+    /// The names and values, not yet percent-encoded.
     pub(super) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The gateway itself: each call of the port as requests to Stripe.
+//! The gateway: implements each port call with requests to Stripe.
 
 use std::sync::Arc;
 
@@ -21,19 +21,19 @@ use super::objects::{List, PaymentIntent, Refund};
 use super::snapshot::{ORDER_ID, ORDER_NUMBER, PAYMENT_ID, REFUND_ID, brought_money, snapshot};
 use super::{Capture, StripeOptions};
 
-/// How long after a payment was begun Stripe's search surely knows it ("Search": under a minute, more during outages).
+/// The age from which Stripe's search reliably finds a payment ("Search": under a minute, more during outages).
 const SEARCHABLE_AFTER: TimeDelta = TimeDelta::hours(1);
-/// Refunds of one page, Stripe's most.
+/// The number of refunds per page: Stripe's maximum.
 const PAGE: usize = 100;
-/// Pages of refunds of one payment: far more refunds than anybody makes.
+/// The maximum number of refund pages per payment: far more than any payment has.
 const MAX_PAGES: usize = 10;
 
-/// Cards through Stripe's PaymentIntents.
+/// Card payments through Stripe's PaymentIntents.
 pub struct StripeGateway {
     client: Client,
     capture: Capture,
     webhook_secrets: Vec<Secret>,
-    /// The mode of the key, where it says.
+    /// Whether the key is for the live mode; `None` if it does not tell.
     live: Option<bool>,
     clock: Arc<dyn Clock>,
 }
@@ -49,10 +49,10 @@ impl std::fmt::Debug for StripeGateway {
 }
 
 impl StripeGateway {
-    /// The gateway of one Stripe account. Nothing is asked yet.
+    /// Creates the gateway of one Stripe account, without sending a request.
     ///
     /// # Errors
-    /// When the key cannot stand in a header.
+    /// When the key is not valid in a header.
     pub fn new(options: StripeOptions) -> Result<Self, BoxError> {
         let live = match options.secret_key.expose().split('_').nth(1) {
             Some("live") => Some(true),
@@ -68,20 +68,20 @@ impl StripeGateway {
         })
     }
 
-    /// Another clock, for simulations.
+    /// Replaces the clock, for simulations.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The payment after a call. What was answered to the first of several equal requests is as old as that.
+    /// Returns the payment after a call. A replayed response may be out of date, so the payment is read again.
     async fn after(&self, answer: Answer<PaymentIntent>, payment: &RemotePayment) -> Result<Snapshot, GatewayError> {
         let intent = if answer.replayed { self.retrieve(&answer.object.id).await? } else { answer.object };
         self.whole(intent, payment).await
     }
 
-    /// The payment with its refunds.
+    /// Returns the payment with its refunds.
     async fn whole(&self, intent: PaymentIntent, payment: &RemotePayment) -> Result<Snapshot, GatewayError> {
         let refunds = if brought_money(&intent) { self.refunds(&intent.id).await? } else { Vec::new() };
         snapshot(intent, refunds, payment, self.live)
@@ -91,7 +91,7 @@ impl StripeGateway {
         self.client.get(&intent_path(reference)?, &Form::new()).await
     }
 
-    /// Every refund of a payment, newest first.
+    /// Returns all refunds of a payment, newest first.
     async fn refunds(&self, reference: &str) -> Result<Vec<Refund>, GatewayError> {
         let mut refunds: Vec<Refund> = Vec::new();
         for _ in 0..MAX_PAGES {
@@ -109,14 +109,14 @@ impl StripeGateway {
         Err(unknown("the payment has more refunds than are read"))
     }
 
-    /// A payment by our own id, which stands in its metadata. The search runs after the writes: a payment that is young
-    /// and not found may be there all the same.
+    /// Finds a payment by our id in its metadata. The search index lags behind: a new payment that it does not find may
+    /// still exist.
     async fn search(&self, payment: &RemotePayment) -> Result<Option<PaymentIntent>, GatewayError> {
         let query = format!("metadata['{PAYMENT_ID}']:'{}'", payment.id);
         let form = Form::new().with("query", query).with("limit", 1);
         let found: List<PaymentIntent> = self.client.get("/v1/payment_intents/search", &form).await?;
         match found.data.into_iter().next() {
-            // The search shows it as it was indexed.
+            // The search result may be out of date, so read the payment itself.
             Some(intent) => self.retrieve(&intent.id).await.map(Some),
             None if self.clock.now() - payment.created_at > SEARCHABLE_AFTER => Ok(None),
             None => Err(unknown("the payment is too young to be surely found by its metadata")),
@@ -207,12 +207,12 @@ impl RemoteGateway for StripeGateway {
     }
 }
 
-/// The time of an event, which Stripe writes in seconds.
+/// Converts an event's time from Unix seconds.
 pub(super) fn time(seconds: i64) -> Timestamp {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()
 }
 
-/// An amount for Stripe. One that Stripe does not charge is refused here, with nothing asked.
+/// Converts an amount for Stripe. An amount that Stripe cannot charge is refused here, without a request.
 fn minor(amount: Amount, currency: Currency) -> Result<i64, GatewayError> {
     to_stripe(amount, currency).map_err(|why| {
         tracing::warn!(why, "an amount cannot be asked for");
@@ -220,12 +220,12 @@ fn minor(amount: Amount, currency: Currency) -> Result<i64, GatewayError> {
     })
 }
 
-/// Stripe's name of a payment that was created.
+/// Stripe's id of a created payment.
 fn reference(payment: &RemotePayment) -> Result<&str, GatewayError> {
     payment.reference.as_deref().ok_or_else(|| unknown("Stripe's name of the payment is not known yet"))
 }
 
-/// The path of a payment. An id is letters, digits and underscores: nothing else gets into a path.
+/// The path of a payment. Accepts only letters, digits and underscores, so that an id cannot change the path.
 fn intent_path(reference: &str) -> Result<String, GatewayError> {
     let plain = reference.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if plain && !reference.is_empty() {

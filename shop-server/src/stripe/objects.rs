@@ -1,12 +1,12 @@
-//! What of Stripe's objects the shop reads. Whatever else is in them is passed over, so that Stripe may add to them
-//! ("API upgrades": new properties are no breaking change).
+//! The fields of Stripe's objects that the shop reads. Unknown fields are ignored, because Stripe may add some ("API
+//! upgrades": new properties are not a breaking change).
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use shop_core::secret::Secret;
 
-/// What the shop wrote beside an object; the names are ours.
+/// The shop's own data on an object, by the shop's keys.
 pub(super) type Metadata = BTreeMap<String, String>;
 
 /// "The PaymentIntent object".
@@ -27,25 +27,25 @@ pub(super) struct PaymentIntent {
     pub(super) metadata: Metadata,
 }
 
-/// "How PaymentIntents work", "PaymentIntent lifecycle".
+/// The status in "How PaymentIntents work", "PaymentIntent lifecycle".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
-    /// The buyer has named no card yet, or the last one was declined.
+    /// The buyer has not given a card yet, or the last one was declined.
     RequiresPaymentMethod,
-    /// The buyer has named one, and not yet said yes.
+    /// The buyer has given a card but not confirmed the payment.
     RequiresConfirmation,
-    /// The buyer's bank asks something (3-D Secure).
+    /// The buyer's bank requires an action (3-D Secure).
     RequiresAction,
-    /// On its way; can be neither called off nor counted on.
+    /// In progress: cannot be canceled, and its outcome is unknown.
     Processing,
-    /// Reserved at the buyer's bank.
+    /// Authorized by the buyer's bank, not yet captured.
     RequiresCapture,
-    /// Called off, or not captured in time.
+    /// Canceled, or not captured in time.
     Canceled,
-    /// Money came.
+    /// Money was received.
     Succeeded,
-    /// One that a later version of the API made up.
+    /// A status that a later version of the API added.
     #[serde(other)]
     Unknown,
 }
@@ -55,7 +55,7 @@ pub(super) enum Status {
 pub(super) struct Refund {
     pub(super) id: String,
     pub(super) amount: i64,
-    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`; absent in a few old ones.
+    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`; absent in some old refunds.
     pub(super) status: Option<String>,
     #[serde(default)]
     pub(super) created: i64,
@@ -70,7 +70,7 @@ pub(super) struct List<T> {
     pub(super) has_more: bool,
 }
 
-/// An event of either kind. Which it is, is told by what it holds.
+/// An event of either kind, distinguished by its fields.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Event {
@@ -78,16 +78,16 @@ pub(super) enum Event {
     Thin(ThinEvent),
 }
 
-/// "The Event object" of API v2: it names what it is about.
+/// "The Event object" of API v2: names its object without containing it.
 #[derive(Debug, Deserialize)]
 pub(super) struct ThinEvent {
     pub(super) id: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
-    /// RFC 3339.
+    /// A time in RFC 3339.
     pub(super) created: String,
     pub(super) livemode: Option<bool>,
-    /// The connected account that it happened on; absent or empty for one's own.
+    /// The connected account of the event; absent or empty for our own account.
     pub(super) context: Option<String>,
     pub(super) related_object: Option<RelatedObject>,
 }
@@ -99,13 +99,13 @@ pub(super) struct RelatedObject {
     pub(super) kind: String,
 }
 
-/// "The Event object": it carries the object as it was.
+/// "The Event object" of API v1: contains the object as it was at the time.
 #[derive(Debug, Deserialize)]
 pub(super) struct SnapshotEvent {
     pub(super) id: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
-    /// The connected account that it happened on; absent for one's own.
+    /// The connected account of the event; absent for our own account.
     pub(super) account: Option<String>,
     pub(super) created: i64,
     pub(super) livemode: bool,
@@ -117,18 +117,18 @@ pub(super) struct EventData {
     pub(super) object: Subject,
 }
 
-/// What an event is about: a payment, or something that hangs on one.
+/// The object of an event: a payment, or something that belongs to one.
 #[derive(Debug, Deserialize)]
 pub(super) struct Subject {
     #[serde(default)]
     pub(super) object: String,
     pub(super) id: Option<String>,
-    /// Of a charge, a refund or a dispute: the payment it belongs to.
+    /// For a charge, refund or dispute: the payment that it belongs to.
     pub(super) payment_intent: Option<Reference>,
     pub(super) metadata: Option<Metadata>,
 }
 
-/// An id, or the whole object where the endpoint has it expanded.
+/// An id, or the whole object if the endpoint expands it.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Reference {
@@ -136,7 +136,7 @@ pub(super) enum Reference {
     Object { id: String },
 }
 
-/// The body of an answer that is none of the above ("Errors").
+/// The body of an error response ("Errors").
 #[derive(Debug, Deserialize)]
 pub(super) struct Failure {
     pub(super) error: ErrorBody,

@@ -1,26 +1,27 @@
-//! Who sent an event ("Receive Stripe events in your webhook endpoint", section "Verify webhook signatures manually").
+//! Verifies event signatures ("Receive Stripe events in your webhook endpoint", section "Verify webhook signatures
+//! manually").
 //!
 //! The header `Stripe-Signature` is `t=<unix seconds>,v1=<hex>[,v1=…]`; each `v1` is the HMAC-SHA256 of
-//! `{t}.{raw body}` under a secret of the endpoint. There are several while a secret is being rolled. Other schemes
-//! (`v0`) are ignored: to accept one would be a downgrade.
+//! `{t}.{raw body}` under a secret of the endpoint. There are several during a secret rotation. Other
+//! schemes (`v0`) are ignored, because accepting them would allow a downgrade.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use shop_core::secret::Secret;
 use subtle::ConstantTimeEq as _;
 
-/// How far a signature's time may lie from ours, either way, in seconds: the tolerance of Stripe's own libraries.
+/// The maximum difference in seconds between a signature's time and ours, as in Stripe's own libraries.
 const TOLERANCE: i64 = 300;
-/// Signatures that are looked at: two while a secret is rolled, and a header may not buy more work than that by much.
+/// The maximum number of signatures checked. A rotation needs two; the limit bounds the work that a header can cause.
 const MAX_SIGNATURES: usize = 8;
-/// Digits of a time in seconds, for some three hundred thousand years.
+/// The maximum number of digits of a time in seconds, enough for three hundred thousand years.
 const MAX_TIME_DIGITS: usize = 13;
 
-/// Whether the body was signed with one of the secrets, not too long ago.
+/// Whether the body was signed with one of the secrets within the tolerance.
 pub(super) fn is_genuine(header: &str, body: &[u8], secrets: &[Secret], now_seconds: i64) -> bool {
     let Some((time, signatures)) = parse(header) else { return false };
     let recent = time.parse::<i64>().is_ok_and(|time| now_seconds.abs_diff(time) <= TOLERANCE.unsigned_abs());
-    // Every secret is compared with every signature, in a time that does not depend on which fits.
+    // Compare every secret with every signature, so that the time taken does not reveal which one matches.
     let mut genuine = subtle::Choice::from(0);
     for secret in secrets {
         let Some(expected) = tag(secret, time, body) else { continue };
@@ -31,14 +32,14 @@ pub(super) fn is_genuine(header: &str, body: &[u8], secrets: &[Secret], now_seco
     bool::from(genuine) && recent
 }
 
-/// The time as it is written (it is signed that way), and the signatures of the scheme `v1`.
+/// Parses the time, as the text that was signed, and the signatures of the scheme `v1`.
 fn parse(header: &str) -> Option<(&str, Vec<[u8; 32]>)> {
     let mut time = None;
     let mut signatures = Vec::new();
     for part in header.split(',') {
         match part.trim().split_once('=')? {
             ("t", text) if time.is_none() => time = Some(text),
-            // Two times in one header were never sent by Stripe.
+            // Stripe never sends two times in one header.
             ("t", _) => return None,
             ("v1", hex) if signatures.len() < MAX_SIGNATURES => signatures.extend(unhex(hex)),
             _ => {}

@@ -1,4 +1,4 @@
-//! From Stripe's objects to the shop's view of a payment.
+//! Converts Stripe's objects to the shop's view of a payment.
 
 use shop_core::money::Currency;
 use shop_core::payments::{GatewayError, PaymentState, RefundState, RemotePayment, RemoteRefund, Snapshot};
@@ -7,16 +7,16 @@ use super::amount::from_stripe;
 use super::client::{for_buyers, unknown};
 use super::objects::{Metadata, PaymentIntent, Refund, Status};
 
-/// The metadata that binds Stripe's objects to ours.
+/// The metadata keys that link Stripe's objects to ours.
 pub(super) const ORDER_ID: &str = "order_id";
 pub(super) const ORDER_NUMBER: &str = "order_number";
 pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const REFUND_ID: &str = "refund_id";
 
-/// The payment as Stripe shows it; `live` is the mode of our key, where it says.
+/// Converts a payment and its refunds; `live` is the mode of our key, if known.
 ///
 /// # Errors
-/// [`GatewayError::Unavailable`] for amounts that are none: what is not understood is not acted upon.
+/// [`GatewayError::Unavailable`] for an invalid currency or amount, so that the shop does not act on it.
 pub(super) fn snapshot(
     intent: PaymentIntent,
     refunds: Vec<Refund>,
@@ -53,28 +53,28 @@ pub(super) fn snapshot(
     })
 }
 
-/// What came. A payment that has succeeded without saying how much has brought all of it.
+/// The received amount. A succeeded payment without one has received all of its amount.
 fn received(intent: &PaymentIntent) -> i64 {
     let all = if intent.status == Status::Succeeded { intent.amount } else { 0 };
     intent.amount_received.unwrap_or(all)
 }
 
-/// Whether refunds may hang on it.
+/// Whether the payment may have refunds.
 pub(super) fn brought_money(intent: &PaymentIntent) -> bool {
     received(intent) > 0
 }
 
 fn state(intent: &PaymentIntent) -> PaymentState {
     match intent.status {
-        // A declined card leaves a payment open to another; what is on its way proves nothing yet; and
-        // neither does a state that nobody here knows.
+        // After a decline the buyer can try another card. A payment in progress proves nothing yet, nor does an unknown
+        // status.
         Status::RequiresPaymentMethod | Status::RequiresConfirmation | Status::Processing | Status::Unknown => {
             PaymentState::Pending
         }
         Status::RequiresAction => PaymentState::RequiresAction,
         Status::RequiresCapture => PaymentState::Authorized,
         Status::Succeeded => PaymentState::Captured,
-        // `automatic`, and `expired` in later versions: not captured in time.
+        // `automatic`, or `expired` in later versions: not captured in time.
         Status::Canceled => match intent.cancellation_reason.as_deref() {
             Some("automatic" | "expired") => PaymentState::Expired,
             _ => PaymentState::Voided,
@@ -82,9 +82,9 @@ fn state(intent: &PaymentIntent) -> PaymentState {
     }
 }
 
-/// What a partial capture has let go of is shown as a refund, though the money never came ("Place a hold on a payment
-/// method": the remainder is released). It is the oldest of them, has nothing of ours on it, and is exactly the
-/// difference.
+/// Removes the refund that stands for the rest of a partial capture: Stripe lists one although that money was never
+/// received ("Place a hold on a payment method": the remainder is released). It is the oldest refund, has none of our
+/// metadata, and is exactly the difference.
 fn without_release(mut refunds: Vec<Refund>, intent: &PaymentIntent) -> Vec<Refund> {
     let released = intent.amount.saturating_sub(received(intent));
     if intent.status == Status::Succeeded && released > 0 {
@@ -105,12 +105,12 @@ fn refund_state(refund: &Refund) -> RefundState {
     match refund.status.as_deref() {
         Some("succeeded") => RefundState::Succeeded,
         Some("failed" | "canceled") => RefundState::Failed,
-        // `pending`, `requires_action`, and what nobody here knows: it counts as given back until it surely is not.
+        // `pending`, `requires_action` or unknown: counts as refunded until it certainly failed.
         _ => RefundState::Pending,
     }
 }
 
-/// Why it is not ours: another mode, or another payment's mark on it.
+/// Why the payment is not ours: another mode, or another payment's id in its metadata.
 fn foreign(intent: &PaymentIntent, asked: &RemotePayment, live: Option<bool>) -> Option<String> {
     if let Some(why) = wrong_mode(intent.livemode, live) {
         return Some(why);
@@ -119,7 +119,7 @@ fn foreign(intent: &PaymentIntent, asked: &RemotePayment, live: Option<bool>) ->
     (mark != Some(&asked.id.to_string())).then(|| "It is not marked as this payment.".to_owned())
 }
 
-/// Why something of this mode is not ours.
+/// Why an object of this mode is not ours.
 pub(super) fn wrong_mode(livemode: bool, live: Option<bool>) -> Option<String> {
     match (livemode, live) {
         (true, Some(false)) => Some("It is of the live mode, and the shop's key of the test mode.".to_owned()),
@@ -128,7 +128,7 @@ pub(super) fn wrong_mode(livemode: bool, live: Option<bool>) -> Option<String> {
     }
 }
 
-/// One of our ids among the metadata.
+/// Parses one of our ids in the metadata.
 pub(super) fn id_in<T: From<uuid::Uuid>>(metadata: &Metadata, name: &str) -> Option<T> {
     metadata.get(name).and_then(|text| uuid::Uuid::parse_str(text).ok()).map(T::from)
 }

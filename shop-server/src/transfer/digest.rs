@@ -1,4 +1,4 @@
-//! Whether two tables hold the same rows, whatever order they are read in and whatever their columns are called first.
+//! Compares the rows of two tables, independent of the order of rows and columns.
 
 use sha2::{Digest as _, Sha256};
 use shop_core::store::StoreResult;
@@ -6,8 +6,8 @@ use shop_core::transfer::{Cell, Source, Table};
 
 use super::BATCH;
 
-/// How many rows there are, and the sum of their hashes: equal sums mean equal rows, for nobody here makes rows up to
-/// deceive.
+/// The number of rows and the sum of their hashes. Equal sums mean equal rows, because no one here crafts rows to
+/// collide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Digest {
     pub(super) rows: u64,
@@ -15,7 +15,7 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    /// Reads a whole table; `read` hears of each batch how many rows it had.
+    /// Reads a whole table; calls `read` with the number of rows of each batch.
     pub(super) async fn of(source: &dyn Source, table: &Table, mut read: impl FnMut(u64)) -> StoreResult<Self> {
         let mut digest = Self::default();
         let mut order: Vec<(usize, &str)> =
@@ -37,7 +37,7 @@ impl Digest {
         let mut hash = Sha256::new();
         for cell in row {
             let number;
-            // Kind and length before the value: two cells never read as one.
+            // Kind and length precede the value, so that different cells cannot have the same encoding.
             let (kind, value): (u8, &[u8]) = match cell {
                 Cell::Null => (0, &[]),
                 Cell::Number(value) => {

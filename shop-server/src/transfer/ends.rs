@@ -1,4 +1,4 @@
-//! The two ends of a move: which store offers which rows.
+//! Opens the source and the target of a transfer.
 
 use shop_core::error::BoxError;
 use shop_core::transfer::{Source, Target};
@@ -8,7 +8,7 @@ use shop_store_sqlite::SqliteRows;
 use crate::config::Database;
 use crate::storage::told;
 
-/// What is wrong with one end.
+/// An error of one end, named by its argument.
 #[derive(Debug, thiserror::Error)]
 #[error("{end}")]
 struct EndError {
@@ -21,7 +21,7 @@ fn of<E: Into<BoxError>>(end: &'static str) -> impl Fn(E) -> BoxError {
     move |why| EndError { end, why: why.into() }.into()
 }
 
-/// The shop that is moved.
+/// Opens the shop to transfer.
 pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxError> {
     let end = "--from";
     Ok(match database {
@@ -32,7 +32,7 @@ pub(super) async fn source(database: &Database) -> Result<Box<dyn Source>, BoxEr
     })
 }
 
-/// Where it goes.
+/// Opens the storage to fill.
 pub(super) async fn target(database: &Database) -> Result<Box<dyn Target>, BoxError> {
     let end = "--to";
     Ok(match database {

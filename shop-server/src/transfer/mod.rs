@@ -1,8 +1,8 @@
 //! Moves a whole shop from one storage to another: `shop-server transfer --from … --to …`.
 //!
-//! Tables are filled one after the other, batch by batch, each batch together with how far it came: whatever ends the
-//! process, the next run goes on where it stopped. At the end both sides are read once more and compared row by row, and the
-//! target's books are verified. Which rows there are, and how they are read and written, is the stores' business
+//! Tables are filled one after the other in batches. Each batch is stored together with the progress, so that the next
+//! run resumes wherever the process ended. Afterwards both sides are read again and compared row by row, and the
+//! target's invariants are verified. The stores define the rows and how to read and write them
 //! ([`shop_core::transfer`]).
 
 mod digest;
@@ -24,13 +24,13 @@ use digest::Digest;
 
 type Result<T = ()> = std::result::Result<T, BoxError>;
 
-/// So many rows go at once: enough to make a round trip cheap, few enough for the largest rows to fit into memory.
+/// The number of rows per batch: enough to make the round trip cheap, few enough that the largest rows fit into memory.
 const BATCH: u32 = 500;
 
-/// Moves the shop, verifies what came of it, and says so.
+/// Moves the shop, verifies the result, and reports it.
 ///
 /// # Errors
-/// What is wrong with which end, or with the books. Run again, an unfinished move goes on.
+/// Names the end that failed, or what is wrong with the data. Running it again resumes an unfinished move.
 pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
     let from = Config::database_at("--from", from)?;
     let to = Config::database_at("--to", to)?;
@@ -38,7 +38,7 @@ pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
         return Err(same_shop());
     }
     let rows = {
-        // The source first: nothing is made where there is nothing to move.
+        // Open the source first: if it does not exist, no target is created.
         let source = ends::source(&from).await?;
         let target = ends::target(&to).await?;
         fill(&*source, &*target).await?
@@ -56,13 +56,13 @@ pub(crate) async fn transfer(config: &Config, from: &str, to: &str) -> Result {
     Ok(writeln!(out, "All is well.")?)
 }
 
-/// Where the key of an SQLite file lies, that was made with it.
+/// The key file next to an SQLite file, if it exists.
 fn kept_key(database: &Database) -> Option<PathBuf> {
     let Database::Sqlite(path) = database else { return None };
     Some(key_file(path)).filter(|path| path.exists())
 }
 
-/// Fills the target with everything that the source has. Answers how many rows that is.
+/// Copies all rows from the source to the target. Returns their number.
 async fn fill(source: &dyn Source, target: &dyn Target) -> Result<u64> {
     agree(source, target)?;
     let steps = match target.progress().await? {
@@ -78,7 +78,7 @@ async fn fill(source: &dyn Source, target: &dyn Target) -> Result<u64> {
         total += source.count(table).await?;
     }
     let mut bar = Bar::new("moving", total);
-    // In the target's order: it is there that one row needs another.
+    // In the target's order, because its rows reference each other.
     for table in target.tables().iter().filter_map(|table| named(source.tables(), &table.name)) {
         let mut step = steps.get(&table.name).cloned().unwrap_or_default();
         bar.add(step.rows);
@@ -110,7 +110,7 @@ fn same_shop() -> BoxError {
     "--from and --to are the same shop".into()
 }
 
-/// Refuses two ends between which not every row would find its place.
+/// Refuses two ends if some rows would not fit.
 fn agree(source: &dyn Source, target: &dyn Target) -> Result {
     if source.identity() == target.identity() {
         return Err(same_shop());
@@ -122,7 +122,7 @@ fn agree(source: &dyn Source, target: &dyn Target) -> Result {
     }
 }
 
-/// What one storage has and the other lacks.
+/// Lists the tables and columns that only one storage has.
 fn differences(source: &[Table], target: &[Table]) -> Vec<String> {
     let mut found = Vec::new();
     for (these, those, side) in [(source, target, "the target"), (target, source, "the source")] {
@@ -147,7 +147,7 @@ fn named<'t>(tables: &'t [Table], name: &str) -> Option<&'t Table> {
 }
 
 async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
-    // The key's fingerprint last: operators know the other tables.
+    // The key's fingerprint comes last: the other tables tell operators more.
     let mut tables: Vec<_> = target.tables().iter().filter(|table| !table.seeded).collect();
     tables.sort_by_key(|table| table.name == "key_fingerprint");
     for table in tables {
@@ -162,7 +162,7 @@ async fn begin(source: &dyn Source, target: &dyn Target) -> Result {
     Ok(target.begin(source.identity()).await?)
 }
 
-/// Reads every row of both sides.
+/// Compares every row of both sides.
 async fn compare(source: &dyn Source, target: &dyn Target, total: u64) -> Result {
     let mut bar = Bar::new("comparing", total.saturating_mul(2));
     for table in source.tables() {
@@ -181,10 +181,10 @@ async fn compare(source: &dyn Source, target: &dyn Target, total: u64) -> Result
     Ok(())
 }
 
-/// Verifies the books of what was moved.
+/// Verifies the invariants of the moved data.
 async fn check(config: &Config, database: Database) -> Result {
     let storage = Storage::open(&Config { database, ..config.clone() }, Purpose::Look).await?;
-    // Nothing is signed here: any key will do.
+    // Nothing is signed here, so any key works.
     let shop = Shop::builder(storage.store(), &SystemRandom.seed()).other_key(OtherKey::Ignore).open().await?;
     let mut problems = storage.damage().await?;
     problems.extend(shop.check().await?);

@@ -1,5 +1,5 @@
-//! Who may be connected to: judged by the addresses that are then used, at every connection, so that a name that leads
-//! elsewhere by now, or elsewhere every time, helps nobody.
+//! Decides which addresses may be connected to. It checks the resolved addresses of every connection, so changing DNS
+//! records (DNS rebinding) cannot bypass it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use tokio::net::lookup_host;
 
 const REFUSED: &str = "the address is not public";
 
-/// Lets public addresses through, and others only where they are allowed.
+/// Allows public addresses, and private ones only if configured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard {
     allow_private: bool,
@@ -23,9 +23,9 @@ impl Guard {
         Self { allow_private }
     }
 
-    /// An address that stands in the URL itself is connected to without being looked up.
+    /// Checks an address in the URL itself, because the client connects to it without a lookup.
     pub(super) fn judge(self, url: &Url) -> Result<(), BoxError> {
-        // The parser has turned every way to write an address into the plain one.
+        // The parser has normalized every notation of an address.
         let host = url.host_str().unwrap_or_default();
         let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         match literal.parse::<IpAddr>() {
@@ -38,7 +38,7 @@ impl Guard {
         self.allow_private || is_public(address)
     }
 
-    /// Those of the addresses that may be connected to.
+    /// Keeps the addresses that may be connected to.
     fn filter(self, found: impl Iterator<Item = SocketAddr>) -> io::Result<Vec<SocketAddr>> {
         let (allowed, refused): (Vec<_>, Vec<_>) = found.partition(|address| self.allows(address.ip()));
         if allowed.is_empty() && !refused.is_empty() {
@@ -52,7 +52,7 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = *self;
         Box::pin(async move {
-            // The port is the client's affair.
+            // The client sets the port itself.
             let found = lookup_host((name.as_str(), 0)).await?;
             Ok(Box::new(guard.filter(found)?.into_iter()) as Addrs)
         })

@@ -1,8 +1,8 @@
-//! The way out for webhooks: the adapter of the core's [`WebhookSender`] port, over HTTP.
+//! Sends webhooks over HTTP: the adapter of the core's [`WebhookSender`] port.
 //!
-//! Addresses come from staff, and answers from anybody, so nothing of either is trusted: only public addresses are
-//! connected to (`guard.rs`), through no proxy; no redirect is followed; of an answer only the head is read, which hyper
-//! bounds (some 400 KiB), and everything ends within the time that the core allows.
+//! URLs come from staff and responses from anyone, so neither is trusted. The sender connects only to public addresses
+//! (`guard.rs`), without a proxy, and follows no redirect. It reads only the head of a response, which hyper limits (to
+//! about 400 KiB), and everything ends within the core's time limit.
 
 mod guard;
 
@@ -18,7 +18,7 @@ use shop_core::outbox::{WebhookMessage, WebhookSender};
 
 use guard::Guard;
 
-/// Connections that are kept open to one receiver for the next message, and for how long.
+/// The number of idle connections kept per receiver, and for how long.
 const IDLE_CONNECTIONS: usize = 2;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,7 +26,7 @@ const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// Sends messages over HTTPS, or over HTTP too where private addresses are allowed.
+/// Sends messages over HTTPS, or also over HTTP if private addresses are allowed.
 #[derive(Debug, Clone)]
 pub struct HttpSender {
     client: Client,
@@ -34,7 +34,7 @@ pub struct HttpSender {
 }
 
 impl HttpSender {
-    /// A sender that connects to public addresses only, unless `allow_private`.
+    /// Creates a sender that connects to public addresses only, unless `allow_private`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -68,13 +68,13 @@ impl WebhookSender for HttpSender {
             .header(SIGNATURE, &message.signature)
             .timeout(patience)
             .body(message.body.clone());
-        // The body of the answer is dropped unread, and the connection with it unless it was there already.
+        // The response body is dropped unread, and with it the connection unless the body has already arrived.
         let answer = request.send().await.map_err(|error| describe(error, patience))?;
         Ok(answer.status().as_u16())
     }
 }
 
-/// What went wrong, in one line, without the address.
+/// Describes an error in one line, without the URL.
 fn describe(error: reqwest::Error, patience: Duration) -> BoxError {
     if error.is_timeout() {
         return format!("no answer within {} seconds", patience.as_secs_f32()).into();
@@ -84,7 +84,7 @@ fn describe(error: reqwest::Error, patience: Duration) -> BoxError {
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // Some repeat what their own cause says.
+        // Some errors repeat the text of their cause.
         if !text.ends_with(&cause_text) {
             text = format!("{text}: {cause_text}");
         }

@@ -1,4 +1,4 @@
-//! The sender against receivers that behave badly. What it waits for is short here.
+//! Tests the sender against misbehaving receivers, with short timeouts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ fn message(url: String) -> WebhookMessage {
     }
 }
 
-/// A receiver that does the same with every connection; its port, and how many there were.
+/// Starts a receiver that handles every connection the same way; returns its port and the number of connections.
 async fn receiver<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> (u16, Arc<AtomicUsize>)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -130,7 +130,7 @@ async fn what_comes_without_end_is_not_read() {
     })
     .await;
     assert!(sent(flood_of_headers, LONG).await.is_err());
-    // The status is all that counts.
+    // Only the status counts.
     let (flood_of_body, _) = receiver(|mut stream| async move {
         request(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").await;
@@ -153,7 +153,7 @@ async fn who_closes_or_talks_nonsense_has_not_answered() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     for port in [closing, nonsense, nobody] {
         let error = sent(port, LONG).await.unwrap_err();
-        // It is kept and shown: the address, which may hold a key, is not in it.
+        // The error is stored and shown, so it must not contain the URL, which may hold a key.
         assert!(!error.contains("hidden") && !error.contains("hook") && error.len() > 10, "{error}");
     }
 }
@@ -162,7 +162,7 @@ async fn who_closes_or_talks_nonsense_has_not_answered() {
 async fn without_leave_nothing_near_is_connected_to() {
     let (port, count) = receiver(async |_| {}).await;
     let sender = HttpSender::new(false).unwrap();
-    // The name is looked up, and leads to this machine.
+    // The name resolves to this machine.
     for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "127.1", "localhost"] {
         let error = sender.send(&message(format!("https://{host}:{port}/")), LONG).await.unwrap_err().to_string();
         assert!(error.contains("not public"), "{host}: {error}");
@@ -170,7 +170,7 @@ async fn without_leave_nothing_near_is_connected_to() {
     let error = sender.send(&message("http://1.1.1.1/".to_owned()), LONG).await.unwrap_err().to_string();
     assert!(error.contains("scheme"), "{error}");
     assert_eq!(count.load(Ordering::Relaxed), 0);
-    // With leave it is, and TLS fails.
+    // With permission it connects, and TLS fails.
     let error = HttpSender::new(true).unwrap().send(&message(format!("https://localhost:{port}/")), LONG).await;
     assert!(error.is_err() && count.load(Ordering::Relaxed) > 0);
 }

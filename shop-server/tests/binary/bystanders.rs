@@ -1,4 +1,4 @@
-//! Command-line tools next to a running shop, while somebody else reads its file.
+//! Command-line tools next to a running shop, while another process reads its file.
 
 use std::fs;
 use std::process::Stdio;
@@ -13,11 +13,11 @@ use crate::postgres::load::Load;
 use crate::postgres::shop_on;
 use crate::support::{Folder, PASSWORD, Process, TestShop};
 
-/// How long a write may take next to a tool, and a stop while somebody reads. A tool that waits for the readers holds the
-/// write lock for the whole busy timeout, which is 5 s; a write takes milliseconds, and more on a busy machine.
+/// The maximum time of a write next to a tool, and of a stop while a reader is active. A tool that waits for readers
+/// holds the write lock for the whole busy timeout of 5 s; a write takes milliseconds, or more on a busy machine.
 const LONGEST: Duration = Duration::from_millis(4_500);
 
-/// A reading transaction that is open until it is dropped: an analyst's, or a replicator's.
+/// A read transaction that stays open until it is dropped, like that of an analyst or a replicator.
 fn reader(folder: &Folder) -> Connection {
     let connection = Connection::open(folder.file("db.sqlite3")).unwrap();
     connection.execute_batch("BEGIN; SELECT count(*) FROM orders").unwrap();
@@ -31,7 +31,7 @@ fn no_tool_stops_the_shop_while_somebody_reads() {
     fs::write(shop.folder.file("products.csv"), "name,sku,price,stock\nMug,MUG,4.50,3\n").unwrap();
     fs::write(shop.folder.file("stock.csv"), "sku,on_hand\nMUG,7\n").unwrap();
     let reader = reader(&shop.folder);
-    // Something is in the log that is newer than what the reader sees.
+    // The write-ahead log contains something newer than what the reader sees.
     shop.product("MUG-2", 5);
     let tools: [&[&str]; 9] = [
         &["check"],
@@ -66,7 +66,7 @@ fn no_tool_stops_the_shop_while_somebody_reads() {
     let (status, log) = shop.process.stop();
     assert!(status.success() && started.elapsed() < LONGEST, "{:?}: {log:?}", started.elapsed());
     assert!(!log.iter().any(|line| line.contains("the log was not moved")), "{log:?}");
-    // Nor do tools wait for the reader where there is no server.
+    // Nor do tools wait for the reader when there is no server.
     let started = Instant::now();
     succeeds(&shop.folder.run(&["migrate"], &[]));
     assert!(started.elapsed() < LONGEST, "{:?}", started.elapsed());
@@ -74,7 +74,7 @@ fn no_tool_stops_the_shop_while_somebody_reads() {
     shop.folder.is_sound();
 }
 
-/// Customers order again and again while `check` runs.
+/// Customers keep ordering while `check` runs.
 #[track_caller]
 fn checks_find_nothing_wrong(shop: &TestShop) {
     let load = Load::new(shop, vec![shop.process.address]);
@@ -104,7 +104,7 @@ fn a_replicator_can_be_left_to_move_the_log() {
     }
     succeeds(&shop.folder.run(&["migrate"], &[]));
     assert!(shop.process.stop().0.success());
-    // Nobody has moved anything, not even the last who closed the file.
+    // Nothing has checkpointed the log, not even the last process that closed the file.
     let log = |shop: &TestShop| fs::metadata(shop.folder.file("db.sqlite3-wal")).map_or(0, |file| file.len());
     let kept = log(&shop);
     assert!(kept > 100_000, "{kept}");
@@ -146,7 +146,7 @@ fn a_file_restored_from_a_dump_is_told_its_remedy() {
     let dump = sqlite3("db.sqlite3", ".dump");
     let key = crate::operations::kept_key(&shop.folder);
     let restored = [("DB_NAME", "restored.sqlite3"), ("SECRET_KEY", key.as_str())];
-    // As `sqlite3 restored.sqlite3 < dump.sql` does it.
+    // Like `sqlite3 restored.sqlite3 < dump.sql`.
     fs::write(shop.folder.file("dump.sql"), dump).unwrap();
     sqlite3("restored.sqlite3", ".read dump.sql");
     let said = refusal(&shop.folder.run(&["serve"], &restored));

@@ -1,8 +1,8 @@
-//! `kill -9` at each step between order, charge and record: in the end there is exactly one charge and one paid
-//! order, or none and none.
+//! `kill -9` at each step between order, charge and record: in the end there is exactly one charge and one paid order,
+//! or neither.
 //!
-//! A stand-in for Stripe holds the call at which the server is to die, before or after it has happened there. After the kill the call
-//! either still happens (what has arrived at Stripe happens), or is lost on the way.
+//! A fake of Stripe holds the call during which the server is killed, before or after executing it. After the kill, the
+//! call is either still executed (what has arrived at Stripe is executed) or lost on the way.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use shop_server::stripe::stub::{Call, Card, Gate, Point, SignedEvent, Stub};
 
 use crate::support::{Answer, TestShop, order, text};
 
-/// How long the worker may take after a restart; a busy machine has other tests to run.
+/// The timeout for the worker after a restart; other tests may load the machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What becomes of a call that was under way when the server died.
+/// The fate of a call in progress when the server was killed.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    /// It had happened, and nobody heard.
+    /// Executed, but the response was not received.
     Answered,
-    /// It arrives, and happens when nobody listens any more.
+    /// It arrives, and is executed after the server has died.
     Late,
     /// It never arrives.
     Lost,
@@ -42,7 +42,7 @@ impl Fate {
     }
 }
 
-/// A shop that takes cards, and one order of 24.49.
+/// A shop that accepts cards, and one order of 24.49.
 struct World {
     shop: TestShop,
     stripe: Stub,
@@ -67,7 +67,7 @@ impl World {
         Self { shop, stripe, cart, method, sku }
     }
 
-    /// The buyer's call, the same each time.
+    /// The buyer's request, the same each time.
     fn place(&self) -> std::io::Result<Answer> {
         let mut body = order(&self.method);
         body["payment_gateway"] = json!("stripe");
@@ -75,7 +75,7 @@ impl World {
         self.shop.client().call("POST", "/orders/", &headers, &body)
     }
 
-    /// Kills the server while this call is at the stub, asked by `act`.
+    /// Kills the server while the call that `act` triggers is at the stub.
     fn die_during(&mut self, call: Call, fate: Fate, act: impl FnOnce(&Self) + Send) {
         let mut gate = fate.hold(&self.stripe, call);
         thread::scope(|scope| {
@@ -91,13 +91,13 @@ impl World {
         self.shop.restart();
     }
 
-    /// What the dead server had claimed is free again, as if its lease had run out.
+    /// Frees the deliveries that the dead server had claimed, as if its leases had expired.
     fn end_leases(&self) {
         let file = Connection::open(self.shop.folder.file("db.sqlite3")).unwrap();
         file.execute("UPDATE deliveries SET due_at = 0 WHERE status = 'pending'", []).unwrap();
     }
 
-    /// The order, once it is so.
+    /// The order, once it is in this state.
     fn once(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         let placed = self.place().unwrap().expect(201);
@@ -135,7 +135,7 @@ impl World {
         self.once(status, |order| order["payment_status"] == status)
     }
 
-    /// One order, and one payment at Stripe that stands so.
+    /// Checks that there is one order, and one payment at Stripe with this status.
     fn ends_with(self, charges: usize, status: &str, balance: i64) {
         assert_eq!(self.shop.orders(), 1);
         let payments = self.stripe.payments();
@@ -150,7 +150,7 @@ impl World {
         let path = format!("/payments/{}/{what}/", text(&order["payments"][0]["id"]));
         let bearer = format!("Bearer {}", self.shop.staff);
         let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", what)];
-        // The server may die before it answers.
+        // The server may die before it responds.
         let _ = self.shop.client().call("POST", &path, &headers, body);
     }
 }
@@ -180,7 +180,7 @@ fn killed_while_the_news_of_the_money_are_applied() {
                 let _ = world.deliver(event);
             }
         });
-        // What was acknowledged is kept; Stripe brings the others again, and these too.
+        // Acknowledged events are kept; Stripe resends the others, and these too.
         for event in &events {
             world.deliver(event).unwrap().expect(200);
         }
@@ -225,13 +225,13 @@ fn killed_while_money_goes_back() {
     }
 }
 
-/// The refund is made, and whoever made it dies while it reads what came of it.
+/// The refund is executed, and the server dies while it reads the result.
 #[test]
 fn killed_while_refunds_are_looked_up() {
     for fate in [Fate::Answered, Fate::Lost] {
         let mut world = World::open("automatic");
         world.pay();
-        // One event only: what looks after the payment is paid looks for the refund.
+        // Only one event, so that what looks up the payment later finds the refund.
         let events = world.stripe.take_events();
         world
             .deliver(events.iter().find(|event| event.kind == "payment_intent.succeeded").unwrap())

@@ -1,7 +1,7 @@
-//! `kill -9` in the midst of buying, again and again on one file: no acknowledged order is lost, none is half there.
+//! `kill -9` during purchases, repeatedly on one file: no acknowledged order is lost, and none is partial.
 //!
-//! The moment of the kill is counted in answers, not in time: it falls while other buyers' calls are in every stage,
-//! on the wire, in the writer's queue, in a transaction, or committed and not yet answered.
+//! The kill is timed by the number of responses. So it hits other buyers' calls in every stage: on the wire, in the
+//! writer's queue, in a transaction, or committed but not yet answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -17,15 +17,15 @@ const GUESTS: usize = 10;
 const CUSTOMERS: usize = 3;
 pub(crate) const STOCK: i64 = 1_000_000;
 
-/// One order that somebody tried to place.
+/// An attempt to place an order.
 struct Attempt {
-    /// Who: the header that opens the cart.
+    /// The header that gives access to the cart.
     caller: (&'static str, String),
     key: String,
     body: Value,
-    /// What the server answered, if it did.
+    /// The server's response, if any.
     answer: Option<Answer>,
-    /// What staff was told of the capture of its payment, if they tried.
+    /// Staff's capture of its payment, if attempted.
     capture: Option<Capture>,
 }
 
@@ -42,20 +42,20 @@ impl Attempt {
     }
 }
 
-/// What all buyers of a round share.
+/// The state that all buyers of a round share.
 struct Round<'a> {
     shop: &'a TestShop,
     method: &'a str,
     goods: &'a [Goods],
     number: usize,
     answers: AtomicUsize,
-    /// The server is killed at this answer.
+    /// The server is killed at this response.
     last: usize,
     attempts: Mutex<Vec<Attempt>>,
 }
 
 impl Round<'_> {
-    /// Notes an answer; the one whose turn it is kills the server, without waiting for anybody.
+    /// Counts a response; at the last one, kills the server immediately.
     fn answered(&self) {
         if self.answers.fetch_add(1, Ordering::SeqCst) + 1 == self.last {
             self.shop.process.kill();
@@ -85,7 +85,7 @@ impl Round<'_> {
         }
     }
 
-    /// Two lines in a cart; what opens it.
+    /// Adds two lines to a cart; returns the header that gives access to it.
     fn fill_cart(
         &self,
         client: &mut Client,
@@ -103,7 +103,7 @@ impl Round<'_> {
         caller
     }
 
-    /// Staff takes the money.
+    /// Staff capture the payment.
     fn capture(&self, client: &mut Client, attempt: &mut Attempt) {
         let Some(placed) = &attempt.answer else { return };
         let payment = text(&placed.expect(201)["payments"][0]["id"]);
@@ -139,7 +139,7 @@ pub(crate) fn all_orders(shop: &TestShop) -> BTreeMap<String, Value> {
     orders
 }
 
-/// What of an order no later event changes, and the secret of a guest's order left out.
+/// The parts of an order that no later event changes, without the secret of a guest's order.
 pub(crate) fn agreed(order: &Value) -> Value {
     let mut order = order.clone();
     let fields = order.as_object_mut().unwrap();
@@ -149,7 +149,7 @@ pub(crate) fn agreed(order: &Value) -> Value {
     order
 }
 
-/// After a restart: what was acknowledged is there, what was not can be tried again, and nothing else is there.
+/// After a restart: acknowledged orders exist, others can be retried, and there are no further ones.
 fn verify(shop: &TestShop, attempts: &[Attempt], known: &mut BTreeMap<String, Value>) {
     let mut client = shop.client();
     let found = all_orders(shop);
@@ -170,7 +170,7 @@ fn verify(shop: &TestShop, attempts: &[Attempt], known: &mut BTreeMap<String, Va
                 let kept = found.get(&id).unwrap_or_else(|| panic!("an acknowledged order is lost: {acknowledged}"));
                 assert_eq!(agreed(kept), agreed(&acknowledged));
             }
-            // It was committed and not yet answered, or it never happened.
+            // It was committed but not answered, or never executed.
             None => assert_eq!(again.is_replayed(), found.contains_key(&id), "{again:?}"),
         }
         assert!(expected.insert(id.clone()), "two keys have one order: {id}");
@@ -186,7 +186,7 @@ fn verify(shop: &TestShop, attempts: &[Attempt], known: &mut BTreeMap<String, Va
     assert_eq!(after.keys().cloned().collect::<BTreeSet<_>>(), expected, "somebody's order came from nowhere");
 }
 
-/// Every piece that was sold is reserved, and nothing else is.
+/// Checks that exactly the sold pieces are reserved.
 pub(crate) fn stock_adds_up(shop: &TestShop, goods: &[Goods], orders: &BTreeMap<String, Value>) {
     for goods in goods {
         let lines = orders.values().flat_map(|order| order["items"].as_array().unwrap());
@@ -226,7 +226,7 @@ fn a_killed_server_loses_no_acknowledged_order_and_leaves_no_half_one() {
         });
         let attempts = round.attempts.into_inner().unwrap();
         unanswered += attempts.iter().filter(|attempt| attempt.answer.is_none()).count();
-        // The file as the crash left it, read by `check` before any server has mended it, or by a server first.
+        // The file as the crash left it, first read either by `check` before a server has recovered it, or by a server.
         if number % 2 == 0 {
             shop.folder.is_sound();
         } else {

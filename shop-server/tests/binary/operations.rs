@@ -1,4 +1,4 @@
-//! Running a shop: first start, configuration, superusers, copies, checks, stops.
+//! Operating a shop: first start, configuration, superusers, backups, checks, stops.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Folder, PASSWORD, Process, TestShop, order, text};
 
-/// What a subcommand that failed says: never a panic, and something.
+/// The output of a failed subcommand, which must not be empty or contain a panic.
 #[track_caller]
 pub(crate) fn refusal(output: &Output) -> String {
     let said = String::from_utf8([output.stdout.as_slice(), output.stderr.as_slice()].concat()).unwrap();
@@ -27,7 +27,7 @@ pub(crate) fn succeeds(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The key that is kept next to the database.
+/// The key stored next to the database.
 pub(crate) fn kept_key(folder: &Folder) -> String {
     fs::read_to_string(folder.file("db.sqlite3.secret-key")).unwrap()
 }
@@ -84,7 +84,7 @@ fn the_seeds_own_configuration_works_unchanged() {
     assert!(folder.file("seed.sqlite3").exists());
     assert!(!folder.file("seed.sqlite3.secret-key").exists(), "the given key is used");
 
-    // The same key without DEBUG is refused, in one line that names it and does not show it.
+    // The same key without DEBUG is refused, in one line that names the variable and does not show the key.
     let said = refusal(&folder.run(&["serve"], &[("DEBUG", "False")]));
     assert!(said.contains("SECRET_KEY") && said.lines().count() == 1 && !said.contains("django"), "{said}");
 }
@@ -158,7 +158,7 @@ fn a_superuser_is_asked_for_an_address_and_twice_for_a_password() {
     let folder = Folder::new();
     let ask = |typed: &str| {
         let mut child = folder.command(&["createsuperuser"]).stdin(Stdio::piped()).spawn().unwrap();
-        // Who has heard enough may have left.
+        // The child may already have exited.
         let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
         child.wait_with_output().unwrap()
     };
@@ -236,7 +236,7 @@ fn a_copy_beside_a_server_under_load_is_a_whole_shop() {
     shop.folder.is_sound();
 }
 
-/// Every order's id, read by the member of staff who is in the copy, too.
+/// Every order's id, read by the staff user who is also in the copy.
 fn ids(client: &mut Client, folder: &Folder) -> Vec<String> {
     assert!(folder.file(".env").exists());
     let login = json!({"email": "staff@example.com", "password": PASSWORD});
@@ -283,7 +283,7 @@ fn check_says_what_is_wrong_with_books_and_file() {
         remove(&shop.folder, "false.sqlite3");
     }
 
-    // Bytes that changed on the disk: in an index or a table, but never in the first page, which is the schema's.
+    // Corrupted bytes in an index or a table, but never in the first page, which holds the schema.
     let (mut found, key) = (0, kept_key(&shop.folder));
     for page in 1..sound.len() / 4096 {
         if page % 7 != 0 {
@@ -344,7 +344,7 @@ fn a_second_server_on_one_file_is_refused_and_the_first_goes_on() {
     let said = refusal(&shop.folder.run(&["serve"], &[]));
     assert!(said.contains("another server"), "{said}");
     assert_eq!(shop.client().ask("GET", "/readyz", &[], &Value::Null).status, 200);
-    // The address is taken: one line that names the variable.
+    // The address is in use: one line that names the variable.
     let bind = shop.process.address.to_string();
     let taken = shop.folder.run(&["serve"], &[("DB_NAME", "other.sqlite3"), ("BIND", &bind)]);
     assert!(refusal(&taken).contains("BIND"));
@@ -427,7 +427,7 @@ fn a_stop_under_load_answers_what_is_in_work_and_ends_well() {
         assert_eq!(again.expect(201)["id"], order_placed["id"]);
     }
     for (cart, key) in &unanswered {
-        // The connection closed as the call was sent: then it was not begun.
+        // The connection closed while the call was sent, so it was not started.
         let headers = [("X-Cart-Token", cart.as_str()), ("Idempotency-Key", key.as_str())];
         let again = client.ask("POST", "/orders/", &headers, &order(&method));
         assert!(again.status == 201 && !again.is_replayed(), "a call in work was not answered: {again:?}");

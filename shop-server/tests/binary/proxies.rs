@@ -1,5 +1,5 @@
-//! The configurations of `docs/proxies.md`, run for real: the text is taken from the page, and only addresses, ports and
-//! certificates are put in.
+//! Runs the configurations of `docs/proxies.md`: the text is taken from the page, with only addresses, ports and
+//! certificates replaced.
 //!
 //! Needs nginx, haproxy, caddy, apache2, curl and openssl, which `scripts/test` installs.
 
@@ -15,12 +15,12 @@ use crate::support::{Folder, TestShop};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proxies.md");
 const NAME: &str = "api.shop.example";
-/// How long a proxy may take to start; a busy machine has other tests to run.
+/// The timeout for a proxy to start; other tests may load the machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Where Debian keeps Apache's modules.
+/// The folder of Apache's modules on Debian.
 const MODULES: &str = "/usr/lib/apache2/modules";
 
-/// The configuration of this kind in the page, with what a test needs otherwise put in. Each change must find its text.
+/// The configuration of this kind from the page, with the test's replacements. Each replacement must find its text.
 fn configuration(kind: &str, changes: &[(&str, &str)]) -> String {
     let page = std::fs::read_to_string(PAGE).unwrap();
     let (_, rest) = page.split_once(&format!("\n```{kind}\n")).unwrap_or_else(|| panic!("no {kind} in {PAGE}"));
@@ -31,7 +31,7 @@ fn configuration(kind: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// A proxy that runs; asked to stop when it is dropped.
+/// A running proxy; asked to stop when dropped.
 struct Proxy {
     child: Child,
     address: SocketAddr,
@@ -39,7 +39,7 @@ struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy whose configuration and command are made for a folder and a free address.
+    /// Starts a proxy whose configuration and command `make` creates for a folder and a free address.
     fn start(make: impl FnOnce(&Folder, SocketAddr) -> Command) -> Self {
         let folder = Folder::new();
         certificate(&folder);
@@ -67,7 +67,7 @@ impl Proxy {
         format!("https://{NAME}:{}", self.address.port())
     }
 
-    /// One request from this address of the loopback network.
+    /// Sends one request from this loopback address.
     fn send(&self, from: &str, path: &str, arguments: &[&str]) -> Answer {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--include", "--http1.1", "--max-time", "30", "--interface", from])
@@ -109,7 +109,7 @@ impl Answer {
     }
 }
 
-/// A certificate for the name, its key, and both in one file.
+/// Creates a certificate for the name, its key, and both in one file.
 fn certificate(folder: &Folder) {
     let output = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -215,14 +215,14 @@ fn apache(shop: SocketAddr) -> Proxy {
     })
 }
 
-/// Debian keeps servers where only root's PATH leads.
+/// Finds a program; Debian installs servers in folders that only root's PATH contains.
 fn program(name: &str) -> Command {
     let known =
         ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"].map(|folder| Path::new(folder).join(name));
     Command::new(known.into_iter().find(|path| path.exists()).unwrap_or_else(|| name.into()))
 }
 
-/// What a client writes in order to be taken for somebody else, and to have links lead elsewhere.
+/// Headers that a client forges to hide its address and to redirect links.
 fn forged(number: usize) -> [String; 8] {
     [
         "--header".to_owned(),
@@ -252,7 +252,7 @@ fn sees_clients_and_public_links(start: impl FnOnce(SocketAddr) -> Proxy) {
         }
         assert!(page.head.contains("strict-transport-security: max-age=31536000"), "{}", page.head);
     }
-    // Each try with other forged headers: they are one client's all the same.
+    // Each attempt has other forged headers, but all count as one client's.
     let attempt = |from: &str, number: usize| {
         let body = json!({"email": format!("{from}-{number}@example.com"), "otp": "123456"}).to_string();
         let forged = forged(number % 250);

@@ -1,5 +1,5 @@
-//! The whole journey at the most talkative log level: no secret is in the log, in the file, or in an answer that does
-//! not issue it.
+//! The whole journey at the trace log level: no secret is in the log, in the file, or in a response that does not issue
+//! it.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ const CHANGED: &str = "another long pass phrase 42";
 const RESET: &str = "a third and last pass phrase 7";
 const ADA: &str = "ada@example.com";
 
-/// Everything that nobody but its owner may see, with what it is.
+/// All secrets that only their owners may see, each with a description.
 #[derive(Default)]
 struct Secrets(RefCell<Vec<(&'static str, String)>>);
 
@@ -22,7 +22,7 @@ impl Secrets {
         self.0.borrow_mut().push((what, secret.to_owned()));
     }
 
-    /// Notes the tokens of an answer that issues them.
+    /// Records the tokens of a response that issues them.
     fn learn(&self, body: &Value) {
         for name in ["access", "refresh", "token", "access_token", "secret"] {
             if let Some(token) = body[name].as_str() {
@@ -39,7 +39,7 @@ impl Secrets {
     }
 }
 
-/// Whether the bytes hold the text; digits within longer numbers are somebody else's.
+/// Whether the bytes contain the text; digits within longer numbers do not count.
 fn holds(bytes: &[u8], text: &[u8]) -> bool {
     let is_digits = text.iter().all(u8::is_ascii_digit);
     let digit_at = |place: Option<usize>| place.and_then(|place| bytes.get(place)).is_some_and(u8::is_ascii_digit);
@@ -48,14 +48,14 @@ fn holds(bytes: &[u8], text: &[u8]) -> bool {
     })
 }
 
-/// A shop whose every answer is looked at.
+/// A shop whose every response is checked.
 struct Journey {
     shop: TestShop,
     secrets: Secrets,
 }
 
 impl Journey {
-    /// One request; its answer holds no secret that was known before.
+    /// Sends one request, and checks that its response contains no secret known before.
     #[track_caller]
     fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value, status: u16) -> Value {
         let answer: Answer = self.shop.client().ask(method, path, headers, body);
@@ -73,7 +73,7 @@ impl Journey {
 
     fn file_holds_none(&self) {
         for name in ["db.sqlite3", "db.sqlite3-wal"] {
-            // Without a server there is no log.
+            // Without a server there is no write-ahead log.
             if let Ok(bytes) = std::fs::read(self.shop.folder.file(name)) {
                 self.secrets.are_not_in(name, &bytes);
             }
@@ -81,7 +81,7 @@ impl Journey {
     }
 }
 
-/// A session whose tokens are in cookies; the log of its server.
+/// Runs a session with cookies; returns the log of its server.
 fn in_cookies(journey: &Journey) -> Vec<String> {
     let server = Process::start(&journey.shop.folder, &[("RUST_LOG", "trace"), ("AUTH_COOKIES", "True")]);
     let mut client = Client::new(server.address);
@@ -169,7 +169,7 @@ fn secrets_are_in_no_log_no_file_and_no_answer() {
     journey.post("/accounts/token/refresh/", &json!({"refresh": session["refresh"]}), 401);
     let session = journey.post("/accounts/login/", &json!({"email": ADA, "password": RESET}), 200);
     journey.post("/accounts/logout/", &json!({"refresh": session["refresh"]}), 204);
-    // Secrets where they do not belong: refused, and not repeated.
+    // Secrets in the wrong place are refused and not echoed.
     let stray = format!("/orders/?ordering={access}&search={code}");
     journey.call("GET", &stray, &[("Authorization", "Bearer nonsense")], &json!(PASSWORD), 401);
 

@@ -1,4 +1,4 @@
-//! What concerns security is in the log: which account, from where, in which request; never a secret.
+//! Security events in the log: which account, from which address, in which request; never a secret.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{Answer, PASSWORD, TestShop, text};
 
 const OTHER: &str = "another fine purple elephant";
 
-/// One request with an id of its own.
+/// Sends one request with its own id.
 fn send(shop: &TestShop, id: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
     let bearer = access.map(|access| format!("Bearer {access}"));
     let mut headers = vec![("X-Request-Id", id)];
@@ -15,7 +15,7 @@ fn send(shop: &TestShop, id: &str, path: &str, access: Option<&str>, body: &Valu
     shop.client().ask(method, path, &headers, body)
 }
 
-/// The events of a request: `event`, and `user_id` where it is there.
+/// The events of a request: `event`, and `user_id` if present.
 fn events(log: &[String], id: &str) -> Vec<(String, Option<String>)> {
     let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ours = lines.filter(|line| line["target"] == "security" && line["span"]["id"] == id);
@@ -38,13 +38,13 @@ fn what_happens_to_accounts_is_logged_with_user_client_and_request() {
     let staff = text(&login("staff", "staff@example.com", PASSWORD).expect(200)["user"]["id"]);
 
     login("wrong", "ada@example.com", "hunter2-hunter2").expect(401);
-    // A password that was typed into the field of the name.
+    // A password entered as the user name.
     login("unknown", "hunter3-hunter3", "x").expect(401);
     let role = json!({"is_active": true});
     send(&shop, "refused", &format!("/accounts/users/{ada}/"), Some(&access), &role).expect(403);
     send(&shop, "role", &format!("/accounts/users/{ada}/"), Some(&shop.staff), &role).expect(200);
 
-    // The first token is sent again after so many others that it is no second tab any more.
+    // The first token is sent again after so many others that it no longer counts as a second tab.
     let first = json!({"refresh": person["refresh"]});
     let second = send(&shop, "one", "/accounts/token/refresh/", None, &first).expect(200);
     assert_eq!(send(&shop, "tab", "/accounts/token/refresh/", None, &first).expect(200), second);

@@ -1,4 +1,4 @@
-//! Tables in and out: `import` and `export` with files as spreadsheets make them.
+//! `import` and `export` with CSV files as spreadsheets write them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::operations::{refusal, succeeds};
 use crate::support::{Folder, TestShop, order, text};
 
-/// The rows of a file, each with the names of its columns.
+/// The rows of a file, each with its column names.
 fn rows(folder: &Folder, name: &str) -> Vec<Vec<(String, String)>> {
     let mut reader = csv::Reader::from_path(folder.file(name)).unwrap();
     let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
@@ -153,10 +153,10 @@ fn counts_of_stock_are_booked_once_and_deltas_once_for_each_file() {
     assert!(succeeds(&import(&shop.folder, "stock", deltas, &[])).starts_with("0 created, 2 changed"));
     assert!(succeeds(&import(&shop.folder, "stock", deltas, &[])).starts_with("0 created, 0 changed, 2 unchanged"));
     assert_eq!(shop.stock(&mug)[0], 11);
-    // As a spreadsheet saves it again.
+    // As a spreadsheet saves the file again.
     let windows = deltas.replace('\n', "\r\n");
     assert!(succeeds(&import(&shop.folder, "stock", &windows, &[])).starts_with("0 created, 0 changed, 2 unchanged"));
-    // A corrected file is another one, so one with a wrong line books nothing.
+    // A corrected file is a different file, so a file with an invalid line books nothing.
     let wrong = "sku,delta\nMUG,5\nMUGG,1\n";
     let said = refusal(&import(&shop.folder, "stock", wrong, &[]));
     assert!(said.contains("line 3, sku: ") && said.contains("booked as a whole"), "{said}");
@@ -199,7 +199,7 @@ fn exported_products_come_back_as_they_were() {
     let first = all.iter().find(|row| cell(row, "sku") == "A-S").unwrap();
     assert_eq!((cell(first, "name"), cell(first, "option2_value")), ("'=HYPERLINK(\"http://x\")", "''=x"));
 
-    // Into the same shop: nothing changes. Into another one: the same products.
+    // Importing into the same shop changes nothing; into another one, it creates the same products.
     let again = succeeds(&shop.folder.run(&["import", "products", "out.csv"], &[]));
     assert_eq!(again, "0 created, 0 changed, 105 unchanged; 0 rows refused.\n");
     let other = TestShop::open();
@@ -245,7 +245,7 @@ fn orders_are_exported_with_their_sums_and_lines() {
     let lines = rows(&shop.folder, "lines.csv");
     assert_eq!(lines.len(), 2);
     assert_eq!((cell(&lines[1], "quantity"), cell(&lines[1], "line_total")), ("2", "39.98"));
-    // An empty folder is not made into a shop by looking at it.
+    // An export does not create a shop in an empty folder.
     let empty = Folder::new();
     assert!(refusal(&empty.run(&["export", "orders", "orders.csv"], &[])).contains("db.sqlite3"));
     assert!(!empty.file("orders.csv").exists() && !empty.file("db.sqlite3").exists());

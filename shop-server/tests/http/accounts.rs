@@ -17,7 +17,7 @@ fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{answer:?}");
 }
 
-/// The names of the fields that were refused.
+/// The names of the invalid fields in a 400 response.
 #[track_caller]
 fn fields(answer: &Answer) -> Vec<String> {
     refused(answer, 400, "invalid");
@@ -149,7 +149,7 @@ async fn sign_in_takes_an_address_or_a_name_and_tells_nothing() {
     assert_eq!(wrong.json()["detail"], unknown.json()["detail"]);
     assert!(wrong.header("www-authenticate").is_some());
     assert_eq!(fields(&login(json!({})).await), ["email", "password"]);
-    // A token that is over, sent along with everything, keeps nobody from signing in.
+    // An expired token sent along does not prevent signing in.
     let body = json!({"username": ada.email, "password": PASSWORD});
     let pair = shop.post("/accounts/token/", Some("over"), &body).await;
     assert_eq!((pair.status, pair.json().as_object().unwrap().len()), (200, 2));
@@ -347,7 +347,7 @@ async fn staff_lists_finds_and_shuts_out_people() {
         ["is_active", "is_staff"]
     );
     assert_eq!(patch(&boss.access, &bob.id, json!({"is_staff": true})).await.json()["is_staff"], true);
-    // Bob is staff at once, and no superuser.
+    // Bob is staff at once, but not a superuser.
     refused(&patch(&bob.access, &ada.id, json!({"is_staff": true})).await, 403, "permission_denied");
     refused(&patch(&bob.access, &boss.id, json!({"is_active": false})).await, 403, "permission_denied");
     refused(&patch(&boss.access, &boss.id, json!({"is_active": false})).await, 409, "invalid_transition");
@@ -376,7 +376,7 @@ async fn tries_are_limited_by_account() {
         ("/accounts/request-reset-email/", ada, 5),
     ];
     for (path, body, tries) in cases {
-        // Each in a shop of its own: they share the address that all of them come from.
+        // Each case gets its own shop, because all of them share the client address.
         let shop = TestShop::start_with(&[("RATE_LIMIT", "on")]).await;
         for _ in 0..tries {
             assert_ne!(shop.post(path, None, &body).await.status, 429, "{path}");
@@ -384,7 +384,7 @@ async fn tries_are_limited_by_account() {
         let answer = shop.post(path, None, &body).await;
         refused(&answer, 429, "throttled");
         assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-        // Another spelling is the same account.
+        // Another spelling names the same account.
         for spelling in ["ＡＤＡ@example.com", " Ada@Example.COM\u{3000}", "ａｄａ@ｅｘａｍｐｌｅ.com"] {
             let mut respelled = body.clone();
             for name in ["email", "username"] {
@@ -408,7 +408,7 @@ async fn tries_are_limited_by_address() {
         refused(&verify(number).await, 400, "invalid_otp");
     }
     let mut throttled = verify(60).await;
-    // One more is let through for each second that passed meanwhile.
+    // One more attempt is allowed for each second that has passed meanwhile.
     for number in 61..120 {
         if throttled.status == 429 {
             break;
@@ -447,7 +447,7 @@ async fn codes_links_and_tokens_end_in_time() {
     assert_eq!(shop.post("/accounts/token/refresh/", None, &body).await.status, 200);
 }
 
-/// As when too many passwords wait.
+/// A hasher that behaves as if too many passwords were queued.
 struct Busy;
 
 #[async_trait]

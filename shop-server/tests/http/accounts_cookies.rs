@@ -1,4 +1,4 @@
-//! Cookie mode: tokens that scripts never see, and the guard that comes with them.
+//! Cookie mode: tokens hidden from scripts, and the CSRF guard.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{Answer, PASSWORD, TestShop};
 
 const ORIGIN: (&str, &str) = ("Origin", "http://localhost:3000");
 
-/// What a browser keeps.
+/// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
 struct Jar(Vec<(String, String)>);
 
@@ -39,7 +39,7 @@ async fn cookie_shop() -> TestShop {
     TestShop::start_with(&[("AUTH_COOKIES", "True"), ("CORS_ALLOWED_ORIGINS", ORIGIN.1)]).await
 }
 
-/// A registered person's browser, signed in.
+/// The signed-in browser of a registered user.
 async fn signed_in(shop: &TestShop, name: &str) -> Jar {
     let email = shop.registered(name).await;
     let mut jar = Jar::default();
@@ -50,7 +50,7 @@ async fn signed_in(shop: &TestShop, name: &str) -> Jar {
 fn holds_no_token(answer: &Answer) {
     let body = answer.json();
     assert!(answer.status == 200 && body.get("access").is_none() && body.get("refresh").is_none(), "{answer:?}");
-    // A token has three parts, the first of which begins so.
+    // Every token starts with this prefix.
     assert!(!answer.body.contains("eyJ"), "{answer:?}");
 }
 
@@ -79,7 +79,7 @@ async fn a_cookie_reads_freely_and_writes_with_the_sessions_word_from_an_allowed
     refused(&patch(&[ORIGIN]).await, 403, "csrf_failed");
     refused(&patch(&[("X-CSRFToken", &word)]).await, 403, "csrf_failed");
     refused(&patch(&[("X-CSRFToken", &word), ("Origin", "http://evil.example")]).await, 403, "csrf_failed");
-    // A pair that somebody planted: the word is right, but another session's.
+    // A planted cookie pair: a valid CSRF token, but of another session.
     let mut planted = jar.clone();
     planted.0.retain(|(name, _)| name != "csrftoken");
     planted.0.push(("csrftoken".to_owned(), other.get("csrftoken")));
@@ -88,7 +88,7 @@ async fn a_cookie_reads_freely_and_writes_with_the_sessions_word_from_an_allowed
     let changed = patch(&[("X-CSRFToken", &word), ORIGIN]).await;
     assert_eq!((changed.status, &changed.json()["first_name"]), (200, &json!("Ada")));
     assert_eq!(changed.header("access-control-allow-credentials"), Some("true"));
-    // A bearer token needs none of it, and beats the cookie.
+    // A bearer token needs no CSRF token, and takes precedence over the cookie.
     let bearer = format!("Bearer {}", other.get("__Host-access"));
     let theirs = send(&shop, "PATCH", "/accounts/user/", &jar, &[("Authorization", &bearer)], &body).await;
     assert_eq!(theirs.json()["email"], "bob@example.com");
@@ -108,7 +108,7 @@ async fn refresh_and_sign_out_take_the_cookie() {
     holds_no_token(&refreshed);
     assert_ne!(jar.get("__Host-refresh"), old.get("__Host-refresh"));
     assert_eq!(jar.get("csrftoken"), word, "the word belongs to the session");
-    // Another tab, which sent the same cookie at the same time, gets the same pair.
+    // Another tab that sent the same cookie at the same time gets the same pair.
     let tab = send(&shop, "POST", "/accounts/token/refresh/", &old, &with_word, &Value::Null).await;
     assert_eq!(tab.status, 200);
     let mut other = old.clone();
@@ -128,7 +128,8 @@ async fn refresh_and_sign_out_take_the_cookie() {
         ["__Host-device"],
         "the browser stays known"
     );
-    // The session is over, not only forgotten by this browser; where nobody need be known, its cookie is none.
+    // The session has ended, not just the cookies of this browser. Where callers may be anonymous, its cookie counts as
+    // none.
     refused(&send(&shop, "GET", "/accounts/user/", &before, &[], &Value::Null).await, 401, "token_not_valid");
     let again = send(&shop, "POST", "/accounts/logout/", &before, &with_word, &Value::Null).await;
     assert_eq!((again.status, again.headers.iter().filter(|(name, _)| name == "set-cookie").count()), (204, 3));

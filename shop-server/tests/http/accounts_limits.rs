@@ -1,4 +1,4 @@
-//! Limits on tries: failures count and successes do not, a known device has tries of its own, and what one day allows.
+//! Rate limits: failures count and successes do not, a known device has its own limit, and the daily limits.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ async fn who_knows_the_password_signs_in_as_often_as_they_want() {
         let body = json!({"username": ada.email, "password": PASSWORD});
         assert_eq!(shop.post(path, None, &body).await.status, 200, "{number}");
     }
-    // Failures of before still count, and a success in between forgives none of them.
+    // Earlier failures still count, and a success in between forgives none of them.
     for _ in 0..5 {
         refused(&shop.post("/accounts/login/", None, &login(&ada.email, "wrong")).await, 401, "invalid_credentials");
     }
@@ -78,7 +78,7 @@ async fn a_strangers_tries_do_not_lock_the_owner_out_of_a_device_that_signed_in_
     let body = login(&ada.email, PASSWORD);
     let first = shop.post("/accounts/login/", None, &body).await;
     let device = first.header("x-device-token").unwrap().to_owned();
-    // A stranger tries from the owner's own address, until the address is limited, and then the account.
+    // An attacker tries from the owner's own address until the address is limited, and then the account.
     let tries = (0..60).map(|number| {
         let shop = &shop;
         async move {
@@ -97,13 +97,13 @@ async fn a_strangers_tries_do_not_lock_the_owner_out_of_a_device_that_signed_in_
     let pair = json!({"username": ada.email, "password": PASSWORD});
     let pair = shop.call_with("POST", "/accounts/token/", &[("X-Device-Token", &device)], &pair).await;
     assert_eq!((pair.status, pair.json().as_object().unwrap().len()), (200, 2));
-    // The device's own tries are limited, too.
+    // The device's own attempts are limited, too.
     let mut statuses = Vec::new();
     for _ in 0..12 {
         statuses.push(on_device(&login(&ada.email, "wrong")).await.status);
     }
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 10, "{statuses:?}");
-    // For other accounts it is no known device, and a made up token names none.
+    // The device is not known for other accounts, and a forged token is not a known device.
     wrong_tries_until_throttled(&shop, "bob@example.com").await;
     refused(&on_device(&login("bob@example.com", "wrong")).await, 429, "throttled");
     let forged = format!("B{}", &device[1..]);
@@ -145,7 +145,7 @@ async fn right_codes_and_links_do_not_count_and_wrong_ones_do() {
     refused(&confirm("000000").await, 429, "throttled");
 }
 
-/// An attacker who registers the address of somebody else, before them or after.
+/// An attacker registers someone else's address, before or after the owner.
 #[tokio::test]
 async fn a_code_opens_the_account_for_whom_it_was_mailed() {
     for owner_first in [true, false] {
@@ -159,7 +159,7 @@ async fn a_code_opens_the_account_for_whom_it_was_mailed() {
             assert_eq!((answer.status, &answer.json()["email"]), (201, &json!(email)));
         }
         let code = shop.otp(email, if owner_first { 1 } else { 2 }).await;
-        // The mails are in order, and both codes are good until one was used.
+        // The mails are in order, and both codes are valid until one is used.
         shop.otp(email, 2).await;
         shop.post("/accounts/verify-otp/", None, &json!({"email": email, "otp": code})).await.expect(200);
         let answer = shop.post("/accounts/login/", None, &login(email, HERS)).await;
@@ -169,7 +169,7 @@ async fn a_code_opens_the_account_for_whom_it_was_mailed() {
         let other = shop.otp(email, if owner_first { 2 } else { 1 }).await;
         let confirm = json!({"email": email, "otp": other});
         refused(&shop.post("/accounts/verify-otp/", None, &confirm).await, 400, "invalid_otp");
-        // Now it is somebody's, and is not taken over any more.
+        // The account now has an owner and can no longer be taken over.
         let body = json!({"email": email, "password": THEIRS});
         shop.post("/accounts/register/", None, &body).await.expect(201);
         refused(&shop.post("/accounts/login/", None, &login(email, THEIRS)).await, 401, "invalid_credentials");
@@ -222,7 +222,7 @@ async fn a_day_allows_so_many_mails_and_tries_of_codes() {
     shop.mails(&other.email, 1).await;
     shop.mails(email, 4).await;
     assert_eq!(shop.mails_now(email).len(), 4);
-    // The last code was mailed; the day's tries are used up all the same.
+    // The last code was mailed, but the day's attempts are used up.
     let code = shop.otp(email, 4).await;
     refused(&confirm(&code).await, 400, "invalid_otp");
 }

@@ -1,4 +1,4 @@
-//! Sessions: two tabs that refresh at once, lifetimes, other shops' tokens, and a secret key that was replaced.
+//! Sessions: concurrent refreshes in two tabs, lifetimes, tokens of other shops, and a replaced secret key.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ async fn tabs_that_refresh_at_once_get_the_same_pair_and_stay_signed_in() {
     assert_eq!(shop.get("/accounts/user/", Some(&text(&pair, "access"))).await.status, 200);
     let next = refresh(&other, &text(&pair, "refresh")).await;
     assert_eq!(next.status, 200);
-    // A late tab, after its successor was exchanged too.
+    // A late tab, after the successor has been exchanged too.
     assert_eq!(refresh(&shop, &ada.refresh).await.expect(200), pair);
 }
 
@@ -87,7 +87,7 @@ async fn a_session_ends_after_its_lifetime_however_often_it_is_refreshed() {
     }
     refused(&refresh(&shop, &ada.refresh).await, 401, "token_not_valid");
 
-    // A shorter lifetime than the session began with counts at once.
+    // A lifetime shorter than the session's original one applies at once.
     let person = shop.login(&ada.email, PASSWORD).await;
     let strict = shop.beside_as(&[("SESSION_LIFETIME", "86400"), ("REFRESH_TOKEN_LIFETIME", "864000")], |builder| {
         builder.clock(Arc::clone(&clock) as _)
@@ -127,7 +127,7 @@ async fn a_replaced_key_goes_on_opening_what_it_made_and_signs_nothing_more() {
     let code = before.otp("bob@example.com", 1).await;
     before.post("/accounts/request-reset-email/", None, &json!({"email": ada.email})).await.expect(200);
     let (uidb64, link) = before.reset_link(&ada.email, 2).await;
-    // Every server sends what waits to be mailed, under its own key, so the others begin now.
+    // Every server sends pending mails, signed with its own key, so start the others only now.
     let after = before.beside(&[NEW_KEY, ("SECRET_KEY_FALLBACKS", OLD_KEY.1)]).await;
     let without = before.beside(&[NEW_KEY]).await;
 
@@ -138,7 +138,7 @@ async fn a_replaced_key_goes_on_opening_what_it_made_and_signs_nothing_more() {
     let confirm = json!({"email": "bob@example.com", "otp": code});
     assert_eq!(after.post("/accounts/verify-otp/", None, &confirm).await.status, 200);
 
-    // A refreshed session is signed with the new key alone.
+    // A refreshed session is signed with the new key only.
     let pair = refresh(&after, &ada.refresh).await.expect(200);
     assert_eq!(after.get("/accounts/user/", Some(&text(&pair, "access"))).await.status, 200);
     assert_eq!(without.get("/accounts/user/", Some(&text(&pair, "access"))).await.status, 200);

@@ -1,4 +1,4 @@
-//! Who passes which guard, judged before anything else of a request.
+//! Which callers pass which extractor, before anything else of a request is checked.
 
 use poem_openapi::{Object, OpenApi};
 use shop_server::answer::NoContent;
@@ -41,7 +41,7 @@ async fn nobody_passes_only_where_anybody_does() {
     assert_eq!(server.get("/anybody/").await.status, 204);
     let person = server.get("/person/").await;
     assert_eq!((person.status, person.code().as_str()), (401, "not_authenticated"));
-    // Neither the media type nor the body is looked at.
+    // Neither the media type nor the body is checked.
     let staff = server.send("POST", "/staff/", &[("Content-Type", "text/plain")], "{").await;
     assert_eq!((staff.status, staff.code().as_str()), (401, "not_authenticated"));
 }

@@ -1,4 +1,4 @@
-//! `/orders/{id}/cancel-items/` and unpaid returns: orders that end although not all of them is delivered.
+//! `/orders/{id}/cancel-items/` and unpaid returns: orders that end without being delivered in full.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::{Answer, Person};
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
-/// A guest's order of shirts at 19.99, shipped for 4.50, and who runs the shop.
+/// A guest's order of shirts at 19.99, shipped for 4.50, and a staff user.
 struct Placed {
     store: Store,
     staff: Person,
@@ -38,7 +38,7 @@ impl Placed {
         self.store.shop.post(path, Some(&self.staff.access), body).await
     }
 
-    /// The same, which must be done.
+    /// Posts a body; the request must succeed.
     async fn done(&self, path: &str, body: &Value) -> Value {
         let answer = self.post(path, body).await;
         assert!(answer.status < 300, "{path}: {answer:?}");
@@ -62,7 +62,7 @@ impl Placed {
         self.post(&format!("/payments/{}/capture/", text(&self.order["payments"][0]["id"])), &body).await
     }
 
-    /// A parcel of so many that goes through these states.
+    /// Ships this quantity and moves the shipment through these states.
     async fn ship(&self, quantity: i64, statuses: &[&str]) -> String {
         let body = json!({"order_id": self.id, "items": self.items(quantity)});
         let parcel = text(&self.done("/shipping/shipments/", &body).await["id"]);
@@ -72,7 +72,7 @@ impl Placed {
         parcel
     }
 
-    /// A return that the guest asks for and staff receive; the last answer.
+    /// Requests a return as the guest, and receives it as staff; returns the last response.
     async fn give_back(&self, quantity: i64, restock: bool) -> Value {
         let path = format!("/orders/{}/returns/", self.id);
         let headers = [("X-Order-Token", self.token.as_str())];
@@ -83,7 +83,7 @@ impl Placed {
         self.done(&format!("{path}{id}/receive/"), &json!({ "restock": restock })).await
     }
 
-    /// On hand, reserved.
+    /// The quantities on hand and reserved.
     async fn stock(&self) -> (i64, i64) {
         let path = format!("/inventory/stock/{}/", self.store.shirt.variant_id);
         let level = self.store.shop.get(&path, Some(&self.staff.access)).await.json();
@@ -145,7 +145,7 @@ async fn an_unpaid_order_is_owed_for_what_remains() {
     let order = placed.read().await;
     states(&order, ["placed", "partially_paid", "unfulfilled"]);
     amounts(&order, ["64.47", "19.99", "40.00", "0.00", "4.48"]);
-    // 40.00 are more than the 24.49 that are owed for one.
+    // 40.00 is more than the 24.49 owed for one shirt.
     let order = placed.cancel_items(1).await.json();
     states(&order, ["placed", "paid", "unfulfilled"]);
     amounts(&order, ["64.47", "39.98", "40.00", "15.51", "0.00"]);

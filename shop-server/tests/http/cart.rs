@@ -83,7 +83,7 @@ async fn a_guest_without_a_valid_token_has_no_cart_until_they_add_something() {
     let second = shop.as_guest("POST", "/cart/items/", "made-up", &body).await.json();
     assert!(first["token"].is_string() && second["token"].is_string());
     assert_ne!(first["id"], second["id"]);
-    // A token opens its own cart and no other.
+    // A token gives access to its own cart only.
     let item = format!("/cart/items/{}/", text(&first["items"][0]["id"]));
     refused(&shop.as_guest("DELETE", &item, &text(&second["token"]), &NOTHING).await, 404, "not_found");
 }
@@ -101,7 +101,7 @@ async fn a_customer_always_has_one_cart_and_no_other() {
     shop.post("/cart/items/", Some(&ada.access), &json!({"sku": "SHIRT"})).await;
     assert_eq!(shop.get("/cart/", Some(&eve.access)).await.json()["items"], json!([]));
 
-    // A bearer token beats a cart's: a signed-in person never sees or fills a guest's cart.
+    // A bearer token takes precedence: a signed-in user never sees or fills a guest's cart.
     let guest = shop.guest_cart(&shirt, 5).await;
     let bearer = format!("Bearer {}", eve.access);
     let both = [("Authorization", bearer.as_str()), ("X-Cart-Token", guest.as_str())];
@@ -109,7 +109,7 @@ async fn a_customer_always_has_one_cart_and_no_other() {
     shop.call_with("POST", "/cart/items/", &both, &json!({"sku": "SHIRT"})).await;
     let guests = shop.as_guest("GET", "/cart/", &guest, &NOTHING).await.json();
     assert_eq!(guests["items"][0]["quantity"], 5);
-    // A bearer token that is not valid is refused, and the cart's is no way around.
+    // An invalid bearer token is refused, and the cart token is no way around it.
     let both = [("Authorization", "Bearer nonsense"), ("X-Cart-Token", guest.as_str())];
     refused(&shop.call_with("GET", "/cart/", &both, &NOTHING).await, 401, "token_not_valid");
 }
@@ -136,7 +136,7 @@ async fn what_is_wrong_with_an_item_is_named() {
         assert_eq!(fields(&shop.as_guest("PATCH", &path, &token, &quantity).await), ["quantity"]);
     }
     assert_eq!(shop.as_guest("PATCH", "/cart/items/nonsense/", &token, &json!({"quantity": 1})).await.status, 404);
-    // What is not there, or not the caller's, is answered first.
+    // A missing or foreign item is reported before an invalid body.
     let wrong = json!({"quantity": -1});
     refused(&shop.call("PATCH", &path, None, &wrong).await, 404, "not_found");
     refused(&shop.as_guest("PATCH", &path, "made-up", &wrong).await, 404, "not_found");
@@ -270,7 +270,7 @@ async fn ways_to_ship_are_priced_by_weight_and_subtotal() {
     let by_weight = made("Weight", json!({"type": "by_weight", "tiers": tiers}), json!("45")).await;
     let tiers = json!([{"up_to": "15", "price": "5.00"}, {"up_to": null, "price": "2.50"}]);
     made("Subtotal", json!({"type": "by_subtotal", "tiers": tiers}), Value::Null).await;
-    // Of so many shirts: what each way costs, or that it takes no such parcel.
+    // For each quantity of shirts: the cost of each method, or that it does not accept such a shipment.
     for (quantity, weight, subtotal) in [
         (1, Some("1.00"), "5.00"),
         (2, Some("1.00"), "2.50"),
@@ -310,7 +310,7 @@ async fn a_guests_cart_goes_into_the_customers_at_sign_in() {
         cart["items"].as_array().unwrap().iter().map(|i| (text(&i["sku"]), i["quantity"].clone())).collect();
     assert_eq!(lines, [("SHIRT".to_owned(), json!(5)), ("CAP".to_owned(), json!(1))]);
     refused(&shop.as_guest("GET", "/cart/", &token, &NOTHING).await, 404, "not_found");
-    // Signing in with the spent token again merges nothing twice.
+    // Signing in with the used token again merges nothing twice.
     assert_eq!(shop.as_guest("POST", "/accounts/login/", &token, &login).await.status, 200);
     assert_eq!(shop.get("/cart/", Some(&ada.access)).await.json()["version"], cart["version"]);
 }

@@ -1,4 +1,4 @@
-//! Every row of the catalog, good and bad.
+//! `/catalog/`: every row of the contract, good and bad.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ impl Catalog {
         answer.json()
     }
 
-    /// The names in a list, which must be a whole one.
+    /// The names in a list that fits on one page.
     async fn names(&self, query: &str) -> Vec<String> {
         let answer = self.get(&format!("/catalog/products/?{query}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -52,7 +52,7 @@ fn results(list: &Value, field: &str) -> Vec<String> {
     list["results"].as_array().unwrap().iter().map(text).collect()
 }
 
-/// The fields that an answer names as wrong.
+/// The names of the invalid fields in a 400 response.
 fn wrong(answer: &Answer) -> Vec<String> {
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{answer:?}");
     answer.json()["errors"].as_object().unwrap().keys().cloned().collect()
@@ -108,7 +108,7 @@ async fn a_product_is_made_read_changed_and_taken_away() {
     );
     assert_eq!(patched["attributes"], made["attributes"]);
 
-    // What was read can be sent back as it is.
+    // A response can be sent back unchanged.
     let echoed = catalog.staff("PUT", &place, &patched).await.json();
     assert_eq!(echoed, patched);
 
@@ -144,7 +144,7 @@ async fn variants_are_one_list() {
     assert_eq!(after["variants"][0]["id"], made["variants"][0]["id"]);
     assert_eq!(available(&after), [2, 0], "stock in it is ignored");
     assert!(after["variants"][1]["sku"].as_str().unwrap().starts_with("SHIRT-L-"), "{after}");
-    // The archived one's sku stays its own.
+    // The archived variant keeps its sku.
     let other = catalog.staff("POST", "/catalog/products/", &json!({"name": "x", "price": "1", "sku": "M"})).await;
     assert_eq!(other.code(), "already_exists");
     let back = catalog.staff("PATCH", &place, &json!({"variants": [{"sku": "M"}]})).await.json();
@@ -220,7 +220,7 @@ async fn a_part_cannot_take_away_what_a_product_needs() {
         let body = json!({"variants": [{"id": id, field: null}, {"sku": "M"}]});
         assert_eq!(patch(&path(&several, "products"), body).await, [format!("variants.0.{field}")]);
     }
-    // What an answer shows can be sent back.
+    // A response can be sent back unchanged.
     let echo = json!({"sku": null, "price": several["price"], "variants": several["variants"], "category_id": null});
     let answer = catalog.staff("PATCH", &path(&several, "products"), &echo).await;
     assert_eq!((answer.status, &answer.json()["version"]), (200, &several["version"]), "{answer:?}");
@@ -383,7 +383,7 @@ async fn pages_by_number_and_by_cursor_show_all_once() {
     expected.reverse();
     assert_eq!(catalog.names("ordering=-name&page=1").await, expected);
     assert_eq!(catalog.get("/catalog/products/?page=9").await.code(), "not_found");
-    // A cursor belongs to its order.
+    // A cursor is valid only for its own ordering.
     let list = catalog.get("/catalog/products/?page_size=3&cursor=&ordering=name").await.json();
     let other = link(&list["next"]).replace("ordering=name", "ordering=price");
     assert_eq!(wrong(&catalog.get(&other).await), ["cursor"]);

@@ -1,4 +1,4 @@
-//! The binary itself: a server on a file, and the other subcommands beside it.
+//! The binary itself: a server on a file, and the other subcommands next to it.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use shop_core::clock::{Random as _, SystemRandom};
 
 use crate::support::{Answer, PASSWORD, send_to};
 
-/// An empty folder that goes away.
+/// An empty folder that is removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -43,7 +43,7 @@ impl Drop for Folder {
     }
 }
 
-/// A server of a process of its own; killed when it is dropped.
+/// A server in its own process; killed when dropped.
 struct Running {
     child: Child,
     address: SocketAddr,
@@ -64,12 +64,12 @@ impl Running {
                 break entry["address"].as_str().unwrap().parse().unwrap();
             }
         };
-        // Nobody may wait for a reader of the log.
+        // Drain the log, so that the server never blocks on writing it.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address }
     }
 
-    /// Asks politely; true when it ended well.
+    /// Sends SIGTERM; returns whether the server exited successfully.
     fn stop(mut self) -> bool {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         asked.success() && self.child.wait().unwrap().success()

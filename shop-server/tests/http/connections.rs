@@ -1,4 +1,4 @@
-//! How many connections there are, how long they may wait, and what a connection is good for after a refusal.
+//! Limits on the number of connections and their waiting time, and whether a connection can be reused after a refusal.
 
 use poem_openapi::{Object, OpenApi};
 use shop_server::answer::NoContent;
@@ -15,7 +15,7 @@ struct Request {
     note: Optional<String>,
 }
 
-/// Takes a note, or refuses one unread.
+/// Accepts a note, or refuses one without reading it.
 pub(crate) struct Api;
 
 #[expect(clippy::unused_async, reason = "handlers are async")]
@@ -27,7 +27,7 @@ impl Api {
         Ok(NoContent)
     }
 
-    /// Refuses without a look at the body.
+    /// Refuses without reading the body.
     #[oai(path = "/refusal/", method = "post")]
     async fn refuse(&self) -> Result<NoContent> {
         Err(Problem::from(shop_core::Error::PermissionDenied))
@@ -38,7 +38,7 @@ fn limits(total: usize, per_client: usize) -> ConnectionLimits {
     ConnectionLimits { total, per_client, trusted: Proxies::default() }
 }
 
-/// Connections that have got a place, which an answer proves.
+/// Opens connections that have a place, which a response proves.
 async fn take_places(server: &Server, count: usize) -> Vec<Connection> {
     let mut taken = Vec::new();
     for _ in 0..count {
@@ -73,7 +73,7 @@ async fn one_client_leaves_places_to_others() {
     let server = Server::start_with_places(Api, limits(100, 3)).await;
     let _taken = take_places(&server, 3).await;
     is_full(&server).await;
-    // Those that say nothing and find no place are closed soon, or at once when they are many.
+    // Silent connections without a place are closed soon, or at once if there are many.
     let mut silent = Vec::new();
     for _ in 0..20 {
         silent.push(server.connect().await);
@@ -96,7 +96,7 @@ async fn a_trusted_proxy_takes_as_many_places_as_there_are() {
 async fn a_client_that_never_reads_is_cut() {
     let server = Server::start(Api).await;
     let mut connection = server.connect().await;
-    // More answers than the system keeps for both sides.
+    // More responses than the socket buffers of both sides can hold.
     let request = b"GET /docs/swagger-ui.js HTTP/1.1\r\nHost: a\r\n\r\n";
     let started = Instant::now();
     for _ in 0..100 {
@@ -115,7 +115,7 @@ async fn a_refusal_before_the_body_was_read_closes_and_says_so() {
         format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
     };
     for (path, status) in [("/refusal/", 403), ("/nothing/", 404), ("/healthz", 405)] {
-        // With none of the body there yet, and with all of it.
+        // With none of the body sent yet, and with all of it.
         for body in ["", "{\"note\": 1}"] {
             let mut connection = server.connect().await;
             connection.raw([head(path, 11).as_str(), body].concat().as_bytes()).await.unwrap();
@@ -129,7 +129,7 @@ async fn a_refusal_before_the_body_was_read_closes_and_says_so() {
     polite.raw(asks.as_bytes()).await.unwrap();
     let answer = polite.answer(false).await;
     assert_eq!((answer.status, answer.header("connection")), (413, Some("close")));
-    // After an answer to what was read, and a refusal of what has no body, the connection goes on.
+    // After a response to a body that was read, or a refusal without a body, the connection stays open.
     let mut kept = server.connect().await;
     for (method, path, body, status) in [
         ("POST", "/notes/", "{\"note\": 1}", 204),
@@ -180,7 +180,7 @@ async fn the_limit_of_the_header_is_exact() {
     for (length, status) in [(MAX_HEADER_BYTES, 200), (MAX_HEADER_BYTES + 1, 431), (MAX_HEADER_BYTES + 5000, 431)] {
         let head = sized(length);
         assert_eq!(head.len(), length);
-        // At once, and in two parts.
+        // In one write, and in two.
         for cut in [0, 100, length - 1] {
             let mut connection = server.connect().await;
             connection.raw(&head.as_bytes()[..cut]).await.unwrap();
@@ -199,7 +199,7 @@ async fn every_answer_keeps_browsers_from_passing_things_on() {
         assert!(answer.header("content-security-policy").unwrap().contains("base-uri 'none'"), "{path}");
         assert_eq!(answer.header("strict-transport-security"), None);
     }
-    // What is typed into the documentation ends with its page.
+    // Credentials entered in the documentation are gone when its page closes.
     let start = server.get("/docs/start.js").await.body;
     assert!(start.contains("persistAuthorization: false") && !start.contains("Storage"), "{start}");
 }

@@ -1,4 +1,4 @@
-//! Amounts in one currency and the word of another beside them: refused wherever an amount is read, and nothing is done.
+//! Amounts next to another currency's code are refused wherever an amount is read, and nothing is changed.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn refuses_currency(answer: &Answer) {
     assert_eq!(answer.json()["errors"]["currency"], json!(["The amounts here are in USD."]));
 }
 
-/// The body with the shop's currency, and with others.
+/// Variants of the body with the shop's currency, and with others.
 fn spoken(body: &Value) -> (Vec<Value>, Vec<Value>) {
     let say = |words: &[Value]| words.iter().map(|word| with(body, json!({"currency": word}))).collect();
     (say(&[json!("USD"), json!("usd"), json!(""), Value::Null]), say(&[json!("EUR"), json!("jpy")]))
@@ -40,7 +40,7 @@ async fn what_staff_price_in_another_currency_is_refused() {
             assert_eq!(made.status, 201, "{list} {made:?}");
             let made = made.json();
             assert_eq!(made["currency"], "USD");
-            // What comes back can be sent again, and not as if it were another currency.
+            // A response can be sent back unchanged, but not with another currency.
             let path = format!("{list}{}/", text(&made["id"]));
             let mut methods = vec!["PATCH"];
             methods.extend((list != "/orders/drafts/").then_some("PUT"));
@@ -95,13 +95,13 @@ async fn a_cart_of_one_currency_takes_nothing_priced_in_another() {
     let cart = shop.guest_cart(&product, 1).await;
     let path = format!("/catalog/products/{}/", product.product_id);
 
-    // The same data, and the operator changed the currency of the shop.
+    // The same data after the operator has changed the shop's currency.
     let abroad = shop.beside(&[("CURRENCY", "EUR")]).await;
     let again = abroad.as_guest("POST", "/cart/items/", &cart, &json!({"sku": "TEA"})).await;
     assert_eq!(again.json()["currency"], "USD", "{again:?}");
     let fresh = abroad.post("/cart/items/", None, &json!({"sku": "TEA"})).await;
     assert_eq!(fields(&fresh), ["sku"], "it is not on sale for euros");
-    // Its old price is not read as euros, nor a new one taken for dollars.
+    // The old price is not read as euros, nor a new one as dollars.
     assert_eq!(
         fields(&abroad.call("PATCH", &path, Some(&staff), &json!({"price": "5", "currency": "USD"})).await),
         ["currency"]
@@ -110,7 +110,7 @@ async fn a_cart_of_one_currency_takes_nothing_priced_in_another() {
     assert_eq!((renamed.status, text(&renamed.json()["currency"])), (200, "USD".to_owned()), "{renamed:?}");
     let priced = abroad.call("PATCH", &path, Some(&staff), &json!({"price": "5", "currency": "EUR"})).await;
     assert_eq!((priced.status, text(&priced.json()["currency"])), (200, "EUR".to_owned()), "{priced:?}");
-    // What lies in the cart at dollars is not sold for them any more.
+    // Items in the cart at dollar prices are no longer sold at them.
     let more = abroad.as_guest("POST", "/cart/items/", &cart, &json!({"sku": "TEA"})).await;
     assert_eq!(fields(&more), ["sku"], "nor for dollars");
     let seen = abroad.as_guest("GET", "/cart/", &cart, &Value::Null).await.json();

@@ -1,4 +1,4 @@
-//! The OpenAPI document in the tree, from which clients are generated, is that of the code.
+//! Checks that the OpenAPI document in the source tree, from which clients are generated, matches the code.
 
 use shop_server::api::Api;
 use shop_server::openapi::Document;

@@ -120,7 +120,7 @@ async fn a_draft_is_changed_and_thrown_away() {
     let old = [("Authorization", bearer.as_str()), ("If-Match", "\"1-0\"")];
     refused(&shop.call_with("PATCH", &path, &old, &json!({"note": "x"})).await, 412, "version_mismatch");
     refused(&shop.call_with("DELETE", &path, &old, &NOTHING).await, 412, "version_mismatch");
-    // More than there is may be drafted, but not ordered.
+    // A draft may exceed the stock, but cannot be ordered then.
     change(json!({"items": [{"sku": "SHIRT", "quantity": 10}]})).await;
     let refusal = shop.post(&format!("{path}place/"), staff, &store.order).await;
     refused(&refusal, 409, "out_of_stock");

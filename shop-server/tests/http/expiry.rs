@@ -1,4 +1,4 @@
-//! Orders that wait for a payment outside the shop end in time, and so do carts that guests left.
+//! Orders that wait for a payment outside the shop expire, and so do abandoned guest carts.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::support::{Forward, TestShop, order};
 
 const WEEK: i64 = 604_800;
 
-/// A shop with 100 pieces of one thing at another clock.
+/// A shop with 100 pieces of one product, and a clock that the test controls.
 struct Shop {
     server: TestShop,
     clock: Arc<Forward>,
@@ -91,7 +91,7 @@ async fn a_cart_that_a_guest_left_is_removed_and_what_became_an_order_stays() {
         let seen = async |token: &str| shop.server.as_guest("GET", "/cart/", token, &Value::Null).await.status;
         assert_eq!((seen(&left).await, seen(&active).await), (status, 200), "{ttl} {seconds}");
         assert_eq!(shop.status(&order).await, "placed");
-        // A token whose cart is gone gets a new cart at the next item.
+        // A token whose cart has expired gets a new cart with the next item.
         let again = shop.server.as_guest("POST", "/cart/items/", &left, &json!({"sku": "SHIRT"})).await;
         assert_eq!((again.status, again.json()["token"].is_string()), (201, status == 404));
         assert_eq!(shop.server.shop.check().await.unwrap(), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! What somebody sees who has just started the shop: the answer at `/`, and a sample shop that needs no internet.
+//! The first impression of a new shop: the response at `/`, and a sample shop that needs no internet access.
 
 use serde_json::Value;
 use shop_core::clock::SystemRandom;
@@ -48,7 +48,7 @@ async fn the_root_names_the_public_address_and_no_documentation_that_is_turned_o
     assert!(page.contains("href=\"/api/healthz\"") && !page.contains("docs"), "{page}");
 }
 
-/// Every address in an answer.
+/// Collects every URL in a response.
 fn addresses(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) if text.contains("//") => found.push(text.clone()),
@@ -63,7 +63,7 @@ async fn no_address_of_the_sample_shop_leads_elsewhere() {
     let shop = TestShop::start().await;
     let password = demo::fill(&shop.shop, &SystemRandom).await.unwrap().unwrap();
     let staff = shop.login(demo::STAFF, password.expose()).await;
-    // The host that the tests ask for.
+    // The host that the tests request.
     let own = "http://shop.test/";
     let mut found = Vec::new();
     for path in [
@@ -101,7 +101,7 @@ async fn pictures_of_the_shop_follow_it_to_another_address() {
     let password = demo::fill(&shop.shop, &SystemRandom).await.unwrap().unwrap();
     let staff = shop.login(demo::STAFF, password.expose()).await;
     let mug = shop.get("/catalog/products/stoneware-mug/", None).await.expect(200);
-    // A client that sends back what it has read keeps no address of today.
+    // A client that sends back what it has read does not store the current host.
     let place = format!("/catalog/products/{}/", mug["id"].as_str().unwrap());
     let echoed = shop.call("PUT", &place, Some(&staff.access), &mug).await.expect(200);
     assert_eq!(echoed["images"], mug["images"]);

@@ -1,5 +1,5 @@
-//! Money through a gateway over a network (here a bank in this process): orders, cancels, refunds and messages, and a
-//! bank in a bad mood.
+//! Payments through a remote gateway (here a bank in this process): orders, cancellations, refunds and messages, and a
+//! failing bank.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use shop_core::payments::bank::{Bank, Mood, SIGNATURE};
 
 use crate::support::{Answer, Goods, TestShop, order};
 
-/// A shop that takes money through a bank, with one product for 10.00, shipped for nothing.
+/// A shop that accepts payments through a bank, with one product for 10.00 and free shipping.
 pub(crate) struct Till {
     pub(crate) shop: TestShop,
     pub(crate) bank: Arc<Bank>,
@@ -85,7 +85,7 @@ impl Till {
         self.shop.get(&format!("/orders/{id}/"), Some(&self.staff)).await.json()
     }
 
-    /// The bank tells of a payment.
+    /// Delivers the bank's message about a payment.
     pub(crate) async fn tell(&self, name: &str, placed: &Placed) -> Answer {
         let now = self.shop.shop.moment().now();
         let (signature, body) = self.bank.message(name, placed.payment_id(), now);
@@ -97,7 +97,7 @@ impl Till {
         self.shop.server.send("POST", "/payments/webhooks/bank/", &headers, body).await
     }
 
-    /// Reads the order until it is so: the worker of the server looks into what the bank tells.
+    /// Reads the order until the field has this value: the server's worker looks up what the bank reports.
     pub(crate) async fn until(&self, placed: &Placed, field: &str, value: &str) -> Value {
         let read = async {
             loop {
@@ -127,7 +127,7 @@ async fn an_order_brings_its_secret_and_is_paid_when_the_bank_tells() {
     let secret = format!("{}_secret", till.bank.reference(placed.payment_id()));
     assert_eq!((&payment["client_secret"], &payment["status"]), (&json!(secret), &json!("pending")));
     assert_eq!(payment["gateway_reference"], json!(till.bank.reference(placed.payment_id())));
-    // The buyer can read it later, and staff need not.
+    // The buyer can read it later; staff cannot.
     let path = format!("/payments/{}/", placed.payment);
     let own = till.as_holder("GET", &path, &placed.token, &Value::Null).await.json();
     assert_eq!(own["client_secret"], json!(secret));
@@ -236,7 +236,7 @@ async fn twins_refund_once() {
     let body = json!({"amount": "5"});
     let answers = join_all((0..8).map(|_| till.shop.call_with("POST", &path, &headers, &body))).await;
     assert!(answers.iter().all(|answer| answer.status == 201), "{answers:?}");
-    // Without a key they are different wishes: each is carried out, or told that the bank is being asked.
+    // Without a key they are different requests: each is executed, or refused because the bank is being asked.
     let answers = join_all((0..8).map(|_| till.act(&placed.payment, "refunds", &body))).await;
     let made = answers.iter().filter(|answer| answer.status == 201).count();
     for answer in answers.iter().filter(|answer| answer.status == 409) {
@@ -258,7 +258,7 @@ async fn a_cancel_asks_the_bank_first() {
         (canceled.status, &body["status"], &body["payment_status"]),
         (200, &json!("canceled"), &json!("voided"))
     );
-    // The money was faster: the order is canceled all the same, and the money goes back.
+    // The payment came first: the order is canceled all the same, and the money is refunded.
     let placed = till.placed().await;
     till.bank.pay(placed.payment_id());
     let path = format!("/orders/{}/cancel/", placed.id);

@@ -1,4 +1,4 @@
-//! What of a payment only staff see, what only its buyer sees, and what buyers cannot do for ever.
+//! Which parts of a payment only staff see, which only its buyer sees, and limits on a buyer's retries.
 
 use serde_json::{Value, json};
 use shop_core::money::Amount;
@@ -178,7 +178,7 @@ async fn buyers_do_not_begin_and_ask_for_ever() {
         assert!(own.status == 200 && own.json()["client_secret"].is_string(), "{own:?}");
     }
     assert_eq!(events(&till, &placed, None).await, before.0);
-    // More than once only where the machine is so busy that seconds pass.
+    // More than one call only on a machine so busy that seconds pass.
     assert!(till.bank.calls().len() < before.1 + 5);
 
     let attempt = json!({"order_id": placed.id, "gateway": "bank"});

@@ -1,4 +1,4 @@
-//! What every endpoint gets from the server around it, over real HTTP, with a small API of its own.
+//! What the server does for every endpoint, over real HTTP, with a small API of its own.
 
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ impl Api {
         Ok(Answer(Thing { name: format!("{count:?} {url:?}") }))
     }
 
-    /// Waits until the test lets it go.
+    /// Waits until the test releases it.
     #[oai(path = "/slow/", method = "get")]
     async fn slow(&self) -> Result<NoContent> {
         self.reached.notify_one();
@@ -205,14 +205,14 @@ async fn idempotency_keys_are_checked_and_replays_are_marked() {
 #[tokio::test]
 async fn large_and_endless_bodies_are_refused() {
     let server = Server::start(Api::default()).await;
-    // An honest client that sends all before it listens.
+    // An honest client that sends everything before it reads.
     let large = server.send("POST", "/things/", &[JSON], &" ".repeat(2 * 1024 * 1024)).await;
     assert_eq!((large.status, large.code().as_str()), (413, "payload_too_large"));
-    // One that asks first.
+    // A client that asks first.
     let mut polite = server.connect().await;
     polite.raw(b"POST /things/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\nExpect: 100-continue\r\n\r\n").await.unwrap();
     assert_eq!(polite.answer(false).await.status, 413);
-    // One that never ends, in chunks, so that nothing is declared: it is cut, not read for ever.
+    // An endless chunked body without a declared length: it is cut off instead of being read forever.
     let mut endless = server.connect().await;
     endless.raw(b"POST /things/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
     let mut chunk = b"10000\r\n".to_vec();
@@ -223,7 +223,7 @@ async fn large_and_endless_bodies_are_refused() {
         sent += chunk.len();
         assert!(sent < 64 * 1024 * 1024, "an endless body is read for ever");
     }
-    // And the server goes on.
+    // The server keeps running.
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 

@@ -1,4 +1,4 @@
-//! Every row of the inventory, good and bad.
+//! `/inventory/`: every row of the contract, good and bad.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ impl Inventory {
         self.call("POST", path, &body).await
     }
 
-    /// The id of the variant of a new product.
+    /// Creates a product with stock; returns its variant's id.
     async fn stocked(&self, sku: &str, stock: i64) -> String {
         let body = json!({"name": sku, "price": "1", "sku": sku, "stock": stock});
         let answer = self.post("/catalog/products/", body).await;

@@ -1,11 +1,11 @@
-//! Stock and orders together: which location serves, what is sold before it is there, what the ledger says of an order.
+//! Stock and orders together: the choice of location, backorders, and the movements of an order.
 
 use serde_json::{Value, json};
 
 use crate::orders::{refused, text};
 use crate::support::{Answer, Goods, TestShop, order};
 
-/// A shop with one product, its stock at the default location, and somebody who runs it.
+/// A shop with one product, its stock at the default location, and a staff user.
 struct Store {
     shop: TestShop,
     goods: Goods,
@@ -32,7 +32,7 @@ impl Store {
         self.call("GET", path, &Value::Null, 200).await
     }
 
-    /// A location served from at this place in the order, with so many of the product.
+    /// A location with this priority and this quantity of the product.
     async fn location(&self, name: &str, priority: i64, stock: i64) -> String {
         let body = json!({"name": name, "priority": priority});
         let id = text(&self.call("POST", "/inventory/locations/", &body, 201).await["id"]);
@@ -76,12 +76,12 @@ async fn orders_are_served_from_locations_by_priority() {
     held.sort_by_key(|row| row["quantity"].as_i64());
     let held: Vec<_> = held.iter().map(|row| (text(&row["location_id"]), row["quantity"].as_i64().unwrap())).collect();
     assert_eq!(held, [(last.clone(), 1), (text(&default["id"]), 2), (first.clone(), 3)]);
-    // Another location's share can be read, and what is left of it.
+    // The stock of a single location can be read, including what is available there.
     let there = store.get(&format!("/inventory/stock/{}/?location_id={last}", store.goods.variant_id)).await;
     assert_eq!((&there["reserved"], &there["available"]), (&json!(1), &json!(4)));
     assert_eq!(store.totals().await, (10, 6, 4));
 
-    // It leaves from where it is held, and the ledger says so, of this order only.
+    // Shipping takes the stock from where it is reserved, and the movements show this for this order only.
     store.placed(1).await;
     let parcel = json!({"order_id": order["id"], "carrier": "Post", "tracking_number": "1"});
     let parcel = store.call("POST", "/shipping/shipments/", &parcel, 201).await;
@@ -133,13 +133,13 @@ async fn what_may_be_backordered_is_sold_before_it_is_there() {
     store.call("PATCH", &path, &json!({"backorder": true}), 200).await;
     let order = store.placed(3).await;
     assert_eq!(store.totals().await, (1, 3, -2));
-    // More than is there is held, and it leaves when it is packed.
+    // More than the stock on hand is reserved, and shipping takes it out.
     let parcel = store.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
     let shipped = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
     store.call("POST", &shipped, &json!({"status": "shipped"}), 201).await;
     assert_eq!(store.totals().await, (-2, 0, -2));
     store.is_sound().await;
-    // What comes in fills the hole first.
+    // New stock covers the shortage first.
     let more = json!({"sku": "SHIRT", "delta": 5, "reason": "received"});
     store.call("POST", "/inventory/adjustments/", &more, 201).await;
     store.call("PATCH", &path, &json!({"backorder": false}), 200).await;
@@ -152,7 +152,8 @@ async fn what_may_be_backordered_is_sold_before_it_is_there() {
     store.is_sound().await;
 }
 
-/// A shop whose shirts may be backordered: two lie there, and orders of two and of three wait, the second for three more.
+/// A shop whose shirts may be backordered: two are on hand, and orders of two and three are open, so that three are
+/// missing.
 async fn backordered() -> (Store, Value, Value) {
     let store = Store::open(2).await;
     let path = format!("/inventory/stock/{}/", store.goods.variant_id);
@@ -163,7 +164,7 @@ async fn backordered() -> (Store, Value, Value) {
 }
 
 impl Store {
-    /// A parcel of all of an order leaves; what was answered.
+    /// Ships all of an order; returns the response.
     async fn send(&self, order: &Value) -> Answer {
         let parcel = self.call("POST", "/shipping/shipments/", &json!({"order_id": order["id"]}), 201).await;
         let events = format!("/shipping/shipments/{}/events/", text(&parcel["id"]));
@@ -181,7 +182,7 @@ async fn backorders_can_be_switched_off_while_some_are_open() {
         let more = store.shop.post("/cart/items/", None, &json!({"sku": "SHIRT", "quantity": 1})).await;
         refused(&more, 409, "out_of_stock");
         store.is_sound().await;
-        // In whatever order they leave, no more leaves than lay there and was backordered.
+        // In either order, no more is shipped than was on hand and backordered.
         let orders = if first_come { [&covered, &short] } else { [&short, &covered] };
         for order in orders {
             assert_eq!(store.send(order).await.status, 201);
@@ -200,7 +201,7 @@ async fn backorders_can_be_switched_off_while_some_are_open() {
 async fn a_shipment_goes_below_zero_only_for_what_was_backordered() {
     let (store, covered, short) = backordered().await;
     let path = format!("/inventory/stock/{}/", store.goods.variant_id);
-    // Both of those that lay there get lost.
+    // Both shirts on hand get lost.
     let lost = json!({"sku": "SHIRT", "delta": -2, "reason": "lost"});
     store.call("POST", "/inventory/adjustments/", &lost, 201).await;
     let off = store.shop.call("PATCH", &path, Some(&store.staff), &json!({"backorder": false})).await;

@@ -1,4 +1,5 @@
-//! A buyer from the first quote to the refund: quote, order, mails, look-up, withdrawal, and an account at the end.
+//! A buyer's journey from the first quote to the refund: quote, order, mails, lookup, withdrawal, and finally an
+//! account.
 
 use serde_json::{Value, json};
 
@@ -8,14 +9,14 @@ use crate::support::{Answer, PASSWORD, TestShop, order};
 const BUYER: &str = "ada@example.com";
 const NOTHING: Value = Value::Null;
 
-/// By staff.
+/// Posts as staff; the request must succeed.
 async fn done(shop: &TestShop, access: &str, path: &str, body: &Value) -> Value {
     let answer = shop.post(path, Some(access), body).await;
     assert!(answer.status < 300, "{path}: {answer:?}");
     answer.json()
 }
 
-/// Says in a mail whether all of this is there.
+/// Waits for a mail with this subject, and checks that it contains all texts.
 async fn mail(shop: &TestShop, subject: &str, texts: &[&str]) -> String {
     let mail = shop.mail_with(BUYER, &format!("Subject: {subject}\r\n")).await;
     for text in texts {
@@ -35,7 +36,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     shop.shipping_method(&["GB"], "4.00").await;
     let dear = shop.shipping_method(&["GB"], "9.00").await;
 
-    // The quote: with the country alone, then with all; and the order is what it said.
+    // The quote, first with the country alone, then with everything; the order matches it.
     let cart = shop.guest_cart(&tea, 2).await;
     let quote = async |body: &Value| shop.as_guest("POST", "/cart/quote/", &cart, body).await.expect(200);
     let country = quote(&json!({"shipping_address": {"country": "GB"}})).await;
@@ -53,7 +54,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     let legal = ["Tea House Ltd", "GB123456789", "34.80", "Thing TEA"];
     mail(&shop, &format!("Your order {number} at Tea House"), &legal).await;
 
-    // Paid, and on its way.
+    // Paid and shipped.
     let capture = format!("/payments/{}/capture/", text(&placed["payments"][0]["id"]));
     done(&shop, &staff, &capture, &json!({})).await;
     mail(&shop, &format!("Payment received for order {number} at Tea House"), &["34.80"]).await;
@@ -66,7 +67,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     }
     mail(&shop, &format!("Order {number} at Tea House has been shipped"), &["RM 123"]).await;
 
-    // The token is lost; the look-up mails another way in.
+    // The token is lost; the lookup mails a new link.
     let asked = json!({"number": number.to_lowercase(), "email": "Ada@Example.com"});
     assert_eq!(shop.post("/orders/lookup/", None, &asked).await.status, 202);
     let page = format!("http://localhost:3000/orders/{number}#");
@@ -78,7 +79,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     };
     assert_eq!(by_token("GET", &format!("/orders/{number}/"), &NOTHING).await.expect(200)["id"], json!(id));
 
-    // All of it is withdrawn: the goods come back, the money with the price of the cheapest shipping.
+    // Everything is withdrawn: the goods come back, and the refund includes the price of the cheapest shipping.
     let received =
         by_token("POST", &format!("/orders/{id}/withdrawal/"), &json!({"note": "Too strong"})).await.expect(201);
     let subject = format!("Your withdrawal for order {number} at Tea House");
@@ -90,7 +91,7 @@ async fn a_buyer_is_quoted_orders_is_mailed_finds_the_order_again_and_withdraws(
     assert_eq!(refunded["amount_refunded"], "28.80");
     mail(&shop, &format!("Refund for order {number} at Tea House"), &["28.80"]).await;
 
-    // An account of the address has the order, with its whole history.
+    // An account with the same address gets the order with its whole history.
     let account = json!({"email": BUYER, "password": PASSWORD});
     assert_eq!(shop.post("/accounts/register/", None, &account).await.status, 201);
     let code = json!({"email": BUYER, "otp": shop.otp(BUYER, 1).await});

@@ -1,4 +1,4 @@
-//! What holds for every list, whatever it is of: found in the document, so that no list is left out.
+//! Rules that hold for every list. The lists are found in the document, so that none is left out.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::operations::{NEAR, fill, things};
 use crate::orders::{Store, fields, refused, text};
 use crate::support::TestShop;
 
-/// A list of the document: its path, a query that it cannot do without, and its boolean parameters.
+/// A list in the document: its path, a query that it requires, and its boolean parameters.
 struct Listed {
     path: String,
     required: &'static str,
@@ -15,7 +15,7 @@ struct Listed {
 }
 
 impl Store {
-    /// An order of a guest, and the token that opens it.
+    /// A guest's order, and its token.
     pub(crate) async fn guest_order(&self) -> (Value, String) {
         let cart = self.shop.guest_cart(&self.shirt, 1).await;
         let placed = self.shop.as_guest("POST", "/orders/", &cart, &self.order).await;
@@ -26,7 +26,7 @@ impl Store {
     }
 }
 
-/// Every paged list there is.
+/// Every paged list in the document.
 fn lists(document: &Value) -> Vec<Listed> {
     let mut found = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -53,7 +53,7 @@ async fn every_list_ends_and_names_what_is_wrong_with_a_page() {
     let ada = shop.customer("ada").await.access;
     let staff = shop.staff("eve").await.access;
     let things = things(&shop, &ada, &staff).await;
-    // The lists of staff's own are empty: their first page is there all the same.
+    // The staff user's own lists are empty, but their first page exists.
     shop.post("/cart/items/", Some(&staff), &json!({"sku": "SHIRT"})).await;
     let lists = lists(&shop.get("/openapi.json", None).await.json());
     assert!(lists.len() > 15, "only {} lists", lists.len());

@@ -1,11 +1,11 @@
-//! The count of a list is the number of its rows, whatever it is filtered by and whatever has changed.
+//! The count of a list equals the number of its rows, with any filter and after any change.
 
 use serde_json::{Value, json};
 
 use crate::orders::{Store, text};
 use crate::support::TestShop;
 
-/// The ids of every row, page by page in both ways; the count of each page by number must be how many there are.
+/// The ids of all rows, read by cursor and by page number; the count of each numbered page must match.
 async fn ids(shop: &TestShop, access: &str, path: &str, query: &str) -> Vec<String> {
     let rows = |answer: &Value| {
         let rows = answer["results"].as_array().unwrap_or_else(|| panic!("{path}?{query}: {answer}"));
@@ -35,7 +35,7 @@ async fn ids(shop: &TestShop, access: &str, path: &str, query: &str) -> Vec<Stri
 /// Whether a filter should find a product.
 type Finds = Box<dyn Fn(&Value) -> bool>;
 
-/// What a filter of products should find: those that the default list of staff shows, one by one.
+/// Compares each filter's result with the products of staff's default list, read one by one.
 async fn compare_products(shop: &TestShop, staff: &str, categories: &[String]) {
     let path = "/catalog/products/";
     let mut all = Vec::new();
@@ -92,7 +92,8 @@ async fn lists_of_products_count_what_they_show() {
         products.push(text(&shop.post("/catalog/products/", Some(&staff), &body).await.json()["id"]));
     }
     compare_products(shop, &staff, &categories).await;
-    // What each filter looks at changes: price, status, category, name, stock by hand, by an order, and by its end.
+    // Change everything that a filter uses: price, status, category, name, and stock by hand, by an order and by its
+    // cancellation.
     for (number, change) in [
         (0, json!({"price": "14.50"})),
         (1, json!({"status": "draft"})),
@@ -111,7 +112,7 @@ async fn lists_of_products_count_what_they_show() {
     compare_products(shop, &staff, &categories).await;
     let cancel = format!("/orders/{}/cancel/", text(&placed.json()["id"]));
     shop.post(&cancel, Some(&staff), &json!({})).await.expect(200);
-    // The category's products are nobody's, and its child moves up.
+    // The category's products have none then, and its child moves up.
     let top = format!("/catalog/categories/{}/", categories[0]);
     let moved = json!({"parent_id": categories[2]});
     let below = format!("/catalog/categories/{}/", categories[1]);

@@ -9,7 +9,7 @@ use crate::support::PASSWORD;
 const NOTHING: Value = Value::Null;
 
 impl Store {
-    /// A guest's order to this address: all of it, with its token.
+    /// A guest's order with this e-mail address, including its token.
     async fn of_guest(&self, email: &str) -> Value {
         let cart = self.shop.guest_cart(&self.shirt, 1).await;
         let body = with(&self.order, json!({"email": email}));
@@ -62,7 +62,7 @@ async fn every_pair_gets_the_same_answer_and_the_right_one_a_link() {
     let path = format!("/orders/{}/", text(&order["id"]));
     let seen = shop.call_with("GET", &path, &[("X-Order-Token", token)], &NOTHING).await.expect(200);
     assert_eq!(seen["number"], order["number"]);
-    // The token that the guest had still works.
+    // The guest's original token still works.
     let first = text(&order["access_token"]);
     assert_eq!(shop.call_with("GET", &path, &[("X-Order-Token", &first)], &NOTHING).await.status, 200);
     assert_eq!(fields(&shop.post("/orders/lookup/", None, &json!({"email": "nobody"})).await), ["email", "number"]);

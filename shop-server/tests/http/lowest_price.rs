@@ -11,7 +11,7 @@ use crate::support::{Forward, PASSWORD, TestShop};
 const DAY: i64 = 24 * 60 * 60;
 const BOSS: &str = "boss@example.com";
 
-/// A shop whose time passes when a test says so, and its staff.
+/// A shop with a clock that the test controls, and its staff.
 struct Shop {
     shop: TestShop,
     clock: Arc<Forward>,
@@ -25,7 +25,7 @@ impl Shop {
         Self { shop, clock }
     }
 
-    /// By staff who sign in again: days may have passed.
+    /// Sends a request as staff, who sign in again because days may have passed.
     async fn staff(&self, method: &str, path: &str, body: &Value) -> Value {
         let access = self.shop.login(BOSS, PASSWORD).await.access;
         let answer = self.shop.call(method, path, Some(&access), body).await;
@@ -33,7 +33,7 @@ impl Shop {
         if answer.body.is_empty() { Value::Null } else { answer.json() }
     }
 
-    /// The lowest prices of the variants of the only product, as everybody sees them in the list.
+    /// The lowest prices of the only product's variants, as the public list shows them.
     async fn listed(&self) -> Value {
         let list = self.shop.get("/catalog/products/", None).await.expect(200);
         let variants = list["results"][0]["variants"].as_array().unwrap();
@@ -56,7 +56,7 @@ async fn a_reduced_price_comes_with_the_lowest_of_the_thirty_days_before() {
     assert_eq!(made["variants"][0]["lowest_price_30_days"], Value::Null);
     let place = format!("/catalog/products/{}/", made["id"].as_str().unwrap());
     shop.clock.pass(DAY);
-    // Cheaper for a day, then dearer, so that a reduction looks larger.
+    // Cheaper for a day, then more expensive, so that a reduction looks larger.
     shop.staff("PATCH", &place, &json!({"price": "7"})).await;
     shop.clock.pass(DAY);
     shop.staff("PATCH", &place, &json!({"price": "12"})).await;
@@ -66,7 +66,7 @@ async fn a_reduced_price_comes_with_the_lowest_of_the_thirty_days_before() {
     assert_eq!(shop.listed().await, json!(["7.00"]));
     assert_eq!(shop.shop.get("/catalog/products/tea/", None).await.expect(200), reduced);
 
-    // It stays while the reduction goes on, also when what was read is sent back, and says nothing when it is over.
+    // The lowest price stays during the reduction, even when the response is sent back, and disappears afterwards.
     shop.clock.pass(40 * DAY);
     let renamed = shop.staff("PUT", &place, &reduced).await;
     assert_eq!((&renamed["version"], &renamed["variants"]), (&reduced["version"], &reduced["variants"]));
@@ -75,7 +75,7 @@ async fn a_reduced_price_comes_with_the_lowest_of_the_thirty_days_before() {
     // 8 is the only price of the last 30 days.
     let again = shop.staff("PATCH", &place, &json!({"price": "6", "compare_at_price": "12"})).await;
     assert_eq!(again["variants"][0]["lowest_price_30_days"], "8.00");
-    // What a client says of it is not asked.
+    // A lowest price sent by a client is ignored.
     let forged = json!({"variants": [{"sku": "TEA", "lowest_price_30_days": "99.00"}]});
     assert_eq!(shop.staff("PATCH", &place, &forged).await["variants"][0]["lowest_price_30_days"], "8.00");
     assert_eq!(shop.shop.shop.check().await.unwrap(), Vec::<String>::new());
@@ -117,14 +117,14 @@ async fn prices_that_nobody_needs_any_more_are_forgotten() {
         shop.clock.pass(10 * DAY);
         shop.staff("PATCH", &place, &json!({"price": price})).await;
     }
-    // Days 0, 10, 20 and 30, of which the first ended on day 10.
+    // Days 0, 10, 20 and 30; the first price ended on day 10.
     shop.clock.pass(12 * DAY);
     shop.shop.shop.worker().forget().await.unwrap();
     let kept: Vec<_> = shop.history(&made["variants"][0]).await.iter().map(|period| period.price.unwrap().0).collect();
     assert_eq!(kept, [1100, 1200, 1300]);
     let reduced = shop.staff("PATCH", &place, &json!({"price": "5", "compare_at_price": "13"})).await;
     assert_eq!(reduced["variants"][0]["lowest_price_30_days"], "11.00", "the one that held when the window began");
-    // The price of now stays, however old it is.
+    // The current price is kept, however old it is.
     shop.clock.pass(1000 * DAY);
     shop.shop.shop.worker().forget().await.unwrap();
     let kept: Vec<_> = shop.history(&made["variants"][0]).await.iter().map(|period| period.price.unwrap().0).collect();

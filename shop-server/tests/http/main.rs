@@ -1,4 +1,4 @@
-//! Black-box tests over real HTTP: one program, so that it is linked once; one file per domain.
+//! Black-box tests over real HTTP: a single test program, so that it is linked once, with one file per domain.
 
 #[cfg(test)]
 mod accounts;

@@ -1,8 +1,8 @@
-//! Every operation of the served document, tried by nobody, by another customer and by staff on the things of one
-//! customer. An operation that the table does not know fails the test, and so does a row that no operation has.
+//! Calls every operation of the served document anonymously, as another customer and as staff, on one customer's data.
+//! The test fails for an operation without a table row, and for a row without an operation.
 //!
-//! The bodies are empty objects: who may not call is refused whatever they send, and who may gets at most as far as
-//! a refusal of the body. So the table says who passes, and the tests of the domains say what happens then.
+//! The bodies are empty objects: callers without access are refused whatever they send, and the others get at most a
+//! validation error. So the table says who has access, and the tests of the domains say what happens then.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{TestShop, order};
 
-/// Method, path, and the status for nobody, for another customer, and for staff.
+/// Method, path, and the status for an anonymous caller, another customer, and staff.
 type Row = (&'static str, &'static str, u16, u16, u16);
 
 const TABLE: &[Row] = &[
@@ -70,7 +70,7 @@ const TABLE: &[Row] = &[
     ("POST", "/inventory/transfers/", 401, 403, 400),
     ("GET", "/inventory/movements/", 401, 403, 200),
     ("GET", "/inventory/reservations/", 401, 403, 200),
-    // cart: nobody without a token has none, and everybody else their own
+    // cart: an anonymous caller without a token has none, everyone else has their own
     ("POST", "/cart/", 201, 200, 200),
     ("GET", "/cart/", 404, 200, 200),
     ("DELETE", "/cart/", 404, 200, 200),
@@ -112,7 +112,7 @@ const TABLE: &[Row] = &[
     ("GET", "/payments/", 401, 403, 200),
     ("POST", "/payments/", 401, 400, 400),
     ("GET", "/payments/{id}/", 401, 404, 200),
-    // A gateway that is not asked over a network has nothing to tell, and nothing to go on with.
+    // A gateway that is not remote has no webhook, and nothing to confirm.
     ("POST", "/payments/webhooks/{gateway}/", 404, 404, 404),
     ("POST", "/payments/{id}/confirm/", 401, 404, 409),
     ("POST", "/payments/{id}/capture/", 401, 403, 200),
@@ -159,20 +159,20 @@ const TABLE: &[Row] = &[
     ("PATCH", "/shop/", 401, 403, 200),
 ];
 
-/// Webhooks may lead to this machine: no test calls another.
+/// Webhooks may target this machine, so that no test calls another.
 pub(crate) const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
 
-/// The things of one customer, and of the shop, by the beginning of their paths: the id that follows it, or, where it
-/// ends with a parameter, the same beginning with something real in each of them.
+/// The ids of one customer's and the shop's data by path prefix. A prefix that ends with a parameter maps to the same
+/// prefix with real ids.
 pub(crate) type Things = Vec<(&'static str, String)>;
 
-/// A webhook that nobody answers, and a delivery to it.
+/// Creates a webhook whose receiver does not respond, and a delivery to it.
 async fn webhook(shop: &TestShop, staff: &str) -> (String, String) {
     let closed = json!({"url": "http://127.0.0.1:9/", "events": ["*"]});
     let webhook = shop.post("/webhooks/", Some(staff), &closed).await.json()["id"].as_str().unwrap().to_owned();
     shop.product("TOLD", "1.00", 1).await;
     loop {
-        // The worker passes the event on.
+        // The worker creates the delivery.
         let found = shop.get(&format!("/webhooks/{webhook}/deliveries/"), Some(staff)).await.json();
         if let Some(id) = found["results"][0]["id"].as_str() {
             return (webhook, id.to_owned());
@@ -180,7 +180,7 @@ async fn webhook(shop: &TestShop, staff: &str) -> (String, String) {
     }
 }
 
-/// Everything that a path of the document can name, each there once.
+/// One of everything that a path of the document can name.
 pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     let id = |value: &Value| value["id"].as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
     let goods = shop.product("SHIRT", "10.00", 5).await;
@@ -237,7 +237,7 @@ pub(crate) async fn things(shop: &TestShop, ada: &str, staff: &str) -> Things {
     ]
 }
 
-/// The path with something real in each of its parameters.
+/// Replaces each parameter of the path with a real id.
 pub(crate) fn fill(path: &str, things: &Things) -> String {
     if path.starts_with("/accounts/password-reset-confirm/") {
         return "/accounts/password-reset-confirm/MQ/token/".to_owned();
@@ -291,7 +291,7 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
             wrong.push(format!("{method} {path} by {who}: {} instead of {expected}: {}", answer.status, answer.body));
         }
         if answer.status >= 400 {
-            // Every refusal is a whole problem.
+            // Every error is a complete problem.
             answer.code();
         }
     };
@@ -299,7 +299,7 @@ async fn who_may_not_is_refused_and_who_may_is_not() {
         attempt(row, "nobody", None, row.2).await;
         attempt(row, "another customer", Some(&bob), row.3).await;
     }
-    // Staff come last, since what they may do is done; and what ends a thing after all else.
+    // Staff come last, because their calls succeed; calls that end something come last of all.
     let ends =
         |(method, path, ..): &&Row| *method == "DELETE" || path.ends_with("/cancel/") || path.ends_with("/withdrawal/");
     let (ends, others): (Vec<_>, Vec<_>) = TABLE.iter().partition(ends);
@@ -324,10 +324,10 @@ async fn null_clears_what_the_document_calls_nullable_and_is_refused_elsewhere()
         let own = ["/accounts/user/", "/shipping/addresses/{id}/", "/cart/items/{id}/"].contains(&path.as_str());
         for (field, schema) in document["components"]["schemas"][name]["properties"].as_object().unwrap() {
             let expected = match (path.as_str(), field.as_str()) {
-                // Whatever it says, a part does not touch stock.
+                // A PATCH ignores this field, whatever its value.
                 ("/catalog/products/{id}/", "stock") => 200,
-                // Null is what answers show of several variants; this product has one. What a bundle is made of cannot be
-                // nothing. And this address is a person's, in a country that has cities.
+                // Responses show null for several variants, but this product has one. A bundle's quantities cannot be
+                // empty. This address belongs to a person, in a country that has cities.
                 ("/catalog/products/{id}/", "sku")
                 | ("/catalog/promotions/{id}/", "buy_quantity" | "get_quantity")
                 | ("/shipping/addresses/{id}/", "city" | "first_name") => 400,

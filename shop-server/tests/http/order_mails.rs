@@ -1,4 +1,4 @@
-//! The mails about orders, as files. (What they look like is looked at in `tests/clients`.)
+//! The mails about orders, as files. (`tests/clients` checks what they look like.)
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::{TestShop, order};
 
 const BUYER: &str = "ada@example.com";
 
-/// The subjects of all mails to the buyer, once none is on its way; the oldest first.
+/// The subjects of all mails to the buyer, oldest first, once none is pending.
 async fn subjects(shop: &TestShop) -> Vec<String> {
     while shop.shop.store().next_due("mail").await.unwrap().is_some() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -26,7 +26,7 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The body with some fields changed; null takes a field out.
+/// Changes some fields of the body; null removes a field.
 pub(crate) fn with(body: &Value, mut changes: Value) -> Value {
     let mut body = body.clone();
     for (name, value) in std::mem::take(changes.as_object_mut().unwrap()) {
@@ -39,7 +39,7 @@ pub(crate) fn with(body: &Value, mut changes: Value) -> Value {
     body
 }
 
-/// A shop with one product and one way to ship it.
+/// A shop with one product and one shipping method.
 pub(crate) struct Store {
     pub(crate) shop: TestShop,
     pub(crate) shirt: Goods,
@@ -58,7 +58,7 @@ impl Store {
         Self { shop, shirt, order: order(&method) }
     }
 
-    /// The sum of what is reserved.
+    /// The total reserved quantity.
     pub(crate) async fn reserved(&self) -> i64 {
         let id = self.shirt.variant_id.parse().unwrap();
         let levels = self.shop.shop.store().stock_of(&[id]).await.unwrap();
@@ -69,7 +69,7 @@ impl Store {
         assert_eq!(self.shop.shop.check().await.unwrap(), Vec::<String>::new());
     }
 
-    /// An order of a signed-in person.
+    /// An order of a signed-in user.
     async fn order_of(&self, access: &str, quantity: i64) -> Value {
         let item = json!({"sku": "SHIRT", "quantity": quantity});
         assert_eq!(self.shop.post("/cart/items/", Some(access), &item).await.status, 201);
@@ -127,7 +127,7 @@ async fn a_guest_orders_and_reads_the_order_by_its_token() {
     assert_eq!((&history[0]["event"], &history[0]["actor"]), (&json!("placed"), &json!("guest")));
     assert!(history[0]["at"].is_string() && history[0]["detail"].is_string());
 
-    // Placing closed the cart, for good.
+    // Placing the order has closed the cart permanently.
     refused(&shop.as_guest("GET", "/cart/", &cart, &NOTHING).await, 404, "not_found");
     refused(&shop.as_guest("POST", "/orders/", &cart, &store.order).await, 404, "not_found");
     refused(&shop.post("/orders/", None, &store.order).await, 404, "not_found");
@@ -153,7 +153,7 @@ async fn an_order_is_nobody_elses_business() {
             refused(&shop.call(method, &path, None, &NOTHING).await, 401, "not_authenticated");
             let bad = [("X-Order-Token", "made-up")];
             refused(&shop.call_with(method, &path, &bad, &NOTHING).await, 401, "not_authenticated");
-            // The token of a cart opens no order.
+            // A cart token gives no access to an order.
             refused(&shop.as_guest(method, &path, &cart, &NOTHING).await, 401, "not_authenticated");
             if method == "GET" {
                 assert_eq!(shop.get(&path, Some(&staff.access)).await.status, 200);
@@ -205,7 +205,7 @@ async fn everything_wrong_is_named_at_once() {
     let mut abroad = store.order.clone();
     abroad["shipping_address"]["country"] = json!("FR");
     assert_eq!(place(&abroad).await, ["shipping_method_id"]);
-    // Nothing came of all that.
+    // None of these attempts had an effect.
     assert_eq!((store.reserved().await, shop.as_guest("GET", "/cart/", &cart, &NOTHING).await.status), (0, 200));
     assert_eq!(shop.as_guest("POST", "/orders/", &cart, &store.order).await.status, 201);
 }
@@ -332,7 +332,7 @@ async fn staff_see_what_is_held_for_which_order() {
         let found = list(&query).await;
         assert_eq!(found["results"].as_array().unwrap().len(), count, "{query}: {found}");
     }
-    // What is held of a variant is found by the sku that it has now.
+    // Reservations of a variant are found by its current sku.
     let renamed = json!({"sku": "OTHER"});
     let path = format!("/catalog/products/{}/", store.shirt.product_id);
     assert_eq!(shop.call("PATCH", &path, Some(&sam), &renamed).await.status, 200);

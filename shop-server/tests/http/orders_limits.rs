@@ -1,4 +1,4 @@
-//! Nobody takes all stock by orders that are never paid: how many may wait, and how fast they come; and how staff end many.
+//! Unpaid orders cannot use up all stock: limits on their number and rate, and how staff cancel many at once.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn so_many_orders_of_one_buyer_wait_for_their_payment_also_in_a_race() {
         assert!(refusal.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
     }
     assert_eq!(store.reserved().await, 3);
-    // Another address is not counted with it, nor is the account that proved this one.
+    // Another address has its own limit, and so has the account that verified this one.
     assert_eq!(store.guest_order_of("bob@example.com").await.status, 201);
     let eve = shop.customer("eve").await.access;
     let own = async || {
@@ -44,7 +44,7 @@ async fn so_many_orders_of_one_buyer_wait_for_their_payment_also_in_a_race() {
     let first = own().await;
     assert_eq!((first.status, own().await.status, own().await.status), (201, 201, 201));
     refused(&own().await, 429, "throttled");
-    // The cart stays, and is ordered when there is room: after a payment or a cancellation.
+    // The cart is kept, and can be ordered after a payment or a cancellation makes room.
     let staff = shop.staff("sam").await.access;
     let payment = text(&first.json()["payments"][0]["id"]);
     assert_eq!(shop.post(&format!("/payments/{payment}/capture/"), Some(&staff), &NOTHING).await.status, 200);
@@ -101,10 +101,10 @@ async fn new_carts_and_coupons_are_limited_and_filling_a_cart_is_not() {
         assert!(made < 400, "nobody stops it");
     }
     assert!(made >= 250, "only {made}");
-    // One more is let through for each two seconds that pass.
+    // One more is allowed for each two seconds that pass.
     let more = join_all((0..5).map(|_| async { shop.post("/cart/", None, &json!({})).await.status })).await;
     assert!(more.contains(&429), "{more:?}");
-    // Who is known has a cart.
+    // A signed-in user has a cart already.
     let ada = shop.customer("ada").await.access;
     assert_eq!(shop.post("/cart/items/", Some(&ada), &item).await.status, 201);
 }
@@ -143,19 +143,19 @@ async fn staff_cancel_many_orders_at_once() {
     assert_eq!(told, wanted);
     assert!(results[1]["detail"].is_string());
     assert_eq!(store.reserved().await, 1);
-    // The first answer again, and another request under the same key.
+    // The first response is replayed; another request with the same key is refused.
     let again = shop.call_with("POST", "/orders/cancel/", &key, &body).await;
     assert_eq!((again.header("idempotency-replayed"), &again.json()["results"]), (Some("true"), &results));
     let other = shop.call_with("POST", "/orders/cancel/", &key, &json!({"ids": [ids[3]]})).await;
     refused(&other, 422, "idempotency_mismatch");
-    // As the single cancellation, each has its history; the reason is for staff.
+    // Like a single cancellation, each has a history entry; the reason is for staff only.
     let history = shop.get(&format!("/orders/{}/history/", ids[0]), Some(&staff)).await.json();
     let entries: Vec<_> = history.as_array().unwrap().iter().map(|entry| text(&entry["event"])).collect();
     assert!(entries.contains(&"canceled".to_owned()) && entries.contains(&"cancel_reason".to_owned()), "{entries:?}");
     assert!(history.to_string().contains("Nobody paid."));
     let order = shop.get(&format!("/orders/{}/", ids[0]), Some(&staff)).await.json();
     assert_eq!((&order["status"], &order["payment_status"]), (&json!("canceled"), &json!("voided")));
-    // Without a key it is served, too, and says what is so by now.
+    // Without a key, the request is executed and reports the current state.
     let late = shop.post("/orders/cancel/", Some(&staff), &json!({"ids": [ids[0], ids[3]]})).await.json();
     let outcomes = [&late["results"][0]["code"], &late["results"][1]["outcome"]];
     assert_eq!(outcomes, [&json!("invalid_transition"), &json!("canceled")]);

@@ -1,4 +1,4 @@
-//! Orders that are sent twice, or by many at once: the races that shops have lost.
+//! Orders that are sent twice or by many callers at once: races that other shops have lost.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn a_key_answers_again_and_refuses_another_request() {
     let again = place("one", &store.order).await;
     assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
     assert_eq!((again.json(), again.json()["access_token"].is_string()), (first.json(), true));
-    // The order of the fields does not matter, their values do.
+    // The order of the fields does not matter, but their values do.
     let sorted: std::collections::BTreeMap<String, Value> = serde_json::from_value(store.order.clone()).unwrap();
     assert_eq!(place("one", &json!(sorted)).await.header("idempotency-replayed"), Some("true"));
     let other = with(&store.order, json!({"note": "else"}));
@@ -29,7 +29,7 @@ async fn a_key_answers_again_and_refuses_another_request() {
     assert_eq!(fields(&place(&"k".repeat(256), &store.order).await), ["Idempotency-Key"]);
     assert_eq!(store.reserved().await, 1);
 
-    // What was refused is not kept: the same key works once the cart is filled.
+    // A refused request is not stored: the same key works once the cart is filled.
     let ada = shop.customer("ada").await;
     let bearer = format!("Bearer {}", ada.access);
     let headers = [("Authorization", bearer.as_str()), ("Idempotency-Key", "one")];
@@ -67,7 +67,8 @@ async fn fifty_buyers_of_the_last_five_units_get_five() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_cart_placed_twenty_times_at_once_is_one_order() {
-    // As many as are bought: who comes late meets an ordered cart and empty shelves, and must hear of the cart.
+    // The stock equals the quantity bought: late calls find the cart ordered and no stock left, and must report the
+    // cart.
     let store = Store::open(2).await;
     let shop = &store.shop;
     let cart = shop.guest_cart(&store.shirt, 1).await;

@@ -1,4 +1,4 @@
-//! `/payments/`: every row of the contract, good and bad, and the races that give money away twice.
+//! `/payments/`: every row of the contract, good and bad, and races that could refund money twice.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// A shop with one product for 10.00, shipped for nothing, and somebody who runs it.
+/// A shop with one product for 10.00, free shipping, and a staff user.
 struct Store {
     shop: TestShop,
     goods: Goods,
@@ -30,10 +30,10 @@ struct Store {
     staff: String,
 }
 
-/// An order that was placed.
+/// A placed order.
 struct Placed {
     id: String,
-    /// Opens it when it is a guest's.
+    /// The order's access token, if it is a guest's.
     token: String,
     payment: String,
 }
@@ -280,7 +280,7 @@ async fn a_repeated_request_gets_the_first_answer_again() {
         assert_eq!(again.json(), first.json());
         refused(&store.keyed(path, "key-1", &json!({"amount": "11"})).await, 422, "idempotency_mismatch");
     }
-    // What was refused is not kept: the same key may try again.
+    // A refused request is not stored: the same key can be used again.
     let other = store.placed().await.payment;
     let refunds = format!("/payments/{other}/refunds/");
     refused(&store.keyed(&refunds, "key-2", &json!({})).await, 409, "invalid_transition");

@@ -9,7 +9,7 @@ const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
 impl TestShop {
-    /// A promotion made by staff; its id.
+    /// Creates a promotion as staff; returns its id.
     pub(crate) async fn promotion(&self, body: Value) -> String {
         let staff = shop_core::Actor::system();
         let made = self.shop.catalog().create_promotion(&staff, serde_json::from_value(body).unwrap()).await;
@@ -41,7 +41,7 @@ async fn staff_keep_promotions() {
     assert_eq!((read.status, &read.json()), (200, &promotion));
     assert!(read.header("etag").unwrap().starts_with("\"1-"));
 
-    // What the server owns is not taken from a body, and whatever comes back can be sent again.
+    // Fields that the server owns are ignored in a body, so that a response can be sent back.
     let whole = with(&promotion, json!({"uses": 99, "version": 7, "value": "12.5", "usage_limit": 5}));
     let replaced = call("PUT", &path, &whole).await;
     assert_eq!((replaced.status, &replaced.json()["value"]), (200, &json!("12.5")), "{replaced:?}");
@@ -53,7 +53,7 @@ async fn staff_keep_promotions() {
     let old = [("Authorization", bearer.as_str()), ("If-Match", "\"1\"")];
     refused(&shop.call_with("DELETE", &path, &old, &NOTHING).await, 412, "version_mismatch");
 
-    // Codes are the same however they are spelled.
+    // Codes are case-insensitive.
     refused(
         &call("POST", "/catalog/promotions/", &with(&ten_percent(), json!({"code": "welcome10"}))).await,
         409,
@@ -169,11 +169,11 @@ async fn staff_keep_rates_of_tax() {
         assert_eq!(fields(&refusal), ["region"], "{region}");
         assert!(refusal.json()["errors"]["region"].to_string().contains(near), "{refusal:?}");
     }
-    // A rate that moves to another country must be of a region there.
+    // When a rate moves to another country, its region must be in that country.
     let texas = call("POST", "/catalog/tax-rates/", &with(&rate, json!({"region": "Texas"}))).await.json();
     let texas = format!("/catalog/tax-rates/{}/", text(&texas["id"]));
     assert_eq!(fields(&call("PATCH", &texas, &json!({"country": "CA"})).await), ["region"]);
-    // One place has one rate of a class, however it is written.
+    // A place has one rate per tax class, however the place is written.
     for (first, second) in [
         (json!({"country": "PR", "region": null}), json!({"country": "US", "region": "PR"})),
         (json!({"country": "US", "region": "Guam"}), json!({"country": "GU", "region": null})),
@@ -182,7 +182,7 @@ async fn staff_keep_rates_of_tax() {
         let made = call("POST", "/catalog/tax-rates/", &with(&rate, first.clone())).await;
         assert_eq!(made.status, 201, "{made:?}");
         refused(&call("POST", "/catalog/tax-rates/", &with(&rate, second.clone())).await, 409, "already_exists");
-        // Written the other way it is still the same rate.
+        // Written the other way, it is still the same rate.
         let path = format!("/catalog/tax-rates/{}/", text(&made.json()["id"]));
         assert_eq!(call("PATCH", &path, &second).await.status, 200, "{second}");
         refused(&call("POST", "/catalog/tax-rates/", &with(&rate, first)).await, 409, "already_exists");
@@ -215,7 +215,7 @@ async fn a_coupon_lowers_a_cart_as_long_as_it_applies() {
     call("PATCH", &item, json!({"quantity": 2})).await;
     let added = call("POST", "/cart/coupons/", json!({"code": " welcome10 "})).await;
     assert_eq!(added.status, 200, "{added:?}");
-    // 10 % of 39.98 is 3.998; the dollar comes after it.
+    // 10 % of 39.98 is 3.998; the dollar is deducted after it.
     let shown = added.json();
     assert_eq!(shown["coupons"], json!([{"code": "welcome10", "discount": "4.00"}]));
     assert_eq!(
@@ -229,7 +229,7 @@ async fn a_coupon_lowers_a_cart_as_long_as_it_applies() {
     let again = call("POST", "/cart/coupons/", json!({"code": "WELCOME10"})).await;
     assert_eq!((again.status, again.json()), (200, shown));
 
-    // It stays without effect, and says why, while the cart lacks what it needs.
+    // The coupon stays in the cart without effect, and says why, while the cart does not meet its conditions.
     let less = call("PATCH", &item, json!({"quantity": 1})).await.json();
     assert_eq!(
         (&less["coupons"], &less["total"]),
@@ -263,7 +263,7 @@ async fn a_coupon_that_this_buyer_cannot_use_is_answered_as_one_that_does_not_ex
         shop.promotion(with_code(code, more)).await;
     }
     let add = async |code: Value| shop.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
-    // Somebody else has used up the one that may be used once.
+    // Another buyer has used up the coupon that can be used once.
     let order = order(&shop.shipping_method(&["GB"], "4.50").await);
     let other = shop.guest_cart(&shirt, 1).await;
     assert_eq!(shop.as_guest("POST", "/cart/coupons/", &other, &json!({"code": "used-up"})).await.status, 200);
@@ -280,7 +280,7 @@ async fn a_coupon_that_this_buyer_cannot_use_is_answered_as_one_that_does_not_ex
     for code in ["off", "early", "late", "adas", "firsts", "used-up"] {
         assert_eq!(told(&add(json!(code)).await, code), unknown, "{code}");
     }
-    // What the cart lacks for a coupon that its buyer could use is no secret; and staff know every code.
+    // Conditions that the cart does not meet are shown to a buyer who may use the coupon; staff see every code.
     assert!(told(&add(json!("others")).await, "others").0.contains("not for anything"));
     assert!(told(&add(json!("bundle")).await, "bundle").0.contains("3 matching pieces"));
     let sam = shop.staff("sam").await.access;
@@ -294,7 +294,7 @@ async fn a_coupon_that_this_buyer_cannot_use_is_answered_as_one_that_does_not_ex
     refused(&shop.post("/cart/coupons/", None, &json!({"code": "off"})).await, 404, "not_found");
     refused(&shop.call("DELETE", "/cart/coupons/off/", None, &NOTHING).await, 404, "not_found");
 
-    // The one it is meant for has it, and a cart may be empty.
+    // The customer that the coupon is for can use it, even with an empty cart.
     let own = shop.post("/cart/coupons/", Some(&ada.access), &json!({"code": "adas"})).await;
     assert_eq!((own.status, &own.json()["coupons"][0]["discount"]), (200, &json!("0.00")), "{own:?}");
     let filled = shop.post("/cart/items/", Some(&ada.access), &json!({"sku": "SHIRT"})).await.json();

@@ -1,4 +1,4 @@
-//! Orders with coupons and taxes: what they freeze, what they use up, and what they give back.
+//! Orders with coupons and taxes: what they freeze, what they use up, and what they release.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ impl TestShop {
         self.shop.catalog().create_tax_rate(&Actor::system(), input).await.unwrap().id
     }
 
-    /// A guest's cart with a coupon in it; its token.
+    /// A guest's cart with a coupon; returns its token.
     pub(crate) async fn cart_with(&self, goods: &crate::support::Goods, code: &str) -> String {
         let cart = self.guest_cart(goods, 1).await;
         let added = self.as_guest("POST", "/cart/coupons/", &cart, &json!({"code": code})).await;
@@ -35,7 +35,7 @@ pub(crate) fn cents(value: &Value) -> i64 {
     text(value).replace('.', "").parse().unwrap()
 }
 
-/// What every order keeps.
+/// Checks the sums that every order must satisfy.
 #[track_caller]
 fn adds_up(order: &Value) {
     let sum = |field: &str| order["items"].as_array().unwrap().iter().map(|item| cents(&item[field])).sum::<i64>();
@@ -91,7 +91,7 @@ async fn an_order_freezes_discounts_and_taxes() {
     assert_eq!((&item["net"], &placed["shipping_tax_rate"]), (&json!("17.99"), &json!("0.2")));
     assert_eq!(placed["taxes"], taxes);
     assert_eq!(shop.uses(&id).await, 1);
-    // Whatever becomes of the promotion and of the rate, the order stays as it is.
+    // Later changes to the promotion and the rate do not change the order.
     let (catalog, staff) = (shop.shop.catalog(), Actor::system());
     catalog.delete_promotion(&staff, id.parse().unwrap(), None).await.unwrap();
     let dearer = serde_json::from_value(json!({"name": "VAT", "rate": "0.25"})).unwrap();
@@ -137,8 +137,8 @@ async fn prices_may_include_the_tax_and_round_by_order() {
     }
 }
 
-/// A shop in Germany, with 19 % and 7 % that apply to the shipping, for 5.00; two products for 11.90 and 10.70, and one that is
-/// not taxed, for 3.00.
+/// A shop in Germany with tax rates of 19 % and 7 % that also apply to the shipping of 5.00; two taxed products for
+/// 11.90 and 10.70, and an untaxed one for 3.00.
 async fn germany(variables: &[(&str, &str)]) -> (TestShop, Value) {
     let shop = TestShop::start_with(variables).await;
     for (class, rate) in [("standard", "0.19"), ("reduced", "0.07")] {
@@ -187,7 +187,7 @@ async fn the_shipping_is_taxed_as_the_goods_are() {
     };
     assert_eq!(shipping(&["BOOK"]).await, (json!("0.33"), json!("0.07")));
     assert_eq!(shipping(&["LAMP"]).await, (json!("0.80"), json!("0.19")));
-    // 5.00 in proportion 11.90 to 10.70 is 2.63 and 2.37: 0.42 and 0.16.
+    // Splitting 5.00 in the ratio 11.90 to 10.70 gives 2.63 and 2.37, taxed with 0.42 and 0.16.
     assert_eq!(shipping(&["LAMP", "BOOK"]).await, (json!("0.58"), NOTHING));
     assert_eq!(shipping(&["STAMP", "BOOK"]).await, (json!("0.33"), json!("0.07")));
     assert_eq!(shipping(&["STAMP"]).await, (json!("0.00"), NOTHING));
@@ -275,12 +275,12 @@ async fn no_spelling_of_a_region_avoids_its_tax() {
         let why = &refusal.json()["errors"]["shipping_address.region"];
         assert!(why.to_string().contains("NY for New York"), "{region} {refusal:?}");
     }
-    // A country whose taxes are the same everywhere takes what its people write.
+    // A country with the same taxes everywhere accepts any region.
     for region in [json!("Bayern"), NOTHING] {
         assert_eq!(place("DE", region).await.status, 201);
     }
 
-    // An address of the buyer's own book is judged when it is used, for the rates may have come after it.
+    // A saved address is checked when it is used, because the rates may be newer.
     let ada = shop.customer("ada").await.access;
     let mut address = order(&method)["shipping_address"].clone();
     address["country"] = "US".into();
@@ -339,7 +339,7 @@ async fn a_region_is_taxed_by_whatever_name_it_has() {
         ("ZA", "NL", "KZN"),
         ("US", "Puerto Rico", "PR"),
         ("US", "GU", "GU"),
-        // Countries without regions of their own keep what people write.
+        // Countries without known regions keep the text as entered.
         ("PR", "San Juan", "San Juan"),
         ("GU", "Hagåtña", "Hagåtña"),
     ] {
@@ -375,7 +375,7 @@ async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
     }
     assert_eq!(store.reserved().await, 10);
 
-    // One is canceled, twice at once: one use is free again, and taken by one of the others.
+    // One order is canceled twice at once: one use becomes free, and one of the others takes it.
     let placed = sold[0].json();
     let (path, token) = (format!("/orders/{}/cancel/", text(&placed["id"])), text(&placed["access_token"]));
     let cancel =
@@ -387,7 +387,7 @@ async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
         answers.iter().zip(&carts).filter(|(answer, _)| answer.status != 201).map(|(_, cart)| cart).collect();
     let answers = join_all(losers.iter().enumerate().map(|(number, cart)| order(100 + number, cart))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-    // Whoever gives the coupon up can order.
+    // A buyer who removes the coupon can order.
     let cart = losers[0];
     shop.as_guest("DELETE", "/cart/coupons/ten/", cart, &NOTHING).await;
     let last = order(200, cart).await;
@@ -396,7 +396,7 @@ async fn fifty_buyers_use_a_coupon_of_ten_uses_ten_times() {
     store.is_sound().await;
 }
 
-/// A coupon for one use by each customer, and one for first orders; their ids.
+/// A coupon for one use per customer, and one for first orders; returns their ids.
 async fn coupons_of_customers(shop: &TestShop) -> [String; 2] {
     let once = json!({"name": "Once", "code": "ONCE", "kind": "fixed", "value": "1", "usage_limit_per_customer": 1});
     let first = json!({"name": "First", "code": "FIRST", "kind": "fixed", "value": "1", "first_order_only": true});
@@ -442,7 +442,7 @@ async fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
         }
         (statuses, shop.post("/orders/", Some(access), &store.order).await)
     };
-    // Bob ordered before, Ada did not, and nobody has the third address.
+    // Bob has ordered before, Ada has not, and the third address has no account.
     let (_, placed) = own(&bob.access).await;
     assert_eq!((placed.status, &placed.json()["discount_total"]), (201, &json!("2.00")), "{placed:?}");
     let mut answers = Vec::new();
@@ -460,7 +460,7 @@ async fn a_guest_uses_up_nobodys_coupon_and_learns_nothing_of_an_address() {
         answers.push(told);
     }
     assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:#?}");
-    // Ada still has both.
+    // Ada can still use both.
     let (added, placed) = own(&ada.access).await;
     assert_eq!((added, placed.status, &placed.json()["discount_total"]), (vec![200, 200], 201, &json!("2.00")));
     store.is_sound().await;

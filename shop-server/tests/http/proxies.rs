@@ -1,13 +1,13 @@
-//! The server behind proxies: who is limited, what links begin with, and whose word is believed.
+//! The server behind proxies: rate limits, the base of links, and which proxies are trusted.
 
 use serde_json::{Value, json};
 
 use crate::support::TestShop;
 
-/// Tests come from here.
+/// The address from which the tests connect.
 const LOOPBACK: (&str, &str) = ("TRUSTED_PROXIES", "127.0.0.1/32");
 
-/// How many of so many tries at codes, each for another account, are let through.
+/// How many of `count` attempts at codes, each for another account, are allowed.
 async fn passed(shop: &TestShop, count: usize, headers: impl Fn(usize) -> Vec<(&'static str, String)>) -> usize {
     let mut passed = 0;
     for number in 0..count {
@@ -31,15 +31,15 @@ fn from(client: &str) -> impl Fn(usize) -> Vec<(&'static str, String)> {
 #[tokio::test]
 async fn each_client_of_a_trusted_proxy_is_limited_by_itself() {
     let shop = TestShop::start_with(&[("RATE_LIMIT", "on"), LOOPBACK]).await;
-    // One more is let through for each second that passes.
+    // One more is allowed for each second that passes.
     assert!((60..100).contains(&passed(&shop, 150, from("192.0.2.1")).await));
     assert_eq!(passed(&shop, 5, from("192.0.2.2")).await, 5);
-    // What the client wrote itself stands left of what the proxy appended, in both kinds of headers.
+    // Whatever the client wrote is left of what the proxy appended, in both kinds of headers.
     let forged = |number| vec![("X-Forwarded-For", format!("198.51.100.{number}, 192.0.2.3"))];
     assert!((60..100).contains(&passed(&shop, 150, forged).await));
     let forged = |number| vec![("Forwarded", format!("for=198.51.100.{number}, for=\"192.0.2.4:{}\"", 1000 + number))];
     assert!((60..100).contains(&passed(&shop, 150, forged).await));
-    // Contradictions and what cannot be read are counted together.
+    // Contradictory and unparsable headers share one limit.
     let odd = |number: usize| match number % 3 {
         0 => vec![("X-Forwarded-For", "192.0.2.5".to_owned()), ("Forwarded", format!("for=198.51.100.{number}"))],
         1 => vec![("X-Forwarded-For", format!("client-{number}"))],
@@ -71,7 +71,7 @@ async fn clients_of_ipv6_are_limited_by_their_networks() {
     assert_eq!(passed(&shop, 5, from("2001:db8:2::1")).await, 5);
 }
 
-/// A shop with two products, and the links of the first page of one.
+/// A shop with three products, so that lists have several pages.
 async fn shop_with_pages(variables: &[(&str, &str)]) -> TestShop {
     let shop = TestShop::start_with(variables).await;
     let staff = shop.staff("sam").await.access;
@@ -119,7 +119,7 @@ async fn links_carry_the_public_scheme_and_host() {
 async fn browsers_are_told_to_stay_with_https_when_they_came_by_it() {
     let shop = TestShop::start_with(&[LOOPBACK]).await;
     let told = async |shop: &TestShop, headers: &[(&str, &str)]| {
-        // Errors, too.
+        // On errors, too.
         let answer = shop.call_with("GET", "/nothing/", headers, &Value::Null).await;
         answer.header("strict-transport-security").map(str::to_owned)
     };
@@ -145,13 +145,13 @@ async fn docs_and_metrics_are_there_unless_they_are_turned_off() {
     assert_eq!((usual.get("/docs/", None).await.status, usual.get("/metrics", None).await.status), (200, 200));
 }
 
-/// A guest's new cart, made by this client; its token.
+/// A guest's new cart, created by this client; returns its token.
 async fn cart_of(shop: &TestShop, client: &str) -> String {
     let made = shop.call_with("POST", "/cart/", &[("X-Forwarded-For", client)], &json!({})).await;
     made.expect(201)["token"].as_str().unwrap().to_owned()
 }
 
-/// Whether a call with a cart, of this client, is let through, whatever is said to it.
+/// Whether a call with a cart from this client passes the rate limit, whatever its result.
 async fn is_heard(shop: &TestShop, path: &str, client: &str, cart: &str, body: &Value) -> bool {
     let answer = shop.call_with("POST", path, &[("X-Forwarded-For", client), ("X-Cart-Token", cart)], body).await;
     assert!([400, 409, 429].contains(&answer.status), "{answer:?}");
@@ -167,7 +167,7 @@ async fn coupons_and_orders_are_limited_by_client_and_by_cart() {
     for (path, body, by_client, by_cart) in
         [("/cart/coupons/", json!({"code": "GUESS"}), 120, 30), ("/orders/", json!({}), 60, 30)]
     {
-        // One cart, another client at each try.
+        // One cart, with a new client for each attempt.
         let cart = cart_of(&shop, "192.0.2.1").await;
         let mut heard = 0;
         for number in 0..by_cart + 20 {
@@ -175,7 +175,7 @@ async fn coupons_and_orders_are_limited_by_client_and_by_cart() {
             heard += usize::from(is_heard(&shop, path, &client, &cart, &body).await);
         }
         assert!((by_cart..by_cart + 10).contains(&heard), "{path} {heard}");
-        // One client, another cart after every few tries.
+        // One client, with a new cart after every ten attempts.
         let mut heard = 0;
         for number in 0..by_client / 10 + 4 {
             let cart = cart_of(&shop, &format!("198.51.100.{number}")).await;

@@ -12,7 +12,7 @@ async fn as_guest(shop: &TestShop, cart: &str, body: &Value) -> Answer {
     shop.as_guest("POST", "/cart/quote/", cart, body).await
 }
 
-/// What a quote and an order have in common.
+/// The fields that a quote and an order have in common.
 fn parts(answer: &Value) -> Value {
     let mut parts = json!({});
     for part in [
@@ -59,7 +59,7 @@ async fn a_quote_grows_with_what_is_known_and_is_what_the_order_comes_to() {
     assert_eq!(whole["missing"], json!([]));
     assert_eq!(parts(&shipped), parts(&whole), "the country and the method are enough for every amount");
 
-    // Nothing was written: no order, no payment, no reservation, no kept answer; and the cart is as it was.
+    // Nothing was written: no order, payment, reservation or idempotency record; and the cart is unchanged.
     assert_eq!(shop.as_guest("GET", "/cart/", &cart, &NOTHING).await.json(), before);
     for list in ["/orders/", "/payments/", "/inventory/reservations/"] {
         assert_eq!(shop.get(list, Some(&staff)).await.json()["count"], 0, "{list}");
@@ -84,14 +84,14 @@ async fn everybody_is_quoted_their_own_cart() {
     refused(&shop.post("/cart/quote/", None, &store.order).await, 404, "not_found");
     refused(&as_guest(shop, "wrong", &store.order).await, 404, "not_found");
     refused(&shop.post("/cart/quote/", Some(&ada), &store.order).await, 409, "cart_empty");
-    // An access token beats the token of a cart.
+    // An access token takes precedence over a cart token.
     let bearer = format!("Bearer {ada}");
     let headers = [("Authorization", bearer.as_str()), ("X-Cart-Token", cart.as_str())];
     refused(&shop.call_with("POST", "/cart/quote/", &headers, &store.order).await, 409, "cart_empty");
     shop.post("/cart/items/", Some(&ada), &json!({"sku": "SHIRT", "quantity": 2})).await;
     let quoted = shop.post("/cart/quote/", Some(&ada), &with(&store.order, json!({"email": null}))).await.expect(200);
     assert_eq!((&quoted["total"], &quoted["missing"]), (&json!("44.48"), &json!([])));
-    // Another's address is nobody's.
+    // Another customer's address is not accessible.
     let saved = shop.post("/shipping/addresses/", Some(&bob), &store.order["shipping_address"]).await.expect(201);
     let stolen = json!({"shipping_address_id": saved["id"]});
     assert_eq!(fields(&shop.post("/cart/quote/", Some(&ada), &stolen).await), ["shipping_address_id"]);
@@ -107,7 +107,7 @@ async fn what_is_wrong_is_named_and_what_is_absent_is_not_wrong() {
     let store = Store::open(9).await;
     let shop = &store.shop;
     let cart = shop.guest_cart(&store.shirt, 1).await;
-    // The order with this total as `expected_total` would be refused as well.
+    // An order with this total as `expected_total` would be refused as well.
     let foreign = as_guest(shop, &cart, &with(&store.order, json!({"currency": "EUR"}))).await;
     assert_eq!(fields(&foreign), ["currency"]);
     assert_eq!(as_guest(shop, &cart, &with(&store.order, json!({"currency": "usd"}))).await.status, 200);
@@ -131,7 +131,7 @@ async fn what_is_wrong_is_named_and_what_is_absent_is_not_wrong() {
     for empty in [json!({"shipping_address": null, "email": null, "shipping_method_id": null}), json!({"email": ""})] {
         assert_eq!(as_guest(shop, &cart, &empty).await.expect(200)["total"], "19.99", "{empty}");
     }
-    // Where taxes differ by region, the region is missing until it is said.
+    // Where taxes differ by region, the region is reported as missing until it is given.
     shop.tax_rate(json!({"name": "NY", "country": "US", "region": "NY", "rate": "0.1"})).await;
     let states = |region: Value| json!({"shipping_address": {"country": "US", "region": region}});
     let unknown = as_guest(shop, &cart, &states(NOTHING)).await.expect(200);
@@ -186,7 +186,7 @@ async fn a_total_is_rounded_once_the_gateway_is_known() {
     dinars.shop.catalog().create_promotion(&Actor::system(), serde_json::from_value(free).unwrap()).await.unwrap();
     let cart = dinars.guest_cart(&tiny, 1).await;
     let by_card = with(&body, json!({"payment_gateway": "stripe"}));
-    // Before the shipping is known, the total is not what will be charged.
+    // Before the shipping is known, the total is not the amount that will be charged.
     assert_eq!(as_guest(&dinars, &cart, &json!({"payment_gateway": "stripe"})).await.expect(200)["total"], "0.001");
     refused(&as_guest(&dinars, &cart, &by_card).await, 409, "total_not_chargeable");
 }

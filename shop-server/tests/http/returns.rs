@@ -10,12 +10,12 @@ use crate::support::{Answer, Person};
 const NOTHING: Value = Value::Null;
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000001";
 
-/// An order of some shirts at 19.99, paid and shipped for 4.50, and its people.
+/// An order of shirts at 19.99, paid and shipped for 4.50, with its guest and a staff user.
 struct Sold {
     store: Store,
     staff: Person,
     order: Value,
-    /// Of the guest who ordered.
+    /// The access token of the guest who ordered.
     token: String,
     returns: String,
 }
@@ -49,14 +49,14 @@ impl Sold {
         json!({"items": [{"order_item_id": self.order["items"][0]["id"], "quantity": quantity}]})
     }
 
-    /// A return by the guest; its id.
+    /// Requests a return as the guest; returns its id.
     async fn request(&self, quantity: i64) -> String {
         let answer = self.by_guest("POST", &self.returns, &self.wish(quantity)).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         text(&answer.json()["id"])
     }
 
-    /// A step by staff.
+    /// Performs a step of a return as staff.
     async fn step(&self, id: &str, step: &str, body: &Value) -> Answer {
         let path = format!("{}{id}/{step}/", self.returns);
         self.store.shop.post(&path, Some(&self.staff.access), body).await
@@ -99,7 +99,7 @@ async fn a_line_is_paid_back_with_the_discount_and_the_tax_it_carried() {
                 }
             }
         }
-        // One by one to the cent, and nothing of the shipping.
+        // The refunds add up to the cent, without the shipping.
         assert_eq!(back, carried, "{line}");
         assert_eq!(cents(&sold.stored().await["amount_refunded"]), carried);
         sold.store.is_sound().await;
@@ -214,7 +214,7 @@ async fn steps_come_in_their_order_and_once() {
     for step in ["approve", "reject", "refund", "cancel"] {
         refused(&sold.step(&id, step, &NOTHING).await, 409, "invalid_transition");
     }
-    // What was rejected can be asked for again.
+    // Rejected goods can be returned in a new request.
     let id = sold.request(2).await;
     sold.step(&id, "approve", &NOTHING).await;
     let canceled = sold.by_guest("POST", &format!("{}{id}/cancel/", sold.returns), &NOTHING).await;

@@ -1,4 +1,4 @@
-//! `/shipping/`: every row of the contract, good and bad, and parcels that are packed at once.
+//! `/shipping/`: every row of the contract, good and bad, and shipments that are created at once.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ async fn an_address_has_what_its_country_and_its_people_have() {
         body.as_object_mut().unwrap().retain(|_, value| *value != json!("absent"));
         shop.post("/shipping/addresses/", Some(&ada), &body).await
     };
-    // No city where addresses have none, in three ways to say so; the answer has an empty one.
+    // No city in countries whose addresses have none, expressed in three ways; the response has an empty city.
     for country in ["AE", "AG", "CO", "GI", "HK", "ID", "JP", "KY", "MO", "NR", "SG", "SM", "VG"] {
         for city in [json!("absent"), json!(""), Value::Null] {
             let saved = save(json!({"country": country, "city": city})).await;
@@ -129,12 +129,12 @@ async fn an_address_has_what_its_country_and_its_people_have() {
     let company = save(json!({"first_name": "absent", "last_name": null, "company": "ACME"})).await;
     assert_eq!((company.status, &company.json()["first_name"]), (201, &json!("")), "{company:?}");
     assert_eq!(fields(&save(json!({"first_name": "", "last_name": "absent"})).await), ["first_name", "last_name"]);
-    // What was left out can be left out of a change, and must be said where it is needed.
+    // Optional fields can be left out of a change, but not removed where they are needed.
     let path = format!("/shipping/addresses/{}/", text(&company.json()["id"]));
     let change = async |body: Value| shop.call("PATCH", &path, Some(&ada), &body).await;
     assert_eq!(change(json!({"line2": "Attic"})).await.status, 200);
     assert_eq!(fields(&change(json!({"company": null})).await), ["first_name", "last_name"]);
-    // Telephone numbers are kept as they were typed, and the line breaks that came with a paste are blanks.
+    // Phone numbers are stored as entered; pasted line breaks become spaces.
     for phone in [
         "555.010.0199",
         "030/901820",
@@ -296,7 +296,7 @@ async fn a_bad_method_is_named_field_by_field() {
     assert_eq!(send(unknown).await, ["zone_id"]);
 }
 
-/// A shop with an order of five, and somebody who runs it.
+/// A shop with an order of five, and a staff user.
 struct Store {
     shop: TestShop,
     goods: Goods,
@@ -336,7 +336,7 @@ impl Store {
         self.shop.get(&format!("/orders/{}/", self.order), Some(&self.staff)).await.json()
     }
 
-    /// What lies there and what is reserved.
+    /// The quantities on hand and reserved.
     async fn stock(&self) -> (i64, i64) {
         let id = self.goods.variant_id.parse().unwrap();
         let levels = self.shop.shop.store().stock_of(&[id]).await.unwrap();
@@ -565,7 +565,7 @@ async fn parcels_packed_and_shipped_at_once_never_exceed_the_order() {
     assert_eq!(made.len(), 5);
     answers.iter().filter(|answer| answer.status != 201).for_each(|answer| refused(answer, 409, "invalid_transition"));
     let ids: Vec<_> = made.iter().map(|answer| text(&answer.json()["id"])).collect();
-    // Each of them leaves four times at once.
+    // Each of them is shipped four times at once.
     let answers = join_all((0..20).map(|number| store.news(&ids[number % 5], json!({"status": "shipped"})))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 5);
     answers.iter().filter(|answer| answer.status != 201).for_each(|answer| refused(answer, 409, "invalid_transition"));

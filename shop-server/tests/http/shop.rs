@@ -1,4 +1,4 @@
-//! The shop's own details.
+//! `/shop/`: the shop's own details.
 
 use serde_json::{Value, json};
 
@@ -30,10 +30,10 @@ async fn anybody_reads_the_shop_and_staff_change_it() {
     }
     assert_eq!((&changed["countries"], &changed["version"]), (&json!(["DE", "GB"]), &json!(1)));
     assert_eq!(shop.get("/shop/", None).await.expect(200), changed);
-    // The currency and the countries are the shop's own; unknown fields change nothing.
+    // Currency and countries are read-only; unknown fields change nothing.
     let read_only = json!({"currency": "EUR", "countries": ["FR"], "version": 9, "colour": "red"});
     assert_eq!(shop.call("PATCH", "/shop/", Some(&staff), &read_only).await.expect(200), changed);
-    // Without a name it is called as before.
+    // Without a name, the default name applies.
     let cleared = shop.call("PATCH", "/shop/", Some(&staff), &json!({"name": null, "phone": " "})).await.expect(200);
     assert_eq!((&cleared["name"], &cleared["phone"]), (&json!("Shop"), &Value::Null));
     assert_eq!(cleared["legal_name"], "Tea & Company Ltd");
@@ -80,13 +80,13 @@ async fn versions_are_judged() {
     assert_ne!(first, second);
     let same = shop.server.send("GET", "/shop/", &[("If-None-Match", &second)], "").await;
     assert_eq!(same.status, 304);
-    // The countries are in the tag, too.
+    // The tag also covers the countries.
     shop.shipping_method(&["GB"], "5.00").await;
     assert_eq!(shop.server.send("GET", "/shop/", &[("If-None-Match", &second)], "").await.status, 200);
     assert_eq!(patch(&second, "Two").await.status, 200);
 }
 
-/// Many at once, when there is no row yet: each change is made, none overwrites another's field.
+/// Many concurrent changes before the first row exists: all are made, and none overwrites another's field.
 #[tokio::test]
 async fn first_changes_that_race_are_all_made() {
     let shop = TestShop::start().await;

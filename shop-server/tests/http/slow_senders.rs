@@ -1,4 +1,5 @@
-//! Clients that begin a request and never end it are cut. The clock of these tests is turned, not waited for.
+//! Clients that start a request and never finish it are disconnected. These tests advance a paused clock instead of
+//! waiting.
 
 use crate::connections::Api;
 use crate::support::Server;

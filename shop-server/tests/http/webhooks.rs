@@ -1,4 +1,4 @@
-//! Webhooks out, to real receivers on this machine.
+//! Outgoing webhooks, to real receivers on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Receiver, Reply, TestShop, order};
 
-/// A shop that may tell receivers on this machine, and staff of it.
+/// A shop that may send to receivers on this machine, and the access token of its staff.
 struct Hooked {
     shop: TestShop,
     staff: String,
@@ -29,7 +29,7 @@ impl Hooked {
         answer.json()
     }
 
-    /// Registers a receiver; the answer, with the path of the new webhook in it.
+    /// Registers a receiver; returns the response with the path of the new webhook added.
     async fn register(&self, url: &str, events: &[&str]) -> Value {
         let answer = self.call("POST", "/webhooks/", &json!({"url": url, "events": events})).await;
         assert_eq!(answer.status, 201, "{answer:?}");
@@ -38,7 +38,7 @@ impl Hooked {
         webhook
     }
 
-    /// The deliveries of a webhook, newest first, once they are as they should be.
+    /// The deliveries of a webhook, newest first, once they satisfy `wanted`.
     async fn deliveries(&self, webhook: &Value, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let path = format!("{}deliveries/", webhook["path"].as_str().unwrap());
         let started = Instant::now();
@@ -52,7 +52,7 @@ impl Hooked {
         }
     }
 
-    /// Something happens that every receiver hears of: `product.created`.
+    /// Triggers an event: `product.created`.
     async fn happen(&self, sku: &str) {
         self.shop.product(sku, "10.00", 5).await;
     }
@@ -77,7 +77,7 @@ async fn staff_register_change_and_take_out_webhooks() {
     assert_eq!(made["secret_rotated_at"], Value::Null);
     let path = made["path"].as_str().unwrap();
 
-    // The secret is in no other answer.
+    // No other response contains the secret.
     let list = hooked.get("/webhooks/").await;
     assert_eq!((&list["count"], &list["results"][0]["id"]), (&json!(1), &made["id"]));
     let one = hooked.get(path).await;
@@ -170,7 +170,7 @@ async fn a_receiver_is_told_signed_and_again_when_it_failed() {
     );
     assert_eq!(done["due_at"], Value::Null);
 
-    // Replaced, the old secret goes on signing for a day. Made again, it is the same event.
+    // After a rotation, the old secret keeps signing for a day. A redelivery is the same event.
     let path = webhook["path"].as_str().unwrap();
     let rotated = hooked.call("POST", &format!("{path}rotate-secret/"), &Value::Null).await.json();
     let again = format!("{path}deliveries/{}/redeliver/", done["id"].as_str().unwrap());
@@ -227,7 +227,7 @@ async fn who_hangs_redirects_or_closes_delays_nobody_else() {
 #[tokio::test]
 async fn what_happens_to_one_order_is_told_in_order() {
     let hooked = Hooked::start().await;
-    // The very first try of the order's first event fails.
+    // The first attempt of the order's first event fails.
     let receiver = Receiver::start(|number| Reply::Status(if number == 0 { 503 } else { 200 })).await;
     let events = ["order.*", "payment.*", "shipment.*"];
     let webhook = hooked.register(&receiver.url, &events).await;

@@ -1,4 +1,4 @@
-//! `/orders/{id}/withdrawal/`: a buyer withdraws from the contract, for all or some of it, once, in time.
+//! `/orders/{id}/withdrawal/`: a buyer withdraws from the contract, for all items or some, once, and within the period.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::support::{Answer, Forward, Goods, PASSWORD, Person, TestShop, order};
 const NOTHING: Value = Value::Null;
 const DAY: i64 = 86_400;
 
-/// A guest's paid order of shirts at 20.00, shipped for 9.00 where 4.00 was the cheapest, and who runs the shop.
+/// A guest's paid order of shirts at 20.00, shipped for 9.00 where the cheapest method costs 4.00, and a staff user.
 struct Sold {
     shop: TestShop,
     shirt: Goods,
     staff: Person,
     order: Value,
     token: String,
-    /// The cheapest method.
+    /// The id of the cheapest method.
     cheap: String,
 }
 
@@ -41,14 +41,14 @@ impl Sold {
         sold
     }
 
-    /// By staff.
+    /// Posts as staff; the request must succeed.
     async fn done(&self, path: &str, body: &Value) -> Value {
         let answer = self.shop.post(path, Some(&self.staff.access), body).await;
         assert!(answer.status < 300, "{path}: {answer:?}");
         answer.json()
     }
 
-    /// Ships some of it, and has it arrive.
+    /// Ships and delivers this quantity.
     async fn deliver(&self, quantity: i64) {
         let items = self.items(quantity);
         let parcel = json!({"order_id": self.order["id"], "items": items["items"]});
@@ -76,7 +76,7 @@ impl Sold {
         self.shop.call_with("GET", &path, &[("X-Order-Token", &self.token)], &NOTHING).await.expect(200)
     }
 
-    /// The goods of a return come back, and their money goes: how much.
+    /// Receives and refunds a return; returns the refunded amount.
     async fn settle(&self, receipt: &Value) -> i64 {
         let path = format!("/orders/{}/returns/{}/", text(&self.order["id"]), text(&receipt["return_id"]));
         self.done(&format!("{path}receive/"), &json!({"restock": true})).await;
@@ -101,12 +101,13 @@ async fn what_has_not_shipped_is_called_off_and_the_rest_comes_back() {
     let stored = sold.stored().await;
     assert_eq!((&stored["amount_refunded"], &stored["items"][0]["canceled_quantity"]), (&json!("20.00"), &json!(1)));
     assert_eq!(stored["withdrawals"][0]["received_at"], received["received_at"]);
-    // The return is approved already; with it goes the price of the cheapest method, not of the dearer one that was chosen.
+    // The return is approved already. Its refund includes the price of the cheapest method, not of the more expensive
+    // one chosen.
     let path = format!("/orders/{}/returns/{}/", text(&sold.order["id"]), text(&received["return_id"]));
     let opened = sold.shop.get(&path, Some(&sold.staff.access)).await.expect(200);
     assert_eq!((&opened["status"], &opened["refund_amount"]), (&json!("approved"), &json!("44.00")));
     assert_eq!(stored["withdrawals"][0]["shipping_refund"], "4.00");
-    // The receipt holds the date and the time.
+    // The receipt contains the date and the time.
     let mail = sold.shop.mail_with("ada@example.com", "your withdrawal").await;
     let received_at = text(&received["received_at"]);
     let (year, time) = (&received_at[..4], &received_at[11..19]);
@@ -140,7 +141,7 @@ async fn an_order_that_has_not_shipped_is_canceled_and_its_stock_released() {
 async fn some_of_it_can_be_withdrawn_and_the_shipping_goes_back_with_the_last() {
     let sold = Sold::of(3).await;
     sold.deliver(3).await;
-    // What the shop changes later changes nothing of what was agreed.
+    // Later changes in the shop do not change what was agreed.
     let path = format!("/shipping/methods/{}/", sold.cheap);
     let free = json!({"rate": {"type": "flat", "price": "0"}});
     assert_eq!(sold.shop.call("PATCH", &path, Some(&sold.staff.access), &free).await.status, 200);
@@ -194,9 +195,9 @@ async fn the_period_begins_with_the_last_delivery_and_ends() {
     let sold = Sold::from(shop, 3).await;
     sold.deliver(1).await;
     clock.pass(60 * DAY);
-    // Until all has arrived it has not begun.
+    // The period has not begun until everything has arrived.
     sold.withdraw(&sold.items(1)).await.expect(201);
-    // Who signed in before is signed out by now.
+    // Earlier sessions have expired by now.
     let mine = Sold { staff: sold.shop.login(&sold.staff.email, PASSWORD).await, ..sold };
     mine.deliver(1).await;
     clock.pass(13 * DAY);

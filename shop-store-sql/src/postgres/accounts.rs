@@ -1,4 +1,4 @@
-//! People, sessions and one-time passwords. Every read is one statement; a page by number that needs a count is two.
+//! Users, sessions and one-time passwords. Every read is one statement, or two for a page by number that needs a count.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, records, select};
 
-/// A session and its person.
+/// A session and its user.
 pub(crate) type SignedIn = (Session, User);
 
-/// Sessions, each together with its person: read at every call of a signed-in person.
+/// Sessions with their users: read for every call of a signed-in user.
 pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     let sql = format!(
         "SELECT {}, {} FROM sessions JOIN users ON users.id = sessions.user_id WHERE {}",
@@ -45,7 +45,7 @@ pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     )
 }
 
-/// People by their ids: read with every order that a customer places.
+/// Users by id: read for every order that a customer places.
 pub(crate) fn users_by_id(pool: &Arc<Pool>) -> Loader<UserId, Arc<User>> {
     pool.loader(
         select::<User>(&format!("WHERE {}", is_one_of("users.id"))),
@@ -88,7 +88,7 @@ impl AccountsRepository for PostgresStore {
         query.kept(self.kept(User::TABLE, filter.search.is_none().then_some(keys)));
         query.filter("users.is_active = ?", filter.is_active);
         match filter.is_staff {
-            // Spelled out: the few among the many have an index of their own.
+            // Spelled out: the few staff users have a partial index.
             Some(true) => query.is("users.is_staff"),
             Some(false) => query.is("NOT users.is_staff"),
             None => {}

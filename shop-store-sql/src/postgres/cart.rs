@@ -1,4 +1,4 @@
-//! Carts, their lines in a column: a cart is read and written as one. Every read is one statement.
+//! Carts, with their lines in a column: a cart is read and written as a whole. Every read is one statement.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Values, at, ids, is_one_of, records, select};
 
-/// Carts by their ids.
+/// Carts by id.
 pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {
     pool.loader(
         select::<Cart>(&format!("WHERE {}", is_one_of("carts.id"))),
@@ -23,7 +23,7 @@ pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {
     )
 }
 
-/// The open carts of customers, of whom each has one at most.
+/// Open carts by customer; each customer has at most one.
 pub(crate) fn open_carts(pool: &Arc<Pool>) -> Loader<UserId, Arc<Cart>> {
     pool.loader(
         select::<Cart>(&format!("WHERE {} AND carts.status = 'open'", is_one_of("carts.customer_id"))),
@@ -42,7 +42,7 @@ impl CartRepository for PostgresStore {
     }
 
     async fn guest_carts_unchanged_since(&self, before: Timestamp, limit: u32) -> StoreResult<Vec<Cart>> {
-        // A cart is not changed before it is made: `created_at` is what the index has.
+        // A cart cannot change before it is created; this lets the index on `created_at` be used.
         let sql = "WHERE carts.customer_id IS NULL AND carts.status <> 'ordered' AND carts.created_at <= $1
             AND carts.updated_at <= $1 ORDER BY carts.created_at, carts.id LIMIT $2";
         let values = Values::new().put(at(before)).put(i64::from(limit));

@@ -1,5 +1,5 @@
-//! Products with their variants and search words, and the category tree. Every read is one statement; a page by number
-//! that has to count is two.
+//! Products with their variants and search words, and the category tree. Every read is one statement, or two for a page
+//! by number that needs a count.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
 
-/// Products by their ids.
+/// Products by id.
 pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {
     let sql = select::<Product>(&format!("WHERE {}", is_one_of("products.id")));
     pool.loader(
@@ -61,8 +61,8 @@ pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Pro
     )
 }
 
-/// Products by a text that is no id: each of the keys in the first parameters is looked up by itself, `LIMIT` keeps the planner
-/// from anything else. (A plan that was made while the table was empty would read all of it for many keys at once, and stays
+/// Products by a text other than an id. Each key in the first parameters is looked up separately; `LIMIT` forces the
+/// planner to do so. (A plan made while the table was empty would scan all of it for many keys at once, and would stay
 /// until the table is analyzed. The arrays are hidden as in [`is_one_of`].)
 fn by_text(asked: &str, products: &str) -> String {
     format!(
@@ -71,7 +71,7 @@ fn by_text(asked: &str, products: &str) -> String {
     )
 }
 
-/// Products by the skus of any of their variants.
+/// Products by the SKU of any of their variants.
 pub(crate) fn products_by_sku(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> {
     let owners = "(SELECT DISTINCT (SELECT product_id FROM variants WHERE sku = asked.sku LIMIT 1) AS id
         FROM unnest((SELECT $1::text[])) AS asked (sku)) AS owners";
@@ -92,7 +92,7 @@ pub(crate) fn products_by_sku(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> 
     )
 }
 
-/// Products by their slugs.
+/// Products by slug.
 pub(crate) fn products_by_slug(pool: &Arc<Pool>) -> Loader<String, Arc<Product>> {
     pool.loader(
         by_text("unnest((SELECT $1::text[])) AS asked (slug)", "slug = asked.slug LIMIT 1"),
@@ -104,7 +104,7 @@ pub(crate) fn products_by_slug(pool: &Arc<Pool>) -> Loader<String, Arc<Product>>
     )
 }
 
-/// Products by their exact names: of each name the first two. The folded name has the index.
+/// Products by exact name: the first two of each name. The folded name has the index.
 pub(crate) fn products_by_name(pool: &Arc<Pool>) -> Loader<String, Vec<Arc<Product>>> {
     let asked = "unnest((SELECT $1::text[]), (SELECT $2::text[])) AS asked (name_key, name)";
     let named = "name_key = asked.name_key AND name = asked.name ORDER BY status = 'archived', id LIMIT 2";
@@ -124,7 +124,7 @@ pub(crate) fn products_by_name(pool: &Arc<Pool>) -> Loader<String, Vec<Arc<Produ
     )
 }
 
-/// Products that several of the keys found, each once.
+/// Products found by several keys, each once.
 fn each_once(found: impl Iterator<Item = Arc<Product>>) -> Vec<Product> {
     let mut products: Vec<Arc<Product>> = found.collect();
     products.sort_unstable_by_key(|product| product.id);
@@ -132,8 +132,8 @@ fn each_once(found: impl Iterator<Item = Arc<Product>>) -> Vec<Product> {
     products.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
-/// What the column `search` holds, as text: the core's words as they are, with a weight per field. (A word needs a place
-/// to carry a weight; the places mean nothing else.)
+/// The content of the column `search`, as text: the core's words unchanged, with a weight per field. (A word needs a
+/// position to carry a weight; the positions have no other meaning.)
 pub(crate) fn search_vector(words: &SearchDocument) -> String {
     let fields = [(&words.name, ":1A "), (&words.sku, ":2B "), (&words.description, ":3C ")];
     let mut text = String::new();
@@ -146,7 +146,7 @@ pub(crate) fn search_vector(words: &SearchDocument) -> String {
     text
 }
 
-/// A query of words: each begins a word in one of the fields of these weights.
+/// A query of words: each is the prefix of a word in one of the fields with these weights.
 fn search_query(words: &[String], weights: &str) -> Value {
     let mut text = String::new();
     for word in words {
@@ -158,7 +158,7 @@ fn search_query(words: &[String], weights: &str) -> Value {
     Value::Text(text)
 }
 
-/// A word in the language of `tsvector` and `tsquery`.
+/// Quotes a word for `tsvector` and `tsquery`.
 fn quote(text: &mut String, word: &str) {
     text.push('\'');
     for letter in word.chars() {
@@ -170,7 +170,7 @@ fn quote(text: &mut String, word: &str) {
     text.push('\'');
 }
 
-/// True for a word that begins no word of any product: the core's words are never empty, and have no NUL character.
+/// True if no word of any product begins with this word: the core's words are never empty and contain no NUL.
 fn is_no_word(word: &str) -> bool {
     word.is_empty() || word.contains('\0')
 }
@@ -189,7 +189,8 @@ fn categories() -> List<CategorySort, Category> {
     }
 }
 
-/// What a search finds (other lists: [`super::listed`]). The rank is 0 everywhere where nobody orders by it.
+/// The list of search results (for lists without a search, see [`super::listed`]). The rank is 0 unless the list is
+/// ordered by it.
 fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0::bigint" }, Product::columns()),
@@ -323,7 +324,7 @@ impl CatalogRepository for PostgresStore {
     }
 
     async fn category_tree(&self) -> StoreResult<CategoryTree> {
-        // In one statement, so from one snapshot; an empty tree has a version too.
+        // In one statement, and therefore in one snapshot; an empty tree has a version too.
         let columns = Category::columns();
         let sql = format!(
             "SELECT category_tree.version, categories.id IS NOT NULL, {columns} FROM category_tree LEFT JOIN categories ON true"

@@ -1,14 +1,14 @@
-//! Many callers, one statement: reads by key that share flights.
+//! Request batching: concurrent reads by key share a statement.
 //!
-//! Most of what a statement costs, here and in the database, is the same whether it asks for one key or for a
-//! hundred. So a key that is asked for while a statement is under way waits for that one's end, and then flies with all
-//! others that came meanwhile. What holds for a read by itself holds here too:
+//! Most of a statement's cost, here and in the database, is the same for one key as for a hundred. So a key that is
+//! requested while a statement runs waits for it to end, and then goes into one request batch (a `Flight`) with all
+//! others that arrived meanwhile. The guarantees of a separate read still hold:
 //!
-//! - A lone caller goes at once: nothing waits for company, company gathers only while there is a wait anyway.
-//! - A read never joins a flight that began before it, so it sees all that was committed before it began.
-//! - An error reaches everybody in the flight.
-//! - A flight is a task of the store: a caller that goes away harms nobody.
-//! - Nobody waits for the end of a flight that takes long (a locked table, a silent network): the next one begins beside it.
+//! - A lone caller starts at once. No read waits for others to join; they gather only while a statement runs anyway.
+//! - A read never joins a batch that started before it, so it sees everything that was committed before it began.
+//! - An error reaches every caller of the batch.
+//! - A batch is a task of the store: a caller that goes away affects no one else.
+//! - No read waits for a batch that takes long (a locked table, a silent network): the next batch starts while it runs.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::error::Shared;
 
-/// The most keys of one flight (but one caller's are never parted): an answer stays small, and soon.
+/// The maximum number of keys in a batch, to keep results small and fast. One caller's keys are never split.
 const MAX_KEYS: usize = 256;
 
 type Answers<K, V> = StoreResult<Vec<(K, V)>>;
@@ -32,7 +32,7 @@ type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Gate<G> = dyn Fn() -> Later<StoreResult<G>> + Send + Sync;
 type Load<K, V, G> = dyn Fn(G, Vec<K>) -> Later<Answers<K, V>> + Send + Sync;
 
-/// Loads values by key, many keys at a time. `G` is what a flight needs before it begins: a connection.
+/// Loads values by key, many keys at a time. `G` is what a batch needs before it starts: a connection.
 pub(crate) struct Loader<K, V, G> {
     shared: Arc<Inner<K, V, G>>,
 }
@@ -41,7 +41,7 @@ struct Inner<K, V, G> {
     gate: Box<Gate<G>>,
     load: Box<Load<K, V, G>>,
     flights: usize,
-    /// What takes longer is not counted any more.
+    /// A batch that takes longer no longer counts as running.
     long: Duration,
     runtime: Handle,
     state: Mutex<State<K, V>>,
@@ -52,7 +52,7 @@ struct State<K, V> {
     flying: usize,
 }
 
-/// Somebody who waits for some keys.
+/// A caller that waits for some keys.
 struct Passenger<K, V> {
     keys: Vec<K>,
     answer: oneshot::Sender<Result<Vec<(K, V)>, Shared>>,
@@ -70,9 +70,10 @@ where
     V: Clone + Send + Sync + 'static,
     G: Send + 'static,
 {
-    /// A loader that waits at the `gate` for what a flight needs, and then reads with `load` (which gets each key once, no
-    /// key at all when everybody went away, and leaves out what is absent), in at most so many `flights` at a time, but for
-    /// those that take `long`; they are tasks of the runtime. Whoever comes while a flight waits at the gate comes with it.
+    /// Creates a loader that waits at `gate` for what a batch needs and then reads with `load`. `load` gets each key
+    /// once (none at all if all callers went away) and leaves out missing keys. At most `flights` batches run at a
+    /// time, not counting those that take longer than `long`; they are tasks of the runtime. Reads that arrive while a
+    /// batch waits at the gate join it.
     pub(crate) fn new<A, B>(
         runtime: Handle,
         (flights, long): (usize, Duration),
@@ -94,7 +95,7 @@ where
         Ok(self.many(vec![key]).await?.pop().map(|(_, value)| value))
     }
 
-    /// The values of some keys, each once, without those that are absent, in no particular order.
+    /// The values of some keys, each once, without missing ones, in no particular order.
     pub(crate) async fn many(&self, keys: Vec<K>) -> Answers<K, V> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -102,7 +103,7 @@ where
         let answer = self.board(keys);
         match answer.await {
             Ok(answer) => answer.map_err(StoreError::from),
-            // The flight crashed, or the runtime is going away.
+            // The batch panicked, or the runtime is shutting down.
             Err(gone) => Err(StoreError::Unavailable(gone.into())),
         }
     }
@@ -120,7 +121,8 @@ where
     }
 }
 
-/// A flight that was counted. When it crashes, whoever waits for the next one gets it.
+/// A task that counts as running. When it ends early (a panic, or a batch that takes long), another task starts for the
+/// callers that still wait.
 struct Flight<K, V, G>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
@@ -147,7 +149,7 @@ where
     }
 }
 
-/// Flies until nobody waits any more.
+/// Runs batches until no caller waits.
 async fn fly<K, V, G>(flight: Flight<K, V, G>)
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
@@ -163,14 +165,14 @@ where
                 let keys: Vec<K> = keys.collect();
                 let mut load = (flight.shared.load)(open, keys);
                 let Ok(loaded) = timeout(flight.shared.long, &mut load).await else {
-                    // Makes room for the next one.
+                    // Makes room for the next batch.
                     drop(flight);
                     hand_out(aboard, load.await);
                     return;
                 };
                 hand_out(aboard, loaded);
             }
-            // Nobody waits longer for what another waited for in vain.
+            // Waiting callers fail too, rather than wait again for what just failed.
             Err(error) => {
                 let everybody = std::mem::take(&mut flight.shared.state().waiting);
                 hand_out(everybody.into(), Err(error));
@@ -179,7 +181,7 @@ where
     }
 }
 
-/// Those who fly next, in their order, except who went away.
+/// Takes the callers of the next batch in order, except those that went away.
 fn boarded<K, V>(waiting: &mut VecDeque<Passenger<K, V>>) -> Vec<Passenger<K, V>> {
     let mut aboard: Vec<Passenger<K, V>> = Vec::new();
     let mut keys = 0;
@@ -197,7 +199,7 @@ fn hand_out<K: Clone + Eq + Hash, V: Clone>(mut aboard: Vec<Passenger<K, V>>, lo
     match loaded {
         Ok(values) if aboard.len() == 1 => {
             if let Some(passenger) = aboard.pop() {
-                // Who went away meanwhile needs no answer; here and below.
+                // A caller that went away meanwhile needs no answer; here and below.
                 let _ = passenger.answer.send(Ok(values));
             }
         }

@@ -1,4 +1,4 @@
-//! What went wrong, in the core's terms and when the store is connected.
+//! Errors: of connecting the store, and as the core's store errors.
 
 use std::sync::Arc;
 
@@ -11,63 +11,63 @@ use super::tls;
 /// Why the store cannot be connected.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address cannot be read.
+    /// The address is invalid.
     #[error("the address of the database is not valid: {0}")]
     Address(#[source] Error),
     /// The address leads to a server that takes no writes.
     #[error("{0}")]
     Standby(Standby),
-    /// There is a pgbouncer that nobody told the store of ([`Options::pgbouncer`](super::Options::pgbouncer)).
+    /// There is a pgbouncer, but [`Options::pgbouncer`](super::Options::pgbouncer) is not set.
     #[error("there is a pgbouncer in front of the database, and the store was not told so: {0}")]
     Pgbouncer(#[source] BoxError),
     /// The server's certificate cannot be accepted.
     #[error("cannot connect to the database: {reason} ({source})")]
     Certificate {
-        /// What is wrong with it, in a sentence.
+        /// What is wrong with the certificate, as a sentence.
         reason: String,
-        /// As the TLS library says it.
+        /// The TLS library's error.
         source: BoxError,
     },
-    /// Nobody answers there, or the way in is refused.
+    /// The server does not answer or refuses the connection.
     #[error("cannot connect to the database: {0}")]
     Unreachable(#[source] BoxError),
-    /// The server is older than the SQL of this crate.
+    /// The server is too old for this crate's SQL.
     #[error("Postgres {0} is too old; 13 or later is needed")]
     OldPostgres(String),
-    /// Text of all languages does not fit.
+    /// The database's encoding cannot store text of all languages.
     #[error("the encoding of the database is {0}; the shop needs UTF8")]
     Encoding(String),
     /// The role has no schema to create tables in.
     #[error("no schema of the role's search_path exists")]
     NoSchema,
-    /// The schema holds somebody else's tables of the same names.
+    /// The schema contains another program's table of the same name.
     #[error(
         "there is a table {0} already that is not a shop's: it will not be touched; give the shop a schema of its own"
     )]
     NotAShop(String),
-    /// The schema was made by a newer release.
+    /// A newer release created the schema.
     #[error("the database has schema version {found}, this program knows up to {known}: use a newer release")]
     Newer {
-        /// Its version.
+        /// The schema version of the database.
         found: i64,
-        /// The highest version known here.
+        /// The highest version known to this program.
         known: i64,
     },
-    /// The schema was made by an older release, and nobody may change it now.
+    /// An older release created the schema, and this call must not change it.
     #[error("the database has schema version {found}, this program has {known}: run `migrate` on it first")]
     Older {
-        /// Its version.
+        /// The schema version of the database.
         found: i64,
-        /// The version of this program.
+        /// This program's schema version.
         known: i64,
     },
-    /// A shop is being moved into the database, and not all of it is there.
+    /// A shop is being moved into the database, and the transfer is not finished.
     #[error("a transfer into the database is not finished: run it again, it goes on where it stopped")]
     Unfinished,
-    /// A shop cannot be moved out of a database that changes.
+    /// A shop cannot be moved out of a database that is being written to.
     #[error("somebody is writing to the database: stop its servers first")]
     Written,
-    /// The schema is not the one that the migrations made.
+    /// The schema differs from what the migrations created.
     #[error("the schema of the database was changed by hand: {0}")]
     Tampered(String),
     /// Postgres refused.
@@ -75,7 +75,7 @@ pub enum OpenError {
     Postgres(#[source] Error),
 }
 
-/// The connection leads to a standby. What is read there may be older than what was committed.
+/// The connection leads to a standby. Its data may be older than what was committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the connection leads to a standby, which takes no writes and is behind the primary: the address must lead to the \
@@ -83,17 +83,17 @@ pub enum OpenError {
 )]
 pub struct Standby;
 
-/// That a connection leads to a standby, as a failure after which another connection may lead to the primary.
+/// The error for a connection to a standby; a new connection may lead to the primary.
 pub(crate) fn standby() -> Error {
     Error::Io(std::io::Error::other(Standby))
 }
 
-/// Why no connection could be made when the store is opened.
+/// Why no connection could be made when the store was opened.
 pub(crate) fn unreachable(error: Error) -> OpenError {
     recognised(error).unwrap_or_else(|error| OpenError::Unreachable(error.into()))
 }
 
-/// What an operator can mend, in words; any other failure comes back.
+/// Explains failures that an operator can fix; returns any other failure unchanged.
 pub(crate) fn recognised(error: Error) -> Result<OpenError, Error> {
     let is_standby = |why: &(dyn std::error::Error + Send + Sync + 'static)| why.downcast_ref::<Standby>().is_some();
     if let Error::Io(io) = &error
@@ -110,9 +110,8 @@ pub(crate) fn recognised(error: Error) -> Result<OpenError, Error> {
     }
 }
 
-/// What a pgbouncer answers to somebody who takes it for the server itself: it refuses parameters at the start of a
-/// connection (in every mode) and, where it was told to pass over them, does not know the statements that were prepared on
-/// another connection.
+/// Recognises pgbouncer's errors if the store treats it as the server itself. It refuses startup parameters (in every
+/// mode). If it is configured to ignore them, it does not know statements that were prepared on another connection.
 fn is_undeclared_pgbouncer(error: &Error) -> bool {
     let Some(error) = error.as_database_error() else { return false };
     let code = error.code();
@@ -120,20 +119,20 @@ fn is_undeclared_pgbouncer(error: &Error) -> bool {
     error.message().contains("unsupported startup parameter") || matches!(code.as_deref(), Some("26000" | "42P05"))
 }
 
-/// What a failed statement says about what to do next.
+/// What a failed statement implies for a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Two transactions got in each other's way: the same one may succeed at once.
+    /// Two transactions conflicted: the same transaction may succeed at once.
     Clash,
-    /// The connection is gone, or must go; another one may work at once.
+    /// The connection is gone, or must be closed; another one may work at once.
     Lost,
-    /// The database is too busy or cannot write now: later, perhaps.
+    /// The database is too busy or cannot write now; a later retry may work.
     Busy,
-    /// It never works.
+    /// A retry cannot work.
     Fault,
 }
 
-/// Judges a failure by its SQLSTATE (PostgreSQL's documentation, appendix A).
+/// Classifies a failure by its SQLSTATE (PostgreSQL's documentation, appendix A).
 pub(crate) fn trouble(error: &Error) -> Trouble {
     match error {
         Error::Database(error) => {
@@ -147,7 +146,7 @@ pub(crate) fn trouble(error: &Error) -> Trouble {
                 "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" => Trouble::Lost,
                 // "cached plan must not change result type": another server migrated the schema.
                 "0A000" if error.message().contains("cached plan") => Trouble::Lost,
-                // query_canceled (by the time-out), read_only_sql_transaction (a standby), io_error, too many.
+                // query_canceled (by the timeout), read_only_sql_transaction (a standby), io_error.
                 "57014" | "25006" | "58030" => Trouble::Busy,
                 _ if code.starts_with("08") => Trouble::Lost,
                 // insufficient_resources: disk full, out of memory, too many connections.
@@ -161,7 +160,7 @@ pub(crate) fn trouble(error: &Error) -> Trouble {
     }
 }
 
-/// What a failure means to a caller: later it may work, or it never will.
+/// Classifies a failure for the caller: a retry may succeed, or never will.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match trouble(&error) {
         Trouble::Fault => StoreError::Fault(error.into()),
@@ -169,12 +168,12 @@ pub(crate) fn store_error(error: Error) -> StoreError {
     }
 }
 
-/// True when the database reported this SQLSTATE.
+/// True if the database reported this SQLSTATE.
 pub(crate) fn is_state(error: &Error, state: &str) -> bool {
     error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == state)
 }
 
-/// A failure that several callers are told about.
+/// A failure that is reported to several callers.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct Shared(Arc<StoreError>);

@@ -1,5 +1,5 @@
-//! Locations, stock levels, the ledger and reservations. Every read is one statement; a page by number that needs a count
-//! is two.
+//! Locations, stock levels, the stock ledger and reservations. Every read is one statement, or two for a page by number
+//! that needs a count.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record as _, Values, ids, is_one_of, records, select};
 
-/// Every location: there is no key, so callers of one moment share the next statement.
+/// All locations. There is no key, so concurrent callers share the next statement.
 pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {
     pool.loader(
         select::<Location>("ORDER BY locations.priority, locations.id"),
@@ -32,10 +32,10 @@ pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {
     )
 }
 
-/// A level, and the priority of its location.
+/// A stock level, and the priority of its location.
 pub(crate) type Placed = (i64, StockLevel);
 
-/// The levels of variants.
+/// Stock levels by variant.
 pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed>> {
     let sql = format!(
         "SELECT locations.priority, {} FROM stock_levels
@@ -110,7 +110,7 @@ impl InventoryRepository for PostgresStore {
         query.filter("stock_levels.product_id = ?", filter.product_id.map(Uuid::from));
         query.filter("stock_levels.location_id = ?", filter.location_id.map(Uuid::from));
         if filter.low {
-            // In `numeric`: a difference of two whole numbers may be none.
+            // In `numeric`, because the difference of two integers may overflow.
             query.is("stock_levels.tracked
                     AND stock_levels.on_hand::numeric - stock_levels.reserved <= stock_levels.low_stock_threshold");
         }
@@ -143,7 +143,7 @@ impl InventoryRepository for PostgresStore {
         query.filter("reservations.location_id = ?", filter.location_id.map(Uuid::from));
         query.filter("reservations.order_id = ?", filter.order_id.map(Uuid::from));
         match filter.live {
-            // Spelled as the partial index spells it.
+            // Spelled exactly as in the condition of the partial index.
             Some(true) => query.is("reservations.status IN ('held', 'committed')"),
             Some(false) => query.is("reservations.status NOT IN ('held', 'committed')"),
             None => {}

@@ -1,5 +1,5 @@
-//! Kept counts, as reads see them: how many rows a list has for each combination of the values that it is filtered by, and a
-//! number that changes with every change of the list. (They are changed by [`super::commit`], in each transaction.)
+//! Stored counts, as reads use them: the number of rows of a list for each combination of the values it is filtered by,
+//! and a number that changes with every change of the list. ([`super::commit`] updates them in each transaction.)
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use super::paging::Value;
 use super::pool::Pool;
 use super::rows::{Columns, Values, is_storable};
 
-/// What is kept of the list that a query reads.
+/// The stored count of the list that a query reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
-    /// The list.
+    /// The list's name.
     pub(crate) list: &'static str,
-    /// The values that the query asks for, where it asks for nothing else: then the count is kept, too.
+    /// The values that the query filters by. `None` if it filters by anything else; then there is no stored count.
     pub(crate) keys: Option<[Option<String>; 3]>,
-    /// What is remembered of lists.
+    /// Remembered totals and page positions.
     pub(crate) memo: Arc<PageMemo>,
 }
 
-/// A flag as it stands in a key.
+/// A flag as a key value.
 pub(crate) fn flag(flag: bool) -> String {
     i64::from(flag).to_string()
 }
 
-/// An id as it stands in a key.
+/// An id as a key value.
 pub(crate) fn key(id: impl Into<Uuid>) -> String {
     id.into().simple().to_string()
 }
@@ -47,7 +47,7 @@ impl Kept {
         generation(self.list)
     }
 
-    /// How many rows there are, as an expression with a `?` for each value; NULL where that is not kept.
+    /// The number of rows, as an expression with a `?` for each value; NULL if it is not stored.
     pub(crate) fn total(&self) -> (String, Vec<Value>) {
         let Some(keys) = &self.keys else { return ("NULL::bigint".to_owned(), Vec::new()) };
         let mut sql = format!("(SELECT coalesce(sum(total), 0)::bigint FROM list_counts WHERE list = '{}'", self.list);
@@ -67,7 +67,7 @@ impl Kept {
     }
 }
 
-/// What the counts of each list should be: its name, and a query of the combinations with their totals.
+/// The expected counts of each list: its name, and a query for the combinations with their totals.
 const COUNTED: [(&str, &str); 6] = [
     ("orders", "SELECT status, payment_status, fulfillment_status, count(*) FROM orders GROUP BY 1, 2, 3"),
     ("payments", "SELECT state, gateway, '', count(*) FROM payments GROUP BY 1, 2"),
@@ -81,7 +81,7 @@ const COUNTED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Counts everything, and says which counts are wrong.
+/// Counts all rows and describes the stored counts that are wrong.
 pub(crate) async fn miscounted(pool: &Arc<Pool>) -> StoreResult<Vec<String>> {
     let mut wrong = Vec::new();
     for (list, counted) in COUNTED {
@@ -89,7 +89,7 @@ pub(crate) async fn miscounted(pool: &Arc<Pool>) -> StoreResult<Vec<String>> {
             "SELECT key_1, key_2, key_3, sum(total)::bigint FROM list_counts WHERE list = '{list}'
                 GROUP BY 1, 2, 3 HAVING sum(total) <> 0"
         );
-        // In one statement, so in one snapshot.
+        // In one statement, and therefore in one snapshot.
         let sql = format!(
             "SELECT DISTINCT key_1, key_2, key_3 FROM (
                 (({kept}) EXCEPT ({counted})) UNION ALL (({counted}) EXCEPT ({kept}))) AS wrong (key_1, key_2, key_3, total)"

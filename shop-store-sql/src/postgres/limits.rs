@@ -1,4 +1,4 @@
-//! Limits that all servers of a database count together. Not part of the shop's storage port: a server's own matter.
+//! Rate limits shared by all servers of a database. They are a server's concern, not part of the core's `Store` trait.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use sqlx_core::error::BoxDynError;
 
 use super::PostgresStore;
 
-/// The generic cell rate algorithm (ITU-T I.371) in one statement, by the database's own clock: a try uses up
-/// `$2` seconds, and passes while what is used up lies at most `$3` seconds ahead. The last column sees the row as it was
-/// before.
+/// The generic cell rate algorithm (ITU-T I.371) in one statement, using the database's clock. A try uses up `$2`
+/// seconds and passes if the used-up time lies at most `$3` seconds ahead. The last column reads the row as it was
+/// before the statement.
 const TRY: &str = "WITH passed AS (
         INSERT INTO limits AS kept (key, used_until) VALUES ($1, now() + $2 * interval '1 second')
         ON CONFLICT (key) DO UPDATE SET used_until = greatest(kept.used_until, now()) + $2 * interval '1 second'
@@ -22,15 +22,15 @@ const TRY: &str = "WITH passed AS (
     SELECT EXISTS (SELECT FROM passed),
         (SELECT extract(epoch FROM used_until - now())::float8 + $2 - $3 FROM limits WHERE key = $1)";
 
-/// Takes back what one try used up.
+/// Returns what one try used up.
 const GIVE_BACK: &str = "UPDATE limits SET used_until = used_until - $2 * interval '1 second' WHERE key = $1";
 
-/// Those who may try a full burst again.
+/// Deletes keys that have a full burst available again.
 const FORGET: &str = "DELETE FROM limits WHERE used_until < now()";
 
 impl PostgresStore {
-    /// Counts one try of something that is allowed `burst` times in `period` (at once, or spread over it), whichever
-    /// server of this database it comes to. `None`: it is allowed; else how long to wait.
+    /// Counts one try of something that is allowed `burst` times per `period` (at once or spread out) across all
+    /// servers of this database. Returns `None` if the try is allowed, otherwise how long to wait.
     ///
     /// # Errors
     /// As every read.
@@ -62,7 +62,7 @@ impl PostgresStore {
         self.pool.read(GIVE_BACK, arguments).await.map(drop)
     }
 
-    /// Forgets whoever may try a full burst again; to be called every minute or so, by any server.
+    /// Deletes keys that have a full burst available again. Any server should call this about once a minute.
     ///
     /// # Errors
     /// As every read.

@@ -1,8 +1,8 @@
-//! Lists of products without a search: pages made of ranges of the indexes of a narrow table.
+//! Product lists without a search: pages merged from ranges of the indexes of a narrow table.
 //!
-//! An index begins with status and stock (and the category before them), so each combination that a filter allows is one
-//! range, sorted by the key of the order. A page takes the first rows of all ranges together, whatever the filter: it reads
-//! little more than it answers.
+//! An index starts with status and stock (preceded by the category), so each combination that a filter allows is one
+//! range, sorted by the sort key. A page takes the first rows of all ranges together. Whatever the filter, it reads
+//! little more than it returns.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use super::paging::{Key, Known, Place, Query, Value, beyond, bounds, counted, or
 use super::pool::Pool;
 use super::rows::{Columns, Record as _};
 
-/// Whether an offered variant of a product can be sold now.
+/// Whether a product has an offered variant that can be sold now.
 pub(crate) const IN_STOCK: &str = "EXISTS (
     SELECT 1 FROM variants JOIN stock_levels ON stock_levels.variant_id = variants.id
     WHERE variants.product_id = products.id AND NOT variants.archived AND (NOT stock_levels.tracked
         OR stock_levels.backorder OR stock_levels.on_hand > stock_levels.reserved))";
 
-/// With no more matches than this, all of them are found by their prices and sorted; with more, a page is soon full on the
-/// way along its own order.
+/// Up to this many matches are all found by price and sorted. With more matches, walking along the requested order soon
+/// fills a page.
 const FEW: u64 = 500;
 
-/// The column of a key. Without a search all have the same relevance.
+/// The column of a sort key. Without a search, every product has the same relevance.
 fn key(key: ProductSort) -> Option<Key> {
     match key {
         ProductSort::Name => Some(Key::Text("listed.name_key")),
@@ -40,20 +40,20 @@ fn key(key: ProductSort) -> Option<Key> {
     }
 }
 
-/// A list that is read.
+/// A list that is being read.
 pub(crate) struct Reading<'a> {
-    /// The way to the database.
+    /// The connections.
     pub(crate) pool: &'a Arc<Pool>,
-    /// What is remembered of lists.
+    /// Remembered totals and page positions.
     pub(crate) memo: &'a PageMemo,
-    /// Which products, without a search.
+    /// Which products to list; has no search.
     pub(crate) filter: &'a ProductFilter,
-    /// Which of them.
+    /// Which page of them.
     pub(crate) request: &'a PageRequest<ProductSort>,
 }
 
 impl Reading<'_> {
-    /// The page that is asked for.
+    /// The requested page.
     pub(crate) async fn page(&self) -> StoreResult<Page<FoundProduct>> {
         let size = i64::from(self.request.size);
         let cursor = match &self.request.position {
@@ -73,7 +73,7 @@ impl Reading<'_> {
         let (mut window, generation) = self.memo.latest_window(&places, number, self.request.size);
         let (mut rows, mut known) = self.rows(window.beyond.as_ref(), few, bounds(&window), true).await?;
         if window.beyond.is_some() && known.map(|known| known.generation) != generation {
-            // The place is not where it was, or nothing lies behind it.
+            // The recorded position is outdated, or nothing lies behind it.
             window = PageWindow::from_start(number, self.request.size);
             (rows, known) = self.rows(None, few, bounds(&window), true).await?;
         }
@@ -91,7 +91,7 @@ impl Reading<'_> {
         Ok(Page { items: window.page(rows), total: Some(total), next: None, previous: None })
     }
 
-    /// The list with its filter.
+    /// The list with its filter, as a key for remembered values.
     fn name(&self) -> String {
         format!("products {:?}", self.filter)
     }
@@ -104,7 +104,8 @@ impl Reading<'_> {
         self.request.order.first().is_some_and(|sort| sort.key == ProductSort::Price)
     }
 
-    /// Whether so few match that they are found by their prices and sorted. How many there were a while ago will do.
+    /// Whether the matches are few enough to find them by price and sort them. A slightly outdated number is good
+    /// enough.
     async fn are_few(&self) -> StoreResult<bool> {
         if !self.has_prices() || self.is_by_price() {
             return Ok(false);
@@ -118,14 +119,14 @@ impl Reading<'_> {
         Ok(total <= FEW)
     }
 
-    /// The ranges in which the products stand, as a table `range (status, in_stock)`, or with `category_id`.
+    /// The ranges that contain the products, as a table `range (status, in_stock)`, or with `category_id`.
     fn ranges(&self, query: &mut Query) -> String {
         let statuses = self.filter.status.map_or_else(|| ProductStatus::ALL.to_vec(), |status| vec![status]);
         let stock = self.filter.in_stock.map_or_else(|| vec![true, false], |in_stock| vec![in_stock]);
         let pairs =
             statuses.iter().flat_map(|status| stock.iter().map(|in_stock| (status.word().to_owned(), *in_stock)));
         let (statuses, stock) = pairs.unzip();
-        // Hidden from the planner by a SELECT, see `is_one_of`.
+        // A SELECT hides the arrays from the planner, see `is_one_of`.
         let ranges = query.bind(
             "unnest((SELECT ?::text[]), (SELECT ?::bool[])) AS range (status, in_stock)",
             [Value::Texts(statuses), Value::Flags(stock)],
@@ -144,7 +145,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The condition that a row stands in a range and has the prices that are asked for.
+    /// Adds the condition that a row is in a range and has a requested price.
     fn condition(&self, query: &mut Query, price: &str) {
         query.is("listed.status = range.status AND listed.in_stock = range.in_stock");
         if self.filter.category.is_some() {
@@ -154,7 +155,7 @@ impl Reading<'_> {
         query.filter(&format!("{price} <= ?"), self.filter.max_price.map(|price| price.0));
     }
 
-    /// The kept count, as an expression; NULL where prices are asked for.
+    /// The stored count, as an expression; NULL if the filter has prices.
     fn total(&self, query: &mut Query) -> String {
         if self.has_prices() {
             return "NULL::bigint".to_owned();
@@ -176,7 +177,7 @@ impl Reading<'_> {
         let sql = if self.has_prices() {
             let ranges = self.ranges(&mut query);
             self.condition(&mut query, "listed.price");
-            // Range by range: joined at once, Postgres would read the whole table.
+            // Counts range by range: in a plain join, Postgres would scan the whole table.
             format!(
                 "SELECT coalesce(sum(found.count), 0)::bigint, {generation} FROM {ranges} CROSS JOIN LATERAL (
                     SELECT count(*) FROM listed_products AS listed{}) AS found",
@@ -204,7 +205,7 @@ impl Reading<'_> {
         with_known: bool,
     ) -> StoreResult<(Vec<FoundProduct>, Option<Known>)> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
-        // Without a search all have the same relevance.
+        // Without a search, every product has the same relevance.
         let keys = self.request.order.iter();
         let keys: Vec<_> =
             keys.filter_map(|sort| Some((key(sort.key)?.column(), sort.descending != backward))).collect();
@@ -217,7 +218,7 @@ impl Reading<'_> {
             String::new()
         };
         let ranges = self.ranges(&mut query);
-        // What is added keeps Postgres from the index by price.
+        // The addition keeps Postgres from using the index by price.
         self.condition(&mut query, if few || self.is_by_price() { "listed.price" } else { "(listed.price + 0)" });
         if let Some(cursor) = cursor {
             let places = self.request.order.iter().zip(&cursor.keys);
@@ -228,7 +229,7 @@ impl Reading<'_> {
         let condition = query.condition().to_owned();
         let columns: Vec<_> = keys.iter().map(|(key, _)| *key).chain(["listed.id"]).collect();
         let (columns, order) = (columns.join(", "), order.into_iter().map(ordered).collect::<Vec<_>>().join(", "));
-        // Spelled out where it can be: of a number that comes later Postgres knows only that it could be large.
+        // Spelled out if possible: Postgres assumes that a limit in a parameter may be large.
         let (all, offset) = if skipped > 0 {
             let number = |number| [Value::Number(number)];
             (query.bind("?", number(limit.saturating_add(skipped))), query.bind(" OFFSET ?", number(skipped)))

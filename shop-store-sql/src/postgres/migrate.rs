@@ -1,8 +1,9 @@
-//! The schema: numbered migrations, each applied once, in a transaction of its own, with a checksum.
+//! The schema: numbered migrations, each applied once, in its own transaction, with a checksum.
 //!
-//! Any number of servers may start at once: each step looks again under an advisory lock of the transaction (which holds
-//! behind pgbouncer too). A database is refused, in words, when the tables are somebody else's, when a newer release made
-//! them, or when a table, key or index of the migrations is missing. What an embedding program adds beside is left alone.
+//! Any number of servers may start at once: each step checks again under a transaction-level advisory lock (which also
+//! works behind pgbouncer). A database is refused, with an explanation, if the tables belong to another program, if a
+//! newer release created them, or if a table, key or index of the migrations is missing. Objects that an embedding
+//! program adds are ignored.
 
 use std::sync::Arc;
 
@@ -17,13 +18,13 @@ use super::error::{OpenError, Trouble, recognised, trouble, unreachable};
 use super::orders::fill_search;
 use super::pool::{Lease, Pool, Session};
 
-/// One step of the schema. A released one is never changed: the next change is a step of its own.
+/// One step of the schema. A released step never changes; a further change is a new step.
 struct Migration {
     name: &'static str,
     sql: &'static str,
 }
 
-/// Every step in its order; the version is the place, from 1.
+/// All steps in order. The version of a step is its position, from 1.
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") },
     Migration { name: "0002_limits", sql: include_str!("../../migrations/postgres/0002_limits.sql") },
@@ -61,10 +62,10 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The step after which [`fill_search`] is called.
+/// The step after which [`fill_search`] runs.
 const ORDER_SEARCH: &str = "0015_order_search";
 
-/// The advisory lock of all shops of a database: "SHOP" in ASCII, twice.
+/// Takes the advisory lock that all shops of a database share: "SHOP" in ASCII, twice.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(6001514165394165584)";
 
 const LEDGER: &str = r#"CREATE TABLE shop_migrations (
@@ -74,7 +75,7 @@ const LEDGER: &str = r#"CREATE TABLE shop_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )"#;
 
-/// What stops a migration.
+/// Why a migration stopped.
 enum Stop {
     Sql(Error),
     Open(OpenError),
@@ -95,7 +96,7 @@ impl From<OpenError> for Stop {
 /// Brings the schema up to date.
 pub(crate) async fn migrate(pool: &Arc<Pool>) -> Result<(), OpenError> {
     let mut lease = pool.acquire().await.map_err(unreachable)?;
-    // In a task: a caller that goes away leaves no transaction open.
+    // In a task: a dropped caller leaves no transaction open.
     let work = pool.runtime().spawn(async move {
         let done = steps(&mut lease, MIGRATIONS).await;
         if done.is_ok() {
@@ -115,18 +116,19 @@ fn told(stop: Stop) -> OpenError {
     }
 }
 
-/// How a database stands.
+/// The state of a database's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// How many steps are applied.
+    /// The number of applied steps.
     pub(crate) found: i64,
-    /// How many there are.
+    /// The number of known steps.
     pub(crate) known: i64,
-    /// Whether a shop is being moved into it.
+    /// Whether a transfer into the database is unfinished.
     pub(crate) unfinished: bool,
 }
 
-/// Looks how a database stands; nothing in it is touched. With all steps applied, everything that they made is there.
+/// Reads the state of the schema and changes nothing. If all steps are applied, this also verifies that everything they
+/// created exists.
 pub(crate) async fn standing(session: &mut Session<'_>) -> Result<Standing, OpenError> {
     async fn look(session: &mut Session<'_>) -> Result<Standing, Stop> {
         recognise(session).await?;
@@ -143,17 +145,17 @@ pub(crate) async fn standing(session: &mut Session<'_>) -> Result<Standing, Open
     looked
 }
 
-/// Whether there is a table of this name.
+/// Whether a table of this name exists.
 pub(crate) async fn is_there(session: &mut Session<'_>, table: &str) -> Result<bool, Error> {
     Ok(!present(session, &[table]).await?.is_empty())
 }
 
-/// The tables that the migrations make.
+/// The tables that the migrations create.
 pub(crate) fn tables() -> Vec<&'static str> {
     named_after(&["CREATE TABLE", "CREATE UNLOGGED TABLE"])
 }
 
-/// The tables into which the migrations put rows of their own.
+/// The tables into which the migrations insert rows.
 pub(crate) fn seeded() -> Vec<&'static str> {
     let is_given = |name: &&str| {
         let after = |sql: &'static str| sql.split_once(&format!("INSERT INTO {name} ")).map(|(_, rest)| rest);
@@ -179,8 +181,8 @@ fn named_after(words: &[&str]) -> Vec<&'static str> {
 async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> {
     let mut session = lease.session();
     loop {
-        // An index of a large table takes its time, and so may another server's step. What only looks is in a transaction
-        // too: behind a pgbouncer a statement with arguments works nowhere else.
+        // Indexing a large table takes time, and so may another server's step. The checks are in the transaction too:
+        // behind pgbouncer, statements with arguments need one.
         session.simple("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0").await?;
         match look_and_step(&mut session, migrations).await {
             Ok(done) => {
@@ -197,7 +199,7 @@ async fn steps(lease: &mut Lease, migrations: &[Migration]) -> Result<(), Stop> 
     }
 }
 
-/// Applies the next step; true when there was none.
+/// Applies the next step; true if there was none.
 async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> Result<bool, Stop> {
     recognise(session).await?;
     if applied(session, migrations).await? < migrations.len() {
@@ -211,7 +213,7 @@ async fn look_and_step(session: &mut Session<'_>, migrations: &[Migration]) -> R
     Ok(true)
 }
 
-/// Refuses a server or a database that cannot hold a shop, before anything in it is touched.
+/// Refuses a server or a database that cannot hold a shop, before changing anything in it.
 async fn recognise(session: &mut Session<'_>) -> Result<(), Stop> {
     let sql = "SELECT current_setting('server_version_num')::bigint, current_setting('server_version'),
         current_setting('server_encoding'), current_schema()::text";
@@ -230,7 +232,7 @@ async fn recognise(session: &mut Session<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Which of these tables and indexes are there, in the schema into which the shop's go.
+/// Returns which of these tables, indexes and constraints exist in the shop's schema.
 async fn present(session: &mut Session<'_>, names: &[&str]) -> Result<Vec<String>, Error> {
     let sql = "SELECT relname::text FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace AS spaces ON spaces.oid = relnamespace
             WHERE nspname = current_schema() AND relname::text = ANY($1)
@@ -242,7 +244,7 @@ async fn present(session: &mut Session<'_>, names: &[&str]) -> Result<Vec<String
     session.rows(sql, arguments).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// How many steps are applied. Refuses a database with steps that are not ours.
+/// The number of applied steps. Refuses a database with steps that are not ours.
 async fn applied(session: &mut Session<'_>, migrations: &[Migration]) -> Result<usize, Stop> {
     if present(session, &["shop_migrations"]).await?.is_empty() {
         return Ok(0);
@@ -293,22 +295,22 @@ fn number(place: usize) -> i64 {
     version(place).saturating_add(1)
 }
 
-/// The version after so many steps.
+/// The version after this many steps.
 fn version(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// SHA-256 of a step; line ends do not count, a checkout may change them.
+/// SHA-256 of a step. Line endings are normalised, because a checkout may change them.
 fn digest(sql: &str) -> Vec<u8> {
     Sha256::digest(sql.replace("\r\n", "\n").as_bytes()).to_vec()
 }
 
-/// The names of the tables, indexes and constraints that a step makes: every one has a name there.
+/// The names of the tables, indexes and constraints that a step creates. The migrations name each of them.
 fn objects(sql: &str) -> Vec<&str> {
     named(sql).into_iter().filter(|(dropped, _)| !dropped).map(|(_, name)| name).collect()
 }
 
-/// What a step makes, or else drops.
+/// The names that a step creates or drops; `true` for dropped.
 fn named(sql: &str) -> Vec<(bool, &str)> {
     let code = sql.lines().filter(|line| !line.trim_start().starts_with("--")).flat_map(str::split_whitespace);
     let words: Vec<&str> = std::iter::once("").chain(code).collect();
@@ -319,7 +321,7 @@ fn named(sql: &str) -> Vec<(bool, &str)> {
     named.collect()
 }
 
-/// What is there after all steps.
+/// The names that exist after all steps.
 fn made(migrations: &[Migration]) -> Vec<&str> {
     let mut made = Vec::new();
     for (dropped, name) in migrations.iter().flat_map(|migration| named(migration.sql)) {
@@ -332,7 +334,7 @@ fn made(migrations: &[Migration]) -> Vec<&str> {
     made
 }
 
-/// Looks whether everything that the migrations made is still there.
+/// Checks that everything the migrations created still exists.
 async fn compare(session: &mut Session<'_>, migrations: &[Migration]) -> Result<(), Stop> {
     let wanted = made(migrations);
     let found = present(session, &wanted).await?;
@@ -436,7 +438,7 @@ mod tests {
         let url = database();
         execute(&url, "CREATE TABLE two (theirs text)").unwrap();
         run(&url, &TWO[..1]).await.unwrap();
-        // The second step comes upon it.
+        // The second step fails on it.
         assert!(matches!(run(&url, TWO).await, Err(OpenError::Postgres(_))));
         let url = database();
         execute(&url, "CREATE TABLE one (theirs text)").unwrap();
@@ -458,7 +460,7 @@ mod tests {
         execute(cluster.admin_url(), "DROP DATABASE latin").unwrap();
     }
 
-    /// A shop of an earlier release: what is kept beside the rows is made of what is there.
+    /// A shop of an earlier release: the stored counts are computed from the existing rows.
     #[tokio::test]
     async fn lists_of_an_earlier_release_are_counted() {
         let url = database();

@@ -1,15 +1,14 @@
 //! Postgres, through sqlx.
 //!
-//! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: the way to the database, what can go wrong on it, and when it is tried
-//!   again.
-//! - `read`, `rows`, `paging`, `coalesce`: what all reads share: statements, values in columns, pages, and flights of many
-//!   keys.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain of
-//!   the core, under the core's names; `pricing`: those of the catalog that make prices.
-//! - `kept`: counts that are kept with the rows; `listed`: lists of products.
+//! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: connections, their errors, and when to retry.
+//! - `read`, `rows`, `paging`, `coalesce`: shared by all reads: statements, values in columns, pages, and request
+//!   batches of many keys.
+//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain,
+//!   under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `kept`: counts that are stored with the rows. `listed`: product lists.
 //! - `commit`: the writes.
-//! - `limits`: what servers count together.
-//! - `transfer`: the rows as they stand, for moving a shop here or away.
+//! - `limits`: rate limits shared by all servers.
+//! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
 
 mod accounts;
 mod cart;
@@ -60,10 +59,10 @@ use pool::{Lease, Pool};
 use read::Loaders;
 use rows::Values;
 
-/// A shop's storage in Postgres. See the [crate's front page](crate).
+/// A shop's store in Postgres. See the [crate's front page](crate).
 ///
-/// Everything that talks to the database runs in tasks of the runtime in which the store was connected, to its end: a
-/// caller that goes away leaves no transaction open, and callers may run on any other executor.
+/// All database work runs to its end in tasks of the runtime in which the store was connected. So a dropped caller
+/// leaves no transaction open, and callers may run on any other executor.
 pub struct PostgresStore {
     pool: Arc<Pool>,
     loaders: Loaders,
@@ -78,7 +77,7 @@ impl std::fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, and brings the schema up to date: any number of servers may do so at once. Tables go into the first
+    /// Connects and brings the schema up to date. Any number of servers may do so at once. Tables go into the first
     /// schema of the role's `search_path`.
     ///
     /// # Errors
@@ -92,38 +91,40 @@ impl PostgresStore {
         Ok(Self { loaders: Loaders::new(&pool), queue: Queue::start(&pool), memo: Arc::default(), pool })
     }
 
-    /// What is kept of a list. `keys` are the values that a query asks for, where it asks for nothing else.
+    /// The stored count of a list. `keys` are the values that the query filters by; `None` if it filters by anything
+    /// else.
     fn kept(&self, list: &'static str, keys: Option<[Option<String>; 3]>) -> kept::Kept {
         kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
     }
 
-    /// How many statements the store has sent so far. Each is one round trip.
+    /// The number of statements sent so far. Each is one round trip.
     pub fn statements(&self) -> u64 {
         self.pool.statements()
     }
 
-    /// Refuses every later call with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable), waits
-    /// for those under way, and closes the connections.
+    /// Refuses later calls with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable), waits for
+    /// running ones, and closes the connections.
     pub async fn close(&self) {
         self.queue.close().await;
         self.pool.close().await;
     }
 
-    /// How many transactions were begun so far, and for how many batches.
+    /// The number of transactions begun so far, and the number of batches in them.
     pub fn transactions(&self) -> (u64, u64) {
         self.queue.transactions()
     }
 
-    /// Applies a batch inside the caller's own open transaction: it becomes durable with it, together with whatever else
-    /// the transaction writes, or not at all.
+    /// Applies a batch in the caller's own open transaction. The batch becomes durable with that transaction, or not at
+    /// all.
     ///
-    /// The batch is applied in a savepoint: on an error nothing of it is left, and the transaction can go on. After a
-    /// [`Conflict`](shop_core::batch::Conflict) decide anew, from reads made after it. After
-    /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable) roll back and begin anew: what Postgres
-    /// reports as a deadlock or a lost connection comes back as that.
+    /// The batch is applied in a savepoint: after an error nothing of it remains, and the transaction can continue.
+    /// After a [`Conflict`](shop_core::batch::Conflict), decide again from new reads. After
+    /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable) (which includes deadlocks and lost
+    /// connections), roll back and start again.
     ///
-    /// The batch locks what it writes and relies on until the transaction ends, in the store's own order. To keep clear of
-    /// deadlocks lock own rows before it or after it, and always the same way; to keep the shop fast, end soon.
+    /// The batch locks what it writes and relies on until the transaction ends, in the store's own order. To avoid
+    /// deadlocks, always lock your own rows on the same side of the batch, before it or after it. End the transaction
+    /// soon to keep the shop fast.
     ///
     /// ```no_run
     /// use std::sync::Arc;
@@ -170,11 +171,11 @@ impl PostgresStore {
     /// # }
     /// ```
     ///
-    /// `examples/loyalty_points` is a whole program that does so.
+    /// `examples/loyalty_points` is a complete program that does this.
     ///
     /// # Errors
-    /// As [`Store::commit`], but never [`CommitError::OutcomeUnknown`]: whether the transaction was committed is the
-    /// caller's to know.
+    /// As [`Store::commit`], but never [`CommitError::OutcomeUnknown`]: the caller commits the transaction and knows
+    /// its outcome.
     pub async fn commit_in(&self, connection: &mut PgConnection, batch: &Batch) -> Result<(), CommitError> {
         commit::commit_in(connection, self.pool.counter(), batch).await
     }
@@ -227,7 +228,7 @@ impl Store for PostgresStore {
         let rows = self.pool.read("SELECT pg_is_in_recovery()", PgArguments::default()).await?;
         let fault = |error: Error| StoreError::Fault(error.into());
         match rows.first().map(|row| row.try_get(0)).transpose().map_err(fault)? {
-            // It was a primary when the connection was made.
+            // The server was a primary when the connection was made.
             Some(true) => Err(store_error(standby())),
             _ => Ok(()),
         }

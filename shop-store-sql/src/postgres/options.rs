@@ -1,4 +1,4 @@
-//! How the database is reached.
+//! Connection options.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use sqlx_core::connection::ConnectOptions as _;
 
 use super::error::OpenError;
 
-/// How the database is reached, and how patient the store is.
+/// The database address, and the store's limits and timeouts.
 #[derive(Clone)]
 pub struct Options {
     connect: PgConnectOptions,
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 impl std::fmt::Debug for Options {
-    /// Without the password.
+    /// Formats everything but the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("host", &self.connect.get_host())
@@ -38,16 +38,16 @@ impl std::fmt::Debug for Options {
 }
 
 impl Options {
-    /// The database at this address: `postgres://user:password@host:port/database?sslmode=verify-full`. What the address
-    /// leaves out is taken from libpq's environment variables (`PGHOST`, `PGPASSWORD`, …).
+    /// The database at an address such as `postgres://user:password@host:port/database?sslmode=verify-full`. Missing
+    /// parts come from libpq's environment variables (`PGHOST`, `PGPASSWORD`, …).
     ///
     /// # Errors
-    /// [`OpenError::Address`] when it cannot be read.
+    /// [`OpenError::Address`] if the address is invalid.
     pub fn parse(url: &str) -> Result<Self, OpenError> {
         PgConnectOptions::from_str(url).map(Self::new).map_err(OpenError::Address)
     }
 
-    /// The database of these connect options, for what no address can say.
+    /// The database of these connect options, for settings that an address cannot express.
     #[must_use]
     pub fn new(connect: PgConnectOptions) -> Self {
         Self {
@@ -62,17 +62,17 @@ impl Options {
         }
     }
 
-    /// The most connections of this store (16 unless said otherwise, at least 2). Reads and commits share them.
+    /// The maximum number of connections of this store (default: 16, at least 2). Reads and commits share them.
     ///
-    /// More than two or three for each core of the database seldom make it faster. Watch that all servers together stay
-    /// below its `max_connections`.
+    /// More than two or three per core of the database rarely help. All servers together must stay below the database's
+    /// `max_connections`.
     #[must_use]
     pub fn max_connections(mut self, most: u32) -> Self {
         self.max_connections = most.max(2);
         self
     }
 
-    /// How long a read or a group of commits waits for a connection (1.5 seconds unless said otherwise); then it is answered with
+    /// How long a read or a group of commits waits for a connection (default: 1.5 seconds). After that it fails with
     /// [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
     #[must_use]
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
@@ -80,41 +80,42 @@ impl Options {
         self
     }
 
-    /// How long one statement may take (10 seconds unless said otherwise); then the database cancels it, and the call is
-    /// answered with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
+    /// How long one statement may take (default: 10 seconds). After that the database cancels it, and the call fails
+    /// with [`StoreError::Unavailable`](shop_core::store::StoreError::Unavailable).
     #[must_use]
     pub fn statement_timeout(mut self, timeout: Duration) -> Self {
         self.statement_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// How long the database keeps the locks of a transaction that says nothing (30 seconds unless said otherwise). The
-    /// store's own never pause; this frees what a server held that was cut off or stopped in the midst.
+    /// How long the database keeps the locks of an idle transaction (default: 30 seconds). The store's own transactions
+    /// never idle; this frees the locks of a server that was disconnected or stopped in the middle of one.
     #[must_use]
     pub fn idle_in_transaction_timeout(mut self, timeout: Duration) -> Self {
         self.idle_in_transaction_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// How long a connection may idle before it is closed (10 minutes unless said otherwise).
+    /// How long a connection may idle before it is closed (default: 10 minutes).
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// How old a connection becomes (30 minutes unless said otherwise): behind a balancer, new ones find new servers.
+    /// The maximum age of a connection (default: 30 minutes). Behind a load balancer, new connections can reach new
+    /// servers.
     #[must_use]
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
         self.max_lifetime = lifetime;
         self
     }
 
-    /// Whether the address is that of a pgbouncer in transaction mode (no unless said otherwise).
+    /// Whether the address is that of a pgbouncer in transaction mode (default: no).
     ///
-    /// Then no statement is kept prepared and no parameter sent at start-up; the time-outs are set in each transaction, and
-    /// even a single reading statement is in one. That costs planning time at each statement, and two round trips at each
-    /// read.
+    /// If so, the store keeps no prepared statements, sends no startup parameters, sets the timeouts in each
+    /// transaction, and wraps even a single read in a transaction. That costs planning time for each statement and two
+    /// round trips for each read.
     #[must_use]
     pub fn pgbouncer(mut self, pgbouncer: bool) -> Self {
         self.pgbouncer = pgbouncer;
@@ -149,9 +150,9 @@ impl Options {
         self.pgbouncer
     }
 
-    /// What is sent when a connection begins.
+    /// The options for opening a connection.
     pub(crate) fn to_connect(&self) -> PgConnectOptions {
-        // This crate tells slow statements by its time-out; a log line per statement would double its cost.
+        // Slow statements are covered by the statement timeout; a log line per statement would double its cost.
         let connect = self.connect.clone().disable_statement_logging();
         if self.pgbouncer {
             return connect.statement_cache_capacity(0).extra_float_digits(None);
@@ -159,13 +160,13 @@ impl Options {
         let connect = if connect.get_application_name().is_none() { connect.application_name("shop") } else { connect };
         let statement = self.statement_timeout.as_millis().to_string();
         let idle = self.idle_in_transaction_timeout.as_millis().to_string();
-        // Lists are made of pieces: some hundred different statements, most of them rare.
+        // Lists are composed of pieces: several hundred different statements, most of them rare.
         connect.statement_cache_capacity(512).options([
             ("statement_timeout", statement.as_str()),
             ("idle_in_transaction_session_timeout", idle.as_str()),
-            // The guards are written for it, whatever the server's default is.
+            // The guards require this level, whatever the server's default is.
             ("default_transaction_isolation", "read committed"),
-            // Worth its while for reports, never here.
+            // JIT pays off for reports, never here.
             ("jit", "off"),
         ])
     }

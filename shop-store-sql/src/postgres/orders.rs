@@ -1,4 +1,5 @@
-//! Orders with their lines, and their timeline. Every read is one statement; a page by number that needs a count is two.
+//! Orders with their lines, and their timeline. Every read is one statement, or two for a page by number that needs a
+//! count.
 
 mod drafts;
 mod returns;
@@ -29,7 +30,7 @@ use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, is_storable,
 
 pub(super) use search::fill_search;
 
-/// Orders by their ids.
+/// Orders by id.
 pub(crate) fn orders_by_id(pool: &Arc<Pool>) -> Loader<OrderId, Arc<Order>> {
     let sql = select::<Order>(&format!("WHERE {}", is_one_of("orders.id")));
     pool.loader(

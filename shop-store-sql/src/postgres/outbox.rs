@@ -1,4 +1,4 @@
-//! Events, deliveries, and the answers kept under idempotency keys. Every read is one statement.
+//! Events, deliveries, and idempotency records. Every read is one statement.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Record as _, Values, at, is_storable, records};
 
-/// Answers by their keys.
+/// Idempotency records by key.
 pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
     let sql = format!(
         "SELECT {} FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (caller, operation, key)
@@ -38,7 +38,7 @@ pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {
     })
 }
 
-/// The oldest pending delivery per receiver and thing; the others wait their turn.
+/// The oldest pending delivery per receiver and subject; later ones must wait.
 const FIRST_IN_LINE: &str = "deliveries.status = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries AS older
     WHERE older.status = 'pending' AND older.receiver = deliveries.receiver AND older.thing = deliveries.thing
         AND older.id < deliveries.id)";
@@ -90,7 +90,8 @@ impl OutboxRepository for PostgresStore {
         };
         let mut query = Query::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
-        // As in the conditions of the indexes: a plan for any receiver and status uses them too.
+        // Spelled as in the conditions of the partial indexes, so that a plan for any receiver and status uses them
+        // too.
         if filter.receiver != MAIL {
             query.is("deliveries.receiver <> 'mail'");
         }

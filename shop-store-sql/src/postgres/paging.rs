@@ -1,9 +1,10 @@
-//! Pages of a list: by number with a count, and by cursor, where the index is entered right behind the cursor so that
-//! page 10,000 costs what page 1 does.
+//! Pages of a list, by number with a count or by cursor. A cursor enters the index right behind itself, so that page
+//! 10,000 costs the same as page 1.
 //!
-//! A page by cursor is one statement. A page by number is one where the count is kept ([`super::kept`]), is remembered or is
-//! told by a page that is not full; else a second one counts. It enters the index behind the nearest place before it that an
-//! earlier page left behind; when the list has changed since, which the statement itself tells, the page is read again.
+//! A page by cursor is one statement. So is a page by number, if its count is stored ([`super::kept`]), remembered, or
+//! implied by a page that is not full; otherwise a second statement counts. A page by number enters the index at the
+//! nearest preceding position that an earlier page recorded. If the list has changed since then, which the statement
+//! itself shows, the page is read again.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use super::kept::Kept;
 use super::pool::Pool;
 use super::rows::{Columns, Values, at, is_storable};
 
-/// A value that is bound.
+/// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Number(i64),
@@ -51,7 +52,7 @@ values! {
     bool => |flag| Self::Flag(flag),
 }
 
-/// A query that is built piece by piece.
+/// A query that is built in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Query {
     from: String,
@@ -61,30 +62,30 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// From a table.
+    /// Selects from a table.
     pub(crate) fn from(table: &str) -> Self {
         Self { from: table.to_owned(), ..Self::default() }
     }
 
-    /// Joins something, in whose text a `?` stands for each value.
+    /// Adds a join, with a `?` in its text for each value.
     pub(crate) fn join(&mut self, join: &str, values: impl IntoIterator<Item = Value>) {
         self.from.push(' ');
         let join = self.bind(join, values);
         self.from.push_str(&join);
     }
 
-    /// What is kept of the list.
+    /// Sets the stored count of the list.
     pub(crate) fn kept(&mut self, kept: Kept) {
         self.kept = Some(kept);
     }
 
-    /// A condition without values.
+    /// Adds a condition without values.
     pub(crate) fn is(&mut self, condition: &str) {
         self.filter.push_str(if self.filter.is_empty() { " WHERE " } else { " AND " });
         self.filter.push_str(condition);
     }
 
-    /// A condition with one value, when there is one.
+    /// Adds a condition with one value, if there is a value.
     pub(crate) fn filter(&mut self, condition: &str, value: Option<impl Into<Value>>) {
         match value.map(Into::into) {
             Some(Value::Text(text)) if !is_storable(&text) => self.is("FALSE"),
@@ -93,13 +94,13 @@ impl Query {
         }
     }
 
-    /// A condition with several values.
+    /// Adds a condition with several values.
     pub(crate) fn is_with(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         let condition = self.bind(condition, values);
         self.is(&condition);
     }
 
-    /// Numbers the places of a text.
+    /// Numbers the placeholders of a text and adds their values.
     pub(crate) fn bind(&mut self, text: &str, values: impl IntoIterator<Item = Value>) -> String {
         let mut numbered = String::with_capacity(text.len() + 8);
         let mut pieces = text.split('?');
@@ -113,12 +114,12 @@ impl Query {
         numbered
     }
 
-    /// The condition, from its WHERE on.
+    /// The condition, starting with WHERE.
     pub(crate) fn condition(&self) -> &str {
         &self.filter
     }
 
-    /// All values.
+    /// The arguments for all values.
     pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
         let values = self.values.iter().fold(Values::new(), |values, value| match value {
             Value::Number(number) => values.put(*number),
@@ -133,26 +134,27 @@ impl Query {
     }
 }
 
-/// The column of a sort key, and what stands in it.
+/// The column of a sort key, and its type.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Key {
-    /// Whole numbers.
+    /// Integers.
     Number(&'static str),
     /// Text that is compared bytewise.
     Text(&'static str),
-    /// Times; in cursors microseconds since 1970.
+    /// Times; in cursors, microseconds since 1970.
     Time(&'static str),
 }
 
 impl Key {
-    /// The column.
+    /// The column name.
     pub(crate) fn column(self) -> &'static str {
         match self {
             Self::Number(column) | Self::Text(column) | Self::Time(column) => column,
         }
     }
 
-    /// Where a value of a cursor stands. Cursors come from clients: one may hold what no row can have.
+    /// The position of a cursor value among the key's values. Cursors come from clients, so a value may be one that no
+    /// row can have.
     pub(crate) fn place(self, value: &SortValue) -> Place {
         match (self, value) {
             (Self::Number(_), SortValue::Number(number)) => Place::At(Value::Number(*number)),
@@ -161,16 +163,16 @@ impl Key {
                 None if *number < 0 => Place::BelowAll,
                 None => Place::AboveAll,
             },
-            // Numbers come before text, as in `SortValue`.
+            // Numbers sort before text, as in `SortValue`.
             (Self::Text(_), SortValue::Number(_)) => Place::BelowAll,
             (Self::Number(_) | Self::Time(_), SortValue::Text(_)) => Place::AboveAll,
-            // The character that cannot be stored is the first of all: what begins alike is below, and nothing equal.
+            // NUL, which cannot be stored, sorts first. Replacing it with U+0001 keeps the order, and no row is equal.
             (Self::Text(_), SortValue::Text(text)) => Place::At(Value::Text(text.replace('\0', "\u{1}"))),
         }
     }
 }
 
-/// Where a cursor stands among the values of a key.
+/// The position of a cursor value among the values of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Place {
     At(Value),
@@ -178,20 +180,20 @@ pub(crate) enum Place {
     AboveAll,
 }
 
-/// How a list is read: its columns, its order, its rows.
+/// How to read a list: its columns, order and rows.
 pub(crate) struct List<K, T> {
     /// The columns of a row.
     pub(crate) columns: String,
-    /// The column of a sort key; `None` for one that is the same in every row.
+    /// The column of a sort key; `None` for a key that is the same in every row.
     pub(crate) key: fn(K) -> Option<Key>,
-    /// The column of the last tie-breaker.
+    /// The column of the final tie-breaker.
     pub(crate) id: &'static str,
     /// Reads a row.
     pub(crate) read: fn(&mut Columns<'_>) -> Result<T, Error>,
 }
 
 impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
-    /// The page that is asked for.
+    /// The requested page.
     pub(crate) async fn page(&self, pool: &Arc<Pool>, query: Query, request: &PageRequest<K>) -> StoreResult<Page<T>> {
         let size = i64::from(request.size);
         let by_cursor = match &request.position {
@@ -218,7 +220,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         let (mut rows, mut known) =
             self.rows(pool, query.clone(), request, window.beyond.as_ref(), bounds(&window)).await?;
         if window.beyond.is_some() && known.map(|known| known.generation) != generation {
-            // The place is not where it was, or nothing lies behind it.
+            // The recorded position is outdated, or nothing lies behind it.
             window = PageWindow::from_start(number, request.size);
             (rows, known) = self.rows(pool, query.clone(), request, None, bounds(&window)).await?;
         }
@@ -246,7 +248,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
     ) -> StoreResult<(Vec<T>, Option<Known>)> {
         let backward = cursor.is_some_and(|cursor| cursor.backward);
         let keys = request.order.iter().map(|sort| ((self.key)(sort.key), sort.descending != backward));
-        // The constant keys say nothing; the id goes the way of the last key.
+        // Constant keys do not affect the order; the id follows the direction of the last key.
         let mut order: Vec<_> = keys.filter_map(|(key, descending)| Some((key?.column(), descending))).collect();
         order.push((self.id, request.id_descends() != backward));
         if let Some(cursor) = cursor {
@@ -256,7 +258,7 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
             beyond(&mut query, &order, &places);
         }
         let order: Vec<_> = order.into_iter().map(ordered).collect();
-        // Spelled out: of a number that comes later Postgres knows only that it could be large, and sorts the whole table.
+        // Spelled out: Postgres assumes that a limit in a parameter may be large, and sorts the whole table.
         let mut end = format!("LIMIT {limit}");
         if skipped > 0 {
             end.push_str(&query.bind(" OFFSET ?", [Value::Number(skipped)]));
@@ -265,7 +267,8 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
         let (columns, order) = (&self.columns, order.join(", "));
         let (from, filter, id) = (&query.from, &query.filter, self.id);
         let sql = if skipped > 0 && query.kept.is_some() {
-            // What is skipped is only walked along: its columns would be worked out, too, child rows and all.
+            // Skipped rows only need to be walked along: otherwise their columns, including child rows, would be
+            // computed too.
             format!(
                 "SELECT {known}{columns} FROM {from}
                     JOIN (SELECT {id} AS page_id FROM {from}{filter} ORDER BY {order} {end}) AS page ON page.page_id = {id}
@@ -280,16 +283,16 @@ impl<K: SortKey, T: Listed<Key = K>> List<K, T> {
     }
 }
 
-/// What a statement tells of its list beside the rows.
+/// What a statement reports about its list, in addition to the rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
     /// A number that changes with every change of the list.
     pub(crate) generation: i64,
-    /// How many rows there are, where that is kept.
+    /// The number of rows, if it is stored.
     pub(crate) total: Option<u64>,
 }
 
-/// Reads the rows of a page, and what stands before each of them where that was asked for.
+/// Reads the rows of a page, and the [`Known`] columns in front of each if they were requested.
 pub(crate) fn read_with_known<T>(
     rows: &[PgRow],
     is_asked: bool,
@@ -309,7 +312,7 @@ pub(crate) fn read_with_known<T>(
 }
 
 impl Query {
-    /// The columns of [`Known`], where something is kept.
+    /// The columns of [`Known`], if the list has a stored count.
     fn known(&mut self) -> String {
         let Some(kept) = self.kept.take() else { return String::new() };
         let (total, values) = kept.total();
@@ -336,18 +339,18 @@ impl Remembered {
     }
 }
 
-/// The limit and the offset of a window.
+/// The limit and offset of a window.
 pub(crate) fn bounds(window: &PageWindow) -> (i64, i64) {
     let bound = |rows| i64::try_from(rows).unwrap_or(i64::MAX);
     (bound(window.limit), bound(window.skipped))
 }
 
-/// A count that Postgres answered.
+/// Converts a count that Postgres returned.
 pub(crate) fn counted(total: i64) -> u64 {
     u64::try_from(total).unwrap_or_default()
 }
 
-/// How many rows the whole list has: as kept, or counted, which is remembered.
+/// The number of rows of the whole list: as stored, or counted and then remembered.
 async fn count(pool: &Arc<Pool>, query: &Query, remembered: Option<&Remembered>) -> StoreResult<i64> {
     let mut query = query.clone();
     let counted = query.kept.as_ref().is_none_or(|kept| kept.keys.is_none());
@@ -374,32 +377,33 @@ async fn count(pool: &Arc<Pool>, query: &Query, remembered: Option<&Remembered>)
     Ok(total)
 }
 
-/// A key of an order, as SQL.
+/// A sort key as SQL.
 pub(crate) fn ordered((key, descending): (&str, bool)) -> String {
     format!("{key}{}", if descending { " DESC" } else { "" })
 }
 
-/// Adds the condition that a row lies beyond a place in an order.
+/// Adds the condition that a row lies behind a position in an order.
 pub(crate) fn beyond(query: &mut Query, order: &[(&str, bool)], places: &[Place]) {
     let sign = |descending: bool| if descending { '<' } else { '>' };
     let one_way = order.iter().all(|(_, descending)| order.first().is_some_and(|(_, first)| first == descending));
     let values: Option<Vec<Value>> =
         places.iter().map(|place| if let Place::At(value) = place { Some(value.clone()) } else { None }).collect();
     if let (true, Some(values)) = (one_way, values) {
-        // A comparison of row values enters an index of just these columns at just this place.
+        // A row-value comparison on exactly the columns of an index enters it at exactly this position.
         let keys: Vec<_> = order.iter().map(|(key, _)| *key).collect();
         let marks = vec!["?"; places.len()].join(", ");
         let sign = order.first().map_or('>', |(_, descending)| sign(*descending));
         query.is_with(&format!("({}) {sign} ({marks})", keys.join(", ")), values);
         return;
     }
-    // k1 > a AND …, spelled out from the inside: the first key's own bound lets the index be entered near the place.
+    // Spelled out from the inside out, as k1 > a AND …: the bound on the first key lets Postgres enter the index near
+    // the position.
     let mut condition = String::new();
     let mut values: Vec<Value> = Vec::new();
     for ((key, descending), place) in order.iter().zip(places).rev() {
         let sign = sign(*descending);
         match place {
-            // Every row is on the same side, whatever the keys behind this one say.
+            // Every row is on the same side, whatever the later keys are.
             Place::BelowAll | Place::AboveAll => {
                 let all = (*place == Place::BelowAll) != *descending;
                 condition = String::from(if all { "TRUE" } else { "FALSE" });

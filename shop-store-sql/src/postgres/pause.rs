@@ -1,15 +1,16 @@
-//! How long to wait before something is tried again that others got in the way of.
+//! How long to wait before retrying after a conflict with other transactions.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// The longest it grows to, before chance has its say.
+/// The maximum number of doublings, before randomisation.
 const DOUBLINGS: u32 = 5;
 
-/// Doubles from a few milliseconds on, and is never the same for two: whoever clashed would else clash again.
+/// Doubles from a few milliseconds on. It is randomised, because callers that conflicted would otherwise conflict
+/// again.
 pub(crate) fn pause(attempt: u32) -> Duration {
     let most = 4_u64 << attempt.min(DOUBLINGS);
-    // The standard library's own keys are random, and it need not be more than that.
+    // The standard library's hash keys are random enough for this.
     let chance = RandomState::new().hash_one(attempt) % most;
     Duration::from_millis(most / 2 + chance)
 }

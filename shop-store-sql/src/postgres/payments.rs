@@ -1,4 +1,4 @@
-//! Payments and their refunds. Every read is one statement; a page by number that needs a count is two.
+//! Payments and their refunds. Every read is one statement, or two for a page by number that needs a count.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Record as _, Values, at, ids, is_one_of, is_storable, records, select};
 
-/// Payments by their orders.
+/// Payments by order.
 pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {
     let sql = select::<Payment>(&format!("WHERE {}", is_one_of("payments.order_id")));
     pool.loader(

@@ -1,4 +1,4 @@
-//! Reads the plan of every read, over tables of some thousand rows, so that none reads a whole table that grows.
+//! Checks the query plan of every read, on tables with a few thousand rows: none may scan a whole table that grows.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use crate::testing::Cluster;
 
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Remembers a statement.
+/// Records a statement.
 pub(crate) fn note(sql: &str) {
     let mut statements = STATEMENTS.lock().unwrap();
     if !statements.contains(sql) {
@@ -43,10 +43,10 @@ const SMALL: &[&str] = &[
     "list_counts",
 ];
 
-/// Indexes of a few rows among many: reading one whole is right.
+/// Indexes of a few rows among many, which may be scanned.
 const PARTIAL: &[&str] = &["users_staff", "users_unproven", "reservations_live"];
 
-/// A count by these looks at every row: each of their few values is that of many.
+/// A count with these filters looks at all rows, because each of their few values is common.
 const LOOSE: &[&str] = &[
     "users.is_active = $",
     "NOT users.is_staff",
@@ -63,7 +63,7 @@ const LOOSE: &[&str] = &[
     "promotions.active = $",
 ];
 
-/// Some thousand rows in each table that grows, as a shop would have them after a while.
+/// A few thousand rows in each table that grows, as a shop would have them after a while.
 pub(crate) const ROWS: &str = "
     INSERT INTO zones SELECT gen_random_uuid(), 'zone', '[]', now(), 1 FROM generate_series(1, 5);
     INSERT INTO methods SELECT gen_random_uuid(), 'method', id, NULL, 'USD', '{}', NULL, NULL, NULL, true, now(), 1 FROM zones;
@@ -120,7 +120,7 @@ pub(crate) const ROWS: &str = "
     INSERT INTO answers SELECT 'user:' || id, 'orders.place', 'k', decode(repeat('00', 32), 'hex'), '', placed_at FROM orders;
     ANALYZE;";
 
-/// What lists say of them, and the rows of tables that came later.
+/// The listed products and counts of these rows, and the rows of tables that were added later.
 const LISTED: &str = "
     INSERT INTO daily_counts SELECT id, 'mails', extract(epoch FROM date_joined)::bigint / 86400, 1 FROM users;
     INSERT INTO deliveries (id, receiver, thing, content, status, attempts, due_at, created_at, version)
@@ -141,7 +141,7 @@ fn nodes<'p>(plan: &'p Value, found: &mut Vec<&'p Value>) {
     }
 }
 
-/// The plan that is kept for a prepared statement, whatever its arguments will be.
+/// The generic plan of a prepared statement, whatever its arguments are.
 async fn plan(session: &mut Session<'_>, sql: &str) -> Value {
     let places = (1..100).take_while(|place| sql.contains(&format!("${place}"))).count();
     let nothing = if places == 0 { String::new() } else { format!("({})", vec!["NULL"; places].join(", ")) };
@@ -153,7 +153,7 @@ async fn plan(session: &mut Session<'_>, sql: &str) -> Value {
     plan[0]["Plan"].clone()
 }
 
-/// Sorts more than one reads anyway.
+/// True for a sort of more rows than a page reads anyway.
 fn is_large_sort(step: &Value) -> bool {
     let sorts = step["Node Type"] == "Sort";
     sorts && step["Plan Rows"].as_f64().is_some_and(|rows| rows > 100.0)
@@ -166,9 +166,9 @@ fn faults(plan: &Value, sql: &str) -> Vec<String> {
     let counts = sql.starts_with("SELECT count(*)");
     let may_look_at_all = counts && (!sql.contains(" WHERE ") || LOOSE.iter().any(|loose| sql.contains(loose)));
     let sorted = steps.iter().any(|step| is_large_sort(step));
-    // The walk along a whole index is right for a list, whose page ends it, unless what was found is sorted then.
+    // Scanning an index in order is right for a list, because the page ends the scan, unless the result is then sorted.
     let ends = sql.contains(" LIMIT ") && !sorted;
-    // By relevance where nothing is searched: along the ids.
+    // By relevance without a search: along the ids.
     let may_look_at_all = may_look_at_all || sql.contains("ORDER BY listed.id");
     let fault = |step: &&Value| {
         let kind = step["Node Type"].as_str()?;
@@ -186,7 +186,7 @@ fn faults(plan: &Value, sql: &str) -> Vec<String> {
     steps.iter().filter_map(fault).collect()
 }
 
-/// The lists that everybody reads, in their usual orders. (One order has few of anything: they may be sorted.)
+/// The common lists, in their default orders. (One order has few rows of any kind, so they may be sorted.)
 fn is_usual(sql: &str) -> bool {
     let Some((_, order)) = sql.rsplit_once("ORDER BY ") else { return false };
     let newest_first =
@@ -207,10 +207,10 @@ async fn no_read_looks_at_a_whole_table_that_grows() {
     session.simple(ROWS).await.unwrap();
     session.simple(LISTED).await.unwrap();
     let mut statements = STATEMENTS.lock().unwrap().clone();
-    // What writes is found by its keys, see `commit`; of what reads, the rules of prices begin with `WITH`.
+    // Writes find their rows by key, see `commit`. The read of the price rules starts with `WITH`.
     let reads = |sql: &str| sql.starts_with("SELECT ") || sql.starts_with("WITH who ");
     statements.retain(|sql| reads(sql) && sql.contains(" FROM ") && !sql.contains("pg_catalog"));
-    // What `check` counts is everything.
+    // `check` counts everything.
     statements
         .retain(|sql| !sql.starts_with("SELECT DISTINCT key_1") && !sql.contains("IS DISTINCT FROM (products.status"));
     assert!(statements.iter().any(|sql| sql.starts_with("WITH ")), "the rules of prices are not among them");
@@ -233,7 +233,7 @@ async fn no_read_looks_at_a_whole_table_that_grows() {
     assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// See `is_one_of`: after five tries the planner keeps one plan, as it does not believe that another would be cheaper.
+/// See `is_one_of`: after five executions the planner keeps one plan, because it does not expect a cheaper one.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_by_key_are_not_planned_anew() {
     let url = Cluster::shared().unwrap().database().unwrap();

@@ -1,12 +1,13 @@
-//! The connections, and how statements run on them.
+//! The connection pool, and how statements run on it.
 //!
-//! sqlx's own pool makes a round trip whenever a connection comes back to it; where a read by key is one round trip, that
-//! doubles it. This one hands a connection out as it is, and takes it back only from somebody who says that it is clean
-//! ([`Lease::release`]): whoever fails or is cancelled in the midst loses it, and with it whatever was open. When one
-//! connection turns out to be lost, all that idle are dropped with it, for the server is likely to be another.
+//! sqlx's own pool makes a round trip whenever a connection is returned; since a read by key is one round trip, that
+//! would double its cost. This pool hands out a connection as it is, and takes it back only if the user declares it
+//! clean ([`Lease::release`]). A lease that fails or is cancelled is closed, together with anything that was open on
+//! it. If a connection turns out to be lost, all idle connections are closed too, because the server has probably
+//! changed.
 //!
-//! A new connection is taken only when it leads to a primary: behind a balancer it may lead to a standby, whose reads are
-//! older than what was committed, so that carts and orders seem to be lost.
+//! A new connection is accepted only if it leads to a primary. Behind a load balancer it may lead to a standby, whose
+//! data may be older than what was committed, so that carts and orders would seem to be lost.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,33 +39,33 @@ pub(crate) struct Pool {
     moment: Option<Moment>,
 }
 
-/// A pool of one connection, whose transaction sees the database as it was when the connection was made.
+/// Marks a pool of one connection, whose transaction sees the database as it was when the connection was made.
 #[derive(Debug, Default)]
 struct Moment {
-    /// There was a connection: another one would see another moment.
+    /// The connection was made. Another one would see another state.
     is_made: AtomicBool,
 }
 
-/// What is asked of a new connection. Off, a commit is answered before it is durable; a stricter setting than `on`
-/// (`remote_apply`) stays.
+/// The checks and settings of a new connection. With `synchronous_commit = off`, a commit would return before it is
+/// durable; a stricter setting than `on` (`remote_apply`) is kept.
 const LOOK: &str = "SELECT pg_is_in_recovery(), set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
     WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
 
-/// The same where a connection is shared with others: there each transaction says how it commits.
+/// The same for a connection that is shared with others; there each transaction sets how it commits.
 const LOOK_ONLY: &str = "SELECT pg_is_in_recovery()";
 
-/// How the transaction of a moment begins. Its first statement fixes what it sees.
+/// Begins the transaction of a snapshot. The first statement in it fixes what it sees.
 const BEGIN_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0; \
     SET LOCAL idle_in_transaction_session_timeout = 0; SELECT 1";
 
-/// A connection that nobody uses.
+/// An idle connection.
 struct Idle {
     connection: PgConnection,
     made: Instant,
     since: Instant,
 }
 
-/// Counts statements, and knows how they are sent.
+/// Counts statements, and knows whether they are prepared.
 #[derive(Debug)]
 pub(crate) struct Counter {
     statements: AtomicU64,
@@ -72,36 +73,36 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// None sent yet. `persistent`: statements are kept prepared.
+    /// Starts at zero. `persistent`: statements stay prepared.
     pub(crate) fn new(persistent: bool) -> Self {
         Self { statements: AtomicU64::new(0), persistent }
     }
 
-    /// How many were sent.
+    /// The number of statements sent.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
 }
 
-/// A connection on which statements are counted. Also for a connection that is a host's.
+/// A connection whose statements are counted. It may also be a host's connection.
 pub(crate) struct Session<'c> {
     connection: &'c mut PgConnection,
     counter: &'c Counter,
 }
 
 impl<'c> Session<'c> {
-    /// On this connection.
+    /// A session on this connection.
     pub(crate) fn new(connection: &'c mut PgConnection, counter: &'c Counter) -> Self {
         Self { connection, counter }
     }
 
-    /// The connection itself, where nothing is counted.
+    /// The connection itself, without counting.
     #[cfg(test)]
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         self.connection
     }
 
-    /// The rows of a statement: one round trip, two the first time on a connection.
+    /// Runs a statement and returns its rows: one round trip, or two the first time on a connection.
     pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<Vec<PgRow>, Error> {
         self.counter.statements.fetch_add(1, Ordering::Relaxed);
         let sql = sql.into_sql_str();
@@ -111,21 +112,21 @@ impl<'c> Session<'c> {
         query.fetch_all(&mut *self.connection).await
     }
 
-    /// Runs a statement; answers how many rows it changed.
+    /// Runs a statement and returns the number of changed rows.
     pub(crate) async fn execute(&mut self, sql: impl SqlSafeStr, arguments: PgArguments) -> Result<u64, Error> {
         self.counter.statements.fetch_add(1, Ordering::Relaxed);
         let query = sqlx::query_with(sql, arguments).persistent(self.counter.persistent);
         Ok(query.execute(&mut *self.connection).await?.rows_affected())
     }
 
-    /// Runs one or several statements that take no arguments, by the simple protocol (`BEGIN; SET LOCAL …`).
+    /// Runs statements without arguments in the simple protocol (`BEGIN; SET LOCAL …`).
     pub(crate) async fn simple(&mut self, sql: impl SqlSafeStr) -> Result<(), Error> {
         self.counter.statements.fetch_add(1, Ordering::Relaxed);
         sqlx::raw_sql(sql).execute(&mut *self.connection).await.map(drop)
     }
 }
 
-/// A connection that is in use. Dropped, it is closed; see [`Lease::release`].
+/// A connection in use. Dropping it closes the connection; see [`Lease::release`].
 pub(crate) struct Lease {
     connection: PgConnection,
     made: Instant,
@@ -134,12 +135,12 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Statements on it, counted.
+    /// A session that counts its statements.
     pub(crate) fn session(&mut self) -> Session<'_> {
         Session::new(&mut self.connection, &self.pool.counter)
     }
 
-    /// Gives it back: no statement is under way on it and no transaction open.
+    /// Returns the connection to the pool. No statement may be running and no transaction open on it.
     pub(crate) fn release(self) {
         let Self { connection, made, pool, _permit } = self;
         let now = Instant::now();
@@ -149,7 +150,7 @@ impl Lease {
         }
         let mut idle = pool.idle();
         idle.push(Idle { connection, made, since: now });
-        // The least used one stands first.
+        // The connection that has been idle the longest is first.
         if pool.moment.is_none()
             && idle.first().is_some_and(|first| now.duration_since(first.since) > pool.options.longest_idle())
         {
@@ -158,7 +159,7 @@ impl Lease {
         drop(idle);
     }
 
-    /// Closes it after a failure that a server's restart may have caused; the idle ones with it.
+    /// Closes the connection, and all idle ones, after a failure that a server restart may have caused.
     pub(crate) fn discard(self) {
         self.pool.idle().clear();
     }
@@ -177,7 +178,7 @@ impl DerefMut for Lease {
     }
 }
 
-/// A connection that can be used: it leads to a primary, and what is committed on it is durable.
+/// Opens a usable connection: it leads to a primary, and its commits are durable.
 pub(crate) async fn connect(options: &Options) -> Result<PgConnection, Error> {
     let mut connection = options.to_connect().connect().await?;
     let look = if options.is_pgbouncer() { LOOK_ONLY } else { LOOK };
@@ -186,13 +187,14 @@ pub(crate) async fn connect(options: &Options) -> Result<PgConnection, Error> {
 }
 
 impl Pool {
-    /// No connection is made yet.
+    /// A pool without connections; they are made on demand.
     pub(crate) fn new(options: Options, runtime: Handle) -> Self {
         let size = options.most();
         Self::of(options, runtime, size, None)
     }
 
-    /// One connection to the same database, all of whose reads see one moment: that of the first [`Pool::acquire`].
+    /// A pool of one connection to the same database. All its reads see one snapshot, taken at the first
+    /// [`Pool::acquire`].
     pub(crate) fn at_one_moment(&self) -> Self {
         Self::of(self.options.clone(), self.runtime.clone(), 1, Some(Moment::default()))
     }
@@ -210,22 +212,22 @@ impl Pool {
         }
     }
 
-    /// How the database is reached.
+    /// The connection options.
     pub(crate) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Where tasks of the store run.
+    /// The runtime on which the store's tasks run.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// What counts the statements, for a session on a connection that is not from here.
+    /// The statement counter, for a session on a connection from elsewhere.
     pub(crate) fn counter(&self) -> &Arc<Counter> {
         &self.counter
     }
 
-    /// How many statements were sent.
+    /// The number of statements sent.
     pub(crate) fn statements(&self) -> u64 {
         self.counter.statements()
     }
@@ -234,12 +236,12 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection: one that idles, or a new one; within the options' patience.
+    /// Takes an idle connection or makes a new one, within the acquire timeout.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease, Error> {
         let deadline = Instant::now() + self.options.patience();
         let permit = Arc::clone(&self.permits).acquire_owned();
         let permit = match self.moment {
-            // The others read one after the other, and take as long as they take.
+            // Reads of a snapshot run one after another, without a time limit.
             Some(_) => permit.await,
             None => timeout(self.options.patience(), permit).await.map_err(|_| Error::PoolTimedOut)?,
         };
@@ -258,7 +260,7 @@ impl Pool {
         Ok(Lease { connection, made, pool: Arc::clone(self), _permit: permit })
     }
 
-    /// Too old, or so long unused that something between here and there may have forgotten it.
+    /// True if the connection is too old, or idle for so long that a device on the way may have dropped it.
     fn is_stale(&self, idle: &Idle, now: Instant) -> bool {
         self.moment.is_none()
             && (now.duration_since(idle.made) > self.options.longest_life()
@@ -274,13 +276,13 @@ impl Pool {
         Ok(connection)
     }
 
-    /// A new connection. While the server restarts, or the address leads to a standby, it is asked again.
+    /// Makes a new connection. Retries while the server restarts or the address leads to a standby.
     async fn connect(&self, deadline: Instant) -> Result<PgConnection, Error> {
         if self.moment.as_ref().is_some_and(|moment| moment.is_made.load(Ordering::Relaxed)) {
             return Err(Error::Io(std::io::Error::other("the connection that saw one moment was lost")));
         }
         let mut pause = Duration::from_millis(10);
-        // Why no attempt succeeded so far says more than that the last one took too long.
+        // Why earlier attempts failed is more informative than that the last one timed out.
         let mut last = Error::PoolTimedOut;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -297,7 +299,7 @@ impl Pool {
         }
     }
 
-    /// Runs one reading statement, in a task of its own.
+    /// Runs one reading statement in its own task.
     pub(crate) async fn read(
         self: &Arc<Self>,
         sql: impl SqlSafeStr,
@@ -307,7 +309,7 @@ impl Pool {
         self.run(async move { pool.read_here(sql, arguments).await }).await
     }
 
-    /// Runs a future as a task of the store: to its end, whatever becomes of the caller.
+    /// Runs a future to its end as a task of the store, even if the caller goes away.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = StoreResult<T>> + Send + 'static,
@@ -315,14 +317,14 @@ impl Pool {
         self.runtime.spawn(work).await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.into())))
     }
 
-    /// Runs one reading statement in this task, which must not be dropped before its end.
+    /// Runs one reading statement in this task, which must not be dropped before it ends.
     async fn read_here(self: &Arc<Self>, sql: SqlStr, arguments: PgArguments) -> StoreResult<Vec<PgRow>> {
         let lease = self.acquire().await.map_err(store_error)?;
         self.read_with(lease, sql, arguments).await
     }
 
-    /// As `read_here`, on a connection that is at hand. Again on another one when it was lost, and after a pause when
-    /// others got in its way, within the options' patience.
+    /// As `read_here`, on a given connection. Retries on another connection if this one was lost, and after a pause if
+    /// other transactions interfered, within the acquire timeout.
     pub(crate) async fn read_with(
         self: &Arc<Self>,
         mut lease: Lease,
@@ -356,7 +358,7 @@ impl Pool {
                     lease.release();
                     return Err(store_error(error));
                 }
-                // Perhaps given up on this side: an answer may still come on it.
+                // The timeout may be on this side: an answer may still arrive on the connection.
                 Trouble::Busy => return Err(store_error(error)),
             }
             lease = self.acquire().await.map_err(store_error)?;
@@ -368,7 +370,7 @@ impl Pool {
         if self.moment.is_some() {
             return session.rows(sql, arguments).await;
         }
-        // The database keeps the time itself; here it is kept for the case that it went away without a word.
+        // The database enforces the timeout itself; this one covers a database that disappears silently.
         let longest = self.options.longest_statement() + self.options.patience();
         let rows = async {
             if self.options.is_pgbouncer() {
@@ -378,21 +380,22 @@ impl Pool {
             }
         };
         timeout(longest, rows).await.unwrap_or_else(|_| {
-            // Those that idle may lead to where nobody answers, too.
+            // The idle connections may be dead too.
             self.idle().clear();
             Err(Error::PoolTimedOut)
         })
     }
 
-    /// Behind a pgbouncer in transaction mode. sqlx prepares a statement in one round trip and runs it in the next; outside
-    /// of a transaction the second may come to another connection of the database, which knows nothing of the first.
+    /// Reads behind a pgbouncer in transaction mode. sqlx prepares a statement in one round trip and runs it in the
+    /// next. Outside a transaction, the second could reach another connection of the database, which does not know the
+    /// statement.
     async fn read_in_transaction(
         &self,
         session: &mut Session<'_>,
         sql: SqlStr,
         arguments: PgArguments,
     ) -> Result<Vec<PgRow>, Error> {
-        // As without a pgbouncer, whatever the server's default is: a stricter level would only refuse more.
+        // As without pgbouncer, whatever the server's default is: a stricter level would only refuse more.
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {}",
             self.options.longest_statement().as_millis()
@@ -410,14 +413,14 @@ impl Pool {
         }
     }
 
-    /// Lets nobody in any more, waits for those that are in, and closes all connections.
+    /// Refuses new users, waits for current ones, and closes all connections.
     pub(crate) async fn close(&self) {
         let everybody_is_out = self.permits.acquire_many(self.size).await;
         self.permits.close();
         drop(everybody_is_out);
         let idle = std::mem::take(&mut *self.idle());
         for Idle { connection, .. } in idle {
-            // The server notices either way.
+            // The server notices in any case.
             let _ = connection.close().await;
         }
     }

@@ -1,5 +1,5 @@
-//! Promotions, what counts their uses, and rates of tax. Every read is one statement; a page by number that needs a count
-//! is two.
+//! Promotions, their use counters, and tax rates. Every read is one statement, or two for a page by number that needs a
+//! count.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -26,7 +26,7 @@ use super::rows::{Columns, Record, Values, is_storable};
 impl Record for CountedPromotion {
     const TABLE: &'static str = Promotion::TABLE;
 
-    /// The names are those of [`Promotion`] and [`Row`], for what comes as JSON.
+    /// The names are those of the fields of [`Promotion`] and [`Row`], for rows that are read as JSON.
     fn columns() -> &'static str {
         static COLUMNS: LazyLock<String> = LazyLock::new(|| {
             let uses = "(SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = '')";
@@ -40,13 +40,13 @@ impl Record for CountedPromotion {
     }
 }
 
-/// A promotion as it comes for several askers at once.
+/// A promotion, read for several queries at once.
 #[derive(Debug, Clone, Deserialize)]
 struct Row {
     #[serde(flatten)]
     promotion: Promotion,
     uses: i64,
-    /// The uses of those among the customers asked for who have any.
+    /// The use counts of those requested customers who have any.
     customers: Option<Vec<Count>>,
     categories: Option<BTreeSet<CategoryId>>,
 }
@@ -57,11 +57,11 @@ struct Count {
     uses: i64,
 }
 
-/// The rules of prices by what is asked. Those who ask meanwhile share the next look: the promotions that apply by
-/// themselves are the same for all.
+/// Price rules by query. Concurrent queries share the next statement: the promotions that apply automatically are the
+/// same for all.
 pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules>> {
-    // Each count is looked up by its key: a sub-select sees to that, however few rows the planner once saw. `OFFSET 0` keeps
-    // it from being looked up twice, for the answer and for the condition.
+    // Each count is looked up by key: the subselect ensures this, however few rows the planner's statistics show.
+    // `OFFSET 0` avoids a second lookup, for the result and for the condition.
     let counts = |promotion: &str| {
         format!(
             "SELECT json_agg(count) FROM (
@@ -84,7 +84,7 @@ pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules
         CountedPromotion::columns(),
         counts("promotions.id")
     );
-    // Arrays by a SELECT: see `is_one_of`.
+    // For the SELECT around arrays, see `is_one_of`.
     let sql = format!(
         "WITH who AS MATERIALIZED (SELECT DISTINCT unnest((SELECT $2::text[])) AS key)
         SELECT
@@ -115,7 +115,7 @@ fn bind(asked: &[RulesQuery]) -> Values {
     Values::new().put(codes).put(buyers).put(countries)
 }
 
-/// What was read for all who asked.
+/// What was read for all queries.
 #[derive(Debug, Default)]
 struct Shared {
     offered: Vec<Row>,
@@ -138,7 +138,7 @@ impl Shared {
         Ok(shared)
     }
 
-    /// What of it one asked for.
+    /// The part that one query asked for.
     fn of(&self, query: &RulesQuery) -> PriceRules {
         let buyer = query.customer.as_ref().map(Customer::key);
         let is_account = query.customer.as_ref().is_some_and(Customer::is_account);
@@ -183,7 +183,7 @@ impl PostgresStore {
         list.page(&self.pool, query, page).await
     }
 
-    /// A page of rates of tax.
+    /// A page of tax rates.
     pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
         let list = List {
             columns: TaxRate::columns().to_owned(),

@@ -1,4 +1,4 @@
-//! How statements are read: the first row, all rows, or, for what many ask at once, by a loader.
+//! Runs reading statements: the first row, all rows, or, for concurrent reads, a loader.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use super::pool::{Lease, Pool};
 use super::rows::{Columns, Record, Values, is_storable, records, select};
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
-/// How many statements of one kind are under way at a time. A second one would spare a caller most of the wait for a
-/// flight that has just begun, less than a millisecond; but the flights would be half as full and cost more together: of
-/// orders, a fifth fewer in a second.
+/// The number of running statements of one kind. A second one would save a caller most of the wait for a batch that
+/// just started, less than a millisecond. But batches would be half as full and cost more in total: 20% fewer orders
+/// per second.
 const FLIGHTS: usize = 1;
-/// A flight of so long waits for something, and the next one need not wait with it.
+/// A batch that runs for this long is blocked by something, and the next one need not wait for it.
 const LONG: Duration = Duration::from_millis(50);
 
-/// Loads by key, each flight on a connection of its own.
+/// Loads by key, with a connection per request batch.
 pub(crate) type Loader<K, V> = coalesce::Loader<K, V, Lease>;
 
-/// The reads that share flights.
+/// The reads that share statements.
 pub(crate) struct Loaders {
     pub(crate) sessions: Loader<SessionId, Arc<accounts::SignedIn>>,
     pub(crate) users: Loader<UserId, Arc<accounts::User>>,
@@ -51,7 +51,7 @@ pub(crate) struct Loaders {
 }
 
 impl Loaders {
-    /// None under way.
+    /// Creates all loaders; no read is running yet.
     pub(crate) fn new(pool: &Arc<Pool>) -> Self {
         Self {
             sessions: accounts::sessions(pool),
@@ -76,11 +76,12 @@ impl Loaders {
     }
 }
 
-/// Turns the rows of a statement into values of the keys that were asked for.
+/// Turns the rows of a statement into values of the requested keys.
 type Read<K, V> = fn(&[PgRow], &[K]) -> Result<Vec<(K, V)>, Error>;
 
 impl Pool {
-    /// A loader by a statement: `bind` gives its arguments, `read` turns its rows into values of the keys asked for.
+    /// Creates a loader from a statement: `bind` makes its arguments, and `read` turns its rows into values of the
+    /// requested keys.
     pub(crate) fn loader<K, V>(
         self: &Arc<Self>,
         sql: String,
@@ -115,22 +116,22 @@ impl Pool {
         self.read(AssertSqlSafe(sql), values.finish().map_err(store_error)?).await
     }
 
-    /// Every record of a statement's end (`WHERE … ORDER BY …`).
+    /// All records of a query, given the end of its statement (`WHERE … ORDER BY …`).
     pub(crate) async fn all<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Vec<T>> {
         records(&self.rows(select::<T>(end), values).await?).map_err(store_error)
     }
 
-    /// The first record of a statement's end.
+    /// The first record of a query, given the end of its statement.
     pub(crate) async fn first<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Option<T>> {
         Ok(self.all(end, values).await?.into_iter().next())
     }
 
-    /// The first record of a statement's end that names one text.
+    /// The first record of a query with one text argument, given the end of its statement.
     pub(crate) async fn first_by_text<T: Record>(self: &Arc<Self>, end: &str, text: &str) -> StoreResult<Option<T>> {
         if is_storable(text) { self.first(end, Values::new().put(text)).await } else { Ok(None) }
     }
 
-    /// The first column of every row, a time.
+    /// The first column of every row, as times.
     pub(crate) async fn times(self: &Arc<Self>, sql: String, values: Values) -> StoreResult<Vec<Timestamp>> {
         let rows = self.rows(sql, values).await?;
         rows.iter().map(|row| Columns::new(row).take()).collect::<Result<_, _>>().map_err(store_error)

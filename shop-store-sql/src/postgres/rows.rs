@@ -1,7 +1,7 @@
-//! How the shop's values stand in columns: [`Columns`] reads a row column by column, a [`Record`] names those it is
-//! read from.
+//! Maps the shop's values to columns: [`Columns`] reads a row column by column, and a [`Record`] names the columns that
+//! it is read from.
 //!
-//! Which columns a row has is declared at its struct ([`shop_core::row`]). Ids are `uuid`, times `timestamptz`, amounts
+//! A row's columns are declared at its struct ([`shop_core::row`]). Ids are `uuid`, times `timestamptz`, amounts
 //! `bigint`, states words, structured snapshots `json`.
 
 use std::sync::LazyLock;
@@ -29,17 +29,17 @@ use sqlx_core::error::Error;
 use sqlx_core::types::{Json, Type};
 use uuid::Uuid;
 
-/// A row of a table, child rows and what is counted of it included.
+/// A row of a table, with its child rows and computed counts.
 pub(crate) trait Record: Sized {
     /// The table's name.
     const TABLE: &'static str;
-    /// What it is read from, as a list of expressions over the table.
+    /// The columns that it is read from, as a list of expressions over the table.
     fn columns() -> &'static str;
     /// Reads these columns.
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error>;
 }
 
-/// Rows without children.
+/// Implements [`Record`] for rows without child rows.
 macro_rules! records {
     ($($record:ty),+ $(,)?) => {$(
         impl Record for $record {
@@ -57,7 +57,7 @@ macro_rules! records {
     )+};
 }
 
-/// Rows with children.
+/// Implements [`Record`] for rows with child rows.
 macro_rules! parents {
     ($($record:ty),+ $(,)?) => {$(
         impl Record for $record {
@@ -83,14 +83,14 @@ records! {
 }
 parents! { Product, Order, Payment }
 
-/// The columns that a row is read from, with the table's name.
+/// The columns that a row is read from, qualified with the table's name.
 fn names(table: &row::Table) -> String {
     let names = table.columns.iter().map(|column| format!("{}.{}", table.name, column.name));
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The same of a row with children, which follow as one array of JSON. The names in it are those of the columns, and so
-/// those of the children's fields.
+/// The columns of a row with child rows, which follow as one JSON array. The JSON's field names are the column names,
+/// and therefore the children's field names.
 fn names_with_children<T: row::Parent>() -> String {
     let (parent, child) = (T::TABLE, <T::Child as row::Row>::TABLE);
     let children = child.parent.map(|ParentKey { column, has_position }| {
@@ -109,21 +109,21 @@ fn names_with_children<T: row::Parent>() -> String {
     names(&parent) + &children.unwrap_or_default()
 }
 
-/// Statement that reads records: `SELECT … FROM …` and this end (`WHERE … ORDER BY …`).
+/// A statement that reads records: `SELECT … FROM …` and this end (`WHERE … ORDER BY …`).
 pub(crate) fn select<T: Record>(end: &str) -> String {
     format!("SELECT {} FROM {} {end}", T::columns(), T::TABLE)
 }
 
 /// A condition: the column is one of the ids in the first parameter, an array.
 ///
-/// The planner sees through a parameter, but not through a `SELECT` of one. That is meant: it believes that the few ids
-/// of this time make a better plan than ten ids would, and plans every execution anew. Planning costs more than reading
-/// by key.
+/// The planner looks at the value of a parameter, but not into a `SELECT` of one. The `SELECT` is needed: otherwise the
+/// planner assumes that the few ids of this call deserve a better plan than a generic one for ten ids, and plans every
+/// execution again. Planning costs more than reading by key.
 pub(crate) fn is_one_of(column: &str) -> String {
     format!("{column} = ANY((SELECT $1::uuid[])::uuid[])")
 }
 
-/// The records of some rows.
+/// Reads the records of some rows.
 pub(crate) fn records<T: Record>(rows: &[PgRow]) -> Result<Vec<T>, Error> {
     rows.iter().map(|row| T::read(&mut Columns::new(row))).collect()
 }
@@ -136,19 +136,19 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// None yet.
+    /// No arguments yet.
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// The next one.
+    /// Adds the next argument.
     #[must_use]
     pub(crate) fn put<'q>(mut self, value: impl Encode<'q, Postgres> + Type<Postgres>) -> Self {
         self.failure = self.arguments.add(value).err().or(self.failure);
         self
     }
 
-    /// All of them.
+    /// Returns the arguments, or the first failure to encode one.
     pub(crate) fn finish(self) -> Result<PgArguments, Error> {
         self.failure.map_or(Ok(self.arguments), |failure| Err(Error::Encode(failure)))
     }
@@ -159,12 +159,12 @@ pub(crate) fn ids<T: Copy + Into<Uuid>>(ids: &[T]) -> Vec<Uuid> {
     ids.iter().map(|id| (*id).into()).collect()
 }
 
-/// False for text that cannot be stored, so that no row has it: Postgres knows no NUL character in text.
+/// False for text that Postgres cannot store, so that no row contains it: Postgres text cannot contain NUL.
 pub(crate) fn is_storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// A time to compare with: times before the first that Postgres knows (in 4714 BC) are taken for that one.
+/// A time for comparisons: times before Postgres's earliest timestamp (in 4714 BC) are replaced by it.
 pub(crate) fn at(time: Timestamp) -> Timestamp {
     const FIRST: i64 = 946_684_800_000_000 - 211_813_488_000_000_000;
     match Timestamp::from_timestamp_micros(FIRST) {
@@ -173,24 +173,24 @@ pub(crate) fn at(time: Timestamp) -> Timestamp {
     }
 }
 
-/// Reads the columns of a row one after the other.
+/// Reads the columns of a row in order.
 pub(crate) struct Columns<'r> {
     row: &'r PgRow,
     next: usize,
 }
 
 impl<'r> Columns<'r> {
-    /// From the first column on.
+    /// Starts at the first column.
     pub(crate) fn new(row: &'r PgRow) -> Self {
         Self { row, next: 0 }
     }
 
-    /// The next column, child rows as an array of JSON, or nothing when there are none.
+    /// Reads the next column as child rows in a JSON array; NULL means none.
     pub(crate) fn children<T: DeserializeOwned + 'static>(&mut self) -> Result<Vec<T>, Error> {
         Ok(self.decode::<Option<Json<Vec<T>>>>()?.map_or_else(Vec::new, |Json(children)| children))
     }
 
-    /// The next column as it is.
+    /// Decodes the next column unchanged.
     fn decode<T: Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, Error> {
         self.next += 1;
         self.row.try_get(self.next - 1)

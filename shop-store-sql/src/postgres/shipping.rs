@@ -1,4 +1,5 @@
-//! Address books, the tariff and parcels. Every read is one statement; a page by number that needs a count is two.
+//! Address books, shipping rates and shipments. Every read is one statement, or two for a page by number that needs a
+//! count.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
 
-/// Parcels by their orders.
+/// Shipments by order.
 pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {
     let sql = select::<Shipment>(&format!("WHERE {}", is_one_of("shipments.order_id")));
     pool.loader(
@@ -35,12 +36,12 @@ pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipme
     )
 }
 
-/// Every zone and every method, each oldest first.
+/// All zones and all methods, each oldest first.
 pub(crate) type Tariff = (Vec<Zone>, Vec<Method>);
 
-/// The tariff, which has no key: whoever asks meanwhile shares the next look at it.
+/// The shipping rates. There is no key, so concurrent callers share the next statement.
 pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
-    // In one statement, so from one snapshot. A zone comes once with each of its methods; every method has a zone.
+    // In one statement, and therefore in one snapshot. A zone comes once per method; every method has a zone.
     let sql = format!(
         "SELECT {}, methods.id IS NOT NULL, {} FROM zones LEFT JOIN methods ON methods.zone_id = zones.id",
         Zone::columns(),
@@ -65,7 +66,7 @@ pub(crate) fn tariff(pool: &Arc<Pool>) -> Loader<(), Arc<Tariff>> {
     )
 }
 
-/// Methods, each with its zone: most orders of a moment ask for the same few.
+/// Methods by id, each with its zone: concurrent orders mostly ask for the same few.
 pub(crate) fn methods_by_id(pool: &Arc<Pool>) -> Loader<MethodId, Arc<(Method, Zone)>> {
     let sql = format!(
         "SELECT {}, {} FROM methods JOIN zones ON zones.id = methods.zone_id WHERE {}",

@@ -1,10 +1,10 @@
-//! What is wrong with a server's certificate, in words. The TLS library says it in names of its own.
+//! Explains what is wrong with a server's certificate. The TLS library only reports its own error names.
 
 use std::error::Error as _;
 
 use sqlx_core::error::Error;
 
-/// Names of the TLS library, and what they mean. The first that is found counts.
+/// The TLS library's error names and their meaning. The first match counts.
 const REASONS: [(&str, &str); 13] = [
     (
         "CaUsedAsEndEntity",
@@ -53,7 +53,7 @@ const REASONS: [(&str, &str); 13] = [
     ("invalid peer certificate", "the server's certificate cannot be used"),
 ];
 
-/// The words under which the library tells some of these.
+/// The messages with which the library reports some of these errors.
 const SPELLED_OUT: [(&str, &str); 5] = [
     ("certificate not valid for name", "NotValidForName"),
     ("certificate not valid yet", "NotValidYet"),
@@ -62,10 +62,10 @@ const SPELLED_OUT: [(&str, &str); 5] = [
     ("certificate revoked", "Revoked"),
 ];
 
-/// Where the commands are that make certificates which are accepted.
+/// Refers to the page with commands that create acceptable certificates.
 const SEE: &str = "docs/postgres-tls.md has commands that make certificates which are accepted";
 
-/// A sentence, if a connection failed because of the server's certificate.
+/// An explanation, if a connection failed because of the server's certificate.
 pub(crate) fn reason(error: &Error) -> Option<String> {
     let mut text = error.to_string();
     let mut next = error.source();

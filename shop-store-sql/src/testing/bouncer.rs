@@ -1,4 +1,4 @@
-//! pgbouncer between a store and its server.
+//! A pgbouncer between a store and its server.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::guarded::Guarded;
 use super::{Cluster, Result, TestingError, cluster, programs, sql};
 
-/// How long it may take to listen.
+/// How long it may take to start listening.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A pgbouncer of its own. In transaction mode a connection of the server belongs to a client for one transaction only.
+/// A separate pgbouncer. In transaction mode, a server connection belongs to a client for one transaction only.
 #[derive(Debug)]
 pub struct Bouncer {
     address: SocketAddr,
@@ -18,19 +18,19 @@ pub struct Bouncer {
 }
 
 impl Bouncer {
-    /// Starts one in front of a cluster, with so many connections to each database. It refuses every start-up parameter
-    /// that it cannot keep apart, as it does when nobody has told it otherwise.
+    /// Starts a pgbouncer in front of a cluster, with this many connections per database. As by default, it refuses
+    /// every startup parameter that it cannot track per client.
     ///
     /// # Errors
-    /// That the program is missing, or what it said.
+    /// If the program is missing or fails; the error contains its output.
     pub fn start(cluster: &Cluster, pool_size: u32) -> Result<Self> {
         Self::start_in("transaction", cluster, pool_size)
     }
 
-    /// The same in session mode: a connection of the server belongs to a client until that one goes.
+    /// Starts a pgbouncer in session mode: a server connection belongs to a client until the client disconnects.
     ///
     /// # Errors
-    /// That the program is missing, or what it said.
+    /// If the program is missing or fails; the error contains its output.
     pub fn in_session_mode(cluster: &Cluster, pool_size: u32) -> Result<Self> {
         Self::start_in("session", cluster, pool_size)
     }
@@ -63,7 +63,7 @@ impl Bouncer {
         Ok(Self { address, _guarded: guarded })
     }
 
-    /// The same database through this pgbouncer.
+    /// The URL of the same database through this pgbouncer.
     pub fn url(&self, url: &str) -> String {
         sql::redirected(url, self.address)
     }

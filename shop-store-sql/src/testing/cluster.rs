@@ -1,4 +1,4 @@
-//! A Postgres server of one's own.
+//! A private Postgres server.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,13 +14,13 @@ use super::{Result, TestingError, execute, migrate, programs, wait_until};
 /// The variable that names another server for [`Cluster::shared`].
 const ELSEWHERE: &str = "TEST_DATABASE_URL";
 
-/// Below what systems hand out by themselves, so that a port stays free while its server restarts.
+/// Below the ports that systems assign automatically, so that a port stays free while its server restarts.
 const PORTS: std::ops::Range<u16> = 15_000..30_000;
 
-/// Ports that are tried before a start is given up.
+/// The number of ports to try before giving up.
 const TRIES: usize = 8;
 
-/// How a cluster is made.
+/// Options for creating a cluster.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterOptions {
     durable: bool,
@@ -28,29 +28,29 @@ pub struct ClusterOptions {
 }
 
 impl ClusterOptions {
-    /// Fast and careless: what is committed may be lost with the machine, though not with the process.
+    /// Fast but not durable: commits survive a crash of the process, but not of the machine.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether a commit is on the disk when it is answered (`fsync`): no unless said otherwise. For benchmarks.
+    /// Whether a commit is on disk when it returns (`fsync`; default: no). For benchmarks.
     #[must_use]
     pub fn durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// One more line of `postgresql.conf`; of several of a name the last counts.
+    /// Adds a line to `postgresql.conf`. The last line of a name counts.
     #[must_use]
     pub fn setting(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
     }
 
-    /// Makes the cluster and starts it; some seconds.
+    /// Creates the cluster and starts it; takes some seconds.
     ///
     /// # Errors
-    /// That a program is missing, or what it said.
+    /// If a program is missing or fails; the error contains its output.
     pub fn start(self) -> Result<Cluster> {
         let initdb = programs::find("initdb")?;
         let home = Home::new()?;
@@ -61,7 +61,7 @@ impl ClusterOptions {
             "--pgdata",
             &text(&data)?,
             "--username=postgres",
-            // The folder of the socket is closed to others; a password over TCP costs nothing in the clear.
+            // The socket's folder is closed to other users; over TCP, a password in the clear costs nothing.
             "--auth-local=trust",
             "--auth-host=password",
             &format!("--pwfile={}", text(&password_file)?),
@@ -92,10 +92,10 @@ impl ClusterOptions {
     }
 }
 
-/// A Postgres server: one of our own, or the one that `TEST_DATABASE_URL` names.
+/// A Postgres server: a private one, or the one that `TEST_DATABASE_URL` names.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Of the database that is always there.
+    /// The URL of the default database.
     url: String,
     password: String,
     home: Option<Home>,
@@ -105,16 +105,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A server of one's own with the usual [`ClusterOptions`]; some seconds.
+    /// Starts a private server with the default [`ClusterOptions`]; takes some seconds.
     ///
     /// # Errors
-    /// That a program is missing, or what it said.
+    /// If a program is missing or fails; the error contains its output.
     pub fn start() -> Result<Self> {
         ClusterOptions::new().start()
     }
 
-    /// The one server of this process: started at the first call, gone with the process. `TEST_DATABASE_URL` names
-    /// another one.
+    /// The shared server of this process: started at the first call, stopped with the process. `TEST_DATABASE_URL`
+    /// names another server to use instead.
     ///
     /// # Errors
     /// As [`Cluster::start`], at every call.
@@ -129,20 +129,20 @@ impl Cluster {
         shared.as_ref().map_err(Clone::clone)
     }
 
-    /// The URL of a new database with nothing in it.
+    /// The URL of a new, empty database.
     ///
     /// # Errors
-    /// What Postgres says.
+    /// If Postgres refuses.
     pub fn database(&self) -> Result<String> {
-        // Nobody is ever connected to `template0`, and a copy of it does not wait for anybody.
+        // No one ever connects to `template0`, so copying it does not wait.
         Ok(self.url_of(&self.copy_of("template0")?))
     }
 
-    /// The URL of a new database with the tables of a shop, and nothing in them. Copied from one that was migrated, which
-    /// takes a fraction of the time that migrating it takes.
+    /// The URL of a new database with a shop's empty tables. It is copied from a migrated database, which takes a
+    /// fraction of the time of migrating.
     ///
     /// # Errors
-    /// What Postgres says.
+    /// If Postgres refuses.
     pub fn migrated(&self) -> Result<String> {
         let template = {
             let mut made = self.template.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +157,7 @@ impl Cluster {
         Ok(self.url_of(&self.copy_of(&template)?))
     }
 
-    /// A new database like this one; its name.
+    /// Copies a database and returns the name of the copy.
     fn copy_of(&self, template: &str) -> Result<String> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = match &self.home {
@@ -178,68 +178,69 @@ impl Cluster {
         format!("{scheme}{server}/{database}{query}")
     }
 
-    /// The URL of the database of its superuser that is always there.
+    /// The URL of the superuser's default database.
     pub fn admin_url(&self) -> &str {
         &self.url
     }
 
-    /// Its port on 127.0.0.1.
+    /// The server's port on 127.0.0.1.
     ///
     /// # Errors
-    /// For a server that is not our own.
+    /// If the server is not a private one.
     pub fn port(&self) -> Result<u16> {
         Ok(self.own()?.port)
     }
 
-    /// The folder of its unix socket.
+    /// The folder of the server's Unix socket.
     ///
     /// # Errors
-    /// For a server that is not our own.
+    /// If the server is not a private one.
     pub fn socket_folder(&self) -> Result<&std::path::Path> {
         Ok(self.own()?.guarded.folder())
     }
 
-    /// The name and the password of its superuser.
+    /// The name and the password of the superuser.
     pub fn superuser(&self) -> (&str, &str) {
         ("postgres", &self.password)
     }
 
-    /// Everything it has logged since it was made: errors, waits for locks, deadlocks.
+    /// Everything the server has logged since it was created: errors, lock waits, deadlocks.
     ///
     /// # Errors
-    /// For a server that is not our own.
+    /// If the server is not a private one.
     pub fn log(&self) -> Result<String> {
         self.own()?.log()
     }
 
-    /// Stops it (clients are cut off, what is under way is rolled back) and starts it again at the same address.
+    /// Stops the server (clients are disconnected, running work is rolled back) and starts it again at the same
+    /// address.
     ///
     /// # Errors
-    /// For a server that is not our own; what `pg_ctl` says.
+    /// If the server is not a private one, or if `pg_ctl` fails.
     pub fn restart(&self) -> Result {
         self.own()?.control(&["restart", "-m", "fast"])
     }
 
-    /// Stops it in order: clients are cut off, what is under way is rolled back.
+    /// Stops the server in order: clients are disconnected, running work is rolled back.
     ///
     /// # Errors
-    /// For a server that is not our own; what `pg_ctl` says.
+    /// If the server is not a private one, or if `pg_ctl` fails.
     pub fn stop(&self) -> Result {
         self.own()?.control(&["stop", "-m", "fast"])
     }
 
-    /// Stops it as a crash does: without a goodbye, the next start recovers from the log.
+    /// Stops the server like a crash: without shutting down, so that the next start recovers from the log.
     ///
     /// # Errors
-    /// For a server that is not our own; what `pg_ctl` says.
+    /// If the server is not a private one, or if `pg_ctl` fails.
     pub fn stop_hard(&self) -> Result {
         self.own()?.control(&["stop", "-m", "immediate"])
     }
 
-    /// Starts it again after a stop.
+    /// Starts the server again after a stop.
     ///
     /// # Errors
-    /// For a server that is not our own; what `pg_ctl` says.
+    /// If the server is not a private one, or if `pg_ctl` fails.
     pub fn start_again(&self) -> Result {
         self.own()?.control(&["start"])
     }
@@ -247,7 +248,7 @@ impl Cluster {
     /// Changes a setting that needs no restart, and waits until new connections have it.
     ///
     /// # Errors
-    /// What Postgres says.
+    /// If Postgres refuses.
     pub fn set(&self, name: &str, value: &str) -> Result {
         let value = value.replace('\'', "''");
         execute(&self.url, &format!("ALTER SYSTEM SET {name} = '{value}'"))?;
@@ -255,18 +256,18 @@ impl Cluster {
         wait_until(&self.url, &format!("SELECT (current_setting('{name}') = '{value}')::text"))
     }
 
-    /// Offers TLS with this certificate and key (PEM) to all that connect from here on.
+    /// Offers TLS with this certificate and key (PEM) to all later connections.
     ///
     /// # Errors
-    /// For a server that is not our own; what Postgres says.
+    /// If the server is not a private one, or if Postgres refuses.
     pub fn present(&self, certificate: &str, key: &str) -> Result {
         let own = self.own()?;
-        // Under names of their own: a setting that changes is how it is seen that the server has read them.
+        // Under new file names: a changed setting shows that the server has read them.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (certificate_file, key_file) = (format!("server-{number}.crt"), format!("server-{number}.key"));
         own.guarded.write(&format!("data/{certificate_file}"), certificate)?;
         own.guarded.write(&format!("data/{key_file}"), key)?;
-        // In the clear: whatever is presented now may be refused.
+        // Without TLS: the current certificate may be refused.
         let url = format!("{}?sslmode=disable", self.url);
         for (name, value) in [("ssl_cert_file", certificate_file.as_str()), ("ssl_key_file", &key_file), ("ssl", "on")]
         {
@@ -276,10 +277,10 @@ impl Cluster {
         wait_until(&url, &format!("SELECT (current_setting('ssl_cert_file') = '{certificate_file}')::text"))
     }
 
-    /// A standby of its own, at another port, that follows this server by streaming and answers reads.
+    /// Creates a private standby at another port, which follows this server by streaming and answers reads.
     ///
     /// # Errors
-    /// For a server that is not our own; what `pg_basebackup` says.
+    /// If the server is not a private one, or if `pg_basebackup` fails.
     pub fn standby(&self) -> Result<Self> {
         let own = self.own()?;
         let home = Home::new()?;
@@ -304,10 +305,10 @@ impl Cluster {
         home.start_somewhere(&self.password, &format!("unix_socket_directories = '{socket}'\n"))
     }
 
-    /// Makes a standby a server that takes writes.
+    /// Promotes a standby to a server that takes writes.
     ///
     /// # Errors
-    /// For a server that is not a standby of our own; what `pg_ctl` says.
+    /// If the server is not a private standby, or if `pg_ctl` fails.
     pub fn promote(&self) -> Result {
         self.own()?.control(&["promote"])
     }
@@ -328,7 +329,7 @@ struct Home {
 impl Home {
     fn new() -> Result<Self> {
         let pg_ctl = programs::find("initdb")?.with_file_name("pg_ctl");
-        // SIGQUIT: nobody will read what is thrown away.
+        // SIGQUIT, because the data is thrown away anyway.
         Ok(Self { guarded: Guarded::new("postgres", "data/postmaster.pid", "QUIT")?, pg_ctl, port: 0 })
     }
 
@@ -347,7 +348,7 @@ impl Home {
         Ok(String::from_utf8_lossy(&log).into_owned())
     }
 
-    /// Starts the server at a port that is free.
+    /// Starts the server at a free port.
     fn start_somewhere(mut self, password: &str, lines: &str) -> Result<Cluster> {
         let path = self.data().join("postgresql.conf");
         let before = fs::read_to_string(&path).map_err(|why| TestingError::because(path.display(), why))?;
@@ -366,7 +367,7 @@ impl Home {
                         template: Mutex::default(),
                     });
                 }
-                // Somebody was faster at this port.
+                // Another program was faster at this port.
                 Err(why) => refused = why,
             }
         }
@@ -381,7 +382,7 @@ impl Home {
     }
 }
 
-/// A port that nobody listens at, at the moment.
+/// A port that is currently free.
 pub(super) fn free_port() -> Result<u16> {
     let count = u64::from(PORTS.end - PORTS.start);
     let start = RandomState::new().hash_one(0) % count;
@@ -392,7 +393,7 @@ pub(super) fn free_port() -> Result<u16> {
         .ok_or_else(|| TestingError::new("no port is free"))
 }
 
-/// Letters nobody guesses: the standard library draws the keys of its hashes from the system.
+/// A random, unguessable string: the standard library takes its hash keys from the system.
 fn random() -> String {
     format!("{:016x}{:016x}", RandomState::new().hash_one(1), RandomState::new().hash_one(2))
 }

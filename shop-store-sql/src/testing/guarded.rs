@@ -1,4 +1,4 @@
-//! A folder and what runs in it, both gone when the test process is, however it ends.
+//! A folder and the process that runs in it; both are removed when the test process ends, however it ends.
 
 use std::fs;
 use std::io;
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::programs::RunAs;
 use super::{Result, TestingError};
 
-/// Waits for the end of its input, ends the process whose number is in the file `$1` with the signal `$2`, and removes
-/// the folder `$3`. Postgres has ended its own children within five seconds of a SIGQUIT.
+/// Waits for the end of its input, ends the process whose id is in the file `$1` with the signal `$2`, and removes the
+/// folder `$3`. Postgres ends its own children within five seconds of a SIGQUIT.
 const GUARD: &str = r#"
 cat >/dev/null
 if pid=$(head -n 1 "$1" 2>/dev/null) && [ -n "$pid" ]; then
@@ -26,7 +26,7 @@ cd /
 rm -rf "$3"
 "#;
 
-/// A folder that goes away, together with the one process in it that left its number in a file.
+/// A folder that is removed together with the one process in it, whose id is in a file.
 #[derive(Debug)]
 pub(super) struct Guarded {
     folder: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Makes a folder. `pid_file` (below it) will hold the number of a process; `signal` ends it.
+    /// Creates a folder. `pid_file` (inside it) will contain the id of a process; `signal` ends it.
     pub(super) fn new(kind: &str, pid_file: &str, signal: &str) -> Result<Self> {
         let folder = fresh(kind).map_err(|why| TestingError::because(std::env::temp_dir().display(), why))?;
         let made = RunAs::owner_of(&folder).and_then(|run_as| {
@@ -54,7 +54,7 @@ impl Guarded {
         }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -64,7 +64,7 @@ impl Guarded {
         self.run_as.run(program, &self.folder, arguments)
     }
 
-    /// Writes a file that whoever runs here can read, and nobody else.
+    /// Writes a file that only the user of these programs can read.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.folder.join(name);
         let written = fs::write(&path, text).and_then(|()| {
@@ -81,13 +81,14 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        // The end of the pipe is the signal; waiting makes the end of a test the end of its server.
+        // Closing the pipe is the signal. Waiting ensures that the server ends before the test does.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }
 }
 
-/// A new folder that only its owner can enter. Short: the path of a unix socket has room for some hundred letters.
+/// A new folder that only its owner can enter. Its path is short, because a Unix socket's path is limited to about a
+/// hundred characters.
 fn fresh(kind: &str) -> io::Result<PathBuf> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -97,7 +98,7 @@ fn fresh(kind: &str) -> io::Result<PathBuf> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(&folder) {
             Ok(()) => return Ok(folder),
-            // An earlier process of the same number left it.
+            // Left behind by an earlier process with the same process id.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

@@ -1,7 +1,8 @@
-//! A real Postgres for tests: a throw-away cluster, made from the system's own programs.
+//! A real Postgres for tests: a temporary cluster, created with the system's own programs.
 //!
-//! [`Cluster::shared`] is one server for all tests of a process; each test takes a database of its own from it with
-//! [`Cluster::database`], or, with the tables of a shop, [`Cluster::migrated`]. Tests that stop, restart or lose their server take one with [`Cluster::start`].
+//! [`Cluster::shared`] is one server for all tests of a process. Each test takes its own database from it with
+//! [`Cluster::database`] or, with a shop's tables, [`Cluster::migrated`]. Tests that stop, restart or lose their server
+//! start their own with [`Cluster::start`].
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,21 +16,21 @@
 //! ```
 //!
 //! # What is needed
-//! `initdb`, `pg_ctl` and `postgres`, on the `PATH` or where Debian and the usual builds put them (Debian:
-//! `apt-get install postgresql`); `pgbouncer` for [`Bouncer`]. Postgres refuses to run as root: started by root, the
-//! cluster runs as the system's user `postgres`, or else `nobody`.
+//! `initdb`, `pg_ctl` and `postgres`, on the `PATH` or where Debian and the usual builds install them (Debian: `apt-get
+//! install postgresql`); `pgbouncer` for [`Bouncer`]. Postgres refuses to run as root: if root starts the cluster, it
+//! runs as the system user `postgres`, or else `nobody`.
 //!
-//! With `TEST_DATABASE_URL` set, [`Cluster::shared`] uses that server instead, whose user must be allowed to create
-//! databases; they are named `shop_test_…` and stay there.
+//! If `TEST_DATABASE_URL` is set, [`Cluster::shared`] uses that server instead. Its user must be allowed to create
+//! databases; they are named `shop_test_…` and are not removed.
 //!
-//! # Nothing stays behind
-//! Every cluster lies in a folder of its own among the system's temporary ones. A small shell beside it waits for the
-//! end of a pipe that the test process holds; when that process drops the cluster, ends, panics or is killed, the pipe
-//! ends, and the shell stops the server and removes the folder.
+//! # Cleanup
+//! Every cluster is in its own folder in the system's temporary directory. A small shell process waits for the end of a
+//! pipe that the test process holds. When that process drops the cluster, ends, panics or is killed, the pipe ends, and
+//! the shell stops the server and removes the folder.
 //!
 //! # Blocking
-//! Everything here blocks the calling thread, for milliseconds (a database) to seconds (a cluster), inside a runtime
-//! or outside of one.
+//! Everything here blocks the calling thread, from milliseconds (a database) to seconds (a cluster), inside or outside
+//! a runtime.
 
 mod bouncer;
 mod cluster;
@@ -49,7 +50,7 @@ pub use rival::Rival;
 use sql::migrate;
 pub use sql::{Held, execute, hold, texts, wait_until};
 
-/// Why something of this module could not be done.
+/// Why an operation of this module failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct TestingError(String);
@@ -64,5 +65,5 @@ impl TestingError {
     }
 }
 
-/// What everything here returns.
+/// The result of every operation of this module.
 pub type Result<T = ()> = std::result::Result<T, TestingError>;

@@ -1,4 +1,4 @@
-//! Where Postgres' programs are, and as whom they run.
+//! Finds the Postgres programs, and runs them as the right user.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -8,25 +8,25 @@ use std::process::{Command, Stdio};
 
 use super::{Result, TestingError};
 
-/// Where programs are that are on nobody's `PATH`.
+/// Folders with programs that may not be on the `PATH`.
 const USUAL: [&str; 5] =
     ["/usr/local/bin", "/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/sbin", "/usr/local/sbin"];
 
-/// Whom a cluster that root starts belongs to; the first that the system has.
+/// The users that a cluster started by root may run as; the first that the system has.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
-/// Finds a program on the `PATH` or where Debian and the usual builds put it. Links are followed, so that its siblings
-/// are beside it.
+/// Finds a program on the `PATH` or where Debian and the usual builds install it. Links are followed, so that related
+/// programs are in the same folder.
 ///
 /// # Errors
-/// That it is not there.
+/// If the program is missing.
 pub fn find(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain(debian())
         .chain(USUAL.map(PathBuf::from))
         .filter_map(|folder| fs::canonicalize(folder.join(name)).ok())
-        // Debian's `pg_wrapper` stands for many programs, and must be called by the name of one.
+        // Debian's `pg_wrapper` stands in for many programs, and must be called by the name of one.
         .find(|program| program.is_file() && !program.ends_with("pg_wrapper"));
     found.ok_or_else(|| TestingError::new(format!("the program {name} is not there: install it")))
 }
@@ -41,17 +41,17 @@ fn debian() -> Vec<PathBuf> {
     versions.into_iter().rev().map(|(_, folder)| folder).collect()
 }
 
-/// As whom programs run.
+/// The user as which programs run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunAs {
-    /// As the test itself.
+    /// The user of the test itself.
     Myself,
-    /// As this user and group, since the test runs as root.
+    /// This user and group, because the test runs as root.
     User(u32, u32),
 }
 
 impl RunAs {
-    /// Whoever must own `folder`, which this process has made; gives it to them.
+    /// The user who must own `folder`, which this process created; gives the folder to that user.
     pub(super) fn owner_of(folder: &Path) -> Result<Self> {
         let failed = |why: std::io::Error| TestingError::because(folder.display(), why);
         if fs::metadata(folder).map_err(failed)?.uid() != 0 {
@@ -66,11 +66,11 @@ impl RunAs {
         Ok(Self::User(user, group))
     }
 
-    /// A program that will run so, without anything of our surroundings, in this folder.
+    /// A command that will run as this user, with a clean environment, in this folder.
     pub(super) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
-        // Not stopped by the keyboard's interrupt: whoever guards it ends it in order.
+        // Not interrupted by the keyboard: the guard ends it in order.
         command.stdin(Stdio::null()).process_group(0);
         if let Self::User(user, group) = self {
             command.uid(user).gid(group);
@@ -78,7 +78,7 @@ impl RunAs {
         command
     }
 
-    /// Runs a program to its end; what it said is the error.
+    /// Runs a program to its end; its output is the error.
     pub(super) fn run(self, program: &Path, folder: &Path, arguments: &[&str]) -> Result<String> {
         let output = self.command(program, folder).args(arguments).output();
         let output = output.map_err(|why| TestingError::because(program.display(), why))?;
@@ -91,7 +91,7 @@ impl RunAs {
     }
 }
 
-/// The numbers of a user and of its group in the system's list (passwd(5)).
+/// The user and group ids of a user in the system's list (passwd(5)).
 fn ids(users: &str, name: &str) -> Option<(u32, u32)> {
     let mut fields = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))

@@ -1,7 +1,7 @@
-//! A wire between a store and its server that can be cut at any message, and laid to another server.
+//! A proxy between a store and its server that can cut the connection at any message, or switch it to another server.
 //!
-//! It reads Postgres' protocol (PostgreSQL's documentation, chapter "Frontend/Backend Protocol") just far enough to tell
-//! one message from the next, and which statement a message is about. It offers no TLS.
+//! It reads the Postgres protocol (PostgreSQL's documentation, chapter "Frontend/Backend Protocol") just far enough to
+//! separate messages and to know which statement a message is about. It does not offer TLS.
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
@@ -12,7 +12,7 @@ use std::thread;
 
 use super::{Result, TestingError, sql};
 
-/// Who has sent a message.
+/// The sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// The store.
@@ -21,18 +21,18 @@ pub enum Direction {
     FromServer,
 }
 
-/// One message on its way.
+/// One message in transit.
 #[derive(Debug, Clone)]
 pub struct Message<'a> {
-    /// Which connection it belongs to; each has a number of its own.
+    /// The number of the connection it belongs to.
     pub connection: u64,
-    /// Who has sent it.
+    /// The sender.
     pub direction: Direction,
     /// The protocol's letter for its kind: `Q` is a simple query, `C` from the server is the end of a statement.
     pub kind: char,
     /// The statement that the client's `Q`, `P` (Parse) or `B` (Bind) is about.
     pub sql: Option<&'a str>,
-    /// What follows its length.
+    /// The bytes after the length field.
     pub payload: &'a [u8],
 }
 
@@ -43,24 +43,24 @@ impl Message<'_> {
         self.direction == Direction::FromClient && self.kind != 'P' && self.sql.is_some_and(begins)
     }
 
-    /// Whether the server says that it has committed.
+    /// Whether the server reports a commit.
     pub fn is_committed(&self) -> bool {
         self.direction == Direction::FromServer && self.kind == 'C' && self.payload.starts_with(b"COMMIT\0")
     }
 }
 
-/// What becomes of a message.
+/// What to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on its way.
+    /// Forward it.
     Pass,
-    /// The connection is cut, and the message with it.
+    /// Cut the connection without forwarding it.
     CutBefore,
-    /// Half of it arrives, then the connection is cut.
+    /// Forward half of it, then cut the connection.
     CutWithin,
-    /// It arrives, then the connection is cut.
+    /// Forward it, then cut the connection.
     CutAfter,
-    /// It does not arrive, and nobody is told: the connection stays open.
+    /// Drop it silently: the connection stays open.
     Swallow,
 }
 
@@ -73,12 +73,12 @@ pub struct Proxy {
 }
 
 struct State {
-    /// Where new connections go; nowhere: they are closed at once.
+    /// Where new connections go; if `None`, they are closed at once.
     target: Mutex<Option<SocketAddr>>,
     judge: Mutex<Judge>,
     open: Mutex<HashMap<u64, [TcpStream; 2]>>,
     next: AtomicU64,
-    /// How new connections keep their transactions apart, if not as the client asks.
+    /// The isolation level of new connections, if it overrides what the client asks for.
     isolation: Mutex<Option<&'static str>>,
 }
 
@@ -89,10 +89,10 @@ impl std::fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// Listens at a port of its own, in front of the server of this URL.
+    /// Listens at a new port, in front of the server of this URL.
     ///
     /// # Errors
-    /// When it cannot listen, or the server's name is not known.
+    /// If it cannot listen, or if the server's name is unknown.
     pub fn start(url: &str) -> Result<Self> {
         let failed = |why: io::Error| TestingError::because("the proxy cannot listen", why);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
@@ -108,19 +108,19 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (Some(state), Ok(client)) = (accepting.upgrade(), client) else { return };
-                // A server that is not there is seen by the client as a closed connection.
+                // If the server is down, the client sees a closed connection.
                 let _ = state.join(client);
             }
         });
         Ok(Self { address, state })
     }
 
-    /// The same database through this proxy.
+    /// The URL of the same database through this proxy.
     pub fn url(&self, url: &str) -> String {
         sql::redirected(url, self.address)
     }
 
-    /// Judges every message from now on, on connections that are open and on new ones.
+    /// Judges every message from now on, on open and new connections.
     pub fn judge(&self, judge: impl Fn(&Message<'_>) -> Verdict + Send + Sync + 'static) {
         *locked(&self.state.judge) = Arc::new(judge);
     }
@@ -130,17 +130,17 @@ impl Proxy {
         self.judge(|_| Verdict::Pass);
     }
 
-    /// Cuts what is open, and sends new connections to the server of another URL.
+    /// Cuts open connections, and sends new ones to the server of another URL.
     ///
     /// # Errors
-    /// When the server's name is not known.
+    /// If the server's name is unknown.
     pub fn switch_to(&self, url: &str) -> Result {
         *locked(&self.state.target) = Some(sql::address(url)?);
         self.cut();
         Ok(())
     }
 
-    /// Cuts what is open, and refuses new connections until [`Proxy::switch_to`].
+    /// Cuts open connections, and refuses new ones until [`Proxy::switch_to`].
     pub fn close(&self) {
         *locked(&self.state.target) = None;
         self.cut();
@@ -153,13 +153,13 @@ impl Proxy {
         }
     }
 
-    /// Has the server keep the transactions of new connections apart at this level (`serializable`) unless they name one
-    /// themselves, whatever the client asks for at its start: as with an engine that knows no other level.
+    /// Makes this isolation level (`serializable`) the default of new connections, whatever the client requests at
+    /// startup; transactions can still set their own. This simulates an engine that knows no other level.
     pub fn isolate(&self, level: &'static str) {
         *locked(&self.state.isolation) = Some(level);
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         locked(&self.state.open).len()
     }
@@ -168,7 +168,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.close();
-        // Wakes the thread that accepts, which finds nobody to serve any more.
+        // Wakes the accepting thread, which then finds nothing left to serve.
         self.state = Arc::new(State {
             target: Mutex::new(None),
             judge: Mutex::new(Arc::new(|_| Verdict::Pass)),
@@ -181,7 +181,7 @@ impl Drop for Proxy {
 }
 
 impl State {
-    /// Joins a client and the server by two threads.
+    /// Connects a client and the server with two threads.
     fn join(self: Arc<Self>, mut client: TcpStream) -> io::Result<()> {
         let Some(target) = *locked(&self.target) else { return client.shutdown(Shutdown::Both) };
         let mut server = TcpStream::connect(target)?;
@@ -213,7 +213,7 @@ impl State {
     }
 }
 
-/// The first messages of a client have no letter. Encryption is declined here, so that the rest can be read.
+/// The first messages of a client have no kind letter. Encryption is declined here, so that the rest can be read.
 fn start_up(client: &mut TcpStream, server: &mut TcpStream, isolation: Option<&str>) -> io::Result<()> {
     const SSL_REQUEST: u32 = 80_877_103;
     const GSS_REQUEST: u32 = 80_877_104;
@@ -236,8 +236,8 @@ fn start_up(client: &mut TcpStream, server: &mut TcpStream, isolation: Option<&s
     }
 }
 
-/// The parameters of a start-up message (names and values, each ended by a zero, and one more zero) with a level of
-/// isolation behind the client's own options: the last one counts.
+/// The parameters of a startup message (names and values, each terminated by a zero, and one more zero), with an
+/// isolation level after the client's own options: the last one counts.
 fn isolated(parameters: &[u8], level: &str) -> Vec<u8> {
     let mut changed = Vec::with_capacity(parameters.len() + 64);
     let mut options = Vec::new();
@@ -254,7 +254,7 @@ fn isolated(parameters: &[u8], level: &str) -> Vec<u8> {
     changed
 }
 
-/// The bytes that follow a length, which counts itself.
+/// The number of bytes after a length field, which counts itself.
 fn length(head: [u8; 4]) -> io::Result<usize> {
     usize::try_from(u32::from_be_bytes(head)).ok().and_then(|length| length.checked_sub(4)).ok_or_else(malformed)
 }
@@ -268,7 +268,7 @@ struct Wire<'a> {
     connection: u64,
     direction: Direction,
     state: &'a State,
-    /// The text of every prepared statement, by its name.
+    /// The text of every prepared statement, by name.
     prepared: HashMap<Vec<u8>, String>,
 }
 
@@ -277,7 +277,7 @@ impl<'a> Wire<'a> {
         Self { connection, direction, state, prepared: HashMap::new() }
     }
 
-    /// Carries messages until one end is closed or a verdict cuts the connection.
+    /// Forwards messages until one end is closed or a verdict cuts the connection.
     fn carry(&mut self, from: &mut TcpStream, to: &mut TcpStream) {
         let mut buffer = vec![0; 64 * 1024];
         let mut read = Vec::new();
@@ -293,7 +293,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Forwards every whole message, in as few writes as they came; false when the connection is to be cut.
+    /// Forwards every complete message, in as few writes as they came; false if the connection is to be cut.
     fn forward(&mut self, read: &mut Vec<u8>, from: &TcpStream, to: &mut TcpStream) -> io::Result<bool> {
         let judge = Arc::clone(&*locked(&self.state.judge));
         let mut done = 0;
@@ -321,7 +321,7 @@ impl<'a> Wire<'a> {
                 Verdict::CutAfter => end,
             };
             if self.direction == Direction::FromClient {
-                // Else the answer could reach the client before the cut.
+                // Otherwise the answer could reach the client before the cut.
                 from.shutdown(Shutdown::Both)?;
             }
             to.write_all(read.get(..upto).unwrap_or_default())?;
@@ -332,7 +332,7 @@ impl<'a> Wire<'a> {
         Ok(true)
     }
 
-    /// The statement of a message of the client.
+    /// The statement of a client's message.
     fn statement(&mut self, kind: u8, payload: &[u8]) -> Option<String> {
         if self.direction == Direction::FromServer {
             return None;
@@ -359,12 +359,12 @@ fn text(bytes: &[u8]) -> String {
 
 fn close(ends: &[TcpStream; 2]) {
     for end in ends {
-        // It may be closed already.
+        // It may already be closed.
         let _ = end.shutdown(Shutdown::Both);
     }
 }
 
-/// A judge that panicked has failed its test; the others go on.
+/// A judge that panicked has failed its test; the others continue.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

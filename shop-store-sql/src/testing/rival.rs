@@ -1,4 +1,4 @@
-//! Somebody who is always a moment faster.
+//! A client that is always slightly faster.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use super::{Held, Result, TestingError, hold, texts, wait_until};
 
-/// Somebody else waits for a lock.
+/// Whether another client waits for a lock.
 const THEY_WAIT: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'rival')::text";
 
-/// The next rival waits.
+/// Whether the next rival transaction waits.
 const NEXT_WAITS: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'rival')::text";
 
-/// A client that changes rows each time that the store is about to: no transaction that must see one state of them from
-/// its beginning to its end (REPEATABLE READ and above; see [`Proxy::isolate`](super::Proxy::isolate)) gets through, but
-/// ends with SQLSTATE 40001.
+/// A client that changes rows whenever the store is about to. A transaction that needs one snapshot from beginning to
+/// end (REPEATABLE READ and above; see [`Proxy::isolate`](super::Proxy::isolate)) cannot succeed; it ends with SQLSTATE
+/// 40001.
 ///
-/// It holds the table, which all others can read only. When somebody waits for it, the rival's next transaction queues
-/// up behind them; then this one commits. Postgres serves such waits in their order, so whoever waited comes to rows that
-/// changed since it began, and the next attempt waits behind the next transaction.
+/// It holds a lock on the table under which others can only read. When a client waits for the table, the rival's next
+/// transaction queues behind it, and then the current one commits. Postgres serves such waits in order. So the waiting
+/// client finds rows that changed since it began, and its next attempt waits for the rival's next transaction.
 #[derive(Debug)]
 pub struct Rival {
     stop: Arc<AtomicBool>,
@@ -29,10 +29,10 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// Holds the table, and changes rows of it by this statement. Dropped, it lets go.
+    /// Locks the table and changes its rows with this statement. Dropping it releases the table.
     ///
     /// # Errors
-    /// What Postgres says.
+    /// If Postgres refuses.
     pub fn start(url: &str, table: &str, change: &str) -> Result<Self> {
         let url = url.to_owned();
         let sql = format!("SET LOCAL application_name = 'rival'; LOCK TABLE {table} IN EXCLUSIVE MODE; {change}");
@@ -43,10 +43,10 @@ impl Rival {
         Ok(Self { stop, worker: Some(worker) })
     }
 
-    /// Lets everybody through; answers how often somebody was overtaken.
+    /// Lets all clients pass, and returns how often one was overtaken.
     ///
     /// # Errors
-    /// What Postgres said meanwhile.
+    /// If Postgres refused anything in the meantime.
     pub fn stop(mut self) -> Result<u32> {
         self.end()
     }
@@ -60,7 +60,7 @@ impl Rival {
 
 impl Drop for Rival {
     fn drop(&mut self) {
-        // Whoever wants to know how it ended stops it.
+        // A caller that needs the result calls `stop`.
         let _ = self.end();
     }
 }

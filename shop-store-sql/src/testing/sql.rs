@@ -1,4 +1,4 @@
-//! SQL from tests that have no runtime, or must not hold up the one they have.
+//! SQL for tests that have no runtime, or must not block the one they have.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use super::{Result, TestingError};
 use crate::{Options, PostgresStore};
 
-/// How long [`wait_until`] waits: nothing that it waits for takes so long by design.
+/// How long [`wait_until`] waits; nothing it waits for takes that long by design.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Runs one or more statements, on a connection of its own.
+/// Runs one or more statements on a new connection.
 ///
 /// # Errors
-/// What Postgres says.
+/// If Postgres refuses.
 pub fn execute(url: &str, sql: &str) -> Result {
     on_a_connection(url, async |connection| {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
@@ -23,10 +23,10 @@ pub fn execute(url: &str, sql: &str) -> Result {
     })
 }
 
-/// The first column, which must be text, of every row of a statement, on a connection of its own; null is left out.
+/// The first column, which must be text, of every row of a statement on a new connection. NULLs are left out.
 ///
 /// # Errors
-/// What Postgres says.
+/// If Postgres refuses.
 pub fn texts(url: &str, sql: &str) -> Result<Vec<String>> {
     on_a_connection(url, async |connection| {
         let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?;
@@ -35,10 +35,10 @@ pub fn texts(url: &str, sql: &str) -> Result<Vec<String>> {
     })
 }
 
-/// Waits until a statement's first column is the text `true` in its first row.
+/// Waits until the first column of a statement's first row is the text `true`.
 ///
 /// # Errors
-/// What Postgres says, or that it did not become true within a minute.
+/// If Postgres refuses, or if this does not happen within a minute.
 pub fn wait_until(url: &str, sql: &str) -> Result {
     let started = Instant::now();
     loop {
@@ -53,7 +53,7 @@ pub fn wait_until(url: &str, sql: &str) -> Result {
     }
 }
 
-/// Connects on a thread of its own: the caller may be inside of a runtime.
+/// Connects on a new thread: the caller may be inside a runtime.
 fn on_a_connection<T: Send>(
     url: &str,
     work: impl AsyncFnOnce(&mut PgConnection) -> std::result::Result<T, sqlx::Error> + Send,
@@ -64,7 +64,7 @@ fn on_a_connection<T: Send>(
     })
 }
 
-/// Connects in a runtime of its own.
+/// Connects in a new runtime.
 fn on_this_thread<T>(
     url: &str,
     work: impl AsyncFnOnce(&mut PgConnection) -> std::result::Result<T, sqlx::Error>,
@@ -81,10 +81,10 @@ fn on_this_thread<T>(
     done.map_err(|why: sqlx::Error| failed(&why))
 }
 
-/// Makes the tables of a shop in a database.
+/// Creates a shop's tables in a database.
 pub(super) fn migrate(url: &str) -> Result {
     let failed = |why: &dyn std::fmt::Display| TestingError::because("the tables of the test", why);
-    // On a thread of its own: the caller may be inside of a runtime.
+    // On a new thread: the caller may be inside a runtime.
     let migrated = thread::scope(|scope| {
         let work = scope.spawn(|| {
             let runtime =
@@ -109,7 +109,7 @@ pub(super) fn redirected(url: &str, to: std::net::SocketAddr) -> String {
     format!("{before}{to}{}", rest.get(end..).unwrap_or_default())
 }
 
-/// Where the server of a URL listens.
+/// The address of a URL's server.
 pub(super) fn address(url: &str) -> Result<std::net::SocketAddr> {
     let failed = |why: &dyn std::fmt::Display| TestingError::because("the server of the test", why);
     let options: PgConnectOptions = url.parse().map_err(|why: sqlx::Error| failed(&why))?;
@@ -118,7 +118,7 @@ pub(super) fn address(url: &str) -> Result<std::net::SocketAddr> {
     found.next().ok_or_else(|| failed(&"it has no address"))
 }
 
-/// A transaction that stays open until it is committed; when this is dropped it is rolled back.
+/// A transaction that stays open until it is committed; dropping this rolls it back.
 #[derive(Debug)]
 pub struct Held {
     end: Option<std::sync::mpsc::Sender<Commit>>,
@@ -126,14 +126,14 @@ pub struct Held {
     worker: Option<thread::JoinHandle<()>>,
 }
 
-/// The wish that a transaction be committed.
+/// The request to commit a transaction.
 #[derive(Debug)]
 struct Commit;
 
-/// Runs statements in a transaction, on a connection of its own, and keeps it and its locks.
+/// Runs statements in a transaction on a new connection, and keeps the transaction and its locks open.
 ///
 /// # Errors
-/// What Postgres says.
+/// If Postgres refuses.
 pub fn hold(url: &str, sql: &str) -> Result<Held> {
     let (url, sql) = (url.to_owned(), format!("BEGIN; {sql}"));
     let (tell, done) = std::sync::mpsc::channel();
@@ -141,7 +141,7 @@ pub fn hold(url: &str, sql: &str) -> Result<Held> {
     let worker = thread::spawn(move || {
         let held = on_this_thread(&url, async |connection| {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-            // Who asked may be gone; then so is the sender of the end.
+            // The caller may be gone; then the sender of `end` is gone too.
             let _ = tell.send(Ok(()));
             let end = if ended.recv().is_ok() { "COMMIT" } else { "ROLLBACK" };
             sqlx::raw_sql(end).execute(connection).await.map(drop)
@@ -156,13 +156,13 @@ pub fn hold(url: &str, sql: &str) -> Result<Held> {
 }
 
 impl Held {
-    /// Commits it.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// What Postgres says.
+    /// If Postgres refuses.
     pub fn commit(self) -> Result {
         if let Some(end) = &self.end {
-            // Whoever held it may have failed; then that is what was done.
+            // The holding thread may have failed; its error is the result then.
             let _ = end.send(Commit);
         }
         self.done.recv().map_err(|why| TestingError::because("a transaction of the test", why))?

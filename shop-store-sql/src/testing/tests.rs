@@ -1,4 +1,4 @@
-//! What the rest of the tests rests on.
+//! Tests of the facilities that the other tests use.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ fn the_proxy_cuts_where_it_is_told() {
     proxy.pass();
     proxy.switch_to(&url).unwrap();
     note("passed again").unwrap();
-    // What was sent before the cut is done in its own time.
+    // A statement sent before the cut still completes in its own time.
     wait_until(&url, "SELECT (count(*) = 4)::text FROM notes").unwrap();
     let notes = texts(&url, "SELECT text FROM notes ORDER BY text").unwrap();
     assert_eq!(notes, ["answer lost", "cut after", "passed", "passed again"]);
@@ -102,12 +102,12 @@ fn a_bouncer_is_as_strict_as_untold() {
     let cluster = Cluster::shared().unwrap();
     let url = cluster.database().unwrap();
     let bouncer = Bouncer::start(cluster, 1).unwrap();
-    // sqlx sends a start-up parameter that a pgbouncer refuses, unless it is told not to.
+    // sqlx sends a startup parameter that pgbouncer refuses, unless configured otherwise.
     let refused = execute(&bouncer.url(&url), "SELECT 1").unwrap_err().to_string();
     assert!(refused.contains("extra_float_digits"), "{refused}");
 }
 
-/// This test's own program again, as the one that is killed with a cluster running.
+/// Runs this test's own program again, as the process that is killed with a cluster running.
 const VICTIM: &str = "SHOP_TESTING_VICTIM";
 
 #[test]
@@ -116,7 +116,7 @@ fn a_cluster_goes_when_its_process_is_killed() {
         let cluster = Cluster::start().unwrap();
         std::fs::write(format!("{file}.draft"), cluster.socket_folder().unwrap().to_str().unwrap()).unwrap();
         std::fs::rename(format!("{file}.draft"), &file).unwrap();
-        // Until it is killed.
+        // Waits until it is killed.
         std::thread::park_timeout(Duration::from_mins(1));
         return;
     }

@@ -1,4 +1,4 @@
-//! Search: the words of products that are indexed, and the list of those that a query finds.
+//! Search: the indexed words of products, and the list of products that match a query.
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -12,16 +12,16 @@ use crate::paging::{List, Query};
 use crate::record;
 use crate::rows::id;
 
-/// How many columns of search words there are.
+/// The number of columns of search words.
 pub(super) const SEARCH_COLUMNS: usize = 3;
 
-/// The words of a product that a search looks into, as they are stored.
+/// The search words of a product, as they are stored.
 pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
     let words = product.search_document();
     [words.name, words.sku, words.description].map(|words| words.join(" "))
 }
 
-/// Puts the [search words](search_columns) of a product.
+/// Stores the [search words](search_columns) of a product.
 pub(crate) fn put_search_words(connection: &Connection, product: ProductId, words: &[String]) -> Applied {
     let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
         VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
@@ -32,7 +32,8 @@ pub(crate) fn put_search_words(connection: &Connection, product: ProductId, word
     Ok(())
 }
 
-/// What a search finds (other lists: [`listed`]). The rank is 0 everywhere where nobody orders by it.
+/// The list of search results (for lists without a search, see [`listed`]). The rank is 0 unless the list is ordered by
+/// it.
 pub(super) fn products(ranked: bool) -> List<ProductSort, FoundProduct> {
     List {
         columns: format!("{}, {}", if ranked { "found.rank" } else { "0" }, record::columns::<Product>()),
@@ -53,20 +54,20 @@ fn product_key(key: ProductSort) -> Option<&'static str> {
     }
 }
 
-/// True for a word that begins no word of any product: words of the core have no ASCII punctuation, and the tokenizer
-/// would drop it, or part the word at it.
+/// True if no word of any product begins with this word: the core's words contain no ASCII punctuation, and the
+/// tokenizer would drop it or split the word at it.
 pub(super) fn is_no_word(word: &str) -> bool {
     word.is_empty() || word.bytes().any(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric())
 }
 
-/// The query of a search over some columns: every word begins a word in one of them. Quoted, so that a word is a word
-/// even where it is an operator of this language.
+/// The full-text query over some columns: every word is the prefix of a word in one of them. Words are quoted so that
+/// the query language's operators count as words.
 fn matching(columns: &str, words: &[String]) -> Value {
     let words: Vec<_> = words.iter().map(|word| format!("\"{word}\" *")).collect();
     Value::Text(format!("{{{columns}}} : ({})", words.join(" AND ")))
 }
 
-/// What lists are filtered and ordered by.
+/// The columns by which lists are filtered and ordered.
 const LISTED: &str = "CROSS JOIN listed_products AS listed ON listed.id = products.id";
 
 /// The query of a search.
@@ -76,7 +77,7 @@ pub(super) fn product_query(filter: &ProductFilter, ranked: bool) -> Query {
         nothing.is("FALSE");
         nothing
     } else {
-        // What was found leads (CROSS JOIN keeps the order): the cost goes with the number of matches.
+        // The matches come first (CROSS JOIN keeps the order), so the cost depends on the number of matches.
         let mut query = Query::from(format!("found CROSS JOIN products ON products.row = found.row {LISTED}"));
         let all = matching("name sku description", &filter.search);
         if ranked {

@@ -1,4 +1,4 @@
-//! The host's rows and the shop's in one transaction: both or none, whatever goes wrong, and nobody else suffers.
+//! The host's and the shop's rows in one transaction: both or neither, whatever fails, with no effect on other work.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +15,7 @@ use crate::{OpenError, Options};
 
 type Sql<T = ()> = rusqlite::Result<T>;
 
-/// A store in which the host has a table of its own.
+/// A store in which the host has a table.
 async fn store() -> SqliteStore {
     let store = SqliteStore::temporary().unwrap();
     store
@@ -25,7 +25,7 @@ async fn store() -> SqliteStore {
     store
 }
 
-/// One number, read.
+/// Reads one number.
 async fn number(store: &SqliteStore, query: &'static str) -> i64 {
     store.read(move |tables| tables.query_row(query, [], |row| row.get(0))).await.unwrap()
 }
@@ -38,7 +38,7 @@ async fn is_there(store: &SqliteStore, cart: CartId) -> bool {
     store.cart(cart).await.unwrap().is_some()
 }
 
-/// What writes one row of the host's.
+/// A closure that writes one host row.
 fn point(n: i64) -> impl FnMut(&Connection) -> Sql<i64> + Send + 'static {
     move |tables| tables.execute("INSERT INTO app_points VALUES (?1)", [n]).map(|_| n)
 }
@@ -57,7 +57,7 @@ async fn both_are_written_or_none() {
     let in_already = |error: &_| matches!(error, CommitError::Conflict(Conflict::Exists(Unique::Operation)));
     assert!(matches!(&again, Err(CommitWithError::Commit(error)) if in_already(error)), "{again:?}");
 
-    // The host refuses, in its own words: after having written, too.
+    // The host refuses with its own error after it has written.
     let (cart, second) = batch(&mut moment);
     let refused = store.commit_with(second, |tables| {
         point(8)(tables).map_err(|error| error.to_string())?;
@@ -83,15 +83,15 @@ async fn the_host_sees_what_the_batch_wrote() {
     assert_eq!(seen.await.unwrap(), 1);
 }
 
-/// Submits a host's work among the batches of others, all of them in one group of the writer's, and says what became
-/// of it. The others must all get through.
+/// Submits a host's work between other batches in one group of the writer, and returns its result. The other batches
+/// must succeed.
 async fn amid<T: fmt::Debug + Send + 'static>(
     store: &SqliteStore,
     moment: &mut Moment,
     host: impl FnMut(&Connection) -> Sql<T> + Send + 'static,
 ) -> (CartId, HostResult<T, rusqlite::Error>) {
     let (gate, wait) = std::sync::mpsc::channel::<()>();
-    // Holds the writer until the others are in the queue.
+    // Holds the writer until the others are queued.
     let hold = store.writer.submit(Box::new(move |_, _| {
         let _ = wait.recv();
         Ok(())
@@ -129,12 +129,12 @@ async fn a_host_that_fails_harms_nobody_else() {
     let is_fault = |error: &_| matches!(error, CommitError::Store(StoreError::Fault(_)));
     assert!(matches!(&panicked, Err(CommitWithError::Commit(error)) if is_fault(error)), "{panicked:?}");
 
-    // SQLite itself takes the whole transaction back.
+    // SQLite itself rolls back the whole transaction.
     let lost = amid(&store, &mut moment, |tables| {
         tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)")
     });
     assert!(matches!(lost.await.1, Err(CommitWithError::Host(_))));
-    // The same, and the host keeps it for itself.
+    // The same, but the host swallows the error.
     let lost = amid(&store, &mut moment, |tables| {
         let _ =
             tables.execute_batch("INSERT INTO app_points VALUES (1); INSERT OR ROLLBACK INTO app_points VALUES (1)");
@@ -142,7 +142,7 @@ async fn a_host_that_fails_harms_nobody_else() {
     });
     assert!(matches!(lost.await.1, Err(CommitWithError::Commit(CommitError::Store(_)))));
 
-    // What is judged only at the COMMIT, which all of them share.
+    // A constraint that is checked only at the COMMIT that all of them share.
     let tables = "CREATE TABLE app_parents (n INTEGER PRIMARY KEY);
         CREATE TABLE app_children (n INTEGER REFERENCES app_parents DEFERRABLE INITIALLY DEFERRED)";
     store.transaction(move |host| host.execute_batch(tables)).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_host_that_fails_harms_nobody_else() {
     let deferred = amid(&store, &mut moment, orphan).await.1;
     assert!(matches!(deferred, Err(CommitWithError::Commit(CommitError::Store(_)))), "{deferred:?}");
 
-    // Savepoints of the host's own, one of them left open.
+    // The host's own savepoints, one of them left open.
     let own = "SAVEPOINT mine; INSERT INTO app_points VALUES (2); ROLLBACK TO mine; SAVEPOINT again;
         INSERT INTO app_points VALUES (3)";
     amid(&store, &mut moment, move |tables| tables.execute_batch(own)).await.1.unwrap();
@@ -203,7 +203,7 @@ async fn the_hosts_schema_is_the_hosts() {
         CREATE TABLE app_old (n INTEGER); DROP TABLE app_old;
         PRAGMA user_version = 3";
     store.transaction(move |tables| tables.execute_batch(schema)).await.unwrap();
-    // The shop goes on beside it, and a row of nobody is refused.
+    // The shop keeps working, and a row without a parent is refused.
     let (cart, batch) = batch(&mut moment(24));
     store.commit(batch).await.unwrap();
     let orphan = "INSERT INTO app_points (user, n) VALUES (x'00', 1)";
@@ -234,7 +234,7 @@ async fn what_is_done_again_counts_once() {
         let run = counted.fetch_add(1, Ordering::Relaxed);
         tables.execute("INSERT INTO app_points VALUES (-1)", [])?;
         if run == 0 {
-            // The first time the transaction is lost, and its neighbours with it.
+            // The first time, the transaction is lost, including the other batches.
             let _ = tables.execute("INSERT OR ROLLBACK INTO app_points VALUES (-1)", []);
         }
         Ok(run)
@@ -250,7 +250,7 @@ async fn a_call_that_nobody_waits_for_is_done_whole() {
     let (cart, batch) = batch(&mut moment(26));
     let mut waiting = Box::pin(store.commit_with(batch, point(1)));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    // Once it is in the queue.
+    // Poll once, so that the work is queued.
     let _ = waiting.as_mut().poll(&mut context);
     drop(waiting);
     store.transaction(|_| Sql::Ok(())).await.unwrap();
@@ -258,7 +258,7 @@ async fn a_call_that_nobody_waits_for_is_done_whole() {
     assert_eq!(points(&store).await, 1);
 }
 
-/// A store whose COMMITs fail as often as the number says, though what they wrote is written.
+/// A store whose next COMMITs report a failure although they succeed; the number says how many.
 fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
     let directory = crate::file::TemporaryDirectory::new().unwrap();
     let path = directory.path().join("shop.sqlite3");
@@ -270,7 +270,7 @@ fn stuttering() -> (SqliteStore, Arc<AtomicU32>) {
     let mut connection = crate::connection::open_writer(&path, access, false).unwrap();
     let failures = Arc::new(AtomicU32::new(0));
     let left = Arc::clone(&failures);
-    // Called after a commit; what it answers is what COMMIT answers (sqlite.org/c3ref/wal_hook.html).
+    // Called after a commit; COMMIT returns this hook's result (sqlite.org/c3ref/wal_hook.html).
     let hook = move |_: &mut rusqlite::hooks::Wal, _| {
         let failed = left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
         if failed { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }

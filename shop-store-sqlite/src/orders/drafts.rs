@@ -1,4 +1,4 @@
-//! Orders that staff put together.
+//! Draft orders that staff create.
 
 use shop_core::orders::{Draft, DraftSort};
 

@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Returns of goods.
 
 use rusqlite::Connection;
 use shop_core::id::OrderId;
@@ -11,7 +11,7 @@ use crate::rows::Id;
 
 record!(Return, fixed: ["order_id", "created_at"]);
 
-/// Every return of these orders, oldest first.
+/// All returns of these orders, oldest first.
 pub(super) fn of_orders(connection: &Connection, orders: &[OrderId]) -> rusqlite::Result<Vec<Return>> {
     let mut found: Vec<Return> = Vec::new();
     for order in orders {

@@ -1,4 +1,4 @@
-//! The text that orders are searched by, for those of before it was kept.
+//! Fills in the search text of orders that were written before it was stored.
 
 use rusqlite::{Connection, params};
 use shop_core::orders::search_text;
@@ -6,10 +6,10 @@ use shop_core::row::Source as _;
 
 use crate::rows::Columns;
 
-/// How many are read at a time, so that the memory this takes does not grow with the shop.
+/// Orders read at a time, so that memory use does not grow with the shop.
 const AT_A_TIME: i64 = 1_000;
 
-/// Fills in what every order is searched by.
+/// Fills in the search text of every order.
 pub(crate) fn fill_search(connection: &Connection) -> rusqlite::Result<()> {
     let mut read = connection.prepare(
         "SELECT rowid, number, email_key, shipping_address, billing_address,

@@ -1,4 +1,4 @@
-//! The rows of a file as they stand, for moving a shop out of it or into it.
+//! Reads and writes the rows of a file unchanged, to move a shop out of it or into it.
 
 mod schema;
 #[cfg(test)]
@@ -23,14 +23,14 @@ use crate::lock::ServerLock;
 use crate::migrate::{empty_shop, is_there, migrate, standing};
 use crate::{catalog, file, record};
 
-/// The file belongs to the transfer alone, as to a server.
+/// The transfer has the file to itself, like a server.
 const ACCESS: Access = Access { busy_timeout: Duration::from_secs(5), log: LogUpkeep::Own };
-/// The step of the index for searching, among those of the tables.
+/// The step for the search index, among those for the tables.
 const INDEX: &str = "product_search";
 
-/// A file whose rows are moved. It is locked as by a server: none serves it meanwhile.
+/// A file whose rows are moved. It holds the server's lock, so no server can use the file meanwhile.
 ///
-/// Its calls do their work on the caller's thread and block it: they are for a program that does nothing else.
+/// Its calls work on the caller's thread and block it: they are meant for a program that does nothing else.
 #[derive(Debug)]
 pub struct SqliteRows {
     connection: Mutex<Connection>,
@@ -40,10 +40,10 @@ pub struct SqliteRows {
 }
 
 impl SqliteRows {
-    /// The shop in this file, to be read as it is now: what other processes write from here on is not seen.
+    /// Opens the shop in this file for reading, as it is now. Later writes by other processes are not seen.
     ///
     /// # Errors
-    /// [`OpenError`], also for a file of an older release and for one into which a shop is being moved.
+    /// [`OpenError`], also if an older release wrote the file or a transfer into it is unfinished.
     pub fn source(path: &Path) -> Result<Self, OpenError> {
         if !path.exists() {
             return Err(OpenError::Missing(path.to_owned()));
@@ -54,7 +54,7 @@ impl SqliteRows {
             (found, known) if found == known => {}
             (found, known) => return Err(OpenError::Older { path: path.to_owned(), found, known }),
         }
-        // From the first read on, one state of the file.
+        // From the first read on, all reads see one snapshot.
         connection.execute_batch("BEGIN").map_err(|error| refused(path, error))?;
         if is_there(&connection, PROGRESS_TABLE).map_err(|error| refused(path, error))? {
             return Err(OpenError::Unfinished(path.to_owned()));
@@ -62,10 +62,10 @@ impl SqliteRows {
         Self::new(connection, lock).map_err(|error| refused(path, error))
     }
 
-    /// The file at this path, to be filled: made when it is not there.
+    /// Opens the file at this path as a target, and creates it if it is missing.
     ///
     /// # Errors
-    /// [`OpenError`], also for a shop's file of an older release.
+    /// [`OpenError`], also if an older release wrote the file.
     pub fn target(path: &Path) -> Result<Self, OpenError> {
         if !path.exists() {
             file::create(path).map_err(|source| OpenError::System { path: path.to_owned(), source })?;
@@ -97,7 +97,7 @@ impl SqliteRows {
         work(&self.connection.lock().unwrap_or_else(PoisonError::into_inner)).map_err(told)
     }
 
-    /// In a transaction: all of it, or nothing.
+    /// Runs work in a transaction: all of it, or nothing.
     fn whole<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> StoreResult<T> {
         self.with(|connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -140,12 +140,12 @@ fn told(failure: Failure) -> StoreError {
     }
 }
 
-/// Not through `rows::prepare`: who moves a shop reads whole tables, and means to.
+/// Not through `rows::prepare`: a transfer scans whole tables on purpose.
 fn prepare<'c>(connection: &'c Connection, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
     connection.prepare_cached(sql)
 }
 
-/// Names as a list, quoted, for some of them are words of SQL.
+/// A list of names, quoted because some are SQL keywords.
 fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
     names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
@@ -158,7 +158,7 @@ fn key_names(table: &Table) -> String {
     list(table.key.iter().filter_map(|place| table.columns.get(*place)).map(|column| column.name.as_str()))
 }
 
-/// Reads the rows after a key (or the first ones), so many.
+/// The statement that reads a number of rows after a key, or from the start.
 fn reading(table: &Table, after: bool) -> String {
     let key = key_names(table);
     let from = if after { format!("WHERE ({key}) > ({}) ", places(table.key.len())) } else { String::new() };
@@ -166,7 +166,7 @@ fn reading(table: &Table, after: bool) -> String {
     format!("SELECT {columns} FROM \"{}\" {from}ORDER BY {key} LIMIT ?", table.name)
 }
 
-/// A cell, to be bound.
+/// A cell as a bindable value.
 struct Bound<'a>(&'a Cell);
 
 impl ToSql for Bound<'_> {
@@ -190,7 +190,7 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, Failure> {
     })
 }
 
-/// How far a step came.
+/// The progress of a step.
 fn step_of(connection: &Connection, name: &str) -> Result<Step, Failure> {
     let sql = format!("SELECT after, rows FROM {PROGRESS_TABLE} WHERE step = ?1");
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
@@ -203,7 +203,7 @@ fn step(after: Option<String>, rows: i64) -> Result<Step, Failure> {
     Ok(Step { after, rows: u64::try_from(rows).map_err(fault)? })
 }
 
-/// Notes that a step came from so many rows to where it is.
+/// Records the progress of a step that was at `from` rows.
 fn advance(connection: &Connection, name: &str, from: u64, step: &Step) -> Result<(), Failure> {
     let sql = format!("UPDATE {PROGRESS_TABLE} SET after = ?2, rows = ?3 WHERE step = ?1 AND rows = ?4");
     let after = step.after.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
@@ -324,7 +324,7 @@ impl Target for SqliteRows {
     }
 
     async fn finish(&self) -> StoreResult<()> {
-        // The log moves into the file when the connection is closed, unless somebody reads it.
+        // The log moves into the file when the connection closes, unless there is a reader.
         self.whole(|connection| Ok(connection.execute_batch(&format!("DROP TABLE {PROGRESS_TABLE}"))?))
     }
 }

@@ -1,13 +1,14 @@
-//! Which tables are moved, and what they look like: read from an empty shop in memory, so that what an embedding program
-//! keeps beside the shop's tables plays no role, and what a later migration makes is moved with no further word.
+//! The tables that are moved, and their columns. They are read from an empty shop in memory. So an embedding program's
+//! tables are ignored, and tables of later migrations are included automatically.
 
 use rusqlite::Connection;
 use shop_core::transfer::{Column, Kind, Table, in_order};
 
-/// Columns that this store makes by itself: the number of a product's row in the index for searching.
+/// Columns that this store generates: the number of a product's row in the search index.
 const OWN: [(&str, &str); 1] = [("products", "row")];
 
-/// The tables of an empty shop. Virtual ones (the index for searching) and the ledger of migrations are this store's own.
+/// The tables of an empty shop, except virtual tables (the search index) and the migration ledger, which are this
+/// store's own.
 pub(super) fn tables(empty: &Connection) -> rusqlite::Result<Vec<Table>> {
     let sql = "SELECT name FROM pragma_table_list
         WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'schema_migrations'";
@@ -47,7 +48,7 @@ fn table(empty: &Connection, name: String) -> rusqlite::Result<Table> {
     Ok(Table { name, columns, key, needs, seeded })
 }
 
-/// The columns of a table's unique key, that of the id before any other.
+/// The columns of a table's unique key; the key of the id is preferred.
 fn unique(empty: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let indexes = "SELECT name FROM pragma_index_list(?1) WHERE origin = 'u' AND partial = 0 ORDER BY name";
     let mut found: Vec<Vec<String>> = Vec::new();

@@ -23,7 +23,7 @@ async fn shop(path: &Path) -> Shop {
     Shop::builder(Arc::new(SqliteStore::open(path).unwrap()), KEY).open().await.unwrap()
 }
 
-/// A file with so many products.
+/// A file with this many products.
 async fn filled(path: &Path, products: usize) {
     let shop = shop(path).await;
     for number in 0..products {
@@ -42,7 +42,7 @@ async fn found(path: &Path, search: &str) -> Vec<ProductView> {
     shop(path).await.catalog().list_products(&Actor::system(), query, &page).await.unwrap().items
 }
 
-/// Moves what is left to move, so many rows at a time; stops after so many batches. True when all is there.
+/// Moves the remaining rows, `size` at a time, and stops after this many batches. True if everything was moved.
 async fn proceed(source: &SqliteRows, target: &SqliteRows, size: u32, mut batches: usize) -> bool {
     if target.progress().await.unwrap().is_none() {
         target.begin(source.identity()).await.unwrap();
@@ -84,7 +84,7 @@ fn every_table_and_column_is_moved_but_the_index_for_searching() {
         let left = all.iter().filter(|name| !table.columns.iter().any(|column| column.name == **name));
         let left: Vec<_> = left.map(|name| format!("{}.{name}", table.name)).collect();
         assert!(left.iter().all(|name| name == "products.row"), "{left:?}");
-        // A row is told apart by something that is never empty.
+        // A row's key is never empty.
         assert!(table.key.iter().all(|place| !table.columns[*place].optional), "{table:?}");
     }
     let seeded: Vec<_> = tables.iter().filter(|table| table.seeded).map(|table| table.name.as_str()).collect();
@@ -108,7 +108,7 @@ fn the_rows_after_a_key_are_found_in_its_index() {
 async fn a_move_that_was_stopped_goes_on_where_it_was() {
     let (_folder, from, to) = folder();
     filled(&from, 7).await;
-    // Each time the files are let go of and taken up again.
+    // The files are closed and reopened each time.
     let mut stops = 0;
     while !proceed(&SqliteRows::source(&from).unwrap(), &SqliteRows::target(&to).unwrap(), 2, 3).await {
         stops += 1;

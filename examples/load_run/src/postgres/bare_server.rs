@@ -1,4 +1,4 @@
-//! The limit that a product from Postgres is measured against: poem, a handler, one sqlx select by key, and serde.
+//! The baseline for a product from Postgres: poem, a handler, one sqlx select by key, and serde.
 
 use chrono::{DateTime, Utc};
 use poem::error::{InternalServerError, NotFoundError};
@@ -33,7 +33,7 @@ struct Product {
     updated_at: DateTime<Utc>,
 }
 
-// By hand: the derive macro has sqlx and all below it built a second time.
+// Implemented by hand: the derive macro would build sqlx and its dependencies a second time.
 impl FromRow<'_, PgRow> for Product {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
@@ -54,7 +54,7 @@ impl FromRow<'_, PgRow> for Product {
     }
 }
 
-/// Serves the database until the process is ended.
+/// Serves the database until the process is killed.
 pub(crate) async fn serve(url: &str, address: &str) -> Result<()> {
     let pool = PgPoolOptions::new().max_connections(16).connect(url).await?;
     let routes = Route::new().at("/catalog/products/:id", get(one_product)).at("/healthz", get(health)).data(pool);

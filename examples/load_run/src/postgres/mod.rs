@@ -1,4 +1,4 @@
-//! The shop on Postgres, beside what `pgbench` and a bare server reach on a database with the same rows.
+//! The shop on Postgres, compared with `pgbench` and a bare server on a database with the same rows.
 
 mod bare_server;
 
@@ -25,20 +25,20 @@ use crate::{SECRET_KEY, Scale, lists};
 
 pub(crate) use bare_server::serve;
 
-/// How many place orders at once here.
+/// The number of parallel buyers.
 const BUYERS: usize = 32;
 
-/// Rates per second: bare, and the shop's.
+/// Rates per second: baseline and shop.
 pub(crate) struct Rates {
     /// Orders, spread over a thousand variants.
     pub(crate) spread: (f64, f64),
-    /// Orders, all of one hot pair.
+    /// Orders, all of one contended pair of variants.
     pub(crate) hot: (f64, f64),
     /// `GET /catalog/products/{id}/`.
     pub(crate) product: (f64, f64),
 }
 
-/// Starts a cluster that syncs, fills a shop, and alternates rounds of the sides, each in a database of its own.
+/// Starts a durable cluster, fills a shop, and measures both sides in alternating rounds, each in its own database.
 pub(crate) async fn measure(
     rounds: usize,
     (groups, length): (usize, Duration),
@@ -51,14 +51,14 @@ pub(crate) async fn measure(
     let shop = Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
     let world = World::fill(store.as_ref(), products, groups * CALLERS, hash).await?;
     world.fill_orders(store.as_ref(), orders).await?;
-    // Plans that were made for empty tables would make everything slower.
+    // Plans made for empty tables would slow everything down.
     execute(&url, "ANALYZE")?;
     let bare = bare_database(&cluster, products, orders, hash).await?;
 
     let customers: Arc<[Customer]> = world.customers.iter().copied().collect();
     let wishes = world.wishes();
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         let [bare_spread, spread, bare_hot, hot] = &mut rates;
         for (demand, bares, ours) in [(Demand::Spread, bare_spread, spread), (Demand::Hot, bare_hot, hot)] {
@@ -91,7 +91,7 @@ pub(crate) async fn measure(
     Ok(Rates { spread: (bare_spread, spread), hot: (bare_hot, hot), product: (bare_product, product) })
 }
 
-/// Times the lists of a large shop against those of a small one, each in a database of its own.
+/// Compares the lists of a large shop with those of a small one, each in its own database.
 pub(crate) async fn lists(scale: Scale) -> Result<Vec<Figure>> {
     let cluster = ClusterOptions::new().setting("shared_buffers", "256MB").start()?;
     let hash = password_hash().await?;
@@ -115,11 +115,11 @@ pub(crate) async fn lists(scale: Scale) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// A database with as many rows, and the function that writes what an order writes.
+/// Creates a database with the same number of rows, and the function that writes the rows of an order.
 async fn bare_database(cluster: &Cluster, products: usize, orders: usize, hash: &str) -> Result<String> {
     let url = cluster.database()?;
     let store = Arc::new(PostgresStore::connect(Options::parse(&url)?).await?);
-    // A new shop gets its default location.
+    // Opening a new shop creates its default location.
     Shop::builder(Arc::clone(&store) as Arc<dyn Store>, SECRET_KEY.as_bytes()).open().await?;
     let world = World::fill(store.as_ref(), products, CALLERS, hash).await?;
     world.fill_orders(store.as_ref(), orders).await?;
@@ -128,7 +128,7 @@ async fn bare_database(cluster: &Cluster, products: usize, orders: usize, hash: 
     Ok(url)
 }
 
-/// What `pgbench` reaches with as many clients: transactions a second.
+/// The transactions per second of `pgbench` with [`BUYERS`] clients.
 async fn pgbench(url: &str, demand: Demand, length: Duration) -> Result<f64> {
     let script = std::env::temp_dir().join(format!("shop-pgbench-{}.sql", std::process::id()));
     std::fs::write(&script, format!("SELECT bare_place({});\n", demand == Demand::Hot))?;

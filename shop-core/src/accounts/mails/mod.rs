@@ -1,4 +1,4 @@
-//! The mails that the shop sends, and the templates they are made from.
+//! The mails that the shop sends, and their templates.
 
 use std::sync::LazyLock;
 
@@ -14,48 +14,48 @@ use crate::orders::mails::templates::{ORDER_MAILS, SHARED};
 use crate::secret::Secret;
 use crate::text::{is_domain_dot, is_invisible};
 
-/// A mail, before it is put into words.
+/// The content of a mail, before it is rendered.
 ///
-/// A `name` is greeted when it is one: see [`Templates::render`].
+/// The mail greets `name` only if it looks like one: see [`Templates::render`].
 #[derive(Debug, Clone)]
 pub enum Mail {
-    /// The one-time password that confirms an address.
+    /// The one-time password that verifies an address.
     VerifyEmail {
-        /// Who is greeted; may be empty.
+        /// The name for the greeting; may be empty.
         name: String,
-        /// Six digits.
+        /// The code, six digits.
         code: Secret,
-        /// The address was registered more than once, so the code may be for what somebody else registered.
+        /// Whether the address was registered more than once, so that the code may be for someone else's registration.
         contested: bool,
     },
-    /// Somebody tried to register an address that has an account.
+    /// The notice that someone tried to register an address that already has an account.
     AlreadyRegistered {
-        /// Who is greeted; may be empty.
+        /// The name for the greeting; may be empty.
         name: String,
-        /// Where to sign in.
+        /// The URL of the sign-in page.
         login_url: String,
     },
     /// The link that resets a password.
     PasswordReset {
-        /// Who is greeted; may be empty.
+        /// The name for the greeting; may be empty.
         name: String,
         /// The link, with its token.
         link: Secret,
     },
-    /// The password was changed.
+    /// The notice that the password was changed.
     PasswordChanged {
-        /// Who is greeted; may be empty.
+        /// The name for the greeting; may be empty.
         name: String,
     },
-    /// The link to an order that somebody looked for.
+    /// The link to an order that someone requested.
     OrderLookup {
-        /// Who is greeted; may be empty.
+        /// The name for the greeting; may be empty.
         name: String,
-        /// The number of the order.
+        /// The order number.
         number: String,
-        /// The link, with the order's token where that opens the order.
+        /// The link, with the order's token if that opens the order.
         link: Secret,
-        /// Whether it does; else the customer signs in.
+        /// Whether the link contains the token; otherwise the customer has to sign in.
         has_token: bool,
     },
     /// News about an order.
@@ -63,7 +63,7 @@ pub enum Mail {
 }
 
 impl Mail {
-    /// The first part of the names of this mail's three templates.
+    /// The common prefix of the names of this mail's three templates.
     #[must_use]
     pub fn template(&self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl Mail {
         }
     }
 
-    /// Some of each, for trying out templates.
+    /// Samples of every mail, for trial renderings of templates.
     fn samples() -> Vec<Self> {
         let (name, url) = (String::from("Ada Lovelace"), "https://example.com/");
         let number = "ABCDE-FGHJK".to_owned();
@@ -98,7 +98,7 @@ impl Mail {
         fixed.into_iter().chain(of_orders).collect()
     }
 
-    /// What a template can use, besides what it can use of the shop.
+    /// The variables of a template, besides those of the shop.
     fn context(&self) -> minijinja::Value {
         match self {
             Self::VerifyEmail { name, code, contested } => {
@@ -117,19 +117,19 @@ impl Mail {
     }
 }
 
-/// The templates of all mails, in the language of Jinja: for each mail `<mail>.subject.txt`, `<mail>.txt` and `<mail>.html`,
-/// and what they include or extend (`layout.html`, `legal.html`, `legal.txt`; about orders `order.html`, `order.txt`,
-/// `goods.html`, `goods.txt`). What is put into an HTML template is escaped.
+/// The templates of all mails, in the Jinja language. Each mail has `<mail>.subject.txt`, `<mail>.txt` and
+/// `<mail>.html`; they include or extend `layout.html`, `legal.html` and `legal.txt`, and mails about orders also
+/// `order.html`, `order.txt`, `goods.html` and `goods.txt`. Values in HTML templates are escaped.
 ///
-/// The mails are `verify_email`, `already_registered`, `password_reset`, `password_changed` and `order_lookup`; about orders
-/// `order_placed`, `payment_received`, `order_shipped`, `order_canceled`, `refund_made`, `return_approved`,
-/// `return_rejected`, `return_received` and `withdrawal_received`.
+/// The mails are `verify_email`, `already_registered`, `password_reset`, `password_changed` and `order_lookup`; mails
+/// about orders are `order_placed`, `payment_received`, `order_shipped`, `order_canceled`, `refund_made`,
+/// `return_approved`, `return_rejected`, `return_received` and `withdrawal_received`.
 ///
-/// Every template can use `shop` (its name), `details` (the shop's legal data: `legal_name`, `address`, `vat_id`,
-/// `contact_email`, `phone`, `terms_url`, `privacy_url`, `returns_url`, each empty when there is none) and `name` (empty
-/// when there is none); in `verify_email` there is also `code` and `contested`, in `already_registered` `login_url`, in
-/// `password_reset` `link`, in `order_lookup` `number`, `link` and `has_token` (whether the link opens the order; else its
-/// customer signs in), and about orders what [`OrderMailContent`] has.
+/// Every template can use `shop` (the shop's name), `details` (the shop's legal data: `legal_name`, `address`,
+/// `vat_id`, `contact_email`, `phone`, `terms_url`, `privacy_url`, `returns_url`, each empty if not set) and `name`
+/// (may be empty). In addition, `verify_email` has `code` and `contested`, `already_registered` has `login_url`,
+/// `password_reset` has `link`, and `order_lookup` has `number`, `link` and `has_token` (whether the link opens the
+/// order; otherwise the customer has to sign in). Mails about orders have the fields of [`OrderMailContent`].
 ///
 /// ```
 /// use shop_core::accounts::mails::Templates;
@@ -140,7 +140,7 @@ impl Mail {
 #[derive(Debug, Clone)]
 pub struct Templates {
     shop: Option<String>,
-    /// Compiled once: a busy shop sends several mails for each order.
+    /// Compiled once, because a busy shop sends several mails per order.
     environment: Environment<'static>,
 }
 
@@ -148,7 +148,7 @@ macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!($name))),+] };
 }
 
-/// Subject, text and HTML of each mail about accounts.
+/// The subject, text and HTML templates of each account mail.
 const ACCOUNT_MAILS: [(&str, &str); 15] = templates![
     "verify_email.subject.txt",
     "verify_email.txt",
@@ -175,7 +175,7 @@ static BUILT_IN: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     for (name, source) in built_in() {
-        // By the ending of the name: `.html` is escaped, `.txt` is not. A test compiles and renders each.
+        // The suffix decides: `.html` is escaped, `.txt` is not. A test compiles and renders each template.
         if let Err(error) = environment.add_template(name, source) {
             tracing::error!(name, %error, "a template that came with the program is broken");
         }
@@ -190,8 +190,8 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// The templates that come with the shop, in English, for a shop of this name. The name that staff give it
-    /// ([`ShopDetails::name`](crate::details::ShopDetails::name)) goes before.
+    /// The built-in English templates, for a shop of this name. A name set by staff
+    /// ([`ShopDetails::name`](crate::details::ShopDetails::name)) takes precedence.
     #[must_use]
     pub fn new(shop: impl Into<String>) -> Self {
         Self::with_shop(Some(shop.into()))
@@ -201,7 +201,7 @@ impl Templates {
         Self { shop, environment: BUILT_IN.clone() }
     }
 
-    /// The shop's name where staff gave it none.
+    /// The shop's name to use when staff have set none.
     pub(crate) fn shop(&self) -> Option<&str> {
         self.shop.as_deref()
     }
@@ -211,21 +211,21 @@ impl Templates {
         built_in().map(|(name, _)| name)
     }
 
-    /// Replaces one template, and tries the new one out.
+    /// Replaces one template, and tests it by rendering.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the template, when there is none of this name, the new one cannot be rendered (it is
-    /// malformed, or uses what its mail does not offer), or it is a subject and blank. All mails about orders offer the
-    /// same names.
+    /// [`Error::Invalid`] naming the template, if no template has this name, it cannot be rendered (it is malformed, or
+    /// uses a variable that its mail does not have), or it is a blank subject. All mails about orders have the same
+    /// variables.
     pub fn with(self, name: &str, source: impl Into<String>) -> Result<Self> {
         self.with_all([(name.to_owned(), source.into())])
     }
 
-    /// Replaces several templates, which may rest on each other, and tries them out. A byte order mark at their beginning is
-    /// left out.
+    /// Replaces several templates, which may depend on each other, and tests them by rendering. A leading byte order
+    /// mark is removed.
     ///
     /// # Errors
-    /// As [`Templates::with`], for the first that is wrong.
+    /// As [`Templates::with`], for the first template that is wrong.
     pub fn with_all(mut self, templates: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let mut replaced = Vec::new();
         for (name, source) in templates {
@@ -233,9 +233,9 @@ impl Templates {
                 let names: Vec<_> = self.names().collect();
                 return Err(Error::invalid(&name, format!("Must be one of: {}.", names.join(", "))));
             };
-            // Some editors begin a file with a byte order mark; a mail would begin with it.
+            // Some editors put a byte order mark at the start of a file; it would end up in the mail.
             let source = source.trim_start_matches('\u{feff}').to_owned();
-            // Kept for the life of the program, as those that came with it.
+            // Leaked: templates live as long as the program, as the built-in ones do.
             let added = self.environment.add_template(known, source.leak());
             added.map_err(|why| Error::invalid(known, one_line(&with_causes(&why))))?;
             replaced.push(known);
@@ -244,7 +244,7 @@ impl Templates {
         Ok(self)
     }
 
-    /// Renders everything that a template is part of, for every mail that there is.
+    /// Renders every sample mail that the template is part of.
     fn try_out(&self, name: &'static str) -> Result<()> {
         let mail = name.split('.').next().unwrap_or_default();
         let is_shared = SHARED.iter().any(|(shared, _)| *shared == name);
@@ -255,7 +255,7 @@ impl Templates {
         for sample in Mail::samples().iter().filter(|sample| is_tried(sample)) {
             let context = with_shop(&ShopDetailsView::sample(), sample.context());
             let template = self.environment.get_template(name).map_err(refused)?;
-            // In the branches, too, that no sample takes.
+            // This also covers branches that no sample takes.
             if let Some(unknown) = template.undeclared_variables(true).iter().find(|path| !self.knows(&context, path)) {
                 return Err(Error::invalid(
                     name,
@@ -264,7 +264,7 @@ impl Templates {
             }
             for kind in PARTS.into_iter().filter(|kind| is_shared || name == format!("{mail}.{kind}")) {
                 let text = self.fill(&format!("{}.{kind}", sample.template()), &context).map_err(refused)?;
-                // A shared template is not to blame for a blank subject: that is tried under its own name.
+                // A shared template is not the cause of a blank subject; the subject's own test reports that.
                 if kind == "subject.txt" && !is_shared && one_line(&text).is_empty() {
                     return Err(Error::invalid(name, "The subject is blank."));
                 }
@@ -273,7 +273,7 @@ impl Templates {
         Ok(())
     }
 
-    /// Whether a template finds something under this path (`details.phone`).
+    /// Whether a template can use this path (such as `details.phone`).
     fn knows(&self, context: &minijinja::Value, path: &str) -> bool {
         let mut names = path.split('.');
         let first = names.next().unwrap_or_default();
@@ -287,14 +287,14 @@ impl Templates {
         is_global || first == "loop" || found.is_some()
     }
 
-    /// Puts a mail into words.
+    /// Renders a mail.
     ///
-    /// The subject becomes one line, whatever the template and its values hold, so no header can be
-    /// smuggled in. A name that could be taken for an address or a link is left out: anybody can register
-    /// anybody's address under any name, and must not be able to send advertisements this way.
+    /// The subject becomes a single line, whatever the template and its values contain, which prevents header
+    /// injection. A name that could be read as an address or a link is omitted: anyone can register any address under
+    /// any name, and must not be able to send advertisements this way.
     ///
     /// # Errors
-    /// A fault when a template cannot be rendered, or the address holds control characters.
+    /// A fault when a template cannot be rendered, or the address contains control characters.
     pub fn render(&self, shop: &ShopDetailsView, id: DeliveryId, to: &str, mail: &Mail) -> Result<Message> {
         if to.chars().any(char::is_control) {
             return Err(Error::fault("an address of a mail holds control characters"));
@@ -321,10 +321,10 @@ impl Templates {
     }
 }
 
-/// What each mail has a template for.
+/// The suffixes of the templates of each mail.
 const PARTS: [&str; 3] = ["subject.txt", "txt", "html"];
 
-/// What every template can use of the shop, and what its mail adds to it.
+/// The variables of a mail, with those of the shop that every template has.
 fn with_shop(shop: &ShopDetailsView, mail: minijinja::Value) -> minijinja::Value {
     let details = &shop.details;
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
@@ -350,14 +350,15 @@ fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
-/// The name when it looks like one, else nothing. Letters that nobody sees are left out: they could hide a link.
+/// Returns the name if it looks like one, else an empty string. Invisible characters are removed, because they could
+/// hide a link.
 fn greetable(name: &str) -> String {
     let name: String = name.chars().filter(|letter| !is_invisible(*letter)).collect();
     let name = one_line(&name);
     let mut letters = name.chars().peekable();
     let mut linkable = name.chars().count() > 60;
     while let Some(letter) = letters.next() {
-        // "evil.example" becomes a link in many mail programs; "J. R. Smith" does not.
+        // Many mail programs turn "evil.example" into a link, but not "J. R. Smith".
         let dot_within = is_domain_dot(letter) && letters.peek().is_some_and(|next| !next.is_whitespace());
         linkable |= dot_within || matches!(letter, '/' | ':' | '@' | '<' | '>');
     }
@@ -469,7 +470,7 @@ mod tests {
             ("", ""),
             ("password_changed.subject.txt", " {# Nothing. #}\n"),
             ("order_lookup.subject.txt", "{% if has_token %}Your link{% endif %}"),
-            // What another mail about orders has, is empty in this one.
+            // Variables of other order mails exist here, but are empty.
             ("order_placed.subject.txt", "{{ amount }}"),
             ("order_placed.subject.txt", "{{ goods[0].name }}"),
             ("order_shipped.subject.txt", "{{ tracking_number }}"),

@@ -1,4 +1,4 @@
-//! The decisions of this domain: plain functions from what was read to a batch or an error.
+//! The decisions about accounts: pure functions from loaded rows to a batch or an error.
 
 pub(super) mod passwords;
 pub(super) mod people;
@@ -7,7 +7,7 @@ pub(super) mod sessions;
 
 #[cfg(test)]
 pub(super) mod samples {
-    //! People and moments for the tests of decisions.
+    //! Users and `Moment`s for the tests of decisions.
 
     use chrono::{DateTime, TimeDelta};
     use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! New passwords for those who have an account.
+//! New passwords for existing users.
 
 use super::registration::mail;
 use super::sessions::Issuer;
@@ -10,14 +10,14 @@ use crate::clock::Moment;
 use crate::error::Result;
 use crate::execute::Decision;
 
-/// The person with a new password; every session ends, and the owner is told.
+/// Sets a new password. Every session ends, and the user is notified.
 fn with_password(user: User, password_hash: String, batch: &mut Batch, moment: &mut Moment) -> User {
     let user = User { password_hash, session_epoch: user.session_epoch + 1, version: user.version + 1, ..user };
     mail(batch, moment, user.id, MailJob::PasswordChanged { user_id: user.id });
     user
 }
 
-/// A signed-in person has a new password, and a new session in place of all others.
+/// Changes the password of a signed-in user, and opens a new session in place of all others.
 pub(crate) fn change(
     user: User,
     password_hash: String,
@@ -32,11 +32,11 @@ pub(crate) fn change(
     Ok(Decision { batch, reply: tokens })
 }
 
-/// Somebody came by the link that was mailed: that proves the address, too.
+/// Resets a password through a mailed link, which verifies the address, too.
 pub(crate) fn reset(user: User, password_hash: String, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     if !user.email_verified {
-        // Codes, and what others registered with this address, are of no use any more.
+        // Pending codes, and other registrations of this address, are now void.
         batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     }
     let user = with_password(user, password_hash, &mut batch, moment);

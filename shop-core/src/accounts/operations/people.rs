@@ -1,4 +1,4 @@
-//! Profiles and standing.
+//! Profiles, and the status and rights of users.
 
 use crate::accounts::input::{ProfileChange, StandingChange};
 use crate::accounts::model::User;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::field::Field;
 
-/// Applies a change to one's own profile.
+/// Applies a change to the user's own profile.
 pub(crate) fn update_profile(user: &User, change: ProfileChange, moment: &mut Moment) -> Decision<User> {
     let mut next = user.clone();
     match change.username {
@@ -23,10 +23,10 @@ pub(crate) fn update_profile(user: &User, change: ProfileChange, moment: &mut Mo
     write(user, next, moment)
 }
 
-/// Changes what somebody may do.
+/// Changes a user's status and rights.
 ///
-/// Only a superuser makes others staff, or changes a superuser. Nobody shuts themselves out: so, and because every
-/// change requires that its author is still active, there is always a superuser left.
+/// Only a superuser may make others staff, or change a superuser. No user can remove their own access. Because of that,
+/// and because every change requires that its author is still active, one superuser always remains.
 pub(crate) fn update_standing(
     actor: &Actor,
     user: &User,
@@ -50,14 +50,14 @@ pub(crate) fn update_standing(
     if !restates {
         next.is_staff = is_staff;
     }
-    // Sessions of before must not come alive again when the person may sign in again.
+    // Old sessions must not become valid again if the user is reactivated.
     if user.is_active && !is_active {
         next.session_epoch += 1;
     }
     Ok(write(user, next, moment))
 }
 
-/// Writes what differs; nothing when nothing does.
+/// Writes the user if anything changed.
 fn write(before: &User, mut next: User, moment: &mut Moment) -> Decision<User> {
     if next == *before {
         return Decision::unchanged(moment, next);
@@ -97,7 +97,7 @@ mod tests {
         assert!(denied(standing(&actor(9, false), &user(1), None, Some(true))));
         assert!(standing(&actor(9, true), &user(1), None, Some(true)).unwrap().is_staff);
         assert!(standing(&Actor::system(), &user(1), None, Some(true)).unwrap().is_staff);
-        // What is already so changes nothing and harms nobody.
+        // A change that restates the current value does nothing, and is allowed.
         assert_eq!(standing(&actor(9, false), &user(1), None, Some(false)).unwrap(), user(1));
     }
 

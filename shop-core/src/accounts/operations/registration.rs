@@ -1,4 +1,4 @@
-//! Registration, and the codes that prove an address.
+//! Registration, and the codes that verify an address.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::id::{OtpId, UserId};
 use crate::outbox::{Delivery, EventKind};
 use crate::validate::{self, Email, Username};
 
-/// A person who has just been made.
+/// Creates a user whose address is not verified.
 pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: String, moment: &mut Moment) -> User {
     let (username, username_key) = username.map(|username| (username.name, username.key)).unzip();
     User {
@@ -40,23 +40,24 @@ pub(crate) fn new_user(email: Email, username: Option<Username>, password_hash: 
     }
 }
 
-/// How many registrations of one address have open codes in addition to the last one. A further registration gets no code
-/// until one of them has expired: if it replaced the oldest code, a stranger could take away the owner's.
+/// The maximum number of earlier registrations of an address with valid codes. A further registration gets no code
+/// until one of them expires: if it replaced the oldest code, a stranger could void the owner's.
 const MAX_EARLIER: usize = 4;
 
-/// An account of the address that somebody registers, with its code, and whether it may be mailed once more today.
+/// The existing account of an address that is registered again, with its code, and whether it may get another mail
+/// today.
 pub(crate) struct Known {
     pub(crate) user: User,
     pub(crate) otp: Option<Otp>,
     pub(crate) may_be_mailed: bool,
 }
 
-/// A new account with its first code. When the address has one, what happens is told to nobody but its owner:
+/// Creates an account with its first code. If the address already has an account, only its owner learns what happens:
 ///
-/// - A proven address is not touched, and its owner gets a notice.
-/// - An unproven one belongs to nobody yet. The account takes the new registration over and a code is mailed for it;
-///   registrations before it keep their own codes. Each code proves the registration that it was mailed for, so that
-///   nobody's code opens an account with somebody else's password, no matter who registered first.
+/// - The account of a verified address stays as it is, and its owner gets a notice.
+/// - The account of an unverified address has no owner yet. It takes over the new registration, and a code is
+///   mailed for it; earlier registrations keep their codes. Each code proves only the registration it was mailed for.
+///   Therefore no code opens an account with another user's password, whichever registration came first.
 pub(crate) fn register(
     form: Registration,
     password_hash: String,
@@ -68,11 +69,12 @@ pub(crate) fn register(
         new_account(form, password_hash, &mut batch, moment);
         return Decision { batch, reply: () };
     };
-    // An account that staff changed belongs to somebody.
+    // An account that staff changed is in use.
     let is_open = !user.email_verified && user.is_active && !user.is_staff && !user.is_superuser;
     let earlier = earlier_registrations(&user, otp, moment.now());
     if !is_open || !may_be_mailed || earlier.len() > MAX_EARLIER {
-        // Beyond the limit the worker does not send the mail. The job is written anyway, so that every call takes as long.
+        // Beyond the limit, the worker does not send the mail. The job is written anyway, so that every call takes
+        // equally long.
         mail(&mut batch, moment, user.id, MailJob::AlreadyRegistered { user_id: user.id });
         return Decision { batch, reply: () };
     }
@@ -113,13 +115,14 @@ fn new_account(form: Registration, password_hash: String, batch: &mut Batch, mom
     batch.event(moment, EventKind::CustomerRegistered, id, data);
 }
 
-/// The registrations whose codes stay open when another one takes the account: that which it holds, and those before.
+/// The registrations whose codes stay valid when another one takes over the account: the current one and those before
+/// it.
 fn earlier_registrations(user: &User, otp: Option<Otp>, now: Timestamp) -> Vec<EarlierRegistration> {
     let Some(otp) = otp else { return Vec::new() };
     let (open, spent) = (otp.open_codes(now), OTP_TRIES - otp.tries_left);
     let mut earlier = otp.registrations.earlier;
     for registration in &mut earlier {
-        // From now on tries are counted from the next code's on.
+        // From now on, tries are counted by the next code.
         registration.tries_left -= spent;
     }
     if !otp.registrations.address_only {
@@ -139,14 +142,14 @@ fn earlier_registrations(user: &User, otp: Option<Otp>, now: Timestamp) -> Vec<E
     earlier
 }
 
-/// Gives a person another code for the account as it is, which replaces those before. Of an address that was registered
-/// more than once nobody knows whose password the account holds, so there the code proves the address alone.
+/// Issues another code for the account as it is, which replaces all earlier codes. If the address was registered more
+/// than once, it is unknown whose password the account holds, so the code proves only the address.
 pub(crate) fn resend_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, before: Option<&Otp>) {
     let contested = before.is_some_and(|otp| otp.registrations.contested);
     put_otp(batch, moment, user_id, Registrations { earlier: Vec::new(), contested, address_only: contested });
 }
 
-/// Gives a person a new code and has it mailed.
+/// Issues a new code for a user, and queues its mail.
 fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, registrations: Registrations) {
     let otp_id: OtpId = moment.id();
     batch.write(AccountsWrite::PutOtp(Otp {
@@ -160,23 +163,23 @@ fn put_otp(batch: &mut Batch, moment: &mut Moment, user_id: UserId, registration
     mail(batch, moment, user_id, MailJob::VerifyEmail { user_id, otp_id });
 }
 
-/// Leaves a mail to be written. Mails about one `thing` are sent in order.
+/// Queues a mail. Mails about the same `thing` are sent in order.
 pub(crate) fn mail(batch: &mut Batch, moment: &mut Moment, thing: UserId, job: MailJob) {
     let delivery = Delivery::mail(moment.id(), thing.0, job, moment.now());
     batch.write(Change::Insert(delivery));
 }
 
-/// The codes with which a person can still prove their address.
+/// The codes with which a user can still verify the address.
 pub(crate) fn open_codes(otp: &Otp, user: &User, now: Timestamp) -> Vec<OtpId> {
     let unproven = otp.user_id == user.id && user.is_active && !user.email_verified;
     if unproven { otp.open_codes(now) } else { Vec::new() }
 }
 
-/// Spends one try, before the codes are compared; gives those that it may be. A try counts for every open code of the
-/// address, and for the day; `counted` is how often it was tried before.
+/// Spends one try before the codes are compared, and returns the codes to compare. A try counts against every valid
+/// code of the address and against the daily limit; `counted` is the number of earlier tries.
 ///
-/// Where there is nothing to spend, something as durable and as empty is committed, so that the call takes as long
-/// for an address that nobody has.
+/// If there is nothing to spend, it commits an equally durable batch without effect, so that the call takes equally
+/// long for an unknown address.
 pub(crate) fn spend_try(
     person: Option<(&User, &Otp)>,
     counted: Option<DailyCount>,
@@ -197,8 +200,8 @@ pub(crate) fn spend_try(
     Decision { batch, reply: codes }
 }
 
-/// Takes the address as proven by a code that was found right; the account becomes what was registered when that code
-/// was mailed. `is_taken` says whether somebody else has a folded user name by now. `None` when another call was faster.
+/// Verifies the address by a code that matched. The account becomes what was registered when that code was mailed.
+/// `is_taken` says whether another user now has a folded user name. `None` when a concurrent call was faster.
 pub(crate) fn prove_address(
     user: User,
     otp: &Otp,
@@ -207,7 +210,7 @@ pub(crate) fn prove_address(
     moment: &mut Moment,
 ) -> Option<Decision<String>> {
     let now = moment.now();
-    // The last try is spent already and still counts.
+    // The last try is already spent, but still counts.
     if otp.used_at.is_some() || !user.is_active || user.email_verified {
         return None;
     }
@@ -220,7 +223,7 @@ pub(crate) fn prove_address(
         earlier.map(|earlier| as_registered(user, earlier, is_taken))
     }?;
     batch.write(AccountsWrite::UseOtp { user_id: proven.id, otp_id: otp.id, at: now });
-    // What others registered is of no use any more.
+    // The other registrations are void now.
     let spent = Otp { used_at: Some(now), registrations: Registrations::default(), ..otp.clone() };
     batch.write(AccountsWrite::PutOtp(spent));
     let proven = User { email_verified: true, version: proven.version + 1, ..proven };
@@ -229,7 +232,7 @@ pub(crate) fn prove_address(
     Some(Decision { batch, reply })
 }
 
-/// The account as it is; without its password where that may be anybody's: then the owner is mailed a link to set one.
+/// The account as it is. If its password may be anyone's, it is removed, and the owner is mailed a link to set one.
 fn without_doubt(user: User, otp: &Otp, batch: &mut Batch, moment: &mut Moment) -> User {
     if !otp.registrations.address_only {
         return user;
@@ -238,7 +241,7 @@ fn without_doubt(user: User, otp: &Otp, batch: &mut Batch, moment: &mut Moment) 
     User { password_hash: NO_PASSWORD.to_owned(), ..user }
 }
 
-/// The account as it was registered earlier. A user name that somebody else took meanwhile is left out.
+/// The account as registered earlier, without the user name if another user has taken it since.
 fn as_registered(user: User, earlier: &EarlierRegistration, is_taken: impl Fn(&str) -> bool) -> User {
     let earlier = earlier.clone();
     let username_key = earlier.username.as_deref().map(validate::username_key).filter(|key| !is_taken(key));
@@ -254,8 +257,8 @@ fn as_registered(user: User, earlier: &EarlierRegistration, is_taken: impl Fn(&s
     }
 }
 
-/// Removes an account whose address was not proven in time. `None` when it is not such a one any more, or somebody made
-/// something of it.
+/// Removes an account whose address was not verified in time. `None` when that no longer holds, or the account is in
+/// use.
 pub(crate) fn remove_unproven(
     user: &User,
     otp: Option<&Otp>,
@@ -370,7 +373,7 @@ mod tests {
         assert_eq!((proven.username_key.as_deref(), proven.version), (Some("eve"), 3));
         assert!(used.used_at.is_some() && used.registrations == Registrations::default());
         assert_eq!(prove(code.id, true).0.username, None, "somebody else has the name by now");
-        // The earlier code ends when it would have ended by itself.
+        // The earlier code still expires at its own time.
         assert_eq!(next.open_codes(later(600).now()), [next.id]);
         assert!(prove_address(second.clone(), &next, code.id, |_| false, &mut later(600)).is_none());
     }
@@ -393,7 +396,7 @@ mod tests {
             (user, code) = written(&register(form(), "n".into(), Some(known(user, code)), &mut later(number)).batch);
         }
         assert_eq!(code.registrations.earlier.len(), MAX_EARLIER);
-        // A further one takes no code away from those before, and changes nothing.
+        // A further registration voids no earlier code, and changes nothing.
         let more =
             |seconds| register(form(), "m".into(), Some(known(user.clone(), code.clone())), &mut later(seconds)).batch;
         assert!(matches!(&more(5).writes[..], [Write::Row(RowWrite::Delivery(_))]));
@@ -426,7 +429,7 @@ mod tests {
             if matches!(delivery.content, Content::Mail(MailJob::PasswordResetRequested { .. })))
         };
         assert!(decision.batch.writes.iter().any(is_link));
-        // Who registers once more gets a code for that.
+        // A new registration gets a code of its own.
         let (third, code) = written(&register(form(), "3".into(), Some(known(second, asked)), &mut later(5)).batch);
         assert!(code.registrations.earlier.is_empty() && !code.registrations.address_only);
         let (proven, _) = written(&prove_address(third, &code, code.id, |_| false, &mut later(6)).unwrap().batch);

@@ -1,4 +1,4 @@
-//! Sessions: their tokens, their rotation and their end.
+//! Sessions: their tokens, rotation and end.
 
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
@@ -15,10 +15,10 @@ use crate::id::{SessionId, UserId};
 use crate::secret::{Secret, hash_token};
 use crate::shop::Settings;
 
-/// The most exchanges of one session that are remembered: a client that refreshes faster than that is not two tabs.
+/// The maximum number of remembered exchanges per session. A client that refreshes faster is not just two tabs.
 const MAX_ROTATIONS: usize = 8;
 
-/// What makes tokens, and how long they live.
+/// Issues tokens with the configured lifetimes.
 #[derive(Clone, Copy)]
 pub(crate) struct Issuer<'a> {
     signer: &'a dyn TokenSigner,
@@ -27,7 +27,7 @@ pub(crate) struct Issuer<'a> {
     session_lifetime: TimeDelta,
 }
 
-/// What sets a pair of tokens apart from every other one of its session.
+/// What distinguishes a pair of tokens from all others of its session.
 struct Origin {
     access_id: Uuid,
     refresh_id: Uuid,
@@ -35,8 +35,8 @@ struct Origin {
 }
 
 impl Origin {
-    /// That of the pair which a refresh token is exchanged for: it follows from the exchange, so that the same pair
-    /// can be made again.
+    /// The origin of the pair for which a refresh token is exchanged. It is derived from the exchange, so that the same
+    /// pair can be issued again.
     fn of(rotation: &Rotation) -> Self {
         let id = |kind: &[u8]| {
             let digest = Sha256::new().chain_update(rotation.hash).chain_update(kind).finalize();
@@ -56,12 +56,12 @@ impl<'a> Issuer<'a> {
         }
     }
 
-    /// When a session that began then ends, however often it is refreshed.
+    /// The latest end of a session that began at `created_at`, however often it is refreshed.
     pub(crate) fn end_of(&self, created_at: Timestamp) -> Timestamp {
         created_at.checked_add_signed(self.session_lifetime).unwrap_or(Timestamp::MAX_UTC)
     }
 
-    /// A new session of a person, in their epoch of now.
+    /// Opens a session of a user, in the user's current epoch.
     pub(crate) fn open(&self, user: &User, moment: &mut Moment) -> Result<(Session, TokenPair)> {
         let id = moment.id();
         let now = moment.now();
@@ -81,7 +81,7 @@ impl<'a> Issuer<'a> {
         Ok((session, tokens))
     }
 
-    /// The session with its next pair of tokens; the one before is used up.
+    /// Replaces the session's pair of tokens with its successor; the old refresh token is used up.
     fn rotate(&self, session: &Session, now: Timestamp) -> Result<(Session, TokenPair)> {
         let rotation = Rotation { hash: session.refresh_hash, at: now };
         let (tokens, expires_at) = self.successor(session, &rotation)?;
@@ -93,7 +93,7 @@ impl<'a> Issuer<'a> {
         Ok((Session { refresh_hash, rotations, expires_at, version: session.version + 1, ..session.clone() }, tokens))
     }
 
-    /// The pair that an exchange gave, and when it ends.
+    /// The pair that an exchange returned, and when it expires.
     fn successor(&self, session: &Session, rotation: &Rotation) -> Result<(TokenPair, Timestamp)> {
         self.pair(session.user_id, session.id, session.created_at, &Origin::of(rotation))
     }
@@ -117,7 +117,7 @@ impl<'a> Issuer<'a> {
     }
 }
 
-/// Signs a person in whose password was found right. `rehashed` is the same password under today's costs.
+/// Signs in a user whose password is right. `rehashed` is the hash of the password with the current costs.
 pub(crate) fn sign_in(
     user: User,
     rehashed: Option<String>,
@@ -137,32 +137,32 @@ pub(crate) fn sign_in(
     Ok(Decision { batch, reply: (tokens, user) })
 }
 
-/// What a refresh token is exchanged for.
+/// The result of exchanging a refresh token.
 pub(crate) enum Exchange {
     /// The next pair, or the same pair again.
     Pair(TokenPair),
-    /// Nothing, and the session ended: the token was exchanged before.
+    /// No pair, and the session ended: the token was exchanged before.
     Replayed,
-    /// Nothing, because the pair that it was exchanged for cannot be made again.
+    /// No pair, because the one issued for the token cannot be issued again.
     Unrepeatable,
 }
 
-/// Whether a well-signed refresh token of a live session would be exchanged now.
+/// Whether a validly signed refresh token of a live session can be exchanged now.
 pub(crate) fn is_exchangeable(session: &Session, token: &str, now: Timestamp) -> bool {
     let hash = hash_token(token);
     hash == session.refresh_hash || exchanged(session, hash, now).is_some()
 }
 
-/// The exchange of this token, if it is so recent that its successor is given again.
+/// The exchange of this token, if it is recent enough to return its successor again.
 fn exchanged(session: &Session, hash: [u8; 32], now: Timestamp) -> Option<&Rotation> {
     session.rotations.iter().find(|rotation| rotation.hash == hash && rotation.is_recent(now))
 }
 
-/// Exchanges a well-signed refresh token of a live session.
+/// Exchanges a validly signed refresh token of a live session.
 ///
-/// One that was exchanged within [`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE) gets the same successor: two tabs
-/// sent it at once, or its answer was lost. One that was exchanged earlier was used by its owner or by a thief, which
-/// nobody can tell, so the session ends (RFC 9700, 4.14.2), and there is no pair.
+/// A token that was exchanged within [`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE) returns the same successor: two
+/// tabs sent it at once, or the response was lost. An older one is reused by the user or by a thief, and it is unknown
+/// by which. The session therefore ends (RFC 9700, 4.14.2), and no pair is returned.
 pub(crate) fn refresh(
     session: &Session,
     user: &User,
@@ -183,7 +183,7 @@ pub(crate) fn refresh(
     };
     let (tokens, _) = issuer.successor(session, rotation)?;
     let successor = hash_token(tokens.refresh.expose());
-    // Another server may have another key or other lifetimes and then makes another pair. That is no replay.
+    // A server with another key or other lifetimes would issue another pair. That is not a replay.
     let same = successor == session.refresh_hash || session.rotations.iter().any(|later| later.hash == successor);
     let reply = if same { Exchange::Pair(tokens) } else { Exchange::Unrepeatable };
     Ok(Decision::unchanged(moment, reply))
@@ -268,14 +268,14 @@ mod tests {
             assert!(again.batch.is_empty(), "{seconds}");
             assert_eq!(texts(&again.reply.pair()), texts(&pair), "{seconds}");
         }
-        // Its successor may have been exchanged in the meantime.
+        // The successor may have been exchanged in the meantime.
         let twice = exchange(&second, &pair.refresh, 105);
         let third = written(&twice.batch);
         assert_eq!(texts(&exchange(&third, &tokens.refresh, 109).reply.pair()), texts(&pair));
         assert!(is_exchangeable(&third, tokens.refresh.expose(), later(109).now()));
         assert!(!is_exchangeable(&third, tokens.refresh.expose(), later(110).now()));
         assert!(!written(&exchange(&third, &tokens.refresh, 110).batch).is_live(&person, later(110).now()));
-        // What is remembered is bounded.
+        // The number of remembered exchanges is limited.
         let (mut session, mut token) = (third, twice.reply.pair().refresh);
         for _ in 0..20 {
             let decision = exchange(&session, &token, 106);

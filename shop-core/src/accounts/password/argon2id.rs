@@ -1,8 +1,8 @@
-//! argon2id (RFC 9106) on threads of its own.
+//! Argon2id (RFC 9106) on dedicated threads.
 //!
-//! One hash takes tens of milliseconds of a core and some 20 MiB, so hashing must neither block the
-//! threads that serve everybody else nor grow without bound: it happens on as many threads as there are
-//! cores (more only fight over the caches), at lowered priority, behind a queue that refuses when full.
+//! One hash takes tens of milliseconds of a core and about 20 MiB. Hashing must neither block the threads that serve
+//! requests nor grow without limit. It therefore runs on one thread per core (more would only compete for caches), at
+//! lowered priority, behind a bounded queue that refuses when full.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,48 +22,48 @@ use crate::clock::Random;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
-/// Bytes of a salt: what RFC 9106 recommends.
+/// The length of a salt in bytes, as RFC 9106 recommends.
 const SALT_LENGTH: usize = 16;
-/// Bytes of a hash.
+/// The length of a hash in bytes.
 const HASH_LENGTH: usize = 32;
-/// The longest password that is looked at, in bytes: 128 characters of four bytes each. A longer one is
-/// wrong; it is not worth the queue's memory.
+/// The maximum length of a password in bytes: 128 characters of four bytes each. A longer one is wrong without hashing,
+/// and does not take memory in the queue.
 const MAX_PASSWORD_BYTES: usize = 512;
-/// A thread that had nothing to do for so long gives its memory back.
+/// A thread that is idle for this long frees its memory.
 const IDLE: Duration = Duration::from_secs(10);
-/// The costs up to which a stored hash is computed at all, whatever today's settings are: RFC 9106's
-/// recommendation for constrained memory (64 MiB), with room. Verifying uses the *stored* costs, so without
-/// a cap whoever can write a hash could take all memory.
+/// The maximum cost of a stored hash that is computed, whatever the current settings: RFC 9106's recommendation for
+/// constrained memory (64 MiB), with a margin. Verification uses the *stored* costs, so without a cap anyone who can
+/// write a hash could exhaust memory.
 const CAP: Argon2Settings = Argon2Settings { memory_kib: 64 * 1024, passes: 10, lanes: 4, threads: 0, queue: 0 };
 
-/// What hashing costs, and how much of it goes on at once.
+/// The cost of a hash, and the limits on concurrent hashing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Argon2Settings {
-    /// Memory of one hash, in KiB.
+    /// The memory of one hash, in KiB.
     pub memory_kib: u32,
-    /// Passes over that memory.
+    /// The number of passes over that memory.
     pub passes: u32,
-    /// Lanes; they are computed one after the other.
+    /// The number of lanes; they are computed sequentially.
     pub lanes: u32,
-    /// Threads that hash; at least one is started.
+    /// The number of hashing threads; at least one is started.
     pub threads: usize,
-    /// How many passwords may wait before the next is refused.
+    /// The maximum number of waiting passwords; more are refused.
     pub queue: usize,
 }
 
 impl Default for Argon2Settings {
-    /// OWASP's parameters (Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane), a thread per core, and
-    /// a queue of 64: less than two seconds of work on two cores.
+    /// OWASP's parameters (Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane), one thread per core, and a queue of
+    /// 64: less than two seconds of work on two cores.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self { memory_kib: 19_456, passes: 2, lanes: 1, threads, queue: 64 }
     }
 }
 
-/// The default [`PasswordHasher`]: argon2id, stored as PHC strings.
+/// The default [`PasswordHasher`]: Argon2id, stored as PHC strings.
 ///
-/// Passwords are brought to Unicode's NFKC first (NIST SP 800-63B), since the same letters arrive as
-/// different bytes from different keyboards.
+/// Passwords are normalized to Unicode NFKC first (NIST SP 800-63B), because keyboards send the same letters as
+/// different bytes.
 pub struct Argon2Hasher {
     queue: Arc<Queue<Job>>,
 }
@@ -87,7 +87,7 @@ impl Argon2Hasher {
     pub fn start(settings: Argon2Settings, random: &Arc<dyn Random>) -> Result<Self> {
         let params = Params::new(settings.memory_kib, settings.passes, settings.lanes, Some(HASH_LENGTH))
             .map_err(|why| Error::fault(format!("argon2 refuses its settings: {why}")))?;
-        // Dropped on the way out when a thread cannot be started: that ends the threads already there.
+        // If a thread cannot be started, dropping the hasher ends those already running.
         let hasher = Self { queue: Arc::new(Queue::new(settings.queue.max(1))) };
         for number in 0..settings.threads.max(1) {
             let queue = Arc::clone(&hasher.queue);
@@ -106,7 +106,7 @@ impl Argon2Hasher {
     }
 
     async fn answer<T>(&self, job: Job, reply: oneshot::Receiver<Result<T>>) -> Result<T> {
-        // A second is what a full queue of 64 takes, give or take.
+        // A full queue of 64 takes roughly a second.
         self.queue.push(job).map_err(|_| Error::Unavailable {
             retry_after: 1,
             source: Some("too many passwords are waiting to be hashed".into()),
@@ -139,13 +139,13 @@ impl PasswordHasher for Argon2Hasher {
     }
 }
 
-/// One hashing thread's own things.
+/// The state of one hashing thread.
 struct Worker {
     params: Params,
-    /// A hash of today's cost that no password has: it stands in where there is no account.
+    /// A hash with the current costs that no password matches; used when there is no account.
     dummy: String,
     random: Arc<dyn Random>,
-    /// Kept from hash to hash: getting 19 MiB from the system anew costs more than a tenth of the hash.
+    /// Reused between hashes: allocating 19 MiB again takes more than a tenth of the time of a hash.
     memory: Vec<Block>,
 }
 
@@ -156,7 +156,7 @@ impl Worker {
             let patience = (!self.memory.is_empty()).then_some(IDLE);
             match queue.pop(patience) {
                 Next::Work(job) => {
-                    // A panic drops the job, and with it the reply: the caller gets a fault, the thread lives on.
+                    // A panic drops the job and its reply: the caller gets a fault, and the thread continues.
                     if std::panic::catch_unwind(AssertUnwindSafe(|| self.work(job))).is_err() {
                         tracing::error!("hashing a password panicked");
                         self.memory = Vec::new();
@@ -168,7 +168,7 @@ impl Worker {
         }
     }
 
-    /// Does one job, unless its caller has gone. A caller who goes right before the answer is no fault.
+    /// Does one job, unless its caller has gone. A caller who goes just before the reply is not an error.
     fn work(&mut self, job: Job) {
         match job {
             Job::Hash { reply, .. } if reply.is_canceled() => {}
@@ -197,7 +197,7 @@ impl Worker {
             }
             readable
         });
-        // Without an account, or with one that no password opens, the same work is done for nothing.
+        // Without a usable stored hash, the same work is done for the dummy.
         let exists = readable.is_some();
         let Some(stored) = readable.or_else(|| self.read(&self.dummy)) else {
             return Err(Error::fault("the dummy hash is unreadable"));
@@ -212,8 +212,7 @@ impl Worker {
         })
     }
 
-    /// Reads a PHC string; `None` when it is not argon2id's, or costs more than the cap (or today's
-    /// settings, where they are higher).
+    /// Parses a PHC string; `None` if it is not Argon2id, or costs more than both the cap and the current settings.
     fn read(&self, stored: &str) -> Option<Stored> {
         let parsed = PasswordHash::new(stored).ok()?;
         let params = Params::try_from(&parsed).ok()?;
@@ -229,7 +228,7 @@ impl Worker {
         let password: String = password.expose().nfkc().collect();
         let blocks = params.block_count();
         if self.memory.len() != blocks {
-            // Exactly what is needed: one costly stored hash must not keep its memory for good.
+            // Allocate exactly what is needed, so that one costly stored hash does not keep its memory.
             self.memory = Vec::new();
             self.memory.resize(blocks, Block::default());
         }
@@ -239,7 +238,7 @@ impl Worker {
     }
 }
 
-/// A stored hash, taken apart.
+/// A parsed stored hash.
 struct Stored {
     params: Params,
     salt: Vec<u8>,
@@ -253,10 +252,11 @@ fn phc(params: &Params, salt: &[u8], hash: &[u8]) -> String {
     format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}")
 }
 
-/// Lets the threads that answer requests go first: the policy `SCHED_IDLE` runs where nobody else wants the processor, and
-/// steps aside at once. (With a mere niceness a hash ran its slice of some milliseconds to the end while a request waited:
-/// the p99 of a product was 3.1 ms beside sign-ins, and is 0.9.) On a machine that is busy to the last, whoever signs in
-/// waits, or is told to come again. Only Linux has this; elsewhere, and where it is forbidden, hashing just competes.
+/// Gives precedence to the threads that serve requests: the policy `SCHED_IDLE` runs only when no other thread wants
+/// the CPU, and yields at once. (With a mere nice value, a hash completed its time slice of some milliseconds while a
+/// request waited: the p99 latency of a product read during sign-ins was 3.1 ms, and is now 0.9 ms.) On a fully loaded
+/// machine, sign-ins wait or are told to retry. Only Linux has this policy; elsewhere, or where it is forbidden,
+/// hashing competes with the other threads.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {

@@ -1,4 +1,4 @@
-//! Passwords: the port that hashes and verifies them, and the adapter that the shop uses by default.
+//! Passwords: the port that hashes and verifies them, and the default adapter.
 
 mod argon2id;
 mod queue;
@@ -8,47 +8,47 @@ pub use argon2id::{Argon2Hasher, Argon2Settings};
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// What became of a password that was compared with a stored hash.
+/// The result of comparing a password with a stored hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verified {
-    /// It is the right one.
+    /// The password is right.
     Right,
-    /// It is the right one, and its hash was made with other parameters than those of today: store a new one.
+    /// The password is right, but its hash was made with other parameters than the current ones: store a new hash.
     RightButRehash,
-    /// It is not.
+    /// The password is wrong.
     Wrong,
 }
 
 impl Verified {
-    /// Whether the password was right.
+    /// Whether the password is right.
     #[must_use]
     pub fn is_right(self) -> bool {
         self != Self::Wrong
     }
 }
 
-/// Hashes passwords, slowly and on purpose.
+/// Hashes passwords, deliberately slowly.
 ///
 /// # Contract
-/// - A hash is text that holds all that is needed to verify it, and a fresh salt: hashing one password
-///   twice gives two texts.
-/// - Verifying takes the same time whether or not the account exists.
+/// - A hash is text that contains everything needed to verify it, including a fresh salt: hashing a password twice
+///   yields different texts.
+/// - Verification takes the same time whether or not the account exists.
 /// - Neither a password nor a hash is ever logged.
-/// - A hasher that is too busy says so ([`Error::Unavailable`](crate::Error::Unavailable)) instead of
-///   letting callers queue without end.
+/// - A hasher that is too busy returns [`Error::Unavailable`](crate::Error::Unavailable) instead of letting callers
+///   queue without limit.
 #[async_trait::async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// The text to store for a new password.
+    /// Returns the text to store for a new password.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when too many passwords are waiting.
     async fn hash(&self, password: Secret) -> Result<String>;
 
-    /// Compares a password with the stored text of an account. `None` says that there is no such account:
-    /// the same work is done, and the answer is [`Verified::Wrong`].
+    /// Compares a password with the stored text of an account. `None` means that the account does not exist: the same
+    /// work is done, and the result is [`Verified::Wrong`].
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when too many passwords are waiting. A stored text
-    /// that cannot be read is no error: no password is right for it.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when too many passwords are waiting. An unreadable stored text
+    /// is not an error: no password matches it.
     async fn verify(&self, password: Secret, stored: Option<String>) -> Result<Verified>;
 }

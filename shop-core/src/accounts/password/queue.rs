@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A first-in, first-out queue that refuses instead of growing.
+/// A first-in, first-out queue that refuses work when full.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     capacity: usize,
@@ -18,14 +18,14 @@ struct State<T> {
     closed: bool,
 }
 
-/// What a thread that asked for work gets.
+/// The result of waiting for work.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<T> {
-    /// The oldest piece of work.
+    /// The oldest job.
     Work(T),
-    /// Nothing came for a while.
+    /// No job arrived in time.
     Idle,
-    /// Nothing will come any more.
+    /// The queue is closed.
     Closed,
 }
 
@@ -35,7 +35,7 @@ impl<T> Queue<T> {
         Self { capacity, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Adds a piece of work, unless the queue is full or closed.
+    /// Adds a job; returns it if the queue is full or closed.
     pub(super) fn push(&self, work: T) -> Result<(), T> {
         let mut state = self.lock();
         if state.closed || state.waiting.len() >= self.capacity {
@@ -46,7 +46,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The oldest piece of work; waits for one at most `patience` (for ever, when `None`).
+    /// Takes the oldest job; waits for one at most `patience`, or without limit if `None`.
     pub(super) fn pop(&self, patience: Option<Duration>) -> Next<T> {
         let nothing = |state: &mut State<T>| state.waiting.is_empty() && !state.closed;
         let state = self.lock();
@@ -64,7 +64,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Drops what waits and lets every thread that asks for work end.
+    /// Drops all waiting jobs and tells every thread to end.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -73,7 +73,7 @@ impl<T> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // No code of others runs under this lock, so a panic cannot leave a half-done change behind.
+        // No foreign code runs under this lock, so a panic cannot leave a partial change behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts whose address nobody proved.
+//! Removal of accounts whose address was not verified.
 
 use std::collections::HashSet;
 
@@ -13,12 +13,12 @@ use crate::id::UserId;
 use crate::orders::{DraftSort, OrderFilter, OrderSort};
 use crate::page::{PageRequest, Position};
 
-/// Accounts that are read at once.
+/// The number of accounts or drafts per read.
 const PAGE: u32 = 100;
 
 impl Accounts<'_> {
-    /// Removes accounts whose address was not proven within [`Settings::unverified_account_ttl`]; says how many. What staff
-    /// made something of stays: staff accounts, and accounts with an order or a draft.
+    /// Removes accounts whose address was not verified within [`Settings::unverified_account_ttl`], and returns their
+    /// number. Accounts in use stay: staff accounts, and accounts with an order or a draft.
     ///
     /// [`Settings::unverified_account_ttl`]: crate::shop::Settings::unverified_account_ttl
     pub(crate) async fn remove_unproven(&self) -> Result<u32> {
@@ -42,7 +42,7 @@ impl Accounts<'_> {
         }
     }
 
-    /// Whose drafts there are: few, and only staff make them.
+    /// The customers of all drafts. There are few drafts, since only staff create them.
     async fn drafted(&self) -> Result<HashSet<UserId>> {
         let mut customers = HashSet::new();
         let mut request = PageRequest::<DraftSort> { position: Position::Start, size: PAGE, ..PageRequest::default() };

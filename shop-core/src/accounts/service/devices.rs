@@ -1,8 +1,9 @@
-//! Devices on which somebody signed in before.
+//! Devices on which a user has signed in before.
 //!
-//! Limits on tries protect an account from guessing, and let a stranger use up its tries. A device that shows a token of an
-//! earlier sign-in is counted by itself instead, so that its owner still gets in (OWASP, "Slow Down Online Guessing Attacks
-//! with Device Cookies"). The token opens nothing: with a stolen one somebody may guess as often as one device may.
+//! Rate limits protect an account from guessing, but let a stranger use up its tries. A device that presents a token of
+//! an earlier sign-in is therefore counted separately, so that the owner can still sign in (OWASP, "Slow Down Online
+//! Guessing Attacks with Device Cookies"). The token grants no access: a stolen one only allows as many guesses as one
+//! device has.
 
 use super::Accounts;
 use crate::accounts::input::{Login, identity_key};
@@ -12,8 +13,8 @@ use crate::id::{SessionId, UserId};
 use crate::secret::Secret;
 
 impl Accounts<'_> {
-    /// The token for a device on which this person has just signed in: that which it showed before, if it did, else a
-    /// new one.
+    /// Returns the token for a device on which this user has just signed in: the presented token if it is the user's,
+    /// else a new one.
     #[must_use]
     pub fn device_token(&self, user: UserId, shown: Option<&str>) -> Secret {
         let keys = self.shop.keys();
@@ -22,8 +23,8 @@ impl Accounts<'_> {
         keys.device_token(user, device)
     }
 
-    /// The name under which to count tries to sign in with an e-mail address or a user name, as it was typed: one for each
-    /// account, whichever of its names is used.
+    /// Returns the key under which to count sign-in tries with an e-mail address or user name, as typed. It is the same
+    /// for all names of one account.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the storage cannot be reached.
@@ -33,8 +34,8 @@ impl Accounts<'_> {
         Ok(self.find(&login).await?.map_or(key, |user| format!("user:{}", user.id.0)))
     }
 
-    /// The name under which to count tries to sign in from a device that shows this token. `None` when nobody of this name
-    /// (an e-mail address or a user name as it was typed) signed in on it: then they are counted under
+    /// Returns the key under which to count sign-in tries from a device that presents this token. `None` if the user
+    /// with this name (an e-mail address or user name as typed) has not signed in on it; then use
     /// [`Accounts::sign_in_key`].
     ///
     /// # Errors

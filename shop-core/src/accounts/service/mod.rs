@@ -1,4 +1,4 @@
-//! The calls of this domain: each judges the caller, loads, decides and commits.
+//! The calls about accounts: each checks the caller's rights, loads, decides and commits.
 
 mod clean_up;
 mod devices;
@@ -11,7 +11,7 @@ mod tests;
 
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The calls about accounts; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Accounts<'a> {
     shop: &'a Shop,

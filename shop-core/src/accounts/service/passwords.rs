@@ -1,4 +1,4 @@
-//! New passwords for those who have an account.
+//! New passwords for existing users.
 
 use super::Accounts;
 use crate::accounts::input::{self, ChangePasswordInput, EmailInput};
@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::field::{Checks, Field};
 use crate::secret::{Secret, decode_user_id};
 
-/// Django's sentence.
+/// Django's message.
 const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 impl Accounts<'_> {
-    /// Changes one's own password. Every session ends, the caller's own included; the answer opens a new one.
+    /// Changes the caller's own password. Every session ends, including the caller's; the result opens a new one.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `old_password` when it is wrong and `new_password` when it is weak.
@@ -50,8 +50,8 @@ impl Accounts<'_> {
             .await
     }
 
-    /// Has a link mailed that resets the password, if the address has an active account. The answer is the same
-    /// for any address.
+    /// Mails a link that resets the password, if the address has an active account. The response is the same for any
+    /// address.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `email`.
@@ -60,11 +60,11 @@ impl Accounts<'_> {
         self.leave_mail(MailJob::PasswordResetRequested { email_key }).await
     }
 
-    /// Sets a new password with the two parts of a mailed link. Works once; every session ends. The link proves the address,
-    /// so orders that guests placed with it become those of the account.
+    /// Sets a new password with the two parts of a mailed link. The link works once; every session ends. Because the
+    /// link verifies the address, guest orders with that address are transferred to the account.
     ///
     /// # Errors
-    /// [`Error::InvalidToken`] when the link is wrong, over or used; [`Error::Invalid`] naming `new_password`.
+    /// [`Error::InvalidToken`] when the link is wrong, expired or used; [`Error::Invalid`] naming `new_password`.
     pub async fn reset_password(&self, uidb64: &str, token: &str, new_password: Field<Secret>) -> Result<()> {
         let store = self.shop.store();
         let user_id = decode_user_id(uidb64).ok_or(Error::InvalidToken)?;
@@ -82,7 +82,7 @@ impl Accounts<'_> {
                 let password_hash = password_hash.clone();
                 async move {
                     let user = store.user(user_id).await?.ok_or(Error::InvalidToken)?;
-                    // The token covers the stored hash, so of two who use it at once the second is refused here.
+                    // The token covers the stored hash, so the second of two concurrent uses is refused here.
                     if !self.opens(token, &user, moment.now().timestamp()) {
                         return Err(Error::InvalidToken);
                     }

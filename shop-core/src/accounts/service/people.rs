@@ -1,4 +1,4 @@
-//! Profiles, and what staff sees and changes of people.
+//! Profiles, and the administration of users by staff.
 
 use super::Accounts;
 use crate::accounts::input::{ProfileInput, StandingInput, SuperuserInput, USERNAME_TAKEN};
@@ -15,20 +15,20 @@ use crate::page::{Page, PageRequest};
 use crate::text;
 
 impl Accounts<'_> {
-    /// One's own profile.
+    /// Returns the caller's own profile.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] for nobody known.
+    /// [`Error::NotAuthenticated`] for an anonymous caller.
     pub async fn profile(&self, actor: &Actor) -> Result<Profile> {
         let person = actor.require_user()?;
         let user = self.shop.store().user(person.user_id).await?.ok_or(Error::NotAuthenticated)?;
         Ok(user.into())
     }
 
-    /// Changes one's own profile.
+    /// Changes the caller's own profile.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every wrong field, a taken username included.
+    /// [`Error::Invalid`] naming every wrong field, including a taken user name.
     pub async fn update_profile(&self, actor: &Actor, input: ProfileInput) -> Result<Profile> {
         let person = actor.require_user()?;
         let store = self.shop.store();
@@ -58,7 +58,7 @@ impl Accounts<'_> {
         Ok(user.into())
     }
 
-    /// The people of a list, for staff. `filter.search` is taken as it was typed.
+    /// Lists users. For staff only. `filter.search` is the text as typed.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -69,7 +69,7 @@ impl Accounts<'_> {
         Ok(users.map(Profile::from))
     }
 
-    /// One person, for staff.
+    /// Returns one user. For staff only.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -78,11 +78,12 @@ impl Accounts<'_> {
         Ok(self.shop.store().user(id).await?.ok_or(Error::NotFound)?.into())
     }
 
-    /// Changes what somebody may do, for staff; who is staff, for superusers.
+    /// Changes a user's status and rights. For staff; only superusers may change who is staff.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for a customer, for staff who would make others staff or shut out a superuser;
-    /// [`Error::InvalidTransition`] for who would shut themselves out; [`Error::NotFound`]; [`Error::Invalid`].
+    /// [`Error::PermissionDenied`] for a customer, and for staff who try to change who is staff or whether a superuser
+    /// is active; [`Error::InvalidTransition`] for callers who would remove their own access, and for a superuser who
+    /// would no longer be staff; [`Error::NotFound`]; [`Error::Invalid`].
     pub async fn update_standing(&self, actor: &Actor, id: UserId, input: StandingInput) -> Result<Profile> {
         actor.require_staff()?;
         let change = input.check()?;
@@ -96,10 +97,10 @@ impl Accounts<'_> {
         Ok(user.into())
     }
 
-    /// Makes a superuser, active and with a proven address. Only the shop itself does.
+    /// Creates an active superuser with a verified address. Only the system itself may.
     ///
     /// # Errors
-    /// [`Error::PermissionDenied`] for anybody else, [`Error::Invalid`], [`Error::AlreadyExists`] when the address
+    /// [`Error::PermissionDenied`] for any other caller, [`Error::Invalid`], [`Error::AlreadyExists`] when the address
     /// has an account.
     pub async fn create_superuser(&self, actor: &Actor, input: SuperuserInput) -> Result<Profile> {
         if actor.identity() != Identity::System {

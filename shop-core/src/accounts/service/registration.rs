@@ -1,4 +1,4 @@
-//! Registration, and the codes that prove an address.
+//! Registration, and the codes that verify an address.
 
 use super::Accounts;
 use crate::accounts::input::{EmailInput, RegisterInput, USERNAME_TAKEN, VerifyOtpInput};
@@ -14,13 +14,13 @@ use crate::id::{OtpId, UserId};
 use crate::validate;
 
 impl Accounts<'_> {
-    /// Registers somebody and has a code mailed to the address; gives the address back as it was typed.
+    /// Registers a user and mails a code to the address. Returns the address as typed.
     ///
-    /// An address that has an account is answered alike, in like time, and its owner is told. Until an address is proven
-    /// anybody may register it again: each code proves the registration that it was mailed for, and no other.
+    /// If the address has an account, the response is the same and takes equally long, and the owner is notified. Until
+    /// an address is verified, anyone may register it again: each code proves only the registration it was mailed for.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every wrong field: a username that is taken and a password that is weak, too.
+    /// [`Error::Invalid`] naming every wrong field, including a taken user name and a weak password.
     pub async fn register(&self, mut input: RegisterInput) -> Result<String> {
         let mut checks = Checks::new();
         let username = std::mem::take(&mut input.username);
@@ -49,15 +49,15 @@ impl Accounts<'_> {
         Ok(form.email.address)
     }
 
-    /// Whether an account has this folded user name, other than an unproven one of this folded address, which may be
-    /// registered again.
+    /// Whether an account has this folded user name, other than an unverified one with this folded address, which may
+    /// be registered again.
     async fn is_taken(&self, username_key: &str, email_key: Option<&str>) -> Result<bool> {
         let holder = self.shop.store().user_by_username(username_key).await?;
         Ok(holder.is_some_and(|holder| holder.email_verified || Some(holder.email_key.as_str()) != email_key))
     }
 
-    /// The account of a folded address, and what a new registration of it depends on. Nobody's are looked for as well, so
-    /// that the call takes alike.
+    /// The account of a folded address, and what a new registration of it depends on. The same reads are made for an
+    /// unknown address, so that the call takes equally long.
     async fn known(&self, email_key: &str, now: Timestamp) -> Result<Option<decide::Known>> {
         let store = self.shop.store();
         let user = store.user_by_email(email_key).await?;
@@ -65,26 +65,26 @@ impl Accounts<'_> {
         let otp = store.otp(user_id).await?;
         let may_be_mailed = self.may_be_mailed(user_id, now).await?;
         if user.as_ref().is_none_or(|user| user.email_verified) {
-            // An unproven account is locked before it is taken over, by one statement more.
+            // Taking over an unverified account locks it first, with an additional statement; compensate for that.
             store.user(UserId(uuid::Uuid::nil())).await?;
         }
         Ok(user.map(|user| decide::Known { user, otp, may_be_mailed }))
     }
 
-    /// Whether a person may be sent another mail today that anybody can ask for.
+    /// Whether a user may be sent another mail today of those that anyone can request.
     pub(in crate::accounts) async fn may_be_mailed(&self, user: UserId, now: Timestamp) -> Result<bool> {
         let counted = self.shop.store().daily_count(user, DailyLimit::Mails).await?;
         let limit = self.shop.settings().max_mails_per_day.map_or(i64::MAX, i64::from);
         Ok(DailyCount::next(counted, now, limit).is_some())
     }
 
-    /// Proves an address with the code that was mailed to it. A try is spent before the code is compared. Orders that guests
-    /// placed with the address become those of the account; the tokens of these guests still open them.
+    /// Verifies an address with the code that was mailed to it. A try is spent before the code is compared. Guest
+    /// orders with the address are transferred to the account; the tokens of these orders stay valid.
     ///
     /// # Errors
-    /// [`Error::InvalidOtp`] when the code is wrong, replaced, expired, used or out of tries, when the address was tried
-    /// as often as one day allows ([`Settings::max_otp_tries_per_day`](crate::shop::Settings::max_otp_tries_per_day)),
-    /// or nobody has it.
+    /// [`Error::InvalidOtp`] when the code is wrong, replaced, expired, used or out of tries, when the address has
+    /// reached the daily limit ([`Settings::max_otp_tries_per_day`](crate::shop::Settings::max_otp_tries_per_day)), or
+    /// when it is unknown.
     pub async fn verify_otp(&self, input: VerifyOtpInput) -> Result<()> {
         let (email_key, code) = input.check()?;
         let store = self.shop.store();
@@ -95,7 +95,7 @@ impl Accounts<'_> {
                 let email_key = &email_key;
                 async move {
                     let user = store.user_by_email(email_key).await?;
-                    // Nobody's code is looked for as well, so that the call takes alike.
+                    // The same reads are made for an unknown address, so that the call takes equally long.
                     let user_id = user.as_ref().map_or(UserId(uuid::Uuid::nil()), |user| user.id);
                     let otp = store.otp(user_id).await?;
                     let counted = store.daily_count(user_id, DailyLimit::OtpTries).await?;
@@ -106,7 +106,7 @@ impl Accounts<'_> {
             .await?;
         let nobodys = [OtpId(uuid::Uuid::nil())];
         let compared = if codes.is_empty() { nobodys.as_slice() } else { codes.as_slice() };
-        // All are compared, so that the time tells nothing.
+        // All codes are compared, so that the time reveals nothing.
         let right: Vec<_> = compared.iter().filter(|id| self.shop.keys().is_otp_code(**id, code.expose())).collect();
         let Some(tried) = right.first().map(|id| **id).filter(|id| codes.contains(id)) else {
             return Err(Error::InvalidOtp);
@@ -123,7 +123,8 @@ impl Accounts<'_> {
             .await
     }
 
-    /// Adds to the decision that proves an address, which it answers, that guest orders of it become those of its account.
+    /// Extends a decision that verifies an address, and returns it: guest orders with the address are transferred to
+    /// the account.
     pub(super) async fn with_guest_orders(
         &self,
         decision: Decision<String>,
@@ -135,7 +136,7 @@ impl Accounts<'_> {
         Ok(Decision { batch, reply: () })
     }
 
-    /// Whether somebody else has the user name of the earlier registration that a code was mailed for.
+    /// Whether another user has the user name of the earlier registration that a code was mailed for.
     async fn is_earlier_name_taken(&self, user: &User, otp: &Otp, tried: OtpId) -> Result<bool> {
         let earlier = otp.registrations.earlier.iter().find(|earlier| earlier.otp_id == tried);
         let Some(username) = earlier.and_then(|earlier| earlier.username.as_deref()) else { return Ok(false) };
@@ -143,11 +144,11 @@ impl Accounts<'_> {
         Ok(holder.is_some_and(|holder| holder.id != user.id))
     }
 
-    /// Has a new code mailed, if the address has an account that is not proven yet. The answer is the same for
-    /// any address; whose it is, is looked up when the mail is written.
+    /// Mails a new code, if the address has an unverified account. The response is the same for any address: the
+    /// account is looked up when the mail is composed.
     ///
-    /// Where the address was registered more than once, nobody knows who asks: the code proves the address, the account
-    /// has no password then, and a link to set one is mailed once the code was entered.
+    /// If the address was registered more than once, it is unknown who asks. The code then proves only the address;
+    /// entering it removes the account's password and mails a link to set a new one.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `email`.
@@ -156,7 +157,7 @@ impl Accounts<'_> {
         self.leave_mail(MailJob::ResendOtpRequested { email_key }).await
     }
 
-    /// Leaves a mail that concerns an address, not (yet) a person.
+    /// Queues a mail to an address for which no user is known yet.
     pub(super) async fn leave_mail(&self, job: MailJob) -> Result<()> {
         self.shop
             .execute(&Actor::anonymous(), |mut moment| {

@@ -15,10 +15,10 @@ use crate::secret::Secret;
 use crate::security;
 
 impl Accounts<'_> {
-    /// Finds out who holds this access token. Costs one read: the session must still be alive.
+    /// Identifies the holder of an access token. Costs one read, because the session must still be valid.
     ///
     /// # Errors
-    /// [`Error::TokenNotValid`] when it is not an access token of this shop, is over, or its session ended.
+    /// [`Error::TokenNotValid`] when it is not an access token of this shop, has expired, or its session has ended.
     pub async fn authenticate(&self, access: &str) -> Result<Actor> {
         let (session, user) = self.live_session(access, Some(Kind::Access), self.shop.moment().now()).await?;
         Ok(Actor::user(SignedIn {
@@ -29,17 +29,18 @@ impl Accounts<'_> {
         }))
     }
 
-    /// Signs somebody in. A guest's cart that `actor` holds becomes the person's, merged with their own.
+    /// Signs in a user. A guest's cart that `actor` holds is merged into the user's own.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming what is missing (`email` when there is no name at all),
-    /// [`Error::InvalidCredentials`] when no active person has this name and password, [`Error::EmailNotVerified`]
-    /// when the password is right and the address unproven, [`Error::Unavailable`] when too many sign in at once.
+    /// [`Error::Invalid`] naming what is missing (`email` when no name is given), [`Error::InvalidCredentials`] when no
+    /// active user has this name and password, [`Error::EmailNotVerified`] when the password is right but the address
+    /// is unverified, [`Error::Unavailable`] when too many users sign in at once.
     pub async fn login(&self, actor: &Actor, input: SignInInput) -> Result<SignIn> {
         self.sign_in(actor, input, "email").await
     }
 
-    /// As [`Accounts::login`], for those who want the tokens only; without any name it is `username` that is missing.
+    /// Signs in like [`Accounts::login`], but returns only the tokens. When no name is given, the error names
+    /// `username`.
     ///
     /// # Errors
     /// As [`Accounts::login`].
@@ -74,7 +75,7 @@ impl Accounts<'_> {
                 let rehashed = rehashed.clone();
                 async move {
                     let user = store.user(known.id).await?.ok_or(Error::InvalidCredentials)?;
-                    // What was found right must still be what counts.
+                    // The verified password must still be the current one.
                     if user.password_hash != known.password_hash || !user.is_active {
                         return Err(Error::InvalidCredentials);
                     }
@@ -85,18 +86,18 @@ impl Accounts<'_> {
         if let Some(cart) = actor.cart()
             && let Err(error) = self.shop.carts().merge_guest_cart(user.id, cart).await
         {
-            // Whoever has the right password gets in, whatever becomes of the cart; it is still the guest's.
+            // The sign-in succeeds even if the merge fails; the cart then stays the guest's.
             tracing::warn!(%error, user = %user.id, "a guest's cart could not be merged at sign-in");
         }
         Ok(SignIn { tokens, user: user.into() })
     }
 
-    /// Whom somebody means who signs in.
+    /// Finds the user with this login name.
     pub(super) async fn find(&self, login: &Login) -> Result<Option<User>> {
         let store = self.shop.store();
         Ok(match login {
             Login::Email(email_key) => store.user_by_email(email_key).await?,
-            // The address goes first: a username may look like somebody else's.
+            // The address takes precedence: a user name may look like another user's address.
             Login::Either { email_key, username_key } => match store.user_by_email(email_key).await? {
                 Some(user) => Some(user),
                 None => store.user_by_username(username_key).await?,
@@ -104,8 +105,8 @@ impl Accounts<'_> {
         })
     }
 
-    /// Exchanges a refresh token for a new pair. A token that was exchanged a moment ago gets the same pair again
-    /// ([`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE)); one that was exchanged before ends its session.
+    /// Exchanges a refresh token for a new pair. A token that was just exchanged returns the same pair again
+    /// ([`REFRESH_GRACE`](crate::accounts::REFRESH_GRACE)); one that was exchanged earlier ends its session.
     ///
     /// # Errors
     /// [`Error::TokenNotValid`] when it is not the current refresh token of a live session.
@@ -127,7 +128,7 @@ impl Accounts<'_> {
         Err(Error::TokenNotValid)
     }
 
-    /// Judges an access or refresh token without using it.
+    /// Checks an access or refresh token without using it.
     ///
     /// # Errors
     /// [`Error::TokenNotValid`] when it would be refused.
@@ -139,10 +140,10 @@ impl Accounts<'_> {
         if used_up { Err(Error::TokenNotValid) } else { Ok(()) }
     }
 
-    /// The session that a refresh token was signed for, whether it still lives or not. Costs no read.
+    /// Returns the session that a refresh token was signed for, whether or not it is still valid. Costs no read.
     ///
     /// # Errors
-    /// [`Error::TokenNotValid`] when it is not a refresh token of this shop, or is over.
+    /// [`Error::TokenNotValid`] when it is not a refresh token of this shop, or has expired.
     pub fn session_of(&self, token: &Secret) -> Result<SessionId> {
         let now = self.shop.moment().now();
         Ok(self.shop.signer().read(token.expose(), Some(Kind::Refresh), now)?.session)
@@ -165,7 +166,7 @@ impl Accounts<'_> {
         Issuer::new(self.shop.signer(), self.shop.settings())
     }
 
-    /// The session that a token belongs to, if it lives.
+    /// The session that a token belongs to, if it is valid.
     async fn live_session(&self, token: &str, kind: Option<Kind>, now: Timestamp) -> Result<(Session, User)> {
         let claims = self.shop.signer().read(token, kind, now)?;
         let (session, user) = self.shop.store().session(claims.session).await?.ok_or(Error::TokenNotValid)?;

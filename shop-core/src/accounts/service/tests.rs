@@ -1,4 +1,4 @@
-//! The calls of accounts on a shop in memory.
+//! The account calls of a shop in memory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ fn user(world: &World, email: &str) -> User {
     block_on(world.shop.store().user_by_email(email)).unwrap().unwrap()
 }
 
-/// Writes a person over, behind the calls' back.
+/// Overwrites a user directly, bypassing the calls.
 fn overwrite(world: &World, change: impl Fn(User) -> User) {
     let change = &change;
     block_on(world.shop.execute(&Actor::system(), |mut moment| async move {
@@ -125,7 +125,7 @@ fn a_code_ends_with_time_tries_and_its_replacement() {
     for _ in 0..4 {
         assert!(matches!(verify(&world, ADA, wrong), Err(Error::InvalidOtp)));
     }
-    // The fifth try may still be the right one.
+    // The fifth try may still succeed.
     verify(&world, ADA, &second).unwrap();
     assert!(user(&world, ADA).email_verified);
     world.mailer.clear();
@@ -148,7 +148,7 @@ fn register_as(world: &World, password: &str, username: &str) {
 const HERS: &str = "another fine purple elephant";
 const THEIRS: &str = "yet another green giraffe";
 
-/// Whoever registers an address that is not theirs, before its owner or after: the owner's code opens the owner's account.
+/// Whether a stranger registers an address before or after its owner: the owner's code opens the owner's account.
 #[test]
 fn a_code_proves_its_own_registration_whoever_came_first() {
     for first_is_owner in [true, false] {
@@ -159,7 +159,7 @@ fn a_code_proves_its_own_registration_whoever_came_first() {
         register_as(&world, second, "ada");
         let second_code = code(&world, ADA);
         assert!(matches!(sign_in(&world, ADA, HERS), Err(Error::EmailNotVerified | Error::InvalidCredentials)));
-        // The owner enters the code that came when they registered.
+        // The owner enters the code of their own registration.
         verify(&world, ADA, if first_is_owner { &first_code } else { &second_code }).unwrap();
         assert!(sign_in(&world, "ada", HERS).is_ok());
         assert!(matches!(sign_in(&world, ADA, THEIRS), Err(Error::InvalidCredentials)));
@@ -236,7 +236,7 @@ fn tries_of_a_day_are_limited_however_many_codes_are_asked_for() {
             assert!(matches!(last, Err(Error::InvalidOtp)));
             break;
         }
-        // It was only looked at whether it is right, so it is not used.
+        // The try succeeded; undo the verification to go on trying.
         assert!(last.is_ok());
         overwrite(&world, |user| User { email_verified: false, ..user });
         tries += 1;
@@ -308,7 +308,7 @@ fn an_account_that_nobody_proves_is_removed_in_time() {
     assert_eq!((removed(), removed()), (1, 0));
     assert!(block_on(world.shop.store().user_by_username("bob")).unwrap().is_none());
     assert!(block_on(world.shop.store().user_by_email(ADA)).unwrap().is_some());
-    // Who registers again begins again, and is not removed together with the first time.
+    // A new registration restarts the time limit, so the account is not removed with the first one's.
     register(&world, "bob@example.com");
     world.clock.advance(TimeDelta::days(6));
     register(&world, "bob@example.com");
@@ -330,7 +330,7 @@ fn a_device_is_known_to_those_who_signed_in_on_it() {
     assert_eq!(known("ada"), Some(device.clone()));
     assert!(known("bob@example.com").is_none() && known("").is_none());
     assert!(block_on(accounts.known_device(ADA, "nonsense")).unwrap().is_none());
-    // The device keeps its tries, whoever signs in how often; another person on it has others.
+    // The device keeps its count however often the user signs in; another user on it has another count.
     assert_eq!(accounts.device_token(ada, Some(token.expose())).expose(), token.expose());
     assert_ne!(accounts.device_token(ada, None).expose(), token.expose());
     let bob = user(&world, "bob@example.com").id;

@@ -1,4 +1,4 @@
-//! Coupons in a cart.
+//! Adding and removing coupons.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use crate::catalog::code_key;
 use crate::error::{Error, Result};
 use crate::pricing::Outcome;
 
-/// Puts a coupon into a cart; one that is there already stays as it is.
+/// Adds a coupon to a cart; a coupon that is already there stays as it is.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the cart has as many as it can hold.
+/// [`Error::Invalid`] when the cart already holds [`MAX_CART_COUPONS`].
 pub fn add_coupon(mut cart: Cart, code: &str) -> Result<Cart> {
     if has_coupon(&cart, code) {
         return Ok(cart);
@@ -22,15 +22,16 @@ pub fn add_coupon(mut cart: Cart, code: &str) -> Result<Cart> {
     Ok(cart)
 }
 
-/// Why a coupon is refused that this buyer cannot use, whatever the reason: a guesser must not learn which codes exist.
+/// The reason given for every coupon that this buyer cannot use: an attacker who guesses must not learn which codes
+/// exist.
 pub const UNUSABLE_COUPON: &str =
     "No coupon with this code can be used by you now. Some coupons need an account: sign in to use them.";
 
-/// Passes a cart with a coupon that was just put in, if it applies.
+/// Returns the cart with the coupon that was just added, if the coupon applies.
 ///
 /// # Errors
-/// [`Error::CouponNotApplicable`]. The reason is told of a coupon that the buyer could use, and to `staff`; else it is
-/// [`UNUSABLE_COUPON`].
+/// [`Error::CouponNotApplicable`]. It contains the actual reason if the buyer could use the coupon, or for `staff`;
+/// otherwise [`UNUSABLE_COUPON`].
 pub fn admit_coupon(cart: Cart, code: String, outcome: Outcome, staff: bool) -> Result<Cart> {
     let reason = match outcome {
         Outcome::Applied(_) | Outcome::Idle => return Ok(cart),
@@ -41,10 +42,10 @@ pub fn admit_coupon(cart: Cart, code: String, outcome: Outcome, staff: bool) -> 
     Err(Error::CouponNotApplicable { code, reason: reason.into_owned() })
 }
 
-/// Takes a coupon out, however its code is spelled.
+/// Removes a coupon, in any spelling of its code.
 ///
 /// # Errors
-/// [`Error::NotFound`] when it is not there.
+/// [`Error::NotFound`] when the cart does not have it.
 pub fn remove_coupon(mut cart: Cart, code: &str) -> Result<Cart> {
     let before = cart.coupons.len();
     let key = code_key(code);
@@ -52,7 +53,7 @@ pub fn remove_coupon(mut cart: Cart, code: &str) -> Result<Cart> {
     if cart.coupons.len() == before { Err(Error::NotFound) } else { Ok(cart) }
 }
 
-/// True when the cart has this coupon, however its code is spelled.
+/// Whether the cart has this coupon, in any spelling of its code.
 pub(super) fn has_coupon(cart: &Cart, code: &str) -> bool {
     let key = code_key(code);
     cart.coupons.iter().any(|there| code_key(there) == key)

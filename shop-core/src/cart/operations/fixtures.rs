@@ -1,4 +1,4 @@
-//! Carts and goods for tests.
+//! Carts and their contents for tests.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ pub(crate) fn moment() -> Moment {
     Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [3; 32])
 }
 
-/// A guest's empty cart that was written before.
+/// A guest's empty cart that is already stored.
 pub(crate) fn cart() -> Cart {
     Cart { version: 1, ..open(None, Currency::USD, &mut moment()) }
 }
 
-/// Products of one variant each, of (price, on hand).
+/// Products with one variant each, from pairs of (price, stock on hand).
 pub(crate) fn goods(things: &[(i64, i64)]) -> Goods {
     let mut moment = Moment::new(DateTime::from_timestamp(1_790_000_000, 0).unwrap(), [4; 32]);
     let location = moment.id();

@@ -1,12 +1,12 @@
-//! Carts that guests left.
+//! Cleaning up abandoned guest carts.
 
 use crate::batch::{Batch, Change};
 use crate::cart::{Cart, CartStatus};
 use crate::clock::{Moment, Timestamp};
 use crate::execute::Decision;
 
-/// Removes the carts of guests that were not changed since `before`, and answers how many. What became an order stays:
-/// the order refers to its cart. A cart that is changed meanwhile has another version, and stays too.
+/// Removes the guest carts that were last changed at `before` or earlier, and returns their number. An ordered cart
+/// stays, because its order refers to it. A cart that is changed concurrently has another version, and stays too.
 pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment) -> Decision<u32> {
     let mut batch = Batch::new(moment);
     let mut removed = 0;

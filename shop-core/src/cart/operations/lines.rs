@@ -1,4 +1,4 @@
-//! Filling a cart.
+//! Adding, changing and removing lines.
 
 use crate::batch::{Batch, Change};
 use crate::cart::input::too_many;
@@ -9,7 +9,7 @@ use crate::id::{CartItemId, UserId, VariantId};
 use crate::money::{Amount, Currency};
 use crate::validate::MAX_QUANTITY;
 
-/// A new, empty cart. Its version is 0 until it is changed or written.
+/// Creates an empty cart. Its version is 0 until it is written.
 #[must_use]
 pub fn open(customer_id: Option<UserId>, currency: Currency, moment: &mut Moment) -> Cart {
     Cart {
@@ -25,7 +25,7 @@ pub fn open(customer_id: Option<UserId>, currency: Currency, moment: &mut Moment
     }
 }
 
-/// Counts the change and adds it to a batch: a cart that [`open`] made is inserted.
+/// Adds the changed cart to a batch and counts the change. A cart just created by [`open`] is inserted.
 pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
     let is_new = cart.version == 0;
     cart.version += 1;
@@ -35,11 +35,12 @@ pub fn write(mut cart: Cart, moment: &Moment, batch: &mut Batch) -> Cart {
     cart
 }
 
-/// Puts `quantity` of a variant into a cart, on top of what of it is there. `field` is how the caller named it.
+/// Adds `quantity` of a variant to a cart, on top of what it already holds. `field` is the input field that named the
+/// variant.
 ///
 /// # Errors
-/// [`Error::Invalid`] when it is not on sale, or too much for a line or a cart; [`Error::OutOfStock`] when less can be
-/// sold now.
+/// [`Error::Invalid`] when it is not on sale, or exceeds what a line or a cart may hold; [`Error::OutOfStock`] when
+/// less can be sold now.
 pub fn add(
     mut cart: Cart,
     goods: &Goods,
@@ -69,10 +70,10 @@ pub fn add(
     Ok(cart)
 }
 
-/// Sets how many of a line are wanted; 0 removes it.
+/// Sets the quantity of a line; 0 removes it.
 ///
 /// # Errors
-/// [`Error::NotFound`] when there is no such line, and as [`add`].
+/// [`Error::NotFound`] when there is no such line; otherwise as [`add`].
 pub fn set_quantity(mut cart: Cart, goods: &Goods, item: CartItemId, quantity: i64) -> Result<Cart> {
     if quantity == 0 {
         return remove(cart, item);
@@ -84,7 +85,7 @@ pub fn set_quantity(mut cart: Cart, goods: &Goods, item: CartItemId, quantity: i
     Ok(cart)
 }
 
-/// Takes a line out.
+/// Removes a line.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such line.
@@ -94,7 +95,7 @@ pub fn remove(mut cart: Cart, item: CartItemId) -> Result<Cart> {
     if cart.items.len() == before { Err(Error::NotFound) } else { Ok(cart) }
 }
 
-/// Takes every line and every coupon out.
+/// Removes every line and every coupon.
 #[must_use]
 pub fn empty(mut cart: Cart) -> Cart {
     cart.items.clear();
@@ -102,7 +103,7 @@ pub fn empty(mut cart: Cart) -> Cart {
     cart
 }
 
-/// What all of a cart weighs, in grams, and costs: what shipping is priced by. Sums saturate, as in a view.
+/// The weight in grams and the subtotal of a cart, by which shipping is priced. Sums saturate, as in a view.
 #[must_use]
 pub fn load(cart: &Cart, goods: &Goods) -> (i64, Amount) {
     let lines = cart.items.iter().filter_map(|item| Some((goods.find(item.variant_id)?.1, item.quantity)));
@@ -115,7 +116,7 @@ pub fn load(cart: &Cart, goods: &Goods) -> (i64, Amount) {
     (weight, Amount(subtotal))
 }
 
-/// Judges a cart in which `wanted` of one variant are.
+/// Checks a cart that now holds `wanted` of one variant.
 fn affordable(cart: &Cart, goods: &Goods, variant: VariantId, wanted: i64) -> Result<()> {
     if wanted > MAX_QUANTITY {
         return Err(Error::invalid("quantity", too_many()));

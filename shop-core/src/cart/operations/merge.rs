@@ -1,14 +1,15 @@
-//! What becomes of a guest's cart at sign-in.
+//! Merging a guest's cart at sign-in.
 
 use super::coupons::has_coupon;
 use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_COUPONS, MAX_CART_ITEMS};
 use crate::clock::Moment;
 use crate::validate::MAX_QUANTITY;
 
-/// Puts the lines and the coupons of a guest's cart into a customer's own, and closes the guest's.
+/// Moves the lines and coupons of a guest's cart into the customer's own, and closes the guest's cart.
 ///
-/// Quantities of the same variant add up. What comes from the guest's cart never takes a line above what can be sold
-/// or above what a line may hold, and never below what the customer had; what is not on sale stays behind.
+/// Quantities of the same variant add up. The guest's quantity never raises a line above what can be sold or what a
+/// line may hold, and never lowers what the customer had. What is not on sale, or no longer fits into the cart, is
+/// dropped.
 pub fn merge(mut own: Cart, mut guest: Cart, goods: &Goods, moment: &mut Moment) -> (Cart, Cart) {
     for item in &guest.items {
         let most = goods.availability(item.variant_id, own.currency).sellable.unwrap_or(MAX_QUANTITY).min(MAX_QUANTITY);
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
     use crate::cart::operations::fixtures::{cart, goods, moment};
 
-    /// (variant's index, quantity)
+    /// Lines are (index of the variant, quantity).
     fn filled(goods: &Goods, lines: &[(usize, i64)]) -> Cart {
         let mut moment = moment();
         let mut cart = cart();

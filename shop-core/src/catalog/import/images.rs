@@ -5,8 +5,8 @@ use crate::catalog::ImageInput;
 use crate::field::Field;
 use crate::import::{CellError, Cells};
 
-/// The images of all rows, and which row gave each. A list is in the first row, or in all; a single one, or those of a row
-/// without a variant, are added to it.
+/// Collects the images of all rows, and the row that gave each. A JSON list is given in the first row, or repeated in
+/// all. A single URL, and the images of a row without a variant, are added to it.
 pub(super) fn images(rows: &[Cells], wrong: &mut Vec<CellError>) -> (Field<Vec<ImageInput>>, Vec<usize>) {
     let mut all: Vec<ImageInput> = Vec::new();
     let mut given_by = Vec::new();

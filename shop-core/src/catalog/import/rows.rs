@@ -1,17 +1,17 @@
-//! The rows of one product: gathered within bounds, and what they may meet in the shop.
+//! The rows of one product: collecting them within limits, and finding the stored rows that they affect.
 
 use super::{OF_PRODUCT, Product};
 use crate::catalog::operations::{MAX_IMAGES, MAX_VARIANTS, derived_slugs};
 use crate::import::{CellError, Cells};
 use crate::validate;
 
-/// A product has at most so many rows: one for each variant, and one for each image.
+/// The maximum number of rows of one product: one per variant and one per image.
 const MAX_ROWS: usize = MAX_VARIANTS + MAX_IMAGES;
-/// The most that the rows of one product hold together, in bytes: as much as the body of a request.
+/// The maximum size of the rows of one product in bytes, the same as for a request body.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// The rows of one product, as they are gathered from a table. What a row repeats of the first is not kept, and neither
-/// is more than a product can have.
+/// The rows of one product, collected from a table. Cells that repeat the first row are dropped, and rows beyond the
+/// limits of a product are refused.
 #[derive(Debug, Clone, Default)]
 pub struct ProductRows {
     rows: Vec<Cells>,
@@ -19,10 +19,10 @@ pub struct ProductRows {
 }
 
 impl ProductRows {
-    /// Adds a row. False when it repeats the first and says nothing else; then it is not kept.
+    /// Adds a row. Returns false, and drops the row, if it only repeats the first one.
     ///
     /// # Errors
-    /// Why the product cannot have this row.
+    /// The reason why the product cannot have this row.
     pub fn push(&mut self, mut row: Cells) -> Result<bool, String> {
         if let Some(first) = self.rows.first() {
             row.drop_repeated(first, &OF_PRODUCT);
@@ -49,19 +49,19 @@ impl ProductRows {
     }
 }
 
-/// The stored product that some rows speak of, as far as there is one; see
+/// The stored product that some rows describe, if there is one; see
 /// [`Catalog::find_imported`](crate::catalog::Catalog::find_imported).
 #[derive(Debug, Clone)]
 pub struct ImportTarget {
-    /// The stored product.
+    /// The stored product; `None` when the rows describe a new one.
     pub(in crate::catalog) stored: Option<Product>,
-    /// The cells that speak of other products.
+    /// The cells that refer to another product, or to several.
     pub(in crate::catalog) wrong: Vec<CellError>,
 }
 
 impl ImportTarget {
-    /// What the import of these rows may read or write, as names. The imports of rows that share a name must be made in
-    /// the order of the rows; others can be made at the same time.
+    /// The names of everything that importing these rows may read or write. Imports that share a name must run in the
+    /// order of their rows; others may run concurrently.
     #[must_use]
     pub fn keys(&self, rows: &[Cells]) -> Vec<String> {
         let mut keys: Vec<String> = skus(rows).map(|sku| format!("sku {sku}")).collect();
@@ -82,18 +82,18 @@ impl ImportTarget {
     }
 }
 
-/// The skus of rows.
+/// The SKUs in the rows.
 pub(in crate::catalog) fn skus(rows: &[Cells]) -> impl Iterator<Item = &str> {
     rows.iter().filter_map(|row| row.get("sku")).map(str::trim)
 }
 
-/// The slug that a row gives.
+/// The slug in the row.
 #[must_use]
 pub fn given_slug(row: &Cells) -> Option<&str> {
     row.get("slug").map(str::trim)
 }
 
-/// The name that a row gives, as it is stored; `None` when it is none.
+/// The name in the row, as it would be stored; `None` when it is missing or invalid.
 pub(in crate::catalog) fn name(row: &Cells) -> Option<String> {
     validate::text(1, 255)(row.get("name")?.to_owned()).ok()
 }

@@ -1,13 +1,13 @@
-//! Free facts about a product: any JSON object of a sensible size.
+//! The custom attributes of a product: any JSON object of limited size.
 
 use serde_json::{Map, Value};
 
 const MAX_NAMES: usize = 100;
 const MAX_NAME_LENGTH: usize = 100;
-/// As JSON text: a page of 100 products stays below a few megabytes.
+/// In bytes of JSON text; keeps a page of 100 products below a few megabytes.
 const MAX_BYTES: usize = 32 * 1024;
 
-/// Checks the attributes of a product.
+/// Accepts the attributes of a product.
 pub(super) fn attributes(given: Value) -> Result<Map<String, Value>, String> {
     let Value::Object(map) = given else {
         return Err("Must be an object.".to_owned());
@@ -31,7 +31,8 @@ pub(super) fn attributes(given: Value) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// NUL cannot be stored by every database. The JSON reader bounds the depth, so this recursion is bounded too.
+/// Whether a value contains NUL, which not every database can store. The JSON reader limits the depth, and so this
+/// recursion.
 fn has_null_character(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

@@ -1,4 +1,4 @@
-//! The category tree.
+//! Decisions about the category tree.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::validate::{self, slugify};
 
 const MAX_POSITION: i64 = 1_000_000;
 
-/// The checked fields of a category; `None` keeps what is there.
+/// The checked fields of a category; `None` keeps the stored value.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::option_option, reason = "to keep a parent and to clear it are two things")]
 pub(crate) struct CategoryFields {
@@ -49,7 +49,7 @@ pub(crate) fn category_fields(input: CategoryInput, mode: Mode) -> Result<Catego
     })
 }
 
-/// Adds a category to the tree.
+/// Creates a category in the tree.
 pub(crate) fn create_category(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -80,7 +80,7 @@ pub(crate) fn create_category(
     Ok(category)
 }
 
-/// Changes a category; the tree's shape changes only with its parent.
+/// Changes a category. Only a new parent changes the shape of the tree.
 pub(crate) fn change_category(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -119,7 +119,7 @@ pub(crate) fn change_category(
     Ok(after)
 }
 
-/// Takes a category out of the tree; the store hands its children to its parent and takes its products out.
+/// Deletes a category. The store moves its children to its parent and removes its products from it.
 pub(crate) fn delete_category(
     batch: &mut Batch,
     tree: &CategoryTree,
@@ -138,14 +138,14 @@ fn find(tree: &CategoryTree, id: CategoryId, expected: Option<i64>) -> Result<&C
     Ok(category)
 }
 
-/// The parent is there, and is neither the category itself nor below it.
+/// Checks that the parent exists and is neither the category itself nor one of its descendants.
 fn check_parent(tree: &CategoryTree, id: CategoryId, parent: Option<CategoryId>) -> Result<()> {
     let parents: HashMap<_, _> = tree.categories.iter().map(|category| (category.id, category.parent_id)).collect();
     if parent.is_some_and(|parent| parent != id && !parents.contains_key(&parent)) {
         return Err(Error::invalid("parent_id", "There is no such category."));
     }
     let mut above = parent;
-    // Each step goes to another node, so it ends even in a tree that were broken already.
+    // No node is visited twice, so the loop ends even if the tree already has a cycle.
     let mut seen = HashSet::new();
     while let Some(node) = above.filter(|node| seen.insert(*node)) {
         if node == id {
@@ -166,10 +166,10 @@ fn free_slug(tree: &CategoryTree, slug: &str, id: Option<CategoryId>) -> Result<
 fn derived_slug(tree: &CategoryTree, name: &str) -> String {
     let taken: HashSet<_> = tree.categories.iter().map(|category| category.slug.as_str()).collect();
     let mut base = slugify(name, "category");
-    // Room for a number behind it.
+    // Leave room for a number at the end.
     base.truncate(80);
     let base = base.trim_end_matches('-');
-    // At most `MAX_CATEGORIES` are taken, so one of these is free.
+    // At most `MAX_CATEGORIES` slugs are taken, so one of these is free.
     let numbered = (2..=MAX_CATEGORIES + 2).map(|number| format!("{base}-{number}"));
     let free = |slug: &String| !taken.contains(slug.as_str());
     std::iter::once(base.to_owned()).chain(numbered).find(free).unwrap_or_default()

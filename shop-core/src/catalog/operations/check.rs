@@ -1,4 +1,4 @@
-//! Inputs of products, checked: every wrong field is named at once.
+//! Checks of product inputs. All wrong fields are reported at once.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,18 +15,18 @@ use crate::money::{Amount, Currency};
 use crate::text::caseless;
 use crate::validate;
 
-/// The longest description, in characters.
+/// The maximum length of a description, in characters.
 pub(super) const MAX_DESCRIPTION: usize = 20_000;
 const MAX_OPTIONS: usize = 5;
-/// The most variants that a product is offered in.
+/// The maximum number of live variants of a product.
 pub(crate) const MAX_VARIANTS: usize = 200;
-/// The most images of a product.
+/// The maximum number of images of a product.
 pub(crate) const MAX_IMAGES: usize = 50;
-/// A thousand tons.
+/// In grams: a thousand metric tons.
 const MAX_WEIGHT: i64 = 1_000_000_000;
 const MAX_STOCK: i64 = 1_000_000_000;
 
-/// The checked fields of a product; `None` keeps what is there, or takes the default of a new one.
+/// The checked fields of a product. `None` keeps the stored value, or selects the default for a new product.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::option_option, reason = "to keep a category and to clear it are two things")]
 pub(crate) struct ProductFields {
@@ -38,11 +38,12 @@ pub(crate) struct ProductFields {
     pub(super) options: Option<Vec<String>>,
     pub(super) images: Option<Vec<Image>>,
     pub(super) attributes: Option<Map<String, Value>>,
-    /// What was said of the one variant beside the list.
+    /// The fields of the only variant that were given outside of the list.
     pub(super) single: VariantFields,
-    /// A part says null (or blank) for the sku: true of several variants, and impossible of one.
+    /// A partial change has a null or blank SKU. Responses show this for several variants; for a single one it is an
+    /// error.
     pub(super) clears_sku: bool,
-    /// The whole list.
+    /// The complete list of variants.
     pub(super) variants: Option<Vec<VariantFields>>,
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
                 checks.refuse::<()>("variants", "Options need variants.");
             }
         }
-        // In a part, the options may be those that are stored; they are checked against these later.
+        // In a partial change the options may be the stored ones; combinations are checked against them later.
         Some(variants) if mode.is_whole() && checks.is_clean() => {
             check_combinations(&mut checks, options.as_deref().unwrap_or_default(), variants);
         }
@@ -173,14 +174,14 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
         checks.refuse::<()>("variants", format!("A product has 1 to {MAX_VARIANTS} variants."));
         return Vec::new();
     }
-    // One variant may take its price from the product's own field.
+    // A single variant may take its price from the product's own field.
     let lone = given.len() == 1;
     let (mut skus, mut ids) = (HashSet::new(), HashSet::new());
     let mut variants = Vec::with_capacity(given.len());
     for (index, mut variant) in given.into_iter().enumerate() {
         let prefix = format!("variants.{index}.");
         if mode == Mode::Create {
-            // A copy of another product's variant is a new one.
+            // A variant copied from another product is a new one.
             variant.id = Field::Missing;
         }
         let needs_price = mode.is_whole() && !lone && !variant.price.is_said();
@@ -202,7 +203,7 @@ fn check_variants(checks: &mut Checks, given: Vec<VariantInput>, mode: Mode, cur
     variants
 }
 
-/// Said, and nothing.
+/// Whether a SKU is given as null or blank.
 fn is_nothing(sku: &Field<String>) -> bool {
     match sku {
         Field::Null => true,
@@ -240,7 +241,7 @@ fn check_variant(
     }
 }
 
-/// The values of a variant's options; their names are compared with the product's later.
+/// Checks the option values of a variant. Their names are compared with the product's options later.
 fn check_values(checks: &mut Checks, prefix: &str, given: BTreeMap<String, String>) -> BTreeMap<String, String> {
     if given.len() > MAX_OPTIONS {
         checks.refuse::<()>(prefix, format!("A product has at most {MAX_OPTIONS} options."));
@@ -249,7 +250,7 @@ fn check_values(checks: &mut Checks, prefix: &str, given: BTreeMap<String, Strin
     let mut values = BTreeMap::new();
     for (name, value) in given {
         let name = name.trim().to_owned();
-        // A name is only echoed where it can be one.
+        // Echo a name only if it has a valid length.
         let field = if name.chars().nth(50).is_some() { prefix.to_owned() } else { format!("{prefix}.{name}") };
         if let Some(value) = checks.required(&field, Field::Given(value), validate::text(1, 100)) {
             values.insert(name, value);
@@ -258,7 +259,7 @@ fn check_values(checks: &mut Checks, prefix: &str, given: BTreeMap<String, Strin
     values
 }
 
-/// The tax class of what names none.
+/// The tax class of a variant that names none.
 pub(super) fn standard_tax_class() -> String {
     STANDARD_TAX_CLASS.to_owned()
 }

@@ -1,5 +1,4 @@
-//! The decisions about products and categories: plain functions from what was given and loaded to what is to be
-//! written.
+//! The decisions about products and categories: pure functions from input and loaded rows to the rows to write.
 
 mod attributes;
 mod categories;
@@ -17,24 +16,24 @@ pub(crate) use products::{
 use crate::field::{Checks, Field};
 use crate::validate;
 
-/// How a call says what it does not say.
+/// How a call treats missing fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The thing is new: what is absent takes its default.
+    /// Creates a row: missing fields take their defaults.
     Create,
-    /// The thing is given whole: what is absent takes its default, except what names it (slug, sku).
+    /// Replaces all fields: missing ones take their defaults, except identifiers (slug, SKU), which stay.
     Replace,
-    /// A part is given: what is absent stays.
+    /// Changes the given fields: missing ones stay.
     Merge,
 }
 
 impl Mode {
-    /// True when what is absent takes its default.
+    /// Whether missing fields take their defaults.
     pub(crate) fn is_whole(self) -> bool {
         self != Self::Merge
     }
 
-    /// The name in addresses. In a whole, blank is as good as absent.
+    /// Checks the slug. When all fields are given, blank counts as missing.
     fn slug(self, checks: &mut Checks, slug: Field<String>) -> Option<String> {
         if self.is_whole() {
             checks.optional("slug", slug, validate::or_blank(validate::slug)).flatten()

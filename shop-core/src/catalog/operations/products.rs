@@ -1,4 +1,4 @@
-//! What becomes of a product.
+//! Decisions about products.
 
 use serde_json::json;
 
@@ -16,12 +16,12 @@ use crate::money::Currency;
 use crate::outbox::EventKind;
 use crate::validate::slugify;
 
-/// The product as the fields make it: a new one, or the stored one changed. `slug` is a free one for a new product
-/// that names none.
+/// Builds a new product from the fields, or applies them to the stored one. `slug` is a free slug for a new product
+/// without one.
 ///
 /// # Errors
-/// [`Error::Invalid`] for variants that do not fit; [`Error::AlreadyExists`] for a sku that another of its variants
-/// has; [`Error::InvalidTransition`] when the shop's currency changed and not all prices are given anew.
+/// [`Error::Invalid`] for invalid variants; [`Error::AlreadyExists`] for a SKU that another variant of the product has;
+/// [`Error::InvalidTransition`] when the shop's currency changed and only some prices are given in the new one.
 pub(crate) fn build(
     stored: Option<&Product>,
     fields: &ProductFields,
@@ -60,7 +60,7 @@ fn take<T: Clone + Default>(given: Option<&T>, stored: Option<&T>) -> T {
     given.or(stored).cloned().unwrap_or_default()
 }
 
-/// The currency of a product that was priced in another one: given prices are in the shop's of today.
+/// Chooses the currency of a product that is priced in another one: given prices are in the shop's current currency.
 fn recurrent(product: &Product, fields: &ProductFields, currency: Currency) -> Result<Currency> {
     let listed = fields.variants.as_deref().unwrap_or_default();
     let any = fields.single.price.is_some() || listed.iter().any(|variant| variant.price.is_some());
@@ -79,26 +79,26 @@ fn recurrent(product: &Product, fields: &ProductFields, currency: Currency) -> R
     }
 }
 
-/// The slugs that a product of this name gets when it is given none: the first that is free.
+/// The candidates for the slug of a product that is created without one; the first free one is used.
 pub(crate) fn derived_slugs(name: &str) -> impl Iterator<Item = String> {
     let base = slug_base(name);
     (1..10_u32).map(move |number| if number == 1 { base.clone() } else { format!("{base}-{number}") })
 }
 
-/// The slug of a name with a number after it.
+/// The slug of a name with a number at the end.
 pub(crate) fn numbered_slug(name: &str, number: u32) -> String {
     format!("{}-{number}", slug_base(name))
 }
 
 fn slug_base(name: &str) -> String {
     let mut base = slugify(name, "product");
-    // Room for a number behind it.
+    // Leave room for a number at the end.
     base.truncate(80);
     base.truncate(base.trim_end_matches('-').len());
     base
 }
 
-/// Writes a new product with the stock of its variants at one location.
+/// Writes a new product, with the initial stock of its variants at one location.
 pub(crate) fn write_new(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -120,16 +120,16 @@ pub(crate) fn write_new(
     ProductView::new(product, &levels)
 }
 
-/// What is stored about the variants of a product.
+/// The stored rows of a product's variants.
 pub(crate) struct StoredVariants {
-    /// All their levels.
+    /// The stock levels of all variants.
     pub(crate) levels: Vec<StockLevel>,
-    /// The prices of those that [`needs_history`](crate::catalog::price_history::needs_history) names.
+    /// The price periods of the variants that [`needs_history`](crate::catalog::price_history::needs_history) returned.
     pub(crate) history: Vec<PricePeriod>,
 }
 
-/// Writes a changed product. What changed nothing is not written. A new variant gets a level at the given location, with the
-/// stock that the given fields say.
+/// Writes a changed product; an unchanged one is not written. New variants get a stock level at the given location,
+/// with the initial stock from `fields`.
 pub(crate) fn write_changed(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -159,13 +159,13 @@ pub(crate) fn write_changed(
     ProductView::new(product, &levels)
 }
 
-/// The product taken out of the catalog; `None` for one that is out already.
+/// Returns the product with the status archived; `None` when it already is.
 pub(crate) fn archived(product: &Product) -> Option<Product> {
     let is_in = product.status != ProductStatus::Archived;
     is_in.then(|| Product { status: ProductStatus::Archived, ..product.clone() })
 }
 
-/// Writes that a product was taken out of the catalog.
+/// Writes that a product was archived.
 pub(crate) fn archive(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -193,7 +193,7 @@ fn write_prices(
     }
 }
 
-/// A tracked level of a new variant, its first goods booked as received.
+/// Creates a tracked stock level for a new variant, and records its initial stock as received.
 fn open_level(
     batch: &mut Batch,
     moment: &mut Moment,

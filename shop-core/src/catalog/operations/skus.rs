@@ -1,20 +1,21 @@
-//! Skus for variants that came without one.
+//! Generated SKUs, for variants without one.
 
 use std::collections::BTreeMap;
 
 use crate::clock::Moment;
 use crate::validate::slugify;
 
-/// Letters and digits that cannot be mistaken for each other (Crockford's base 32).
+/// Letters and digits that are not easily confused (Crockford's base 32).
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Five of them: a million products of one name would collide once in a while, and then the call tries again.
+/// The number of random letters. With a million products of one name, five of them may collide; the call then tries
+/// again.
 const DRAWN: usize = 5;
-/// A sku has at most 64 characters.
+/// A SKU has at most 64 characters.
 const MAX_READABLE: usize = 64 - 1 - DRAWN;
 const MAX_NAME: usize = 20;
 const MAX_VALUE: usize = 8;
 
-/// A readable sku: the name, the values of the options, and a few drawn letters that make it unique.
+/// Draws a readable SKU: the name, the option values, and some random letters that make it unique.
 pub(super) fn draw(moment: &mut Moment, name: &str, options: &BTreeMap<String, String>) -> String {
     let mut sku = short(name, "item", MAX_NAME);
     for value in options.values() {
@@ -30,7 +31,7 @@ pub(super) fn draw(moment: &mut Moment, name: &str, options: &BTreeMap<String, S
     sku
 }
 
-/// At most `max` characters of a name, not cut within a word where that can be helped.
+/// Shortens a name to `max` characters, at a word boundary if possible.
 fn short(name: &str, fallback: &str, max: usize) -> String {
     let slug = slugify(name, fallback);
     let mut short = String::new();

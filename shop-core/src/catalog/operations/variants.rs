@@ -1,4 +1,4 @@
-//! The variants of a product: how a given list meets the stored one.
+//! The variants of a product: merging a given list with the stored one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::field::Checks;
 use crate::money::Amount;
 use crate::text::caseless;
 
-/// The variants that a product has after a change: the offered ones in the given order, then the archived ones.
+/// Returns the variants of a product after a change: live ones in the given order, then archived ones.
 pub(super) fn merge(
     stored: Option<&Product>,
     fields: &ProductFields,
@@ -43,7 +43,7 @@ pub(super) fn merge(
     let kept: HashSet<_> = merged.iter().map(|variant| variant.id).collect();
     let archived = stored.iter().filter(|variant| !kept.contains(&variant.id));
     merged.extend(archived.map(|variant| Variant { archived: true, ..variant.clone() }));
-    // Two may swap their skus; but no sku is free while another variant keeps it, archived or not.
+    // Two variants may swap SKUs, but a SKU that another variant keeps is taken, even if that one is archived.
     let mut skus = HashSet::new();
     if !merged.iter().all(|variant| skus.insert(variant.sku.as_str())) {
         return Err(Error::AlreadyExists { field: "sku" });
@@ -51,7 +51,7 @@ pub(super) fn merge(
     Ok(merged)
 }
 
-/// The list of what is wanted, whichever way it was given.
+/// Returns the requested variants, from the list or from the product's own fields.
 fn wanted(stored: &[Variant], fields: &ProductFields, mode: Mode) -> Result<Vec<VariantFields>> {
     let live: Vec<&Variant> = stored.iter().filter(|variant| !variant.archived).collect();
     let single = &fields.single;
@@ -62,7 +62,7 @@ fn wanted(stored: &[Variant], fields: &ProductFields, mode: Mode) -> Result<Vec<
         };
     }
     if let [only] = live.as_slice() {
-        // The product's own fields speak of its one variant.
+        // The product's own fields describe its only variant.
         let options = if mode == Mode::Merge { None } else { Some(BTreeMap::new()) };
         return Ok(vec![VariantFields { id: Some(only.id), options, ..single.clone() }]);
     }
@@ -75,14 +75,14 @@ fn wanted(stored: &[Variant], fields: &ProductFields, mode: Mode) -> Result<Vec<
     Ok(live.iter().map(|variant| VariantFields { id: Some(variant.id), ..VariantFields::default() }).collect())
 }
 
-/// Whether what was said of "the" variant is only what answers show of several: the lowest price.
+/// Whether the single-variant fields only repeat what responses show for several variants: the lowest price.
 fn echoes(single: &VariantFields, live: &[&Variant]) -> bool {
     let lowest = live.iter().map(|variant| variant.price).min();
     *single == VariantFields { price: lowest, ..VariantFields::default() }
 }
 
-/// The one variant of the list, with what was said of it beside the list. Both may say the same; silence on one
-/// side leaves the word to the other, and two different values are a mistake that must not be decided by guessing.
+/// Combines the only variant of the list with the product's own fields. A value may be given in either place or, if
+/// equal, in both. Different values are an error, because guessing which one is meant would be wrong.
 fn agreed(listed: &VariantFields, single: &VariantFields) -> Result<VariantFields> {
     let mut checks = Checks::new();
     let mut all = listed.clone();
@@ -103,7 +103,7 @@ fn agreed(listed: &VariantFields, single: &VariantFields) -> Result<VariantField
     Ok(all)
 }
 
-/// Which stored variant each wanted one is: by id, then by sku.
+/// Finds the stored variant of each requested one: by id, else by SKU.
 fn matched<'a>(checks: &mut Checks, stored: &'a [Variant], wanted: &[VariantFields]) -> Vec<Option<&'a Variant>> {
     let named: HashSet<_> = wanted.iter().filter_map(|fields| fields.id).collect();
     let find = |(index, fields): (usize, &VariantFields)| match (fields.id, &fields.sku) {
@@ -145,7 +145,7 @@ fn variant(
     }
 }
 
-/// Each variant has a value of each option and no others, and no two have the same.
+/// Checks that each variant has a value for every option and for no other, and that no two have the same values.
 pub(super) fn check_combinations(checks: &mut Checks, options: &[String], variants: &[VariantFields]) {
     let nothing = BTreeMap::new();
     let values = variants.iter().map(|fields| fields.options.as_ref().unwrap_or(&nothing));

@@ -12,7 +12,7 @@ fn product() -> Product {
     goods(&[(1000, 1)]).products.remove(0)
 }
 
-/// A shop's one product through time, with its history as a store keeps it.
+/// The only product of a shop over time, with its price history as a store keeps it.
 struct Life {
     product: Option<Product>,
     history: Vec<PricePeriod>,
@@ -23,7 +23,7 @@ impl Life {
         Self { product: None, history: Vec::new() }
     }
 
-    /// Changes the product (or makes it) as the calls do; the lowest price of its variant afterwards.
+    /// Changes (or creates) the product as the calls do, and returns the lowest price of its variant afterwards.
     fn change(&mut self, now: Timestamp, change: impl FnOnce(&mut Product)) -> Option<i64> {
         let stored = self.product.take();
         let mut next = stored.clone().unwrap_or_else(product);
@@ -69,7 +69,7 @@ fn a_reduction_states_the_lowest_price_of_the_thirty_days_before() {
     let mut life = Life::new();
     assert_eq!(life.price(day(0), 1000, None), None, "nothing is reduced");
     assert_eq!(life.price(day(40), 800, Some(1000)), Some(1000));
-    // It stays while the reduction goes on, whatever else changes.
+    // It stays while the reduction lasts, whatever else changes.
     assert_eq!(life.change(day(60), |product| product.name = "Cup".into()), Some(1000));
     assert_eq!(life.price(day(80), 800, Some(1200)), Some(1000));
     assert_eq!(life.price(day(81), 1000, None), None, "it is over");
@@ -99,7 +99,7 @@ fn only_the_thirty_days_count_and_what_was_valid_when_they_began() {
     let mut life = Life::new();
     life.price(day(0), 700, None);
     life.price(day(10), 1000, None);
-    // 700 ended at the instant at which the window begins, and a microsecond later.
+    // The price 700 ended exactly when the window begins, and a microsecond after that.
     let mut other = Life { product: life.product.clone(), history: life.history.clone() };
     assert_eq!(life.price(day(40), 800, Some(1000)), Some(1000));
     assert_eq!(other.price(day(40) - TimeDelta::microseconds(1), 800, Some(1000)), Some(700));
@@ -187,7 +187,7 @@ fn what_changes_no_price_needs_no_history() {
     assert_eq!(next_periods(Some(&stored), &renamed, &[], day(0)), []);
 }
 
-/// A step: after how many hours, to which price, compared with what, and with which status.
+/// Steps: the hours to wait, the new price, the price compared with, and the status.
 fn steps() -> impl Strategy<Value = Vec<(i64, i64, Option<i64>, ProductStatus)>> {
     let status = prop_oneof![
         4 => Just(ProductStatus::Active),
@@ -198,11 +198,11 @@ fn steps() -> impl Strategy<Value = Vec<(i64, i64, Option<i64>, ProductStatus)>>
 }
 
 proptest! {
-    /// The value kept is what a look at every past hour finds.
+    /// The stored value equals what a log of every past hour yields.
     #[test]
     fn it_is_what_a_log_of_every_hour_says(steps in steps()) {
         let mut life = Life::new();
-        // (hour, offered price) from when on; kept in the order in which it happened.
+        // Entries are (hour, price offered from then on), in chronological order.
         let mut log: Vec<(i64, Option<i64>)> = Vec::new();
         let (mut hour, mut expected, mut reduced_at) = (0, None, None);
         for (wait, price, compare_at, status) in steps {

@@ -1,4 +1,4 @@
-//! A promotion as staff wrote it.
+//! Promotions as staff enter them.
 
 use std::collections::BTreeSet;
 
@@ -13,64 +13,65 @@ use crate::money::{Amount, Currency};
 use crate::pricing::Ratio;
 use crate::validate::{self, between};
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 const MAX_NAME_LENGTH: usize = 100;
-/// The longest code, in characters: somebody types it.
+/// The maximum length of a code, in characters; short enough to type.
 const MAX_CODE_LENGTH: usize = 50;
-/// The most things one promotion names: all of it is read with every cart.
+/// The maximum number of ids in each list of a promotion; limited because every cart reads them all.
 const MAX_IDS: usize = 1_000;
-/// The most pieces of a bundle.
+/// The maximum of each quantity of a bundle.
 const MAX_PIECES: i64 = 1_000;
-/// The highest limit of uses.
+/// The maximum of a usage limit.
 const MAX_USES: i64 = 1_000_000_000;
-/// The highest priority, and the lowest with a minus.
+/// The maximum priority; its negative is the minimum.
 const MAX_PRIORITY: i64 = 1_000_000;
 
-/// A promotion as staff wrote it. Amounts are decimal strings in major units.
+/// A promotion as staff enter it. Amounts are decimal strings in major units.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct PromotionInput {
-    /// What buyers see, 1 to 100 characters.
+    /// The name that buyers see, 1 to 100 characters.
     pub name: Field<String>,
-    /// What a buyer says to get it, 1 to 50 characters without spaces and slashes; nothing for one that applies by itself.
+    /// The coupon code, 1 to 50 characters without spaces and slashes; empty for a promotion that applies
+    /// automatically.
     pub code: Field<String>,
-    /// `percent`, `fixed`, `free_shipping` or `buy_x_get_y`.
+    /// One of `percent`, `fixed`, `free_shipping` and `buy_x_get_y`.
     pub kind: Field<String>,
-    /// A percentage (`"10"`, at most four decimals) or an amount; of the other kinds it plays no role.
+    /// A percentage (`"10"`, at most four decimals) or an amount; ignored for the other kinds.
     pub value: Field<String>,
-    /// Of `buy_x_get_y`: how many are paid, 1 to 1,000.
+    /// For `buy_x_get_y`: the number of paid items, 1 to 1,000.
     pub buy_quantity: Field<i64>,
-    /// Of `buy_x_get_y`: how many are free, 1 to 1,000.
+    /// For `buy_x_get_y`: the number of free items, 1 to 1,000.
     pub get_quantity: Field<i64>,
-    /// From this subtotal of the cart on.
+    /// The minimum subtotal of the cart.
     pub min_subtotal: Field<String>,
-    /// That of its amounts, if anything is said: the shop's, and the promotion's own in a partial change.
+    /// The currency of the amounts. If given, it must be the shop's, or in a partial change the promotion's.
     pub currency: Field<String>,
-    /// Only these products, at most 1,000; empty for all.
+    /// Limits the promotion to these products, at most 1,000; empty for no limit.
     pub product_ids: Field<Vec<ProductId>>,
-    /// Only products of these categories or below them, at most 1,000; empty for all.
+    /// Limits the promotion to products of these categories and their descendants, at most 1,000; empty for no limit.
     pub category_ids: Field<Vec<CategoryId>>,
-    /// Only for these people, at most 1,000; empty for all.
+    /// Limits the promotion to these users, at most 1,000; empty for no limit.
     pub customer_ids: Field<Vec<UserId>>,
-    /// Only for who has no other order (no).
+    /// Limits the promotion to accounts without an order that was not canceled (default false).
     pub first_order_only: Field<bool>,
-    /// Not before.
+    /// When it starts to apply, inclusive; null for no start.
     pub starts_at: Field<Timestamp>,
-    /// Not at this time nor later.
+    /// When it stops applying, exclusive; null for no end.
     pub ends_at: Field<Timestamp>,
-    /// How many orders may use it, 1 to 10^9; nothing for no limit.
+    /// The maximum number of orders that use it, 1 to 10^9; null for no limit.
     pub usage_limit: Field<i64>,
-    /// How many orders of one e-mail address may use it; nothing for no limit.
+    /// The maximum number of orders of one account that use it, 1 to 10^9; null for no limit.
     pub usage_limit_per_customer: Field<i64>,
-    /// May be used beside others (yes).
+    /// Whether it may be combined with other promotions (default true).
     pub combinable: Field<bool>,
-    /// The higher ones are applied first, -10^6 to 10^6 (0).
+    /// Promotions with a higher priority are applied first, -10^6 to 10^6 (default 0).
     pub priority: Field<i64>,
-    /// Offered at all (yes).
+    /// Whether it is offered at all (default true).
     pub active: Field<bool>,
 }
 
-/// A promotion whose every field passed.
+/// A promotion whose every field is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckedPromotion {
     pub(super) name: String,
@@ -92,7 +93,7 @@ pub(super) struct CheckedPromotion {
 }
 
 impl PromotionInput {
-    /// The checked fields; what was not mentioned is taken from `base`, for a partial change.
+    /// Checks every field. In a partial change, missing fields are taken from `base`.
     pub(super) fn check(self, base: Option<&Promotion>, currency: Currency) -> Result<CheckedPromotion> {
         let mut checks = Checks::new();
         let whole = base.is_none();
@@ -160,7 +161,7 @@ impl PromotionInput {
     }
 }
 
-/// What was said of the offer itself.
+/// The fields of the offer, not yet checked.
 struct Said {
     kind: Field<String>,
     value: Field<String>,
@@ -169,14 +170,14 @@ struct Said {
 }
 
 impl Said {
-    /// The offer; of the same kind as before, what was not mentioned stays.
+    /// Checks the offer. Missing fields keep their value if the kind stays the same.
     fn check(self, checks: &mut Checks, base: Option<Offer>, currency: Currency) -> Option<Offer> {
         let kind = match base {
             Some(base) if self.kind.is_missing() => Some(base.kind()),
             _ => checks.required("kind", self.kind, |kind| validate::word(&kind)),
         };
         let Some(kind) = kind else {
-            // What it means is not known, but it must be of its type.
+            // Without a kind the values have no meaning, but their types can still be checked.
             checks.unreadable("value", &self.value);
             checks.unreadable("buy_quantity", &self.buy_quantity);
             checks.unreadable("get_quantity", &self.get_quantity);
@@ -214,7 +215,7 @@ impl Said {
     }
 }
 
-/// A code that can be typed, and stand in an address.
+/// Accepts a code that can be typed and used in a URL.
 fn coupon_code(given: String) -> Result<String, String> {
     let code = validate::text(1, MAX_CODE_LENGTH)(given)?;
     if code.chars().any(|letter| letter.is_whitespace() || matches!(letter, '/' | '\\' | '?' | '#' | '%')) {
@@ -227,14 +228,14 @@ fn coupon_code(given: String) -> Result<String, String> {
 }
 
 fn instant(at: Timestamp) -> Result<Timestamp, String> {
-    // Years that no storage and no calendar quarrels about.
+    // Years that every database and calendar library can represent.
     if !(946_684_800..=253_402_300_799).contains(&at.timestamp()) {
         return Err("Must be from the year 2000 to 9999.".into());
     }
     Ok(chrono::SubsecRound::trunc_subsecs(at, 6))
 }
 
-/// A list of ids; null is as good as an empty one.
+/// Checks a list of ids; null counts as empty.
 fn ids<T: Ord + Clone>(
     checks: &mut Checks,
     name: &str,

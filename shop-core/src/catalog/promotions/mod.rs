@@ -1,5 +1,5 @@
-//! Promotions: what staff offer, as a coupon or by itself. How they are applied to a cart or an order stands in
-//! [`pricing`](crate::pricing).
+//! Promotions that staff offer, with a coupon code or applied automatically. [`pricing`](crate::pricing) applies them
+//! to carts and orders.
 
 mod input;
 mod model;

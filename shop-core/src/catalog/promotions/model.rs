@@ -1,4 +1,4 @@
-//! A promotion: what it takes off, and when.
+//! The rows of promotions.
 
 use std::collections::BTreeSet;
 
@@ -13,47 +13,47 @@ use crate::row::Row;
 use crate::text::caseless;
 use crate::word::words;
 
-/// What a promotion does.
+/// The kind of an [`Offer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromotionKind {
-    /// Takes off a share.
+    /// Deducts a percentage.
     Percent,
-    /// Takes off an amount.
+    /// Deducts an amount.
     Fixed,
-    /// Ships for nothing.
+    /// Makes shipping free.
     FreeShipping,
-    /// Gives some of many.
+    /// Gives some items for free when enough are bought.
     BuyXGetY,
 }
 
-/// What a promotion takes off, of the lines that [qualify](Promotion::qualifies).
+/// The discount of a promotion, on the lines that [qualify](Promotion::qualifies).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Offer {
-    /// A share of them.
+    /// A percentage of the lines.
     Percent {
-        /// More than none, at most all.
+        /// The share, more than 0 and at most 1.
         ratio: Ratio,
     },
-    /// An amount, at most all of them.
+    /// An amount, limited to the total of the lines.
     Fixed {
-        /// In the promotion's currency.
+        /// The amount in the promotion's currency.
         amount: Amount,
     },
-    /// The price of the shipping.
+    /// The price of shipping.
     FreeShipping,
-    /// Of every `buy + get` pieces `get` cost nothing, the cheapest of all.
+    /// For every `buy + get` items, `get` are free: the cheapest of all.
     BuyXGetY {
-        /// How many are paid.
+        /// The number of paid items.
         buy: i64,
-        /// How many are free.
+        /// The number of free items.
         get: i64,
     },
 }
 
 impl Offer {
-    /// Of which kind.
+    /// The kind of the offer.
     #[must_use]
     pub fn kind(self) -> PromotionKind {
         match self {
@@ -65,7 +65,7 @@ impl Offer {
     }
 }
 
-/// A promotion. How often it was used is counted beside it ([`Counter`](super::Counter)).
+/// A promotion. Its uses are counted in separate rows ([`Counter`](super::Counter)).
 ///
 /// # Writes
 /// Unique key: [`Unique::PromotionCode`](crate::batch::Unique::PromotionCode). Deleting a promotion leaves the counts
@@ -74,62 +74,64 @@ impl Offer {
 #[row(table = "promotions", entity = Promotion, deletable)]
 #[row(unique(PromotionCode: code_key))]
 pub struct Promotion {
-    /// Identity.
+    /// The primary key.
     pub id: PromotionId,
-    /// What buyers see.
+    /// The name that buyers see.
     pub name: String,
-    /// What a buyer says to get it; `None` when it applies by itself.
+    /// The coupon code; `None` when the promotion applies automatically.
     pub code: Option<String>,
     /// The code [folded](code_key); unique.
     pub code_key: Option<String>,
     /// The currency of its amounts, and of the carts it applies to.
     pub currency: Currency,
-    /// What it takes off.
+    /// The discount.
     #[row(json)]
     pub offer: Offer,
-    /// From this subtotal of the whole cart on, before any discount.
+    /// The minimum subtotal of the whole cart, before any discount.
     pub min_subtotal: Option<Amount>,
-    /// Only these products (or those of `category_ids`); empty with `category_ids` for all.
+    /// Limits the promotion to these products, or those of `category_ids`; if both are empty, there is no limit.
     #[row(json)]
     pub product_ids: BTreeSet<ProductId>,
-    /// Only products of these categories and of those below them (or those of `product_ids`).
+    /// Limits the promotion to products of these categories and their descendants, or those of `product_ids`.
     #[row(json)]
     pub category_ids: BTreeSet<CategoryId>,
-    /// Only for these people; empty for all.
+    /// Limits the promotion to these users; empty for no limit.
     #[row(json)]
     pub customer_ids: BTreeSet<UserId>,
-    /// Only for who has no order that was not canceled, by e-mail address.
+    /// Limits the promotion to accounts without an order that was not canceled.
     pub first_order_only: bool,
-    /// Not before.
+    /// When it starts to apply, inclusive; `None` for no start.
     pub starts_at: Option<Timestamp>,
-    /// Not at this time nor later.
+    /// When it stops applying, exclusive; `None` for no end.
     pub ends_at: Option<Timestamp>,
-    /// How many orders may use it.
+    /// The maximum number of orders that use it; `None` for no limit.
     pub usage_limit: Option<i64>,
-    /// How many orders of one e-mail address may use it.
+    /// The maximum number of orders of one account that use it; `None` for no limit.
     pub usage_limit_per_customer: Option<i64>,
-    /// May be used beside others.
+    /// Whether it may be combined with other promotions.
     pub combinable: bool,
-    /// The higher ones are applied first.
+    /// Promotions with a higher priority are applied first.
     pub priority: i64,
-    /// Offered at all.
+    /// Whether it is offered at all.
     pub active: bool,
-    /// When it was made.
+    /// When the promotion was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the promotion was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
 impl Promotion {
-    /// Whether it depends on what its customer ordered before: then it is for accounts only, whose e-mail address is proven.
+    /// Whether it depends on the buyer's earlier orders. If so, it is for accounts only, because their e-mail addresses
+    /// are verified.
     #[must_use]
     pub fn counts_customers(&self) -> bool {
         self.first_order_only || self.usage_limit_per_customer.is_some()
     }
 
-    /// True when a line of this product counts. `categories` are those of [`Promotion::category_ids`] and all below them.
+    /// Whether a line of this product qualifies. `categories` holds [`Promotion::category_ids`] and all their
+    /// descendants.
     #[must_use]
     pub fn qualifies(
         &self,
@@ -143,31 +145,31 @@ impl Promotion {
     }
 }
 
-/// A code in the form in which it is compared: spelled in capitals or not, it is the same.
+/// Folds a code for comparisons: case and surrounding white space do not matter.
 #[must_use]
 pub fn code_key(code: &str) -> String {
     caseless(code.trim())
 }
 
-/// A promotion, and how many orders use it: those that were placed with it and not canceled.
+/// A promotion with the number of orders that were placed with it and not canceled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountedPromotion {
     /// The promotion.
     pub promotion: Promotion,
-    /// How many orders use it.
+    /// The number of orders that use it.
     pub uses: i64,
 }
 
-/// Which promotions a list shows.
+/// The filter of a promotion list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PromotionFilter {
-    /// Only with this [folded](code_key) code.
+    /// Only the promotion with this [folded](code_key) code.
     pub code_key: Option<String>,
-    /// Only those that are active, or that are not.
+    /// Only active promotions, or only inactive ones.
     pub active: Option<bool>,
 }
 
-/// By what a list of promotions or of rates of tax can be ordered.
+/// The sort keys of a list of promotions or tax rates.
 pub type PromotionSort = CreationSort;
 
 words! {

@@ -1,4 +1,4 @@
-//! Promotions as rows: made, changed, taken out.
+//! The decisions about promotion rows: create, update, delete.
 
 use super::input::CheckedPromotion;
 use super::model::{Promotion, code_key};
@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 
-/// A new promotion. `taken` is the one that has its code already.
+/// Creates a promotion. `taken` is a stored promotion with the same code.
 ///
 /// # Errors
 /// [`Error::AlreadyExists`] when there is one.
@@ -23,7 +23,7 @@ pub(super) fn create(
     Ok(Decision { batch, reply: promotion })
 }
 
-/// A promotion changed: who orders at the same time decides anew. Orders keep what they were placed with.
+/// Updates a promotion. Concurrent orders that used the old one are decided again; placed orders keep their discounts.
 ///
 /// # Errors
 /// As [`create`].
@@ -45,7 +45,7 @@ pub(super) fn update(
     Ok(Decision { batch, reply: promotion })
 }
 
-/// A promotion taken out. Its counts stay, for orders that used it may still be canceled.
+/// Deletes a promotion. Its counts stay, because orders that used it may still be canceled.
 pub(super) fn delete(before: &Promotion, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });

@@ -1,4 +1,4 @@
-//! The calls about promotions, all for staff: codes are told by whoever gives them away.
+//! The calls about promotions. All are for staff, because a list of promotions reveals the coupon codes.
 
 use super::input::{CheckedPromotion, PromotionInput};
 use super::model::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, code_key};
@@ -12,7 +12,7 @@ use crate::id::PromotionId;
 use crate::page::{Page, PageRequest};
 
 impl Catalog<'_> {
-    /// The promotions of a list: only the one with `code` when one is named, however it is spelled.
+    /// Lists promotions; with `code`, only the one with that code, in any spelling.
     ///
     /// # Errors
     /// [`Error::Invalid`]; those of [`Actor::require_staff`].
@@ -31,7 +31,7 @@ impl Catalog<'_> {
         Ok(self.shop.store().list_promotions(&PromotionFilter { code_key, active }, page).await?)
     }
 
-    /// One promotion.
+    /// Returns one promotion with its use count.
     ///
     /// # Errors
     /// [`Error::NotFound`]; those of [`Actor::require_staff`].
@@ -40,7 +40,7 @@ impl Catalog<'_> {
         self.shop.store().promotion(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Adds a promotion, in the shop's currency.
+    /// Creates a promotion in the shop's currency.
     ///
     /// # Errors
     /// [`Error::Invalid`]; [`Error::AlreadyExists`] for a code; those of [`Actor::require_staff`].
@@ -56,7 +56,7 @@ impl Catalog<'_> {
             .await
     }
 
-    /// Replaces a promotion whole; its uses stay. `expected` is the version the caller saw.
+    /// Replaces all fields of a promotion; its use count stays. `expected` is the version that the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; as [`Catalog::create_promotion`].
@@ -71,7 +71,7 @@ impl Catalog<'_> {
         self.write_promotion(actor, id, expected, |_| input.clone().check(None, currency)).await
     }
 
-    /// Changes the fields of a promotion that the input mentions. `expected` is the version the caller saw.
+    /// Changes the fields of a promotion that the input mentions. `expected` is the version that the caller saw.
     ///
     /// # Errors
     /// As [`Catalog::replace_promotion`].
@@ -85,7 +85,7 @@ impl Catalog<'_> {
         self.write_promotion(actor, id, expected, |before| input.clone().check(Some(before), before.currency)).await
     }
 
-    /// Takes a promotion out. Orders that were placed with it keep their discount.
+    /// Deletes a promotion. Orders placed with it keep their discount.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; those of [`Actor::require_staff`].

@@ -1,30 +1,29 @@
-//! How often promotions are used: rows that change by guarded deltas, so that no limit is ever passed, whoever orders at
-//! the same time.
+//! The use counts of promotions. Their rows change by guarded deltas, so that concurrent orders never exceed a limit.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::PromotionId;
 
-/// Something that is counted over orders. One that was never written is 0.
+/// A count over orders. A counter without a row is 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Counter {
     /// The orders that use a promotion and were not canceled.
     Promotion(PromotionId),
     /// Those of one account, by its [key](crate::catalog::Customer::key).
     Customer(PromotionId, String),
-    /// All orders of one account that were not canceled, whatever promotions they use, by its key.
+    /// All orders of one account that were not canceled, with or without promotions, by its key.
     Orders(String),
-    /// The orders of one account or guest that wait for their payment
-    /// ([`Order::is_unpaid`](crate::orders::Order::is_unpaid)), by the buyer's key.
+    /// The unpaid orders of one account or guest ([`Order::is_unpaid`](crate::orders::Order::is_unpaid)), by the
+    /// buyer's key.
     Unpaid(String),
 }
 
-/// Stands for the promotion in the key of [`Counter::Unpaid`].
+/// Takes the place of the promotion id in the key of [`Counter::Unpaid`].
 pub const UNPAID: Uuid = Uuid::from_u128(1);
 
 impl Counter {
-    /// Which promotion's it is.
+    /// The promotion that is counted, if any.
     #[must_use]
     pub fn promotion(&self) -> Option<PromotionId> {
         match self {
@@ -33,7 +32,7 @@ impl Counter {
         }
     }
 
-    /// The key of its row: the promotion, the nil id or [`UNPAID`] for none, and the key of the buyer, empty for everybody's.
+    /// The key of the row: the promotion's id (nil or [`UNPAID`] for none), and the buyer's key (empty for all buyers).
     #[must_use]
     pub fn key(&self) -> (Uuid, &str) {
         match self {
@@ -45,20 +44,20 @@ impl Counter {
     }
 }
 
-/// One order more or less.
+/// A change of a count by one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsesDelta {
-    /// What is counted.
+    /// The counter to change.
     pub counter: Counter,
-    /// 1, or -1.
+    /// The change, 1 or -1.
     pub delta: i64,
-    /// With an order more: the most there may be.
+    /// The maximum of the count, checked when the delta is positive.
     pub limit: Option<i64>,
 }
 
 impl UsesDelta {
-    /// The rule of a delta: the count after it, or `None` where it is refused: a count is never negative, and one more
-    /// never passes the limit.
+    /// Returns the count after the delta. Returns `None`, which refuses it, if the count would be negative or an
+    /// increment would exceed the limit.
     #[must_use]
     pub fn apply(&self, count: i64) -> Option<i64> {
         let after = count.checked_add(self.delta)?;

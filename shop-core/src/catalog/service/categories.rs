@@ -1,4 +1,4 @@
-//! The category tree.
+//! The calls about the category tree.
 
 use super::{Catalog, id_or_slug};
 use crate::actor::Actor;
@@ -11,7 +11,7 @@ use crate::id::CategoryId;
 use crate::page::{Page, PageRequest};
 
 impl Catalog<'_> {
-    /// One category, by id or slug.
+    /// Returns one category, by id or slug.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -24,15 +24,15 @@ impl Catalog<'_> {
         category.ok_or(Error::NotFound)
     }
 
-    /// The categories.
+    /// Lists the categories.
     ///
     /// # Errors
-    /// Those of the storage.
+    /// Those of the store.
     pub async fn list_categories(&self, _actor: &Actor, page: &PageRequest<CategorySort>) -> Result<Page<Category>> {
         Ok(self.shop.store().list_categories(page).await?)
     }
 
-    /// Adds a category to the tree.
+    /// Creates a category in the tree.
     ///
     /// # Errors
     /// [`Error::Invalid`], also for an unknown parent; [`Error::AlreadyExists`] for a slug;
@@ -50,11 +50,11 @@ impl Catalog<'_> {
             .await
     }
 
-    /// Replaces a category: what is absent takes its default, except its slug.
+    /// Replaces all fields of a category: missing ones take their defaults, except the slug, which stays.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; [`Error::Invalid`], also for a parent that is unknown or
-    /// stands below it; [`Error::AlreadyExists`] for a slug; those of [`Actor::require_staff`].
+    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; [`Error::Invalid`], also for a parent that is unknown or a
+    /// descendant; [`Error::AlreadyExists`] for a slug; those of [`Actor::require_staff`].
     pub async fn replace_category(
         &self,
         actor: &Actor,
@@ -65,7 +65,7 @@ impl Catalog<'_> {
         self.change_category(actor, id, input, expected, Mode::Replace).await
     }
 
-    /// Changes what is given of a category.
+    /// Changes the given fields of a category.
     ///
     /// # Errors
     /// As [`Catalog::replace_category`].
@@ -79,7 +79,7 @@ impl Catalog<'_> {
         self.change_category(actor, id, input, expected, Mode::Merge).await
     }
 
-    /// Takes a category out of the tree: its children go to its parent, its products into no category.
+    /// Deletes a category. Its children move to its parent; its products stay without a category.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; those of [`Actor::require_staff`].
@@ -104,7 +104,7 @@ impl Catalog<'_> {
         mode: Mode,
     ) -> Result<Category> {
         actor.require_staff()?;
-        // What does not exist is answered before what is wrong with the input.
+        // Report a missing category before invalid input.
         self.shop.store().category(id).await?.ok_or(Error::NotFound)?;
         let fields = &category_fields(input, mode)?;
         self.shop

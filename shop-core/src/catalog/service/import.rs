@@ -1,4 +1,4 @@
-//! Products out of the rows of a table.
+//! The import of products from table rows.
 
 use super::Catalog;
 use super::products::NewStock;
@@ -11,35 +11,35 @@ use crate::field::Field;
 use crate::id::CategoryId;
 use crate::import::{CellError, Cells, Imported};
 
-/// How often a product is read again that others change at the same time.
+/// The maximum number of attempts to import a product that others change concurrently.
 const ATTEMPTS: u32 = 10;
 
-/// Which slugs are not to be derived from a name: see [`Catalog::import_product`].
+/// Tells which slugs must not be derived from a name; see [`Catalog::import_product`].
 pub type ReservedSlugs<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 impl Catalog<'_> {
-    /// Makes or changes the one product that some rows speak of (see [`PRODUCT_COLUMNS`](crate::catalog::PRODUCT_COLUMNS)):
-    /// the one that has a sku of theirs, else the one with the slug that they give, else (when they give none) the one with
-    /// exactly their name, else a new one. A slug that is derived from a name finds nothing: that of a new product gets a
-    /// number when it is taken, and is none of the `reserved` ones, those that other rows of the table give.
+    /// Creates or changes the product that some rows describe (see
+    /// [`PRODUCT_COLUMNS`](crate::catalog::PRODUCT_COLUMNS)). The rows must all describe the same product. It is found
+    /// by their SKUs, else by the given slug, else (without a slug) by its exact name; otherwise it is created. A slug
+    /// derived from the name is not used to find a product: a new product gets a number appended if its slug is taken,
+    /// and never one of the `reserved` slugs, which other rows of the table give.
     ///
-    /// A cell says what is to be; a blank one clears `description`, `category`, `compare_at_price` and `barcode` and says
-    /// nothing else, as does a column that is not there. A variant that no row speaks of stays as it is, and so does the
-    /// stock of a variant that was there. Importing the same rows again changes nothing.
+    /// A cell sets a value. A blank cell clears `description`, `category`, `compare_at_price` and `barcode`; any other
+    /// blank cell, and a missing column, changes nothing. Variants without a row stay as they are, and so does the
+    /// stock of variants that already exist. Importing the same rows again changes nothing.
     ///
     /// # Errors
-    /// Those of [`Actor::require_staff`], and of the storage. What is wrong with the rows is no error but
-    /// [`Imported::Refused`].
+    /// Those of [`Actor::require_staff`] and of the store. Invalid rows are not an error but [`Imported::Refused`].
     pub async fn import_product(&self, actor: &Actor, rows: &[Cells], reserved: ReservedSlugs<'_>) -> Result<Imported> {
         let target = self.find_imported(actor, rows).await?;
         self.import_found(actor, rows, target, reserved).await
     }
 
-    /// What is stored of the product that some rows speak of. Who imports several products at the same time sees from its
-    /// [keys](ImportTarget::keys) which of them must wait for another.
+    /// Finds the stored product that some rows describe. A caller that imports several products concurrently learns
+    /// from the [keys](ImportTarget::keys) of the result which imports must wait for others.
     ///
     /// # Errors
-    /// Those of [`Actor::require_staff`], and of the storage.
+    /// Those of [`Actor::require_staff`] and of the store.
     pub async fn find_imported(&self, actor: &Actor, rows: &[Cells]) -> Result<ImportTarget> {
         actor.require_staff()?;
         let store = self.shop.store();
@@ -75,7 +75,7 @@ impl Catalog<'_> {
         Ok(ImportTarget { stored, wrong })
     }
 
-    /// As [`Catalog::import_product`], with what [`Catalog::find_imported`] has just found.
+    /// Imports rows as [`Catalog::import_product`] does, with a target that [`Catalog::find_imported`] just returned.
     ///
     /// # Errors
     /// As [`Catalog::import_product`].
@@ -89,7 +89,7 @@ impl Catalog<'_> {
         actor.require_staff()?;
         for _ in 1..ATTEMPTS {
             match self.import_once(actor, rows, target, reserved).await {
-                // Somebody has changed the product since it was read.
+                // The product was changed since it was read.
                 Err(Error::VersionMismatch) => target = self.find_imported(actor, rows).await?,
                 done => return done,
             }
@@ -125,7 +125,7 @@ impl Catalog<'_> {
         }
         let input = product.input.clone();
         let written = match &stored {
-            // What was read is what the rows were compared with.
+            // The rows were compared with this version.
             Some(stored) => {
                 let how = (Mode::Merge, NewStock::Booked);
                 self.change(actor, stored.id, input, Some(stored.version), how).await
@@ -140,7 +140,7 @@ impl Catalog<'_> {
         }
     }
 
-    /// The refusal of rows that are wrong in themselves, with what else is wrong with their cells.
+    /// Refuses invalid rows, and adds the other problems of their cells.
     fn all_refused(
         self,
         product: &ProductOfRows,

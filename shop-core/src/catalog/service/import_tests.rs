@@ -23,7 +23,7 @@ fn product(world: &World, slug: &str) -> Product {
     block_on(world.shop.catalog().product(&Actor::system(), slug)).unwrap().product
 }
 
-/// The cells that were refused: row, column.
+/// The refused cells as (row, column).
 #[track_caller]
 fn refused(done: Result<Imported>) -> Vec<(usize, String)> {
     match done {
@@ -56,12 +56,12 @@ fn rows_change_what_they_speak_of_and_nothing_else() {
     let world = world();
     import(&world, &[shirt("S", "S-1", "10"), shirt("M", "M-1", "12.50")]).unwrap();
     let before = product(&world, "shirt");
-    // A row of one variant alone, of which the table says no more than this.
+    // A row of a single variant, in a table with only these columns.
     assert_eq!(
         import(&world, &[row(&[("sku", "M-1"), ("price", "13"), ("barcode", "123")])]).unwrap(),
         Imported::Changed
     );
-    // One more variant, one of those that are there, and another name.
+    // A new variant, an existing one, and a new name.
     let more = [shirt("L", "L-1", "15"), shirt("S", "S-1", "10")];
     assert_eq!(import(&world, &more).unwrap(), Imported::Changed);
     let after = product(&world, "shirt");
@@ -71,7 +71,7 @@ fn rows_change_what_they_speak_of_and_nothing_else() {
     assert_eq!(after.variants[0].id, before.variants[0].id);
     let levels = block_on(world.shop.store().stock_of(&[after.variants[0].id])).unwrap();
     assert_eq!(levels[0].on_hand, 3, "the stock of what was there stays");
-    // A blank cell clears what can be empty.
+    // A blank cell clears a value that may be empty.
     import(&world, &[row(&[("sku", "M-1"), ("price", ""), ("barcode", "")])]).unwrap();
     assert_eq!(
         (product(&world, "shirt").variants[1].barcode.clone(), product(&world, "shirt").variants[1].price.0),
@@ -132,7 +132,7 @@ fn every_wrong_cell_is_named() {
     assert_eq!(refused(import(&world, &[row(&[("sku", "HAT"), ("price", "1")])])), named(&[(0, "name")]));
     let unknown = row(&[("name", "Hat"), ("price", "1"), ("category", "none")]);
     assert_eq!(refused(import(&world, &[unknown])), named(&[(0, "category")]));
-    // Two rows that are at odds.
+    // Two rows that contradict each other.
     let other = Cells::new([
         ("name", "Shirt"),
         ("description", "Other"),
@@ -144,10 +144,10 @@ fn every_wrong_cell_is_named() {
         refused(import(&world, &[shirt("S", "S-2", "1"), other])),
         named(&[(1, "description"), (1, "option1_name")])
     );
-    // Two products in one.
+    // The rows of two products.
     let both = [row(&[("slug", "mug"), ("sku", "MUG")]), row(&[("slug", "mug"), ("sku", "CUP")])];
     assert_eq!(refused(import(&world, &both)), named(&[(1, "sku")]));
-    // Values of options that are missing or the same.
+    // Option values that are missing or equal.
     assert_eq!(
         refused(import(&world, &[shirt("S", "S-2", "1"), shirt("", "M-2", "1")])),
         named(&[(1, "option1_value")])
@@ -248,17 +248,17 @@ fn products_with_options_do_not_merge_because_of_their_slugs() {
 fn a_product_is_found_by_sku_else_by_slug_else_by_its_exact_name() {
     let world = world();
     import(&world, &[row(&[("slug", "cafe"), ("name", "Café"), ("sku", "CAFE"), ("price", "5")])]).unwrap();
-    // The sku counts more than the slug, and the slug more than the name.
+    // The SKU takes precedence over the slug, and the slug over the name.
     import(&world, &[row(&[("sku", "CAFE"), ("slug", "coffee"), ("name", "Coffee")])]).unwrap();
     assert_eq!(names_and_slugs(&world), [("Coffee".into(), "coffee".into())]);
     import(&world, &[row(&[("slug", "coffee"), ("name", "Café")])]).unwrap();
     assert_eq!(names_and_slugs(&world), [("Café".into(), "coffee".into())]);
-    // A slug that nobody has is another product's, whatever its name.
+    // An unknown slug means a new product, whatever its name.
     let twin = row(&[("slug", "cafe"), ("name", "Café"), ("price", "6")]);
     assert_eq!(import(&world, &[twin]).unwrap(), Imported::Created);
-    // The name alone does not say which of the two.
+    // The name alone is ambiguous.
     assert_eq!(refused(import(&world, &[named("Café", "7")])), [(0, "name".to_owned())]);
-    // One that was deleted is not meant when there is another.
+    // A deleted product is skipped if there is another.
     block_on(world.shop.catalog().delete_product(&Actor::system(), product(&world, "cafe").id, None)).unwrap();
     assert_eq!(import(&world, &[named(" Café ", "7")]).unwrap(), Imported::Changed);
     assert_eq!(product(&world, "coffee").variants[0].price.0, 700);
@@ -311,7 +311,7 @@ fn what_was_deleted_comes_back_or_is_told_of() {
     let back = |status| Cells::new([("slug", "shirt"), ("status", status)]);
     assert_eq!(import(&world, &[back("archived")]).unwrap(), Imported::Unchanged, "as it was exported");
     assert_eq!(import(&world, &[back("active")]).unwrap(), Imported::Changed);
-    // A variant that is not offered any more is offered again.
+    // An archived variant is put on sale again.
     let one = serde_json::json!({"variants": [{"sku": "S-1"}]});
     let one: ProductInput = serde_json::from_value(one).unwrap();
     block_on(world.shop.catalog().update_product(&Actor::system(), id, one, None)).unwrap();
@@ -335,7 +335,7 @@ fn the_stock_of_a_new_variant_is_booked_and_that_of_a_stored_one_is_not() {
         assert_eq!(on_hand, [3, 3]);
         more.reverse();
     }
-    // In the API a product that is changed gets no stock, as its contract says.
+    // Through the API, a product that is changed gets no initial stock, as documented.
     let input = serde_json::json!({"variants": [{"sku": "S-1"}, {"sku": "L-1"},
         {"sku": "XL-1", "price": "1", "options": {"Size": "XL"}, "stock": 9}]});
     let input: ProductInput = serde_json::from_value(input).unwrap();
@@ -360,7 +360,7 @@ fn a_row_may_add_an_image() {
     }
     let wrong = [row(&first), Cells::new([("slug", "shirt"), ("images", "http://")]), Cells::new([("images", "[1]")])];
     assert_eq!(refused(import(&world, &wrong)), [(2, "images".to_owned()), (1, "images".to_owned())]);
-    // A list in the row of a variant is that of the product.
+    // A list in a variant's row belongs to the product.
     let listed = |sku, size, images| {
         let mut cells = vec![("name", "Hat"), ("sku", sku), ("price", "1"), ("images", images)];
         cells.extend([("option1_name", "Size"), ("option1_value", size)]);
@@ -386,7 +386,7 @@ fn what_a_spreadsheet_has_spoiled_is_refused() {
     assert_eq!(refused(import(&world, &[tea("sku", "1.23457E+11")])), cell("sku"));
     assert_eq!(refused(import(&world, &[tea("option1_value", "S")])), cell("option1_value"), "of which option?");
     assert_eq!(products(&world).len(), 0);
-    // One that is really so stays so.
+    // A value that really looks like this is kept.
     let input = ProductInput { name: "Tea".into(), price: "1".into(), barcode: "1E+5".into(), ..Default::default() };
     block_on(world.shop.catalog().create_product(&Actor::system(), input)).unwrap();
     assert_eq!(import(&world, &[tea("barcode", "1E+5")]).unwrap(), Imported::Unchanged);
@@ -401,7 +401,7 @@ fn the_rows_of_one_product_are_bounded() {
         cells.push(("option1_value", size.to_string()));
         Cells::new(cells)
     };
-    // What rows repeat of the first does not count.
+    // Cells that repeat the first row do not count.
     assert!((0..250).all(|size| rows.push(described(size)) == Ok(true)));
     assert_eq!(rows.push(Cells::new([("name", "Shirt"), ("description", " ")])), Ok(false));
     assert!(rows.push(described(251)).unwrap_err().contains("at most 200 variants"));
@@ -495,7 +495,7 @@ fn a_dry_run_says_what_an_import_would_do_and_writes_nothing() {
     };
     assert_eq!(done.iter().map(letter).collect::<String>(), "nncrncuncnr");
     assert_eq!(done_stock.iter().map(letter).collect::<String>(), "crcu");
-    // What was booked before is known.
+    // The dry run knows earlier imports by their idempotency key.
     let scratch = std::sync::Arc::new(crate::memory::MemoryStore::new());
     let again = block_on(crate::import::DryRun::new(&world.shop, scratch)).unwrap();
     let again = block_on(again.import_stock(&Actor::system(), &booked("4"), key("k").as_ref())).unwrap();

@@ -1,4 +1,5 @@
-//! The calls of this domain: each loads, decides and commits. Everybody reads what is offered, staff write.
+//! The calls about the catalog: each loads, decides and commits. Everyone may read active products; only staff may
+//! write.
 
 mod categories;
 mod import;
@@ -15,7 +16,7 @@ pub use import::ReservedSlugs;
 
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The calls about the catalog; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Catalog<'a> {
     pub(super) shop: &'a Shop,
@@ -27,7 +28,7 @@ impl<'a> Catalog<'a> {
     }
 }
 
-/// What stands in an address: an id or a slug (no slug reads as an id).
+/// Parses an id or slug from a URL; no slug parses as an id.
 fn id_or_slug(name: &str) -> Result<Uuid, &str> {
     Uuid::try_parse(name).map_err(|_| name)
 }

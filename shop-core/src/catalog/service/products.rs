@@ -1,4 +1,4 @@
-//! Making and changing products.
+//! The calls that create and change products.
 
 use super::Catalog;
 use crate::actor::Actor;
@@ -14,25 +14,25 @@ use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::id::ProductId;
 
-/// What happens to the `stock` that is given for a new variant of a stored product.
+/// How the `stock` given for a new variant of a stored product is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NewStock {
-    /// It changes nothing: stock of a stored product has calls of its own.
+    /// It is ignored: stock of a stored product has its own calls.
     Ignored,
-    /// It is booked at the default location, as that of a new product is.
+    /// It is recorded at the default location, as for a new product.
     Booked,
 }
 
 impl Catalog<'_> {
-    /// Makes a product, the stock of its variants booked at the default location.
+    /// Creates a product, and records the initial stock of its variants at the default location.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; [`Error::AlreadyExists`] for a slug or sku; those of [`Actor::require_staff`].
+    /// [`Error::Invalid`]; [`Error::AlreadyExists`] for a slug or SKU; those of [`Actor::require_staff`].
     pub async fn create_product(&self, actor: &Actor, input: ProductInput) -> Result<ProductView> {
         self.create(actor, input, &|_| false).await
     }
 
-    /// As [`Catalog::create_product`]; a derived slug is none of the `reserved` ones.
+    /// As [`Catalog::create_product`], but a derived slug is never one of the `reserved` ones.
     pub(super) async fn create(
         &self,
         actor: &Actor,
@@ -59,12 +59,12 @@ impl Catalog<'_> {
             .await
     }
 
-    /// Replaces a product: what is absent takes its default, except its slug and the skus of variants that are named
-    /// by id. Stock stays.
+    /// Replaces all fields of a product: missing ones take their defaults, except its slug and the SKUs of variants
+    /// given by id, which stay. Stock is unchanged.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; [`Error::Invalid`]; [`Error::AlreadyExists`] for a slug or
-    /// sku; [`Error::InvalidTransition`] when it is priced in another currency than the shop's; those of
+    /// [`Error::NotFound`]; [`Error::VersionMismatch`]; [`Error::Invalid`]; [`Error::AlreadyExists`] for a slug or SKU;
+    /// [`Error::InvalidTransition`] when the shop's currency changed and only some prices are given; those of
     /// [`Actor::require_staff`].
     pub async fn replace_product(
         &self,
@@ -76,7 +76,7 @@ impl Catalog<'_> {
         self.change(actor, id, input, expected, (Mode::Replace, NewStock::Ignored)).await
     }
 
-    /// Changes what is given of a product; a given list of variants is the whole list. Stock stays.
+    /// Changes the given fields of a product; a given list of variants replaces the whole list. Stock is unchanged.
     ///
     /// # Errors
     /// As [`Catalog::replace_product`].
@@ -90,7 +90,7 @@ impl Catalog<'_> {
         self.change(actor, id, input, expected, (Mode::Merge, NewStock::Ignored)).await
     }
 
-    /// Takes a product out of the catalog; orders, movements and its sku stay. Doing it twice is doing it once.
+    /// Archives a product; orders, stock movements and its SKUs stay. Repeating it has no effect.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; those of [`Actor::require_staff`].
@@ -119,7 +119,7 @@ impl Catalog<'_> {
     ) -> Result<ProductView> {
         actor.require_staff()?;
         let currency = self.shop.settings().currency;
-        // What does not exist, or has changed, is answered before what is wrong with the input.
+        // Report a missing or changed product before invalid input.
         self.expected(id, expected).await?;
         let fields = &product_fields(input, mode, currency)?;
         self.shop
@@ -141,7 +141,7 @@ impl Catalog<'_> {
             .await
     }
 
-    /// What must be known of earlier prices before this change is written: mostly nothing, which costs nothing.
+    /// The price periods needed for writing this change: usually none, without a read.
     async fn price_history(&self, stored: &Product, product: &Product, moment: &Moment) -> Result<Vec<PricePeriod>> {
         let variants = needs_history(stored, product);
         if variants.is_empty() {
@@ -159,7 +159,7 @@ impl Catalog<'_> {
         Ok(product)
     }
 
-    /// A product may only be put into a category that is there, and still is when it is written.
+    /// Checks that a newly assigned category exists, and requires that it still does at commit.
     async fn rely_on_category(
         &self,
         batch: &mut Batch,
@@ -177,7 +177,7 @@ impl Catalog<'_> {
         Ok(())
     }
 
-    /// A slug for a product that names none: from its name, numbered when that is taken.
+    /// Derives a free slug from the name, with a number if it is taken.
     async fn free_slug(
         &self,
         fields: &ProductFields,
@@ -190,12 +190,12 @@ impl Catalog<'_> {
                 return Ok(slug);
             }
         }
-        // Many of one name: a drawn number is free at the first or second try.
+        // Many products have this name; a random number is almost certainly free.
         Ok(numbered_slug(name, 10 + moment.below(1_000_000_000)))
     }
 
-    /// Refuses a slug or sku that another product has. (Those that others take at this moment fail the commit's
-    /// guards, and the next attempt finds them here; a drawn one is drawn anew then.)
+    /// Refuses a slug or SKU that another product has. If a concurrent commit takes one, the guards of this commit
+    /// fail, and the next attempt finds it here; a generated SKU is then drawn again.
     async fn refuse_taken(&self, product: &Product, stored: Option<&Product>, new_slug: bool) -> Result<()> {
         let store = self.shop.store();
         if new_slug {

@@ -1,4 +1,4 @@
-//! Reading products.
+//! The calls that read products.
 
 use super::{Catalog, id_or_slug};
 use crate::actor::Actor;
@@ -10,7 +10,7 @@ use crate::page::{Page, PageRequest, Position};
 use crate::text::query_tokens;
 
 impl Catalog<'_> {
-    /// One product, by id or slug. Who is not staff sees active ones only.
+    /// Returns one product, by id or slug. Callers other than staff see only active products.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -27,7 +27,7 @@ impl Catalog<'_> {
         Ok(ProductView::new(product, &levels))
     }
 
-    /// The products of a list. Who is not staff sees active ones only. An unknown category holds nothing.
+    /// Lists products. Callers other than staff see only active products. An unknown category yields an empty list.
     ///
     /// # Errors
     /// [`Error::Invalid`].
@@ -48,7 +48,7 @@ impl Catalog<'_> {
         Ok(Page { items: ProductView::all(items, levels), total, next, previous })
     }
 
-    /// The filter of a list; `None` when it can find nothing.
+    /// Checks the query and returns its filter; `None` when nothing can match.
     async fn filter(&self, actor: &Actor, query: ProductQuery) -> Result<Option<ProductFilter>> {
         let currency = self.shop.settings().currency;
         let mut checks = Checks::new();

@@ -178,7 +178,7 @@ fn a_list_of_variants_is_matched_by_id_then_sku_and_the_rest_is_archived() {
     assert_eq!(after.product.version, 2);
     let archived: Vec<_> = after.product.variants.iter().filter(|v| v.archived).map(|v| v.id).collect();
     assert_eq!(archived, [ids[1]]);
-    // It comes back by its sku.
+    // Its SKU restores it.
     let back = VariantInput { sku: "M".into(), ..VariantInput::default() };
     let again = update(&world, &view, ProductInput { variants: vec![back].into(), ..ProductInput::default() }).unwrap();
     assert_eq!(again.variants().map(|(v, a)| (v.id, a.available)).collect::<Vec<_>>(), [(ids[1], Some(3))]);
@@ -224,7 +224,7 @@ fn the_fields_of_the_product_speak_of_its_one_variant() {
         ..ProductInput::default()
     };
     assert_eq!(named(update(&world, &view, both)), ["price"]);
-    // What answers show of several variants may come back and changes nothing.
+    // What responses show for several variants may be sent back, and changes nothing.
     let several = create(&world, shirt(vec![sized("M", "10"), sized("L", "12")])).unwrap();
     let echo = ProductInput { price: "10.00".into(), sku: Field::Null, ..ProductInput::default() };
     assert_eq!(update(&world, &several, echo).unwrap().product.version, 1);

@@ -1,4 +1,4 @@
-//! A rate of tax as staff wrote it.
+//! Tax rates as staff enter them.
 
 use serde::Deserialize;
 
@@ -9,31 +9,31 @@ use crate::pricing::Ratio;
 use crate::region::{self, Breadth};
 use crate::validate;
 
-/// The longest name of a rate, in characters.
+/// The maximum length of a rate's name, in characters.
 const MAX_NAME_LENGTH: usize = 100;
-/// The longest name of a region, in characters.
+/// The maximum length of a region's name, in characters.
 const MAX_REGION_LENGTH: usize = 150;
 
-/// A rate of tax as staff wrote it.
+/// A tax rate as staff enter it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct TaxRateInput {
-    /// What buyers see, 1 to 100 characters.
+    /// The name that buyers see, 1 to 100 characters.
     pub name: Field<String>,
-    /// Of which variants (standard). Variants of a class without a rate are not taxed.
+    /// The tax class of the variants that it applies to (default `standard`). Classes without a rate are not taxed.
     pub tax_class: Field<String>,
-    /// ISO 3166-1 alpha-2.
+    /// The country as ISO 3166-1 alpha-2.
     pub country: Field<String>,
-    /// A state or province by its code in ISO 3166-2 (`NY`, or `US-NY`) or its name, kept as the code without the country's.
-    /// Buyers must then give one in an address. The whole country when nothing is said.
+    /// A state or province, as its ISO 3166-2 code (`NY` or `US-NY`) or its name; stored as the code without the
+    /// country. Addresses must then name a region. Empty for the whole country.
     pub region: Field<String>,
-    /// From 0 to 1, as `"0.0825"`, with at most six decimals.
+    /// The rate from 0 to 1, such as `"0.0825"`, with at most six decimals.
     pub rate: Field<String>,
-    /// Whether shipping is taxed at it, too (no).
+    /// Whether it applies to shipping, too (default false).
     pub applies_to_shipping: Field<bool>,
 }
 
-/// A rate whose every field passed.
+/// A tax rate whose every field is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckedTaxRate {
     pub(super) name: String,
@@ -46,7 +46,7 @@ pub(super) struct CheckedTaxRate {
 }
 
 impl TaxRateInput {
-    /// The checked fields; what was not mentioned is taken from `base`, for a partial change.
+    /// Checks every field. In a partial change, missing fields are taken from `base`.
     pub(super) fn check(self, base: Option<&TaxRate>) -> Result<CheckedTaxRate> {
         let mut checks = Checks::new();
         let whole = base.is_none();
@@ -67,7 +67,7 @@ impl TaxRateInput {
         let moves = base.is_some_and(|base| country.as_ref().is_some_and(|country| *country != base.country));
         let region = match kept {
             Some(region) if !moves => Some(region),
-            // The region of the country before is one of the new country, or has to be said anew.
+            // The stored region must also be a region of the new country, or be given again.
             kept => {
                 let region = kept.map_or(self.region, Field::Given);
                 let code = |text: String| region_code(country.as_deref(), text);
@@ -92,7 +92,7 @@ impl TaxRateInput {
     }
 }
 
-/// The code of a region of the country; of no country where that was refused.
+/// Finds the code of a region in the country. Without a valid country, only the length is checked.
 fn region_code(country: Option<&str>, text: String) -> std::result::Result<String, String> {
     let text = validate::text(1, MAX_REGION_LENGTH)(text)?;
     match country {
@@ -167,7 +167,7 @@ mod tests {
         };
         let change =
             |base: &TaxRate, input: Value| serde_json::from_value::<TaxRateInput>(input).unwrap().check(Some(base));
-        // Earlier releases took any three letters: such a rate can be changed, and taken for what it is.
+        // Earlier releases accepted any three letters. Such a rate can be changed, and is recognized as the rate it is.
         let old = change(&base("NYC"), json!({"rate": "0.1", "country": "us"})).unwrap();
         assert_eq!(old.region.as_deref(), Some("NYC"));
         let moved = change(&base("WA"), json!({"country": "AU"})).unwrap();

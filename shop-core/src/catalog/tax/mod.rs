@@ -1,4 +1,4 @@
-//! Rates of tax, as staff keep them. How they are applied stands in [`pricing`](crate::pricing).
+//! Tax rates as staff maintain them. [`pricing`](crate::pricing) applies them.
 
 mod input;
 mod model;

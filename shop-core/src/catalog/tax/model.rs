@@ -1,4 +1,4 @@
-//! A rate of tax.
+//! The rows of tax rates.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,10 @@ use crate::pricing::Ratio;
 use crate::row::Row;
 use crate::text::caseless;
 
-/// The class of whatever is not said to be of another.
+/// The tax class of everything for which no other class is given.
 pub const STANDARD_TAX_CLASS: &str = "standard";
 
-/// What a place takes of things of one class. Unique: class, country and region. Where there is no rate for a class, its
-/// things are not taxed.
+/// The tax rate of a place for one tax class. Unique by class, country and region. A class without a rate is not taxed.
 ///
 /// # Writes
 /// Unique key: [`Unique::TaxRate`](crate::batch::Unique::TaxRate).
@@ -20,32 +19,32 @@ pub const STANDARD_TAX_CLASS: &str = "standard";
 #[row(table = "tax_rates", entity = TaxRate, deletable)]
 #[row(unique(TaxRate: country, tax_class, region_key))]
 pub struct TaxRate {
-    /// Identity.
+    /// The primary key.
     pub id: TaxRateId,
-    /// What buyers see.
+    /// The name that buyers see.
     pub name: String,
-    /// Of which variants ([`Variant::tax_class`](crate::catalog::Variant::tax_class)).
+    /// The class of the variants that it applies to ([`Variant::tax_class`](crate::catalog::Variant::tax_class)).
     pub tax_class: String,
-    /// ISO 3166-1 alpha-2, upper case.
+    /// The country as ISO 3166-1 alpha-2, upper case.
     pub country: String,
-    /// A state or province of it by its code in ISO 3166-2 without the country's, in whose place the rate of the whole country is
-    /// not asked.
+    /// A state or province, as its ISO 3166-2 code without the country; there, this rate replaces that of the whole
+    /// country. `None` for the whole country.
     pub region: Option<String>,
-    /// The region folded; empty for the whole country.
+    /// The folded region; empty for the whole country.
     pub region_key: String,
-    /// How much.
+    /// The rate, from 0 to 1.
     pub rate: Ratio,
-    /// Whether shipping is taxed at it, too.
+    /// Whether it applies to shipping, too.
     pub applies_to_shipping: bool,
-    /// When it was made.
+    /// When the rate was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the rate was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// The number of changes, for optimistic locking.
     pub version: i64,
 }
 
-/// A region in the form in which it is compared.
+/// Folds a region for comparisons.
 #[must_use]
 pub(crate) fn region_key(region: Option<&str>) -> String {
     region.map(|region| caseless(region.trim())).unwrap_or_default()

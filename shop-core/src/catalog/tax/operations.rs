@@ -1,4 +1,4 @@
-//! Rates of tax as rows: made, changed, taken out.
+//! The decisions about tax rate rows: create, update, delete.
 
 use super::input::CheckedTaxRate;
 use super::model::TaxRate;
@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::execute::Decision;
 
-/// A new rate. `taken` is the one that stands at its place already.
+/// Creates a rate. `taken` is a stored rate of the same class and place.
 ///
 /// # Errors
 /// [`Error::AlreadyExists`] when there is one.
@@ -19,7 +19,7 @@ pub(super) fn create(input: CheckedTaxRate, taken: Option<&TaxRate>, moment: &mu
     Ok(Decision { batch, reply: rate })
 }
 
-/// A rate changed. Orders keep the one they were placed with.
+/// Updates a rate. Orders keep the rate they were placed with.
 ///
 /// # Errors
 /// As [`create`].
@@ -37,7 +37,7 @@ pub(super) fn update(
     Ok(Decision { batch, reply: rate })
 }
 
-/// A rate taken out.
+/// Deletes a rate.
 pub(super) fn delete(before: &TaxRate, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });

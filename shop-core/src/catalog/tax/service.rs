@@ -1,4 +1,4 @@
-//! The calls about rates of tax, all for staff.
+//! The calls about tax rates, all for staff.
 
 use super::input::{CheckedTaxRate, TaxRateInput};
 use super::model::TaxRate;
@@ -12,7 +12,7 @@ use crate::page::{Page, PageRequest};
 use crate::region::{self, Breadth, Place};
 
 impl Catalog<'_> {
-    /// The rates of a list.
+    /// Lists the tax rates.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`].
@@ -21,7 +21,7 @@ impl Catalog<'_> {
         Ok(self.shop.store().list_tax_rates(page).await?)
     }
 
-    /// One rate.
+    /// Returns one tax rate.
     ///
     /// # Errors
     /// [`Error::NotFound`]; those of [`Actor::require_staff`].
@@ -30,10 +30,10 @@ impl Catalog<'_> {
         self.shop.store().tax_rate(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Adds a rate.
+    /// Creates a tax rate.
     ///
     /// # Errors
-    /// [`Error::Invalid`]; [`Error::AlreadyExists`] when the class has a rate at this place already; those of
+    /// [`Error::Invalid`]; [`Error::AlreadyExists`] when the class already has a rate at this place; those of
     /// [`Actor::require_staff`].
     pub async fn create_tax_rate(&self, actor: &Actor, input: TaxRateInput) -> Result<TaxRate> {
         actor.require_staff()?;
@@ -46,7 +46,7 @@ impl Catalog<'_> {
             .await
     }
 
-    /// Replaces a rate whole. `expected` is the version the caller saw.
+    /// Replaces all fields of a tax rate. `expected` is the version that the caller saw.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; as [`Catalog::create_tax_rate`].
@@ -60,7 +60,7 @@ impl Catalog<'_> {
         self.write_tax_rate(actor, id, expected, |_| input.clone().check(None)).await
     }
 
-    /// Changes the fields of a rate that the input mentions. `expected` is the version the caller saw.
+    /// Changes the fields of a tax rate that the input mentions. `expected` is the version that the caller saw.
     ///
     /// # Errors
     /// As [`Catalog::replace_tax_rate`].
@@ -74,7 +74,7 @@ impl Catalog<'_> {
         self.write_tax_rate(actor, id, expected, |before| input.clone().check(Some(before))).await
     }
 
-    /// Takes a rate out. Orders keep the tax they were placed with.
+    /// Deletes a tax rate. Orders keep the tax they were placed with.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::VersionMismatch`]; those of [`Actor::require_staff`].
@@ -112,7 +112,7 @@ impl Catalog<'_> {
         Ok(before)
     }
 
-    /// The rate of the same class and place, however that is written, other than the one that changes.
+    /// Finds another rate of the same class and place, however the place is written.
     async fn tax_rate_like(&self, input: &CheckedTaxRate, changes: Option<TaxRateId>) -> Result<Option<TaxRate>> {
         let place = |country: &str, region: Option<&str>| Place::of(country, region, Breadth::Wide);
         let wanted = place(&input.country, input.region.as_deref());
@@ -122,7 +122,8 @@ impl Catalog<'_> {
         let rates = self.shop.store().price_rules(&query).await?.tax_rates;
         let is_there = |rate: &TaxRate| {
             let same = rate.country == input.country && rate.region_key == input.region_key;
-            // A region of an earlier release may be none, and is then no place, not the whole country.
+            // A region stored by an earlier release may be unknown. It is then no place at all, rather than the whole
+            // country.
             let known =
                 rate.region.as_deref().is_none_or(|region| region::find(&rate.country, region, Breadth::Wide).is_ok());
             same || known && place(&rate.country, rate.region.as_deref()) == wanted

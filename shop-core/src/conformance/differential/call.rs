@@ -1,4 +1,4 @@
-//! One call: how it is drawn, and what it answers.
+//! A call: how it is drawn, and its answer.
 
 use std::fmt::Debug;
 
@@ -10,23 +10,23 @@ use super::{goods, people, reads, trade, webhooks};
 use crate::error::{Error, Result};
 use crate::shop::Shop;
 
-/// A call with everything it is given.
+/// A call with all its arguments.
 pub(super) struct Call {
-    /// In words.
+    /// A readable description.
     pub(super) name: String,
-    /// How much time passes before.
+    /// Seconds that pass before the call.
     pub(super) seconds: i64,
-    /// Makes it.
+    /// Makes the call on a shop.
     pub(super) run: Box<dyn Fn(Shop) -> BoxFuture<'static, Answer> + Send + Sync>,
 }
 
-/// What a call answered.
+/// The answer to a call.
 pub(super) struct Answer {
-    /// All of it.
+    /// The complete answer.
     pub(super) text: String,
-    /// Ids for the calls to come.
+    /// Ids for later calls.
     pub(super) news: Vec<News>,
-    /// The store failed.
+    /// Whether the store failed.
     pub(super) is_fault: bool,
 }
 
@@ -40,7 +40,7 @@ impl Answer {
     }
 }
 
-/// Makes a call of clones of what it is given, once per store.
+/// Defines a call that clones its arguments, once per store.
 macro_rules! call {
     ($name:expr, [$($given:ident),*], |$shop:ident| $body:expr) => {
         call!($name, [$($given),*], |$shop| $body, |_| Vec::new())
@@ -57,11 +57,11 @@ macro_rules! call {
 }
 pub(super) use call;
 
-/// How a call is made.
+/// Makes a call on a shop.
 pub(super) type Run = Box<dyn Fn(Shop) -> BoxFuture<'static, Answer> + Send + Sync>;
 
 impl Call {
-    /// Draws the next one: buyers do most, staff some, and everybody looks.
+    /// Draws the next call: most are by buyers, some by staff, and all kinds of actors read.
     pub(super) fn draw(known: &mut Known) -> Self {
         let (name, run) = match known.below(10) {
             0 => people::draw(known),
@@ -70,7 +70,7 @@ impl Call {
             5 if known.once_in(3) => webhooks::draw(known),
             _ => trade::draw(known),
         };
-        // Now and then so long that holds, codes and tokens end.
+        // Sometimes enough time passes for holds, codes and tokens to expire.
         let seconds = match known.below(150) {
             0 => 3_600,
             pause => i64::from(pause / 10),
@@ -79,8 +79,8 @@ impl Call {
     }
 }
 
-/// What a client would send.
+/// An input, as a client would send it.
 pub(super) fn input<T: DeserializeOwned + Default>(json: serde_json::Value) -> T {
-    // Every input takes anything: what is wrong in it is kept for the answer.
+    // Every input accepts anything; errors in it are reported in the answer.
     serde_json::from_value(json).unwrap_or_default()
 }

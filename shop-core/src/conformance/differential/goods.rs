@@ -1,4 +1,4 @@
-//! Calls of staff: catalog, stock and tariff.
+//! Calls of staff: catalog, stock and shipping rates.
 
 use serde_json::{Value, json};
 

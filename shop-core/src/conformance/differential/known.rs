@@ -1,4 +1,4 @@
-//! What the answers told so far, and chance: together they draw the next call.
+//! Facts from earlier answers, and randomness: together they determine the next call.
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -12,7 +12,7 @@ use crate::id::{
 };
 use crate::idempotency::IdempotencyKey;
 
-/// What an answer tells.
+/// A fact from an answer.
 #[derive(Debug, Clone)]
 pub(super) enum News {
     Address(AddressId),
@@ -21,7 +21,7 @@ pub(super) enum News {
     Category(CategoryId),
     /// A code that was mailed.
     Code(String, String),
-    /// To a webhook.
+    /// A delivery to a webhook.
     Delivery(DeliveryId),
     /// A line of an order.
     Line(OrderId, OrderItemId),
@@ -30,7 +30,7 @@ pub(super) enum News {
     Order(OrderId),
     OrderItem(OrderItemId),
     Payment(PaymentId),
-    /// Somebody signed in.
+    /// A signed-in user.
     Person(SignedIn),
     Product(ProductId, String),
     Promotion(PromotionId),
@@ -45,7 +45,7 @@ pub(super) enum News {
     Zone(ZoneId),
 }
 
-/// All of it.
+/// All facts so far, and the source of randomness.
 #[derive(Debug)]
 pub(super) struct Known {
     chance: StdRng,
@@ -62,35 +62,35 @@ impl Known {
         self.news.extend(news);
     }
 
-    /// A number below a bound.
+    /// A random number below a bound.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         self.chance.random_range(0..bound.max(1))
     }
 
-    /// True once in so many.
+    /// True with a probability of one in `many`.
     pub(super) fn once_in(&mut self, many: u32) -> bool {
         self.below(many) == 0
     }
 
-    /// One of these.
+    /// A random one of these.
     pub(super) fn one_of<T: Copy>(&mut self, things: &[T]) -> Option<T> {
         let index = self.chance.random_range(0..things.len().max(1));
         things.get(index).copied()
     }
 
-    /// A word of a few, so that names meet.
+    /// One of a few words, so that names collide.
     pub(super) fn word(&mut self) -> &'static str {
         self.one_of(&["shirt", "Shirt", "mug", "Straße", "blue", "ŁÓDŹ", "cafe\u{301}", "a_b%c", "x"])
             .unwrap_or("shirt")
     }
 
-    /// A fresh number.
+    /// A new number.
     pub(super) fn number(&mut self) -> u32 {
         self.drawn += 1;
         self.drawn
     }
 
-    /// An amount with two decimals; now and then one that is refused.
+    /// An amount with two decimals; sometimes one that is refused.
     pub(super) fn amount(&mut self) -> String {
         match self.below(40) {
             0 => "0".to_owned(),
@@ -100,12 +100,12 @@ impl Known {
         }
     }
 
-    /// Something known that `pick` wants, the newer the likelier; else, or now and then, something unknown.
+    /// A known value that `pick` accepts, preferably a recent one; sometimes, or if there is none, an unknown one.
     pub(super) fn any<T: From<Uuid>>(&mut self, pick: impl Fn(&News) -> Option<T>) -> T {
         self.known(pick).unwrap_or_else(|| Uuid::from_u128(self.chance.random()).into())
     }
 
-    /// Something known that `pick` wants, the newer the likelier.
+    /// A known value that `pick` accepts, preferably a recent one; sometimes none.
     pub(super) fn known<T>(&mut self, pick: impl Fn(&News) -> Option<T>) -> Option<T> {
         let mut fitting: Vec<T> = self.news.iter().filter_map(pick).collect();
         if fitting.is_empty() || self.once_in(40) {
@@ -121,12 +121,12 @@ impl Known {
         known.unwrap_or_else(|| "NO-SUCH-SKU".to_owned())
     }
 
-    /// A coupon's code of a few, however it is spelled.
+    /// One of a few coupon codes, in varying spelling.
     pub(super) fn code(&mut self) -> &'static str {
         self.one_of(&["SPRING", "spring", "Straße", "STRASSE", "vip", "none"]).unwrap_or("none")
     }
 
-    /// Somebody: mostly a customer or a guest with a cart, now and then nobody.
+    /// A buyer: mostly a customer or a guest with a cart, sometimes a guest with neither cart nor order.
     pub(super) fn buyer(&mut self) -> Actor {
         let order = self.once_in(2).then(|| self.order());
         let cart = self.known(|news| if let News::Cart(id) = news { Some(*id) } else { None });
@@ -137,7 +137,7 @@ impl Known {
         }
     }
 
-    /// Staff, but now and then anybody.
+    /// A staff member; sometimes any buyer.
     pub(super) fn staff(&mut self) -> Actor {
         if self.once_in(10) {
             return self.buyer();
@@ -147,13 +147,13 @@ impl Known {
         person.map_or_else(Actor::system, Actor::user)
     }
 
-    /// Now and then a key, of a few, so that some come twice.
+    /// Sometimes a key, one of a few, so that some are used twice.
     pub(super) fn key(&mut self) -> Option<IdempotencyKey> {
         let number = self.once_in(3).then(|| self.below(30))?;
         IdempotencyKey::new(&format!("key-{number}"), &json!({"request": number % 7})).ok()
     }
 
-    /// The version that a caller believes in: mostly none.
+    /// The version that a caller expects; mostly none.
     pub(super) fn expected(&mut self) -> Option<i64> {
         self.once_in(5).then(|| i64::from(self.below(4)))
     }
@@ -167,7 +167,7 @@ impl Known {
     }
 }
 
-/// Some thing of a kind, by its id.
+/// Methods that return a known id of a kind.
 macro_rules! things {
     ($($thing:ident: $id:ty = $pattern:pat => $found:ident),+ $(,)?) => {
         impl Known {$(

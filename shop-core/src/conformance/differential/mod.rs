@@ -1,8 +1,9 @@
 //! The same calls on several stores must give the same answers.
 //!
-//! - `world.rs`: a shop per store, with the same clock, chance and keys
-//! - `call.rs`: one call, its answer, and what the answer tells; `known.rs` remembers that
-//! - `people.rs`, `goods.rs`, `trade.rs`, `webhooks.rs`: the calls that change something; `reads.rs`: lists with every filter and order
+//! - `world.rs`: a shop per store, with the same clock, randomness and keys
+//! - `call.rs`: one call, its answer, and the facts in the answer; `known.rs` remembers those
+//! - `people.rs`, `goods.rs`, `trade.rs`, `webhooks.rs`: calls that change something; `reads.rs`: lists with every
+//!   filter and order
 
 mod call;
 mod goods;
@@ -23,8 +24,8 @@ use call::{Answer, Call};
 use known::Known;
 use world::World;
 
-/// Plays one long sequence of drawn calls on several stores and compares every answer, every mail and every webhook; at the end the
-/// books must balance.
+/// Plays one long sequence of random calls on several stores and compares every answer, every mail and every webhook
+/// delivery. At the end, the shop's own checks must pass.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -50,10 +51,10 @@ impl std::fmt::Debug for Differential {
 }
 
 impl Differential {
-    /// Opens a shop over each of these stores, which must be new. The others are compared with the first.
+    /// Opens a shop on each of these stores, which must be new. The other stores are compared with the first.
     ///
     /// # Errors
-    /// When a shop cannot be opened.
+    /// If a shop cannot be opened.
     pub async fn begin(
         seed: u64,
         stores: impl IntoIterator<Item = (&'static str, Arc<dyn Store>)>,
@@ -65,11 +66,11 @@ impl Differential {
         Ok(Self { seed, worlds, known: Known::new(seed), calls: 0 })
     }
 
-    /// Plays so many more calls.
+    /// Plays this many more calls.
     ///
     /// # Errors
-    /// The first answer in which two stores differ, with the seed and the number of the call; a fault of a store; what
-    /// is wrong with the books at the end.
+    /// The first answer in which two stores differ, with the seed and the number of the call; a failure of a store; or
+    /// what the shop's own checks find at the end.
     pub async fn play(&mut self, calls: u32) -> CaseResult {
         for _ in 0..calls {
             self.calls += 1;
@@ -96,7 +97,7 @@ impl Differential {
         Ok(answers)
     }
 
-    /// The answer of all of them.
+    /// The answer on which all stores agree.
     fn agreed(&self, call: &Call, answers: Vec<Answer>) -> CaseResult<Option<Answer>> {
         let Self { seed, calls, worlds, .. } = self;
         let failure = |what: String| Failure::new(format!("seed {seed}, call {calls}: {}: {what}", call.name));

@@ -1,4 +1,4 @@
-//! Calls of accounts and of the address book.
+//! Calls about accounts and the address book.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Calls of staff about what makes prices.
+//! Calls of staff about promotions and tax rates.
 
 use serde_json::{Value, json};
 

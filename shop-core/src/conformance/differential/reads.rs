@@ -1,4 +1,4 @@
-//! Looks: single things, and lists with every filter and order, by number and by cursor to the end.
+//! Reads: single rows, and lists with every filter and order, by number and by cursor to the end.
 
 use std::future::Future;
 
@@ -13,13 +13,13 @@ use crate::page::{Page, PageRequest, SortKey};
 use crate::payments::PaymentFilter;
 use crate::shipping::ShipmentFilter;
 
-/// How a list is turned over.
+/// How a list is paged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turns {
-    /// A subset of the keys that can be sorted by, and their directions.
+    /// A subset of the sort keys, and their directions.
     order: u32,
     size: u32,
-    /// By cursor from the first page on, or the page with this number.
+    /// The number of the page; `None` reads by cursor from the first page on.
     page: Option<u32>,
 }
 
@@ -63,7 +63,7 @@ impl Turns {
                 None => break,
             }
         }
-        // And one back.
+        // And one page back.
         if let Some(previous) = pages.last().and_then(|page| page.previous.as_ref()) {
             let cursor = previous.encode();
             pages.push(read(PageRequest::parse(None, Some(&size), Some(&cursor), Some(&order))?).await?);

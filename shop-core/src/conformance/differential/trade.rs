@@ -1,4 +1,4 @@
-//! Calls of carts, orders, payments and parcels.
+//! Calls about carts, orders, payments and shipments.
 
 use serde_json::{Map, Value, json};
 
@@ -219,7 +219,7 @@ fn sending(known: &mut Known) -> (String, Run) {
     )
 }
 
-/// An order with one of its lines: the newest that is known.
+/// An order with one of its lines, preferably a recent one.
 fn ordered(known: &mut Known) -> (OrderId, Value) {
     let line = known.known(|news| if let News::Line(order, line) = news { Some((*order, *line)) } else { None });
     let (order, line) = line.unwrap_or_else(|| (known.order(), known.order_item()));

@@ -1,4 +1,5 @@
-//! Calls about webhooks, and about the shop's own details. What goes out to them is part of the answer of the call after which it goes.
+//! Calls about webhooks and the shop's own details. Deliveries to webhooks are part of the answer of the call that
+//! caused them.
 
 use serde_json::json;
 

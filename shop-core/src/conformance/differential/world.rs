@@ -1,4 +1,4 @@
-//! A shop per store: the same clock, chance, keys and passwords, so that equal stores give equal answers.
+//! A shop per store, with the same clock, randomness, keys and passwords, so that equal stores give equal answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::shop::Shop;
 use crate::store::Store;
 
-/// A clock that stands still until a call lets it run on.
+/// A clock that stands still until a call advances it.
 #[derive(Debug)]
 struct StillClock(Mutex<Timestamp>);
 
@@ -43,7 +43,7 @@ impl Random for SeededRandom {
     }
 }
 
-/// Keeps passwords as they are: what a password costs is not what is compared here.
+/// Stores passwords unhashed: the cost of hashing is not compared here.
 #[derive(Debug)]
 struct NoHasher;
 
@@ -59,17 +59,17 @@ impl PasswordHasher for NoHasher {
     }
 }
 
-/// A webhook that fails.
+/// The URL of a webhook that fails.
 pub(super) const BAD_URL: &str = "https://bad.example/";
 
-/// A shop over one of the stores.
+/// A shop on one of the stores.
 pub(super) struct World {
     name: &'static str,
     shop: Shop,
     clock: Arc<StillClock>,
     mailer: Arc<MemoryMailer>,
     sender: Arc<MemorySender>,
-    /// Takes cards; asked over no network.
+    /// A fake card gateway, called without a network.
     cards: Arc<Bank>,
 }
 
@@ -100,8 +100,8 @@ impl World {
         self.name
     }
 
-    /// Makes a call, and delivers what it left in the outbox: after each, for several deliveries run beside each other
-    /// and would draw their chance in an order of their own.
+    /// Makes a call and delivers what it left in the outbox. It delivers after each call, because concurrent deliveries
+    /// would draw random numbers in an order of their own.
     pub(super) async fn ask(&self, call: &Call) -> CaseResult<Answer> {
         *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) += TimeDelta::seconds(call.seconds);
         let mut answer = (call.run)(self.shop.clone()).await;
@@ -111,8 +111,8 @@ impl World {
         Ok(answer)
     }
 
-    /// Makes the calls that are wanted of the bank, one after the other for the reason above; now and then the buyers
-    /// pay and come back.
+    /// Makes the pending calls to the gateway, one after another for the reason above. Sometimes the buyers pay and
+    /// return.
     async fn ask_bank(&self, pays: bool) -> Result<(), Error> {
         let filter = PaymentFilter { gateway: Some("card".to_owned()), ..PaymentFilter::default() };
         let page = PageRequest { size: MAX_PAGE_SIZE, ..PageRequest::default() };
@@ -128,7 +128,7 @@ impl World {
         Ok(())
     }
 
-    /// Delivers until nothing is due; mails and what webhooks are told become part of the answer, in the order of their
+    /// Delivers until nothing is due. Mails and webhook deliveries become part of the answer, in the order of their
     /// ids.
     async fn deliver(&self, answer: &mut Answer) -> Result<(), Error> {
         let worker = self.shop.worker();
@@ -142,7 +142,7 @@ impl World {
         let mut mails = self.mailer.sent();
         mails.sort_by_key(|mail| mail.id);
         self.mailer.clear();
-        // Several webhooks are told beside each other.
+        // Webhook deliveries run concurrently.
         let told =
             self.sender.sent().into_iter().map(|message| (message.id, message.url, message.signature, message.body));
         let mut told: Vec<_> = told.collect();
@@ -156,7 +156,7 @@ impl World {
         Ok(())
     }
 
-    /// What is wrong with the books.
+    /// The problems that the shop's own checks find.
     pub(super) async fn check(&self) -> CaseResult<Vec<String>> {
         self.shop.check().await.map_err(|error| Failure::new(format!("{}: {error:?}", self.name)))
     }

@@ -1,29 +1,29 @@
-//! From which locations a line of an order is served.
+//! Chooses the locations that serve an order line.
 
 use super::low_stock::{LowStock, falls_low};
 use crate::error::{Error, Result};
 use crate::id::LocationId;
 use crate::inventory::StockLevel;
 
-/// From where a line is served.
+/// The locations that serve a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allocation {
-    /// Set when the variant is not counted there: nothing is reserved and `parts` is empty.
+    /// A location where the variant is not tracked. If set, nothing is reserved and `parts` is empty.
     pub untracked: Option<LocationId>,
-    /// How many from where; the parts sum to the quantity, each is positive, no location comes twice.
+    /// Units per location: each positive, each location at most once; the sum is the ordered quantity.
     pub parts: Vec<(LocationId, i64)>,
-    /// The levels that become low by it.
+    /// The levels that become low through this allocation.
     pub low: Vec<LowStock>,
 }
 
-/// Decides from where `quantity` of one variant is served. `levels` are all levels of the variant, by the
+/// Chooses the locations that serve `quantity` units of one variant. `levels` are all levels of the variant, by
 /// priority of their locations.
 ///
-/// The first location that can serve all of it does, so that the buyer gets one parcel; where none can, locations
-/// are emptied by priority, and what is missing then goes to the first that takes backorders.
+/// The first location that can serve the whole quantity does, so that the buyer gets a single shipment. If there is
+/// none, locations are emptied by priority, and the rest goes to the first one that allows backorders.
 ///
 /// # Errors
-/// [`Error::OutOfStock`] when less can be sold.
+/// [`Error::OutOfStock`] if fewer units can be sold.
 pub fn allocate(levels: &[StockLevel], sku: &str, quantity: i64) -> Result<Allocation> {
     if let Some(level) = levels.iter().find(|level| !level.tracked) {
         return Ok(Allocation { untracked: Some(level.location_id), ..Allocation::default() });

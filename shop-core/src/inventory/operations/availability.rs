@@ -1,29 +1,29 @@
-//! What of a variant can be sold now.
+//! Computes how many units of a variant can be sold now.
 
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::StockLevel;
 
-/// What of a variant can be sold now, over all locations.
+/// How many units of a variant can be sold now, over all locations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Availability {
-    /// How many lie free, never negative; `None` when they are not counted.
+    /// Unreserved units on hand, at least 0; `None` if the variant is untracked at any location.
     pub available: Option<i64>,
-    /// At least one can be sold now.
+    /// Whether at least one unit can be sold now.
     pub in_stock: bool,
-    /// The most that can be sold now; `None` when there is no limit (not counted, or backorders are taken).
+    /// The most units that can be sold now; `None` for no limit (untracked, or backorders allowed).
     pub sellable: Option<i64>,
 }
 
 impl Availability {
-    /// True when `quantity` can be sold now.
+    /// Whether `quantity` units can be sold now.
     #[must_use]
     pub fn covers(&self, quantity: i64) -> bool {
         self.sellable.is_none_or(|sellable| quantity <= sellable)
     }
 }
 
-/// What of one variant can be sold now, from all its levels. A variant that lies nowhere cannot be sold.
+/// Computes the availability of one variant from all its levels. A variant without levels cannot be sold.
 #[must_use]
 pub fn availability<'a>(levels: impl IntoIterator<Item = &'a StockLevel>) -> Availability {
     let (mut free, mut tracked, mut unlimited) = (0_i64, true, false);

@@ -1,4 +1,4 @@
-//! Levels and moments for tests.
+//! Stock levels and `Moment`s for tests.
 
 use chrono::DateTime;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub(crate) fn location(number: u8) -> LocationId {
     LocationId(Uuid::from_u128(100 + u128::from(number)))
 }
 
-/// A tracked level of the variant `A` at a numbered location.
+/// A tracked level of variant `A` at the location with this number.
 pub(crate) fn level(number: u8, on_hand: i64, reserved: i64) -> StockLevel {
     StockLevel {
         variant_id: variant(),
@@ -45,7 +45,7 @@ pub(crate) fn untracked(number: u8) -> StockLevel {
     StockLevel { tracked: false, ..level(number, 0, 0) }
 }
 
-/// The changes of counts of a batch: where, on hand, reserved.
+/// The count changes of a batch: location, on hand, reserved.
 pub(crate) fn deltas(batch: &Batch) -> Vec<(LocationId, i64, i64)> {
     let delta = |write: &Write| match write {
         Write::Inventory(InventoryWrite::Delta(delta)) => Some((delta.location_id, delta.on_hand, delta.reserved)),
@@ -54,7 +54,7 @@ pub(crate) fn deltas(batch: &Batch) -> Vec<(LocationId, i64, i64)> {
     batch.writes.iter().filter_map(delta).collect()
 }
 
-/// The entries of the ledger of a batch: where, how many, why.
+/// The ledger entries of a batch: location, delta, reason.
 pub(crate) fn movements(batch: &Batch) -> Vec<(LocationId, i64, MovementReason)> {
     let movement = |write: &Write| match write {
         Write::Inventory(InventoryWrite::Movement(movement)) => {

@@ -1,4 +1,4 @@
-//! Changes of stock that staff make: adjustments and transfers.
+//! Stock changes by staff: adjustments and transfers.
 
 use super::low_stock::falls_low;
 use super::reservations::delta;
@@ -8,26 +8,26 @@ use crate::error::{Error, Result};
 use crate::id::{LocationId, ProductId, VariantId};
 use crate::inventory::{InventoryWrite, Movement, MovementReason, StockDelta, StockLevel, TransferView};
 
-/// The variant whose stock changes, and all its levels by priority.
+/// The variant whose stock changes, and all its levels by priority of location.
 #[derive(Debug, Clone)]
 pub(crate) struct Stocked {
-    /// Of what.
+    /// The variant.
     pub(crate) variant_id: VariantId,
-    /// Its product.
+    /// The product that the variant belongs to.
     pub(crate) product_id: ProductId,
-    /// Its sku.
+    /// SKU of the variant.
     pub(crate) sku: String,
-    /// Every level of it.
+    /// All levels of the variant.
     pub(crate) levels: Vec<StockLevel>,
 }
 
 impl Stocked {
-    /// The level at a location, if there is one.
+    /// The level at a location, if any.
     pub(crate) fn at(&self, location_id: LocationId) -> Option<&StockLevel> {
         self.levels.iter().find(|level| level.location_id == location_id)
     }
 
-    /// A level where none was: empty, with the settings that the variant has elsewhere.
+    /// An empty level for a location without one, with the settings of the variant's first level.
     pub(crate) fn new_level(&self, location_id: LocationId) -> StockLevel {
         let like = self.levels.first();
         StockLevel {
@@ -44,7 +44,7 @@ impl Stocked {
         }
     }
 
-    /// Adds goods, making the level where there is none.
+    /// Adds units; creates the level if there is none.
     fn add(&self, batch: &mut Batch, location_id: LocationId, quantity: i64) -> Result<()> {
         match self.at(location_id) {
             Some(level) if level.on_hand.checked_add(quantity).is_none() => {
@@ -84,18 +84,18 @@ impl Stocked {
     }
 }
 
-/// A checked adjustment.
+/// A validated adjustment.
 #[derive(Debug, Clone)]
 pub(crate) struct Adjustment {
-    /// How many more (or fewer), not 0.
+    /// Change of the units on hand; not 0.
     pub(crate) delta: i64,
-    /// Why.
+    /// What caused the change.
     pub(crate) reason: MovementReason,
-    /// In words.
+    /// Free text for the ledger.
     pub(crate) note: String,
 }
 
-/// Corrects what lies at one location. It never goes below what is reserved there, nor below nothing.
+/// Corrects the units on hand at one location: not below 0, nor below the reserved units unless backorders are allowed.
 pub(crate) fn adjust(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -122,20 +122,20 @@ pub(crate) fn adjust(
     Ok(movement)
 }
 
-/// A checked transfer.
+/// A validated transfer.
 #[derive(Debug, Clone)]
 pub(crate) struct Transfer {
-    /// From where.
+    /// The location that gives the units.
     pub(crate) from: LocationId,
-    /// Where to; another one.
+    /// The location that gets the units; differs from `from`.
     pub(crate) to: LocationId,
-    /// How many, at least 1.
+    /// Number of units, at least 1.
     pub(crate) quantity: i64,
-    /// In words.
+    /// Free text for the ledger.
     pub(crate) note: String,
 }
 
-/// Moves goods between two locations. Only free ones move: what is reserved at a location leaves from there.
+/// Moves units between two locations. Only available units move: reserved units ship from where they are reserved.
 pub(crate) fn transfer(
     batch: &mut Batch,
     moment: &mut Moment,

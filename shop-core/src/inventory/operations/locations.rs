@@ -1,4 +1,4 @@
-//! Places that hold stock; exactly one of them is the default.
+//! Locations; exactly one is the default.
 
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
@@ -7,26 +7,26 @@ use crate::id::LocationId;
 use crate::inventory::Location;
 use crate::validate::slugify;
 
-/// The most locations of one shop: every read of stock goes through all of them.
+/// The most locations of one shop. Limited because every read of stock goes through all of them.
 pub(crate) const MAX_LOCATIONS: usize = 200;
 
-/// The checked fields of a location; `None` keeps what is there.
+/// The validated fields of a location; `None` keeps the current value.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::option_option, reason = "to keep a country and to clear it are two things")]
 pub(crate) struct ChangedLocation {
-    /// What staff call it.
+    /// Display name for staff.
     pub(crate) name: Option<String>,
-    /// Its short name.
+    /// Short unique name.
     pub(crate) code: Option<String>,
-    /// Where it is.
+    /// ISO 3166-1 alpha-2 country code; `Some(None)` clears it.
     pub(crate) country: Option<Option<String>>,
-    /// Its place in the order of serving.
+    /// Orders are served from the location with the smallest number first.
     pub(crate) priority: Option<i64>,
-    /// Whether it becomes the default.
+    /// Whether it becomes the default location.
     pub(crate) is_default: Option<bool>,
 }
 
-/// Makes a location; `all` are those that are there.
+/// Creates a location; `all` are the existing ones.
 pub(crate) fn create_location(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -58,7 +58,7 @@ pub(crate) fn create_location(
     Ok(location)
 }
 
-/// Changes a location.
+/// Changes a location; `all` are the existing ones.
 pub(crate) fn change_location(
     batch: &mut Batch,
     all: &[Location],
@@ -96,7 +96,7 @@ pub(crate) fn change_location(
     Ok(after)
 }
 
-/// Takes a location away. `stocked`: something lies or is reserved there.
+/// Deletes a location. `stocked`: units are on hand or reserved there.
 pub(crate) fn delete_location(batch: &mut Batch, all: &[Location], id: LocationId, stocked: bool) -> Result<()> {
     let location = find(all, id)?;
     if location.is_default {
@@ -132,7 +132,7 @@ fn free_code(all: &[Location], code: &str, id: Option<LocationId>) -> Result<Str
 
 fn derived_code(all: &[Location], name: &str) -> String {
     let mut base = slugify(name, "location");
-    // Room for a number behind it.
+    // Leaves room for a numeric suffix.
     base.truncate(80);
     let base = base.trim_end_matches('-');
     // There are at most `MAX_LOCATIONS` codes, so one of these is free.

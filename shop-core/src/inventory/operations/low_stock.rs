@@ -1,4 +1,4 @@
-//! Telling the world that stock runs low.
+//! The event for stock that runs low.
 
 use serde_json::json;
 
@@ -8,23 +8,23 @@ use crate::id::{LocationId, VariantId};
 use crate::inventory::StockLevel;
 use crate::outbox::EventKind;
 
-/// A level that became low: the event `stock.low`.
+/// The event `stock.low`: a level that became low.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LowStock {
-    /// Of what.
+    /// The variant that runs low.
     pub variant_id: VariantId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: String,
-    /// Where.
+    /// The location where it runs low.
     pub location_id: LocationId,
-    /// How many can still be promised from there.
+    /// Units that can still be promised from there.
     pub available: i64,
-    /// From how many on it is low.
+    /// The level is low when this many units or fewer are available.
     pub low_stock_threshold: i64,
 }
 
 impl LowStock {
-    /// Adds the event.
+    /// Adds the event to the batch.
     pub(crate) fn tell(&self, batch: &mut Batch, moment: &mut Moment) {
         let data = json!({
             "variant_id": self.variant_id,
@@ -37,10 +37,10 @@ impl LowStock {
     }
 }
 
-/// Whether a level becomes low when `taken` are no longer available there. It is told once, on the way down: a
-/// level that is low already stays silent.
+/// Returns the event if the level becomes low when `taken` units are no longer available. It is sent once, when the
+/// level crosses its threshold; a level that is already low sends nothing.
 ///
-/// It judges by the level as it was read: of two orders that cross the threshold together, both may tell.
+/// This uses the level as it was read, so two orders that cross the threshold concurrently may both send the event.
 pub(crate) fn falls_low(level: &StockLevel, taken: i64) -> Option<LowStock> {
     let available = level.available().saturating_sub(taken);
     let crossed = level.available() > level.low_stock_threshold && available <= level.low_stock_threshold;

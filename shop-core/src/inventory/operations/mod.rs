@@ -1,8 +1,8 @@
-//! The decisions about stock: plain functions from what was loaded to what is to be written.
+//! Decisions about stock: pure functions from loaded data to writes.
 //!
-//! Other domains use them inside their own batches: placing an order calls [`allocate`] and [`reserve`], a paid
-//! order [`commit_held`], a canceled one [`end_reservations`], canceled items [`release`], a parcel that leaves
-//! [`consume`], and goods that come back `put_back`, which is [`restock`] at the places they came from.
+//! Other domains use them in their own batches: placing an order calls [`allocate`] and [`reserve`], a paid order
+//! [`commit_held`], a canceled order [`end_reservations`], canceled items [`release`], an outgoing shipment
+//! [`consume`], and returned goods `put_back`, which is [`restock`] at the locations they came from.
 
 mod allocation;
 mod availability;

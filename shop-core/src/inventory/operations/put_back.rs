@@ -1,4 +1,4 @@
-//! Goods that left with parcels lie where they came from again.
+//! Puts shipped goods back into stock.
 
 use super::reservations::restock;
 use crate::batch::Batch;
@@ -6,12 +6,12 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::inventory::{Reservation, StockLevel};
 
-/// Puts `quantity` of one line's goods back, each to where it came from: `held` are all reservations of the line, which
-/// gave in their order, and `skip` of what they gave are back already. `levels` are the stock levels of the variant.
-/// A line that was not counted has no reservations, and nothing happens.
+/// Puts `quantity` units of one line back, each at the location it came from. `held` are all reservations of the line
+/// in the order in which they were consumed; the first `skip` units are back already. `levels` are the variant's stock
+/// levels. An untracked line has no reservations, so nothing happens.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when no location has the variant any more.
+/// [`Error::InvalidTransition`] if no location stocks the variant any more.
 pub(crate) fn put_back(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -34,7 +34,7 @@ pub(crate) fn put_back(
     Ok(())
 }
 
-/// Where the goods came from, or the first place that has the variant when that one is gone.
+/// The level at the location the units came from, or the variant's first level if that one is gone.
 fn place_for<'a>(held: &Reservation, levels: &'a [StockLevel]) -> Result<&'a StockLevel> {
     let mut of_variant = levels.iter().filter(|level| level.variant_id == held.variant_id);
     let first = of_variant.clone().next();
@@ -50,7 +50,7 @@ mod tests {
     use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, variant};
     use crate::inventory::{MovementReason, operations::StockLine, operations::allocate, operations::reserve};
 
-    /// A line of six: four from the first place, two from the second.
+    /// A line of six units: four from the first location, two from the second.
     fn held() -> Vec<Reservation> {
         let mut moment = moment();
         let id = uuid::Uuid::from_u128(7);

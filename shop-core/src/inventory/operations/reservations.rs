@@ -1,4 +1,4 @@
-//! Holding stock for the lines of orders, and letting go of it.
+//! Reserves stock for order lines, and releases or ships it.
 
 use crate::batch::{Batch, Change, Require, Write};
 use crate::clock::Moment;
@@ -10,21 +10,21 @@ use crate::inventory::{
 
 use super::allocation::Allocation;
 
-/// The line of an order that stock is held for.
+/// An order line that needs stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockLine<'a> {
     /// The order.
     pub order_id: OrderId,
-    /// The line of it.
+    /// The line within the order.
     pub order_item_id: OrderItemId,
-    /// What is bought.
+    /// The variant to reserve.
     pub variant_id: VariantId,
-    /// Its sku.
+    /// SKU of the variant.
     pub sku: &'a str,
 }
 
-/// Holds what was allocated: one reservation and one guarded change of counts per location, and `stock.low` where
-/// it falls low. A variant that is not counted must still not be when the batch is written.
+/// Reserves an allocation: one reservation and one guarded count change per location, and `stock.low` for each level
+/// that becomes low. For an untracked variant, requires that it is still untracked at commit.
 pub fn reserve(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -60,8 +60,8 @@ pub fn reserve(
     reservations
 }
 
-/// Gives back what the live ones of these reservations still hold. `into` is [`ReservationStatus::Released`], or
-/// [`ReservationStatus::Expired`] (held ones only reach that; committed ones are released).
+/// Releases whatever the live ones of these reservations still hold. `into` is [`ReservationStatus::Released`] or
+/// [`ReservationStatus::Expired`]. Only held reservations expire; committed ones are always released.
 pub fn end_reservations(batch: &mut Batch, reservations: &[Reservation], into: ReservationStatus) {
     for reservation in reservations.iter().filter(|reservation| reservation.status.is_live()) {
         let status = match (reservation.status, into) {
@@ -74,9 +74,9 @@ pub fn end_reservations(batch: &mut Batch, reservations: &[Reservation], into: R
     }
 }
 
-/// `quantity` of one line is not to leave any more: gives back what is held for it, or all that is held where that is
-/// less. `reservations` are all those of the line, changed in place. The last ones give back first, because parcels take
-/// from the first ones.
+/// Releases `quantity` units of one line that will not ship, or everything that is held if that is less. `reservations`
+/// are all those of the line and are changed in place. Releases from the last ones first, because shipments take from
+/// the first ones.
 pub fn release(batch: &mut Batch, reservations: &mut [Reservation], quantity: i64) {
     let mut missing = quantity;
     for reservation in reservations.iter_mut().rev().filter(|reservation| reservation.status.is_live()) {
@@ -95,7 +95,7 @@ pub fn release(batch: &mut Batch, reservations: &mut [Reservation], quantity: i6
     }
 }
 
-/// The payment came: what was held for a while is held for good.
+/// Commits held reservations once the payment has arrived.
 pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
     for reservation in reservations.iter().filter(|reservation| reservation.status == ReservationStatus::Held) {
         let status = ReservationStatus::Committed;
@@ -104,13 +104,13 @@ pub fn commit_held(batch: &mut Batch, reservations: &[Reservation]) {
     }
 }
 
-/// `quantity` of one line leaves with a parcel: `reservations` are all those of the line, changed in place.
+/// Ships `quantity` units of one line. `reservations` are all those of the line and are changed in place.
 ///
-/// They give in their order; per reservation the counts fall and the ledger gets an entry. A line that is not
-/// counted has no reservations, and nothing happens.
+/// They are consumed in order; each lowers the counts and adds a ledger entry. An untracked line has no reservations,
+/// so nothing happens.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when less is held than leaves.
+/// [`Error::InvalidTransition`] if fewer units are held than would leave.
 pub fn consume(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -153,10 +153,11 @@ pub fn consume(
     Ok(())
 }
 
-/// Refuses a batch with changes of counts that these levels do not allow, in words; the store judges them again.
+/// Checks the count changes of a batch against these levels, to return an error with a detailed message. The store
+/// checks them again.
 ///
 /// # Errors
-/// [`Error::InsufficientStock`].
+/// [`Error::InsufficientStock`] if a level does not allow its change.
 pub(crate) fn may_change(batch: &Batch, levels: &[StockLevel]) -> Result<()> {
     let mut levels = levels.to_vec();
     for write in &batch.writes {
@@ -174,7 +175,7 @@ pub(crate) fn may_change(batch: &Batch, levels: &[StockLevel]) -> Result<()> {
     Ok(())
 }
 
-/// Goods of an order came back: they lie at `location_id` again. The level must be there.
+/// Puts returned units of an order back into stock at `location_id`. The level must exist.
 pub fn restock(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -198,7 +199,7 @@ pub fn restock(
     }));
 }
 
-/// Adds one guarded change of counts.
+/// Adds one guarded change of counts to the batch.
 pub(super) fn delta(batch: &mut Batch, variant_id: VariantId, location_id: LocationId, on_hand: i64, reserved: i64) {
     batch.write(InventoryWrite::Delta(StockDelta { variant_id, location_id, on_hand, reserved }));
 }

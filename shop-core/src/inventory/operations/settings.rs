@@ -1,4 +1,4 @@
-//! How a variant's stock is counted.
+//! Changes how a variant's stock is counted.
 
 use super::ledger::Stocked;
 use crate::batch::Batch;
@@ -6,10 +6,10 @@ use crate::error::{Error, Result};
 use crate::id::LocationId;
 use crate::inventory::{InventoryWrite, StockLevel, StockSettings};
 
-/// Changes the settings of one level, or of all; `stocked` becomes what it is afterwards. Backorders can be switched off
-/// while some are open: these stay open.
+/// Changes the settings of one level, or of all levels, and updates `stocked`. If backorders are switched off, open
+/// ones stay open.
 ///
-/// `place` is the location that was named, or the default one: where the variant has no level yet, it gets one.
+/// `place` is the given location, or the default one. A variant without a matching level gets a new one there.
 pub(crate) fn change_settings(
     batch: &mut Batch,
     stocked: &mut Stocked,
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(open.levels[0].backordered, 2);
         change_settings(&mut batch, &mut open, location(1), &settings(None)).unwrap();
         assert_eq!((batch.writes.len(), open.levels[0].backorder), (1, false));
-        // What got lost since it was promised was never backordered.
+        // Units lost after they were promised were never backordered.
         let mut batch = Batch::new(&mut moment());
         let mut lost = stocked(vec![StockLevel { backordered: 1, ..backordered(1, 1, 3) }]);
         let refused = change_settings(&mut batch, &mut lost, location(1), &settings(None));

@@ -1,4 +1,4 @@
-//! Changes of stock that staff make.
+//! Changes of stock by staff.
 
 use super::stock::view;
 use super::{Inventory, checks};
@@ -13,12 +13,12 @@ use crate::inventory::operations::{Stocked, adjust, change_settings, transfer};
 use crate::inventory::{AdjustmentInput, Movement, StockInput, StockView, TransferInput, TransferView};
 
 impl Inventory<'_> {
-    /// Changes the settings of a variant's stock at one location, or everywhere.
+    /// Changes the settings of a variant's stock at one location, or at all of them.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown variant; [`Error::Invalid`], also for an unknown location;
-    /// [`Error::InsufficientStock`] when counting would begin, or backorders end, with more reserved than is there;
-    /// those of [`Actor::require_staff`].
+    /// [`Error::InsufficientStock`] if tracking is switched on, or backorders off, while more units are reserved than
+    /// are on hand or backordered; those of [`Actor::require_staff`].
     pub async fn change_stock(&self, actor: &Actor, variant_id: VariantId, input: StockInput) -> Result<StockView> {
         actor.require_staff()?;
         let settings = checks::settings(variant_id, input)?;
@@ -35,11 +35,12 @@ impl Inventory<'_> {
             .await
     }
 
-    /// Corrects what lies somewhere.
+    /// Corrects the units on hand at one location.
     ///
     /// # Errors
-    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] when less would lie
-    /// there than is reserved; those of [`Actor::require_staff`] and of idempotency.
+    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] if fewer units would
+    /// remain than are reserved, unless backorders are allowed, or fewer than 0; those of [`Actor::require_staff`] and
+    /// of idempotency.
     pub async fn adjust(
         &self,
         actor: &Actor,
@@ -59,11 +60,11 @@ impl Inventory<'_> {
             .await
     }
 
-    /// Moves free stock to another location.
+    /// Moves available units to another location.
     ///
     /// # Errors
-    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] when less is free
-    /// there; those of [`Actor::require_staff`] and of idempotency.
+    /// [`Error::Invalid`], also for an unknown variant or location; [`Error::InsufficientStock`] if fewer units are
+    /// available; those of [`Actor::require_staff`] and of idempotency.
     pub async fn transfer(
         &self,
         actor: &Actor,
@@ -89,7 +90,7 @@ impl Inventory<'_> {
         self.stocked(name).await?.ok_or_else(unknown)
     }
 
-    /// The named location, or the default one.
+    /// The given location if it exists, or the default location.
     async fn place(&self, field: &str, id: Option<LocationId>) -> Result<LocationId> {
         match id {
             Some(id) => match self.shop.store().location(id).await? {
@@ -100,7 +101,7 @@ impl Inventory<'_> {
         }
     }
 
-    /// Where stock goes that names no place.
+    /// The location for stock changes that name none.
     pub(crate) async fn default_location(&self) -> Result<LocationId> {
         let locations = self.shop.store().locations().await?;
         let default = locations.iter().find(|location| location.is_default);

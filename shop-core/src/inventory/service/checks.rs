@@ -1,4 +1,4 @@
-//! Inputs as callers give them, checked: every wrong field is named at once.
+//! Validation of inputs. Reports every invalid field at once.
 
 use super::import::Counted;
 use crate::catalog::VariantName;
@@ -10,11 +10,11 @@ use crate::inventory::operations::{Adjustment, ChangedLocation, Transfer};
 use crate::inventory::{AdjustmentInput, LocationInput, MovementReason, StockInput, StockSettings, TransferInput};
 use crate::validate::{self, between};
 
-/// The most of one thing that one call counts: far beyond any shop, and a thousand million of them still add up.
+/// The most units in one call. Far beyond any shop; a thousand million such calls still fit into an `i64`.
 pub(super) const MAX_COUNT: i64 = 1_000_000_000;
 const MAX_PRIORITY: i64 = 1_000_000;
 
-/// `whole`: absent fields take their defaults, except those that name the location.
+/// With `whole`, absent fields take their defaults, except those that identify the location.
 pub(super) fn location(input: LocationInput, whole: bool) -> Result<ChangedLocation> {
     let mut checks = Checks::new();
     let name = if whole || !input.name.is_missing() {
@@ -69,7 +69,7 @@ pub(super) fn adjustment(input: AdjustmentInput) -> Result<(VariantName, Option<
     }
 }
 
-/// What a row of a table says of the stock of one variant.
+/// Validates a CSV row with the stock of one variant.
 pub(super) fn counted(row: &Cells) -> Result<(VariantName, Counted)> {
     let mut checks = Checks::new();
     let variant = checks.required("sku", row.field("sku").map(|sku| sku.trim().to_owned()), validate::sku);

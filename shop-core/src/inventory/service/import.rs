@@ -1,4 +1,4 @@
-//! Counts of stock out of the rows of a table.
+//! Imports stock counts from CSV rows.
 
 use super::{Inventory, checks};
 use crate::actor::Actor;
@@ -10,25 +10,25 @@ use crate::import::{CellError, Cells, Imported};
 use crate::inventory::operations::{Adjustment, adjust};
 use crate::inventory::{Location, MovementReason};
 
-/// The columns of a table of stock, in their usual order.
+/// The columns of a stock CSV, in their usual order.
 ///
-/// `sku` of which variant; `location`, the code of where (the default location when blank); and one of `on_hand`, how many
-/// were counted there, and `delta`, how many more (or fewer) there are. `reason` is that of an adjustment (`correction`
-/// when blank), `note` in words.
+/// `sku` selects the variant and `location` the location by its code (the default location if blank). Exactly one of
+/// `on_hand`, the counted units, and `delta`, the change in units, is given. `reason` is that of an adjustment
+/// (`correction` if blank); `note` is free text.
 pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "delta", "reason", "note"];
 
-/// The name under which answers are kept.
+/// The operation under which idempotency records are kept.
 const OPERATION: &str = "inventory.import";
 
 impl Inventory<'_> {
-    /// Books what one row says of a variant's stock (see [`STOCK_COLUMNS`]): an adjustment of the difference between
-    /// what was counted and what the books say at that moment, or of a delta.
+    /// Imports one row (see [`STOCK_COLUMNS`]): books the difference between the counted units and the units on hand at
+    /// that moment, or books a delta.
     ///
-    /// A count that is imported twice is booked once. So is a delta under the same `key`, for as long as answers are kept;
-    /// without one it is booked each time.
+    /// Importing the same count twice books it once. A delta is booked once per `key`, for as long as idempotency
+    /// records are kept; without a key, it is booked each time.
     ///
     /// # Errors
-    /// Those of [`Actor::require_staff`], of idempotency and of the storage. What is wrong with the row is no error but
+    /// Those of [`Actor::require_staff`], of idempotency and of the storage. An invalid row is not an error, but
     /// [`Imported::Refused`].
     pub async fn import_stock(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<Imported> {
         actor.require_staff()?;
@@ -39,10 +39,10 @@ impl Inventory<'_> {
         }
     }
 
-    /// True when something was booked.
+    /// Returns true if something was booked.
     async fn book(&self, actor: &Actor, row: &Cells, key: Option<&IdempotencyKey>) -> Result<bool> {
         let (name, counted) = &checks::counted(row)?;
-        // A count is idempotent by itself, and a key would make a later one a repetition.
+        // A count is idempotent by itself. With a key, a later count would be taken for a retry.
         let key = key.filter(|_| counted.on_hand.is_none());
         let booked = self
             .shop
@@ -66,12 +66,12 @@ impl Inventory<'_> {
         Ok(booked.value && !booked.replayed)
     }
 
-    /// Under what the answer of an import is kept.
+    /// The key of an import's idempotency record.
     pub(crate) fn import_key(actor: &Actor, key: Option<&IdempotencyKey>) -> Option<AnswerKey> {
         Some(key?.scoped(actor.caller()?, OPERATION))
     }
 
-    /// The location of a row.
+    /// Resolves the location code of a row.
     async fn coded(&self, row: &Cells) -> Result<crate::id::LocationId> {
         let Some(code) = row.get("location") else { return self.default_location().await };
         let locations = self.shop.store().locations().await?;
@@ -95,12 +95,12 @@ fn refused(error: Error, row: &Cells) -> Result<Imported> {
     }))
 }
 
-/// What a row says, checked.
+/// The validated content of a row.
 #[derive(Debug)]
 pub(super) struct Counted {
-    /// How many were counted.
+    /// The counted units.
     pub(super) on_hand: Option<i64>,
-    /// How many more there are, where nothing was counted.
+    /// The change in units, if nothing was counted.
     pub(super) delta: i64,
     pub(super) reason: MovementReason,
     pub(super) note: String,

@@ -1,4 +1,4 @@
-//! Places that hold stock.
+//! Calls for locations.
 
 use super::{Inventory, checks};
 use crate::actor::Actor;
@@ -11,7 +11,7 @@ use crate::inventory::{InventorySort, Location, LocationInput, StockFilter, Stoc
 use crate::page::{MAX_PAGE_SIZE, Page, PageRequest, Position};
 
 impl Inventory<'_> {
-    /// One location.
+    /// Returns one location.
     ///
     /// # Errors
     /// [`Error::NotFound`]; those of [`Actor::require_staff`].
@@ -20,7 +20,7 @@ impl Inventory<'_> {
         self.shop.store().location(id).await?.ok_or(Error::NotFound)
     }
 
-    /// The locations.
+    /// Lists the locations.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`].
@@ -29,7 +29,7 @@ impl Inventory<'_> {
         Ok(self.shop.store().list_locations(page).await?)
     }
 
-    /// Makes a location.
+    /// Creates a location.
     ///
     /// # Errors
     /// [`Error::Invalid`]; [`Error::AlreadyExists`] for the code; those of [`Actor::require_staff`].
@@ -46,13 +46,12 @@ impl Inventory<'_> {
             .await
     }
 
-    /// Replaces a location (`whole`: what is absent takes its default, except its code and whether it is the
-    /// default), or changes a part of it.
+    /// Changes the given fields of a location. With `whole`, replaces it: absent fields take their defaults, except the
+    /// code and whether it is the default location.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::AlreadyExists`] for the code;
-    /// [`Error::InvalidTransition`] when the shop would be left without a default location; those of
-    /// [`Actor::require_staff`].
+    /// [`Error::NotFound`]; [`Error::Invalid`]; [`Error::AlreadyExists`] for the code; [`Error::InvalidTransition`] if
+    /// the shop would have no default location; those of [`Actor::require_staff`].
     pub async fn change_location(
         &self,
         actor: &Actor,
@@ -72,10 +71,10 @@ impl Inventory<'_> {
             .await
     }
 
-    /// Takes a location away.
+    /// Deletes a location.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::InUse`] for the default location and one that holds stock; those of
+    /// [`Error::NotFound`]; [`Error::InUse`] for the default location and for a location that holds stock; those of
     /// [`Actor::require_staff`].
     pub async fn delete_location(&self, actor: &Actor, id: LocationId) -> Result<()> {
         actor.require_staff()?;
@@ -89,8 +88,8 @@ impl Inventory<'_> {
             .await
     }
 
-    /// Whether anything lies or is reserved at a location. It walks through its levels until it finds one: slow
-    /// only for the rare deletion of a place where many things once lay.
+    /// Whether any units are on hand or reserved at a location. Scans the location's levels until it finds one. This is
+    /// slow only when a location that once held many variants is deleted, which is rare.
     async fn holds_stock(&self, id: LocationId) -> Result<bool> {
         let filter = StockFilter { location_id: Some(id), ..StockFilter::default() };
         let mut request =

@@ -1,4 +1,4 @@
-//! The calls of this domain: each loads, decides and commits. Stock is staff's.
+//! The calls of this domain: each loads, decides and commits. Only staff may use them.
 
 mod changes;
 mod checks;
@@ -17,7 +17,7 @@ use crate::shop::Shop;
 
 pub use import::STOCK_COLUMNS;
 
-/// The calls of this domain; see [`Shop`].
+/// The inventory calls; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Inventory<'a> {
     shop: &'a Shop,
@@ -28,7 +28,7 @@ impl<'a> Inventory<'a> {
         Self { shop }
     }
 
-    /// Gives a new shop its one default location. Two that do it at once make one.
+    /// Creates the default location of a new shop. Concurrent calls create only one.
     pub(crate) async fn ensure_default_location(&self) -> Result<()> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {

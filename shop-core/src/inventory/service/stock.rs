@@ -1,4 +1,4 @@
-//! Reading stock, the ledger and reservations.
+//! Reads of stock, the ledger and reservations.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::inventory::{
 use crate::page::{Page, PageRequest};
 
 impl Inventory<'_> {
-    /// The stock levels, one per variant and location.
+    /// Lists stock levels, one per variant and location.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`].
@@ -29,10 +29,10 @@ impl Inventory<'_> {
         Ok(self.shop.store().list_stock(filter, page).await?)
     }
 
-    /// The stock of one variant: the totals over all locations, or that of one location.
+    /// Returns the stock of one variant: the totals over all locations, or that of one location.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such variant, or it has no level at this location; those of
+    /// [`Error::NotFound`] if the variant does not exist or has no level at this location; those of
     /// [`Actor::require_staff`].
     pub async fn stock(
         &self,
@@ -45,7 +45,7 @@ impl Inventory<'_> {
         view(stocked, location_id).ok_or(Error::NotFound)
     }
 
-    /// The ledger.
+    /// Lists ledger entries.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`].
@@ -59,7 +59,7 @@ impl Inventory<'_> {
         Ok(self.shop.store().list_movements(filter, page).await?)
     }
 
-    /// What is and was held for orders.
+    /// Lists reservations, live and ended.
     ///
     /// # Errors
     /// Those of [`Actor::require_staff`].
@@ -75,13 +75,13 @@ impl Inventory<'_> {
             let stocked = self.stocked(&VariantName::Sku(sku.clone())).await?;
             let variant = stocked.map(|stocked| stocked.variant_id);
             let wanted = variant.filter(|variant| filter.variant_id.is_none_or(|other| other == *variant));
-            // Nothing is held of a variant that is not there.
+            // An unknown SKU matches nothing: no variant has the nil id.
             filter.variant_id = Some(wanted.unwrap_or(VariantId(Uuid::nil())));
         }
         Ok(self.shop.store().list_reservations(&filter, page).await?)
     }
 
-    /// A variant and all its levels; `None` when there is no such variant.
+    /// A variant and all its levels; `None` if the variant does not exist.
     pub(super) async fn stocked(&self, name: &VariantName) -> Result<Option<Stocked>> {
         let store = self.shop.store();
         let product = match name {
@@ -97,7 +97,7 @@ impl Inventory<'_> {
     }
 }
 
-/// The totals, or one location's; `None` when nothing ever lay there.
+/// The totals, or one location's stock; `None` if the variant has no level there.
 pub(super) fn view(stocked: Stocked, location_id: Option<LocationId>) -> Option<StockView> {
     match location_id {
         None => Some(StockView::totals(stocked.variant_id, stocked.sku, stocked.levels)),

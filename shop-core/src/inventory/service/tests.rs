@@ -189,7 +189,7 @@ fn a_count_is_booked_as_the_difference_and_once() {
     let there = [("sku", "TEA"), ("location", store.code.as_str()), ("on_hand", "4")];
     assert_eq!(imported(&world, &there, None).unwrap(), Imported::Changed);
     assert_eq!((on_hand(&world, variant, None), on_hand(&world, variant, Some(store.id))), (11, 4));
-    // The key of a delta plays no role for a count: it is true each time.
+    // A key has no effect on a count, which is idempotent by itself.
     let key = IdempotencyKey::new("file-1", &serde_json::json!({})).unwrap();
     assert_eq!(imported(&world, &counted, Some(&key)).unwrap(), Imported::Unchanged);
     adjust(&world, 1, None).unwrap();

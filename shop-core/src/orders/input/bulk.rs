@@ -1,4 +1,4 @@
-//! Many orders at once, as staff wrote them.
+//! Inputs of bulk calls by staff.
 
 use std::collections::HashSet;
 
@@ -9,22 +9,22 @@ use crate::field::{Checks, Field};
 use crate::id::OrderId;
 use crate::validate;
 
-/// The most orders of one call: each is a change of its own.
+/// The most orders of one call. Each is canceled in its own transaction.
 const MAX_ORDERS: usize = 100;
 /// The longest reason, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// Which orders are canceled.
+/// The orders to cancel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CancelOrders {
-    /// Which, each once; 1 to 100.
+    /// The orders, 1 to 100, without duplicates.
     pub ids: Field<Vec<OrderId>>,
-    /// Why, for staff: it goes into the history of each.
+    /// The reason, for staff; recorded in the history of each order.
     pub reason: Field<String>,
 }
 
-/// A [`CancelOrders`] whose every field passed.
+/// A validated [`CancelOrders`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedCancel {
     pub(in crate::orders) ids: Vec<OrderId>,

@@ -1,4 +1,4 @@
-//! Items that cannot be delivered, as staff wrote them.
+//! Input to cancel items that cannot be delivered.
 
 use serde::Deserialize;
 
@@ -7,19 +7,19 @@ use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::shipping::{ShipmentItem, ShipmentItemInput, check_items};
 
-/// Items of an order that are canceled.
+/// The items of an order to cancel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct CancelItemsInput {
-    /// How many of which lines, each line once.
+    /// Quantities per order line; each line at most once.
     pub items: Field<Vec<ShipmentItemInput>>,
-    /// Why; the buyer reads it.
+    /// The reason; shown to the buyer.
     pub reason: Field<String>,
-    /// Whether what was received for them is given back (yes).
+    /// Whether money received for the items is refunded; default `true`.
     pub refund: Field<bool>,
 }
 
-/// The same, with every field checked. Whether the order has such lines is decided with the order.
+/// A validated [`CancelItemsInput`]. The decision checks that the order has these lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedCancelItems {
     pub(in crate::orders) items: Vec<ShipmentItem>,

@@ -1,4 +1,4 @@
-//! Drafts and notes as staff wrote them.
+//! Inputs for drafts and notes.
 
 use serde::Deserialize;
 
@@ -14,57 +14,57 @@ use crate::validate;
 /// The longest reason, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// A draft, whole or what changes of it.
+/// A new draft, or changes of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct DraftInput {
-    /// For which customer.
+    /// The customer. Give either this or `email`.
     pub customer_id: Field<UserId>,
-    /// Or for whom without an account.
+    /// E-mail address of a guest. Give either this or `customer_id`.
     pub email: Field<String>,
-    /// Its lines, all of them.
+    /// All lines of the draft; replaces the existing ones.
     pub items: Field<Vec<DraftItemInput>>,
-    /// That of its prices, if anything is said.
+    /// The currency of the prices; if given, must be that of the draft (for a new draft, the shop's).
     pub currency: Field<String>,
-    /// Words for the order.
+    /// Note for the order.
     pub note: Field<String>,
 }
 
-/// A line of a draft: its variant by exactly one of `variant_id` and `sku`.
+/// A line of a draft. Give exactly one of `variant_id` and `sku`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct DraftItemInput {
-    /// Which variant.
+    /// The variant to order.
     pub variant_id: Field<VariantId>,
-    /// Or its sku.
+    /// SKU of the variant.
     pub sku: Field<String>,
-    /// How many, 1 to 10,000; 1 when nothing is said.
+    /// Number of units, 1 to 10,000; 1 if absent.
     pub quantity: Field<i64>,
-    /// A price of its own, as a decimal string in major units; the catalog's when nothing is said.
+    /// Price of one unit, as a decimal string in major units; the catalog price if absent.
     pub unit_price: Field<String>,
-    /// Why it has one.
+    /// Why the price differs from the catalog.
     pub reason: Field<String>,
 }
 
-/// A note about an order.
+/// A note by staff about an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct NoteInput {
-    /// In words.
+    /// Text of the note.
     pub text: Field<String>,
-    /// Whether the buyer sees it; no when nothing is said.
+    /// Whether the buyer sees the note; default `false`.
     pub visible_to_customer: Field<bool>,
 }
 
-/// For whom a draft is.
+/// The recipient of a draft order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) enum Recipient {
     Customer(UserId),
     Email(String),
 }
 
-/// A draft whose every field passed; `None` keeps what is there. Whether there is such a customer and such variants is
-/// judged with what is stored.
+/// A validated [`DraftInput`]; `None` keeps the current value. Whether the customer and the variants exist is checked
+/// with stored data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedDraft {
     pub(in crate::orders) recipient: Option<Recipient>,
@@ -72,7 +72,7 @@ pub(in crate::orders) struct CheckedDraft {
     pub(in crate::orders) note: Option<String>,
 }
 
-/// A line of it.
+/// A validated line of a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedDraftItem {
     pub(in crate::orders) variant: VariantName,
@@ -81,7 +81,7 @@ pub(in crate::orders) struct CheckedDraftItem {
 }
 
 impl DraftInput {
-    /// `whole` is false for what changes of a draft.
+    /// `whole` is false for changes of an existing draft.
     pub(in crate::orders) fn check(self, whole: bool, currency: Currency) -> Result<CheckedDraft> {
         let mut checks = Checks::new();
         let recipient = recipient(&mut checks, whole, self.customer_id, self.email);
@@ -139,14 +139,14 @@ impl DraftItemInput {
                 let reason = checks.required(&at("reason"), self.reason, reason);
                 reason.map(|reason| PriceOverride { unit_price, reason })
             }
-            // A reason for nothing is no harm, but it must make sense.
+            // A reason without a price is ignored, but must be valid.
             None => checks.optional(&at("reason"), self.reason, validate::or_blank(reason)).and(None),
         };
         Some(CheckedDraftItem { variant: variant?, quantity: quantity?, price })
     }
 }
 
-/// A note whose every field passed.
+/// A validated [`NoteInput`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedNote {
     pub(in crate::orders) text: String,

@@ -1,4 +1,4 @@
-//! An order that a guest looks for.
+//! Input of a guest who looks for an order.
 
 use serde::Deserialize;
 
@@ -7,21 +7,21 @@ use crate::field::{Checks, Field};
 use crate::orders::operations::parse_number;
 use crate::validate;
 
-/// More than anybody writes of an order's number, in characters.
+/// More characters than any spelling of an order number has.
 const MAX_NUMBER_LENGTH: usize = 100;
 
-/// The number of an order, and the address that it was placed with.
+/// The number of an order, and the e-mail address that placed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct LookupInput {
-    /// The number, [however it is written](crate::orders::operations::parse_number).
+    /// The order number, [in any spelling](crate::orders::operations::parse_number).
     pub number: Field<String>,
-    /// The address, however it is spelled.
+    /// The e-mail address, in any spelling.
     pub email: Field<String>,
 }
 
 impl LookupInput {
-    /// The number and the folded address. What no number looks like is as good as one that no order has.
+    /// The number and the normalized address. An invalid number is treated like one that no order has.
     pub(in crate::orders) fn check(self) -> Result<(String, String)> {
         let mut checks = Checks::new();
         let number = checks.required("number", self.number, validate::text(1, MAX_NUMBER_LENGTH));

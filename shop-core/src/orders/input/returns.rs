@@ -1,4 +1,4 @@
-//! Returns as buyers and staff wrote them.
+//! Inputs for returns.
 
 use serde::Deserialize;
 
@@ -12,52 +12,52 @@ const MAX_REASON_LENGTH: usize = 500;
 /// More lines than an order can have.
 const MAX_ITEMS: usize = 1_000;
 
-/// What a buyer wants to give back.
+/// A buyer's request to return goods.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ReturnInput {
-    /// Which goods, each line once.
+    /// The units to return; each line at most once.
     pub items: Field<Vec<ReturnItemInput>>,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: Field<String>,
 }
 
-/// How many of a line come back.
+/// Units of an order line to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ReturnItemInput {
-    /// Which line.
+    /// The order line.
     pub order_item_id: Field<OrderItemId>,
-    /// How many.
+    /// Number of units.
     pub quantity: Field<i64>,
-    /// Why.
+    /// The buyer's reason; at most 500 characters.
     pub reason: Field<String>,
 }
 
-/// Why a return is rejected, as staff wrote it.
+/// The rejection of a return by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct RejectReturn {
-    /// In words; the buyer reads them.
+    /// The reason; shown to the buyer.
     pub reason: Field<String>,
 }
 
-/// What becomes of goods that came back, as staff wrote it.
+/// The receipt of returned goods by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ReceiveReturn {
-    /// True puts them back to where they came from, false writes them off.
+    /// Whether to put the goods back into stock where they came from; else they are written off.
     pub restock: Field<bool>,
 }
 
-/// A return whose every field passed. Whether the order has such lines is decided with the order.
+/// A validated [`ReturnInput`]. The decision checks that the order has these lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedReturn {
     pub(in crate::orders) items: Vec<CheckedReturnItem>,
     pub(in crate::orders) note: String,
 }
 
-/// A line of it.
+/// A validated line of a return.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedReturnItem {
     pub(in crate::orders) order_item_id: OrderItemId,
@@ -117,7 +117,7 @@ impl ReceiveReturn {
     }
 }
 
-/// A reason, in words.
+/// Validates an optional reason.
 pub(super) fn reason() -> impl FnOnce(String) -> Result<String, String> {
     validate::multiline(0, MAX_REASON_LENGTH)
 }

@@ -1,4 +1,4 @@
-//! A withdrawal, as a buyer wrote it.
+//! Input of a withdrawal.
 
 use serde::Deserialize;
 
@@ -7,20 +7,20 @@ use crate::field::{Checks, Field};
 use crate::shipping::{ShipmentItem, ShipmentItemInput, check_items};
 use crate::validate;
 
-/// What a buyer withdraws from.
+/// The units that a buyer withdraws from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct WithdrawalInput {
-    /// How many of which lines, each line once; all that is left when nothing was said.
+    /// Quantities per order line, each line at most once; everything that is left if absent.
     pub items: Field<Vec<ShipmentItemInput>>,
-    /// The buyer's words. Nobody has to give a reason.
+    /// The buyer's note. No reason is required.
     pub note: Field<String>,
 }
 
-/// The same, with every field checked. Whether the order has such lines is decided with the order.
+/// A validated [`WithdrawalInput`]. The decision checks that the order has these lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::orders) struct CheckedWithdrawal {
-    /// `None`: all that is left.
+    /// `None`: everything that is left.
     pub(in crate::orders) items: Option<Vec<ShipmentItem>>,
     pub(in crate::orders) note: String,
 }

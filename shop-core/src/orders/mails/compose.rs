@@ -1,11 +1,11 @@
-//! From a mail that waits to its content.
+//! Loads the content of a queued mail.
 
 use super::content::{Mailed, OrderMailContent};
 use super::{OrderMail, OrderNews};
 use crate::error::Result;
 use crate::shop::Shop;
 
-/// The address, and what the mail is made from; `None` when its order or its subject is not there.
+/// The recipient and the content of the mail; `None` if its order, shipment or return does not exist.
 pub(crate) async fn compose(shop: &Shop, mail: &OrderMail) -> Result<Option<(String, OrderMailContent)>> {
     let store = shop.store();
     let Some(order) = store.order(mail.order_id).await? else { return Ok(None) };
@@ -23,7 +23,7 @@ pub(crate) async fn compose(shop: &Shop, mail: &OrderMail) -> Result<Option<(Str
     {
         return Ok(None);
     }
-    // The newest: another may have been begun in place of the first.
+    // The newest payment: the buyer may have switched to another gateway.
     let gateway = payments.last().and_then(|payment| shop.gateway(&payment.gateway));
     let gateway = gateway.map(|gateway| gateway.name().to_owned()).unwrap_or_default();
     let mailed =

@@ -1,4 +1,4 @@
-//! What a mail about an order is made from, as its templates see it: everything is text, amounts with their currency.
+//! The content of a mail about an order, as templates see it: all text, and amounts with their currency.
 
 use serde::Serialize;
 
@@ -10,38 +10,38 @@ use crate::pricing::{Adjustment, AdjustmentKind, UsedTaxRate};
 use crate::shipping::{Address, Shipment};
 use crate::text::{is_domain_dot, is_invisible};
 
-/// What a mail about an order is made from. Every mail about orders has all of it; what its news do not bring is empty.
+/// The content of a mail about an order. All mails have all fields; those that do not apply are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderMailContent {
     #[serde(skip)]
     pub(crate) template: &'static str,
-    /// Who is greeted; may be empty.
+    /// Name for the greeting; may be empty.
     #[serde(skip)]
     pub(crate) name: String,
     order: MailedOrder,
-    /// What came or went back.
+    /// The captured or refunded amount.
     amount: String,
-    /// The parcel, the return or what is withdrawn from: its goods.
+    /// The units of the shipment, return or withdrawal.
     goods: Vec<MailedGoods>,
     carrier: String,
     tracking_number: String,
-    /// What a return is worth: its goods, and the price of shipping where that goes back with them.
+    /// The refund of a return: its goods and, if refunded with them, the shipping price.
     refund_amount: String,
-    /// The part of it that is for the goods.
+    /// The part of `refund_amount` for the goods.
     goods_amount: String,
-    /// The part of it that is the price of shipping; may be empty.
+    /// The part of `refund_amount` for shipping; may be empty.
     shipping_refund: String,
-    /// How much less is to be paid because goods came back that had not been paid; may be empty.
+    /// How much less is payable because unpaid goods were returned; may be empty.
     less_to_pay: String,
-    /// Why a return was rejected, in the words of staff for the buyer.
+    /// The reason that staff gave the buyer for rejecting a return.
     rejection: String,
-    /// The order was canceled because its payment did not come in time.
+    /// Whether the order was canceled because its payment did not arrive in time.
     overdue: bool,
     /// When a withdrawal was received.
     received_at: String,
-    /// The buyer's words with a withdrawal.
+    /// The buyer's note in a withdrawal.
     note: String,
-    /// A return was opened for what has been shipped.
+    /// Whether a return was opened for shipped units.
     has_return: bool,
 }
 
@@ -58,8 +58,8 @@ struct MailedOrder {
     prices_include_tax: bool,
     tax_total: String,
     total: String,
-    /// The part of the total that is not to be paid, because items were canceled or came back unpaid. This and the
-    /// following are as they are when the mail is written, and empty when they are zero.
+    /// The part of the total that is not payable because items were canceled or returned unpaid. This field and the
+    /// next three have the values at the time of sending, and are empty if zero.
     amount_canceled: String,
     amount_paid: String,
     amount_refunded: String,
@@ -73,13 +73,13 @@ struct MailedOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct MailedLine {
     name: String,
-    /// `Size: M, Colour: red`; may be empty.
+    /// For example `Size: M, Colour: red`; may be empty.
     options: String,
     sku: String,
     quantity: i64,
-    /// How many of them were canceled before they left.
+    /// Units that were canceled before they shipped.
     canceled_quantity: i64,
-    /// How many of them came back without having been paid.
+    /// Units that were returned unpaid.
     returned_unpaid: i64,
     unit_price: String,
     line_total: String,
@@ -98,34 +98,34 @@ struct MailedGoods {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct MailedAdjustment {
     label: String,
-    /// The coupon that did it; may be empty.
+    /// The code of the coupon that caused it; may be empty.
     code: String,
-    /// With a minus where it is taken off.
+    /// Negative if it reduces the total.
     amount: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct MailedTax {
     name: String,
-    /// `19 %`.
+    /// For example `19 %`.
     rate: String,
-    /// What was taxed, without the tax.
+    /// The taxed amount without the tax.
     net_base: String,
     amount: String,
 }
 
-/// What a mail tells of, as it was loaded.
+/// The loaded data that a mail is composed from.
 pub(super) struct Mailed<'a> {
     pub(super) order: &'a Order,
     pub(super) news: &'a OrderNews,
     pub(super) shipment: Option<&'a Shipment>,
     pub(super) returned: Option<&'a Return>,
-    /// What buyers know the way to pay by.
+    /// The gateway's display name.
     pub(super) gateway: String,
 }
 
 impl OrderMailContent {
-    /// Puts it together.
+    /// Fills the content from the loaded data.
     pub(super) fn of(mailed: &Mailed<'_>) -> Self {
         let Mailed { order, news, shipment, returned, gateway } = mailed;
         let address = &order.billing_address;
@@ -193,7 +193,7 @@ impl MailedOrder {
         let explanation = &order.explanation;
         let is_tax = |kind: AdjustmentKind| matches!(kind, AdjustmentKind::Tax | AdjustmentKind::IncludedTax);
         let adjustments = explanation.adjustments.iter().filter(|one| !is_tax(one.kind));
-        // A coupon without effect explains nothing here; shipping that costs nothing is worth a line.
+        // Coupons without effect are omitted; free shipping is listed.
         let adjustments = adjustments.filter(|one| one.amount != Amount::ZERO || one.kind == AdjustmentKind::Shipping);
         let adjustment = |one: &Adjustment| MailedAdjustment {
             label: one.label.clone(),
@@ -278,7 +278,7 @@ fn to_the_second(at: Timestamp) -> String {
     at.format("%-d %B %Y, %H:%M:%S UTC").to_string()
 }
 
-/// An address as it is written on a parcel.
+/// The lines of a postal address.
 fn lines(address: &Address) -> Vec<String> {
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let town = format!("{} {}", optional(&address.postal_code), address.city);
@@ -294,9 +294,9 @@ fn lines(address: &Address) -> Vec<String> {
     all.iter().map(|line| unlinked(line).trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
-/// A buyer's words so that no mail program makes a link of them: anybody can order to anybody's e-mail address, and must
-/// not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` stays. Letters that
-/// nobody sees are left out: they could hide a link, or show a text backwards.
+/// Prevents mail programs from turning a buyer's text into links. Anybody can order to anybody's e-mail address, and
+/// must not be able to send advertisements this way. `evil.example` becomes `evil. example`; `Dr. No` does not change.
+/// Invisible characters are removed, since they could hide a link or reverse the text.
 fn unlinked(text: &str) -> String {
     let mut unlinked = String::with_capacity(text.len());
     let mut letters = text.chars().filter(|letter| !is_invisible(*letter)).peekable();
@@ -312,9 +312,9 @@ fn unlinked(text: &str) -> String {
     unlinked
 }
 
-/// For trying out templates.
+/// Samples to check templates with.
 impl OrderMailContent {
-    /// Each mail about orders, once with everything in it, and once with as little as possible.
+    /// Every mail about orders, once with all fields set and once with as few as possible.
     pub(crate) fn samples() -> Vec<Self> {
         let templates = [
             "order_placed",
@@ -330,7 +330,7 @@ impl OrderMailContent {
         templates.into_iter().flat_map(|template| [Self::full_sample(template), Self::bare_sample(template)]).collect()
     }
 
-    /// With everything that any mail can have.
+    /// A sample with every field that any mail can have.
     fn full_sample(template: &'static str) -> Self {
         let text = str::to_owned;
         let line = |name: &str| MailedLine {
@@ -393,7 +393,7 @@ impl OrderMailContent {
         }
     }
 
-    /// With as little as this mail can have.
+    /// A sample with as few fields as this mail can have.
     fn bare_sample(template: &'static str) -> Self {
         let full = Self::full_sample(template);
         let is_payment = matches!(template, "payment_received" | "refund_made");

@@ -1,8 +1,8 @@
-//! The mails about orders: which change writes which, and what each is made from.
+//! Mails about orders: which change sends which mail, and what it contains.
 //!
-//! A decision writes the mail as a job into the batch of its change ([`mail_buyer`]): one row that says what happened, so
-//! that it happens once and costs little. The worker writes the text when it sends it (`compose`), out of the order's own
-//! snapshot. What is for staff only (notes, reasons of refunds and cancellations) never comes into it.
+//! A decision adds the mail as a job to the batch of its change ([`mail_buyer`]). The job only says what happened, so
+//! it is cheap and happens exactly once. The worker composes the text when it sends the mail (`compose`), from the
+//! order's own snapshot. Texts for staff only (notes, reasons of refunds and cancellations) never appear in a mail.
 
 mod compose;
 mod content;
@@ -19,82 +19,82 @@ use crate::outbox::{Content, Delivery, MAIL, OutboxWrite};
 pub(crate) use compose::compose;
 pub use content::OrderMailContent;
 
-/// A mail about an order that waits to be written. It goes to the order's address.
+/// A queued mail about an order, to the order's e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderMail {
-    /// Which order.
+    /// The order.
     pub order_id: OrderId,
-    /// What happened.
+    /// What happened to it.
     pub news: OrderNews,
 }
 
-/// What a mail about an order tells.
+/// The change that a mail about an order reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum OrderNews {
-    /// It was placed.
+    /// The order was placed.
     Placed,
-    /// Money came.
+    /// Money was captured.
     PaymentReceived {
-        /// How much.
+        /// The captured amount.
         amount: Amount,
     },
-    /// A parcel left.
+    /// A shipment left.
     Shipped {
-        /// Which.
+        /// The shipment.
         shipment_id: ShipmentId,
     },
-    /// It was canceled.
+    /// The order was canceled.
     Canceled {
-        /// Its payment did not come in time.
+        /// Whether it was canceled because its payment did not arrive in time.
         overdue: bool,
     },
-    /// Money was given back.
+    /// Money was refunded.
     Refunded {
-        /// How much.
+        /// The refunded amount.
         amount: Amount,
     },
     /// A return was approved.
     ReturnApproved {
-        /// Which.
+        /// The approved return.
         return_id: ReturnId,
     },
     /// A return was rejected.
     ReturnRejected {
-        /// Which.
+        /// The rejected return.
         return_id: ReturnId,
     },
-    /// The goods of a return came back.
+    /// The goods of a return arrived.
     ReturnReceived {
-        /// Which.
+        /// The received return.
         return_id: ReturnId,
     },
-    /// The buyer withdrew from the contract: the receipt that Directive (EU) 2023/2673 asks for.
+    /// The buyer withdrew from the contract; this is the receipt that Directive (EU) 2023/2673 requires.
     WithdrawalReceived {
-        /// When the statement was received.
+        /// When the declaration was received.
         received_at: Timestamp,
-        /// What is withdrawn from.
+        /// The withdrawn units.
         items: Vec<MailedItem>,
-        /// The buyer's words.
+        /// The buyer's note.
         #[serde(default)]
         note: String,
-        /// The return that was opened for what has been shipped.
+        /// The return that was opened for the shipped units, if any.
         #[serde(default)]
         return_id: Option<ReturnId>,
     },
 }
 
-/// How many of a line a mail tells of.
+/// Units of an order line in a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailedItem {
-    /// Which line.
+    /// The order line.
     pub order_item_id: OrderItemId,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
 }
 
 impl OrderNews {
-    /// The first part of the names of the templates.
+    /// The base name of the template files.
     #[must_use]
     pub fn template(&self) -> &'static str {
         match self {
@@ -120,8 +120,8 @@ impl OrderNews {
     }
 }
 
-/// Writes a mail to the buyer of an order into the batch of the change that it tells of. Mails about one order arrive in
-/// the order in which they were written.
+/// Adds a mail to the buyer of an order to the batch of the change that causes it. Mails about one order are sent in
+/// the order in which they were added.
 pub(crate) fn mail_buyer(batch: &mut Batch, moment: &mut Moment, order_id: OrderId, news: OrderNews) {
     let content = Content::OrderMail(OrderMail { order_id, news });
     let delivery = Delivery::new(moment.id(), MAIL, order_id.0, content, moment.now());

@@ -1,4 +1,4 @@
-//! Which change writes which mail, once; and what is in them.
+//! Tests which change sends which mail, once, and its content.
 
 use std::sync::{Arc, Barrier, Mutex};
 
@@ -23,7 +23,7 @@ fn input<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).unwrap()
 }
 
-/// A guest's order of two things at 10.00, shipped for 5.00.
+/// A guest's order of two units at 10.00, shipped for 5.00.
 struct Sold {
     world: World,
     offer: Offer,
@@ -49,7 +49,7 @@ fn sold() -> Sold {
 }
 
 impl Sold {
-    /// What arrived since the last look, oldest first.
+    /// The mails since the last call, oldest first.
     fn mails(&self) -> Vec<Message> {
         self.world.deliver();
         let mut mails = self.world.mailer.sent();
@@ -59,7 +59,7 @@ impl Sold {
         mails
     }
 
-    /// The subjects of what arrived since the last look, without what is the same in all.
+    /// The subjects of the mails since the last call, without the part that all share.
     fn news(&self) -> Vec<String> {
         self.without_number(self.mails())
     }
@@ -131,7 +131,7 @@ fn each_change_writes_its_mail_once() {
     assert!(mails[1].text.contains("It was used.\nAnd broken.\n"), "{}", mails[1].text);
     assert!(mails[1].html.contains("<br>It was used.<br>And broken.</p>"), "{}", mails[1].html);
     assert_eq!(sold.without_number(mails), expected);
-    // What staff do by another way, and what is nobody's business, is mailed no more.
+    // Internal notes send no mail.
     let note = input(json!({"text": "difficult customer", "visible_to_customer": false}));
     block_on(shop.orders().add_note(staff, order, note)).unwrap();
     assert_eq!(sold.news(), Vec::<String>::new());
@@ -197,7 +197,7 @@ fn a_mail_says_all_that_was_agreed() {
     let mail = sold.mails().remove(0);
     assert_eq!(mail.reply_to.as_deref(), Some("hello@tea.example"));
     let number = sold.order.number.as_str();
-    // 20.00 less 10 %, 5.00 for shipping, and 20 % of 23.00.
+    // 20.00 less 10 %, 5.00 for shipping, and 20 % tax on 23.00.
     assert_eq!(sold.order.total.0, 2760);
     let everything = [
         number,
@@ -234,14 +234,14 @@ fn a_mail_says_all_that_was_agreed() {
         assert!(mail.text.contains(words), "{words} is not in\n{}", mail.text);
         assert!(mail.html.contains(&escaped(words)), "{words} is not in\n{}", mail.html);
     }
-    // A buyer's note goes to nobody: the address may be another's.
+    // The buyer's note is not mailed: the address may be another person's.
     assert!(!mail.text.contains("evil") && !mail.html.contains("evil"));
-    // No text is run together, and nothing is left of the templates.
+    // No text runs together, and no template syntax is left.
     for part in [&mail.text, &mail.html] {
         assert!(!part.contains("{%") && !part.contains("{{") && !part.contains("\n\n\n\n"), "{part}");
     }
     assert!(!mail.html.contains("http://") && !mail.html.contains("<img") && !mail.html.contains("<script"));
-    // The amounts are those of the order, whatever changes since.
+    // The amounts are those of the order, whatever has changed since.
     let dearer = input(json!({"price": "99.00"}));
     block_on(sold.world.shop.catalog().update_product(&sold.staff, sold.offer.products[0].id, dearer, None)).unwrap();
     sold.capture("27.60", None);
@@ -254,7 +254,7 @@ fn a_mail_says_all_that_was_agreed() {
     }
 }
 
-/// What a mail says of the money of its order so far, in both its parts.
+/// The lines about the order's money so far; checks that the HTML part has the same amounts.
 fn so_far(mail: &Message) -> Vec<String> {
     let labels = ["Canceled or returned: ", "Paid so far: ", "Refunded so far: ", "Still to be paid: "];
     let lines = mail.text.lines().filter(|line| labels.iter().any(|label| line.starts_with(label)));
@@ -303,7 +303,7 @@ fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
     let mail = sold.mails().remove(0);
     assert!(mail.text.contains("\n\nPayment: Cash on delivery or payment in advance\n\n"), "{}", mail.text);
     assert!(mail.html.contains(">Cash on delivery or payment in advance<"), "{}", mail.html);
-    // Another way was chosen before the mail was written.
+    // Another gateway was chosen before the mail was composed.
     let other = sold_in(gateways());
     let attempt = input(json!({"order_id": other.order.id, "gateway": "bank"}));
     block_on(other.world.shop.payments().begin(&other.guest, attempt, None)).unwrap();
@@ -316,7 +316,7 @@ fn the_confirmation_says_how_to_pay_what_is_to_be_paid() {
     assert!(!mail.text.contains("Payment:") && !mail.html.contains("Cash on delivery"), "{}", mail.text);
 }
 
-/// The mail that says that the goods of a return came back.
+/// The mail about the received goods of a return.
 fn received(sold: &Sold, id: ReturnId) -> Message {
     sold.mails();
     let (orders, restock) = (sold.world.shop.orders(), input(json!({"restock": true})));
@@ -399,7 +399,7 @@ fn mails_can_be_turned_off() {
     sold.ship(2);
     assert_eq!(waiting(&sold.world, None), 0, "none is written");
     assert!(sold.mails().is_empty());
-    // One that waits when they are turned off is not sent any more.
+    // A mail that is queued when mails are turned off is not sent.
     let on = sold_in(world());
     assert_eq!(waiting(&on.world, Some(DeliveryStatus::Pending)), 1);
     let mailer = Arc::clone(&on.world.mailer);
@@ -420,7 +420,7 @@ fn without_a_mailer_none_waits() {
     assert_eq!(waiting(&sold.world, None), 0);
 }
 
-/// A mailer whose answers a test gives.
+/// A mailer whose responses the test sets.
 #[derive(Default)]
 struct Relay {
     refuses: Mutex<Option<BoxError>>,
@@ -451,7 +451,7 @@ fn what_is_refused_for_good_is_given_up_and_staff_see_why() {
     sold.capture("25.00", None);
     work(shop.worker());
     assert_eq!(waiting(&sold.world, Some(DeliveryStatus::Dead)), 1);
-    // What comes next about the order does not wait for it, and nothing is tried again.
+    // Later mails about the order do not wait for it, and it is not retried.
     work(shop.worker());
     sold.world.clock.advance(chrono::TimeDelta::days(1));
     work(shop.worker());
@@ -470,7 +470,7 @@ fn what_is_refused_for_good_is_given_up_and_staff_see_why() {
     assert_eq!((failed.len(), failed[0].content.mail(), failed[0].attempts), (1, Some("order_placed"), 1));
     block_on(shop.mails().failed(&sold.guest, &PageRequest::default())).unwrap_err();
 
-    // Anything else is tried again.
+    // Other errors are retried.
     *relay.refuses.lock().unwrap() = Some("451 try again later".into());
     sold.ship(2);
     work(shop.worker());
@@ -485,7 +485,7 @@ fn mails_of_earlier_releases_are_read() {
     let old = json!({"mail": {"kind": "password_reset_requested", "email_key": "ada@example.com"}});
     let content: crate::outbox::Content = input(old);
     assert!(matches!(content, crate::outbox::Content::Mail(_)));
-    // One of this release, as it is kept: names that never change.
+    // A mail of this release as stored: these names must never change.
     let kept = json!({"order_mail": {"order_id": OrderId(uuid::Uuid::nil()), "news": {"kind": "withdrawal_received",
         "received_at": "2026-11-30T09:00:00Z", "items": []}}});
     assert!(matches!(input(kept), crate::outbox::Content::OrderMail(_)));

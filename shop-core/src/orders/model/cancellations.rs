@@ -1,4 +1,4 @@
-//! What of an order was called off after it was placed.
+//! Units of an order that were canceled after placement.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,29 @@ use super::{Order, OrderItem};
 use crate::id::OrderItemId;
 use crate::money::Amount;
 
-/// Units of a line that the buyer neither gets nor pays. The totals of the order stay as they were agreed: what is to be
-/// paid is the total less these amounts.
+/// Units of a line that the buyer neither gets nor pays for. The order's totals do not change; the payable amount is
+/// the total less these amounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanceledItem {
-    /// Which line.
+    /// The canceled line.
     pub order_item_id: OrderItemId,
-    /// How many of it, at least 1.
+    /// Number of units, at least 1.
     pub quantity: i64,
-    /// What is not to be paid for them: their share of the line's price, less its discount and with its tax.
+    /// The amount that need not be paid: the units' share of the line total after discount, including tax.
     pub amount: Amount,
-    /// False: they were canceled before they left. True: they left, and came back without having been paid.
+    /// False: canceled before they shipped. True: shipped, and returned unpaid.
     #[serde(default)]
     pub returned: bool,
 }
 
 impl Order {
-    /// How many of a line were canceled before they left.
+    /// Units of a line that were canceled before they shipped.
     #[must_use]
     pub fn canceled_quantity(&self, line: OrderItemId) -> i64 {
         self.canceled_of(line, false)
     }
 
-    /// How many of a line left and came back without having been paid.
+    /// Units of a line that shipped and were returned unpaid.
     #[must_use]
     pub fn returned_unpaid(&self, line: OrderItemId) -> i64 {
         self.canceled_of(line, true)
@@ -39,31 +39,31 @@ impl Order {
         entries.map(|item| item.quantity).fold(0, i64::saturating_add)
     }
 
-    /// How many of a line are still part of the order.
+    /// Units of a line that are still part of the order.
     #[must_use]
     pub fn remaining_quantity(&self, item: &OrderItem) -> i64 {
         item.quantity.saturating_sub(self.canceled_quantity(item.id)).saturating_sub(self.returned_unpaid(item.id))
     }
 
-    /// Whether no unit of any line is part of the order any more.
+    /// Whether every unit of every line was canceled or returned unpaid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.iter().all(|item| self.remaining_quantity(item) <= 0)
     }
 
-    /// What is not to be paid because items were canceled.
+    /// Amount that need not be paid because items were canceled.
     #[must_use]
     pub fn amount_canceled(&self) -> Amount {
         Amount(self.canceled_items.iter().fold(0, |sum: i64, item| sum.saturating_add(item.amount.0)))
     }
 
-    /// What is to be paid in all: the total less what was canceled.
+    /// The total less the canceled amount.
     #[must_use]
     pub fn amount_payable(&self) -> Amount {
         Amount(self.total.0.saturating_sub(self.amount_canceled().0)).max(Amount::ZERO)
     }
 
-    /// What is still to be paid: nothing once the order is canceled.
+    /// Amount still to be paid; zero once the order is canceled.
     #[must_use]
     pub fn amount_due(&self) -> Amount {
         if self.status == super::OrderStatus::Canceled {
@@ -72,13 +72,13 @@ impl Order {
         Amount(self.amount_payable().0.saturating_sub(self.amount_paid.0)).max(Amount::ZERO)
     }
 
-    /// Whether all that is to be paid was received, even if some of it was given back since.
+    /// Whether the payable amount was captured, even if some of it was refunded later.
     #[must_use]
     pub fn is_paid(&self) -> bool {
         self.amount_paid >= self.amount_payable()
     }
 
-    /// Adds to what was canceled; one entry per line and kind.
+    /// Records canceled units, merged into one entry per line and kind.
     pub(in crate::orders) fn cancel_item(&mut self, canceled: CanceledItem) {
         let same = |item: &&mut CanceledItem| {
             (item.order_item_id, item.returned) == (canceled.order_item_id, canceled.returned)

@@ -1,4 +1,4 @@
-//! Orders that staff put together for somebody.
+//! Draft orders that staff prepare for a customer or guest.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,34 +8,34 @@ use crate::money::{Amount, Currency};
 use crate::page::CreationSort;
 use crate::row::Row;
 
-/// What staff put together for somebody, before it is an order. Like a cart it holds no stock, and no prices but those
-/// that staff set. When it is placed it is gone: its id is that of the cart that the order came from.
+/// An order that staff prepare for a customer or guest. Like a cart, it holds no stock, and no prices except overrides
+/// by staff. Placing deletes it; its id becomes the cart id of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "draft_orders", entity = Draft, deletable)]
 pub struct Draft {
-    /// Identity.
+    /// Unique id.
     pub id: DraftId,
-    /// For which customer; `None` for somebody without an account.
+    /// The customer's account; `None` for a guest.
     pub customer_id: Option<UserId>,
-    /// Where news go, as typed, of somebody without an account. A customer's own address is used.
+    /// A guest's e-mail address for notifications, as entered. For a customer, the account's address is used.
     pub email: Option<String>,
-    /// The currency of the prices in it.
+    /// The currency of its prices.
     pub currency: Currency,
-    /// Its lines, at most one per variant.
+    /// The lines, at most one per variant.
     #[row(json)]
     pub items: Vec<DraftItem>,
-    /// Words for the order.
+    /// Note for the order.
     pub note: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Number of the row's current version; grows with every change.
     pub version: i64,
 }
 
 impl Draft {
-    /// The cart that its order comes from.
+    /// The cart id that its order will have.
     #[must_use]
     pub fn cart_id(&self) -> CartId {
         CartId(self.id.0)
@@ -45,22 +45,22 @@ impl Draft {
 /// A line of a draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftItem {
-    /// What is wanted.
+    /// The variant to order.
     pub variant_id: VariantId,
-    /// How many, 1 to 10,000.
+    /// Number of units, 1 to 10,000.
     pub quantity: i64,
-    /// A price of its own, instead of the catalog's.
+    /// Price set by staff; `None` for the catalog price.
     pub price: Option<PriceOverride>,
 }
 
-/// A price that staff set, and why.
+/// A price set by staff, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceOverride {
-    /// What one costs.
+    /// Price of one unit.
     pub unit_price: Amount,
-    /// Why; it stands in the order's history.
+    /// The reason, recorded in the order's history.
     pub reason: String,
 }
 
-/// By what a list of drafts can be ordered.
+/// Sort keys of a list of drafts.
 pub type DraftSort = CreationSort;

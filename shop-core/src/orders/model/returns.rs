@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Returns of goods.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,85 +10,85 @@ use crate::page::CreationSort;
 use crate::row::Row;
 use crate::word::words;
 
-/// Where a return stands: `requested → approved | rejected`, `approved → received → completed`,
+/// The status of a return: `requested → approved | rejected`, `approved → received → completed`,
 /// `requested | approved → canceled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnStatus {
-    /// The buyer wants to give the goods back.
+    /// The buyer asked to return the goods.
     Requested,
-    /// Staff agree: the goods may come.
+    /// Staff approved it; the goods may be sent back.
     Approved,
-    /// Staff do not agree.
+    /// Staff refused it.
     Rejected,
-    /// The goods came back.
+    /// The goods arrived.
     Received,
-    /// And their money went back.
+    /// The goods arrived, and the refund was settled.
     Completed,
-    /// Called off before the goods came.
+    /// Canceled before the goods arrived.
     Canceled,
 }
 
 impl ReturnStatus {
-    /// True while its goods are back or on their way: they cannot be in another return.
+    /// Whether its goods are back or on their way. Such goods cannot be in another return.
     #[must_use]
     pub fn is_live(self) -> bool {
         !matches!(self, Self::Rejected | Self::Canceled)
     }
 
-    /// True once its goods are back.
+    /// Whether its goods have arrived.
     #[must_use]
     pub fn is_back(self) -> bool {
         matches!(self, Self::Received | Self::Completed)
     }
 }
 
-/// Goods of an order that come back. Every batch that touches it counts the order's version up.
+/// A return of goods of an order. Every batch that changes it increments the order's version.
 ///
 /// # Writes
 /// A return is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "order_returns", entity = Return)]
 pub struct Return {
-    /// Identity.
+    /// Unique id.
     pub id: ReturnId,
-    /// Of which order.
+    /// The order that the goods belong to.
     pub order_id: OrderId,
     /// The order's currency.
     pub currency: Currency,
-    /// What comes back; never changes.
+    /// The returned units; never changes.
     #[row(json)]
     pub items: Vec<ReturnItem>,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: String,
-    /// Where it stands.
+    /// The current status.
     pub status: ReturnStatus,
-    /// Why staff rejected it, in their words.
+    /// The reason that staff gave for rejecting it.
     pub rejection: String,
-    /// True when the goods came back and lie in stock again; those that came back otherwise were written off.
+    /// Whether the goods were put back into stock. Goods that arrived and were not are written off.
     pub restocked: bool,
-    /// What the buyer is to get back: the sum of the lines' amounts, and what of the price of shipping goes back with them after
-    /// a withdrawal ([`Order::shipping_refund_of`](crate::orders::Order::shipping_refund_of)).
+    /// The amount to refund: the sum of the lines' amounts and, after a withdrawal, the refunded shipping price
+    /// ([`Order::shipping_refund_of`](crate::orders::Order::shipping_refund_of)).
     pub refund_amount: Amount,
-    /// What was given back for them: less when less was left of what the order had brought.
+    /// The amount actually refunded; lower than `refund_amount` if less was left of the order's captured money.
     pub amount_refunded: Amount,
     /// When it was requested.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Number of the row's current version; grows with every change.
     pub version: i64,
 }
 
 impl Return {
-    /// The part of [`refund_amount`](Self::refund_amount) that is for the goods; the rest is the price of shipping.
+    /// The part of [`refund_amount`](Self::refund_amount) for the goods; the rest is shipping.
     #[must_use]
     pub fn goods_amount(&self) -> Amount {
         Amount(self.items.iter().fold(0, |sum: i64, item| sum.saturating_add(item.amount.0)))
     }
 
-    /// Whether its goods are back and nothing had been paid for them: no money goes back then, and so much less is to be paid.
-    /// `order` is that of the return.
+    /// Whether its goods arrived unpaid: nothing is refunded, and the order's payable amount is reduced instead.
+    /// `order` is the order of this return.
     #[must_use]
     pub fn is_settled_unpaid(&self, order: &Order) -> bool {
         self.status == ReturnStatus::Completed
@@ -97,29 +97,29 @@ impl Return {
     }
 }
 
-/// How many of an order's line come back.
+/// Units of an order line in a return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnItem {
-    /// Which line.
+    /// The returned line.
     pub order_item_id: OrderItemId,
-    /// How many.
+    /// Number of units.
     pub quantity: i64,
-    /// Why, in the buyer's words.
+    /// The buyer's reason.
     pub reason: String,
-    /// What of the line's price, less its discount and with its tax, belongs to these.
+    /// The units' share of the line total after discount, including tax.
     pub amount: Amount,
 }
 
-/// Which returns a list shows.
+/// Filter for returns; absent fields match everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReturnFilter {
-    /// Only this order's.
+    /// Only returns of this order.
     pub order_id: Option<OrderId>,
-    /// Only with this status.
+    /// Only returns with this status.
     pub status: Option<ReturnStatus>,
 }
 
-/// By what a list of returns can be ordered.
+/// Sort keys of a list of returns.
 pub type ReturnSort = CreationSort;
 
 words! {

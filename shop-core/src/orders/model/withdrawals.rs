@@ -1,4 +1,4 @@
-//! Declarations of a buyer who withdraws from the contract.
+//! Buyers' withdrawals from the contract.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,60 +11,60 @@ use crate::orders::Return;
 use crate::pricing::{Ratio, half_up, share};
 use crate::shipping::ShipmentItem;
 
-/// A buyer's declaration that they withdraw from the contract (Directive 2011/83/EU, articles 9 to 16): what was received,
-/// and when. Only [`Withdrawal::shipping_refund`] ever changes.
+/// A buyer's declaration of withdrawal from the contract (Directive 2011/83/EU, articles 9 to 16), as it was received.
+/// Only [`Withdrawal::shipping_refund`] ever changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawal {
-    /// Identity.
+    /// Unique id.
     pub id: WithdrawalId,
-    /// When the declaration was received; the receipt says it.
+    /// When the declaration was received; stated in the receipt.
     pub received_at: Timestamp,
-    /// How many of which lines.
+    /// The withdrawn units per line.
     pub items: Vec<ShipmentItem>,
-    /// The return of what had shipped, if anything had. The rest was called off.
+    /// The return of the units that had shipped, if any. The other units were canceled.
     pub return_id: Option<ReturnId>,
-    /// The part of the price of shipping that is given back, with its tax: with the return, or at once where no goods are
-    /// outstanding. It is not more than the cheapest method would have cost (article 13(2)), and zero unless the order is
-    /// withdrawn as a whole. Of several withdrawals, the one whose goods come last has it; it is zero again when a return ends
-    /// without its goods. Of an order that is canceled it is all that was paid of the price.
+    /// Refund of the shipping price, including tax: paid with the return, or at once if no goods are outstanding. At
+    /// most the price of the cheapest method (article 13(2)), and zero unless the whole order is withdrawn. Of several
+    /// withdrawals, the one whose goods arrive last carries it. Reset to zero if its return ends without goods. If the
+    /// order is canceled, it is all that was paid for shipping.
     pub shipping_refund: Amount,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: String,
 }
 
-/// What a buyer who withdraws is answered.
+/// The response to a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WithdrawalReceipt {
     /// The order that was withdrawn from.
     pub order_id: OrderId,
-    /// What was received.
+    /// The withdrawal as received.
     pub withdrawal: Withdrawal,
 }
 
 impl Order {
-    /// What of a return's amount is the price of shipping: what a withdrawal gives back with it.
+    /// The shipping part of a return's refund: what its withdrawal refunds of the shipping price.
     #[must_use]
     pub fn shipping_refund_of(&self, returned: ReturnId) -> Amount {
         let of_return = self.withdrawals.iter().find(|one| one.return_id == Some(returned));
         of_return.map_or(Amount::ZERO, |one| one.shipping_refund)
     }
 
-    /// Whether a return was opened by a withdrawal.
+    /// Whether a withdrawal opened this return.
     pub(in crate::orders) fn is_of_withdrawal(&self, returned: ReturnId) -> bool {
         self.withdrawals.iter().any(|one| one.return_id == Some(returned))
     }
 
-    /// Changes what a withdrawal gives back of the price of shipping with this return.
+    /// Sets the shipping refund of the withdrawal that opened this return.
     pub(in crate::orders) fn set_shipping_refund(&mut self, returned: ReturnId, amount: Amount) {
         if let Some(one) = self.withdrawals.iter_mut().find(|one| one.return_id == Some(returned)) {
             one.shipping_refund = amount;
         }
     }
 
-    /// The most of the price of shipping that a buyer who withdraws from all of the order gets back: what the cheapest method
-    /// would have cost, its tax considered, or what was paid, whichever is less. In orders of earlier releases, which do not
-    /// know the cheapest method, it is what was paid. `returns` are all of the order: what was promised with one that will not
-    /// come, is promised no more.
+    /// The shipping refund still available to a buyer who withdraws from the whole order: the paid shipping price or
+    /// that of the cheapest method, whichever is less, including tax, minus refunds already promised. Orders of earlier
+    /// releases do not know the cheapest method; there it is the paid price. `returns` are all returns of the order: a
+    /// refund promised with a return that ended without goods does not count.
     pub(in crate::orders) fn refundable_shipping(&self, returns: &[Return]) -> Result<Amount> {
         let (charged, price) = (self.shipping_charged()?, self.shipping_total);
         let refundable = match self.shipping_method.cheapest {
@@ -79,7 +79,7 @@ impl Order {
         Ok(refundable.minus(promised)?.max(Amount::ZERO))
     }
 
-    /// An amount of the price of shipping, split by the tax rates of the shipping, as a refund splits goods.
+    /// Splits a part of the shipping price by the tax rates of the shipping, as a refund splits goods.
     pub(in crate::orders) fn refunded_shipping(&self, amount: Amount) -> Vec<(Option<Ratio>, Amount)> {
         let added = |tax: Amount| if self.explanation.prices_include_tax { 0 } else { tax.0 };
         let taxed = self.explanation.taxes.iter().filter_map(|tax| {

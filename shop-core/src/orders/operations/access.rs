@@ -1,14 +1,14 @@
-//! Who may see and touch an order.
+//! Access rules of orders.
 
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::orders::Order;
 
-/// Passes whoever is known at all: a signed-in person, the shop itself, or the holder of some guest's order token.
-/// Judged before the order is looked up, so that strangers do not learn which orders there are.
+/// Requires a known caller: a signed-in user, the system, or the holder of a guest's order token. Checked before the
+/// order is loaded, so that unknown callers cannot learn which orders exist.
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`] for anybody else.
+/// [`Error::NotAuthenticated`] for any other caller.
 pub fn identified(actor: &Actor) -> Result<()> {
     if actor.is_staff() || actor.signed_in().is_some() || actor.order().is_some() {
         Ok(())
@@ -17,11 +17,11 @@ pub fn identified(actor: &Actor) -> Result<()> {
     }
 }
 
-/// Passes staff, the customer whose order it is, and the holder of a guest's order token.
+/// Requires staff, the order's customer, or the holder of the guest's order token.
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`] for a stranger, [`Error::NotFound`] for everybody else: that there is such an order is
-/// nobody else's business.
+/// [`Error::NotAuthenticated`] for an unknown caller. [`Error::NotFound`] for any other, so that they do not learn that
+/// the order exists.
 pub fn may_see(actor: &Actor, order: &Order) -> Result<()> {
     identified(actor)?;
     if actor.is_staff() || owns(actor, order) { Ok(()) } else { Err(Error::NotFound) }
@@ -33,8 +33,8 @@ fn owns(actor: &Actor, order: &Order) -> bool {
 }
 
 impl Order {
-    /// Whether somebody who may see the order sees it as its buyer: everybody but staff, and staff who ordered for
-    /// themselves. What lets a browser go on with a payment is for the buyer's eyes only.
+    /// Whether a caller who may see the order sees it as its buyer: true except for staff, unless the order is their
+    /// own. Only the buyer may see what a browser needs to continue a payment.
     #[must_use]
     pub fn is_bought_by(&self, actor: &Actor) -> bool {
         !actor.is_staff() || owns(actor, self)
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(code(&Actor::system(), &order), Ok(()));
         assert_eq!(code(&person(2, false), &order), Err("not_found"));
         assert_eq!(code(&Actor::anonymous(), &order), Err("not_authenticated"));
-        // A customer's order is not opened by a token, not even by the right one.
+        // No token opens a customer's order, not even one for this order.
         assert_eq!(code(&token(order.id), &order), Err("not_found"));
 
         order.customer_id = None;

@@ -1,4 +1,4 @@
-//! An order is called off.
+//! Cancels orders.
 
 use super::status::{event_data, record, settle};
 use crate::batch::{Batch, Change};
@@ -16,27 +16,27 @@ use crate::payments::{CancelWish, Payment, PaymentState};
 use crate::pricing::give_back_uses;
 use crate::shipping::{Shipment, ShipmentStatus, TrackingEvent, TrackingStatus};
 
-/// Why an order is called off.
+/// Why an order is canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason<'a> {
-    /// Somebody wants it; their [`Actor::role`](crate::Actor::role).
+    /// It was requested, by a caller with this [`Actor::role`](crate::Actor::role).
     Asked(&'a str),
-    /// Its payment did not come in time.
+    /// Its payment did not arrive in time.
     Overdue,
-    /// All of it came back and was never paid; who received it.
+    /// All goods were returned unpaid, and received by a caller with this role.
     Returned(&'a str),
 }
 
-/// Calls an order off: gives its stock and the uses of its promotions back, unpacks its parcels, voids what was not paid and refunds what was.
+/// Cancels an order: releases its stock and promotion uses, unpacks its shipments, voids open payments and refunds paid
+/// ones.
 ///
-/// While a payment is open at a gateway that is asked over a network (`is_remote`), that gateway is asked first: the
-/// order stays as it is, and is called off when the answer is recorded.
+/// If a payment is open at a remote gateway (`is_remote`), that gateway is asked to void it first. The order stays as
+/// it is until the answer is recorded, and is canceled then.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it is canceled or completed already, when any of it has left the house (unless
-/// [`Order::is_empty`]: all of it is back unpaid, or was canceled), or when somebody asks while people must see to an open
-/// payment of it;
-/// [`Error::RequestInProgress`] while a gateway is asked for something else.
+/// [`Error::InvalidTransition`] if it is canceled or completed, if any of it has shipped (unless [`Order::is_empty`]:
+/// everything was canceled or returned unpaid), or, unless it is overdue, if an open payment is disputed, so that staff
+/// must resolve it first; [`Error::RequestInProgress`] while a gateway processes another request.
 pub fn cancel(
     view: OrderView,
     reservations: &[Reservation],
@@ -78,7 +78,7 @@ pub fn cancel(
     Ok(Decision { batch, reply: OrderView { order, payments, shipments } })
 }
 
-/// Asks the gateway of an open payment to call it off, and the order with it.
+/// Asks the gateway of an open payment to void it, which then cancels the order.
 fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let mut batch = Batch::new(moment);
     let wish = match reason {
@@ -101,7 +101,7 @@ fn ask_first(mut view: OrderView, open: usize, reason: Reason<'_>, moment: &mut 
     Ok(Decision { batch, reply: view })
 }
 
-/// A parcel that was only being packed will not leave.
+/// Cancels a shipment that is still being packed.
 pub(super) fn unpack(shipment: Shipment, why: &str, role: &str, moment: &mut Moment, batch: &mut Batch) -> Shipment {
     if shipment.status != ShipmentStatus::Pending {
         return shipment;
@@ -129,7 +129,7 @@ fn shipment_data(shipment: &Shipment) -> serde_json::Value {
     })
 }
 
-/// Undoes every payment; gives all of them as they are then.
+/// Voids or refunds every payment; returns all of them with their new states.
 fn undo_all(
     order: &Order,
     mut payments: Vec<Payment>,

@@ -1,4 +1,4 @@
-//! Items of an order that will not be delivered are canceled, and the order goes on as if the rest were all of it.
+//! Cancels items that will not be delivered; the order continues with the rest.
 
 use super::cancel::{Reason, cancel, unpack};
 use super::lines::{named, ordered_lines};
@@ -19,15 +19,15 @@ use crate::payments::operations::{Repayment, give_back, left, refunded_line};
 use crate::pricing::Ratio;
 use crate::shipping::{Shipment, ShipmentStatus};
 
-/// Cancels units that have not left: their stock is released, parcels that are being packed with them are unpacked, and
-/// what was received for them is given back. What they cost is not to be paid any more; the shipping is.
+/// Cancels unshipped units: releases their stock, unpacks shipments that contain them, and refunds what was received
+/// for them. Their price is no longer payable; the shipping price still is.
 ///
-/// `returns` are all of the order. When nothing of the order remains, the order is canceled ([`cancel`]).
+/// `returns` are all returns of the order. If nothing of the order remains, the order is canceled ([`cancel`]).
 ///
 /// # Errors
-/// [`Error::Invalid`] for lines that the order does not have or that never were so many, and naming `refund` when the
-/// whole order would be canceled without giving its money back; [`Error::InvalidTransition`] when fewer have not
-/// left, or the order is over; [`Error::RequestInProgress`] while a gateway is asked for something else.
+/// [`Error::Invalid`] for lines that the order does not have or quantities above the ordered ones, and for `refund` if
+/// the whole order would be canceled without a refund; [`Error::InvalidTransition`] if fewer units are unshipped, or
+/// the order is canceled or completed; [`Error::RequestInProgress`] while a gateway processes another request.
 pub(in crate::orders) fn cancel_items(
     mut state: OrderState,
     returns: &[Return],
@@ -51,7 +51,7 @@ pub(in crate::orders) fn cancel_items(
         return Err(Error::invalid("refund", why));
     }
     if state.order.items.iter().any(|item| shipped(&state.shipments, item.id) > 0) {
-        // What left is back; without the rest nothing remains.
+        // The shipped units were returned, so nothing of the order remains.
         call_off(&mut state, returns, &wanted, role, moment, &mut batch)?;
     }
     let OrderState { order, payments, shipments, reservations, .. } = state;
@@ -61,7 +61,7 @@ pub(in crate::orders) fn cancel_items(
     Ok(Decision { batch, reply: decision.reply })
 }
 
-/// The lines that are canceled, and how many of each.
+/// The lines to cancel, with quantities.
 fn wanted(state: &OrderState, input: &CheckedCancelItems) -> Result<Vec<(OrderItem, i64)>> {
     let order = &state.order;
     let quantities = input.items.iter().map(|item| item.quantity);
@@ -99,7 +99,7 @@ fn cancel_some(
     Ok(Decision { batch, reply })
 }
 
-/// What an order was before some of it was called off.
+/// The state of an order before units were canceled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CallOff {
     was_paid: bool,
@@ -112,8 +112,8 @@ impl CallOff {
     }
 }
 
-/// Cancels units of an order of which something remains; [`settle_called_off`] goes with it, once. `refund`: what was received
-/// for them is given back, and so much of the price of shipping.
+/// Cancels units of an order of which something remains. The caller then calls [`settle_called_off`] once. `refund`:
+/// refund what was received for the units, plus this part of the shipping price.
 #[expect(clippy::too_many_arguments, reason = "what was checked, and what every decision about money takes")]
 pub(super) fn call_off_some(
     state: &mut OrderState,
@@ -137,7 +137,7 @@ pub(super) fn call_off_some(
     ask_for_less(state, &before, is_remote, role, moment, batch)
 }
 
-/// Settles an order of which some was called off, or is to come back, in the same batch.
+/// Settles an order after units of it were canceled, or a return was opened, in the same batch.
 pub(super) fn settle_called_off(
     before: CallOff,
     state: OrderState,
@@ -153,8 +153,8 @@ pub(super) fn settle_called_off(
     OrderView { order, payments, shipments }
 }
 
-/// Takes units out of the order: releases their stock, unpacks parcels that wait to leave with them, and notes what they
-/// are worth. Says how much that is, line by line.
+/// Removes units from the order: releases their stock, unpacks shipments that wait with them, and records their value.
+/// Returns the value per line.
 fn call_off(
     state: &mut OrderState,
     returns: &[Return],
@@ -177,7 +177,7 @@ fn call_off(
     Ok(worth)
 }
 
-/// Unpacks parcels that wait to leave, the newest first, until `quantity` of a line is in none.
+/// Unpacks waiting shipments, newest first, until `quantity` units of the line are in none.
 fn unpack_some(
     state: &mut OrderState,
     line: &OrderItem,
@@ -207,7 +207,7 @@ fn sum(worth: &[(OrderItemId, Amount)]) -> Result<Amount> {
     Amount::sum(worth.iter().map(|(_, amount)| *amount))
 }
 
-/// The canceled items as a refund splits them by percentage.
+/// The canceled items, as a refund splits them by tax rate.
 fn goods(state: &OrderState, worth: &[(OrderItemId, Amount)]) -> Vec<(Option<Ratio>, Amount)> {
     let of_line = |(id, amount): &(OrderItemId, Amount)| {
         let line = state.order.items.iter().find(|line| line.id == *id)?;
@@ -216,8 +216,8 @@ fn goods(state: &OrderState, worth: &[(OrderItemId, Amount)]) -> Vec<(Option<Rat
     worth.iter().filter_map(of_line).collect()
 }
 
-/// What of the worth of canceled items, and of the price of shipping that goes back with them, was received, and not yet given
-/// back: no more than what was received beyond what is to be paid now, and no part that a gateway does not move.
+/// The refund for canceled items of this value, plus the refunded part of the shipping price. At most what was captured
+/// beyond the payable amount and not refunded yet, and rounded down to an amount that every gateway can move.
 fn to_give_back(state: &OrderState, worth: Amount, shipping: Amount) -> Result<Amount> {
     let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
     let beyond = captured.minus(state.order.amount_payable())?.plus(shipping)?;

@@ -1,4 +1,4 @@
-//! What an order would come to, before anybody agrees to it.
+//! Quotes an order before it is placed.
 
 use super::place::{Agreement, Placement, Terms, come_to, place};
 use crate::cart::{Cart, Goods};
@@ -14,7 +14,7 @@ use crate::shipping::Address;
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
 
-/// What is known of an order that may not be complete yet: what is absent is `None`. See [`Placement`] for the rest.
+/// The known parts of an order that may be incomplete; `None` for missing ones. See [`Placement`] for the fields.
 pub(in crate::orders) struct Checkout<'a> {
     pub(in crate::orders) cart: Cart,
     pub(in crate::orders) goods: Goods,
@@ -31,12 +31,12 @@ pub(in crate::orders) struct Checkout<'a> {
     pub(in crate::orders) expected_total: Option<Amount>,
     pub(in crate::orders) note: String,
     pub(in crate::orders) role: &'static str,
-    /// The fields that an order would still need.
+    /// The fields that the order still needs.
     pub(in crate::orders) missing: Vec<String>,
 }
 
 impl<'a> Checkout<'a> {
-    /// The placement, where nothing is missing.
+    /// The placement, if nothing is missing.
     pub(in crate::orders) fn complete(self) -> std::result::Result<Placement<'a>, Box<Self>> {
         if !self.missing.is_empty() {
             return Err(Box::new(self));
@@ -71,8 +71,8 @@ impl<'a> Checkout<'a> {
     }
 }
 
-/// What the order would come to, with what is known of it: this is the decision that [`place`] makes, and where nothing is
-/// missing it is [`place`] itself, so that whatever refuses the order refuses the quote.
+/// Quotes an order, as far as it is known. Makes the same decision as [`place`]; if nothing is missing, calls [`place`]
+/// itself, so that whatever refuses the order also refuses the quote.
 ///
 /// # Errors
 /// As [`place`].
@@ -81,7 +81,7 @@ pub(in crate::orders) fn quote_order(checkout: Checkout<'_>, moment: &mut Moment
         Ok(placement) => place(placement, moment).map(|decision| OrderQuote::of(decision.reply.order)),
         Err(checkout) => {
             let Checkout { cart, goods, quote, rules, taxes, gateway, missing, .. } = *checkout;
-            // What a gateway charges is judged of a total that can be charged: before it is known, it can still change.
+            // Check gateway limits only once shipping and region are known: until then, the total can still change.
             let is_priced = quote.is_some() && !missing.iter().any(|field| field == REGION);
             let gateway = gateway.filter(|_| is_priced);
             let terms =

@@ -1,4 +1,4 @@
-//! Guest orders become those of the account that proved their address.
+//! Lets an account claim the guest orders of its proven e-mail address.
 
 use super::status::record;
 use crate::batch::{Batch, Change};
@@ -7,11 +7,11 @@ use crate::id::UserId;
 use crate::orders::Order;
 use crate::validate::is_same_mailbox;
 
-/// Makes orders of guests those of an account, if they went to the very address that it has proven: keys of addresses are the
-/// same for some that are not one mailbox. Says how many there were.
+/// Assigns guest orders to an account if they were placed with exactly the address that it has proven; different
+/// mailboxes may share one address key. Returns the number of claimed orders.
 ///
-/// What is counted of them stays the guest's ([`Order::counted_of`]): who types somebody's address must not use up what that
-/// person's account may do. Each is guarded by its version, so it is claimed once.
+/// They still count towards the guest ([`Order::counted_of`]): someone who enters another person's address must not use
+/// up that account's limits. Each order's version guards its claim, so it happens once.
 pub(in crate::orders) fn claim(
     mut orders: Vec<Order>,
     (user, email): (UserId, &str),

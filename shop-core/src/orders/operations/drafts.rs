@@ -1,4 +1,4 @@
-//! Orders that staff put together for somebody: a cart with prices of its own, placed as any other.
+//! Draft orders: carts with overridden prices that are placed like any other.
 
 use super::place::{Placement, place};
 use super::status::record_for_staff;
@@ -12,7 +12,7 @@ use crate::money::{Amount, Currency};
 use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
 use crate::orders::{Draft, DraftItem, OrderView};
 
-/// A new draft.
+/// Creates a draft.
 ///
 /// # Errors
 /// As [`change_draft`].
@@ -39,10 +39,10 @@ pub(in crate::orders) fn create_draft(
     Ok(Decision { batch, reply: draft })
 }
 
-/// A draft with what changes of it.
+/// Changes a draft.
 ///
 /// # Errors
-/// [`Error::Invalid`] naming lines that are not on sale, that name one variant twice, or that cost too much together.
+/// [`Error::Invalid`] for lines that are not on sale or repeat a variant, or if their total is too large.
 pub(in crate::orders) fn change_draft(
     before: &Draft,
     input: CheckedDraft,
@@ -59,16 +59,15 @@ pub(in crate::orders) fn change_draft(
     Ok(Decision { batch, reply: after })
 }
 
-/// A draft is thrown away.
+/// Deletes a draft.
 pub(in crate::orders) fn delete_draft(draft: &Draft, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(gone(draft));
     Decision { batch, reply: () }
 }
 
-/// A draft becomes an order, as a cart does ([`place`]): with its prices, the reasons of which go into the history, for
-/// staff only.
-/// `placement` is of the draft's [cart](cart_of), `goods` are what its lines are about before they were
+/// Places a draft as an order, as [`place`] does with a cart. Records the reasons of overridden prices in the history,
+/// for staff only. `placement` is that of the draft's [cart](cart_of); `goods` are the lines' products before they were
 /// [priced](priced).
 ///
 /// # Errors
@@ -82,7 +81,7 @@ pub(in crate::orders) fn place_draft(
     let role = placement.role;
     let mut decision = place(placement, moment)?;
     let batch = &mut decision.batch;
-    // Of two that place it at once, one fails here.
+    // If two calls place it concurrently, one fails here.
     batch.write(gone(draft));
     let order = &decision.reply.order;
     for item in &draft.items {
@@ -96,7 +95,7 @@ pub(in crate::orders) fn place_draft(
     Ok(decision)
 }
 
-/// The cart that a draft stands for: new, so that it is written with the order and becomes one at most.
+/// The cart of a draft. It is new, so it is inserted with the order and can become only one.
 pub(in crate::orders) fn cart_of(draft: &Draft, moment: &mut Moment) -> Cart {
     let items = draft.items.iter();
     let item = |item: &DraftItem| CartItem { id: moment.id(), variant_id: item.variant_id, quantity: item.quantity };
@@ -109,8 +108,8 @@ pub(in crate::orders) fn cart_of(draft: &Draft, moment: &mut Moment) -> Cart {
     }
 }
 
-/// What the lines of a draft are about, at the draft's prices. A cart has a line per variant, so no other line is
-/// touched.
+/// The products of a draft's lines with the draft's prices. A cart has one line per variant, so this affects no other
+/// line.
 pub(in crate::orders) fn priced(draft: &Draft, mut goods: Goods) -> Goods {
     for product in &mut goods.products {
         for variant in &mut product.variants {
@@ -158,7 +157,7 @@ fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Res
             checks.refuse::<()>(&field, "This variant is listed twice.");
         }
         let unit_price = item.price.as_ref().map_or(variant.price, |price| price.unit_price);
-        // Saturated sums are too large, too.
+        // A saturated sum is too large as well.
         total = Amount(total.0.saturating_add(unit_price.0.saturating_mul(item.quantity)));
         lines.push(DraftItem { variant_id: variant.id, quantity: item.quantity, price: item.price });
     }
@@ -169,7 +168,7 @@ fn lines(items: Vec<CheckedDraftItem>, currency: Currency, goods: &Goods) -> Res
     Ok(lines)
 }
 
-/// What is not there is not found; what has changed is refused.
+/// Requires that the draft exists and has the expected version.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::VersionMismatch`].

@@ -1,14 +1,15 @@
-//! The lines of an order that somebody names.
+//! Resolves and describes order lines.
 
 use crate::error::Result;
 use crate::field::Checks;
 use crate::id::OrderItemId;
 use crate::orders::{Order, OrderItem};
 
-/// The lines of an order that the field `items` of an input names, each with a quantity, in its order.
+/// The order lines, with quantities, that the input field `items` lists; in the order of the input.
 ///
 /// # Errors
-/// [`Error::Invalid`](crate::Error::Invalid) for lines that the order does not have, or that never were so many.
+/// [`Error::Invalid`](crate::Error::Invalid) for lines that the order does not have, or quantities above the ordered
+/// ones.
 pub(crate) fn ordered_lines(order: &Order, items: impl Iterator<Item = (OrderItemId, i64)>) -> Result<Vec<&OrderItem>> {
     let mut checks = Checks::new();
     let mut lines = Vec::new();
@@ -29,10 +30,10 @@ pub(crate) fn ordered_lines(order: &Order, items: impl Iterator<Item = (OrderIte
     Ok(lines)
 }
 
-/// The most lines that a sentence names.
+/// The most lines that a sentence lists.
 const MAX_NAMED: usize = 5;
 
-/// Some of several lines, for a sentence: `2 of MUG, 1 of TEE`.
+/// Lists quantities and SKUs for a sentence: `2 of MUG, 1 of TEE`.
 pub(super) fn named<'a>(items: impl ExactSizeIterator<Item = (i64, &'a str)>) -> String {
     let more = items.len().saturating_sub(MAX_NAMED);
     let mut goods: Vec<_> = items.take(MAX_NAMED).map(|(quantity, sku)| format!("{quantity} of {sku}")).collect();

@@ -1,4 +1,4 @@
-//! The pure decisions about orders: the same input always gives the same batch.
+//! Pure decisions about orders: the same input always gives the same batch.
 
 mod access;
 mod cancel;

@@ -1,4 +1,4 @@
-//! What staff note about an order.
+//! Notes by staff about an order.
 
 use crate::batch::Batch;
 use crate::clock::Moment;
@@ -7,7 +7,7 @@ use crate::id::OrderId;
 use crate::orders::input::CheckedNote;
 use crate::orders::{HistoryEntry, OrdersWrite};
 
-/// An entry of the order's timeline, for the buyer or for staff only. It changes nothing of the order.
+/// Adds an entry to the order's timeline, for the buyer or only for staff. Does not change the order.
 pub(in crate::orders) fn add_note(
     order_id: OrderId,
     note: CheckedNote,

@@ -1,21 +1,21 @@
-//! What people call an order.
+//! Order numbers.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clock::Moment;
 
-/// Crockford's letters (base 32 without I, L, O and U), less 0 and 1, which nobody can tell from O and I on paper.
+/// Crockford's base 32 alphabet (no I, L, O, U) without 0 and 1, which look like O and I in print.
 const LETTERS: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// How long numbers begin with the same three letters, in milliseconds.
+/// How long consecutive numbers share their first three letters, in milliseconds.
 const TICK: i64 = 100;
 
-/// A number for an order: two groups of five letters and digits (`7KQ2M-X9D4T`). It is unique by the store's guard: a
-/// decision that drew a taken one is made again.
+/// Draws an order number: two groups of five letters and digits (`7KQ2M-X9D4T`). The store guards its uniqueness; a
+/// decision that drew a taken number is retried.
 ///
-/// The first three letters are those of a clock that turns once in 45 minutes, the others 34 unguessable bits. Orders of one
-/// moment so stand side by side in the index of numbers, which costs a store much less than one place anywhere for each; and
-/// a number tells neither the day nor how many there are.
+/// The first three letters come from a clock that wraps around every 45 minutes, the others are 34 random bits.
+/// Concurrent orders are thus adjacent in the index of numbers, which is much cheaper for a store than random
+/// positions. A number reveals neither the day nor how many orders there are.
 #[must_use]
 pub fn draw_number(moment: &mut Moment) -> String {
     let ticks = u32::try_from((moment.now().timestamp_millis() / TICK).rem_euclid(30 * 30 * 30)).unwrap_or_default();
@@ -25,11 +25,11 @@ pub fn draw_number(moment: &mut Moment) -> String {
     letters
 }
 
-/// The most characters that are read of what somebody wrote for a number.
+/// The longest input that is parsed as a number, in characters.
 const MAX_WRITTEN: usize = 64;
 
-/// The number that somebody wrote or said: in either case, with blanks or hyphens of any kind anywhere or nowhere, perhaps
-/// after a `#`. `None` when it cannot be the number of an order.
+/// Parses an order number in any spelling: upper or lower case, with or without blanks and hyphens of any kind,
+/// optionally after a `#`. `None` if it cannot be an order number.
 ///
 /// ```
 /// use shop_core::orders::operations::parse_number;
@@ -53,8 +53,8 @@ pub fn parse_number(text: &str) -> Option<String> {
     Some(number)
 }
 
-/// What people write between the letters of a number: blanks, also those without a width, and the hyphens and dashes of
-/// typography.
+/// Whether people write this character between the letters of a number: whitespace, also of zero width, and typographic
+/// hyphens and dashes.
 fn is_between(letter: char) -> bool {
     letter.is_whitespace()
         || matches!(letter, '-' | '_' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2010}'..='\u{2015}' | '\u{2060}')

@@ -1,4 +1,4 @@
-//! Payments that wait for money when less of an order is left to pay.
+//! Reduces payments that wait for money when the payable amount of an order falls.
 
 use super::status::record;
 use crate::batch::{Batch, Change};
@@ -9,8 +9,8 @@ use crate::orders::OrderState;
 use crate::payments::Payment;
 use crate::payments::operations::void;
 
-/// A payment outside the shop that waits for money waits for less, or is called off when nothing is left to pay. What a
-/// gateway was asked for stays as it is: less of it is captured, or what comes beyond is given back.
+/// Reduces each open payment outside the shop to the payable amount, or voids it if nothing is left to pay. Payments at
+/// remote gateways do not change: less is captured, or the excess is refunded.
 pub(super) fn ask_for_less(
     state: &mut OrderState,
     before: &[Payment],
@@ -21,7 +21,7 @@ pub(super) fn ask_for_less(
 ) -> Result<()> {
     let payable = state.order.amount_payable();
     for payment in &mut state.payments {
-        // One that gives money back is written already, and waits for none.
+        // A payment with a refund in this batch is already written, and waits for nothing.
         let waits = payment.state.is_live() && payment.amount_captured < payment.amount && before.contains(payment);
         let amount = payable.max(payment.amount_captured);
         if !waits || amount >= payment.amount || is_remote(payment) {

@@ -1,4 +1,4 @@
-//! A cart becomes an order.
+//! Places an order.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -31,39 +31,39 @@ use crate::validate::Email;
 
 /// Everything that an order is made of.
 pub struct Placement<'a> {
-    /// The cart, open and not empty.
+    /// The cart; open and not empty.
     pub cart: Cart,
-    /// What its lines are about.
+    /// The products and stock of its lines.
     pub goods: Goods,
-    /// How it goes, at what price.
+    /// The chosen shipping method and its price.
     pub quote: Quote,
-    /// What the cheapest method would cost.
+    /// The price of the cheapest shipping method.
     pub cheapest_shipping: Amount,
     /// The promotions that may apply, with their counts for this buyer.
     pub rules: PriceRules,
-    /// How it is taxed there.
+    /// The taxes at the delivery address.
     pub taxes: Taxes,
-    /// Where it goes.
+    /// The delivery address.
     pub shipping_address: Address,
-    /// Who pays.
+    /// The billing address.
     pub billing_address: Address,
-    /// Where news go.
+    /// E-mail address for notifications.
     pub email: Email,
-    /// How it is paid.
+    /// The chosen payment gateway.
     pub gateway: &'a dyn PaymentGateway,
-    /// The most orders of this buyer that may wait for their payment at once, if there is a limit.
+    /// The most unpaid orders that this buyer may have at once; `None` for no limit.
     pub max_unpaid: Option<u32>,
-    /// Until when stock is held for an order that waits for its payment; `None`: for ever.
+    /// Until when stock is held for an unpaid order; `None` for no limit.
     pub hold_until: Option<Timestamp>,
-    /// What the buyer believes to pay.
+    /// The total that the buyer expects.
     pub expected_total: Option<Amount>,
-    /// The buyer's words.
+    /// The buyer's note.
     pub note: String,
     /// Who places it: [`Actor::role`](crate::Actor::role).
     pub role: &'static str,
 }
 
-/// What the price of an order depends on.
+/// Everything that the price of an order depends on.
 pub(super) struct Terms<'a> {
     pub(super) cart: &'a Cart,
     pub(super) goods: &'a Goods,
@@ -73,16 +73,16 @@ pub(super) struct Terms<'a> {
     pub(super) gateway: Option<&'a dyn PaymentGateway>,
 }
 
-/// What an order comes to.
+/// The priced lines of an order.
 pub(super) struct Agreement {
     pub(super) items: Vec<OrderItem>,
-    /// From where each of the items is served.
+    /// The locations that serve each item, in the order of `items`.
     allocations: Vec<Allocation>,
     pub(super) priced: Priced,
 }
 
-/// What an order of these comes to: its lines at the prices of now, from where they are served, and the total as the
-/// gateway charges it, once that is known.
+/// Computes the lines of an order at current prices, the locations that serve them, and the total, rounded for the
+/// gateway if that is known.
 pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreement> {
     let Terms { cart, goods, .. } = terms;
     if cart.items.is_empty() {
@@ -102,17 +102,17 @@ pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreemen
     Ok(Agreement { items, allocations, priced })
 }
 
-/// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history
-/// and the events. It is priced by [the pipeline](crate::pricing), and what its promotions are used is counted. Products,
-/// promotions, rates of tax, method and zone must still be as they were read when the batch is written, and stock is
-/// judged again where it is taken.
+/// Turns a cart into an order, in one batch: the order, its reservations, the closed cart, the payment, the history and
+/// the events. [The pipeline](crate::pricing) prices it, and the uses of its promotions are counted. At commit,
+/// products, promotions, tax rates, method and zone must not have changed since they were read, and the store checks
+/// stock again.
 ///
 /// # Errors
-/// [`Error::CartEmpty`]; [`Error::OutOfStock`] naming the first line that cannot be served (what is not on sale any
-/// more counts as none); [`Error::CouponNotApplicable`] naming the first coupon that is gone for this buyer;
-/// [`Error::TotalNotChargeable`] when the gateway cannot charge the total, [`Error::TotalChanged`] when the buyer expected
-/// another one, as it is after rounding for the gateway; [`Error::TooManyUnpaidOrders`]; [`Error::Invalid`] when the
-/// total is beyond all bounds.
+/// [`Error::CartEmpty`]; [`Error::OutOfStock`] for the first line that cannot be served (a product that is no longer on
+/// sale counts as 0 available); [`Error::CouponNotApplicable`] for the first coupon that this buyer can no longer use;
+/// [`Error::TotalNotChargeable`] if the gateway cannot charge the total; [`Error::TotalChanged`] if the total, after
+/// rounding for the gateway, is not the expected one; [`Error::TooManyUnpaidOrders`]; [`Error::Invalid`] if the total
+/// is above [`Amount::MAX`].
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
     let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
         placement;
@@ -174,7 +174,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     if let Some(limit) = max_unpaid.filter(|_| order.is_unpaid())
         && rules.unpaid_orders >= i64::from(limit)
     {
-        // What waits for ever ends when somebody pays or cancels: ask again in an hour.
+        // Orders that wait without limit end when they are paid or canceled: retry in an hour.
         let wait = hold_until.map_or(3_600, |until| (until - moment.now()).num_seconds());
         return Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) });
     }
@@ -187,7 +187,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     for rate in order.explanation.taxes.iter().flat_map(UsedTaxRate::own) {
         batch.require(Require::Version(Entity::TaxRate, rate.id.0, rate.version));
     }
-    // The cart comes first: of two that order it at once, one fails here, before anything else is judged.
+    // The cart comes first: if two orders use it concurrently, one fails here, before any other check.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
     batch.write(Change::Insert(order.clone()));
     take_uses(&mut batch, &order, &rules, max_unpaid);
@@ -207,7 +207,7 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
     Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
 }
 
-/// What of an order is priced and taxed.
+/// The input of the pricing pipeline.
 pub(in crate::orders) fn basket<'a>(
     cart: &'a Cart,
     lines: &'a [Line<'a>],
@@ -224,8 +224,8 @@ pub(in crate::orders) fn basket<'a>(
     }
 }
 
-/// Prices the order. A coupon without effect on this cart is left out, as the cart said; one that is gone is not: its
-/// buyer was promised less.
+/// Prices the order. Coupons without effect are ignored, as the cart announced. A coupon that can no longer be used is
+/// an error, because the buyer was promised a lower price.
 fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Priced> {
     let Terms { cart, goods, quote, rules, taxes, .. } = *terms;
     let line =
@@ -243,7 +243,7 @@ fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Pric
     Ok(priced)
 }
 
-/// The lines of the order, at the prices of now.
+/// The order lines, at current prices.
 fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderItem>> {
     let line = |item: &crate::cart::CartItem, moment: &mut Moment| {
         let Some((product, variant)) = goods.on_sale(item.variant_id, cart.currency) else {
@@ -269,7 +269,7 @@ fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderIte
     cart.items.iter().map(|item| line(item, moment)).collect()
 }
 
-/// From where each line is served. What one line takes is gone for the next, should two be of the same variant.
+/// Allocates each line. If two lines have the same variant, the second gets what the first left.
 fn serve(items: &[OrderItem], goods: &Goods) -> Result<Vec<Allocation>> {
     let mut levels: BTreeMap<VariantId, Vec<StockLevel>> = BTreeMap::new();
     let mut allocations = Vec::with_capacity(items.len());

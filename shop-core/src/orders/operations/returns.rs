@@ -1,7 +1,7 @@
-//! Goods that come back: what can be in a return, what it is worth, and what its steps make of stock and money.
+//! Returns: which goods can be returned, what they are worth, and how each step changes stock and payments.
 //!
-//! What was shipped of a line and what of it is in a return are sums of the order's parcels and returns, read under the
-//! order's version: each batch that touches one of them counts it up.
+//! The shipped and returned units of a line are sums over the order's shipments and returns, read under the order's
+//! version: every batch that changes one of them increments it.
 
 mod shipping;
 mod worth;
@@ -35,32 +35,32 @@ use crate::payments::operations::{Repayment, give_back, left, refunded_line};
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
 
-/// More returns than any order needs; who requests and calls off for ever ends here.
+/// The most returns of one order: more than any order needs, but a limit for endless requests and cancellations.
 const MAX_RETURNS: usize = 100;
 
-/// What happens to a return.
+/// A transition of a return.
 #[derive(Debug, Clone)]
 pub(in crate::orders) enum Step {
-    /// Staff agree.
+    /// Staff approve it.
     Approve,
-    /// Staff do not, in these words.
+    /// Staff reject it, for this reason.
     Reject(String),
-    /// It is called off.
+    /// It is canceled.
     Cancel,
-    /// The goods came back: to be put back to where they came from, or written off.
+    /// The goods have arrived; they go back into stock where they came from, or are written off.
     Receive { restock: bool },
-    /// Their money goes back.
+    /// The goods are refunded.
     Refund,
 }
 
-/// How many of a line left with parcels.
+/// Units of a line that have shipped.
 pub(crate) fn shipped(shipments: &[Shipment], line: OrderItemId) -> i64 {
     let left = shipments.iter().filter(|one| matches!(one.status, ShipmentStatus::Shipped | ShipmentStatus::Delivered));
     let items = left.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
     items.map(|item| item.quantity).fold(0, i64::saturating_add)
 }
 
-/// How many of a line are in the returns that `counts` counts.
+/// Units of a line in the returns whose status `counts` accepts.
 pub(crate) fn returned(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool) -> i64 {
     lines(returns, line, counts).map(|item| item.quantity).fold(0, i64::saturating_add)
 }
@@ -70,9 +70,9 @@ fn lines(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool
     counted.flat_map(|returned| &returned.items).filter(move |item| item.order_item_id == line)
 }
 
-/// What `quantity` more of an order's line are worth, when they are returned or canceled: what all that is then returned
-/// or canceled is worth, less what the others are. So parts sum to the whole, in whatever order they come and are
-/// called off.
+/// The value of `quantity` more units of an order line when they are returned or canceled: the value of all units that
+/// are then returned or canceled, less that of the earlier ones. So parts always sum to the whole, in whatever order
+/// they are added and canceled.
 pub(super) fn worth_of_next(order: &Order, item: &OrderItem, returns: &[Return], quantity: i64) -> Result<Amount> {
     let canceled = || order.canceled_items.iter().filter(|one| one.order_item_id == item.id && !one.returned);
     let before = returned(returns, item.id, ReturnStatus::is_live).saturating_add(order.canceled_quantity(item.id));
@@ -81,7 +81,7 @@ pub(super) fn worth_of_next(order: &Order, item: &OrderItem, returns: &[Return],
     Ok(worth(order, item, before.saturating_add(quantity))?.minus(others)?.max(Amount::ZERO))
 }
 
-/// A line of a return: `quantity` of an order's line.
+/// A line of a return, with `quantity` units of an order line.
 fn return_line(
     order: &Order,
     item: &OrderItem,
@@ -93,11 +93,11 @@ fn return_line(
     Ok(ReturnItem { order_item_id: item.id, quantity, reason, amount })
 }
 
-/// A buyer wants to give goods back.
+/// Requests a return, for a buyer.
 ///
 /// # Errors
-/// [`Error::Invalid`] for lines that the order does not have or that never were so many; [`Error::InvalidTransition`]
-/// when less was shipped and is not in a return, or the order has too many returns.
+/// [`Error::Invalid`] for lines that the order does not have or quantities above the ordered ones;
+/// [`Error::InvalidTransition`] if fewer units are shipped and in no return, or the order has too many returns.
 pub(in crate::orders) fn request_return(
     state: OrderState,
     returns: &[Return],
@@ -134,22 +134,22 @@ fn not_too_many(returns: &[Return]) -> Result<()> {
     Err(Error::transition(format!("An order has at most {MAX_RETURNS} returns.")))
 }
 
-/// A return that is opened.
+/// A return to open.
 pub(super) struct Opening<'a> {
     pub(super) id: ReturnId,
-    /// How many of which lines, and why: so many were shipped, and are in no return.
+    /// Lines, quantities and reasons; the caller checked that these units are shipped and in no return.
     pub(super) lines: Vec<(&'a OrderItem, i64, String)>,
     pub(super) note: String,
-    /// Requested, or approved already.
+    /// Requested, or approved at once.
     pub(super) status: ReturnStatus,
-    /// What of the price of shipping is given back with the goods.
+    /// The part of the shipping price to refund with the goods.
     pub(super) shipping: Amount,
 }
 
-/// Opens a return; the order is settled by the caller.
+/// Opens a return; the caller settles the order.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the order has too many.
+/// [`Error::InvalidTransition`] if the order has too many returns.
 pub(super) fn open_return(
     order: &Order,
     returns: &[Return],
@@ -192,26 +192,25 @@ fn new_return(order: &Order, id: ReturnId, items: Vec<ReturnItem>, note: String,
     })
 }
 
-/// What a step of a return is decided from, besides its order.
+/// The context of a step of a return, besides the order.
 #[derive(Clone, Copy)]
 pub(in crate::orders) struct Around<'a> {
     /// All returns of the order.
     pub(in crate::orders) returns: &'a [Return],
-    /// The stock levels of the variants whose goods go back to stock.
+    /// Stock levels of the variants to put back.
     pub(in crate::orders) levels: &'a [StockLevel],
-    /// Whether a payment is through a gateway that is asked over a network.
+    /// Whether a payment uses a remote gateway.
     pub(in crate::orders) is_remote: &'a dyn Fn(&Payment) -> bool,
 }
 
-/// A return after a step, with what follows for the stock, the payments and the order. `before` is among the returns
-/// of `around`.
+/// Applies a step to a return, with its effects on stock, payments and order. `before` is one of the returns in
+/// `around`.
 ///
-/// A return of an order that was never paid is completed when it is received. When all of the order is back or was
-/// canceled, the order is canceled with it. The price of shipping, where a withdrawal gives it back, goes back with the last
-/// of the goods.
+/// A return of an order that was never paid is completed when it is received. If that leaves nothing of the order, the
+/// order is canceled too. The shipping refund of a withdrawal is paid with the last of its goods.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the return is not where the step begins, or when no location takes the goods.
+/// [`Error::InvalidTransition`] if the return's status does not allow the step, or no location takes the goods.
 pub(in crate::orders) fn step_return(
     mut state: OrderState,
     around: Around<'_>,
@@ -279,13 +278,13 @@ pub(in crate::orders) fn step_return(
     Ok(Decision { batch, reply: changed })
 }
 
-/// Whether no money of the order was ever received.
+/// Whether no money was ever captured for the order.
 fn is_unpaid(state: &OrderState) -> bool {
     state.payments.iter().all(|payment| payment.amount_captured == Amount::ZERO)
 }
 
-/// Settles the goods of a return: what was paid for them is given back, as far as it is left; what was not paid for them
-/// is not to be paid any more. Says how much is given back.
+/// Settles the goods of a return: refunds what was paid for them, at most the captured money that is left, and removes
+/// the unpaid rest from the payable amount. Returns the refunded amount.
 fn complete(
     state: &mut OrderState,
     returned: &Return,
@@ -295,7 +294,7 @@ fn complete(
 ) -> Result<Amount> {
     let worth = returned.refund_amount;
     let captured = Amount::sum(state.payments.iter().map(|payment| payment.amount_captured))?;
-    // What was received beyond the price of what the buyer keeps.
+    // Money captured beyond the price of what the buyer keeps.
     let beyond = captured.minus(state.order.amount_payable().minus(worth)?)?;
     let paid = beyond.min(worth).max(Amount::ZERO);
     let mut unpaid = worth.minus(paid)?;
@@ -317,11 +316,11 @@ fn complete(
     goods.extend(state.order.refunded_shipping(state.order.shipping_refund_of(returned.id)));
     let repayment = Repayment { reason: "Goods were returned.", goods: &goods, actor: role };
     let given = give_back(state, amount, repayment, moment, batch)?;
-    // Rounded for the gateway it may be a little more than they are worth.
+    // Rounding for the gateway may refund slightly more than the goods are worth.
     Ok(given.min(worth))
 }
 
-/// Cancels an order of which nothing remains and nothing was paid. While its payment cannot be called off, it stays as it is.
+/// Cancels an unpaid order of which nothing remains. While its payment cannot be voided, it only settles the order.
 fn cancel_unpaid(
     state: OrderState,
     was_paid: bool,
@@ -342,7 +341,7 @@ fn cancel_unpaid(
     Ok(())
 }
 
-/// Puts the goods of some lines back to where they came from; what was back before came from there first.
+/// Puts the goods of these lines back where they came from. Earlier returns have used up the first reservations.
 fn restock(
     reservations: &[Reservation],
     returns: &[Return],
@@ -360,11 +359,12 @@ fn restock(
     Ok(())
 }
 
-/// All goods that left and are in no return come back with a refund of all money, without anybody having requested it:
-/// a return of its own, over at once, so that they cannot come back twice. `refunded` is what was just given back.
+/// Records the return of all shipped units that are in no return, for a full refund with restocking that nobody
+/// requested. The new return is completed at once, so that the units cannot be returned twice. `refunded` is the amount
+/// just refunded.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when no location takes the goods.
+/// [`Error::InvalidTransition`] if no location takes the goods.
 pub(crate) fn return_rest(
     state: &OrderState,
     returns: &[Return],
@@ -398,7 +398,7 @@ pub(crate) fn return_rest(
 }
 
 impl Step {
-    /// The name under which answers to the call are kept, so it never changes.
+    /// The operation under which idempotency records are kept; must never change.
     pub(in crate::orders) fn operation(&self) -> &'static str {
         match self {
             Self::Approve => "orders.approve_return",
@@ -409,13 +409,13 @@ impl Step {
         }
     }
 
-    /// What the buyer is mailed.
+    /// The mail to the buyer, if any.
     fn news(&self, return_id: ReturnId) -> Option<OrderNews> {
         match self {
             Self::Approve => Some(OrderNews::ReturnApproved { return_id }),
             Self::Reject(_) => Some(OrderNews::ReturnRejected { return_id }),
             Self::Receive { .. } => Some(OrderNews::ReturnReceived { return_id }),
-            // The buyer's own step, and one that a refund tells of.
+            // The buyer's own step, and one that the refund mail covers.
             Self::Cancel | Self::Refund => None,
         }
     }
@@ -443,7 +443,7 @@ fn tell(batch: &mut Batch, moment: &mut Moment, returned: &Return) {
     batch.event(moment, EventKind::ReturnUpdated, returned.order_id, event_data(returned));
 }
 
-/// What the events about a return tell: no words of the buyer's.
+/// The payload of return events; contains no text by the buyer.
 fn event_data(returned: &Return) -> Value {
     let currency = returned.currency;
     let item = |item: &ReturnItem| {

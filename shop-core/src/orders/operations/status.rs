@@ -1,4 +1,4 @@
-//! What an order says about its money and its parcels, derived from them in one place.
+//! Derives the statuses of an order from its payments and shipments, in one place.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::payments::{Payment, PaymentState};
 use crate::pricing::count_unpaid;
 use crate::shipping::{Shipment, ShipmentStatus};
 
-/// Where the money of an order stands, from all of its payments. An order that costs nothing counts as paid.
+/// Derives the payment status of an order from all its payments. An order that costs nothing counts as paid.
 ///
-/// What was canceled of it is not to be paid: once its money went back, the rest is paid as if it were all.
+/// Canceled items are not payable: once their money is refunded, the order counts as paid for the rest.
 ///
-/// Money that came always wins over what was called off: a payment that was captured makes an order paid, canceled
-/// or not, until the money went back.
+/// Captured money wins over cancellation: with a captured payment the order is paid, canceled or not, until the money
+/// is refunded.
 #[must_use]
 pub fn payment_status(order: &Order, payments: &[Payment]) -> PaymentStatus {
     let captured = sum(payments.iter().map(|payment| payment.amount_captured));
@@ -48,8 +48,8 @@ pub fn payment_status(order: &Order, payments: &[Payment]) -> PaymentStatus {
     }
 }
 
-/// Where the parcels of an order stand, from all of its shipments. Units that were canceled before they left are not
-/// waited for, nor is the arrival of units that came back unpaid.
+/// Derives the fulfillment status of an order from all its shipments. Units canceled before they shipped need not ship,
+/// and units returned unpaid need not be delivered.
 #[must_use]
 pub fn fulfillment_status(order: &Order, shipments: &[Shipment]) -> FulfillmentStatus {
     let count = |line: &OrderItem, counts: fn(ShipmentStatus) -> bool| {
@@ -76,9 +76,9 @@ pub fn fulfillment_status(order: &Order, shipments: &[Shipment]) -> FulfillmentS
     }
 }
 
-/// Brings an order up to date with all of its payments and parcels as they will be after the batch, and writes it:
-/// the sums and derived statuses, the end of the hold once the money is safe, completion, and the events and history
-/// of what follows. Every batch that touches a payment or a parcel calls it exactly once.
+/// Updates an order from all its payments and shipments, as they are after the batch, and writes it: sums, derived
+/// statuses, the end of the hold once payment is secured, completion, and the resulting events and history. Every batch
+/// that changes a payment or a shipment calls it exactly once.
 pub fn settle(
     order: Order,
     payments: &[Payment],
@@ -90,8 +90,8 @@ pub fn settle(
     settle_from(was_paid, order, payments, shipments, moment, batch)
 }
 
-/// As [`settle`], for an order of which something was canceled in the same batch: `was_paid` is what
-/// [`Order::is_paid`] said before.
+/// As [`settle`], for an order of which units were canceled in the same batch; `was_paid` is [`Order::is_paid`] before
+/// that.
 pub fn settle_from(
     was_paid: bool,
     mut order: Order,
@@ -106,7 +106,7 @@ pub fn settle_from(
     order.payment_status = payment_status(&order, payments);
     order.fulfillment_status = fulfillment_status(&order, shipments);
     let paid = order.is_paid();
-    // What need not be paid before it ships is not called off once it has, or once some of the money came.
+    // An order that may ship unpaid is no longer overdue once it has shipped, or once some money has arrived.
     let began = order.amount_paid > Amount::ZERO || order.fulfillment_status != FulfillmentStatus::Unfulfilled;
     if paid || order.payment_status == PaymentStatus::Authorized || order.ships_unpaid && began {
         order.hold_until = None;
@@ -120,7 +120,7 @@ pub fn settle_from(
     order.version += 1;
     batch.write(Change::Update(order.clone()));
     count_unpaid(batch, &order, was_unpaid);
-    // Money that comes for a canceled order is given back: nobody should ship it.
+    // Money for a canceled order is refunded, so no event may cause it to ship.
     if paid && !was_paid && order.status != OrderStatus::Canceled {
         batch.event(moment, EventKind::OrderPaid, order.id, event_data(&order));
     }
@@ -131,8 +131,8 @@ pub fn settle_from(
     order
 }
 
-/// Adds an entry to an order's timeline, in words that its buyer may read; `actor` is
-/// [`Actor::role`](crate::Actor::role), `system` or `gateway`.
+/// Adds an entry to an order's timeline that the buyer may read. `actor` is [`Actor::role`](crate::Actor::role),
+/// `system` or `gateway`.
 pub fn record(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -144,7 +144,7 @@ pub fn record(
     batch.write(entry(moment, order_id, (event, actor), detail.into(), true));
 }
 
-/// The same in words that only staff read.
+/// Adds an entry to an order's timeline that only staff may read.
 pub fn record_for_staff(
     batch: &mut Batch,
     moment: &mut Moment,
@@ -167,7 +167,7 @@ fn entry(
     OrdersWrite::History(HistoryEntry { id: moment.id(), order_id, at: moment.now(), event, actor, detail, visible })
 }
 
-/// What the events of an order tell of it: which one, where it stands, its amounts. No names, no addresses.
+/// The payload of order events: identity, statuses and amounts. No names, no addresses.
 #[must_use]
 pub fn event_data(order: &Order) -> Value {
     let amount = |amount| order.currency.format_amount(amount);
@@ -186,7 +186,7 @@ pub fn event_data(order: &Order) -> Value {
     })
 }
 
-/// A sum that cannot fail: what was committed once is within range, and a status is no place for an error.
+/// A saturating sum. Committed amounts are in range, and a status must not fail.
 fn sum(amounts: impl Iterator<Item = Amount>) -> Amount {
     amounts.fold(Amount::ZERO, |sum, amount| Amount(sum.0.saturating_add(amount.0)))
 }
@@ -273,7 +273,7 @@ mod tests {
         }
     }
 
-    /// An order of which so many of the lines were canceled before they left, and so many came back unpaid.
+    /// An order of which these units of its lines were canceled before they shipped, or returned unpaid.
     fn without(mut order: Order, canceled: &[(usize, i64, i64, bool)]) -> Order {
         for &(line, quantity, amount, returned) in canceled {
             let order_item_id = order.items[line].id;
@@ -286,7 +286,7 @@ mod tests {
     fn what_was_canceled_is_not_to_be_paid() {
         use PaymentState as S;
         use PaymentStatus as P;
-        // Total 25.00, of which 10.00 were canceled.
+        // Total 25.00, of which 10.00 are canceled.
         let placed = without(order(&[(1000, 2)], 500), &[(0, 1, 1000, false)]);
         assert_eq!((placed.total, placed.amount_payable()), (Amount(2500), Amount(1500)));
         for (state, authorized, captured, refunded, expected) in [
@@ -319,9 +319,9 @@ mod tests {
         assert_eq!(of(&[(0, 1, 0, false)], &[(S::Delivered, &[1, 1])]), F::Delivered);
         assert_eq!(of(&[(0, 1, 0, false)], &[(S::Shipped, &[1, 1])]), F::Fulfilled);
         assert_eq!(of(&[(0, 1, 0, false)], &[(S::Delivered, &[1, 0])]), F::PartiallyDelivered);
-        // One that came back unpaid: it was refused, so nobody waits for its arrival.
+        // A unit that was refused and returned unpaid need not be delivered.
         assert_eq!(of(&[(1, 1, 0, true)], &[(S::Delivered, &[2, 0]), (S::Shipped, &[0, 1])]), F::Delivered);
-        // It had arrived; the others have not.
+        // The returned unit had been delivered; the others have not.
         assert_eq!(of(&[(1, 1, 0, true)], &[(S::Shipped, &[2, 0]), (S::Delivered, &[0, 1])]), F::PartiallyDelivered);
         assert_eq!(of(&[(0, 2, 0, true), (1, 1, 0, true)], &[(S::Shipped, &[2, 1])]), F::Fulfilled);
     }
@@ -345,7 +345,7 @@ mod tests {
         let done = settle(after.clone(), &paid, &parcels, &mut moment, &mut batch);
         assert_eq!((done.status, kinds(&batch)), (OrderStatus::Completed, vec![EventKind::OrderCompleted]));
 
-        // Some of the price went back on the way: it was paid all the same.
+        // Part of the price was refunded meanwhile; the order still counts as paid.
         let mut batch = Batch::new(&mut moment);
         let kindly = [payment(&placed, PaymentState::Captured, 2500, 2500, 100)];
         let settled = settle(after.clone(), &kindly, &parcels, &mut moment, &mut batch);
@@ -354,7 +354,7 @@ mod tests {
             (OrderStatus::Completed, PaymentStatus::PartiallyRefunded)
         );
 
-        // What comes after completion changes the sums, not the status, and tells nothing twice.
+        // Changes after completion update the sums, but not the status, and send no event again.
         let mut batch = Batch::new(&mut moment);
         let refunded = [payment(&placed, PaymentState::Captured, 2500, 2500, 2500)];
         let last = settle(done, &refunded, &parcels, &mut moment, &mut batch);

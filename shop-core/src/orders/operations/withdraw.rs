@@ -1,7 +1,7 @@
-//! A buyer withdraws from the contract (Directive 2011/83/EU, articles 9 to 16).
+//! A buyer's withdrawal from the contract (Directive 2011/83/EU, articles 9 to 16).
 //!
-//! It is no computation of its own: what has not left is called off as [`cancel_items`] calls it off, and for what has left a
-//! return is opened as a buyer requests one, which is approved already: nobody has to agree to a withdrawal.
+//! It reuses other decisions: unshipped units are canceled as by [`cancel_items`], and for shipped units a return is
+//! opened as a buyer would request it. That return is approved at once, because a withdrawal needs no consent.
 
 use chrono::{DateTime, Days, NaiveTime, SecondsFormat};
 use serde_json::json;
@@ -28,29 +28,28 @@ use crate::shipping::{ShipmentItem, ShipmentStatus};
 /// The maximum number of withdrawals from one order, so that its row stays small.
 const MAX_WITHDRAWALS: usize = 100;
 
-/// Why the items are called off, in the words of the history.
+/// The reason of the cancellation in the history.
 const REASON: &str = "The buyer withdrew from the contract.";
 
-/// A line that is withdrawn.
+/// The withdrawn units of a line.
 struct Withdrawn<'a> {
     line: &'a OrderItem,
-    /// How many of it are called off, for they have not left.
+    /// Unshipped units, which are canceled.
     off: i64,
-    /// How many of it come back.
+    /// Shipped units, which are to be returned.
     back: i64,
 }
 
-/// Receives a withdrawal from an order, or from some of it. `returns` are all of the order; `days` is how long after the day
-/// of the last delivery buyers may withdraw, 0 not at all.
+/// Records a withdrawal from an order or a part of it. `returns` are all returns of the order. `days` is how long after
+/// the day of the last delivery buyers may withdraw; 0 disables withdrawals.
 ///
-/// Where all of the order is withdrawn, the price of shipping is given back too, but not more of it than the cheapest
-/// method would have cost ([`Withdrawal::shipping_refund`]). An order of which nothing has left is canceled: all of its
-/// money goes back.
+/// If the whole order is withdrawn, the shipping price is refunded too, at most that of the cheapest method
+/// ([`Withdrawal::shipping_refund`]). An order without shipped units is canceled and refunded completely.
 ///
 /// # Errors
-/// [`Error::WithdrawalPeriodOver`]; [`Error::Invalid`] for lines that the order does not have or that never were so many;
-/// [`Error::InvalidTransition`] when the order is canceled, or less of a line is left; [`Error::RequestInProgress`] while a
-/// gateway is asked for something else.
+/// [`Error::WithdrawalPeriodOver`]; [`Error::Invalid`] for lines that the order does not have or quantities above the
+/// ordered ones; [`Error::InvalidTransition`] if the order is canceled, or fewer units of a line are left;
+/// [`Error::RequestInProgress`] while a gateway processes another request.
 pub(in crate::orders) fn withdraw(
     mut state: OrderState,
     returns: &[Return],
@@ -80,7 +79,7 @@ pub(in crate::orders) fn withdraw(
     let mut batch = Batch::new(moment);
     note_receipt(&mut batch, moment, &order, &withdrawal, &wanted, role);
     let after = if is_all_off {
-        // Nothing of the order is left: it is canceled, and keeps no money.
+        // Nothing of the order is left, so it is canceled and keeps no money.
         withdrawal.shipping_refund = order.shipping_charged()?.min(order.amount_paid);
         state.order.withdrawals.push(withdrawal.clone());
         let items = wanted.iter().map(|one| item(one.line, one.off)).collect();
@@ -110,7 +109,7 @@ pub(in crate::orders) fn withdraw(
     Ok(Decision { batch, reply: WithdrawalReceipt { order_id: after.id, withdrawal } })
 }
 
-/// Withdraws units of an order of which something stays, or was shipped: in one batch, which settles the order once.
+/// Withdraws from an order of which something remains or was shipped; settles the order once.
 #[expect(clippy::too_many_arguments, reason = "what was decided, and what every decision about money takes")]
 fn withdraw_some(
     mut state: OrderState,
@@ -143,9 +142,9 @@ fn withdraw_some(
     Ok(settle_called_off(before, state, moment, batch).order)
 }
 
-/// Refuses what comes after the period: it ends with the `days`-th day after that of the last delivery (Regulation 1182/71:
-/// the day itself is not counted, and the last is counted to its end), in UTC. Until all of the order has arrived it
-/// has not begun (Directive 2011/83/EU, article 9(2)(b)(i)).
+/// Refuses withdrawals after the period. It ends, in UTC, with the `days`-th day after the day of the last delivery
+/// (Regulation 1182/71: the day itself does not count, and the last day counts to its end). It does not begin before
+/// the whole order is delivered (Directive 2011/83/EU, article 9(2)(b)(i)).
 fn within_period(state: &OrderState, days: u32, now: Timestamp) -> Result<()> {
     if days == 0 {
         return Err(Error::WithdrawalPeriodOver { detail: "This shop takes no withdrawals here.".to_owned() });
@@ -160,7 +159,7 @@ fn within_period(state: &OrderState, days: u32, now: Timestamp) -> Result<()> {
             let end = end.to_rfc3339_opts(SecondsFormat::Secs, true);
             Err(Error::WithdrawalPeriodOver { detail: format!("The period for withdrawing from it ended at {end}.") })
         }
-        // A period beyond all times does not end.
+        // A period that ends beyond the range of timestamps does not end.
         _ => Ok(()),
     }
 }
@@ -170,8 +169,7 @@ fn end_of_period(last: Timestamp, days: u32) -> Option<Timestamp> {
     Some(DateTime::from_naive_utc_and_offset(end.and_time(NaiveTime::MIN), chrono::Utc))
 }
 
-/// The lines that are withdrawn: all that is left of the order, if nothing else is said. Of each line, what has not left
-/// comes first.
+/// The lines to withdraw; everything that is left if the input names none. Unshipped units of a line are taken first.
 fn wanted<'a>(
     state: &OrderState,
     order: &'a Order,
@@ -212,8 +210,8 @@ fn wanted<'a>(
     Ok(wanted)
 }
 
-/// Whether nothing of the order is kept then. A return that no withdrawal opened counts when its goods are back: until then
-/// the buyer may keep them, or the shop refuse them.
+/// Whether the buyer keeps nothing of the order. A return not opened by a withdrawal counts only once its goods are
+/// back: until then the buyer may keep them, or the shop may reject them.
 fn is_all(order: &Order, returns: &[Return], wanted: &[Withdrawn<'_>]) -> bool {
     let counts = |one: &&Return| one.status.is_back() || (one.status.is_live() && order.is_of_withdrawal(one.id));
     let counted: Vec<_> = returns.iter().filter(counts).cloned().collect();
@@ -228,7 +226,7 @@ fn item(line: &OrderItem, quantity: i64) -> ShipmentItem {
     ShipmentItem { order_item_id: line.id, quantity }
 }
 
-/// A line of the history, and the receipt, which is mailed to the order's address.
+/// Adds a history entry, and mails the receipt to the order's address.
 fn note_receipt(
     batch: &mut Batch,
     moment: &mut Moment,

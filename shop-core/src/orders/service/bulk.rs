@@ -1,4 +1,4 @@
-//! Many orders at once, for staff.
+//! Bulk calls for staff.
 
 use super::Orders;
 use crate::actor::Actor;
@@ -9,14 +9,14 @@ use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::orders::{CancelOrders, CancelOutcome, Canceled, OrderStatus, OrderView};
 
 impl Orders<'_> {
-    /// Calls off up to a hundred orders, for staff: each as [`Orders::cancel`] does, one after the other, so that one that
-    /// cannot be canceled keeps no other from it. Says of each what became of it, in the order in which they were named.
+    /// Cancels up to 100 orders, for staff, one after the other as [`Orders::cancel`] does; a refused order does not
+    /// block the others. Returns the outcomes in the order of the input.
     ///
-    /// With a key, an order that was canceled by an earlier try of the same call is not tried again.
+    /// With a key, a retry skips the orders that an earlier try has canceled.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`]; [`Error::IdempotencyMismatch`];
-    /// [`Error::Unavailable`] when the storage failed on the way: the same call with the same key goes on.
+    /// [`Error::Unavailable`] if the storage failed midway: retry with the same key to continue.
     pub async fn cancel_many(
         &self,
         actor: &Actor,
@@ -38,7 +38,7 @@ impl Orders<'_> {
     }
 }
 
-/// What became of an order; an error that is not about this order is one of the whole call.
+/// The outcome for one order. An error that does not concern this order fails the whole call.
 fn outcome(order_id: OrderId, canceled: Result<Replayable<OrderView>>) -> Result<CancelOutcome> {
     let outcome = match canceled {
         Ok(canceled) if canceled.value.order.status == OrderStatus::Canceled => Canceled::Done,

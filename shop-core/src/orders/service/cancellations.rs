@@ -1,4 +1,4 @@
-//! Items of an order are canceled.
+//! Cancels items of an order.
 
 use super::Orders;
 use crate::actor::Actor;
@@ -9,14 +9,17 @@ use crate::orders::operations::cancel_items;
 use crate::orders::{CancelItemsInput, OrderView};
 
 impl Orders<'_> {
-    /// Cancels items of an order that cannot be delivered, for staff: their stock is released, and what was received for
-    /// them is given back unless the input says otherwise. When nothing of the order remains, it is canceled as by
-    /// [`Orders::cancel`]; else it goes on as if the rest were all of it.
+    /// Cancels items that cannot be delivered, for staff: releases their stock and refunds what was paid for them,
+    /// unless the input says otherwise. If nothing of the order remains, it is canceled as by [`Orders::cancel`]; else
+    /// it continues with the rest.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated), [`Error::PermissionDenied`](crate::Error::PermissionDenied), [`Error::NotFound`](crate::Error::NotFound); [`Error::Invalid`](crate::Error::Invalid) naming every
-    /// wrong field; [`Error::InvalidTransition`](crate::Error::InvalidTransition) when the order is over or fewer of a line have not left;
-    /// [`Error::RequestInProgress`](crate::Error::RequestInProgress) while a gateway is asked for something else; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
+    /// [`Error::NotAuthenticated`](crate::Error::NotAuthenticated),
+    /// [`Error::PermissionDenied`](crate::Error::PermissionDenied), [`Error::NotFound`](crate::Error::NotFound);
+    /// [`Error::Invalid`](crate::Error::Invalid) with every invalid field;
+    /// [`Error::InvalidTransition`](crate::Error::InvalidTransition) if the order is canceled or completed, or fewer
+    /// units of a line are unshipped; [`Error::RequestInProgress`](crate::Error::RequestInProgress) while a gateway
+    /// processes another request; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
     pub async fn cancel_items(
         &self,
         actor: &Actor,

@@ -1,4 +1,4 @@
-//! What a cart would come to as an order: read for placing it, and for a quote.
+//! Loads what an order of a cart needs, to place it or to quote it.
 
 use super::super::input::{PlaceOrder, ShipTo, Wishes};
 use super::super::operations::{self, Checkout, Placement, basket};
@@ -16,23 +16,23 @@ use crate::shipping::operations::{Quote, quote};
 use crate::shipping::{Address, Method, Zone};
 use crate::validate::Email;
 
-/// Whose an order will be, and who places it.
+/// The buyer of an order, and who places it.
 pub(super) struct Buyer {
-    /// The customer, whose address book and address of mail are used.
+    /// The customer, whose address book and e-mail address are used.
     pub(super) user: Option<UserId>,
-    /// Anybody else's address of mail.
+    /// The e-mail address of a guest.
     pub(super) email: Option<Email>,
     /// Who places it: [`Actor::role`].
     pub(super) role: &'static str,
 }
 
 impl<'a> Orders<'a> {
-    /// What an order of the caller's cart would come to: the decision of [`Orders::place`], made and not committed, with
-    /// what is known so far. Nothing is written. The answer names what an order would still need; a country (and a region,
-    /// where taxes differ by it) is enough for taxes, and for shipping once a method is chosen.
+    /// Returns the price of an order of the caller's cart: makes the decision of [`Orders::place`] with the input known
+    /// so far, and writes nothing. The result lists what an order still needs. For taxes, a country is enough (and a
+    /// region, where taxes differ by it); for shipping, also a method.
     ///
-    /// The same input at [`Orders::place`], with [`OrderQuote::total`] as `expected_total`, comes to this total, unless the
-    /// cart or what it depends on was changed meanwhile: then it is refused. The `expected_total` of the input plays no role.
+    /// The same input to [`Orders::place`], with [`OrderQuote::total`] as `expected_total`, gives this total; if the
+    /// cart or anything it depends on has changed, it is refused. The `expected_total` of this call's input is ignored.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -58,15 +58,15 @@ impl<'a> Orders<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`Orders::place`], for what is known: [`Error::Invalid`] names what is wrong, and nothing that is only absent.
-    /// Where nothing is missing, whatever would refuse the order refuses the quote, but never [`Error::TotalChanged`].
+    /// As [`Orders::place`], for the known input: [`Error::Invalid`] lists invalid fields, but not missing ones. If
+    /// nothing is missing, every error of the order is also one of the quote, except [`Error::TotalChanged`].
     pub async fn quote(&self, actor: &Actor, input: PlaceOrder) -> Result<OrderQuote> {
         let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
         let wishes = input.check_known(actor.signed_in().is_none(), &gateways, self.shop.settings().currency);
         self.decided(actor, &wishes, &mut self.shop.moment(), operations::quote_order).await
     }
 
-    /// Reads what an order of the caller's cart is made of, and decides; again where the cart was changed meanwhile.
+    /// Loads an order of the caller's cart and decides; retries if the cart has changed meanwhile.
     pub(super) async fn decided<T>(
         self,
         actor: &Actor,
@@ -85,8 +85,8 @@ impl<'a> Orders<'a> {
                 ) => refusal,
                 decided => return decided,
             };
-            // Stock and uses were read after the cart: it may be this very cart's order that took them. A customer's cart
-            // of which nothing is stored holds nothing.
+            // Stock and uses were read after the cart, so an order of this very cart may have taken them. A customer
+            // without a stored cart holds nothing.
             let now = self.shop.carts().stored(actor).await?;
             if now.is_some_and(|now| (now.id, now.version) == cart) {
                 return Err(refusal);
@@ -94,7 +94,7 @@ impl<'a> Orders<'a> {
         }
     }
 
-    /// Reads what an order of the caller's cart is made of.
+    /// Loads an order of the caller's cart.
     async fn prepare(&self, actor: &Actor, wishes: &Wishes, moment: &mut Moment) -> Result<Checkout<'a>> {
         let cart = match (self.shop.carts().stored(actor).await?, actor.signed_in()) {
             (Some(cart), _) => cart,
@@ -107,7 +107,7 @@ impl<'a> Orders<'a> {
         self.checkout(buyer, wishes, cart, None, moment).await
     }
 
-    /// As [`Orders::checkout`], of which nothing may be missing.
+    /// As [`Orders::checkout`], but refuses missing fields.
     pub(super) async fn placement(
         &self,
         buyer: Buyer,
@@ -120,8 +120,8 @@ impl<'a> Orders<'a> {
         checkout.complete().map_err(|_| Error::Invalid(wishes.invalid.clone()))
     }
 
-    /// Reads what else an order of a cart is made of, and judges what could not be judged without. What its lines are
-    /// about is read, too, unless it is known.
+    /// Loads the rest of an order of a cart, and checks what depends on it. Loads the products of the lines unless they
+    /// are given as `known`.
     async fn checkout(
         &self,
         buyer: Buyer,
@@ -149,8 +149,8 @@ impl<'a> Orders<'a> {
                 None => Goods::load(store, &variants).await,
             }
         };
-        // Nothing of this knows of the rest: read at once, it costs one wait.
-        // All methods: the order keeps what the cheapest would have cost.
+        // These reads are independent, so they run concurrently. All shipping methods are read, because the order
+        // stores the price of the cheapest.
         let tariff = async {
             match wishes.method {
                 Some(_) => Ok::<_, Error>(store.tariff().await?),
@@ -164,7 +164,7 @@ impl<'a> Orders<'a> {
             }
         };
         let (goods, rules, tariff, user) = futures_util::future::try_join4(goods, rules, tariff, user).await?;
-        // Another's rates are by whatever their provider knows of the address.
+        // With a tax provider, the rates do not depend on the region codes of the shop's own table.
         if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
             match region_of(&rules.tax_rates, address) {
                 Ok(Some(code)) => address.region = Some(code.to_owned()),
@@ -178,7 +178,7 @@ impl<'a> Orders<'a> {
         let (quote, cheapest) = shipping.flatten().unzip();
         let email = match (buyer.user, user) {
             (None, _) => buyer.email,
-            // A customer's own, as it is now.
+            // A customer's current address.
             (Some(_), Some(user)) => Some(Email { key: user.email_key, address: user.email }),
             (Some(_), None) => return Err(Error::NotAuthenticated),
         };
@@ -192,7 +192,7 @@ impl<'a> Orders<'a> {
             billing_address: wishes.billing_address.clone(),
             shipping_address: address,
             hold_until: gateway.and_then(|gateway| settings.hold(gateway.as_ref())).map(|hold| moment.now() + hold),
-            // What staff place for somebody is counted, and not limited.
+            // Orders placed by staff count towards the limit, but are not refused by it.
             max_unpaid: settings.max_unpaid_orders.filter(|_| !matches!(buyer.role, "staff" | "system")),
             gateway: gateway.map(AsRef::as_ref),
             role: buyer.role,
@@ -208,8 +208,8 @@ impl<'a> Orders<'a> {
         })
     }
 
-    /// How the cart is taxed at its address: by the shop's own rates, or as somebody else says, who is asked now, before
-    /// anything is decided.
+    /// The taxes of the cart at its address, from the shop's own rates or from the tax provider. The provider is called
+    /// here, before anything is decided.
     async fn taxes(
         &self,
         cart: &Cart,
@@ -260,7 +260,7 @@ impl<'a> Orders<'a> {
     }
 }
 
-/// How the method ships the cart, and what the cheapest method would cost; `None` while the country is not known.
+/// The quote of the chosen method, and the price of the cheapest one; `None` while the country is unknown.
 fn shipping_quote(
     method: MethodId,
     (zones, methods): &(Vec<Zone>, Vec<Method>),
@@ -283,7 +283,7 @@ fn shipping_quote(
     chosen
 }
 
-/// A line as somebody outside is told of it.
+/// A line in the form that a tax provider gets.
 fn taxed<'a>(line: &Line<'a>, amount: Amount) -> TaxedLine<'a> {
     let Line { variant_id, product_id, tax_class, quantity, .. } = *line;
     TaxedLine { variant_id, product_id, tax_class, quantity, amount }

@@ -1,4 +1,4 @@
-//! Orders that staff put together for somebody, and what they note about orders.
+//! Draft orders, and notes by staff about orders.
 
 use super::Orders;
 use super::checkout::Buyer;
@@ -17,7 +17,7 @@ use crate::page::{Page, PageRequest};
 use crate::validate::{Email, email_key};
 
 impl Orders<'_> {
-    /// The drafts of a list, priced, for staff.
+    /// Lists drafts with prices, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -29,7 +29,7 @@ impl Orders<'_> {
         Ok(page.map(|draft| DraftView::new(draft, &goods)))
     }
 
-    /// One draft, priced, for staff.
+    /// Returns one draft with prices, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -40,10 +40,10 @@ impl Orders<'_> {
         Ok(DraftView::new(draft, &goods))
     }
 
-    /// Puts an order together for somebody, for staff. A line may have a price of its own, with a reason.
+    /// Creates a draft order for a customer or guest, for staff. A line may override its price, with a reason.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`] naming every wrong field.
+    /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`] with every invalid field.
     pub async fn create_draft(&self, actor: &Actor, input: DraftInput) -> Result<DraftView> {
         actor.require_staff()?;
         let currency = self.shop.settings().currency;
@@ -57,8 +57,8 @@ impl Orders<'_> {
             .await
     }
 
-    /// Changes a draft, for staff: what is not mentioned stays, the lines are given whole. `expected` is the version the
-    /// caller saw.
+    /// Changes a draft, for staff. Absent fields keep their value; lines are replaced as a whole. `expected` is the
+    /// version that the caller read.
     ///
     /// # Errors
     /// As [`Orders::create_draft`]; [`Error::NotFound`], [`Error::VersionMismatch`].
@@ -88,7 +88,7 @@ impl Orders<'_> {
             .await
     }
 
-    /// Throws a draft away, for staff. `expected` is the version the caller saw.
+    /// Deletes a draft, for staff. `expected` is the version that the caller read.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::VersionMismatch`].
@@ -102,8 +102,8 @@ impl Orders<'_> {
             .await
     }
 
-    /// Turns a draft into an order, for staff, as [`Orders::place`] turns a cart into one: the order is the customer's
-    /// own, or that of the holder of the token in the answer. The draft is gone then.
+    /// Places a draft as an order, for staff, as [`Orders::place`] does with a cart. The order belongs to the customer,
+    /// or to the holder of the returned token. Deletes the draft.
     ///
     /// # Errors
     /// As [`Orders::place`]; [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -116,7 +116,7 @@ impl Orders<'_> {
     ) -> Result<Replayable<PlacedOrder>> {
         actor.require_staff()?;
         let gateways: Vec<_> = self.shop.gateways().iter().map(|gateway| gateway.id()).collect();
-        // The draft knows the address: that of the input is not looked at.
+        // The e-mail address comes from the draft; that of the input is ignored.
         let wishes = &input.check(false, &gateways, self.shop.settings().currency);
         let Replayable { value: view, replayed } = self
             .shop
@@ -138,7 +138,7 @@ impl Orders<'_> {
         Ok(Replayable { value: self.placed(view), replayed })
     }
 
-    /// Notes something about an order, for staff; the buyer sees it in the history only where the note says so.
+    /// Adds a note to an order, for staff. The buyer sees it in the history only if the note is marked visible.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`] (the order), [`Error::Invalid`].
@@ -154,7 +154,7 @@ impl Orders<'_> {
             .await
     }
 
-    /// What the lines of a wish are about, and that there is such a customer.
+    /// Loads the products of the draft's lines and checks that its customer exists.
     async fn named(&self, input: &CheckedDraft) -> Result<Goods> {
         self.is_known(input).await?;
         let store = self.shop.store();

@@ -1,4 +1,4 @@
-//! Goods that come back: requested by the buyer, handled by staff.
+//! Calls for returns: requested by buyers, processed by staff.
 
 use super::Orders;
 use crate::actor::Actor;
@@ -10,10 +10,10 @@ use crate::orders::{Order, ReceiveReturn, RejectReturn, Return, ReturnFilter, Re
 use crate::page::{Page, PageRequest};
 
 impl Orders<'_> {
-    /// The returns of one order, for those who may see the order. The filter's own order plays no role.
+    /// Lists the returns of one order, for callers who may see the order. `filter.order_id` is ignored.
     ///
     /// # Errors
-    /// As [`Orders::view`].
+    /// Those of [`Orders::view`].
     pub async fn returns(
         &self,
         actor: &Actor,
@@ -26,7 +26,7 @@ impl Orders<'_> {
         Ok(self.shop.store().list_returns(&filter, page).await?)
     }
 
-    /// The returns of a list, of all orders, for staff.
+    /// Lists the returns of all orders, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -40,22 +40,22 @@ impl Orders<'_> {
         Ok(self.shop.store().list_returns(filter, page).await?)
     }
 
-    /// One return of an order, for those who may see the order.
+    /// Returns one return of an order, for callers who may see the order.
     ///
     /// # Errors
-    /// As [`Orders::view`].
+    /// Those of [`Orders::view`].
     pub async fn get_return(&self, actor: &Actor, order: OrderId, id: ReturnId) -> Result<Return> {
         self.visible(actor, order).await?;
         let found = self.shop.store().order_return(id).await?;
         found.filter(|found| found.order_id == order).ok_or(Error::NotFound)
     }
 
-    /// Asks to give goods of an order back, for those who may see the order: never more of a line than was shipped and
-    /// is in no other return.
+    /// Requests a return of goods, for callers who may see the order. Of each line, at most the shipped units that are
+    /// in no other return.
     ///
     /// # Errors
-    /// As [`Orders::view`]; [`Error::Invalid`] naming every wrong field; [`Error::InvalidTransition`] when less can be
-    /// returned; [`Error::IdempotencyMismatch`].
+    /// Those of [`Orders::view`]; [`Error::Invalid`] with every invalid field; [`Error::InvalidTransition`] if fewer
+    /// units can be returned; [`Error::IdempotencyMismatch`].
     pub async fn request_return(
         &self,
         actor: &Actor,
@@ -75,11 +75,11 @@ impl Orders<'_> {
             .await
     }
 
-    /// Agrees to a return, for staff.
+    /// Approves a return, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`], [`Error::InvalidTransition`]
-    /// unless it is requested, [`Error::IdempotencyMismatch`].
+    /// unless its status is requested, [`Error::IdempotencyMismatch`].
     pub async fn approve_return(
         &self,
         actor: &Actor,
@@ -91,10 +91,10 @@ impl Orders<'_> {
         self.step(actor, order, id, Step::Approve, key).await
     }
 
-    /// Refuses a return, for staff.
+    /// Rejects a return, for staff.
     ///
     /// # Errors
-    /// As [`Orders::approve_return`]; [`Error::Invalid`].
+    /// Those of [`Orders::approve_return`]; [`Error::Invalid`].
     pub async fn reject_return(
         &self,
         actor: &Actor,
@@ -107,12 +107,12 @@ impl Orders<'_> {
         self.step(actor, order, id, Step::Reject(input.check()?), key).await
     }
 
-    /// Records that the goods of an approved return came back, for staff: they are put back to where they came from, or
-    /// written off. When the order was never paid, the return is completed with it, and the order is canceled if nothing
-    /// of it remains.
+    /// Records that the goods of an approved return have arrived, for staff. They are put back into stock where they
+    /// came from, or written off. If the order was never paid, this completes the return, and cancels the order if
+    /// nothing of it remains.
     ///
     /// # Errors
-    /// As [`Orders::approve_return`]; [`Error::Invalid`] naming `restock`; [`Error::InvalidTransition`] also when no
+    /// Those of [`Orders::approve_return`]; [`Error::Invalid`] for `restock`; [`Error::InvalidTransition`] also if no
     /// location takes the goods.
     pub async fn receive_return(
         &self,
@@ -126,15 +126,16 @@ impl Orders<'_> {
         self.step(actor, order, id, Step::Receive { restock: input.check()? }, key).await
     }
 
-    /// Gives back the money of goods that came back, for staff: what they cost, or what is left of what the order has
-    /// brought. What their shipping cost stays; [`Payments::refund`](crate::payments::Payments::refund) gives more.
+    /// Refunds the goods of a received return, for staff: their price, at most the captured money that is left. The
+    /// shipping price is only refunded after a withdrawal; use [`Payments::refund`](crate::payments::Payments::refund)
+    /// to refund more.
     ///
-    /// Where the money goes back over a network, it is only on its way then. Should the gateway refuse it, the return stays
-    /// completed; the order's history tells staff, and [`Shop::check`](crate::Shop::check) names the order until the
-    /// money was sent again with [`Payments::refund`](crate::payments::Payments::refund).
+    /// With a remote gateway, the refund is still pending when this returns. If the gateway refuses it, the return
+    /// stays completed. Staff see this in the order's history, and [`Shop::check`](crate::Shop::check) reports the
+    /// order until the money is sent again with [`Payments::refund`](crate::payments::Payments::refund).
     ///
     /// # Errors
-    /// As [`Orders::approve_return`]; [`Error::RequestInProgress`] while a gateway is asked for something else.
+    /// Those of [`Orders::approve_return`]; [`Error::RequestInProgress`] while a gateway processes another request.
     pub async fn refund_return(
         &self,
         actor: &Actor,
@@ -146,10 +147,10 @@ impl Orders<'_> {
         self.step(actor, order, id, Step::Refund, key).await
     }
 
-    /// Calls off a return whose goods have not come, for those who may see the order.
+    /// Cancels a return whose goods have not arrived, for callers who may see the order.
     ///
     /// # Errors
-    /// As [`Orders::view`]; [`Error::InvalidTransition`], [`Error::IdempotencyMismatch`].
+    /// Those of [`Orders::view`]; [`Error::InvalidTransition`], [`Error::IdempotencyMismatch`].
     pub async fn cancel_return(
         &self,
         actor: &Actor,

@@ -1,4 +1,4 @@
-//! A buyer withdraws from the contract.
+//! A buyer's withdrawal from the contract.
 
 use super::Orders;
 use crate::actor::Actor;
@@ -9,18 +9,20 @@ use crate::orders::operations::{may_see, withdraw};
 use crate::orders::{WithdrawalInput, WithdrawalReceipt};
 
 impl Orders<'_> {
-    /// Receives a withdrawal from an order, or from some of it, for those who may see the order (staff, too: a withdrawal may
-    /// come by letter). What has not left is called off and its money given back, for the rest a return is opened, approved
-    /// already; where all is withdrawn, the price of shipping goes back as far as the cheapest method would have cost
-    /// it. A receipt with the date and time is mailed to the order's address.
+    /// Records a withdrawal from an order or a part of it, for callers who may see the order (also staff, since a
+    /// withdrawal may come by letter). Unshipped units are canceled and refunded; for shipped units, an approved return
+    /// is opened. If the whole order is withdrawn, shipping is refunded up to the price of the cheapest method. A
+    /// receipt with date and time is mailed to the order's address.
     ///
-    /// Buyers may withdraw until [`Settings::withdrawal_days`](crate::shop::Settings::withdrawal_days) days after the last
-    /// delivery.
+    /// Buyers may withdraw until [`Settings::withdrawal_days`](crate::shop::Settings::withdrawal_days) days after the
+    /// last delivery.
     ///
     /// # Errors
-    /// As [`Orders::view`]; [`Error::WithdrawalPeriodOver`](crate::Error::WithdrawalPeriodOver); [`Error::Invalid`](crate::Error::Invalid) naming every wrong field;
-    /// [`Error::InvalidTransition`](crate::Error::InvalidTransition) when the order is canceled, or less of a line is left to withdraw;
-    /// [`Error::RequestInProgress`](crate::Error::RequestInProgress) while a gateway is asked for something else; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
+    /// Those of [`Orders::view`]; [`Error::WithdrawalPeriodOver`](crate::Error::WithdrawalPeriodOver);
+    /// [`Error::Invalid`](crate::Error::Invalid) with every invalid field;
+    /// [`Error::InvalidTransition`](crate::Error::InvalidTransition) if the order is canceled, or fewer units of a line
+    /// are left to withdraw; [`Error::RequestInProgress`](crate::Error::RequestInProgress) while a gateway processes
+    /// another request; [`Error::IdempotencyMismatch`](crate::Error::IdempotencyMismatch).
     pub async fn withdraw(
         &self,
         actor: &Actor,

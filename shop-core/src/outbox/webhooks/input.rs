@@ -1,4 +1,4 @@
-//! A webhook as staff wrote it.
+//! The input for creating and changing webhooks.
 
 use serde::Deserialize;
 
@@ -7,10 +7,10 @@ use super::target::webhook_url;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 
-/// More patterns than there are kinds of events and groups of them.
+/// More than the number of event kinds and groups.
 const MAX_PATTERNS: usize = 50;
 
-/// A webhook as staff wrote it.
+/// A webhook as sent by staff, not yet validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of `Webhook` with the same name")]
@@ -20,7 +20,7 @@ pub struct WebhookInput {
     pub active: Field<bool>,
 }
 
-/// The same, checked.
+/// A validated [`WebhookInput`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CheckedWebhook {
     pub(crate) url: String,
@@ -29,7 +29,7 @@ pub(crate) struct CheckedWebhook {
 }
 
 impl WebhookInput {
-    /// What was not mentioned is taken from `base`, for a partial change.
+    /// Validates the input. For a partial update, absent fields are taken from `base`.
     pub(crate) fn check(self, base: Option<&Webhook>, allow_private: bool) -> Result<CheckedWebhook> {
         let mut checks = Checks::new();
         let url = match base {

@@ -1,4 +1,4 @@
-//! What is sent: the body, and the headers that prove where it comes from (Standard Webhooks, specification 1.0.0).
+//! Webhook messages: the body, and the headers that authenticate it (Standard Webhooks, specification 1.0.0).
 
 use chrono::{SecondsFormat, TimeDelta};
 use serde::Serialize;
@@ -11,27 +11,28 @@ use crate::id::EventId;
 use crate::outbox::{Event, EventKind};
 use crate::secret::Keys;
 
-/// How long a replaced secret goes on signing beside the new one, so that receivers can change over one by one.
+/// How long a replaced secret keeps signing alongside the new one, so that receivers can switch one by one.
 pub const SECRET_OVERLAP: TimeDelta = TimeDelta::hours(24);
 
-/// One event on its way to a webhook: a POST of [`WebhookMessage::body`] with these headers.
+/// One event for one webhook: a POST of [`WebhookMessage::body`] with these headers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookMessage {
-    /// Where to.
+    /// The webhook's URL.
     pub url: String,
-    /// `webhook-id`: the event's id, the same at every try and for every webhook, so that who gets it twice can tell.
+    /// `webhook-id`: the event's id, the same at every attempt and for every webhook, so that receivers can detect
+    /// duplicates.
     pub id: EventId,
-    /// `webhook-timestamp`: when this try is made, in seconds since 1970. Receivers refuse old ones.
+    /// `webhook-timestamp`: the time of this attempt, in seconds since 1970. Receivers refuse old ones.
     pub timestamp: i64,
-    /// `webhook-signature`: `v1,` and an HMAC-SHA256 of `{id}.{timestamp}.{body}` in base 64; for each secret that is
-    /// valid one, parted by a space.
+    /// `webhook-signature`: `v1,` and an HMAC-SHA256 of `{id}.{timestamp}.{body}` in base 64; one per valid secret,
+    /// separated by spaces.
     pub signature: String,
-    /// `{"type", "timestamp", "data"}` as JSON, byte by byte the same at every try.
+    /// `{"type", "timestamp", "data"}` as JSON, with the same bytes at every attempt.
     pub body: String,
 }
 
 impl std::fmt::Debug for WebhookMessage {
-    /// Leaves out the body, which tells of people, and the signature.
+    /// Omits the body, which contains personal data, and the signature.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut fields = f.debug_struct("WebhookMessage");
         fields.field("id", &self.id).field("timestamp", &self.timestamp).finish_non_exhaustive()
@@ -47,7 +48,7 @@ struct Body<'a> {
 }
 
 impl WebhookMessage {
-    /// The message that tells a webhook of an event at this time.
+    /// The message about an event for a webhook, sent at this time.
     pub(crate) fn new(webhook: &Webhook, event: &Event, keys: &Keys, now: Timestamp) -> Result<Self, BoxError> {
         let body = Body {
             kind: event.kind,
@@ -79,7 +80,7 @@ mod tests {
         Timestamp::from_timestamp(seconds, 0).unwrap()
     }
 
-    /// The verifier asks the real clock, and takes nothing that is older than five minutes.
+    /// The verifier uses the system clock, and refuses messages older than five minutes.
     fn real_now() -> i64 {
         SystemClock.now().timestamp()
     }
@@ -102,7 +103,7 @@ mod tests {
         WebhookMessage::new(webhook, &event(), &keys(), at(now)).unwrap()
     }
 
-    /// As a receiver does it, with the published library.
+    /// Verifies a message as a receiver does, with the published library.
     fn verifies(message: &WebhookMessage, secret: &str) -> bool {
         let verifier = standardwebhooks::Webhook::new(secret).unwrap();
         let mut headers = http::HeaderMap::new();

@@ -1,12 +1,13 @@
-//! Webhooks out: addresses of other programs that staff registered, each told of the events it asked for.
+//! Outgoing webhooks: URLs registered by staff, each called for the events that it subscribes to.
 //!
-//! A webhook is a receiver of the outbox like any other: the relay makes a delivery for each event that matches, and
-//! the worker makes it by the [`WebhookSender`], at least once, in order per thing, beside all other receivers.
-//! Messages and their signatures follow [Standard Webhooks](https://www.standardwebhooks.com).
+//! A webhook is an ordinary receiver of the outbox. The relay creates a delivery for each matching event, and the
+//! worker sends it with the [`WebhookSender`]: at least once, in order per aggregate, concurrently with all other
+//! receivers. Messages and their signatures follow [Standard Webhooks](https://www.standardwebhooks.com).
 //!
-//! - `model.rs`: a webhook and what it wants to hear; `input.rs`: what staff write; `target.rs`: where it may lead
-//! - `operations.rs`: the decisions; `service.rs`: the calls of staff
-//! - `message.rs`: the request that goes out, signed; `sender.rs`: the port that sends it
+//! - `model.rs`: a webhook and its event patterns; `input.rs`: the input of staff; `target.rs`: the URLs that are
+//!   allowed
+//! - `operations.rs`: the decisions; `service.rs`: the calls for staff
+//! - `message.rs`: the signed request; `sender.rs`: the port that sends it
 
 mod input;
 mod message;

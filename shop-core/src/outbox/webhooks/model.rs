@@ -1,4 +1,4 @@
-//! A webhook, and the patterns of what it wants to hear.
+//! A webhook and its event patterns.
 
 use crate::clock::Timestamp;
 use crate::id::WebhookId;
@@ -8,10 +8,10 @@ use crate::row::Row;
 use crate::word::Word as _;
 use serde::{Deserialize, Serialize};
 
-/// What the name of every webhook as a receiver begins with.
+/// The prefix of every webhook's receiver name.
 pub(crate) const RECEIVERS: &str = "webhook:";
 
-/// An address that is told of events. Its secret is not stored: it is derived from the shop's key, its id and
+/// A URL that receives events. Its secret is not stored: it is derived from the shop's key, the webhook's id and
 /// [`Webhook::rotation`] ([`Keys::webhook_secret`](crate::secret::Keys::webhook_secret)).
 ///
 /// # Writes
@@ -19,48 +19,48 @@ pub(crate) const RECEIVERS: &str = "webhook:";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Row)]
 #[row(table = "webhooks", entity = Webhook, deletable)]
 pub struct Webhook {
-    /// Identity.
+    /// Unique; sorts by creation time.
     pub id: WebhookId,
-    /// Where each event is POSTed to.
+    /// The URL that each event is POSTed to.
     pub url: String,
-    /// What it wants to hear: whatever any of these names.
+    /// The patterns of the events it receives; one match is enough.
     #[row(json)]
     pub events: Vec<EventPattern>,
-    /// Paused ones get no new deliveries, and those that wait go on waiting.
+    /// Whether it receives events. A paused webhook gets no new deliveries, and its pending deliveries wait.
     pub active: bool,
-    /// How often its secret was replaced.
+    /// The number of times that its secret was replaced.
     pub rotation: i64,
-    /// When its secret was replaced last.
+    /// The time when its secret was last replaced.
     pub rotated_at: Option<Timestamp>,
-    /// When it was registered.
+    /// The registration time.
     pub created_at: Timestamp,
-    /// When staff changed it last.
+    /// The time of the last change by staff.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Incremented by each change.
     pub version: i64,
 }
 
 impl Webhook {
-    /// The name under which its deliveries are kept: `webhook:` and its id.
+    /// The receiver name of its deliveries: `webhook:` and its id.
     #[must_use]
     pub fn receiver(&self) -> String {
         Self::receiver_of(self.id)
     }
 
-    /// The same of the webhook with this id.
+    /// The receiver name of the webhook with this id.
     #[must_use]
     pub fn receiver_of(id: WebhookId) -> String {
         format!("{RECEIVERS}{id}")
     }
 
-    /// Whether it is told of such events.
+    /// Whether the webhook is active and receives events of this kind.
     #[must_use]
     pub fn wants(&self, kind: EventKind) -> bool {
         self.active && self.events.iter().any(|pattern| pattern.matches(kind))
     }
 }
 
-/// Some of the events: `*` for all, `order.*` for all about orders, or the name of one.
+/// A pattern that selects events: `*` for all, `order.*` for all about orders, or the name of one kind.
 ///
 /// ```
 /// use shop_core::outbox::{EventKind, EventPattern};
@@ -74,7 +74,7 @@ impl Webhook {
 pub struct EventPattern(String);
 
 impl EventPattern {
-    /// Whether it names such events.
+    /// Whether the pattern selects events of this kind.
     #[must_use]
     pub fn matches(&self, kind: EventKind) -> bool {
         match self.0.strip_suffix('*') {
@@ -83,7 +83,7 @@ impl EventPattern {
         }
     }
 
-    /// As staff wrote it.
+    /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -93,7 +93,7 @@ impl EventPattern {
 impl std::str::FromStr for EventPattern {
     type Err = String;
 
-    /// Reads a pattern that names at least one kind of event there is.
+    /// Parses a pattern that selects at least one existing kind of event.
     fn from_str(text: &str) -> Result<Self, String> {
         let whole_words = text == "*" || text.ends_with(".*") || !text.contains('*');
         let pattern = Self(text.to_owned());
@@ -105,7 +105,7 @@ impl std::str::FromStr for EventPattern {
     }
 }
 
-/// By what webhooks are listed.
+/// The sort key of lists of webhooks.
 pub type WebhookSort = CreationSort;
 
 #[cfg(test)]

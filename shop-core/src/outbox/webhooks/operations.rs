@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::execute::Decision;
 use crate::outbox::{Delivery, DeliveryStatus};
 
-/// A new webhook.
+/// Creates a webhook.
 pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
     let mut batch = Batch::new(moment);
     let webhook = Webhook {
@@ -26,14 +26,14 @@ pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Deci
     Decision { batch, reply: webhook }
 }
 
-/// A webhook changed. What waits for it goes to the address of the time when it is delivered.
+/// Changes a webhook. Pending deliveries use the URL at the time of delivery.
 pub(crate) fn update_webhook(before: &Webhook, input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
     let CheckedWebhook { url, events, active } = input;
     changed(Webhook { url, events, active, ..before.clone() }, moment)
 }
 
-/// A new secret. For a while the one before signs too ([`SECRET_OVERLAP`](super::SECRET_OVERLAP)); the one before that
-/// is void.
+/// Replaces the secret. The previous secret keeps signing for a while ([`SECRET_OVERLAP`](super::SECRET_OVERLAP));
+/// older ones are void.
 pub(crate) fn rotate_secret(before: &Webhook, moment: &mut Moment) -> Decision<Webhook> {
     let rotation = before.rotation.saturating_add(1);
     changed(Webhook { rotation, rotated_at: Some(moment.now()), ..before.clone() }, moment)
@@ -46,14 +46,14 @@ fn changed(webhook: Webhook, moment: &mut Moment) -> Decision<Webhook> {
     Decision { batch, reply: webhook }
 }
 
-/// A webhook taken out, and with it what waits for it.
+/// Deletes a webhook together with its pending deliveries.
 pub(crate) fn delete_webhook(before: &Webhook, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
-/// A delivery that is made again, now, with as many tries as a new one: whether it was taken, given up, or waits.
+/// Resends a delivery now, with a full number of attempts, whether it is done, dead or pending.
 pub(crate) fn redeliver(webhook: &Webhook, delivery: Delivery, moment: &mut Moment) -> Result<Decision<Delivery>> {
     if !webhook.active {
         return Err(Error::transition("The webhook is not active."));
@@ -89,7 +89,7 @@ pub(crate) mod tests {
         Moment::new(now(), [3; 32])
     }
 
-    /// An active one that wants these.
+    /// An active webhook with these patterns.
     pub(crate) fn webhook(events: &[&str]) -> Webhook {
         Webhook {
             id: WebhookId(Uuid::from_u128(1)),

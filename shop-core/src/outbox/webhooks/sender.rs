@@ -12,24 +12,24 @@ use crate::error::BoxError;
 /// Sends messages to webhooks.
 ///
 /// # Contract
-/// - One POST with the message's body as `application/json` and its three headers; no redirect is followed, for the next
-///   address is none that staff registered.
-/// - It ends within `patience`, whatever the receiver does: connecting, waiting and reading included. Of an answer no more
-///   is read than its status, or a bounded part.
-/// - It connects to nothing but what may be connected to ([`is_public`](super::is_public)), judged by the very address
-///   that is then used.
-/// - Bodies, signatures and addresses (they may hold keys) are never logged.
+/// - It makes one POST with the message's body as `application/json` and its three headers. It follows no redirects,
+///   since staff did not register their target.
+/// - It finishes within `patience`, whatever the receiver does; this includes connecting, waiting and reading. It reads
+///   at most the status and a bounded part of the response.
+/// - It only connects to allowed addresses ([`is_public`](super::is_public)), and checks the exact address that it
+///   connects to.
+/// - It never logs bodies, signatures or URLs (they may contain keys).
 #[async_trait]
 pub trait WebhookSender: Send + Sync {
-    /// Sends a message; answers the status that the receiver answered, whatever it is.
+    /// Sends a message. Returns the HTTP status of the response, whatever it is.
     ///
     /// # Errors
-    /// Whatever kept an answer from coming. The text is kept with the delivery, and staff read it: it holds neither the
-    /// address nor a part of the message.
+    /// Any reason why no response arrived. The text is saved with the delivery and shown to staff: it must contain
+    /// neither the URL nor any part of the message.
     async fn send(&self, message: &WebhookMessage, patience: Duration) -> Result<u16, BoxError>;
 }
 
-/// Keeps messages instead of sending them, for tests and examples. Answers 200, unless told otherwise.
+/// Keeps messages instead of sending them, for tests and examples. Responds with 200 unless configured otherwise.
 #[derive(Debug, Default)]
 pub struct MemorySender {
     sent: Mutex<Vec<WebhookMessage>>,
@@ -37,24 +37,24 @@ pub struct MemorySender {
 }
 
 impl MemorySender {
-    /// An empty sender.
+    /// A sender without messages.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// From now on this address answers with this status.
+    /// Sets the status that this URL responds with from now on.
     pub fn answer(&self, url: &str, status: u16) {
         lock(&self.answers).insert(url.to_owned(), status);
     }
 
-    /// All messages, the oldest first.
+    /// All messages, oldest first.
     #[must_use]
     pub fn sent(&self) -> Vec<WebhookMessage> {
         lock(&self.sent).clone()
     }
 
-    /// Forgets all messages.
+    /// Removes all messages.
     pub fn clear(&self) {
         lock(&self.sent).clear();
     }

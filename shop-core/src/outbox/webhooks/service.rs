@@ -1,4 +1,4 @@
-//! The calls of staff about webhooks.
+//! The calls for staff about webhooks.
 
 use super::input::{CheckedWebhook, WebhookInput};
 use super::model::{Webhook, WebhookSort};
@@ -17,12 +17,12 @@ pub struct Webhooks<'a> {
     shop: &'a Shop,
 }
 
-/// A webhook with its secret, shown when it is made and when it is replaced, and never again.
+/// A webhook with its secret, which is only shown when it is created or replaced.
 #[derive(Debug, Clone)]
 pub struct Revealed {
-    /// The webhook.
+    /// The webhook itself.
     pub webhook: Webhook,
-    /// `whsec_` and 32 bytes in base 64: what its receiver verifies signatures with.
+    /// `whsec_` and 32 bytes in base 64: the receiver verifies signatures with it.
     pub secret: Secret,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Webhooks<'a> {
         Self { shop }
     }
 
-    /// The webhooks of a list, for staff.
+    /// Lists the webhooks, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -40,7 +40,7 @@ impl<'a> Webhooks<'a> {
         Ok(self.shop.store().list_webhooks(page).await?)
     }
 
-    /// One webhook, for staff.
+    /// Returns one webhook, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -49,7 +49,7 @@ impl<'a> Webhooks<'a> {
         self.shop.store().webhook(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Registers an address. It is told of every event that is relayed from now on.
+    /// Registers a URL. It receives every event that is relayed from now on.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`].
@@ -60,7 +60,7 @@ impl<'a> Webhooks<'a> {
         self.shop.execute(actor, create).await.map(|webhook| self.reveal(webhook))
     }
 
-    /// Replaces all that staff may say about a webhook.
+    /// Replaces all editable fields of a webhook.
     ///
     /// # Errors
     /// As [`Webhooks::create`], and [`Error::NotFound`].
@@ -68,8 +68,8 @@ impl<'a> Webhooks<'a> {
         self.write(actor, id, |_| input.clone().check(None, self.allow_private())).await
     }
 
-    /// Changes what the input mentions. A paused webhook gets no new deliveries; what waited for it is delivered when
-    /// it is active again.
+    /// Changes the fields that the input contains. A paused webhook gets no new deliveries; its pending deliveries are
+    /// sent when it is active again.
     ///
     /// # Errors
     /// As [`Webhooks::create`], and [`Error::NotFound`].
@@ -77,7 +77,7 @@ impl<'a> Webhooks<'a> {
         self.write(actor, id, |before| input.clone().check(Some(before), self.allow_private())).await
     }
 
-    /// Takes a webhook out. What waits for it is never delivered.
+    /// Deletes a webhook. Its pending deliveries are never sent.
     ///
     /// # Errors
     /// As [`Webhooks::get`].
@@ -88,8 +88,8 @@ impl<'a> Webhooks<'a> {
             .await
     }
 
-    /// Replaces the secret of a webhook. The one before it signs too for another day
-    /// ([`SECRET_OVERLAP`](super::SECRET_OVERLAP)); replaced twice, it is void at once.
+    /// Replaces the secret of a webhook. The previous secret also signs for another day
+    /// ([`SECRET_OVERLAP`](super::SECRET_OVERLAP)); a second replacement voids it at once.
     ///
     /// # Errors
     /// As [`Webhooks::get`].
@@ -99,7 +99,7 @@ impl<'a> Webhooks<'a> {
         self.shop.execute(actor, rotate).await.map(|webhook| self.reveal(webhook))
     }
 
-    /// The deliveries of a webhook, those taken for four days.
+    /// Lists the deliveries of a webhook. Done ones are kept for four days.
     ///
     /// # Errors
     /// As [`Webhooks::get`].
@@ -115,8 +115,8 @@ impl<'a> Webhooks<'a> {
         Ok(self.shop.store().list_deliveries(&filter, page).await?)
     }
 
-    /// Makes a delivery again, now, whatever became of it: the same event under the same id, with all tries before it.
-    /// One that is under way at this moment may so arrive twice.
+    /// Resends a delivery now, whatever its status: the same event with the same id, and a full number of attempts. A
+    /// delivery in progress may therefore arrive twice.
     ///
     /// # Errors
     /// [`Error::InvalidTransition`] when the webhook is paused; as [`Webhooks::get`].

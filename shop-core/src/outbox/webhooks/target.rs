@@ -1,40 +1,40 @@
-//! Where a webhook may lead: to the open internet, unless the operator says otherwise.
+//! The URLs that a webhook may have: on the public internet, unless the operator allows others.
 //!
-//! Whoever may register an address could else have the server call what only the server can reach: itself, its
-//! neighbours, the machine's own metadata service. The text of an address is judged when it is registered; what its
-//! name leads to is judged with [`is_public`] by whoever connects, at every delivery, for a name may lead elsewhere by
+//! Without this check, a user who may register webhooks could make the server call systems that only it can reach:
+//! itself, its neighbours, the machine's metadata service. The text of a URL is checked at registration. The sender
+//! checks the resolved address with [`is_public`] at every delivery, since a name may resolve to another address by
 //! then.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::validate;
 
-/// The longest address, in bytes.
+/// The maximum length of a URL, in bytes.
 const MAX_URL_LENGTH: usize = 2_000;
 
-/// Why an address is refused.
+/// The reason why a URL is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// It is none, or has parts that no webhook has (a user name, a fragment).
+    /// It is not a URL, or has parts that no webhook may have (a user name, a fragment).
     #[error("Enter a valid URL.")]
     Invalid,
-    /// Too long to keep.
+    /// The URL is longer than `MAX_URL_LENGTH`.
     #[error("Ensure this field has no more than {MAX_URL_LENGTH} characters.")]
     TooLong,
-    /// Whoever sits in between could read and change what is sent.
+    /// The URL is not `https`: intermediaries could read and change the messages.
     #[error("The URL must begin with https://.")]
     NotEncrypted,
-    /// It leads into a network that is not public.
+    /// The URL leads to an address in a non-public network.
     #[error("The URL leads to an address that is not public.")]
     NotPublic,
 }
 
-/// An address that a webhook may have: `https`, with a host and perhaps a port, path and query, no user name and no
-/// fragment. A host that is an address of a network that is not public, or a name of this machine, is refused.
-/// `allow_private` allows those, and `http`.
+/// Checks the URL of a webhook: `https`, with a host and optionally a port, path and query; no user name and no
+/// fragment. The host must not be an address in a non-public network or a name of this machine. `allow_private` allows
+/// those hosts, and `http`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// [`TargetError`] with the reason.
 pub fn webhook_url(text: &str, allow_private: bool) -> Result<String, TargetError> {
     if text.trim().len() > MAX_URL_LENGTH {
         return Err(TargetError::TooLong);
@@ -64,8 +64,8 @@ fn judge_host(host: &str, allow_private: bool) -> Result<(), TargetError> {
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or_default();
-    // Browsers and clients read `0x7f.1`, `2130706433` and `017700000001` as addresses (WHATWG URL, "ends in a number"):
-    // only the plain form is taken, so that everybody reads the same.
+    // Browsers and clients read `0x7f.1`, `2130706433` and `017700000001` as addresses (WHATWG URL, "ends in a
+    // number"): only the plain form is accepted, so that all parsers agree.
     let numeric = last.starts_with(|first: char| first.is_ascii_digit())
         && last.chars().all(|letter| letter.is_ascii_hexdigit() || letter.eq_ignore_ascii_case(&'x'));
     if numeric {
@@ -76,9 +76,9 @@ fn judge_host(host: &str, allow_private: bool) -> Result<(), TargetError> {
     if here && !allow_private { Err(TargetError::NotPublic) } else { Ok(()) }
 }
 
-/// Whether an address belongs to the open internet: not to this machine, a private, shared or link-local network, a
-/// multicast group, or a block that is reserved (IANA's special-purpose registries, RFC 6890 and its updates). An IPv4
-/// address inside of an IPv6 one is judged as itself.
+/// Whether an address is on the public internet: not on this machine, in a private, shared or link-local network, a
+/// multicast group, or a reserved block (IANA's special-purpose registries, RFC 6890 and its updates). An IPv4 address
+/// inside an IPv6 address is checked as IPv4.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -87,29 +87,29 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// The blocks that are not public: address and length of the prefix.
+/// The non-public blocks: address and prefix length.
 const NOT_PUBLIC: [(Ipv4Addr, u32); 14] = [
-    // This network, and "any address of mine".
+    // "This network", including the unspecified address.
     (Ipv4Addr::UNSPECIFIED, 8),
     // Private networks.
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(172, 16, 0, 0), 12),
     (Ipv4Addr::new(192, 168, 0, 0), 16),
-    // Behind a carrier's NAT.
+    // Carrier-grade NAT.
     (Ipv4Addr::new(100, 64, 0, 0), 10),
-    // This machine.
+    // Loopback.
     (Ipv4Addr::new(127, 0, 0, 0), 8),
-    // Link-local, with the metadata services of hosting companies.
+    // Link-local, with the metadata services of cloud providers.
     (Ipv4Addr::new(169, 254, 0, 0), 16),
-    // Protocol assignments; relays from 6to4.
+    // Protocol assignments; 6to4 relays.
     (Ipv4Addr::new(192, 0, 0, 0), 24),
     (Ipv4Addr::new(192, 88, 99, 0), 24),
-    // Documentation and measurements.
+    // Documentation and benchmarking.
     (Ipv4Addr::new(192, 0, 2, 0), 24),
     (Ipv4Addr::new(198, 51, 100, 0), 24),
     (Ipv4Addr::new(203, 0, 113, 0), 24),
     (Ipv4Addr::new(198, 18, 0, 0), 15),
-    // Multicast, and all that is reserved above it, broadcast included.
+    // Multicast and the reserved blocks above it, including broadcast.
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
@@ -127,7 +127,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         }
         // Protocol assignments with Teredo and ORCHID; documentation.
         [0x2001, ..0x200 | 0xdb8, ..] | [0x3fff, ..0x1000, ..] => false,
-        // What is handed out as global unicast (RFC 4291). All else is local, multicast or reserved.
+        // The allocated global unicast block (RFC 4291). Everything else is local, multicast or reserved.
         [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }

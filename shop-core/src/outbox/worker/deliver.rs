@@ -1,4 +1,4 @@
-//! Claiming deliveries, and making them.
+//! Claims and makes deliveries.
 
 use std::future::Future;
 
@@ -16,24 +16,24 @@ use crate::execute::Decision;
 use crate::id::DeliveryId;
 use crate::outbox::{Delivery, DeliveryStatus};
 
-/// Deliveries of one receiver that are under way at once.
+/// The maximum number of concurrent deliveries per receiver.
 pub(super) const CONCURRENCY: usize = 8;
-/// Deliveries of one receiver claimed in one commit.
+/// The maximum number of deliveries of one receiver claimed in one commit.
 const CLAIM_BATCH: usize = 32;
 
-/// What became of one delivery that somebody waits for.
+/// The result of one delivery that a caller waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// It was made, or turned out to be over.
+    /// It was delivered, or turned out to be done already.
     Delivered,
-    /// Somebody else is making it.
+    /// Another worker is delivering it.
     Elsewhere,
-    /// It failed, and is made again later.
+    /// It failed, and will be retried later.
     Later,
 }
 
 impl Worker<'_> {
-    /// Claims some of what is due to a receiver and delivers it; `patience` ends when a delivery has failed.
+    /// Claims and makes some of a receiver's due deliveries. Each delivery fails when its `patience` future ends.
     pub(super) async fn deliver<P, F>(&self, receiver: Receiver<'_>, patience: P) -> Result<Progress>
     where
         P: Fn() -> F,
@@ -56,7 +56,7 @@ impl Worker<'_> {
         Ok(progress)
     }
 
-    /// Makes a claimed delivery, and notes what became of it.
+    /// Makes a claimed delivery, and records the result.
     pub(super) async fn deliver_claimed(
         &self,
         receiver: Receiver<'_>,
@@ -70,7 +70,7 @@ impl Worker<'_> {
         self.record(delivery, given).await
     }
 
-    /// Takes a lease on the oldest of what is due. A try counts from here on, whatever becomes of us.
+    /// Leases the oldest due deliveries. This counts as an attempt, even if the worker crashes.
     pub(super) async fn claim(&self, receiver: Receiver<'_>, limit: usize) -> Result<Vec<Delivery>> {
         let (receiver, lease) = (receiver.name(), receiver.lease());
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
@@ -89,7 +89,7 @@ impl Worker<'_> {
             .await
     }
 
-    /// Refuses to claim where nothing is committed: what is claimed is handed over, and that cannot be taken back.
+    /// Refuses to claim when commits are captured: a claimed delivery is handed over, and that cannot be undone.
     fn must_commit(self) -> Result<()> {
         match self.shop.capture() {
             Some(_) => Err(Error::fault("deliveries cannot be prepared: let the worker of the shop itself run")),
@@ -97,7 +97,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Makes one delivery that somebody waits for, if it is due. Those before it in its line must have been made.
+    /// Makes one delivery that a caller waits for, if it is due. Earlier deliveries of its aggregate must be done.
     pub(crate) async fn deliver_one(&self, id: DeliveryId) -> Result<Turn> {
         let Some(delivery) = self.shop.store().delivery(id).await? else { return Ok(Turn::Delivered) };
         let Some(receiver) = self.receivers().into_iter().find(|one| one.name() == delivery.receiver) else {
@@ -112,7 +112,7 @@ impl Worker<'_> {
                 _ => return Ok(Decision::unchanged(&mut moment, Err(Turn::Delivered))),
             };
             if now.due_at > moment.now() {
-                // Its first try is under way, unless one has failed.
+                // The first attempt is in progress, unless one has failed.
                 let turn = if now.last_error.is_none() { Turn::Elsewhere } else { Turn::Later };
                 return Ok(Decision::unchanged(&mut moment, Err(turn)));
             }
@@ -131,7 +131,7 @@ impl Worker<'_> {
     }
 }
 
-/// A delivery with a lease on it.
+/// Leases a delivery and counts the attempt.
 fn leased(delivery: Delivery, lease: TimeDelta, now: Timestamp) -> Delivery {
     Delivery { attempts: delivery.attempts + 1, due_at: now + lease, version: delivery.version + 1, ..delivery }
 }

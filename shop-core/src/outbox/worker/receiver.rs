@@ -1,4 +1,4 @@
-//! Who is delivered to, and what became of it.
+//! Receivers, and the outcomes of deliveries to them.
 
 use std::panic::AssertUnwindSafe;
 
@@ -17,22 +17,22 @@ use crate::outbox::{Content, Delivery, MAIL, Subscriber};
 use crate::payments::remote::{Answer, Look};
 use crate::shop::Remote;
 
-/// How long a claim holds: longer than all that is claimed at once takes when every delivery takes
+/// The lease of a claim: longer than a whole claimed batch takes if every delivery takes
 /// [`PATIENCE`](super::run::PATIENCE).
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(180);
-/// The same for webhooks, whose tries end sooner, and begin when they are claimed: what a crash has left is soon tried
-/// again.
+/// The lease for webhooks. It is shorter, since attempts time out sooner and start when they are claimed: after a crash
+/// they are retried soon.
 const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(30);
 
-/// Who is delivered to.
+/// A receiver of deliveries.
 #[derive(Clone, Copy)]
 pub(super) enum Receiver<'a> {
     Mail(&'a dyn Mailer),
     Subscriber(&'a dyn Subscriber),
     Webhook(&'a Outgoing<'a>),
-    /// Calls of a gateway.
+    /// Sends calls to a gateway.
     Caller(&'a Remote),
-    /// What a gateway told.
+    /// Processes webhook events from a gateway.
     Listener(&'a Remote),
 }
 
@@ -47,7 +47,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// How long a claim holds.
+    /// The lease of a claim.
     pub(super) fn lease(&self) -> TimeDelta {
         match self {
             Self::Mail(_) | Self::Subscriber(_) | Self::Caller(_) | Self::Listener(_) => LEASE,
@@ -56,17 +56,17 @@ impl Receiver<'_> {
     }
 }
 
-/// What a receiver made of a delivery.
+/// The outcome of a delivery.
 pub(super) enum Given {
-    /// It took it; the batch goes together with the end of the delivery.
+    /// The receiver accepted it. `also` is committed together with the end of the delivery.
     Taken { also: Option<Batch>, response_status: Option<u16> },
-    /// It is a gateway, and answered.
+    /// A gateway answered a call.
     Answered(Answer),
-    /// It looked at a payment; `None` when there was nothing to look at.
+    /// A payment was looked up; `None` if there was nothing to look up.
     Looked(Option<Box<Look>>),
-    /// It did not; trying again is of no use where that is final.
+    /// The delivery failed. If `is_final`, a retry is pointless.
     Failed { why: BoxError, response_status: Option<u16>, is_final: bool },
-    /// It was not tried after all: the receiver was paused meanwhile.
+    /// The delivery was not attempted: the receiver was paused in the meantime.
     Withdrawn,
 }
 
@@ -86,7 +86,7 @@ impl From<Result<Option<Batch>, BoxError>> for Given {
 }
 
 impl<'a> Worker<'a> {
-    /// All but the webhooks.
+    /// All receivers except webhooks.
     pub(super) fn receivers(self) -> Vec<Receiver<'a>> {
         let mail = self.shop.mailer().map(Receiver::Mail);
         let subscribers = self.shop.subscribers().iter().map(|subscriber| Receiver::Subscriber(subscriber.as_ref()));
@@ -95,7 +95,7 @@ impl<'a> Worker<'a> {
         mail.into_iter().chain(subscribers).chain(gateways).collect()
     }
 
-    /// Gives a delivery to its receiver. When that panics, it failed: its other deliveries, and those of others, go on.
+    /// Hands a delivery to its receiver. A panic counts as a failure, so that other deliveries and receivers continue.
     pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
         match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
             Ok(given) => given,
@@ -137,7 +137,7 @@ impl<'a> Worker<'a> {
             Outcome::Nothing => Ok(None),
             Outcome::Change(batch) => Ok(Some(batch)),
             Outcome::Send { to, mail, counted } => {
-                // A mail that is tried again was counted at its first try.
+                // A retried mail was counted at its first attempt.
                 if let Some(user) = counted.filter(|_| delivery.attempts <= 1)
                     && !mail_jobs::count(self.shop, user).await?
                 {
@@ -155,7 +155,7 @@ impl<'a> Worker<'a> {
         delivery: &Delivery,
         mail: &OrderMail,
     ) -> Result<Option<Batch>, BoxError> {
-        // What waited when they were turned off.
+        // The mail was queued before order mails were turned off.
         if !self.shop.mails_buyers() {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! Writing down what became of a delivery.
+//! Records the outcomes of deliveries.
 
 use chrono::TimeDelta;
 
@@ -14,16 +14,16 @@ use crate::orders::operations::record_for_staff;
 use crate::outbox::{Content, Delivery, DeliveryStatus};
 use crate::payments::remote::Answer;
 
-/// Tries before a delivery is given up: some six hours with [`backoff`].
+/// The number of attempts before a delivery is given up: about six hours with [`backoff`].
 pub(super) const MAX_ATTEMPTS: i64 = 15;
-/// The longest error that is kept, in characters.
+/// The maximum length of a saved error, in characters.
 const MAX_ERROR_LENGTH: usize = 500;
 
 impl Worker<'_> {
-    /// Writes down what became of a delivery, unless the lease was lost meanwhile: then it is somebody else's.
+    /// Records the outcome of a delivery, unless the lease was lost in the meantime: another worker owns it then.
     pub(super) async fn record(&self, claimed: Delivery, given: Given) -> Result<Progress> {
         match self.write_down(&claimed, &given).await {
-            // What a gateway gave makes no sense: as good as a failure.
+            // A gateway's answer that makes no sense counts as a failure.
             Err(error @ (Error::Fault(_) | Error::NotFound))
                 if matches!(given, Given::Answered(_) | Given::Looked(_)) =>
             {
@@ -85,12 +85,12 @@ impl Worker<'_> {
     }
 }
 
-/// Whether a delivery that failed is not tried again.
+/// Whether a failed delivery is not retried.
 fn gives_up(claimed: &Delivery, is_final: bool) -> bool {
     is_final || claimed.attempts >= MAX_ATTEMPTS
 }
 
-/// Staff are told that a buyer was not.
+/// Records in the order's history that a mail did not reach the buyer.
 fn not_mailed(mail: &OrderMail, why: &BoxError, moment: &mut Moment) -> Batch {
     let mut batch = Batch::new(moment);
     let detail = format!("The mail {:?} did not reach the buyer: {}", mail.news.template(), shortened(why));
@@ -98,12 +98,12 @@ fn not_mailed(mail: &OrderMail, why: &BoxError, moment: &mut Moment) -> Batch {
     batch
 }
 
-/// A claimed delivery after its try.
+/// The delivery after its attempt.
 fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
     let version = claimed.version + 1;
     match given {
         Given::Withdrawn => {
-            // As if it had not been claimed.
+            // Restored to the state before the claim.
             Delivery { attempts: (claimed.attempts - 1).max(0), due_at: now, version, ..claimed }
         }
         Given::Taken { response_status, .. } => {
@@ -125,9 +125,9 @@ fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
     }
 }
 
-/// The pause after this many tries: 5 seconds, then twice as long each time, at most an hour.
+/// The pause after this many attempts: 5 seconds, doubled each time, at most an hour.
 pub(super) fn backoff(attempts: i64) -> TimeDelta {
-    // Ten doublings are more than an hour.
+    // Ten doublings exceed an hour.
     let doublings = (attempts - 1).clamp(0, 10);
     TimeDelta::seconds((5_i64 << doublings).min(3_600))
 }

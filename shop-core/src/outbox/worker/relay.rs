@@ -1,4 +1,4 @@
-//! How events are fanned out: one delivery to each receiver that wants to hear of it.
+//! Relays events: creates one delivery for each interested receiver.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,26 @@ use crate::execute::Decision;
 use crate::id::WebhookId;
 use crate::outbox::{Delivery, OutboxWrite};
 
-/// Events relayed in one commit: many enough to keep up with a busy shop, few enough to hold up nobody's order.
+/// The maximum number of events relayed in one commit: enough to keep up with a busy shop, but few enough not to delay
+/// orders.
 const EVENTS: usize = 500;
-/// Deliveries made in one commit, as far as single events allow, for the same reason.
+/// The maximum number of deliveries created in one commit, except that an event is never split; for the same reason.
 const DELIVERIES: usize = 2_000;
 
-/// What was relayed.
+/// The result of relaying.
 #[derive(Debug, Default)]
 pub(super) struct Relayed {
-    /// How many events.
+    /// The number of relayed events.
     pub(super) events: u32,
-    /// Webhooks that something waits for now.
+    /// The webhooks that have new deliveries.
     pub(super) webhooks: BTreeSet<WebhookId>,
-    /// Nobody wants to hear of anything.
+    /// There are no receivers.
     pub(super) is_idle: bool,
 }
 
 impl Worker<'_> {
-    /// Fans new events out, one delivery to each subscriber and to each webhook that wants it; without any they are
-    /// only marked.
+    /// Creates one delivery of each new event for each subscriber and each interested webhook. Without receivers,
+    /// events are only marked as relayed.
     pub(super) async fn relay(&self) -> Result<Relayed> {
         let mut relayed = Relayed::default();
         loop {
@@ -42,7 +43,7 @@ impl Worker<'_> {
         }
     }
 
-    /// One commit of it, and whether it was the last.
+    /// Relays one batch of events; returns whether it was the last.
     async fn relay_some(&self) -> Result<(Relayed, bool)> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
@@ -62,13 +63,13 @@ impl Worker<'_> {
                         webhook.receiver()
                     }));
                     for name in names {
-                        // In line as the event is, whoever relays it.
+                        // Sorts like the event, whichever worker relays it.
                         let id = moment.id_beside(event.id.0);
                         let delivery = Delivery::event(id, &name, event, moment.now());
                         batch.write(Change::Insert(delivery));
                     }
                 }
-                // Who is paused or taken out meanwhile gets nothing that would wait for ever.
+                // A webhook that is paused or deleted in the meantime must get no delivery, which would wait forever.
                 let told_webhooks = webhooks.iter().filter(|webhook| told.contains(&webhook.id));
                 told_webhooks.for_each(|webhook| batch.require_unchanged(webhook));
                 let relayed = Relayed {

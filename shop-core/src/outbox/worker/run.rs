@@ -1,4 +1,4 @@
-//! The loops that work for ever.
+//! The worker's endless loops.
 
 use std::any::Any;
 use std::future::Future;
@@ -14,41 +14,40 @@ use super::{Progress, Worker};
 use crate::error::{Error, Result};
 use crate::wake::Wake;
 
-/// How long [`Worker::run`] waits for a receiver before it counts a delivery as failed.
+/// The timeout of [`Worker::run`] for one delivery.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// How often [`Worker::run`] sweeps.
+/// The interval of sweeps in [`Worker::run`].
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// How often [`Worker::run`] forgets what is old.
+/// The interval of deleting old rows in [`Worker::run`].
 const FORGET_EVERY: Duration = Duration::from_mins(10);
-/// The longest pause: another program may have written to the same storage without ringing our bell.
+/// The maximum pause: another program may have written to the same storage without notifying this worker.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The shortest pause between two rounds: a busy shop rings with every order, and one look finds many.
+/// The minimum pause between two rounds: a busy shop notifies with every order, and one round handles many.
 pub(super) const BREATH: Duration = Duration::from_millis(20);
-/// The pause after the storage failed.
+/// The pause after a storage failure.
 pub(super) const FAULT_PAUSE: Duration = Duration::from_secs(2);
 
 impl Worker<'_> {
-    /// Works for ever: relays and delivers as soon as something is committed or due, sweeps every few seconds and
-    /// forgets now and then. Drop it to stop it; what was under way is delivered again once its lease has ended.
+    /// Runs forever: relays and delivers as soon as something is committed or due, and periodically sweeps and deletes
+    /// old rows. Drop the future to stop it; deliveries in progress are retried once their leases expire.
     ///
-    /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only
-    /// one hears the bell that makes delivery immediate.
+    /// `sleep` is the timer of the program's runtime. One task per shop and program is enough, and only one receives
+    /// the notifications that make delivery immediate.
     ///
-    /// Whatever panics on the way (a part that the embedding program gave the shop, say) is logged, and the work begins
-    /// again after a pause.
+    /// A panic (for example, in a component of the embedding program) is logged, and the work restarts after a pause.
     pub async fn run<S, F>(&self, sleep: S)
     where
         S: Fn(Duration) -> F,
         F: Future<Output = ()>,
     {
-        // Nothing of an attempt outlives it but what is stored, and that is right after every commit.
+        // Only stored data outlives an attempt, and it is consistent after every commit.
         while let Err(panic) = AssertUnwindSafe(self.work(&sleep)).catch_unwind().await {
             tracing::error!(panic = said(panic.as_ref()), "the worker panicked and begins again");
             sleep(FAULT_PAUSE).await;
         }
     }
 
-    /// [`Worker::run`] until something panics.
+    /// [`Worker::run`] until a panic.
     async fn work<S, F>(&self, sleep: &S)
     where
         S: Fn(Duration) -> F,
@@ -76,7 +75,7 @@ impl Worker<'_> {
                             self.shop.webhooks_wake().ring();
                         }
                         if relayed.is_idle {
-                            // Nobody waits for what has no receiver.
+                            // Without receivers, no event is urgent.
                             either(wanted.wait(), sleep(MAX_PAUSE)).await;
                         }
                         MAX_PAUSE
@@ -110,7 +109,7 @@ impl Worker<'_> {
                 sleep(SWEEP_EVERY).await;
             }
         };
-        // In loops of their own: neither many old rows nor a slow gateway delays the sweep that releases stock.
+        // In separate loops, so that neither many old rows nor a slow gateway delays the sweep that releases stock.
         let forget = async {
             loop {
                 if let Err(error) = self.forget().await {
@@ -131,7 +130,7 @@ impl Worker<'_> {
         let _: ((), (), Vec<()>, (), ((), (), ())) = join5(pass_on, relay, deliver, webhooks, house).await;
     }
 
-    /// Delivers all that is due to a receiver, and says how long there is nothing more to do.
+    /// Delivers everything that is due to a receiver, and returns how long to pause.
     async fn deliver_and_look_ahead<S, F>(&self, receiver: Receiver<'_>, sleep: &S) -> Result<Duration>
     where
         S: Fn(Duration) -> F,
@@ -141,7 +140,7 @@ impl Worker<'_> {
         self.pause_of(receiver).await
     }
 
-    /// How long nothing more will be due to a receiver.
+    /// The time until the next delivery to a receiver is due, at most [`MAX_PAUSE`].
     pub(super) async fn pause_of(&self, receiver: Receiver<'_>) -> Result<Duration> {
         let Some(due_at) = self.shop.store().next_due(receiver.name()).await? else {
             return Ok(MAX_PAUSE);
@@ -151,13 +150,13 @@ impl Worker<'_> {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing that can be shown")
 }
 
-/// Logs why a part of the work could not be done; it is tried again after the pause.
+/// Logs a failure of the worker; returns the pause before the retry.
 pub(super) fn troubled(error: &Error, what: &str) -> Duration {
     tracing::error!(%error, source = ?std::error::Error::source(error), "cannot {what}");
     FAULT_PAUSE

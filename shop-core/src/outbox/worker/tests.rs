@@ -1,4 +1,4 @@
-//! The worker on a shop in memory, with receivers that fail as they are told.
+//! The worker on a shop in memory, with receivers that fail on demand.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::shop::Settings;
 use crate::testing::{SeededRandom, TestClock, World, block_on, world, world_with};
 use crate::word::Word as _;
 
-/// Remembers what it was told, and refuses while it is told to.
+/// Records events, and refuses, hangs or panics on demand.
 #[derive(Default)]
 struct Listener {
     name: &'static str,
@@ -109,7 +109,7 @@ fn carts_that_guests_left_are_removed() {
     block_on(carts().get(&active)).unwrap();
     block_on(carts().get(&ada)).unwrap();
     assert!(block_on(world.store.cart(order.cart_id)).unwrap().is_some());
-    // A token whose cart is gone gets a new one.
+    // A token whose cart was deleted is replaced by a new one.
     assert!(block_on(carts().add_item(&left[0], wish)).unwrap().token.is_some());
     assert_eq!(block_on(world.shop.check()).unwrap(), Vec::<String>::new());
 }
@@ -145,7 +145,7 @@ fn input<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
     serde_json::from_value(fields).unwrap()
 }
 
-/// Notes what it was told of one thing.
+/// Records the events of one aggregate.
 struct Ear(Uuid, Mutex<Vec<&'static str>>);
 
 #[async_trait]
@@ -177,7 +177,7 @@ fn what_happens_to_an_order_is_told_in_order_though_the_clock_of_a_server_runs_b
     let (one, slow) = (server(&clock, 2), server(&slow_clock, 3));
     let staff = Actor::system();
 
-    // Each server relays what is there: a delivery must not overtake one that another server made.
+    // Each server relays what is due: a delivery must not overtake one that another server created.
     block_on(one.worker().relay()).unwrap();
     block_on(slow.payments().capture(&staff, placed.payments[0].id, input(json!({})), None)).unwrap();
     let shipment = input(json!({"order_id": placed.order.id}));
@@ -275,7 +275,7 @@ fn it_is_given_up_after_the_last_try() {
     }
     assert_eq!(work(&world), Progress::default());
     assert_eq!(block_on(world.store.next_due("bad")).unwrap(), None);
-    // The next event of the thing is told.
+    // The next event of the aggregate is delivered.
     bad.refuses.store(false, Ordering::Relaxed);
     happen(&world, 1);
     assert_eq!(work(&world).delivered, 1);
@@ -335,7 +335,7 @@ fn a_running_worker_hears_of_a_commit_at_once() {
     let one = Listener::new("one");
     let world = listened(&[&one]);
     let worker = world.shop.worker();
-    // A timer that never ends a pause: only the bell can.
+    // A timer that never ends a pause: only a notification can.
     let timer = |pause| poll_fn(move |_| if pause > BREATH { Poll::Pending } else { Poll::Ready(()) });
     let mut running = Box::pin(worker.run(timer));
     let (waker, woken) = flagged_waker();
@@ -373,7 +373,7 @@ fn done_deliveries_are_forgotten_after_four_days() {
     work(&world);
     block_on(worker.forget()).unwrap();
     assert!(block_on(world.store.delivery(id)).unwrap().is_some());
-    // Stripe may send an event again for three days: what came of the first is still known.
+    // Stripe may resend an event for three days: the result of the first must still be stored.
     world.clock.advance(TimeDelta::days(3) + TimeDelta::hours(1));
     block_on(worker.forget()).unwrap();
     assert!(block_on(world.store.delivery(id)).unwrap().is_some());
@@ -415,7 +415,7 @@ fn two_receivers_of_one_name_are_refused() {
     assert!(block_on(builder.open()).is_err());
 }
 
-/// Notes whom it told, and never comes back from an address that hangs.
+/// Records each URL; hangs on URLs that contain `hangs`.
 #[derive(Default)]
 struct Post(Mutex<Vec<String>>);
 
@@ -435,7 +435,7 @@ fn a_running_worker_serves_webhooks_as_they_come_and_go_and_none_waits_for_anoth
     let post = Arc::<Post>::default();
     let world = world_with(|builder| builder.webhook_sender(Arc::clone(&post) as _));
     let (worker, staff) = (world.shop.worker(), Actor::system());
-    // A timer that never ends a pause: only bells can.
+    // A timer that never ends a pause: only notifications can.
     let timer = |pause| poll_fn(move |_| if pause > BREATH { Poll::Pending } else { Poll::Ready(()) });
     let mut running = Box::pin(worker.run(timer));
     let mut settle = || {

@@ -1,5 +1,4 @@
-//! How webhooks are served: each by a loop of its own, from when it is registered (here or by another server) until it
-//! is paused or taken out.
+//! Serves webhooks: one loop for each, from its registration (here or by another server) until it is paused or deleted.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,10 +19,10 @@ use crate::id::WebhookId;
 use crate::outbox::{Delivery, Event, Webhook, WebhookMessage, WebhookSender};
 use crate::wake::Wake;
 
-/// How long a webhook may take: shorter than for others, since whoever answers has only to note what it was told.
+/// The timeout for webhooks: shorter than for other receivers, since a webhook should only store the event.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The way to one webhook.
+/// A webhook with its sender and receiver name.
 pub(super) struct Outgoing<'a> {
     sender: &'a dyn WebhookSender,
     id: WebhookId,
@@ -36,12 +35,12 @@ impl<'a> Outgoing<'a> {
     }
 }
 
-/// The bells of the webhooks that are being served.
+/// The notifiers of the served webhooks.
 #[derive(Debug, Default)]
 pub(super) struct Bells(Mutex<BTreeMap<WebhookId, Arc<Wake>>>);
 
 impl Bells {
-    /// Rings for some of them; answers whether all are served.
+    /// Notifies some webhooks; returns whether all of them are served.
     pub(super) fn ring(&self, webhooks: impl IntoIterator<Item = WebhookId>) -> bool {
         let bells = self.bells();
         let mut all_served = true;
@@ -58,7 +57,7 @@ impl Bells {
         self.bells().values().for_each(|bell| bell.ring());
     }
 
-    /// A bell for one that is not served yet.
+    /// Creates the notifier of a webhook that is not served yet.
     fn begin(&self, id: WebhookId) -> Option<Arc<Wake>> {
         let mut bells = self.bells();
         let is_new = !bells.contains_key(&id);
@@ -75,7 +74,7 @@ impl Bells {
 }
 
 impl Worker<'_> {
-    /// Serves all active webhooks for ever, beside each other; `changed` is called when they may be others than before.
+    /// Serves all active webhooks concurrently, forever. Calls `changed` when the set of webhooks may have changed.
     pub(super) async fn serve_webhooks<S, F>(&self, bells: &Bells, changed: impl Fn(), sleep: &S)
     where
         S: Fn(Duration) -> F,
@@ -89,7 +88,7 @@ impl Worker<'_> {
                     Ok(webhooks) => {
                         for webhook in webhooks {
                             if let Some(bell) = bells.begin(webhook.id) {
-                                // Somebody listens: both ends live in this call.
+                                // Sending cannot fail: both ends live in this call.
                                 let _ = found.unbounded_send((webhook.id, bell));
                             }
                         }
@@ -106,8 +105,8 @@ impl Worker<'_> {
         join(watch, self.serve_all(to_serve, sender, bells, sleep)).await;
     }
 
-    /// Serves each webhook that is found, beside the others. (A loop and no closure: what it makes must be `Send`
-    /// whatever the lifetimes are, which the compiler cannot see through a closure.)
+    /// Serves each webhook concurrently. (A loop instead of a closure: the future must be `Send` for all lifetimes,
+    /// which the compiler cannot prove for a closure.)
     async fn serve_all<S, F>(
         &self,
         mut to_serve: mpsc::UnboundedReceiver<(WebhookId, Arc<Wake>)>,
@@ -146,12 +145,12 @@ impl Worker<'_> {
     {
         self.serve(&outgoing, &bell, sleep).await;
         bells.end(id);
-        // It may have been resumed while its loop ended.
+        // The webhook may have been resumed while its loop ended.
         self.shop.webhooks_wake().ring();
     }
 
-    /// Delivers to a webhook for as long as it is there and active. When one of several that are under way ends, the
-    /// next begins: one that hangs holds up neither what else is to be told nor what is to be tried again.
+    /// Delivers to a webhook while it exists and is active. Whenever one of several concurrent deliveries ends, the
+    /// next one starts: a hanging delivery blocks neither other deliveries nor retries.
     async fn serve<S, F>(&self, outgoing: &Outgoing<'_>, bell: &Wake, sleep: &S)
     where
         S: Fn(Duration) -> F,
@@ -185,7 +184,7 @@ impl Worker<'_> {
             } else {
                 either(ended, news).await;
             }
-            // Those that have ended meanwhile make room together.
+            // Deliveries that ended in the meantime are replaced together.
             while let Some(Some(done)) = under_way.next().now_or_never() {
                 if let Err(error) = done {
                     troubled(&error, "note what a webhook answered");
@@ -194,8 +193,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Claims what is due, as much as there is room for, and says how long there will be nothing more; nothing when the
-    /// webhook is not served any more.
+    /// Claims as many due deliveries as there is room for, and returns the time until the next is due; `None` when the
+    /// webhook is no longer active.
     async fn take_up(&self, outgoing: &Outgoing<'_>, room: usize) -> Result<Option<(Vec<Delivery>, Duration)>> {
         match self.shop.store().webhook(outgoing.id).await? {
             Some(webhook) if webhook.active => {}
@@ -206,12 +205,12 @@ impl Worker<'_> {
         }
         let receiver = Receiver::Webhook(outgoing);
         let claimed = self.claim(receiver, room).await?;
-        // What has just been claimed is due again when its lease ends, long after the next look.
+        // The claimed deliveries are due again when their leases end, long after the next poll.
         let pause = if claimed.len() < room { self.pause_of(receiver).await? } else { MAX_PAUSE };
         Ok(Some((claimed, pause)))
     }
 
-    /// Tells a webhook of an event, at the address and with the secrets of now.
+    /// Sends an event to a webhook, with its current URL and secrets.
     pub(super) async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> Given {
         let webhook = match self.shop.store().webhook(outgoing.id).await {
             Ok(Some(webhook)) if webhook.active => webhook,

@@ -1,4 +1,4 @@
-//! What the bank does when it is asked: in the mood of the moment, at most once per key.
+//! The bank's responses to calls: in the current failure mode, at most once per key.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,11 +12,11 @@ use crate::payments::gateway::{
 };
 use crate::payments::model::{PaymentState, RefundState};
 
-/// How far the time of a message may be off, both ways.
+/// The tolerance for the time of a message, in both directions.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 impl Bank {
-    /// One call: in the mood of the moment, at most once per key.
+    /// Handles one call in the current failure mode, at most once per key.
     async fn serve(
         &self,
         (step, key, asked): (&str, &str, String),
@@ -32,7 +32,7 @@ impl Bank {
         }
     }
 
-    /// Refuses an amount that is not a multiple of what it moves.
+    /// Refuses an amount that is not a multiple of the step.
     fn moves(&self, step: &str, amount: Amount, books: &mut Books) -> Result<(), GatewayError> {
         if self.limits.is_multiple(amount) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Gateways that are asked over a network: what they are asked, and what they answer.
+//! Gateways that are called over a network: the calls and their responses.
 
 use std::fmt;
 
@@ -12,39 +12,39 @@ use crate::money::{Amount, Currency};
 use crate::payments::model::{PaymentState, RefundState};
 use crate::secret::Secret;
 
-/// A gateway that moves money when it is asked over a network.
+/// A gateway that moves money by calls over a network.
 ///
-/// The shop never asks inside a transaction. It first commits an intent, a row with everything that will be asked;
-/// then it calls; then it records the answer together with all that follows for the payment and its order. A
-/// crash at any point leaves the intent, and the same call is made again.
+/// The shop never calls it inside a transaction. It first commits an intent, a row with the complete request. Then it
+/// makes the call, and then it records the response together with its consequences for the payment and the order. After
+/// a crash at any point the intent remains, and the same call is repeated.
 ///
 /// # Contract
-/// - **Once per key.** Each call that moves something carries a `key`, the id of its intent. The same call with the
-///   same key has one effect however often it comes; it is answered with what the payment is by then. (What a
-///   provider calls an idempotency key.) It comes again for about six hours at most.
-/// - **One call at a time per payment**, in the order in which they were wanted; a look-up may come beside them.
-/// - **An answer is the whole truth**: the [`Snapshot`] shows the payment as the provider has it *after* the call, all
-///   of its refunds included. The shop works out what changed; an answer that repeats or is stale changes nothing.
-/// - **An error says what the shop can do**; see [`GatewayError`]. When in doubt whether something happened:
+/// - **Once per key.** Each call that moves money carries a `key`, the id of its intent (an idempotency key). Repeated
+///   calls with the same key have one effect, and the response shows the payment's current state. Calls are repeated
+///   for at most about six hours.
+/// - **One call at a time per payment**, in the order in which they were requested. Look-ups may run concurrently.
+/// - **A response is complete**: the [`Snapshot`] shows the provider's state of the payment *after* the call, including
+///   all of its refunds. The shop computes the changes; a repeated or stale response changes nothing.
+/// - **An error says what the shop can do**; see [`GatewayError`]. If it is uncertain whether the call took effect:
 ///   [`GatewayError::Unavailable`].
-/// - A call ends by itself within less than 30 seconds, when the worker gives up waiting; dropping one is safe.
-/// - Nothing secret stands in an error, nor in [`Snapshot::failure`].
+/// - A call ends by itself within less than 30 seconds, the worker's timeout. Dropping its future is safe.
+/// - Neither errors nor [`Snapshot::failure`] contain secrets.
 ///
-/// How to write one, step by step: `GUIDE.md` of `examples/custom_gateway`.
+/// `GUIDE.md` of `examples/custom_gateway` explains step by step how to write one.
 #[async_trait]
 pub trait RemoteGateway: Send + Sync {
-    /// Begins a payment, so that its buyer can pay it. Where the provider needs the buyer for the next step (a card
-    /// number, 3-D Secure), the answer brings [`Snapshot::client_secret`].
+    /// Creates a payment, so that its buyer can pay it. If the next step needs the buyer (a card number, 3-D Secure),
+    /// the response carries [`Snapshot::client_secret`].
     ///
     /// # Errors
     /// [`GatewayError`]; [`GatewayError::Refused`] ends the payment as failed.
     async fn create(&self, call: &CreateCall) -> Result<Snapshot, GatewayError>;
 
-    /// Goes on after the buyer has done their part, for providers that want a step of the server then. Without
-    /// one of its own it is a look-up.
+    /// Continues after the buyer has done their part, for providers that then need a call from the server. By default
+    /// this is a look-up.
     ///
     /// # Errors
-    /// [`GatewayError`]; [`GatewayError::Refused`] is kept as the payment's failure, and leaves it open.
+    /// [`GatewayError`]; [`GatewayError::Refused`] is saved as the payment's failure, and leaves it open.
     async fn confirm(&self, call: &ConfirmCall) -> Result<Snapshot, GatewayError> {
         let unknown = || GatewayError::Refused {
             code: "unknown_payment".to_owned(),
@@ -53,217 +53,217 @@ pub trait RemoteGateway: Send + Sync {
         self.look_up(&call.payment).await?.ok_or_else(unknown)
     }
 
-    /// Takes money that was authorized: [`CaptureCall::amount`], all of it or a part.
+    /// Captures authorized money: [`CaptureCall::amount`], all of it or a part.
     ///
     /// # Errors
     /// [`GatewayError`].
     async fn capture(&self, call: &CaptureCall) -> Result<Snapshot, GatewayError>;
 
-    /// Calls a payment off before it brings money. When it has brought money already, or cannot be called off,
-    /// that is [`GatewayError::Refused`]: the shop looks it up then.
+    /// Voids a payment before any money is captured. If money was captured already, or the payment cannot be voided,
+    /// the error is [`GatewayError::Refused`]: the shop then looks the payment up.
     ///
     /// # Errors
     /// [`GatewayError`].
     async fn void(&self, call: &VoidCall) -> Result<Snapshot, GatewayError>;
 
-    /// Gives money back: [`RefundCall::amount`], all of it or a part.
+    /// Refunds captured money: [`RefundCall::amount`], all of it or a part.
     ///
     /// # Errors
     /// [`GatewayError`]; [`GatewayError::Refused`] ends the refund as failed.
     async fn refund(&self, call: &RefundCall) -> Result<Snapshot, GatewayError>;
 
-    /// Shows a payment as the provider has it, by its [reference](RemotePayment::reference), or by the shop's own id
-    /// when none is known yet. `None` only when the provider surely has no such payment.
+    /// Looks up the provider's state of a payment, by its [reference](RemotePayment::reference), or by the shop's own
+    /// id while no reference is known. `None` only when the provider certainly has no such payment.
     ///
     /// # Errors
     /// [`GatewayError`].
     async fn look_up(&self, payment: &RemotePayment) -> Result<Option<Snapshot>, GatewayError>;
 
-    /// Reads a message that says it is from the provider, after judging its signature against the raw body. No I/O:
-    /// it is called before the message is acknowledged, perhaps a thousand times a second.
+    /// Parses a message from the provider, after verifying its signature against the raw body. It does no I/O: it is
+    /// called before the message is acknowledged, perhaps a thousand times a second.
     ///
-    /// The message is only a hint of which payment to look at: the shop looks it up, so a message that is repeated,
-    /// late or overtaken does no harm.
+    /// The message only says which payment to look at: the shop looks it up, so a repeated, late or outdated message
+    /// does no harm.
     ///
     /// # Errors
-    /// [`InvalidNotice`] unless the provider signed exactly this body, near enough to `now`.
+    /// [`InvalidNotice`] unless the provider signed exactly this body, at a time close enough to `now`.
     fn verify(&self, headers: &NoticeHeaders<'_>, body: &[u8], now: Timestamp) -> Result<GatewayNotice, InvalidNotice>;
 }
 
-/// Which payment a call is about.
+/// The payment that a call is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemotePayment {
-    /// The shop's own id; a gateway should hand it to the provider, to find the payment by it later.
+    /// The shop's own id. A gateway should pass it to the provider, to find the payment by it later.
     pub id: PaymentId,
-    /// Which order it pays.
+    /// The order that this payment pays.
     pub order_id: OrderId,
-    /// The provider's own name for it; `None` until an answer brought one.
+    /// The provider's id of the payment; `None` until a response contained one.
     pub reference: Option<String>,
-    /// How much it is about, whole minor units.
+    /// The total amount, in minor units.
     pub amount: Amount,
     /// The currency of every amount.
     pub currency: Currency,
-    /// When it was begun.
+    /// The creation time of the payment.
     pub created_at: Timestamp,
 }
 
-/// To begin a payment.
+/// The parameters of [`RemoteGateway::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateCall {
     /// The idempotency key.
     pub key: String,
-    /// Which payment.
+    /// The payment to create.
     pub payment: RemotePayment,
-    /// What people call the order.
+    /// The order number shown to users.
     pub order_number: String,
-    /// Where news of the order go.
+    /// The e-mail address for messages about the order.
     pub email: String,
 }
 
-/// To go on after the buyer has done their part.
+/// The parameters of [`RemoteGateway::confirm`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmCall {
     /// The idempotency key.
     pub key: String,
-    /// Which payment.
+    /// The payment to continue.
     pub payment: RemotePayment,
 }
 
-/// To take what was authorized.
+/// The parameters of [`RemoteGateway::capture`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureCall {
     /// The idempotency key.
     pub key: String,
-    /// Which payment.
+    /// The payment to capture.
     pub payment: RemotePayment,
-    /// How much: more than zero, at most what is authorized and not yet captured.
+    /// The amount, in minor units: more than zero, at most what is authorized and not yet captured.
     pub amount: Amount,
 }
 
-/// To call off.
+/// The parameters of [`RemoteGateway::void`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoidCall {
     /// The idempotency key.
     pub key: String,
-    /// Which payment.
+    /// The payment to void.
     pub payment: RemotePayment,
 }
 
-/// To give back.
+/// The parameters of [`RemoteGateway::refund`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundCall {
     /// The idempotency key.
     pub key: String,
-    /// Which payment.
+    /// The payment to refund.
     pub payment: RemotePayment,
-    /// The shop's own id of the refund; a gateway should hand it to the provider, to tell it from others.
+    /// The shop's own id of the refund. A gateway should pass it to the provider, to tell refunds apart.
     pub refund_id: RefundId,
-    /// How much: more than zero, at most what was captured and not yet given back.
+    /// The amount, in minor units: more than zero, at most what is captured and not yet refunded.
     pub amount: Amount,
-    /// Why, in the words of staff; may be empty.
+    /// The reason that staff entered; may be empty.
     pub reason: String,
 }
 
-/// A payment as the provider has it.
+/// The provider's state of a payment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// The provider's own name for it; never changes.
+    /// The provider's id of the payment; never changes.
     pub reference: String,
-    /// Where it stands. `Failed` only when the provider can no longer charge: a declined card leaves it `Pending`
+    /// The current state. `Failed` only when the provider can no longer charge: a declined card leaves it `Pending`
     /// with a [failure](Snapshot::failure).
     pub state: PaymentState,
-    /// How much it is about, whole minor units: what the shop asked for, whatever was captured of it.
+    /// The total amount in minor units: what the shop asked for, regardless of how much was captured.
     pub amount: Amount,
     /// The currency of every amount.
     pub currency: Currency,
-    /// Reserved at the payer's bank or received, in all.
+    /// The total amount reserved at the payer's bank or received.
     pub authorized: Amount,
-    /// Received, in all, whatever went back since.
+    /// The total amount received, not reduced by refunds.
     pub captured: Amount,
-    /// Every refund there is, in any order.
+    /// All refunds of the payment, in any order.
     pub refunds: Vec<RemoteRefund>,
-    /// Why the last try to pay was declined: a sentence fit for buyers.
+    /// The reason why the last attempt was declined: a sentence suitable for buyers.
     pub failure: Option<String>,
-    /// What lets the buyer's browser go on with this payment.
+    /// The secret with which the buyer's browser continues the payment.
     pub client_secret: Option<Secret>,
-    /// Why it is not this shop's payment though the provider shows it: it is of another account, or of the test mode
-    /// where the shop is live. Then nothing of it counts.
+    /// The reason why the payment is not this shop's although the provider shows it: it belongs to another account, or
+    /// to test mode while the shop is live. The shop then ignores the snapshot.
     pub foreign: Option<String>,
 }
 
-/// A refund as the provider has it.
+/// The provider's state of a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteRefund {
-    /// The provider's own name for it; never changes.
+    /// The provider's id of the refund; never changes.
     pub reference: String,
-    /// The shop's own id of it, when the provider was told and kept it.
+    /// The shop's own id of the refund, if the provider received and saved it.
     pub id: Option<RefundId>,
-    /// How much, whole minor units.
+    /// The amount, in minor units.
     pub amount: Amount,
-    /// Where it stands.
+    /// The current state.
     pub state: RefundState,
 }
 
-/// Why a gateway did not do what it was asked, as what the shop can do about it.
+/// The reason why a gateway call failed, as what the shop can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// It cannot be reached, is too busy, or did not answer: whether something happened is unknown. The same call
-    /// is made again with the same key.
+    /// The gateway cannot be reached, is too busy, or did not respond: it is unknown whether the call took effect. The
+    /// call is repeated with the same key.
     #[error("the gateway cannot be reached: {0}")]
     Unavailable(#[source] BoxError),
-    /// It answered no, and the same call will always be answered so: nothing happened.
+    /// The gateway refused the call and would always refuse it: nothing happened.
     #[error("the gateway refused ({code}): {message}")]
     Refused {
-        /// The provider's machine word.
+        /// The provider's error code.
         code: String,
-        /// A sentence fit for buyers.
+        /// A sentence suitable for buyers.
         message: String,
     },
-    /// It does not let this shop in (a wrong key, say): nothing happened. Somebody must look; the call is made again,
-    /// for the key may be put right.
+    /// The gateway refuses this shop (for example, because of a wrong API key): nothing happened. Staff must fix the
+    /// configuration; the call is repeated in the meantime.
     #[error("the gateway is not set up well: {0}")]
     Misconfigured(#[source] BoxError),
 }
 
-/// A message of a provider whose signature is good.
+/// A webhook event from a provider, with a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayNotice {
-    /// The provider's own id of it, the same at each repetition.
+    /// The provider's id of the event, the same at each repetition.
     pub id: String,
-    /// What it says happened, in the provider's word; for people.
+    /// The provider's name for the kind of event; for display.
     pub kind: String,
-    /// When, by the provider's clock, the same at each repetition; the epoch when it does not say.
+    /// The event's time by the provider's clock, the same at each repetition; the epoch if it is unknown.
     pub at: Timestamp,
-    /// The shop's own id of the payment it is about, when the provider was told and kept it.
+    /// The shop's own id of the payment, if the provider received and saved it.
     pub payment_id: Option<PaymentId>,
-    /// The provider's name of the payment it is about. When neither id nor reference is known the message is about
-    /// nothing that matters here: it is acknowledged, and that is all.
+    /// The provider's id of the payment. If the event has neither this nor `payment_id`, it concerns no payment: it is
+    /// only acknowledged.
     pub reference: Option<String>,
-    /// Why it is not about this shop: it is of another account, or of the test mode where the shop is live. It is
-    /// acknowledged, and that is all.
+    /// The reason why the event is not about this shop: it belongs to another account, or to test mode while the shop
+    /// is live. It is only acknowledged.
     pub foreign: Option<String>,
 }
 
-/// The message is not signed by the provider, or cannot be read.
+/// The message is not signed by the provider, or cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidNotice(
-    /// What is wrong, for the log; nothing of the message, nothing secret.
+    /// The reason, for the log; contains no part of the message and no secret.
     pub String,
 );
 
-/// The headers of a message, as they came.
+/// The headers of a message, as received.
 #[derive(Clone, Copy)]
 pub struct NoticeHeaders<'a>(&'a [(&'a str, &'a str)]);
 
 impl<'a> NoticeHeaders<'a> {
-    /// Names and values.
+    /// Wraps pairs of name and value.
     #[must_use]
     pub fn new(headers: &'a [(&'a str, &'a str)]) -> Self {
         Self(headers)
     }
 
-    /// The value of the first header of this name, in whatever case it is written.
+    /// The value of the first header with this name, ignoring case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| *value)

@@ -1,6 +1,6 @@
-//! The pure decisions about money: each takes what was loaded, and gives what it becomes or why not.
+//! The pure decisions about payments: each takes the loaded state, and returns the new state or an error.
 //!
-//! Always `0 ≤ refunded ≤ captured ≤ authorized ≤ amount`, pending refunds counted.
+//! Invariant: `0 ≤ refunded ≤ captured ≤ authorized ≤ amount`, including pending refunds.
 
 mod orders;
 mod remote;
@@ -21,9 +21,9 @@ use crate::id::OrderId;
 use crate::money::{Amount, Currency};
 use crate::word::Word as _;
 
-/// A new attempt to pay an order.
+/// Creates an attempt to pay an order.
 ///
-/// When nothing is to be paid there is nothing to wait for: the attempt is `captured` at once, with no money in it.
+/// If the amount is zero there is nothing to wait for: the attempt is `captured` at once, without money.
 pub fn begin(
     gateway: &dyn PaymentGateway,
     order_id: OrderId,
@@ -52,12 +52,12 @@ pub fn begin(
     }
 }
 
-/// Undoes every payment of an order that is called off: what has brought no money is voided, what has is refunded
-/// as far as it was not yet. Gives only those that change, ready to be written as updates once their refunds are split by
-/// percentage.
+/// Undoes the payments of a canceled order: payments without money are voided, captured ones are refunded as far as
+/// they are not yet. Returns only the changed payments, ready to be written as updates once their refunds are split by
+/// tax rate.
 ///
 /// # Errors
-/// A fault when the sums of a payment make no sense.
+/// [`Error::Invalid`] naming `amount` when a sum exceeds an `i64`.
 pub fn undo(payments: &[Payment], moment: &mut Moment) -> Result<Vec<Payment>> {
     let mut undone = Vec::new();
     for payment in payments {
@@ -74,11 +74,11 @@ pub fn undo(payments: &[Payment], moment: &mut Moment) -> Result<Vec<Payment>> {
     Ok(undone)
 }
 
-/// Records money received outside the shop: `amount`, or all that is open.
+/// Records money received outside the shop: `amount`, or everything that is open.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] unless the payment is open, [`Error::Invalid`] naming `amount` when it is not
-/// positive or more than is open.
+/// [`Error::InvalidTransition`] unless the payment can be captured, [`Error::Invalid`] naming `amount` when it is not
+/// positive or more than what is open.
 pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Result<Payment> {
     match payment.state {
         PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized | PaymentState::Captured => {}
@@ -89,7 +89,7 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
         return Err(Error::transition("All of the payment was captured already."));
     }
     if payment.amount_captured > Amount::ZERO && left(payment)? == Amount::ZERO {
-        // The order's money went back, perhaps with its goods: it is over.
+        // The order's money was refunded, perhaps with its goods: the order is over.
         return Err(Error::transition("A payment whose money went back takes no more."));
     }
     let amount = within(amount, open, payment.currency, "open")?;
@@ -103,10 +103,10 @@ pub fn capture(payment: &Payment, amount: Option<Amount>, moment: &Moment) -> Re
     })
 }
 
-/// Calls off a payment that has brought no money.
+/// Voids a payment that has brought no money.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it has, or is over.
+/// [`Error::InvalidTransition`] when it has, or has ended.
 pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
     match payment.state {
         PaymentState::Pending | PaymentState::RequiresAction | PaymentState::Authorized => {
@@ -116,12 +116,12 @@ pub fn void(payment: &Payment, moment: &Moment) -> Result<Payment> {
     }
 }
 
-/// Records money given back outside the shop: `amount`, or all that is left. What of it is taxed at which percentage is not
-/// said yet: the payment does not know.
+/// Records money refunded outside the shop: `amount`, or everything that is left. The refund is not split by tax rate
+/// yet, since the payment does not know the rates.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not
-/// positive or more than is left.
+/// [`Error::InvalidTransition`] unless there is money left, [`Error::Invalid`] naming `amount` when it is not positive
+/// or more than what is left.
 pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment: &mut Moment) -> Result<Payment> {
     let left = left(payment)?;
     if left <= Amount::ZERO {
@@ -142,15 +142,15 @@ pub fn refund(payment: &Payment, amount: Option<Amount>, reason: String, moment:
     Ok(refunded)
 }
 
-/// What was captured and not given back.
+/// The captured amount that is not refunded.
 ///
 /// # Errors
-/// A fault when the difference leaves the range of an `i64`.
+/// [`Error::Invalid`] naming `amount` when the difference exceeds an `i64`.
 pub fn left(payment: &Payment) -> Result<Amount> {
     payment.amount_captured.minus(payment.amount_refunded)
 }
 
-/// What the events about a payment tell.
+/// The data of events about a payment.
 #[must_use]
 pub fn event_data(payment: &Payment) -> Value {
     let format = |amount| payment.currency.format_amount(amount);

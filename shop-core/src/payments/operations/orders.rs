@@ -1,4 +1,4 @@
-//! What a step of a payment means for its order and its stock: each decision gives the whole batch.
+//! The effects of payments on their order and its stock: each decision returns the whole batch.
 
 use super::taxes::RefundedGoods;
 use super::{begin, capture, event_data, left, refund, split_new_refunds, void, within};
@@ -19,10 +19,11 @@ use crate::payments::remote::{ask, may_ask, send_back};
 use crate::payments::{ChargeLimits, Payment, PaymentGateway, PaymentState, Refund, RefundView, Wish};
 use crate::shipping::{Shipment, ShipmentStatus};
 
-/// More attempts than any buyer needs. Each renews the hold of an order's stock: who begins for ever ends here.
+/// More attempts than any buyer needs. The limit matters because each attempt extends the reservation of the order's
+/// stock.
 const MAX_ATTEMPTS: usize = 20;
 
-/// What a payment that begins through a gateway over a network asks of it; the caller writes the payment.
+/// Adds the intent to create a new payment at a remote gateway; the caller writes the payment.
 pub(crate) fn create_remotely(
     gateway: &dyn PaymentGateway,
     payment: &mut Payment,
@@ -36,18 +37,19 @@ pub(crate) fn create_remotely(
     }
 }
 
-/// Another attempt to pay an order. One that waits and has brought no money makes room for it; one that is open at a
-/// gateway over a network (`is_remote`) must be called off there before ([`make_room`](super::make_room)).
+/// Begins another attempt to pay an order. A pending attempt without money is voided. One that is open at a remote
+/// gateway (`is_remote`) must be voided there first ([`make_room`](super::make_room)).
 ///
-/// The hold of an order that must be paid before it ships runs from its last attempt; when the new gateway needs no money
-/// first, it ships unpaid from then on. One that ships unpaid stays so, and waits no longer for its money.
+/// The reservation of an order that must be paid before it ships starts again with its last attempt. If the new gateway
+/// is not prepaid, the order ships unpaid from then on. An order that ships unpaid stays so, and further attempts do
+/// not extend its time to pay.
 ///
 /// `hold` is how long an order waits for a payment through this gateway.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the order takes no payment, has had too many attempts, or has one that people must
-/// see to; [`Error::TotalNotChargeable`] when the gateway cannot charge its total, which was rounded for the gateway that it was
-/// placed with; [`Error::RequestInProgress`] when room must be made.
+/// [`Error::InvalidTransition`] when the order takes no payment, has had too many attempts, or has one that staff must
+/// resolve; [`Error::TotalNotChargeable`] when the gateway cannot charge its total, which was rounded for the gateway
+/// that the order was placed with; [`Error::RequestInProgress`] when another attempt must be voided first.
 pub(in crate::payments) fn begin_attempt(
     mut state: OrderState,
     gateway: &dyn PaymentGateway,
@@ -114,11 +116,11 @@ pub(in crate::payments) fn begin_attempt(
     Ok(Decision { batch, reply: payment })
 }
 
-/// Money received for an order.
+/// Records money received for an order.
 ///
 /// # Errors
-/// As [`capture`]; [`Error::InvalidTransition`] for a canceled order, or when nothing of it is left to pay since items
-/// were canceled.
+/// As [`capture`]; [`Error::InvalidTransition`] for a canceled order, or when nothing is left to pay after items were
+/// canceled.
 pub(in crate::payments) fn capture_payment(
     mut state: OrderState,
     id: PaymentId,
@@ -147,7 +149,7 @@ pub(in crate::payments) fn capture_payment(
     Ok(Decision { batch, reply: payment })
 }
 
-/// How much of a payment is captured when `open` of it could be: what was canceled of the order since is not to be paid.
+/// The amount to capture of the `open` amount: less if items of the order were canceled since.
 pub(super) fn no_more_than_due(
     state: &OrderState,
     payment: &Payment,
@@ -164,7 +166,7 @@ pub(super) fn no_more_than_due(
     within(amount, due, payment.currency, "left to pay").map(Some)
 }
 
-/// A payment called off before it brought money. The order stays; another attempt may follow.
+/// Voids a payment before it brings money. The order stays; another attempt may follow.
 ///
 /// # Errors
 /// As [`void`].
@@ -183,16 +185,16 @@ pub(in crate::payments) fn void_payment(
     Ok(Decision { batch, reply: payment })
 }
 
-/// Money given back, and with `restock` the goods taken back: what left with parcels and is in no return lies again
-/// where it came from, what is still reserved is let go, and parcels that wait to leave are unpacked. Without it the
-/// goods stay the buyer's: a refund alone does not call an order off.
+/// Refunds money and, with `restock`, takes the goods back: shipped goods without a return go back to their locations,
+/// reserved stock is released, and pending shipments are canceled. Without it the buyer keeps the goods: a refund alone
+/// does not cancel an order.
 ///
-/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them. When the payment is
-/// at a gateway that is asked over a network, the refund is pending until it answers.
+/// `goods` are the returns of the order and the stock levels of its variants; only a restock needs them. If the payment
+/// is at a remote gateway, the refund is pending until the gateway responds.
 ///
 /// # Errors
-/// As [`refund`]; [`Error::RequestInProgress`] while the gateway is asked for something else; [`Error::Invalid`] naming
-/// `restock` when money would be left; [`Error::InvalidTransition`] when there is no place left to put the goods.
+/// As [`refund`]; [`Error::RequestInProgress`] while another call to the gateway is pending; [`Error::Invalid`] naming
+/// `restock` when money would be left; [`Error::InvalidTransition`] when no location is left for the goods.
 pub(in crate::payments) fn refund_payment(
     mut state: OrderState,
     id: PaymentId,
@@ -221,23 +223,23 @@ pub(in crate::payments) fn refund_payment(
     Ok(Decision { batch, reply })
 }
 
-/// What money is given back for, and by whom.
+/// The reason for a refund, and its initiator.
 #[derive(Clone, Copy)]
 pub(crate) struct Repayment<'a> {
-    /// Why, in the words of staff.
+    /// The reason that staff entered.
     pub(crate) reason: &'a str,
-    /// The goods that it is for; none where it is for no particular ones.
+    /// The goods that are refunded; empty if the refund is not for particular goods.
     pub(crate) goods: &'a RefundedGoods,
-    /// Whose step it is: [`Actor::role`](crate::Actor::role).
+    /// The initiator's [`Actor::role`](crate::Actor::role).
     pub(crate) actor: &'a str,
 }
 
-/// Gives `amount` back out of the payments of an order, the oldest first, each as far as money of it is left; says how much
-/// it was. A part of a payment is rounded to what its gateway moves.
+/// Refunds `amount` from the payments of an order, oldest first, as far as each has money left; returns the refunded
+/// amount. Partial refunds are rounded to the gateway's step.
 ///
 /// # Errors
-/// A fault when the sums of a payment make no sense; [`Error::RequestInProgress`] while its gateway is asked for
-/// something else.
+/// [`Error::Invalid`] naming `amount` when a sum exceeds an `i64`; [`Error::RequestInProgress`] while another call to
+/// the payment's gateway is pending.
 pub(crate) fn give_back(
     state: &mut OrderState,
     amount: Amount,
@@ -258,7 +260,7 @@ pub(crate) fn give_back(
     Ok(given)
 }
 
-/// Gives back money of one payment, and tells of it.
+/// Refunds money of one payment, and emits the event.
 fn refund_one(
     state: &mut OrderState,
     id: PaymentId,
@@ -287,7 +289,7 @@ fn refund_one(
     Ok((payment, made))
 }
 
-/// What of an order is back already, and where its goods can go.
+/// The returns of an order, and the stock levels of the locations that its goods can go to.
 #[derive(Debug, Default)]
 pub(in crate::payments) struct Goods {
     pub(in crate::payments) returns: Vec<Return>,
@@ -328,7 +330,7 @@ pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch
     }
 }
 
-/// Brings the order up to date; once its money is safe, what was held for a while is held for good.
+/// Updates the order. Once it no longer waits for its money, its temporary reservations become permanent.
 pub(in crate::payments) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let waited = order.hold_until.is_some();

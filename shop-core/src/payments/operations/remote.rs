@@ -1,5 +1,5 @@
-//! Steps of a payment that a gateway over a network takes: judged here, and then wanted. What came of them is recorded
-//! with its answer.
+//! Payment steps at a remote gateway: validated and requested here. Their results are recorded with the gateway's
+//! response.
 
 use chrono::TimeDelta;
 
@@ -16,14 +16,14 @@ use crate::orders::{OrderState, OrderStatus};
 use crate::payments::remote::{ask, may_ask, may_void};
 use crate::payments::{Payment, PaymentState, Wish};
 
-/// How long what a gateway answered to a buyer who came back is answered again, without asking it.
+/// How long a recorded response to a returning buyer is reused without calling the gateway again.
 const CONFIRM_PAUSE: TimeDelta = TimeDelta::seconds(3);
 
-/// Wants money that was authorized: `amount`, or all that is and is still to be paid.
+/// Requests the capture of authorized money: `amount`, or everything that is authorized and still due.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] unless the payment is authorized and the order not canceled, [`Error::Invalid`] naming
-/// `amount` when it is not positive or more than is authorized; [`Error::RequestInProgress`].
+/// [`Error::InvalidTransition`] unless the payment is authorized and the order is not canceled, [`Error::Invalid`]
+/// naming `amount` when it is not positive or more than what is authorized; [`Error::RequestInProgress`].
 pub(in crate::payments) fn ask_capture(
     state: OrderState,
     id: PaymentId,
@@ -55,11 +55,11 @@ pub(in crate::payments) fn ask_capture(
     want(state, id, Wish::Capture { amount }, Some(("capture_requested", actor, detail)), moment)
 }
 
-/// Wants a payment called off. The order stays; another attempt may follow. One whose gateway shows what was not asked
-/// for is over once the gateway has answered, whatever it answers: else it would be open for ever.
+/// Requests to void a payment. The order stays; another attempt may follow. If the gateway's state does not match the
+/// request, the payment ends with any response of the gateway; otherwise it would stay open forever.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when it has brought money, or is over; [`Error::RequestInProgress`].
+/// [`Error::InvalidTransition`] when the payment has brought money, or has ended; [`Error::RequestInProgress`].
 pub(in crate::payments) fn ask_void(
     state: OrderState,
     id: PaymentId,
@@ -76,12 +76,12 @@ pub(in crate::payments) fn ask_void(
     want(state, id, wish, Some(("void_requested", actor, detail)), moment)
 }
 
-/// Wants the gateway to go on after the buyer did their part; nothing when it is being asked already or has just answered
-/// that, or when there is nothing to go on with. The history tells only what comes of it: buyers may ask as often
-/// as they like.
+/// Requests to continue a payment after the buyer has done their part. Does nothing while a call is pending, shortly
+/// after the last response, or if the payment does not wait for the buyer. The history only records the result: buyers
+/// may call this any number of times.
 ///
 /// # Errors
-/// [`Error::NotFound`].
+/// [`Error::NotFound`] when the order has no such payment.
 pub(in crate::payments) fn ask_confirm(
     state: OrderState,
     id: PaymentId,
@@ -97,11 +97,11 @@ pub(in crate::payments) fn ask_confirm(
     want(state, id, Wish::Confirm, None, moment)
 }
 
-/// Wants the payment called off that stands in the way of another attempt. Nothing when none does, when that is
-/// wanted already, or when staff must see to it first.
+/// Requests to void the payment that blocks another attempt. Does nothing if no payment blocks it, the void is already
+/// requested, or staff must resolve the payment first.
 ///
 /// # Errors
-/// A fault when the payment vanished.
+/// [`Error::Fault`] when the payment is missing.
 pub(in crate::payments) fn make_room(
     state: OrderState,
     is_remote: &dyn Fn(&Payment) -> bool,

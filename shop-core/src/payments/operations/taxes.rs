@@ -1,25 +1,25 @@
-//! What of a refund is taxed at which percentage.
+//! Splits refunds by tax rate.
 //!
-//! A refund takes back what the order was taxed: of the goods that it is for, else of everything that is left, in proportion.
-//! So all refunds of an order sum to its taxes, percentage by percentage, once all of its money went back.
+//! A refund reverses the tax of the goods that it is for; otherwise, the tax of everything that is left, in proportion.
+//! Once all money of an order is refunded, its refunds sum to its taxes at every rate.
 
 use crate::money::Amount;
 use crate::orders::{Order, OrderItem};
 use crate::payments::{Payment, Refund, RefundState, RefundedTax};
 use crate::pricing::{Ratio, half_up, share};
 
-/// The goods that a refund is for: the percentage of each, and what it cost.
+/// The refunded goods: the tax rate and the price of each.
 pub(crate) type RefundedGoods = [(Option<Ratio>, Amount)];
 
-/// An amount of a line as [`RefundedGoods`]; `None` where it is not known at which percentage the line was taxed.
+/// An amount of a line as [`RefundedGoods`]; `None` if the line's tax rate is unknown.
 pub(crate) fn refunded_line(order: &Order, line: &OrderItem, amount: Amount) -> Option<(Option<Ratio>, Amount)> {
     let rate = order.tax_rate(line);
     let is_known = rate.is_some() || line.tax_class.is_some() || line.tax == Amount::ZERO;
     is_known.then_some((rate, amount))
 }
 
-/// Splits the new refunds of a payment. `payments` are those of its order as they were before, this one among them: what is
-/// in them is not new.
+/// Splits the new refunds of a payment. `payments` are all payments of the order before the change, including this one:
+/// their refunds are not new.
 pub(crate) fn split_new_refunds(order: &Order, payments: &[Payment], payment: &mut Payment, goods: &RefundedGoods) {
     let done: Vec<&Refund> = payments.iter().flat_map(|before| &before.refunds).collect();
     let mut split_refunds = Vec::new();
@@ -41,12 +41,12 @@ pub(crate) fn split_new_refunds(order: &Order, payments: &[Payment], payment: &m
     }
 }
 
-/// A refund of money that came and was not owed: nothing of the order is taken back.
+/// The split of a refund of money that was not owed: it reverses no tax of the order.
 pub(crate) fn untaxed(amount: Amount) -> Vec<RefundedTax> {
     vec![RefundedTax { rate: None, total: amount, tax: Amount::ZERO }]
 }
 
-/// What an order came to, by percentage.
+/// The total of an order by tax rate.
 fn charged(order: &Order) -> Vec<RefundedTax> {
     let taxes = order.explanation.taxes_by_rate();
     let charge = |tax: &crate::pricing::UsedTaxRate| RefundedTax {
@@ -56,7 +56,7 @@ fn charged(order: &Order) -> Vec<RefundedTax> {
     };
     let mut charges: Vec<_> = taxes.iter().map(charge).collect();
     let explained = total(charges.iter().map(|charge| charge.total));
-    // What is not taxed, and what the total was rounded by: that may be negative.
+    // The untaxed part and the rounding of the total, which may be negative.
     let rest = order.total.0.saturating_sub(explained.0);
     if rest > 0 {
         charges.push(RefundedTax { rate: None, total: Amount(rest), tax: Amount::ZERO });
@@ -70,7 +70,7 @@ fn charged(order: &Order) -> Vec<RefundedTax> {
     charges
 }
 
-/// What of an order did not go back with these refunds, by percentage.
+/// The total by tax rate that is left after these refunds.
 fn left<'a>(order: &Order, refunds: impl Iterator<Item = &'a Refund>) -> Vec<RefundedTax> {
     let mut left = charged(order);
     let mut refunds: Vec<_> = refunds.filter(|refund| refund.state != RefundState::Failed).collect();
@@ -87,8 +87,8 @@ fn left<'a>(order: &Order, refunds: impl Iterator<Item = &'a Refund>) -> Vec<Ref
     left
 }
 
-/// Splits an amount over what is left: what belongs to the goods first, the rest in proportion. What is more than all that
-/// is left is not taxed.
+/// Splits an amount over what is left: first over the rates of the goods, then the rest in proportion. Anything beyond
+/// what is left is untaxed.
 fn split(left: &[RefundedTax], amount: Amount, goods: &RefundedGoods) -> Vec<RefundedTax> {
     let of_goods = |charge: &RefundedTax| total(goods.iter().filter(|(rate, _)| *rate == charge.rate).map(|one| one.1));
     let wanted: Vec<_> = left.iter().map(of_goods).collect();
@@ -100,7 +100,7 @@ fn split(left: &[RefundedTax], amount: Amount, goods: &RefundedGoods) -> Vec<Ref
     let mut split = Vec::with_capacity(left.len() + 1);
     for ((part, more), charge) in parts.into_iter().zip(more).zip(left) {
         let part = Amount(part.0.saturating_add(more.0));
-        // Half up, but the last part takes the tax that is left.
+        // Rounded half up, except that the last part takes the remaining tax.
         let tax = half_up(i128::from(charge.tax.0) * i128::from(part.0), i128::from(charge.total.0));
         if part > Amount::ZERO {
             split.push(RefundedTax { rate: charge.rate, total: part, tax });

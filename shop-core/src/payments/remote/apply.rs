@@ -1,4 +1,4 @@
-//! What an answer of a gateway changes of a payment. One pure function, for whoever brought the answer.
+//! Applies a gateway's response to a payment: one pure function for all sources of responses.
 
 use super::ask::{is_unsettled, next_look};
 use crate::clock::Moment;
@@ -8,40 +8,40 @@ use crate::payments::gateway::{RemoteRefund, Snapshot};
 use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
 use crate::secret::Sealed;
 
-/// What is remembered of a refund that was not made through the shop.
+/// The reason saved for a refund that was not made through the shop.
 const MADE_ELSEWHERE: &str = "Made at the gateway.";
-/// The longest sentence of a gateway that is kept, in characters.
+/// The maximum length of a gateway's message that is saved, in characters.
 const MAX_FAILURE_LENGTH: usize = 500;
 
-/// What a snapshot changes.
+/// The changes from a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The payment as it is then, at its next version.
+    /// The changed payment, with its next version.
     pub payment: Payment,
-    /// Money that has come and was not known before.
+    /// Newly received money.
     pub came: Amount,
-    /// Refunds that have succeeded since.
+    /// Refunds that have newly succeeded.
     pub refunded: Vec<Refund>,
-    /// Refunds that have failed since.
+    /// Refunds that have newly failed.
     pub failed: Vec<Refund>,
-    /// A decline, or an end without money, that was not known before.
+    /// A newly reported decline, or end without money.
     pub failure: Option<String>,
-    /// Why nothing of it counts: it is not what was asked for. For staff to look at.
+    /// Why the snapshot is ignored: it does not match what was asked for. For staff.
     pub mismatch: Option<String>,
 }
 
-/// Applies what a gateway says of a payment. `None` when it changes nothing: it repeats what is known, or is stale.
+/// Applies a gateway's snapshot of a payment. `None` when it changes nothing: it repeats known facts, or is stale.
 ///
-/// - Money proven to have come always counts, and never goes away again; no later word of a decline or an end
-///   changes that. Only a payment that was over, while `another_lives` on the same order, keeps its state.
+/// - Money that was received always counts and is never removed; a later decline or end does not change that. Only a
+///   payment that had ended, while `another_lives` on the same order, keeps its state.
 /// - An end without money (`voided`, `expired`, `failed`) is final unless money came.
-/// - A refund goes from pending to succeeded to failed (banks send money back), never the other way. One that was
-///   not made through the shop is taken in.
-/// - Another amount, currency, account or mode than asked for: nothing counts, and the payment says why
-///   ([`RemoteState::mismatch`](super::super::RemoteState)) until the gateway shows what was asked for.
+/// - A refund goes from pending to succeeded to failed (banks return money), never backwards. A refund that was not
+///   made through the shop is added.
+/// - A snapshot with another amount, currency, account or mode than requested is ignored, and the payment records why
+///   ([`RemoteState::mismatch`](super::super::RemoteState)) until a snapshot matches.
 ///
 /// # Errors
-/// A fault when amounts leave the range of an `i64`.
+/// [`Error::Invalid`](crate::Error::Invalid) naming `amount` when a sum exceeds an `i64`.
 pub fn apply_snapshot(
     payment: &Payment,
     snapshot: &Snapshot,
@@ -88,8 +88,8 @@ pub fn apply_snapshot(
     Ok(Some(Applied { came, refunded, failed, failure, ..applied(after, moment) }))
 }
 
-/// Ends refunds that the gateway does not know though nobody is asking for them any more: their call was given up.
-/// Only right for a snapshot that was taken of the payment as it is.
+/// Fails refunds that the gateway does not know and for which no call is pending: their call was given up. Only correct
+/// if the payment has not changed since the snapshot was taken.
 pub(super) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Result<Option<(Payment, Vec<Refund>)>> {
     if payment.remote.asking.is_some() {
         return Ok(None);
@@ -107,7 +107,7 @@ pub(super) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Re
     Ok((!lost.is_empty()).then_some((after, lost)))
 }
 
-/// The sum of the refunds that did not fail.
+/// The sum of all refunds except failed ones.
 pub(super) fn refunded(payment: &Payment) -> Result<Amount> {
     let alive = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
     Amount::sum(alive.map(|refund| refund.amount))
@@ -173,7 +173,7 @@ fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Mo
         let hidden = |ours: &&mut Refund| {
             ours.gateway_reference.is_none() && ours.state == RefundState::Pending && ours.amount == theirs.amount
         };
-        // A gateway that does not keep our ids: the refund of this amount whose answer was lost.
+        // For gateways that do not keep our ids: the refund with this amount whose response was lost.
         if theirs.id.is_none()
             && let Some(ours) = payment.refunds.iter_mut().find(hidden)
         {
@@ -182,7 +182,7 @@ fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Mo
             continue;
         }
         let room = payment.amount_captured.minus(refunded(payment)?)?;
-        // What does not fit now is taken in at a later look, when a refund of ours that is on its way was refused.
+        // A refund that does not fit now is added by a later look-up, once a pending refund of ours was refused.
         if theirs.state != RefundState::Failed && theirs.amount > Amount::ZERO && theirs.amount <= room {
             payment.refunds.push(Refund {
                 id: moment.id(),
@@ -191,7 +191,7 @@ fn merge_refunds(payment: &mut Payment, remote: &[RemoteRefund], moment: &mut Mo
                 reason: MADE_ELSEWHERE.to_owned(),
                 gateway_reference: Some(theirs.reference.clone()),
                 created_at: moment.now(),
-                // The payment does not know: whoever records it says so.
+                // The payment does not know its tax rates: the caller splits the refund.
                 taxes: Vec::new(),
             });
         }

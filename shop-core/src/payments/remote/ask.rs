@@ -1,4 +1,4 @@
-//! Wanting something of a gateway: the intent, and the mark on the payment that it is being asked.
+//! Requests calls of a gateway: writes the intent, and marks the payment as having a pending call.
 
 use chrono::TimeDelta;
 use uuid::Uuid;
@@ -14,29 +14,29 @@ use crate::outbox::{Content, Delivery};
 use crate::payments::gateway::RemotePayment;
 use crate::payments::model::{Asking, Payment, RefundState, Step};
 
-/// How long an order holds its stock again while its gateway is asked to call an overdue payment off: many times what
-/// an answer takes, and short enough that a gateway that is down delays the others' orders by nothing.
+/// How long an overdue order waits for its gateway to void the payment, many times what a response takes. The sweep
+/// skips the order until then, so a gateway that is down does not delay the cancellation of other orders.
 const HOLD_AGAIN: TimeDelta = TimeDelta::minutes(5);
-/// The longest time for which an order holds its stock again because its payment could not be called off.
+/// The maximum time for which an order keeps its stock because its payment could not be voided.
 const LONGEST_HOLD: TimeDelta = TimeDelta::days(1);
-/// How soon a payment that is open is compared with the gateway, should no message settle it before.
+/// The delay before an open payment is first compared with the gateway, if no webhook event settles it first.
 const FIRST_LOOK: TimeDelta = TimeDelta::minutes(5);
-/// The longest pause between two looks: well within the days for which banks keep an authorization.
+/// The maximum pause between two comparisons: well within the days for which banks keep an authorization.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(6);
 
-/// Passes a payment of whose gateway nothing is being asked, for a step that must not wait behind another.
+/// Checks that no call of the payment is pending, for a step that must not wait for another.
 ///
 /// # Errors
-/// [`Error::RequestInProgress`].
+/// [`Error::RequestInProgress`] while a call is pending.
 pub(crate) fn may_ask(payment: &Payment) -> Result<()> {
     if payment.remote.asking.is_some() { Err(Error::RequestInProgress) } else { Ok(()) }
 }
 
-/// Passes a payment that may be called off: nothing is being asked, or only to begin it or to go on with it; the void
-/// waits behind that.
+/// Checks that a payment may be voided: no call is pending except to create or confirm the payment, which the void
+/// waits for.
 ///
 /// # Errors
-/// [`Error::RequestInProgress`].
+/// [`Error::RequestInProgress`] while another call is pending.
 pub(crate) fn may_void(payment: &Payment) -> Result<()> {
     match payment.remote.asking {
         None => Ok(()),
@@ -45,7 +45,7 @@ pub(crate) fn may_void(payment: &Payment) -> Result<()> {
     }
 }
 
-/// Writes the intent, and marks the payment, which the caller writes in the same batch.
+/// Writes the intent and marks the payment, which the caller writes in the same batch.
 pub(crate) fn ask(payment: &mut Payment, wish: Wish, moment: &mut Moment, batch: &mut Batch) {
     let after = payment.remote.asking.map(|asking| asking.intent);
     let step = wish.step();
@@ -58,10 +58,10 @@ pub(crate) fn ask(payment: &mut Payment, wish: Wish, moment: &mut Moment, batch:
     payment.remote.look_at = Some(next_look(payment, moment));
 }
 
-/// Asks to call a payment off, and its order with it. Gives the payment, ready to be written.
+/// Requests to void a payment and then to cancel its order. Returns the payment, ready to be written.
 ///
 /// # Errors
-/// [`Error::RequestInProgress`] while something else is asked.
+/// [`Error::RequestInProgress`] while another call is pending.
 pub(crate) fn ask_cancel(
     payment: &Payment,
     order: &Order,
@@ -70,7 +70,8 @@ pub(crate) fn ask_cancel(
     batch: &mut Batch,
 ) -> Result<Payment> {
     may_void(payment)?;
-    // Of a wish that comes again and again, as long as the gateway shows what was not asked for, nothing is told.
+    // The sweep repeats this request while the gateway's state does not match; only the first is recorded in the
+    // history.
     let again = matches!(cancel, CancelWish::Overdue) && payment.remote.mismatch.is_some();
     let (role, detail) = match &cancel {
         CancelWish::Asked { role } => (role.as_str(), "The order is called off once its payment is."),
@@ -84,32 +85,32 @@ pub(crate) fn ask_cancel(
     Ok(asked)
 }
 
-/// An overdue order waits a little longer for its gateway's answer, so that it is not swept again at once.
+/// Extends the reservation of an overdue order until its gateway responds, so that it is not swept again at once.
 pub(crate) fn hold_again(order: &mut Order, moment: &Moment) {
     order.hold_until = Some(moment.now() + HOLD_AGAIN);
 }
 
-/// An overdue order whose payment could not be called off is tried again when the payment is twice as old as now,
-/// within bounds: what is refused for good is not asked for ever in the same rhythm.
+/// Extends the reservation of an overdue order whose payment could not be voided. The next attempt comes when the
+/// payment is twice as old as now, within bounds: a permanently refused void is requested less and less often.
 pub(crate) fn hold_longer(order: &mut Order, payment: &Payment, moment: &Moment) {
     let age = moment.now() - payment.created_at;
     order.hold_until = Some(moment.now() + age.clamp(HOLD_AGAIN, LONGEST_HOLD));
 }
 
-/// When a payment is looked at next: half its age from now, within bounds.
+/// The time of the next look-up of a payment: in half its age, within bounds.
 pub(crate) fn next_look(payment: &Payment, moment: &Moment) -> crate::clock::Timestamp {
     let age = moment.now() - payment.created_at;
     moment.now() + (age / 2).clamp(FIRST_LOOK, LONGEST_PAUSE)
 }
 
-/// Whether something is open between the payment and its gateway.
+/// Whether anything is open between the payment and its gateway.
 pub(crate) fn is_unsettled(payment: &Payment) -> bool {
     payment.state.is_open()
         || payment.remote.asking.is_some()
         || payment.refunds.iter().any(|refund| refund.state == RefundState::Pending)
 }
 
-/// Calls of one payment are made in the order of their ids, also when servers' clocks differ.
+/// Ensures that the calls of one payment are made in id order, even if the clocks of servers differ.
 fn later_than(after: Option<DeliveryId>, drawn: DeliveryId) -> DeliveryId {
     after
         .filter(|after| *after >= drawn)

@@ -1,4 +1,4 @@
-//! Making the calls that are wanted, and recording what was answered.
+//! Makes the requested gateway calls, and records the responses.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,33 +17,34 @@ use crate::payments::gateway::{
 use crate::payments::model::Payment;
 use crate::secret::Sealed;
 
-/// How often whoever waits looks whether somebody else has made the call: a read by key, some forty times a second.
+/// The interval at which a waiting caller checks whether another worker has finished the call: a read by key, forty
+/// times a second.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
-/// A snapshot with its secret sealed.
+/// A snapshot whose secret is sealed.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(super) snapshot: Snapshot,
     pub(super) client_secret: Option<Sealed>,
 }
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
-    /// It was made.
+    /// The call succeeded.
     Shows(Box<Seen>),
-    /// The gateway said no, and how the payment looks then.
+    /// The gateway refused the call.
     Refused {
-        /// A sentence fit for buyers.
+        /// A sentence suitable for buyers.
         message: String,
-        /// As it was looked up after the refusal.
+        /// The payment as looked up after the refusal.
         shows: Option<Box<Seen>>,
     },
-    /// There was nothing left to ask.
+    /// There was nothing to ask for any more.
     Nothing,
-    /// The gateway surely has no such payment.
+    /// The gateway certainly has no such payment.
     Unknown,
-    /// It was tried too often.
+    /// The call was given up after too many attempts.
     GaveUp,
 }
 
@@ -58,13 +59,12 @@ impl Answer {
 }
 
 impl Payments<'_> {
-    /// Makes the calls that are wanted for a payment, as the worker does, and records the answers; one that
-    /// somebody else is making is waited for. Gives the payment as it is then: when a call fails, or is to be made
-    /// again later, it is still being asked ([`RemoteState::asking`](super::super::RemoteState)).
+    /// Makes the pending calls of a payment, as the worker does, and records the responses; waits for a call that
+    /// another worker is making. Returns the resulting payment. If a call fails, or is to be retried later, it is still
+    /// pending ([`RemoteState::asking`](super::super::RemoteState)).
     ///
-    /// Nothing limits how long it takes. Whoever waits only so long lets it go on in a task of its own: a
-    /// call that is dropped is made again only when its lease has ended, minutes later. `sleep` is the timer of the
-    /// program's runtime.
+    /// There is no timeout. A caller with a time limit should let this run on in a separate task: a dropped call is
+    /// only repeated when its lease expires, minutes later. `sleep` is the timer of the program's runtime.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`] when the storage cannot be reached.
@@ -85,7 +85,7 @@ impl Payments<'_> {
         }
     }
 
-    /// The oldest intent that is still to be carried out, of this one and those that it waits for.
+    /// The oldest pending intent among this one and those that it waits for.
     async fn first_in_line(&self, intent: DeliveryId) -> Result<Option<DeliveryId>> {
         let mut first = None;
         let mut next = Some(intent);
@@ -124,7 +124,7 @@ impl Payments<'_> {
                 gateway.capture(&CaptureCall { key, payment: about.clone(), amount: *amount }).await
             }
             Wish::Void { .. } => {
-                // It may be over by now: paid, refused, run out.
+                // It may have ended in the meantime: paid, refused or expired.
                 if !payment.state.is_open() {
                     return Ok(Answer::Nothing);
                 }
@@ -146,7 +146,7 @@ impl Payments<'_> {
             Err(GatewayError::Refused { code, message }) => {
                 tracing::warn!(payment = %about.id, step = ?call.wish.step(), code, "a gateway refused a call");
                 let shows = match &call.wish {
-                    // There is nothing to be looked at.
+                    // There is no payment to look up.
                     Wish::Create { .. } => None,
                     _ => gateway.look_up(&about).await?.map(|snapshot| self.seen(about.id, snapshot)),
                 };
@@ -162,7 +162,7 @@ impl Payments<'_> {
         Box::new(Seen { snapshot, client_secret })
     }
 
-    /// What the answer to a call changes.
+    /// The changes from the response to a call.
     pub(crate) async fn answered(
         &self,
         intent: &Delivery,
@@ -176,7 +176,7 @@ impl Payments<'_> {
         settle_answer(state, intent.id, call, answer, terms, moment)
     }
 
-    /// What a look at the gateway changes; `seen` is `None` when the gateway surely has no such payment.
+    /// The changes from a look-up; `seen` is `None` when the gateway certainly has no such payment.
     pub(crate) async fn looked_at(
         &self,
         looked: &Payment,
@@ -194,7 +194,7 @@ impl Payments<'_> {
         }
     }
 
-    /// Looks a payment up at its gateway.
+    /// Looks up a payment at its gateway.
     pub(super) async fn look(
         &self,
         gateway: &dyn RemoteGateway,

@@ -1,4 +1,4 @@
-//! Intents: what a gateway is to be asked, as a row.
+//! Intents: gateway calls stored as rows before they are made.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,71 +7,70 @@ use crate::money::Amount;
 use crate::payments::gateway::RemotePayment;
 use crate::payments::model::{Payment, Step};
 
-/// One call of a gateway, before it is made. Kept as a delivery whose id is the gateway's idempotency key.
+/// A gateway call before it is made. Stored as a delivery whose id is the gateway's idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewayCall {
-    /// The call of the same payment whose answer is awaited first.
+    /// The call of the same payment that must finish first.
     pub after: Option<DeliveryId>,
-    /// Which payment. When its reference was not known yet, the call is made with the one that is known by then.
+    /// The payment. If its reference was unknown, the call uses the reference that is known by then.
     pub payment: RemotePayment,
-    /// What is asked.
+    /// The requested operation.
     pub wish: Wish,
 }
 
-/// What a gateway is asked to do, with everything it is told.
+/// A requested gateway operation with its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wish {
-    /// To begin the payment.
+    /// Create the payment.
     Create {
-        /// What people call the order.
+        /// The order number shown to users.
         order_number: String,
-        /// Where news of the order go.
+        /// The e-mail address for messages about the order.
         email: String,
     },
-    /// To go on after the buyer did their part.
+    /// Continue after the buyer has done their part.
     Confirm,
-    /// To take what was authorized.
+    /// Capture authorized money.
     Capture {
-        /// How much, whole minor units.
+        /// The amount, in minor units.
         amount: Amount,
     },
-    /// To call off.
+    /// Void the payment.
     Void {
-        /// That the order is called off with it.
+        /// If set, the order is canceled as well.
         cancel: Option<CancelWish>,
-        /// That staff have looked at what the gateway shows and was not asked for: the payment is over here once the
-        /// gateway has answered, whatever it answers.
+        /// Whether staff have acknowledged that the gateway's state does not match the request: the payment then ends
+        /// with any response of the gateway.
         #[serde(default)]
         despite_mismatch: bool,
     },
-    /// To give back.
+    /// Refund captured money.
     Refund {
-        /// Which refund.
+        /// The shop's own id of the refund.
         refund_id: RefundId,
-        /// How much, whole minor units.
+        /// The amount, in minor units.
         amount: Amount,
-        /// Why, in the words of staff.
+        /// The reason that staff entered.
         reason: String,
     },
 }
 
-/// Why an order is called off once its payment is.
+/// Why an order is canceled once its payment is voided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelWish {
-    /// Somebody wants it. When the money has come meanwhile, the order is called off all the same, and the money
-    /// given back.
+    /// On request. If the money has arrived in the meantime, the order is canceled anyway and the money is refunded.
     Asked {
-        /// Their [`Actor::role`](crate::Actor::role).
+        /// The [`Actor::role`](crate::Actor::role) of the initiator.
         role: String,
     },
-    /// Its payment did not come in time. When it has come meanwhile, the order is paid.
+    /// The payment did not arrive in time. If it has arrived in the meantime, the order is paid.
     Overdue,
 }
 
 impl Wish {
-    /// The step without its parameters.
+    /// The operation without its parameters.
     #[must_use]
     pub fn step(&self) -> Step {
         match self {
@@ -85,7 +84,7 @@ impl Wish {
 }
 
 impl RemotePayment {
-    /// What a gateway is told of a payment.
+    /// The description of a payment for a gateway.
     #[must_use]
     pub fn of(payment: &Payment) -> Self {
         Self {
@@ -99,12 +98,12 @@ impl RemotePayment {
     }
 }
 
-/// Who delivers the calls to a gateway.
+/// The receiver name of calls to a gateway.
 pub(crate) fn caller(gateway: &str) -> String {
     format!("gateway:{gateway}")
 }
 
-/// Who looks into what a gateway told.
+/// The receiver name of a gateway's webhook events.
 pub(crate) fn listener(gateway: &str) -> String {
     format!("notices:{gateway}")
 }

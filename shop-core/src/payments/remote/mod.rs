@@ -1,13 +1,13 @@
-//! Dealings with gateways that are asked over a network: intent → call → record.
+//! Communication with remote gateways: intent → call → record.
 //!
-//! 1. A decision that wants something of a gateway writes an **intent** ([`GatewayCall`]) into its batch: a delivery of
-//!    the outbox, whose id is the gateway's idempotency key. The payment says that it is being asked.
-//! 2. The worker, or whoever waits for the answer, claims the intent and **calls**.
-//! 3. The answer is **recorded**: the end of the intent, the payment, its order and all that follows, in one batch.
+//! 1. A decision that needs a gateway writes an **intent** ([`GatewayCall`]) into its batch: a delivery of the outbox
+//!    whose id is the gateway's idempotency key. The payment is marked as having a pending call.
+//! 2. The worker, or a caller that waits for the response, claims the intent and **calls** the gateway.
+//! 3. The response is **recorded** in one batch: the end of the intent, the payment, its order and all consequences.
 //!
-//! What a gateway tells by itself is kept the same way, and only says which payment to look at; a payment that hangs
-//! is looked at now and then. So there is one way in for the truth: a [`Snapshot`](super::Snapshot), of
-//! which [`apply_snapshot`] works out what it changes.
+//! Webhook events from gateways are stored the same way, and only say which payment to look up; unsettled payments are
+//! looked up from time to time. So all information arrives as a [`Snapshot`](super::Snapshot), and [`apply_snapshot`]
+//! computes the changes.
 
 mod apply;
 mod ask;

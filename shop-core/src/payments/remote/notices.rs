@@ -1,4 +1,4 @@
-//! What a gateway tells by itself: kept once, acknowledged at once, looked into by the worker.
+//! Webhook events from gateways: stored once, acknowledged at once, processed by the worker.
 
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
@@ -16,27 +16,26 @@ use crate::payments::Payments;
 use crate::payments::gateway::{GatewayNotice, NoticeHeaders, RemoteGateway};
 use crate::payments::model::Payment;
 
-/// How long a message is tried again whose payment is not here: the gateway may be faster than our own commit, and
-/// then another program may share the account.
+/// How long an event for an unknown payment is retried: the gateway may be faster than the shop's commit. After that,
+/// the payment probably belongs to another program that shares the account.
 const PATIENCE: TimeDelta = TimeDelta::minutes(15);
 
-/// What a message led to.
+/// The result of processing a webhook event.
 #[derive(Debug, Clone)]
 pub(crate) struct Look {
-    /// The payment as it was when the gateway was asked.
+    /// The payment before the gateway was asked.
     pub(crate) payment: Payment,
-    /// What the gateway showed.
+    /// The gateway's snapshot.
     pub(crate) seen: Box<Seen>,
 }
 
 impl Payments<'_> {
-    /// Takes a message of a gateway: judges its signature against the raw body, keeps it once, and answers. The worker
-    /// looks into it afterwards. A repetition, or a message about nothing that matters here, is no error and has
-    /// no effect.
+    /// Receives a webhook event from a gateway: verifies its signature against the raw body, stores it once, and
+    /// returns. The worker processes it later. A repeated or irrelevant event is not an error and has no effect.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such gateway, or none that tells anything; [`Error::InvalidSignature`];
-    /// [`Error::Unavailable`] when it could not be kept: the gateway will tell it again.
+    /// [`Error::NotFound`] when there is no such remote gateway; [`Error::InvalidSignature`]; [`Error::Unavailable`]
+    /// when the event could not be stored: the gateway will send it again.
     pub async fn notice(&self, gateway: &str, headers: &NoticeHeaders<'_>, body: &[u8]) -> Result<()> {
         let remote = self.shop.gateway(gateway).and_then(|gateway| gateway.remote()).ok_or(Error::NotFound)?;
         let notice = match remote.verify(headers, body, self.shop.moment().now()) {
@@ -67,7 +66,7 @@ impl Payments<'_> {
             .await
     }
 
-    /// Looks at the payment that a message is about. `None` when it is about none of this shop's.
+    /// Looks up the payment that an event is about. `None` if it is not a payment of this shop.
     pub(crate) async fn look_into(
         &self,
         gateway: &str,
@@ -92,7 +91,7 @@ impl Payments<'_> {
             Some(id) => store.payment(id).await?.filter(|payment| payment.gateway == gateway),
             None => None,
         };
-        // Its own reference beats an id that somebody may have copied to another payment at the gateway.
+        // A known reference takes precedence over an id, which may have been copied to another payment at the gateway.
         let agrees = |payment: &Payment| match (&payment.gateway_reference, &notice.reference) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
@@ -107,14 +106,15 @@ impl Payments<'_> {
     }
 }
 
-/// Messages about one payment are looked into one after the other. `None` when it is about none.
+/// The aggregate id, so that events about one payment are processed one at a time. `None` if the event concerns no
+/// payment.
 fn thing(gateway: &str, notice: &GatewayNotice) -> Option<Uuid> {
     let of_reference = |reference: &String| Uuid::from_bytes(digest(&[gateway, "payment", reference]));
     notice.payment_id.map(Uuid::from).or_else(|| notice.reference.as_ref().map(of_reference))
 }
 
-/// The one id under which a message is kept, the same at each repetition: its own id, hashed, behind the time that
-/// it carries, so that they sort by time as all deliveries do.
+/// The id under which an event is stored, the same at each repetition: its own id, hashed, after its time, so that
+/// events sort by time like all deliveries.
 fn delivery_id(gateway: &str, notice: &GatewayNotice) -> DeliveryId {
     let digest = u128::from_be_bytes(digest(&[gateway, "notice", &notice.id]));
     let millis = u128::try_from(notice.at.timestamp_millis()).unwrap_or(0);

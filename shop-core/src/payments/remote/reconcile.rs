@@ -1,4 +1,4 @@
-//! Comparing payments that hang with their gateway: a reply that was lost after the charge, a message that never came.
+//! Compares unsettled payments with their gateways, to recover from lost responses and webhook events.
 
 use futures_util::{StreamExt as _, stream};
 
@@ -11,13 +11,13 @@ use crate::execute::Decision;
 use crate::payments::Payments;
 use crate::payments::model::Payment;
 
-/// Look-ups that are under way at once.
+/// The number of concurrent look-ups.
 const CONCURRENCY: usize = 4;
 
 impl Payments<'_> {
-    /// Looks at up to `limit` payments at their gateways, those that are due for the longest time first, and settles
-    /// what is found. Says how many it looked at. Meant to be called again and again by a worker; any number of
-    /// them may. A gateway that does not answer is asked again later, and keeps no other from it.
+    /// Looks up at most `limit` payments at their gateways, longest overdue first, and settles what it finds. Returns
+    /// the number of payments. Workers call this periodically, and may do so concurrently. A gateway that does not
+    /// respond is asked again later, and does not delay the others.
     ///
     /// # Errors
     /// When the payments cannot be listed.
@@ -34,7 +34,7 @@ impl Payments<'_> {
     async fn compare(&self, payment: &Payment) -> Result<()> {
         let remote = self.shop.gateway(&payment.gateway).and_then(|gateway| gateway.remote());
         let (Some(remote), None) = (remote, payment.remote.asking) else {
-            // What is being asked will be answered; a gateway that is gone answers nothing.
+            // A pending call will bring a response; a gateway that was removed cannot be asked.
             return self.look_later(payment).await;
         };
         let seen = match self.look(remote, payment, None).await {
@@ -61,7 +61,7 @@ impl Payments<'_> {
             .await
     }
 
-    /// Nothing changed but the time of the next look.
+    /// Changes only the time of the next look-up.
     async fn look_later(&self, payment: &Payment) -> Result<()> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {

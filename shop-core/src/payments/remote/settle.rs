@@ -1,4 +1,4 @@
-//! What an answer of a gateway means for a payment, its order and its stock: each decision gives the whole batch.
+//! The effects of a gateway's response on a payment, its order and its stock: each decision returns the whole batch.
 
 use chrono::TimeDelta;
 
@@ -20,19 +20,19 @@ use crate::payments::operations::{event_data, finish, left, refund, split_new_re
 use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
 
-/// Who speaks in the history when a gateway answers.
+/// The actor recorded in the history for a gateway's response.
 const GATEWAY: &str = "gateway";
 
-/// What the shop that settles has decided for itself.
+/// Parameters from the shop's configuration.
 #[derive(Clone, Copy)]
 pub(super) struct Terms<'a> {
-    /// Whether a payment is through a gateway that is asked over a network.
+    /// Whether a payment uses a remote gateway.
     pub(super) is_remote: &'a dyn Fn(&Payment) -> bool,
     /// How long an order waits for its money.
     pub(super) hold: TimeDelta,
 }
 
-/// A payment on its way to its next version, and what is written with it.
+/// A payment being changed, and the writes that go with it.
 struct Books<'a> {
     state: OrderState,
     before: Payment,
@@ -42,10 +42,10 @@ struct Books<'a> {
     moment: &'a mut Moment,
 }
 
-/// Records the answer to a call: the payment, its order, and what was wanted with it.
+/// Records the response to a call: the payment, its order, and the requested consequences.
 ///
 /// # Errors
-/// [`Error::NotFound`] when the payment is not of this order; a fault when sums make no sense.
+/// [`Error::NotFound`] when the order has no such payment; [`Error::Invalid`] when a sum exceeds an `i64`.
 pub(super) fn settle_answer(
     state: OrderState,
     intent: DeliveryId,
@@ -96,10 +96,10 @@ pub(super) fn settle_answer(
     }
 }
 
-/// Records what was seen of a payment without being asked for. `None` when it changes nothing.
+/// Records a snapshot that no call asked for. `None` when it changes nothing.
 ///
-/// `exact` says that the payment is still as it was when the gateway was asked: then a refund that the gateway does
-/// not know, and that nobody is asking for, was lost.
+/// `exact` says that the payment has not changed since the gateway was asked: then a refund that the gateway does not
+/// know, and for which no call is pending, was lost.
 ///
 /// # Errors
 /// As [`settle_answer`].
@@ -126,8 +126,8 @@ pub(super) fn settle_seen(
     Ok((books.payment != books.before).then(|| books.close()))
 }
 
-/// Ends a payment that the gateway surely does not have, and that nobody is asking it to begin. `None` when it is
-/// over already, or has brought money.
+/// Ends a payment that the gateway certainly does not have, and for which no call is pending. `None` when it has ended
+/// already, or has brought money.
 ///
 /// # Errors
 /// As [`settle_answer`].
@@ -160,7 +160,7 @@ impl<'a> Books<'a> {
         record_for_staff(&mut self.batch, self.moment, self.state.order.id, event, GATEWAY, detail);
     }
 
-    /// The gateway shows what was not asked for, and the history says so already.
+    /// Whether the gateway's state does not match the request, and the history already says so.
     fn is_known_mismatch(&self) -> bool {
         self.before.remote.mismatch.is_some() && self.payment.remote.mismatch == self.before.remote.mismatch
     }
@@ -182,7 +182,7 @@ impl<'a> Books<'a> {
         self.state.payments.iter().any(|other| other.id != self.payment.id && other.state.is_live())
     }
 
-    /// Applies a snapshot, and tells what it changed.
+    /// Applies a snapshot, and emits events for its changes.
     fn take_in(&mut self, seen: &Seen) -> Result<()> {
         let (lives, secret) = (self.another_lives(), seen.client_secret.clone());
         let Some(applied) = apply_snapshot(&self.payment, &seen.snapshot, secret, lives, self.moment)? else {
@@ -251,7 +251,7 @@ impl<'a> Books<'a> {
         self.note("payment_failed", shortened(why));
     }
 
-    /// The gateway said no, for good.
+    /// Handles a permanent refusal by the gateway.
     fn refused(&mut self, wish: &Wish, message: &str) -> Result<()> {
         match wish {
             Wish::Create { .. } => {
@@ -264,7 +264,7 @@ impl<'a> Books<'a> {
                 self.payment.failure = Some(shortened(message));
                 self.note("gateway_refused", shortened(message));
             }
-            // Buyers may ask again and again: told is only what is new. What the payment itself shows says more.
+            // Buyers may repeat this, so only a new message is recorded. A failure from the snapshot takes precedence.
             Wish::Confirm => {
                 self.payment.failure.get_or_insert_with(|| shortened(message));
                 if self.payment.failure != self.before.failure {
@@ -272,7 +272,7 @@ impl<'a> Books<'a> {
                 }
             }
             Wish::Void { .. } if self.is_known_mismatch() => {}
-            // What it was called off for is told by what it is now.
+            // What the gateway reports about the payment decides whether its order is canceled.
             Wish::Void { .. } => self.note("gateway_refused", shortened(message)),
         }
         Ok(())
@@ -293,7 +293,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Ends a payment of which staff have seen that what the gateway shows counts for nothing.
+    /// Ends a payment after staff have acknowledged that the gateway's state does not match the request.
     fn end_despite_mismatch(&mut self) {
         if self.payment.state.is_open() && self.payment.remote.mismatch.is_some() {
             self.payment.state = PaymentState::Voided;
@@ -302,8 +302,8 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Money that came for an order that is called off, or beside another payment of it, is given back: once, for it
-    /// came once. So is what came for items that were canceled while the payment was under way.
+    /// Refunds money that nobody owes: for a canceled order, in addition to another payment of the order, or for items
+    /// that were canceled while the payment was in progress. It is refunded once, because it came once.
     fn give_back_what_nobody_owes(&mut self) -> Result<()> {
         let came = self.payment.amount_captured.minus(self.before.amount_captured)?;
         let left = left(&self.payment)?;
@@ -330,7 +330,7 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// What is kept beyond what is to be paid since items of the order were canceled.
+    /// The amount kept beyond what is payable after items of the order were canceled.
     fn overpaid(&self) -> Result<Amount> {
         let order = &self.state.order;
         if order.amount_canceled() == Amount::ZERO {
@@ -353,8 +353,8 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// An order whose authorized money went away again waits for its buyer as at first: else it would hold its stock
-    /// for ever. Not when some of it has left: then staff must see to it.
+    /// Makes an order whose authorization was lost wait for its buyer again; otherwise it would reserve its stock
+    /// forever. Not if some of it has shipped: staff must handle that.
     fn wait_again(&mut self) {
         let gone = self.before.state == PaymentState::Authorized && !self.payment.state.is_live();
         let is_packed = |parcel: &Shipment| matches!(parcel.status, ShipmentStatus::Pending | ShipmentStatus::Canceled);
@@ -365,7 +365,7 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Writes the payment, and brings its order up to date.
+    /// Writes the payment, and updates its order.
     fn close(mut self) -> Batch {
         self.wait_again();
         self.write_payment();
@@ -373,7 +373,7 @@ impl<'a> Books<'a> {
         self.batch
     }
 
-    /// The same, and calls the order off if that is still right.
+    /// Like [`Books::close`], and cancels the order if that is still right.
     fn close_with_cancel(mut self, wish: &CancelWish) -> Result<Batch> {
         let order = &self.state.order;
         let wanted = match wish {
@@ -407,7 +407,7 @@ impl<'a> Books<'a> {
         };
         match cancel(view, &self.state.reservations, reason, self.terms.is_remote, self.moment) {
             Ok(decision) => self.batch.append(decision.batch),
-            // Something of it left meanwhile.
+            // Some of the order has shipped in the meantime.
             Err(Error::InvalidTransition { detail }) => {
                 self.note("cancel_failed", detail);
                 finish(self.state, &mut self.batch, self.moment);
@@ -418,10 +418,10 @@ impl<'a> Books<'a> {
     }
 }
 
-/// Sends the last refund of a payment to its gateway: it is on its way until the gateway says more.
+/// Requests the last refund of a payment from its gateway: it is pending until the gateway responds.
 ///
 /// # Errors
-/// A fault when there is none.
+/// [`Error::Fault`] when the payment has no refund.
 pub(crate) fn send_back(payment: &mut Payment, moment: &mut Moment, batch: &mut Batch) -> Result<()> {
     let refund = payment.refunds.last_mut().ok_or_else(|| Error::fault("a refund left no trace"))?;
     refund.state = RefundState::Pending;

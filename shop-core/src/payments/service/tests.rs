@@ -1,4 +1,4 @@
-//! The calls, on the memory store.
+//! The payment calls, on the memory store.
 
 use std::thread;
 
@@ -22,7 +22,7 @@ fn code<T>(result: Result<T>) -> &'static str {
     result.map_or_else(|error| error.code(), |_| "done")
 }
 
-/// A shop with `manual` on trust and `transfer` in advance.
+/// A shop with `manual`, which is not prepaid, and `transfer`, which is.
 fn world() -> World {
     let transfer = ManualGateway::new("transfer", "Bank transfer in advance").prepaid();
     world_with(|builder| {
@@ -264,7 +264,7 @@ fn a_repeated_request_moves_money_once() {
     });
     assert_eq!(results.iter().filter(|result| !result.replayed).count(), 1);
     assert!(results.iter().all(|result| result.value.amount_captured.0 == 400));
-    // The same key on another call is another call.
+    // The same key on another call is independent.
     let refund = block_on(payments.refund(&staff, id, input(body.clone()), Some(&key))).unwrap();
     assert!(!refund.replayed);
     let other = IdempotencyKey::new("k", &json!({"amount": "5"})).unwrap();

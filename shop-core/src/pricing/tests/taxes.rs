@@ -1,8 +1,8 @@
-//! What is taxed at which percentage, and how the shipping is split over them.
+//! Tests which percentage applies to what, and how the shipping is split.
 
 use super::*;
 
-/// A rate of Germany that applies to the shipping, in hundredths.
+/// A German tax rate that applies to shipping, in percent.
 fn german(id: u128, class: &str, hundredths: i64) -> TaxRate {
     TaxRate {
         id: TaxRateId(Uuid::from_u128(id)),
@@ -19,21 +19,21 @@ fn german(id: u128, class: &str, hundredths: i64) -> TaxRate {
     }
 }
 
-/// What is bought in Germany, with its own rates.
+/// The taxes of these lines in Germany, with the shop's own rates.
 fn in_germany(rates: &[TaxRate], lines: &[Line<'_>], included: bool, rounding: TaxRounding) -> Taxes {
     let place = crate::shipping::Address { country: "DE".into(), ..address() };
     let (quote, shipping_shares) = own_rates(rates, &place, lines.iter().map(|line| (line.variant_id, line.tax_class)));
     Taxes { quote, shipping_shares, included, rounding }
 }
 
-/// Lines of (unit price, class), one piece each.
+/// Lines of (unit price, tax class), one unit each.
 fn of_classes(of: &[(i64, &'static str)]) -> Vec<Line<'static>> {
     let prices: Vec<_> = of.iter().map(|(price, _)| (*price, 1)).collect();
     let classes = of.iter().map(|(_, class)| *class);
     lines(&prices).into_iter().zip(classes).map(|(line, tax_class)| Line { tax_class, ..line }).collect()
 }
 
-/// The shipping by percentage: (hundredths, what is taxed, the tax).
+/// The shipping by percentage: (percent, taxable amount, tax).
 fn shipping_by_rate(priced: &Priced) -> Vec<(i64, i64, i64)> {
     let taxes = priced.explanation.taxes.iter();
     let part = |tax: &UsedTaxRate| tax.shipping.map(|part| (tax.rate.0 / 10_000, part.base.0, part.amount.0));
@@ -54,13 +54,13 @@ fn the_shipping_is_taxed_as_the_goods_are() {
     assert_eq!(of(&[(1000, standard)], true), [(19, 500, 80)]);
     assert_eq!(of(&[(1000, reduced)], false), [(7, 500, 35)]);
     assert_eq!(of(&[(1000, standard), (1000, reduced)], true), [(19, 250, 40), (7, 250, 16)]);
-    // 5.00 in proportion 1 to 2 is 1.67 and 3.33.
+    // 5.00 in the ratio 1 : 2 is 1.67 and 3.33.
     assert_eq!(of(&[(1000, reduced), (1000, standard), (1000, reduced)], true), [(7, 333, 22), (19, 167, 27)]);
     assert_eq!(of(&[(1000, reduced), (1000, standard), (1000, reduced)], false), [(7, 333, 23), (19, 167, 32)]);
-    // What has no rate at all has no share of it.
+    // A line without a rate gets no share of the shipping.
     assert_eq!(of(&[(1000, "books"), (1, standard)], true), [(19, 500, 80)]);
     assert_eq!(of(&[(1000, "books")], true), []);
-    // So little of it that nothing is left of its part.
+    // A share too small for one minor unit is left out.
     assert_eq!(of(&[(100_000, reduced), (1, standard)], true), [(7, 500, 33)]);
 }
 
@@ -71,7 +71,7 @@ fn shipping_is_not_taxed_where_no_rate_of_the_goods_applies_to_it() {
     let taxes = in_germany(&rates, &lines, true, TaxRounding::Line);
     let priced = price(&basket(&lines, &[]), &rules([]), &taxes);
     assert_eq!((priced.shipping_tax, shipping_by_rate(&priced)), (Amount::ZERO, vec![]));
-    // With others it is all theirs.
+    // If another line's rate applies to shipping, that line takes all of it.
     let lines = of_classes(&[(1000, "reduced"), (1000, "standard")]);
     let priced = price(&basket(&lines, &[]), &rules([]), &in_germany(&rates, &lines, true, TaxRounding::Line));
     assert_eq!(shipping_by_rate(&priced), [(19, 500, 80)]);
@@ -91,7 +91,7 @@ fn the_shares_of_the_shipping_go_by_what_is_left_to_pay() {
         promotion.product_ids = BTreeSet::from([ProductId(Uuid::from_u128(200))]);
     });
     assert_eq!(shares(&[(2000, "standard"), (1000, "reduced")], Some(first)), [(19, 250), (7, 250)]);
-    // All of it was given away: what it was worth counts; where it was worth nothing, how much it is.
+    // If everything is free, the values before discounts count; if those are zero, the quantities.
     assert_eq!(shares(&[(4000, "standard"), (1000, "reduced")], Some(percent(1, 100))), [(19, 400), (7, 100)]);
     assert_eq!(shares(&[(0, "standard"), (0, "reduced"), (0, "reduced"), (0, "reduced")], None), [(19, 125), (7, 375)]);
 }
@@ -106,12 +106,12 @@ fn what_has_the_same_percentage_is_rounded_together() {
         adds_up(&priced).unwrap();
         priced
     };
-    // 7 % of 3.21 is 0.2247, of each line 0.0749; by class it would be 0.15 and 0.07.
+    // 7 % of 3.21 is 0.2247, of each line 0.0749; by tax class it would be 0.15 and 0.07.
     assert_eq!((of(TaxRounding::Order).tax_total, of(TaxRounding::Line).tax_total), (Amount(22), Amount(21)));
     let lines = of_classes(&[(150, "standard"), (150, "reduced")]);
     let taxes = in_germany(&rates, &lines, false, TaxRounding::Order);
     let priced = price(&Basket { shipping: None, ..basket(&lines, &[]) }, &rules([]), &taxes);
-    // 7 % of 3.00; by class it would be twice 0.11.
+    // 7 % of 3.00; by tax class it would be 0.11 twice.
     assert_eq!(priced.tax_total, Amount(21));
     let [tax] = <[UsedTaxRate; 1]>::try_from(priced.explanation.taxes).unwrap();
     assert_eq!((tax.name.as_str(), tax.base), ("MwSt standard, MwSt reduced", Amount(300)));
@@ -132,7 +132,7 @@ fn an_order_of_an_earlier_release_shows_one_entry_per_percentage() {
     };
     let taxes = vec![tax(1, "A", 70_000, 107, 7), tax(2, "B", 190_000, 119, 19), tax(3, "C", 70_000, 214, 14)];
     let written = Explanation { prices_include_tax: true, taxes, ..Explanation::default() };
-    // As it was written then.
+    // The format of earlier releases.
     let text = serde_json::to_string(&written).unwrap();
     assert!(!text.contains("others") && !text.contains("\"shipping\""), "{text}");
     let read: Explanation = serde_json::from_str(&text).unwrap();

@@ -1,4 +1,4 @@
-//! A postal address as somebody wrote it.
+//! The input for postal addresses.
 
 use serde::Deserialize;
 
@@ -7,16 +7,16 @@ use crate::field::{Checks, Field};
 use crate::shipping::Address;
 use crate::validate;
 
-/// The longest name of a person, company or place, in characters.
+/// The maximum length of a name of a person, company or place, in characters.
 const MAX_NAME_LENGTH: usize = 150;
-/// The longest line of an address, in characters.
+/// The maximum length of an address line, in characters.
 const MAX_LINE_LENGTH: usize = 200;
-/// The longest postal code: the longest in use has ten characters.
+/// The maximum length of a postal code; the longest in use has ten characters.
 const MAX_POSTAL_CODE_LENGTH: usize = 20;
 
-/// A postal address as somebody wrote it.
+/// A postal address as sent by a caller.
 ///
-/// An empty text counts as nothing where the field may be left out: forms send `""` for what was left empty.
+/// Empty text in an optional field counts as absent: forms send `""` for fields that were left empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of `Address` with the same name")]
@@ -34,13 +34,13 @@ pub struct AddressInput {
 }
 
 impl AddressInput {
-    /// The address, or `None` when something is wrong with it, which is noted: `city` with an empty prefix,
+    /// Validates the address. Returns `None` if a field is invalid, and records its path: `city` with an empty prefix,
     /// `shipping_address.city` with the prefix `shipping_address`.
     ///
-    /// It names a person or a company: the last name may be left out where there is a first name, both where there is a
-    /// company. It names a city where addresses have one.
+    /// The address must name a person or a company: the last name is optional if there is a first name, and both are
+    /// optional if there is a company. It must name a city if addresses of its country have one.
     ///
-    /// Where the input [may be incomplete](Checks::incomplete), a country is enough: what is absent is empty.
+    /// If the input [may be incomplete](Checks::incomplete), a country is enough: absent fields are empty.
     pub fn check(self, checks: &mut Checks, prefix: &str) -> Option<Address> {
         let may_lack = checks.is_incomplete();
         let path = |field: &str| if prefix.is_empty() { field.to_owned() } else { format!("{prefix}.{field}") };
@@ -68,7 +68,7 @@ impl AddressInput {
         let region = optional("region", self.region, MAX_NAME_LENGTH);
         let postal_code = optional("postal_code", self.postal_code, MAX_POSTAL_CODE_LENGTH);
         let phone = checks.optional(&path("phone"), self.phone, validate::or_blank(validate::phone)).flatten();
-        // A field that was refused is noted in `checks`, so what is built without it is never used.
+        // A refused field is recorded in `checks`, so an address built without it is never used.
         Some(Address {
             first_name: first_name?,
             last_name: last_name?,
@@ -83,7 +83,7 @@ impl AddressInput {
         })
     }
 
-    /// The same with every field that was not mentioned taken from `base`: what a partial change means.
+    /// Takes absent fields from `base`, for a partial update.
     #[must_use]
     pub fn over(self, base: &Address) -> Self {
         let text = |field, old: &str| over(field, Some(old.to_owned()));
@@ -103,11 +103,11 @@ impl AddressInput {
     }
 }
 
-/// An entry of an address book as somebody wrote it.
+/// An entry of an address book as sent by a caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SavedAddressInput {
-    /// Where.
+    /// The postal address.
     #[serde(flatten)]
     pub address: AddressInput,
     /// See [`SavedAddress::is_default`](crate::shipping::SavedAddress::is_default).
@@ -115,8 +115,8 @@ pub struct SavedAddressInput {
 }
 
 impl SavedAddressInput {
-    /// The address and whether it is to be the default, if that was said; what was not mentioned is taken from
-    /// `base`, for a partial change.
+    /// Validates the address and, if present, whether it becomes the default. For a partial update, absent fields are
+    /// taken from `base`.
     pub(in crate::shipping) fn check(self, base: Option<&Address>) -> Result<(Address, Option<bool>)> {
         let mut checks = Checks::new();
         let is_default = checks.filled(base.is_none(), "is_default", self.is_default, Ok);
@@ -132,7 +132,7 @@ impl SavedAddressInput {
     }
 }
 
-/// The field, or what was there when it was not mentioned.
+/// The field, or the old value if it is absent.
 fn over<T>(field: Field<T>, old: Option<T>) -> Field<T> {
     match field {
         Field::Missing => old.map_or(Field::Null, Field::Given),
@@ -187,7 +187,7 @@ mod tests {
         let (_, missing, _) =
             known(AddressInput { country: "JP".into(), company: "Co".into(), ..AddressInput::default() });
         assert_eq!(missing, ["to.line1"]);
-        // What is there must be right.
+        // A given value must be valid.
         let (.., is_clean) = known(AddressInput { country: "XX".into(), ..input() });
         assert!(!is_clean);
         let (address, missing, is_clean) = known(AddressInput { country: "".into(), ..good() });
@@ -263,7 +263,7 @@ mod tests {
             assert_eq!(country(with, Field::Missing), Err(vec!["city".into()]), "{with}");
             assert_eq!(country(with, " ".into()), Err(vec!["city".into()]), "{with}");
         }
-        // A change of the country asks for what was not needed before.
+        // A new country may require fields that the old one did not.
         let singapore = country("SG", Field::Missing).unwrap();
         let moved = AddressInput { country: "GB".into(), ..AddressInput::default() };
         assert_eq!(check(moved.over(&singapore)), Err(vec!["city".into()]));

@@ -1,4 +1,4 @@
-//! What callers say, before it is checked.
+//! The inputs of the shipping calls, before they are validated.
 
 mod address;
 mod shipment;

@@ -1,4 +1,4 @@
-//! Parcels and news of them, as staff wrote them.
+//! The inputs for shipments and tracking events.
 
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -10,64 +10,65 @@ use crate::id::{OrderId, OrderItemId};
 use crate::shipping::{Shipment, ShipmentItem, TrackingStatus};
 use crate::validate;
 
-/// The longest name of a carrier or place, in characters.
+/// The maximum length of a carrier's or place's name, in characters.
 const MAX_NAME_LENGTH: usize = 100;
-/// The longest description of a piece of news, in characters.
+/// The maximum length of a tracking event's description, in characters.
 const MAX_DESCRIPTION_LENGTH: usize = 500;
 /// More lines than an order can have.
 const MAX_ITEMS: usize = 1_000;
-/// How far ahead of ours a carrier's clock may be; a time zone that was forgotten is at most this much.
+/// How far a tracking event may be in the future: a carrier's clock may be ahead, and a forgotten time zone shifts the
+/// time by at most this much.
 const MAX_AHEAD: TimeDelta = TimeDelta::hours(24);
 
-/// A parcel as staff wrote it.
+/// A shipment as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ShipmentInput {
-    /// Of which order.
+    /// The order that the shipment belongs to.
     pub order_id: Field<OrderId>,
-    /// What is in it; all that is left when nothing was said.
+    /// The contents. Default: everything that is left to ship.
     pub items: Field<Vec<ShipmentItemInput>>,
-    /// Who carries it; the carrier of the order's shipping method when nothing was said.
+    /// The carrier's name. Default: the carrier of the order's shipping method.
     pub carrier: Field<String>,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking_number: Field<String>,
 }
 
-/// How many of a line are in a parcel, as staff wrote it.
+/// The quantity of one order line in a shipment, as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ShipmentItemInput {
-    /// Which line.
+    /// The order line.
     pub order_item_id: Field<OrderItemId>,
-    /// How many.
+    /// The quantity in the shipment.
     pub quantity: Field<i64>,
 }
 
-/// A new carrier or number of a parcel.
+/// A change of a shipment's carrier or tracking number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ShipmentChange {
-    /// Who carries it.
+    /// The carrier's name.
     pub carrier: Field<String>,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking_number: Field<String>,
 }
 
-/// A piece of news as staff wrote it.
+/// A tracking event as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct TrackingInput {
     /// `shipped`, `in_transit`, `out_for_delivery`, `delivered`, `exception` or `canceled`.
     pub status: Field<String>,
-    /// In words.
+    /// The description of the event.
     pub description: Field<String>,
-    /// Where.
+    /// The location of the event.
     pub location: Field<String>,
-    /// When; now when nothing was said.
+    /// The time of the event. Default: now.
     pub occurred_at: Field<Timestamp>,
 }
 
-/// A parcel whose every field passed. Whether the order has such lines is decided with the order.
+/// A validated [`ShipmentInput`]. Whether the order has these lines is checked with the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::shipping) struct CheckedShipment {
     pub(in crate::shipping) order_id: OrderId,
@@ -76,7 +77,7 @@ pub(in crate::shipping) struct CheckedShipment {
     pub(in crate::shipping) tracking_number: Option<String>,
 }
 
-/// News whose every field passed.
+/// A validated [`TrackingInput`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::shipping) struct CheckedTracking {
     pub(in crate::shipping) status: TrackingStatus,
@@ -99,7 +100,7 @@ impl ShipmentInput {
     }
 }
 
-/// Checks the field `items`: how many of which lines of an order, each line once.
+/// Validates the field `items`: quantities of order lines, each line once.
 pub(crate) fn check_items(checks: &mut Checks, given: Vec<ShipmentItemInput>) -> Vec<ShipmentItem> {
     match given.len() {
         0 => checks.refuse::<()>("items", "This list may not be empty."),
@@ -127,7 +128,7 @@ pub(crate) fn check_items(checks: &mut Checks, given: Vec<ShipmentItemInput>) ->
 }
 
 impl ShipmentChange {
-    /// Carrier and number as they will be: what was not mentioned is taken from `base`.
+    /// Validates the carrier and the tracking number; absent fields are taken from `base`.
     pub(in crate::shipping) fn check(self, base: &Shipment) -> Result<(Option<String>, Option<String>)> {
         let mut checks = Checks::new();
         let carrier = checks.change("carrier", self.carrier, optional_name());
@@ -147,7 +148,7 @@ impl TrackingInput {
             checks.optional("description", self.description, validate::multiline(0, MAX_DESCRIPTION_LENGTH));
         let location = checks.optional("location", self.location, optional_name()).flatten();
         let occurred_at = checks.optional("occurred_at", self.occurred_at, |at| {
-            // What lies before the shop was thought of, no clock means.
+            // Dates before the shop existed come from wrong clocks.
             if at.timestamp() < 946_684_800 || at > now + MAX_AHEAD {
                 return Err("Must be from the year 2000 on, and not in the future.".to_owned());
             }

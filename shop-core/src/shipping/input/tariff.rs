@@ -1,4 +1,4 @@
-//! Zones and methods as staff wrote them.
+//! The inputs for shipping zones and methods.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,16 +11,16 @@ use crate::shipping::operations::EVERYWHERE;
 use crate::shipping::{Method, Rate, Tier, Zone};
 use crate::validate;
 
-/// The longest name of a zone, a method or a carrier, in characters.
+/// The maximum length of a zone's, method's or carrier's name, in characters.
 const MAX_NAME_LENGTH: usize = 100;
-/// ISO 3166-1 has about 250 codes, and none may come twice.
+/// ISO 3166-1 has about 250 codes, and duplicates are refused.
 const MAX_COUNTRIES: usize = 300;
-/// More steps than any carrier's price list has.
+/// More tiers than any carrier's price list has.
 const MAX_TIERS: usize = 50;
-/// The longest delivery time, in days.
+/// The maximum delivery time, in days.
 const MAX_DAYS: i64 = 365;
 
-/// A zone as staff wrote it.
+/// A zone as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of `Zone` with the same name")]
@@ -30,7 +30,7 @@ pub struct ZoneInput {
 }
 
 impl ZoneInput {
-    /// Name and countries; what was not mentioned is taken from `base`, for a partial change.
+    /// Validates the name and the countries. For a partial update, absent fields are taken from `base`.
     pub(in crate::shipping) fn check(self, base: Option<&Zone>) -> Result<(String, Vec<String>)> {
         let mut checks = Checks::new();
         let name = match base {
@@ -73,7 +73,7 @@ fn countries(checks: &mut Checks, given: Vec<String>) -> Option<Vec<String>> {
     Some(countries)
 }
 
-/// A method as staff wrote it. Amounts are decimal strings in major units.
+/// A shipping method as sent by staff. Amounts are decimal strings in major units.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each is the field of `Method` with the same name")]
@@ -89,7 +89,7 @@ pub struct MethodInput {
     pub active: Field<bool>,
 }
 
-/// What shipping costs, as staff wrote it.
+/// The shipping rate of a method, as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct RateInput {
@@ -98,21 +98,21 @@ pub struct RateInput {
     pub kind: Field<String>,
     /// The price of a flat rate.
     pub price: Field<String>,
-    /// The steps of the others.
+    /// The tiers of the other types.
     pub tiers: Field<Vec<TierInput>>,
 }
 
-/// One step of a rate, as staff wrote it.
+/// One tier of a rate, as sent by staff.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct TierInput {
-    /// A whole number of grams, or a subtotal as a decimal string; nothing for no limit.
+    /// The upper limit: a whole number of grams, or a subtotal as a decimal string. Absent or null: no limit.
     pub up_to: Field<Value>,
-    /// The price of the step.
+    /// The price of the tier.
     pub price: Field<String>,
 }
 
-/// A method whose every field passed.
+/// A validated [`MethodInput`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::shipping) struct CheckedMethod {
     pub(in crate::shipping) name: String,
@@ -127,7 +127,7 @@ pub(in crate::shipping) struct CheckedMethod {
 }
 
 impl MethodInput {
-    /// The checked fields; what was not mentioned is taken from `base`, for a partial change.
+    /// Validates the input. For a partial update, absent fields are taken from `base`.
     pub(in crate::shipping) fn check(self, base: Option<&Method>, currency: Currency) -> Result<CheckedMethod> {
         let mut checks = Checks::new();
         let name = match base {
@@ -216,14 +216,14 @@ fn tiers(
         }
         let price = format!("rate.tiers.{index}.price");
         let price = checks.required(&price, tier.price, |text| currency.parse_amount(&text));
-        // A refused price is noted; the steps go on so that all of them are judged.
+        // A refused price is recorded; the loop continues so that all tiers are validated.
         tiers.push(Tier { up_to, price: price.unwrap_or_default() });
     }
     Some(tiers)
 }
 
 fn grams(value: &Value) -> Result<i64, String> {
-    // As much as a cart can weigh: some thousand tonnes.
+    // The maximum weight of a cart: ten thousand tonnes.
     const MAX_GRAMS: i64 = 10_000_000_000;
     match value.as_i64() {
         Some(grams) if (1..=MAX_GRAMS).contains(&grams) => Ok(grams),

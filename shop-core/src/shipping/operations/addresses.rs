@@ -1,4 +1,4 @@
-//! An address book: at most one of its entries is the default.
+//! The decisions about address books: at most one entry is the default.
 
 use crate::batch::{Batch, Change, Require};
 use crate::clock::Moment;
@@ -7,16 +7,16 @@ use crate::execute::Decision;
 use crate::id::UserId;
 use crate::shipping::{Address, MAX_ADDRESSES, SavedAddress};
 
-/// What a decision knows of an address book.
+/// The state of an address book that a decision uses.
 #[derive(Debug, Clone, Default)]
 pub(in crate::shipping) struct AddressBook {
-    /// How many entries it has.
+    /// The number of entries.
     pub(in crate::shipping) count: u64,
-    /// Its default.
+    /// The default entry.
     pub(in crate::shipping) default: Option<SavedAddress>,
 }
 
-/// A new entry. It becomes the default when it is to be, or when the book has none: the first one, above all.
+/// Adds an entry. It becomes the default on request, or if the book has no default: in particular, the first entry.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming `address` when the book is full.
@@ -50,7 +50,7 @@ pub(in crate::shipping) fn create_address(
     Ok(Decision { batch, reply: saved })
 }
 
-/// An entry changed; whether it is the default stays unless something was said about it.
+/// Changes an entry. Whether it is the default only changes on request.
 pub(in crate::shipping) fn update_address(
     before: &SavedAddress,
     address: Address,
@@ -72,14 +72,14 @@ pub(in crate::shipping) fn update_address(
     Decision { batch, reply: saved }
 }
 
-/// An entry taken out; no other becomes the default by itself.
+/// Deletes an entry; no other entry becomes the default.
 pub(in crate::shipping) fn delete_address(before: &SavedAddress, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
-/// Written before the new default, so that a store that judges each write by itself never sees two.
+/// Written before the new default, so that a store that checks each write on its own never sees two.
 fn clear_default(default: Option<&SavedAddress>, moment: &Moment, batch: &mut Batch) {
     if let Some(old) = default {
         let cleared =

@@ -1,4 +1,4 @@
-//! The pure decisions: what shipping costs, what an address book, a tariff and a parcel become.
+//! The pure decisions about shipping prices, address books, shipping rates and shipments.
 
 mod addresses;
 mod quote;

@@ -1,24 +1,24 @@
-//! What shipping costs: which zones serve a country, and which of their methods at what price.
+//! Shipping prices: the zones that serve a country, and the prices of their methods.
 
 use super::super::model::{Method, Rate, Tier, Zone};
 use crate::money::{Amount, Currency};
 
-/// The word for every country that no zone names.
+/// Stands for every country that no zone names.
 pub(in crate::shipping) const EVERYWHERE: &str = "*";
 
-/// A method that can ship something somewhere, with its price for that.
+/// A shipping method with its price for a particular cart and country.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// How.
+    /// The shipping method.
     pub method: Method,
     /// The zone that serves the country.
     pub zone: Zone,
-    /// What it costs, free shipping over a subtotal considered.
+    /// The price in minor units, including free shipping above a subtotal.
     pub price: Amount,
 }
 
-/// The zones that serve a country (ISO 3166-1 alpha-2, upper case): those that name it, or those of `*` when none
-/// does, even if no method of theirs is active: naming a country takes it out of the rest of the world.
+/// The zones that serve a country (ISO 3166-1 alpha-2, upper case): those that name it, or those with `*` if none does.
+/// A zone that names a country excludes it from `*`, even if the zone has no active method.
 pub fn zones_of<'a>(zones: &'a [Zone], country: &str) -> Vec<&'a Zone> {
     let naming = |word: &str| -> Vec<&'a Zone> {
         zones.iter().filter(|zone| zone.countries.iter().any(|named| named == word)).collect()
@@ -27,9 +27,10 @@ pub fn zones_of<'a>(zones: &'a [Zone], country: &str) -> Vec<&'a Zone> {
     if named.is_empty() { naming(EVERYWHERE) } else { named }
 }
 
-/// Every way to ship `weight_grams` worth `subtotal` to a country, the cheapest first, then by name.
+/// All methods that can ship `weight_grams` with this `subtotal` to a country, cheapest first, then by name.
 ///
-/// Left out: methods that are not active or priced in another currency, and those whose rate does not reach so far.
+/// Excludes inactive methods, methods in another currency, and methods whose rate does not cover the weight or
+/// subtotal.
 #[must_use]
 pub fn quote(
     zones: &[Zone],
@@ -53,8 +54,8 @@ pub fn quote(
     quotes
 }
 
-/// `None` when the rate does not reach so far. A subtotal that ships for free does so only where the goods are
-/// carried at all.
+/// The price, or `None` if the rate does not cover the weight or subtotal. Free shipping only applies if the rate
+/// covers them.
 fn price(method: &Method, weight_grams: i64, subtotal: Amount) -> Option<Amount> {
     let price = match &method.rate {
         Rate::Flat { price } => *price,

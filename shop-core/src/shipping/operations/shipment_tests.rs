@@ -13,7 +13,7 @@ use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingStatus};
 use crate::word::Word as _;
 
-/// An order of lines of some quantities; the first line is not counted, the others are all reserved.
+/// An order with lines of these quantities; the first line is untracked, the others are fully reserved.
 fn state(quantities: &[i64]) -> OrderState {
     let lines: Vec<_> = quantities.iter().map(|&quantity| (1000, quantity)).collect();
     let order = order(&lines, 0);
@@ -48,7 +48,7 @@ fn news(status: TrackingStatus) -> CheckedTracking {
     CheckedTracking { status, description: String::new(), location: None, occurred_at: None }
 }
 
-/// Applies a batch to the state as a store would, and gives the events it tells.
+/// Applies a batch to the state as a store would; returns the emitted events.
 fn apply(state: &mut OrderState, batch: Batch) -> Vec<EventKind> {
     let mut events = Vec::new();
     for write in batch.writes {

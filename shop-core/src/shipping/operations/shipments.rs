@@ -1,4 +1,4 @@
-//! Parcels: what can go into one, and what its news make of it, of the stock and of the order.
+//! The decisions about shipments: their contents, and the effects of tracking events on the shipment, stock and order.
 
 use serde_json::{Value, json};
 
@@ -17,11 +17,11 @@ use crate::shipping::input::{CheckedShipment, CheckedTracking};
 use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingEvent, TrackingStatus};
 use crate::word::Word as _;
 
-/// More pieces of news than any carrier sends of one parcel; a loop of somebody's program ends here.
+/// More tracking events than any carrier sends for a shipment; the limit stops programs that loop.
 const MAX_EVENTS: usize = 500;
 
-/// How many of each line can go into a new parcel, in the order of the lines: what was ordered and not canceled, less
-/// what is in a parcel already; of counted goods not more than is still reserved and not in a parcel that waits to leave.
+/// The quantity of each line that a new shipment can contain, in line order: what was ordered and not canceled, less
+/// what other shipments contain. For tracked goods, at most what is reserved and not in a pending shipment.
 #[must_use]
 pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservation]) -> Vec<(OrderItemId, i64)> {
     let packed = |line: OrderItemId, counts: fn(ShipmentStatus) -> bool| -> i64 {
@@ -42,11 +42,11 @@ pub fn shippable(order: &Order, shipments: &[Shipment], reservations: &[Reservat
     order.items.iter().map(|item| (item.id, shippable(item.id, ordered(item)).max(0))).collect()
 }
 
-/// A new parcel, waiting to leave.
+/// Creates a pending shipment.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the order ships nothing now, nothing is left of it, or less than wanted;
-/// [`Error::Invalid`] for lines that the order does not have or that never were so many.
+/// [`Error::InvalidTransition`] when the order cannot ship now, or nothing or too little is left of it;
+/// [`Error::Invalid`] for lines that the order does not have, or quantities that it never had.
 pub(in crate::shipping) fn create_shipment(
     state: OrderState,
     input: CheckedShipment,
@@ -89,7 +89,8 @@ pub(in crate::shipping) fn create_shipment(
     Ok(Decision { batch, reply: shipment })
 }
 
-/// Checks a wish against the lines of the order: what it never had is a mistake, what is gone is bad luck.
+/// Checks the requested items against the order: items that it never had are invalid, items no longer left are a
+/// conflict.
 fn wanted(order: &Order, left: &[(OrderItemId, i64)], items: Vec<ShipmentItem>) -> Result<Vec<ShipmentItem>> {
     let lines = ordered_lines(order, items.iter().map(|item| (item.order_item_id, item.quantity)))?;
     for (item, line) in items.iter().zip(lines) {
@@ -101,7 +102,7 @@ fn wanted(order: &Order, left: &[(OrderItemId, i64)], items: Vec<ShipmentItem>) 
     Ok(items)
 }
 
-/// A parcel with another carrier or number.
+/// Changes the carrier or the tracking number of a shipment.
 pub(in crate::shipping) fn update_shipment(
     state: OrderState,
     before: &Shipment,
@@ -117,13 +118,13 @@ pub(in crate::shipping) fn update_shipment(
     write(state, shipment, batch, moment)
 }
 
-/// A parcel after a piece of news. One that leaves takes its stock along; one that arrives has left, whether anybody
-/// said so or not; one that is canceled leaves its stock reserved for the next. `levels` are those of the variants of one
-/// that leaves.
+/// Applies a tracking event. A shipment that leaves takes its stock along. One that arrives counts as shipped, even if
+/// no event said so. One that is canceled leaves its stock reserved for the next. `levels` are the stock levels of the
+/// variants in a shipment that leaves.
 ///
 /// # Errors
-/// [`Error::InvalidTransition`] when the news do not fit the parcel, or the order ships nothing now;
-/// [`Error::InsufficientStock`] when less lies there and was backordered than leaves.
+/// [`Error::InvalidTransition`] when the event does not fit the shipment's status, or the order cannot ship now;
+/// [`Error::InsufficientStock`] when more leaves than was in stock and backordered.
 pub(in crate::shipping) fn track_shipment(
     mut state: OrderState,
     before: &Shipment,
@@ -179,12 +180,12 @@ pub(in crate::shipping) fn track_shipment(
         location: news.location,
         occurred_at: at,
     });
-    // News may come late; a stable sort keeps those of one instant in the order in which they came.
+    // Events may arrive late; a stable sort keeps events with the same time in order of arrival.
     shipment.events.sort_by_key(|event| event.occurred_at);
     Ok(write(state, shipment, batch, moment))
 }
 
-/// Only an order that is placed ships, and not while it waits for its money.
+/// Only a placed order ships, and not while it waits for its payment.
 fn may_ship(order: &Order) -> Result<()> {
     match order.status {
         OrderStatus::Canceled => Err(Error::transition("A canceled order ships nothing.")),
@@ -204,7 +205,7 @@ fn parcel(shipment: &Shipment, what: &str) -> String {
     }
 }
 
-/// Writes the changed parcel, its event and its order.
+/// Writes the changed shipment, its event and its order.
 fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &mut Moment) -> Decision<Shipment> {
     let OrderState { order, payments, mut shipments, .. } = state;
     shipment.version += 1;
@@ -219,7 +220,7 @@ fn write(state: OrderState, mut shipment: Shipment, mut batch: Batch, moment: &m
     Decision { batch, reply: shipment }
 }
 
-/// What the events about a parcel tell: no name, no address.
+/// The data of events about a shipment, without names and addresses.
 #[must_use]
 pub fn event_data(shipment: &Shipment) -> Value {
     json!({

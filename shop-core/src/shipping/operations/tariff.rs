@@ -1,4 +1,4 @@
-//! Zones and methods.
+//! The decisions about shipping zones and methods.
 
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
@@ -6,7 +6,7 @@ use crate::execute::Decision;
 use crate::shipping::input::CheckedMethod;
 use crate::shipping::{Method, Zone};
 
-/// A new zone.
+/// Creates a zone.
 pub(in crate::shipping) fn create_zone(name: String, countries: Vec<String>, moment: &mut Moment) -> Decision<Zone> {
     let mut batch = Batch::new(moment);
     let zone = Zone { id: moment.id(), name, countries, created_at: moment.now(), version: 1 };
@@ -14,7 +14,7 @@ pub(in crate::shipping) fn create_zone(name: String, countries: Vec<String>, mom
     Decision { batch, reply: zone }
 }
 
-/// A zone changed.
+/// Changes a zone.
 pub(in crate::shipping) fn update_zone(
     before: &Zone,
     name: String,
@@ -27,14 +27,14 @@ pub(in crate::shipping) fn update_zone(
     Decision { batch, reply: zone }
 }
 
-/// A zone taken out. The store refuses it while methods serve it.
+/// Deletes a zone. The store refuses this while methods use it.
 pub(in crate::shipping) fn delete_zone(before: &Zone, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });
     Decision { batch, reply: () }
 }
 
-/// A new method.
+/// Creates a method.
 pub(in crate::shipping) fn create_method(input: CheckedMethod, moment: &mut Moment) -> Decision<Method> {
     let mut batch = Batch::new(moment);
     let method = Method {
@@ -55,7 +55,7 @@ pub(in crate::shipping) fn create_method(input: CheckedMethod, moment: &mut Mome
     Decision { batch, reply: method }
 }
 
-/// A method changed. Orders keep the name and price they were placed with.
+/// Changes a method. Orders keep the name and price that they were placed with.
 pub(in crate::shipping) fn update_method(
     before: &Method,
     input: CheckedMethod,
@@ -68,7 +68,7 @@ pub(in crate::shipping) fn update_method(
     Decision { batch, reply: method }
 }
 
-/// A method taken out; orders hold what they need of it.
+/// Deletes a method. Orders have copies of the data that they need.
 pub(in crate::shipping) fn delete_method(before: &Method, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
     batch.write(Change::Delete { id: before.id.0, version: before.version });

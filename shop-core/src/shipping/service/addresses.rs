@@ -1,4 +1,4 @@
-//! The address book of a signed-in person.
+//! The calls about a signed-in user's address book.
 
 use super::Shipping;
 use crate::actor::Actor;
@@ -9,7 +9,7 @@ use crate::shipping::operations::{AddressBook, create_address, delete_address, u
 use crate::shipping::{Address, SavedAddress, SavedAddressInput, ShippingSort};
 
 impl Shipping<'_> {
-    /// The person's own addresses.
+    /// Lists the user's own addresses.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`].
@@ -18,16 +18,16 @@ impl Shipping<'_> {
         Ok(self.shop.store().list_addresses(person.user_id, page).await?)
     }
 
-    /// One of the person's own addresses.
+    /// Returns one of the user's own addresses.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::NotFound`] (also for somebody else's).
+    /// [`Error::NotAuthenticated`], [`Error::NotFound`] (also for another user's address).
     pub async fn address(&self, actor: &Actor, id: AddressId) -> Result<SavedAddress> {
         let person = actor.require_user()?;
         self.own_address(person.user_id, id).await
     }
 
-    /// Adds an address. The first becomes the default; a new default takes the place of the old one.
+    /// Adds an address. The first becomes the default; a new default replaces the old one.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], also when the address book has
@@ -43,7 +43,7 @@ impl Shipping<'_> {
             .await
     }
 
-    /// Replaces an address whole.
+    /// Replaces all fields of an address.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`].
@@ -56,7 +56,7 @@ impl Shipping<'_> {
         self.write_address(actor, id, |_| input.clone().check(None)).await
     }
 
-    /// Changes the fields of an address that the input mentions.
+    /// Changes the fields of an address that the input contains.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::Invalid`], [`Error::NotFound`].
@@ -64,7 +64,7 @@ impl Shipping<'_> {
         self.write_address(actor, id, |before| input.clone().check(Some(&before.address))).await
     }
 
-    /// Takes an address out of the book. Orders keep their own copies.
+    /// Deletes an address. Orders keep their own copies.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::NotFound`].

@@ -6,7 +6,7 @@ mod tariff;
 
 use crate::shop::Shop;
 
-/// The calls of this domain; see [`Shop`].
+/// The calls about shipping; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Shipping<'a> {
     shop: &'a Shop,

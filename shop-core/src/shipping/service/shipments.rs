@@ -1,4 +1,4 @@
-//! Parcels: packed and followed by staff, tracked by everybody who knows the number.
+//! The calls about shipments: created and updated by staff, tracked by anyone who knows the number.
 
 use std::collections::BTreeSet;
 
@@ -17,11 +17,11 @@ use crate::shipping::{
     tracking_key,
 };
 
-/// The most shipments that are told of under one number: what staff write for a number need not be one.
+/// The maximum number of shipments returned for one tracking number: staff may enter the same text for many shipments.
 const MAX_TRACKED: u32 = 100;
 
 impl Shipping<'_> {
-    /// The parcels of a list, for staff.
+    /// Lists the shipments, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -35,7 +35,7 @@ impl Shipping<'_> {
         Ok(self.shop.store().list_shipments(filter, page).await?)
     }
 
-    /// One parcel, for staff.
+    /// Returns one shipment, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -44,11 +44,12 @@ impl Shipping<'_> {
         self.shop.store().shipment(id).await?.ok_or(Error::NotFound)
     }
 
-    /// Packs a parcel of an order: the wanted items, or all that is left. Its stock stays reserved until it leaves.
+    /// Creates a shipment of an order: the given items, or everything that is left. Its stock stays reserved until it
+    /// leaves.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`] (the order),
-    /// [`Error::InvalidTransition`] when the order ships nothing now, or not so much.
+    /// [`Error::InvalidTransition`] when the order cannot ship now, or not these quantities.
     pub async fn create_shipment(
         &self,
         actor: &Actor,
@@ -65,7 +66,7 @@ impl Shipping<'_> {
             .await
     }
 
-    /// Gives a parcel another carrier or number.
+    /// Changes the carrier or the tracking number of a shipment.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`].
@@ -81,12 +82,12 @@ impl Shipping<'_> {
             .await
     }
 
-    /// Records news of a parcel, and what follows from it for the stock and the order.
+    /// Records a tracking event of a shipment, with its effects on the stock and the order.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::Invalid`], [`Error::NotFound`],
-    /// [`Error::InvalidTransition`] when the news do not fit the parcel, [`Error::InsufficientStock`] when less lies there
-    /// and was backordered than leaves.
+    /// [`Error::InvalidTransition`] when the event does not fit the shipment's status, [`Error::InsufficientStock`]
+    /// when more leaves than was in stock and backordered.
     pub async fn track_shipment(
         &self,
         actor: &Actor,
@@ -106,7 +107,8 @@ impl Shipping<'_> {
                         ShipmentStatus::Shipped | ShipmentStatus::Delivered | ShipmentStatus::Canceled => Vec::new(),
                     };
                     let decided = track_shipment(state, &before, news.clone(), &levels, actor.role(), &mut moment);
-                    // The levels may be younger than the order: what another call has shipped meanwhile is no lack of stock.
+                    // The levels may be newer than the order: if another call has changed the shipment in the meantime,
+                    // stock is not insufficient.
                     if !matches!(decided, Err(Error::InsufficientStock { .. }))
                         || self.shop.store().shipment(id).await?.is_some_and(|now| now.version == before.version)
                     {
@@ -117,7 +119,8 @@ impl Shipping<'_> {
             .await
     }
 
-    /// What everybody may see of the shipments with this number, [as it is compared](tracking_key): the newest hundred.
+    /// The public data of the newest hundred shipments with this tracking number, which is [normalized](tracking_key)
+    /// first.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -127,13 +130,13 @@ impl Shipping<'_> {
         Tracking::of(shipments).ok_or(Error::NotFound)
     }
 
-    /// The stock that an order can take from.
+    /// The stock levels of the order's reserved variants.
     async fn levels(&self, state: &OrderState) -> Result<Vec<StockLevel>> {
         let variants: BTreeSet<_> = state.reservations.iter().map(|held| held.variant_id).collect();
         Ok(self.shop.store().stock_of(&variants.into_iter().collect::<Vec<_>>()).await?)
     }
 
-    /// A parcel with the state of its order, as of one version of the order.
+    /// A shipment with the state of its order, consistent with one version of the order.
     async fn load(&self, id: ShipmentId, moment: &mut Moment) -> Result<(OrderState, Shipment)> {
         let shipment = self.shop.store().shipment(id).await?.ok_or(Error::NotFound)?;
         let state = self.shop.orders().state(shipment.order_id, moment).await?;

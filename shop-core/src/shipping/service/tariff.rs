@@ -1,4 +1,4 @@
-//! Zones and methods: written by staff, methods read by everybody.
+//! The calls about shipping zones and methods: changed by staff; methods are public.
 
 use super::Shipping;
 use crate::actor::Actor;
@@ -16,7 +16,7 @@ use crate::shipping::{Method, MethodInput, ShippingSort, Zone, ZoneInput};
 use crate::validate;
 
 impl Shipping<'_> {
-    /// The zones of a list, for staff.
+    /// Lists the zones, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`].
@@ -25,7 +25,7 @@ impl Shipping<'_> {
         Ok(self.shop.store().list_zones(page).await?)
     }
 
-    /// One zone, for staff.
+    /// Returns one zone, for staff.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -46,7 +46,7 @@ impl Shipping<'_> {
             .await
     }
 
-    /// Replaces a zone whole.
+    /// Replaces all fields of a zone.
     ///
     /// # Errors
     /// As [`Shipping::create_zone`], and [`Error::NotFound`].
@@ -54,7 +54,7 @@ impl Shipping<'_> {
         self.write_zone(actor, id, |_| input.clone().check(None)).await
     }
 
-    /// Changes the fields of a zone that the input mentions.
+    /// Changes the fields of a zone that the input contains.
     ///
     /// # Errors
     /// As [`Shipping::create_zone`], and [`Error::NotFound`].
@@ -62,10 +62,10 @@ impl Shipping<'_> {
         self.write_zone(actor, id, |before| input.clone().check(Some(before))).await
     }
 
-    /// Takes a zone out.
+    /// Deletes a zone.
     ///
     /// # Errors
-    /// [`Error::InUse`] while methods ship there; as [`Shipping::zone`].
+    /// [`Error::InUse`] while methods use the zone; as [`Shipping::zone`].
     pub async fn delete_zone(&self, actor: &Actor, id: ZoneId) -> Result<()> {
         actor.require_staff()?;
         self.shop
@@ -80,8 +80,8 @@ impl Shipping<'_> {
             .await
     }
 
-    /// The methods of a list: those that serve `country` (ISO 3166-1 alpha-2) when one is named. Staff see the
-    /// inactive ones too.
+    /// Lists the methods, limited to those that serve `country` (ISO 3166-1 alpha-2) if given. Inactive ones are only
+    /// shown to staff.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming `country`.
@@ -99,7 +99,7 @@ impl Shipping<'_> {
         let Some(country) = checks.required("country", Field::from(country), validate::country) else {
             return Err(checks.into_error());
         };
-        // Which zones serve a country depends on all of them, and a shop has few: the core picks and pages.
+        // Which zones serve a country depends on all zones, and a shop has few of them: the core filters and pages.
         let (zones, methods) = self.shop.store().tariff().await?;
         let serving = zones_of(&zones, &country);
         let wanted = methods.into_iter().filter(|method| {
@@ -108,7 +108,7 @@ impl Shipping<'_> {
         Ok(paging::page(wanted, page))
     }
 
-    /// One method; an inactive one only for staff.
+    /// Returns one method; an inactive one only to staff.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -132,7 +132,7 @@ impl Shipping<'_> {
             .await
     }
 
-    /// Replaces a method whole.
+    /// Replaces all fields of a method.
     ///
     /// # Errors
     /// As [`Shipping::create_method`], and [`Error::NotFound`].
@@ -140,7 +140,7 @@ impl Shipping<'_> {
         self.write_method(actor, id, |_| input.clone().check(None, self.currency())).await
     }
 
-    /// Changes the fields of a method that the input mentions.
+    /// Changes the fields of a method that the input contains.
     ///
     /// # Errors
     /// As [`Shipping::create_method`], and [`Error::NotFound`].
@@ -148,7 +148,7 @@ impl Shipping<'_> {
         self.write_method(actor, id, |before| input.clone().check(Some(before), before.currency)).await
     }
 
-    /// Takes a method out. Orders that were placed with it keep its name and price.
+    /// Deletes a method. Orders that were placed with it keep its name and price.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], [`Error::NotFound`].
@@ -194,7 +194,7 @@ impl Shipping<'_> {
             .await
     }
 
-    /// The store judges it again when it writes the method.
+    /// The store checks this again when it writes the method.
     async fn zone_exists(&self, id: ZoneId) -> Result<()> {
         match self.shop.store().zone(id).await? {
             Some(_) => Ok(()),

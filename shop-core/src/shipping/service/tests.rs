@@ -1,4 +1,4 @@
-//! The calls, on the memory store.
+//! The shipping calls, on the memory store.
 
 use std::thread;
 
@@ -92,7 +92,7 @@ fn an_address_book_has_a_most_of_entries_however_many_are_added_at_once() {
     assert_eq!(added, 3);
     let refusal = add("Rome").unwrap_err();
     assert!(refusal.code() == "invalid" && format!("{refusal:?}").contains("at most 100 addresses"), "{refusal:?}");
-    // Those that are there can be changed, and one that goes makes room for one.
+    // Existing addresses can be changed, and deleting one makes room for another.
     block_on(world.shop.shipping().change_address(&ada, id, input(json!({"city": "York"})))).unwrap();
     block_on(world.shop.shipping().delete_address(&ada, id)).unwrap();
     add("Rome").unwrap();

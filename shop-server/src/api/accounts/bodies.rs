@@ -1,4 +1,4 @@
-//! What is sent to accounts, and what comes back.
+//! Request and response bodies of accounts.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::field::{Nullable, Optional, Required};
 
-/// Somebody wants an account.
+/// The registration of an account.
 #[derive(Debug, Object)]
 pub(super) struct RegisterRequest {
     email: Required<String>,
@@ -35,7 +35,7 @@ impl From<RegisterRequest> for RegisterInput {
     }
 }
 
-/// Where the code was mailed.
+/// Where the code was e-mailed.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct Registered {
     email: String,
@@ -48,7 +48,7 @@ impl From<String> for Registered {
     }
 }
 
-/// A code that was mailed.
+/// The code that was e-mailed to an address.
 #[derive(Debug, Object)]
 pub(super) struct VerifyOtpRequest {
     email: Required<String>,
@@ -68,7 +68,7 @@ impl From<VerifyOtpRequest> for VerifyOtpInput {
     }
 }
 
-/// An address.
+/// An e-mail address.
 #[derive(Debug, Object)]
 pub(super) struct EmailRequest {
     email: Required<String>,
@@ -92,7 +92,7 @@ impl From<EmailRequest> for EmailInput {
     }
 }
 
-/// A sentence for the person.
+/// A message for the user.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct Detail {
     detail: String,
@@ -104,7 +104,7 @@ impl From<&str> for Detail {
     }
 }
 
-/// A name and a password: `email`, or `username`, in which an e-mail address works, too.
+/// A password with `email` or `username`; `username` accepts an e-mail address too.
 #[derive(Debug, Object)]
 pub(super) struct LoginRequest {
     email: Optional<String>,
@@ -124,11 +124,11 @@ impl From<LoginRequest> for SignInInput {
     }
 }
 
-/// A username, or an e-mail address in its place, and a password.
+/// A password with a username or, in its place, an e-mail address.
 #[derive(Debug, Object)]
 pub(super) struct TokenRequest {
     username: Required<String>,
-    /// In place of `username`.
+    /// Instead of `username`.
     email: Optional<String>,
     password: Required<String>,
 }
@@ -145,7 +145,7 @@ impl From<TokenRequest> for SignInInput {
     }
 }
 
-/// The tokens of a session; none in cookie mode, where only cookies hold them.
+/// The tokens of a session; empty in cookie mode, where only cookies hold them.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(rename = "Tokens")]
 pub(super) struct Tokens {
@@ -161,7 +161,7 @@ impl From<&TokenPair> for Tokens {
     }
 }
 
-/// A new session, and whose it is; without tokens in cookie mode.
+/// A new session and its user; without tokens in cookie mode.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Login")]
 pub(super) struct Login {
@@ -178,7 +178,7 @@ impl Login {
     }
 }
 
-/// A changed password, and the session that goes on; without tokens in cookie mode.
+/// A changed password and its new session; without tokens in cookie mode.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "PasswordChanged")]
 pub(super) struct PasswordChanged {
@@ -195,7 +195,7 @@ impl From<Tokens> for PasswordChanged {
     }
 }
 
-/// A refresh token; in cookie mode the cookie stands in for an empty body.
+/// A refresh token. In cookie mode, the cookie takes the place of an empty body.
 #[derive(Debug, Object)]
 pub(super) struct RefreshRequest {
     pub(super) refresh: Required<String>,
@@ -207,11 +207,11 @@ pub(super) struct VerifyTokenRequest {
     pub(super) token: Required<String>,
 }
 
-/// Nothing to say.
+/// An empty response.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct Nothing {}
 
-/// The password of now, and the next one.
+/// The current password and the new one.
 #[derive(Debug, Object)]
 pub(super) struct ChangePasswordRequest {
     old_password: Required<String>,
@@ -230,13 +230,13 @@ pub(super) struct NewPasswordRequest {
     pub(super) new_password: Required<String>,
 }
 
-/// A person.
+/// A user account.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "User")]
 pub(super) struct UserBody {
     id: Uuid,
     email: String,
-    /// Null when none was given.
+    /// Null if the user has none.
     username: Option<String>,
     first_name: String,
     last_name: String,
@@ -266,7 +266,7 @@ impl From<Profile> for UserBody {
     }
 }
 
-/// What changes in one's own profile.
+/// Changes to the caller's profile.
 #[derive(Debug, Object)]
 pub(super) struct ProfileRequest {
     username: Nullable<String>,
@@ -286,11 +286,11 @@ impl From<ProfileRequest> for ProfileInput {
     }
 }
 
-/// What changes in what somebody may do.
+/// Changes to whether a user is active or staff.
 #[derive(Debug, Object)]
 pub(super) struct StandingRequest {
     is_active: Optional<bool>,
-    /// Only a superuser changes it.
+    /// Only superusers can change this.
     is_staff: Optional<bool>,
 }
 

@@ -1,7 +1,7 @@
-//! `/accounts/`: registration, sign-in, sessions, passwords, profiles, and staff's list of people.
+//! `/accounts/`: registration, sign-in, sessions, passwords, profiles, and user management for staff.
 //!
-//! Who calls the public routes plays no role: they judge by what is sent in the body, and ignore an `Authorization`
-//! header. A front end that sends its expired token with everything can so exchange it for a new one.
+//! The public routes ignore the `Authorization` header and judge only the request body. A front end that sends its
+//! expired token with every request can therefore still exchange it for a new one.
 
 mod bodies;
 mod people;
@@ -37,9 +37,9 @@ pub struct Accounts(pub(super) Context);
 
 #[OpenApi]
 impl Accounts {
-    /// Registers somebody; a code is mailed to the address.
+    /// Registers a user and e-mails a code to the address.
     ///
-    /// An address that has an account is answered alike, and its owner is told.
+    /// The response is the same if the address already has an account; the owner of that account is notified.
     #[oai(path = "/accounts/register/", method = "post")]
     async fn register(&self, client: Client, body: JsonBody<RegisterRequest>) -> Result<Created<Registered>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
@@ -47,7 +47,7 @@ impl Accounts {
         Ok(Answer(email.into()))
     }
 
-    /// Confirms an address with the code that was mailed to it.
+    /// Confirms an address with the code that was e-mailed to it.
     #[oai(path = "/accounts/verify-otp/", method = "post")]
     async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
         let account = body.account().map(str::to_owned);
@@ -57,7 +57,7 @@ impl Accounts {
         Ok(Answer("The address is confirmed; you can sign in now.".into()))
     }
 
-    /// Has a new code mailed, which replaces the old one. The answer is the same for any address.
+    /// E-mails a new code, which replaces the old one. The response is the same for every address.
     #[oai(path = "/accounts/resend-otp/", method = "post")]
     async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
@@ -65,10 +65,10 @@ impl Accounts {
         Ok(Answer("If the address waits to be confirmed, a new code was sent to it.".into()))
     }
 
-    /// Signs in by e-mail address or username. With `X-Cart-Token` the guest's cart is merged into the person's.
+    /// Signs in by e-mail address or username. With `X-Cart-Token`, the guest's cart is merged into the user's.
     ///
-    /// The answer has a header `X-Device-Token` (a cookie in cookie mode). A client that sends it with the next sign-in has its
-    /// own limit on wrong tries there.
+    /// The response has a header `X-Device-Token` (a cookie in cookie mode). A client that sends it with the next
+    /// sign-in has its own limit on failed attempts there.
     #[oai(path = "/accounts/login/", method = "post")]
     async fn login(
         &self,
@@ -84,7 +84,7 @@ impl Accounts {
         Ok(self.signed_in(answer, &sign_in.tokens, &device))
     }
 
-    /// Signs in for tokens alone.
+    /// Signs in and returns only the tokens.
     #[oai(path = "/accounts/token/", method = "post")]
     async fn token(
         &self,
@@ -99,7 +99,8 @@ impl Accounts {
         Ok(self.signed_in(Answer(self.shown(&tokens)), &tokens, &device))
     }
 
-    /// Exchanges a refresh token for a new pair. Sent again within 10 seconds it gets the same pair; later it ends its session.
+    /// Exchanges a refresh token for a new pair. Reuse within 10 seconds returns the same pair; later reuse ends the
+    /// session.
     #[oai(path = "/accounts/token/refresh/", method = "post")]
     async fn token_refresh(
         &self,
@@ -111,7 +112,7 @@ impl Accounts {
         Ok(WithCookies { answer: Answer(self.shown(&tokens)), cookies: self.held(&tokens) })
     }
 
-    /// Says whether a token would be accepted.
+    /// Checks whether a token would be accepted.
     #[oai(path = "/accounts/token/verify/", method = "post")]
     async fn token_verify(&self, body: JsonBody<VerifyTokenRequest>) -> Result<Answer<Nothing>> {
         let token = required("token", body.into_inner().token.into_field())?;
@@ -124,7 +125,7 @@ impl Accounts {
     async fn logout(&self, request: &poem::Request, body: JsonBody<RefreshRequest>) -> Result<WithCookies<NoContent>> {
         let (token, is_cookie) = self.refresh_token(request, body.into_inner())?;
         match self.0.shop.accounts().logout(&token).await {
-            // A browser whose session has ended already is to lose its cookies all the same.
+            // Even if the session has already ended, the browser must lose its cookies.
             Err(Error::TokenNotValid) if is_cookie => {}
             ended => ended?,
         }
@@ -132,7 +133,7 @@ impl Accounts {
         Ok(WithCookies { answer: NoContent, cookies })
     }
 
-    /// Changes one's own password. Every session ends; the pair in the answer opens a new one.
+    /// Changes the caller's password. Every session ends; the token pair in the response starts a new one.
     #[oai(path = "/accounts/change-password/", method = "post")]
     async fn change_password(
         &self,
@@ -148,7 +149,7 @@ impl Accounts {
         Ok(WithCookies { answer: Answer(self.shown(&tokens).into()), cookies: self.held(&tokens) })
     }
 
-    /// Has a link mailed that resets the password. The answer is the same for any address.
+    /// E-mails a link that resets the password. The response is the same for every address.
     #[oai(path = "/accounts/request-reset-email/", method = "post")]
     async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
@@ -156,7 +157,7 @@ impl Accounts {
         Ok(Answer("If the address has an account, a link that resets its password was sent to it.".into()))
     }
 
-    /// Sets a new password with the two parts of a mailed link. It works once, within an hour.
+    /// Sets a new password with the two parts of an e-mailed link. The link works once, within an hour.
     #[oai(path = "/accounts/password-reset-confirm/:uidb64/:token/", method = "post")]
     async fn password_reset_confirm(
         &self,
@@ -175,20 +176,21 @@ impl Accounts {
     }
 }
 
-/// What a try was counted under.
+/// The keys that an attempt was counted under, to be forgiven if it succeeds.
 struct Counted {
     address: Option<IpAddr>,
     account: Option<String>,
 }
 
 impl Accounts {
-    /// The tokens for the body of an answer: none in cookie mode, where no script may see them.
+    /// The tokens for the response body: none in cookie mode, where scripts must not see them.
     fn shown(&self, tokens: &TokenPair) -> Tokens {
         if self.0.cookies.is_some() { Tokens::default() } else { tokens.into() }
     }
 
-    /// Counts one try to sign in with a name, whichever of the names of an account it is. A device on which its owner signed
-    /// in before has tries of its own: strangers use up neither those nor, from the same address, the tries of the address.
+    /// Counts a sign-in attempt; all names of an account share one limit. A device on which the owner signed in before
+    /// has its own limit instead of those of the account and the address, so that strangers cannot lock the owner out
+    /// there, even from the same address.
     async fn count_sign_in(&self, client: Client, device: &Device, name: Option<&str>) -> Result<Counted> {
         let (limits, accounts) = (&self.0.limits, self.0.shop.accounts());
         if !limits.is_on() {
@@ -209,7 +211,7 @@ impl Accounts {
         Ok(Counted { address: client.address(), account })
     }
 
-    /// The answer to a sign-in, with its cookies in cookie mode, and the token of the device.
+    /// The response to a sign-in, with the device token and, in cookie mode, the cookies.
     fn signed_in<R>(&self, answer: R, tokens: &TokenPair, device: &Device) -> WithDevice<WithCookies<R>> {
         let mode = self.0.cookies.as_deref();
         let token = self.0.shop.accounts().device_token(tokens.user_id, device.shown());
@@ -224,12 +226,12 @@ impl Accounts {
         WithDevice { answer: WithCookies { answer, cookies }, token: header }
     }
 
-    /// The cookies of a new pair of tokens, in cookie mode.
+    /// The cookies for a new pair of tokens; none outside cookie mode.
     fn held(&self, tokens: &TokenPair) -> Vec<poem::http::HeaderValue> {
         self.0.cookies.as_deref().map(|mode| mode.hold(&self.0.shop, tokens)).unwrap_or_default()
     }
 
-    /// The refresh token of the body, else that of the cookie (true), whose sender must then pass the CSRF guard.
+    /// The refresh token of the body, or else of the cookie (true), whose sender must then pass the CSRF guard.
     fn refresh_token(&self, request: &poem::Request, body: RefreshRequest) -> Result<(Secret, bool)> {
         let given: Field<Secret> = body.refresh.into_field();
         if let (Field::Missing, Some(mode)) = (&given, self.0.cookies.as_deref())

@@ -1,4 +1,4 @@
-//! Profiles, and staff's list of people.
+//! Profiles, and user management for staff.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -16,32 +16,32 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 use crate::security;
 
-/// Profiles, and staff's list of people.
+/// Profiles, and user management for staff.
 pub struct People(pub(in crate::api) Context);
 
 #[OpenApi]
 impl People {
-    /// One's own profile.
+    /// Gets the caller's profile.
     #[oai(path = "/accounts/user/", method = "get")]
     async fn profile(&self, user: User) -> Result<Answer<UserBody>> {
         Ok(Answer(self.0.shop.accounts().profile(&user).await?.into()))
     }
 
-    /// Changes one's own profile; the address stays as it is.
+    /// Changes the caller's profile, except for the e-mail address.
     #[oai(path = "/accounts/user/", method = "patch")]
     async fn update_profile(&self, user: User, body: JsonBody<ProfileRequest>) -> Result<Answer<UserBody>> {
         let profile = self.0.shop.accounts().update_profile(&user, body.into_inner().into()).await?;
         Ok(Answer(profile.into()))
     }
 
-    /// All people, the newest first.
+    /// Lists all users, newest first.
     #[oai(path = "/accounts/users/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         staff: Staff,
         url: RequestUrl,
-        /// Text that the address, the username or a name contains.
+        /// Text that the e-mail address, the username or a name contains.
         search: Text,
         is_active: Query<Optional<bool>>,
         is_staff: Query<Optional<bool>>,
@@ -63,13 +63,13 @@ impl People {
         List::answer(&url, &request, users.map(UserBody::from))
     }
 
-    /// One person.
+    /// Gets a user.
     #[oai(path = "/accounts/users/:id/", method = "get")]
     async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<UserBody>> {
         Ok(Answer(self.0.shop.accounts().get(&staff, UserId(id.0)).await?.into()))
     }
 
-    /// Changes what somebody may do.
+    /// Changes whether a user is active or staff.
     #[oai(path = "/accounts/users/:id/", method = "patch")]
     async fn update(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<StandingRequest>) -> Result<Answer<UserBody>> {
         let accounts = self.0.shop.accounts();

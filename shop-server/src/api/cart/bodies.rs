@@ -1,4 +1,4 @@
-//! What is sent to carts, and what comes back.
+//! Request and response bodies of carts.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use crate::api::pricing::AdjustmentBody;
 use crate::field::{Money, Optional, Required};
 
-/// Something to be put into a cart, named by exactly one of `variant_id`, `sku` and `product_id`.
+/// An item to add to a cart, named by exactly one of `variant_id`, `sku` and `product_id`.
 #[derive(Debug, Object)]
 pub(super) struct AddItemRequest {
     variant_id: Optional<Uuid>,
     sku: Optional<String>,
-    /// Of a product with one variant only.
+    /// Only for a product with a single variant.
     product_id: Optional<Uuid>,
-    /// 1 to 10,000; 1 when it is left out.
+    /// 1 to 10,000. Defaults to 1.
     quantity: Optional<i64>,
 }
 
@@ -35,7 +35,7 @@ impl From<AddItemRequest> for AddItem {
     }
 }
 
-/// A new quantity.
+/// The new quantity of an item.
 #[derive(Debug, Object)]
 pub(super) struct QuantityRequest {
     /// 0 to 10,000; 0 removes the item.
@@ -48,10 +48,10 @@ impl From<QuantityRequest> for SetQuantity {
     }
 }
 
-/// A coupon.
+/// A coupon to add to a cart.
 #[derive(Debug, Object)]
 pub(super) struct CouponRequest {
-    /// However it is spelled.
+    /// Case-insensitive.
     code: Required<String>,
 }
 
@@ -61,12 +61,12 @@ impl From<CouponRequest> for AddCoupon {
     }
 }
 
-/// A cart at the prices of today.
+/// A cart at current prices.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Cart")]
 pub(super) struct CartBody {
     id: Uuid,
-    /// What opens a guest's cart, sent in `X-Cart-Token`; only in the answer to the call that made the cart.
+    /// Opens a guest's cart when sent as `X-Cart-Token`. Only in the response to the call that created the cart.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
     currency: String,
@@ -74,9 +74,9 @@ pub(super) struct CartBody {
     coupons: Vec<CouponBody>,
     subtotal: Money,
     discount_total: Money,
-    /// Without shipping and added taxes, which depend on where it goes.
+    /// Excludes shipping and added taxes, which depend on the destination.
     total: Money,
-    /// Why the total is not the subtotal.
+    /// What makes the total differ from the subtotal.
     adjustments: Vec<AdjustmentBody>,
     version: i64,
     updated_at: DateTime<Utc>,
@@ -95,11 +95,11 @@ pub(super) struct CartItemBody {
     quantity: i64,
     unit_price: Money,
     line_total: Money,
-    /// How many can be sold now; null when they are not counted.
+    /// How many can be sold now; null if stock is not tracked.
     available: Option<i64>,
 }
 
-/// A coupon in the cart. Where it is without effect the discount is zero, and an adjustment says why.
+/// A coupon in the cart. If it has no effect, `discount` is zero and an adjustment says why.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "CartCoupon")]
 pub(super) struct CouponBody {
@@ -151,7 +151,7 @@ impl CartItemBody {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "ShippingOption")]
 pub(super) struct ShippingOptionBody {
-    /// The `shipping_method_id` of an order.
+    /// To be used as the `shipping_method_id` of an order.
     id: Uuid,
     name: String,
     carrier: Option<String>,

@@ -1,4 +1,4 @@
-//! `/cart/`: what somebody wants to buy.
+//! `/cart/`: shopping carts.
 
 mod bodies;
 mod quote;
@@ -23,12 +23,12 @@ use crate::problem::Result;
 use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingOptionBody};
 use quote::{QuoteBody, QuoteRequest};
 
-/// What somebody wants to buy.
+/// Shopping carts.
 pub struct Cart(pub(super) Context);
 
 #[OpenApi]
 impl Cart {
-    /// Makes a guest's cart, whose `token` is shown only here (201); a signed-in person gets their own (200).
+    /// Creates a guest's cart and shows its `token` (201), or returns the cart of a signed-in user (200).
     #[oai(path = "/cart/", method = "post")]
     async fn create(&self, caller: Caller, client: Client) -> Result<Versioned<CartBody>> {
         self.limit_new_cart(&caller, client).await?;
@@ -37,19 +37,19 @@ impl Cart {
         Ok(answer(cart).created(created))
     }
 
-    /// The caller's cart; a signed-in person always has one.
+    /// Gets the caller's cart. A signed-in user always has one.
     #[oai(path = "/cart/", method = "get")]
     async fn get(&self, caller: Caller) -> Result<Versioned<CartBody>> {
         Ok(answer(self.0.shop.carts().get(&caller).await?))
     }
 
-    /// Takes every item and every coupon out.
+    /// Removes all items and coupons from the cart.
     #[oai(path = "/cart/", method = "delete")]
     async fn empty(&self, caller: Caller, if_match: IfMatch) -> Result<Versioned<CartBody>> {
         Ok(answer(self.0.shop.carts().empty(&caller, if_match.expected()).await?))
     }
 
-    /// Puts something into the cart; more of the same adds up. A guest without a cart gets one, with its `token`.
+    /// Adds an item to the cart, or increases its quantity. A guest without a cart gets a new one, with its `token`.
     #[oai(path = "/cart/items/", method = "post")]
     async fn add(
         &self,
@@ -61,7 +61,7 @@ impl Cart {
         Ok(answer(self.0.shop.carts().add_item(&caller, body.into_inner().into()).await?))
     }
 
-    /// Sets how many of an item are wanted.
+    /// Sets the quantity of an item.
     #[oai(path = "/cart/items/:id/", method = "patch")]
     async fn set_quantity(
         &self,
@@ -74,13 +74,16 @@ impl Cart {
         Ok(answer(self.0.shop.carts().set_quantity(&caller, id, body.into_inner().into(), expected).await?))
     }
 
-    /// Takes an item out.
+    /// Removes an item from the cart.
     #[oai(path = "/cart/items/:id/", method = "delete")]
     async fn remove(&self, caller: Caller, id: Path<Uuid>, if_match: IfMatch) -> Result<Versioned<CartBody>> {
         Ok(answer(self.0.shop.carts().remove_item(&caller, CartItemId(id.0), if_match.expected()).await?))
     }
 
-    /// Puts a coupon into the cart. The refusal tells what the cart lacks for a coupon that this buyer could use, and nothing of any other.
+    /// Adds a coupon to the cart.
+    ///
+    /// If it is refused, the error says what the cart lacks for a coupon that this buyer could use, and nothing about
+    /// any other code.
     #[oai(path = "/cart/coupons/", method = "post")]
     async fn add_coupon(
         &self,
@@ -94,7 +97,7 @@ impl Cart {
         Ok(answer(carts.add_coupon(&caller, body.into_inner().into(), if_match.expected()).await?))
     }
 
-    /// Takes a coupon out, however its code is spelled.
+    /// Removes a coupon from the cart; the case of its code is ignored.
     #[oai(path = "/cart/coupons/:code/", method = "delete")]
     async fn remove_coupon(
         &self,
@@ -105,7 +108,7 @@ impl Cart {
         Ok(answer(self.0.shop.carts().remove_coupon(&caller, &code, if_match.expected()).await?))
     }
 
-    /// The ways to ship the cart to a country, each with its price, the cheapest first.
+    /// Lists the ways to ship the cart to a country, with their prices, cheapest first.
     #[oai(path = "/cart/shipping-options/", method = "get")]
     async fn shipping_options(
         &self,
@@ -124,12 +127,12 @@ impl Cart {
         List::answer(&url, &request, page.map(ShippingOptionBody::from))
     }
 
-    /// What an order of the cart would come to, with what is known so far. Nothing is written.
+    /// Computes the price of an order of the cart from what is known so far. Writes nothing.
     ///
-    /// The body is that of `POST /orders/`, of which everything may be left out: a country (and a region, where taxes differ by
-    /// it) is enough for taxes, and for shipping once a method is chosen. `missing` names what an order would still need. With
-    /// nothing missing, the same body at `POST /orders/` with this `total` as `expected_total` comes to this total, and whatever
-    /// would refuse the order refuses the quote.
+    /// The body is that of `POST /orders/`, with every field optional. A country is enough for taxes (with a region
+    /// where taxes differ by region), and for shipping once a method is chosen. `missing` lists what an order would
+    /// still need. If nothing is missing, the same body at `POST /orders/`, with this `total` as `expected_total`,
+    /// results in this total, and whatever would refuse the order refuses the quote.
     #[oai(path = "/cart/quote/", method = "post")]
     async fn quote(&self, caller: Caller, client: Client, body: JsonBody<QuoteRequest>) -> Result<Answer<QuoteBody>> {
         self.0.limits.check(Attempt::Quote, client.address(), caller.caller().as_deref()).await?;
@@ -138,7 +141,7 @@ impl Cart {
 }
 
 impl Cart {
-    /// Counts what makes a cart: a guest's call without one.
+    /// Counts the calls that create a cart against the rate limit: those of guests without a cart.
     async fn limit_new_cart(&self, caller: &Actor, client: Client) -> Result<()> {
         if caller.caller().is_some_and(|caller| !caller.starts_with("order:")) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What is known of an order to be, and what it would come to.
+//! Quotes: the price of an order that is not placed yet.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use crate::api::pricing::{AdjustmentBody, UsedTaxBody};
 use crate::api::shipping::KnownAddressRequest;
 use crate::field::{Money, Nullable};
 
-/// What is known so far of an order: the body of `POST /orders/`, of which everything may be left out.
+/// What is known so far of an order: the body of `POST /orders/` with every field optional.
 #[derive(Debug, Object)]
 pub(super) struct QuoteRequest {
-    /// Where it goes, or what is known of that; or `shipping_address_id`.
+    /// What is known of the shipping address; or use `shipping_address_id`.
     shipping_address: Nullable<KnownAddressRequest>,
-    /// Where it goes: an entry of one's own address book.
+    /// An entry of the caller's address book, instead of `shipping_address`.
     shipping_address_id: Nullable<Uuid>,
     billing_address: Nullable<KnownAddressRequest>,
-    /// One of the cart's shipping options.
+    /// The `id` of one of the cart's shipping options.
     shipping_method_id: Nullable<Uuid>,
-    /// The `id` of one of the gateways.
+    /// The `id` of a gateway.
     payment_gateway: Nullable<String>,
-    /// A guest's.
+    /// The e-mail address of a guest.
     email: Nullable<String>,
-    /// Plays no role: the answer says what the total is.
+    /// Ignored: the response says what the total is.
     expected_total: Nullable<Money>,
-    /// That of `expected_total`.
+    /// Currency of `expected_total` (ISO 4217).
     currency: Nullable<String>,
     /// At most 2,000 characters.
     note: Nullable<String>,
@@ -50,7 +50,7 @@ impl From<QuoteRequest> for PlaceOrder {
     }
 }
 
-/// What the order would come to, with what is known of it.
+/// The price of an order, computed from what is known of it.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Quote")]
 pub(super) struct QuoteBody {
@@ -58,20 +58,20 @@ pub(super) struct QuoteBody {
     items: Vec<QuoteItemBody>,
     subtotal: Money,
     discount_total: Money,
-    /// Zero while the method or the country is not known.
+    /// Zero until the method and the country are known.
     shipping_total: Money,
-    /// The shipping's share of `tax_total`.
+    /// The part of `tax_total` that is for shipping.
     shipping_tax: Money,
-    /// Zero while the country is not known. Contained in `total` where `prices_include_tax`, else added.
+    /// Zero until the country is known. Included in `total` if `prices_include_tax`, else added.
     tax_total: Money,
-    /// With nothing missing, the `expected_total` of the order. Rounded for the gateway once that is known.
+    /// If nothing is missing, the `expected_total` of the order. Rounded for the gateway once that is known.
     total: Money,
     prices_include_tax: bool,
-    /// The percentages, and what each comes to.
+    /// The tax rates, with the tax at each rate.
     taxes: Vec<UsedTaxBody>,
-    /// Why the total is not the subtotal.
+    /// What makes the total differ from the subtotal.
     adjustments: Vec<AdjustmentBody>,
-    /// The fields that an order would still need, by their paths (`shipping_address.city`).
+    /// The paths of the fields that an order would still need (`shipping_address.city`).
     missing: Vec<String>,
 }
 
@@ -86,16 +86,16 @@ pub(super) struct QuoteItemBody {
     options: BTreeMap<String, String>,
     unit_price: Money,
     quantity: i64,
-    /// Its share of the discounts.
+    /// The line's share of the discounts.
     discount: Money,
-    /// Its share of the taxes.
+    /// The line's share of the taxes.
     tax: Money,
     tax_class: Option<String>,
-    /// The percentage of `tax` (`"0.0825"` is 8.25 %); null where it is not taxed.
+    /// Tax rate of the line (`"0.0825"` is 8.25 %); null if it is untaxed.
     tax_rate: Option<Money>,
-    /// After discount, without tax.
+    /// Amount after discount, excluding tax.
     net: Money,
-    /// Before discount, and before tax that is added.
+    /// Amount before discount, and before tax that is added.
     line_total: Money,
 }
 

@@ -1,4 +1,4 @@
-//! What is sent to the catalog, and what comes back.
+//! Request and response bodies of the catalog.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use uuid::Uuid;
 use crate::answer::RequestUrl;
 use crate::field::{Money, Nullable, Optional, Required};
 
-/// Whether a product is offered: `draft` is being prepared, `archived` was taken out of the catalog.
+/// Whether a product is offered: `draft` is in preparation, `archived` was taken out of the catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ProductStatus {
-    /// Being prepared; staff see it.
+    /// In preparation; only staff see it.
     Draft,
     /// Offered to everyone.
     Active,
@@ -48,7 +48,7 @@ impl From<ProductStatus> for catalog::ProductStatus {
     }
 }
 
-/// Free facts: any JSON object.
+/// Free-form attributes: any JSON object.
 type Attributes = BTreeMap<String, Any<Value>>;
 
 macro_rules! product_request {
@@ -58,36 +58,37 @@ macro_rules! product_request {
         pub(super) struct $name {
             /// 1 to 255 characters.
             name: $product_name<String>,
-            /// The name in addresses; derived from the name when absent.
+            /// The name in URLs; derived from `name` by default.
             slug: Optional<String>,
             /// At most 20,000 characters.
             description: Optional<String>,
-            /// `active` when absent.
+            /// Defaults to `active`.
             status: Optional<ProductStatus>,
             category_id: Nullable<Uuid>,
-            /// The names of the options that tell the variants apart, at most 5.
+            /// The names of the options that distinguish the variants, at most 5.
             options: Optional<Vec<String>>,
-            /// All variants, at most 200; stored ones are found by `id`, then `sku`, and those not named are archived.
+            /// All variants, at most 200. Stored variants are matched by `id`, then by `sku`; those not listed are
+            /// archived.
             variants: Optional<Vec<VariantRequest>>,
             /// At most 50.
             images: Optional<Vec<ImageRequest>>,
-            /// Free facts: at most 100 names and 32 KiB.
+            /// Free-form attributes: at most 100 names and 32 KiB.
             attributes: Optional<Attributes>,
-            /// What the one variant costs; with several it is the lowest of theirs and changes nothing.
+            /// The price of the only variant. With several variants, it is their lowest price and changes nothing.
             price: Optional<Money>,
-            /// That of all prices, to be sure: another one than the shop's is refused.
+            /// Currency of all prices (ISO 4217). If given, it must be the currency of the shop.
             currency: Nullable<String>,
-            /// The sku of the one variant.
+            /// The SKU of the only variant.
             sku: Nullable<String>,
-            /// How many of the one variant there are; only for a new product.
+            /// The initial stock of the only variant; only for a new product.
             stock: Optional<i64>,
-            /// A higher price to show beside that of the one variant.
+            /// A higher price to show next to the price of the only variant.
             compare_at_price: Nullable<Money>,
-            /// What the one variant weighs.
+            /// The weight of the only variant.
             weight_grams: Optional<i64>,
-            /// EAN, UPC or the like of the one variant.
+            /// EAN, UPC or similar code of the only variant.
             barcode: Nullable<String>,
-            /// Which tax rates apply to the one variant; `standard` when absent.
+            /// Selects the tax rates of the only variant. Defaults to `standard`.
             tax_class: Optional<String>,
         }
 
@@ -118,12 +119,12 @@ macro_rules! product_request {
 }
 
 product_request! {
-    /// A product: `name` and either `price`, or `options` and `variants`.
+    /// A product, with `name` and either `price`, or `options` and `variants`.
     ProductRequest, Required
 }
 
 product_request! {
-    /// What changes of a product.
+    /// Changes to a product.
     ProductPatch, Optional
 }
 
@@ -134,21 +135,21 @@ fn object(attributes: Field<Attributes>) -> Field<Value> {
 /// One variant of a product.
 #[derive(Debug, Object)]
 pub(super) struct VariantRequest {
-    /// Which of the stored ones.
+    /// The id of a stored variant.
     id: Optional<Uuid>,
-    /// Made up for a new variant when absent.
+    /// Generated for a new variant by default.
     sku: Optional<String>,
     price: Optional<Money>,
-    /// A higher price to show beside it.
+    /// A higher price to show next to `price`.
     compare_at_price: Nullable<Money>,
-    /// Its value of each of the product's options.
+    /// The variant's value for each option of the product.
     options: Optional<BTreeMap<String, String>>,
     weight_grams: Optional<i64>,
-    /// EAN, UPC or the like.
+    /// EAN, UPC or similar code.
     barcode: Nullable<String>,
-    /// Which tax rates apply; `standard` when absent.
+    /// Selects the tax rates. Defaults to `standard`.
     tax_class: Optional<String>,
-    /// How many there are; only for a new product.
+    /// The initial stock; only for a new product.
     stock: Optional<i64>,
 }
 
@@ -168,12 +169,12 @@ impl From<VariantRequest> for VariantInput {
     }
 }
 
-/// A picture.
+/// An image of a product.
 #[derive(Debug, Object)]
 pub(super) struct ImageRequest {
-    /// An http(s) address, or a path below `/media/`.
+    /// An http(s) URL, or a path below `/media/`.
     url: Required<String>,
-    /// What it shows, for those who cannot see it.
+    /// Alternative text for users who cannot see the image.
     alt: Optional<String>,
 }
 
@@ -197,7 +198,7 @@ pub(super) struct ProductBody {
     price: Money,
     /// ISO 4217.
     currency: String,
-    /// Null when there are several variants.
+    /// Null if there are several variants.
     sku: Option<String>,
     options: Vec<String>,
     variants: Vec<VariantBody>,
@@ -208,7 +209,7 @@ pub(super) struct ProductBody {
     updated_at: DateTime<Utc>,
 }
 
-/// A variant of a product, and what of it can be sold.
+/// A variant of a product, with its availability.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Variant")]
 pub(super) struct VariantBody {
@@ -216,30 +217,31 @@ pub(super) struct VariantBody {
     sku: String,
     price: Money,
     compare_at_price: Option<Money>,
-    /// The lowest price of the 30 days before the price was reduced (Directive 98/6/EC, article 6a), to be shown with every
-    /// reduction in the European Union; null where `compare_at_price` is not higher than `price`, or no earlier price is known.
+    /// The lowest price in the 30 days before the price was reduced (Directive 98/6/EC, article 6a), which must be
+    /// shown with every reduction in the European Union. Null if `compare_at_price` is not higher than `price`, or if
+    /// no earlier price is known.
     lowest_price_30_days: Option<Money>,
     options: BTreeMap<String, String>,
     weight_grams: i64,
     barcode: Option<String>,
     tax_class: String,
-    /// How many lie free; null when they are not counted.
+    /// The unreserved stock; null if stock is not tracked.
     available: Option<i64>,
-    /// At least one can be sold now.
+    /// Whether at least one can be sold now.
     in_stock: bool,
 }
 
-/// A picture.
+/// An image of a product.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Image")]
 pub(super) struct ImageBody {
-    /// An http(s) address.
+    /// An http(s) URL.
     url: String,
     alt: String,
 }
 
-/// What was sent to `url`: links to the shop's own images are kept as paths, so that they lead to the shop wherever it
-/// moves.
+/// The input of a request to `url`. Links to the shop's own images are stored as paths, so that they stay valid if the
+/// shop's URL changes.
 pub(super) fn product_input(request: impl Into<ProductInput>, url: &RequestUrl) -> ProductInput {
     let mut input = request.into();
     if let Field::Given(images) = &mut input.images {
@@ -251,7 +253,7 @@ pub(super) fn product_input(request: impl Into<ProductInput>, url: &RequestUrl) 
 }
 
 impl ProductBody {
-    /// The answer at `url`: the shop's own images are linked under the address that the client used.
+    /// The body for a request to `url`. Links to the shop's own images start with the URL that the client used.
     pub(super) fn new(view: ProductView, url: &RequestUrl) -> Self {
         let sku = view.sku().map(str::to_owned);
         let (product, availability) = view.into_parts();
@@ -300,13 +302,13 @@ macro_rules! category_request {
         pub(super) struct $name {
             /// 1 to 255 characters.
             name: $category_name<String>,
-            /// The name in addresses; derived from the name when absent.
+            /// The name in URLs; derived from `name` by default.
             slug: Optional<String>,
             /// At most 20,000 characters.
             description: Optional<String>,
-            /// The category above it; null for the top.
+            /// The parent category; null for a top-level category.
             parent_id: Nullable<Uuid>,
-            /// Its place among its siblings.
+            /// Position among its siblings.
             position: Optional<i64>,
         }
 
@@ -330,7 +332,7 @@ category_request! {
 }
 
 category_request! {
-    /// What changes of a category.
+    /// Changes to a category.
     CategoryPatch, Optional
 }
 

@@ -19,7 +19,7 @@ pub struct Categories(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Categories {
-    /// The categories.
+    /// Lists the categories.
     #[oai(path = "/catalog/categories/", method = "get")]
     async fn list(
         &self,
@@ -36,13 +36,13 @@ impl Categories {
         List::answer(&url, &request, categories.map(CategoryBody::from))
     }
 
-    /// Makes a category.
+    /// Creates a category.
     #[oai(path = "/catalog/categories/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<CategoryRequest>) -> Result<Versioned<CategoryBody, 201>> {
         Ok(answer(self.0.shop.catalog().create_category(&staff, body.into_inner().into()).await?))
     }
 
-    /// One category, by id or slug.
+    /// Gets a category by id or slug.
     #[oai(path = "/catalog/categories/:id/", method = "get")]
     async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<CategoryBody>> {
         Ok(answer(self.0.shop.catalog().category(&caller, &id).await?))
@@ -74,7 +74,7 @@ impl Categories {
         Ok(answer(catalog.update_category(&staff, CategoryId(id.0), input, if_match.expected()).await?))
     }
 
-    /// Deletes a category: its children go to its parent, its products into no category.
+    /// Deletes a category. Its children move to its parent; its products no longer have a category.
     #[oai(path = "/catalog/categories/:id/", method = "delete")]
     async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
         self.0.shop.catalog().delete_category(&staff, CategoryId(id.0), if_match.expected()).await?;

@@ -19,18 +19,18 @@ pub struct Products(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Products {
-    /// The products. Customers see active ones, staff all.
+    /// Lists the products. Customers see active products, staff see all.
     #[oai(path = "/catalog/products/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         caller: Caller,
         url: RequestUrl,
-        /// Beginnings of words, all of which must be found in name, sku or description.
+        /// Word prefixes that must all occur in the name, SKU or description.
         search: Query<Optional<String>>,
-        /// Id or slug of a category; those below it are included.
+        /// Id or slug of a category; includes its subcategories.
         category: Query<Optional<String>>,
-        /// For staff.
+        /// Only for staff.
         status: Query<Optional<ProductStatus>>,
         min_price: Query<Optional<Money>>,
         max_price: Query<Optional<Money>>,
@@ -39,8 +39,8 @@ impl Products {
         page: Query<Optional<String>>,
         page_size: Query<Optional<String>>,
         cursor: Query<Optional<String>>,
-        /// `name`, `price`, `created_at` or `relevance`, with `-` for descending; by relevance when something is
-        /// searched, else the newest first.
+        /// `name`, `price`, `created_at` or `relevance`, with `-` for descending. Defaults to relevance for a search,
+        /// otherwise to newest first.
         ordering: Query<Optional<String>>,
     ) -> Result<Answer<List<ProductBody>>> {
         let query = ProductQuery {
@@ -56,7 +56,7 @@ impl Products {
         List::answer(&url, &request, products.map(|view| ProductBody::new(view, &url)))
     }
 
-    /// Makes a product.
+    /// Creates a product.
     #[oai(path = "/catalog/products/", method = "post")]
     async fn create(
         &self,
@@ -69,13 +69,13 @@ impl Products {
         Ok(answer(view, &url))
     }
 
-    /// One product, by id or slug.
+    /// Gets a product by id or slug.
     #[oai(path = "/catalog/products/:id/", method = "get")]
     async fn get(&self, caller: Caller, id: Path<String>, url: RequestUrl) -> Result<Versioned<ProductBody>> {
         Ok(answer(self.0.shop.catalog().product(&caller, &id).await?, &url))
     }
 
-    /// Replaces a product; its stock stays.
+    /// Replaces a product; its stock does not change.
     #[oai(path = "/catalog/products/:id/", method = "put")]
     async fn replace(
         &self,
@@ -90,7 +90,7 @@ impl Products {
         Ok(answer(view, &url))
     }
 
-    /// Changes a product; its stock stays.
+    /// Changes a product; its stock does not change.
     #[oai(path = "/catalog/products/:id/", method = "patch")]
     async fn update(
         &self,
@@ -105,7 +105,7 @@ impl Products {
         Ok(answer(view, &url))
     }
 
-    /// Takes a product out of the catalog; its orders, movements and sku stay.
+    /// Takes a product out of the catalog; its orders, stock movements and SKUs stay.
     #[oai(path = "/catalog/products/:id/", method = "delete")]
     async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
         self.0.shop.catalog().delete_product(&staff, ProductId(id.0), if_match.expected()).await?;

@@ -1,4 +1,4 @@
-//! What is sent to the inventory, and what comes back.
+//! Request and response bodies of the inventory.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -17,13 +17,13 @@ macro_rules! location_request {
         pub(super) struct $name {
             /// 1 to 100 characters.
             name: $location_name<String>,
-            /// Its short name: 1 to 100 letters, digits, hyphens, underscores and dots; derived from the name when absent.
+            /// A short name: 1 to 100 letters, digits, hyphens, underscores and dots. Derived from `name` by default.
             code: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: Nullable<String>,
-            /// Orders are served from the smallest number first.
+            /// Orders take stock from the location with the lowest number first.
             priority: Optional<i64>,
-            /// Makes it the default location, in place of the one that was.
+            /// Makes this the default location instead of the current one.
             is_default: Optional<bool>,
         }
 
@@ -42,16 +42,16 @@ macro_rules! location_request {
 }
 
 location_request! {
-    /// A place that holds stock.
+    /// A location that holds stock.
     LocationRequest, Required
 }
 
 location_request! {
-    /// What changes of a location.
+    /// Changes to a location.
     LocationPatch, Optional
 }
 
-/// A place that holds stock.
+/// A location that holds stock.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Location")]
 pub(super) struct LocationBody {
@@ -87,9 +87,9 @@ pub(super) struct LevelBody {
     location_id: Uuid,
     on_hand: i64,
     reserved: i64,
-    /// How many were promised before they lay there, and have not come since.
+    /// Open backorders: units promised before they were in stock, which have not arrived since.
     backordered: i64,
-    /// Negative when more was sold than there is.
+    /// Negative if more was sold than is in stock.
     available: i64,
     low_stock_threshold: i64,
     tracked: bool,
@@ -113,7 +113,7 @@ impl From<StockLevel> for LevelBody {
     }
 }
 
-/// The stock of one variant: the totals over all locations, or that of one.
+/// The stock of one variant: the totals over all locations, or the stock at one.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Stock")]
 pub(super) struct StockBody {
@@ -123,15 +123,15 @@ pub(super) struct StockBody {
     location_id: Option<Uuid>,
     on_hand: i64,
     reserved: i64,
-    /// How many were promised before they lay there, and have not come since.
+    /// Open backorders: units promised before they were in stock, which have not arrived since.
     backordered: i64,
-    /// Negative when more was sold than there is.
+    /// Negative if more was sold than is in stock.
     available: i64,
-    /// Of the totals: the highest of all locations.
+    /// For the totals, the highest of all locations.
     low_stock_threshold: i64,
     tracked: bool,
     backorder: bool,
-    /// What the totals sum up; left out for one location.
+    /// The locations that the totals sum up; absent for a single location.
     #[serde(skip_serializing_if = "Option::is_none")]
     locations: Option<Vec<LevelBody>>,
 }
@@ -155,16 +155,16 @@ impl From<StockView> for StockBody {
     }
 }
 
-/// New settings of a variant's stock; what is absent stays.
+/// New settings of a variant's stock; absent fields stay as they are.
 #[derive(Debug, Object)]
 pub(super) struct StockPatch {
-    /// From this many available on, it is low.
+    /// Stock is low if `available` is at or below this number.
     low_stock_threshold: Optional<i64>,
-    /// Whether it is counted.
+    /// Whether stock is counted. Uncounted stock can always be sold.
     tracked: Optional<bool>,
-    /// Whether more may be sold than is there. Switched off, open backorders stay open, and no new ones come.
+    /// Whether more can be sold than is in stock. Turning it off keeps open backorders and prevents new ones.
     backorder: Optional<bool>,
-    /// Where; everywhere when absent.
+    /// The location to change. Defaults to all locations.
     location_id: Nullable<Uuid>,
 }
 
@@ -179,14 +179,14 @@ impl From<StockPatch> for StockInput {
     }
 }
 
-/// A correction of what lies somewhere: `sku` or `variant_id`.
+/// A correction of the stock of a variant, named by `sku` or `variant_id`.
 #[derive(Debug, Object)]
 pub(super) struct AdjustmentRequest {
     sku: Optional<String>,
     variant_id: Optional<Uuid>,
-    /// The default location when absent.
+    /// Defaults to the default location.
     location_id: Optional<Uuid>,
-    /// How many more (or fewer).
+    /// The change of the quantity, positive or negative.
     delta: Required<i64>,
     /// `received`, `returned`, `damaged`, `lost` or `correction`.
     reason: Required<String>,
@@ -206,7 +206,7 @@ impl From<AdjustmentRequest> for AdjustmentInput {
     }
 }
 
-/// Stock that moves: `sku` or `variant_id`.
+/// A transfer of stock of a variant, named by `sku` or `variant_id`.
 #[derive(Debug, Object)]
 pub(super) struct TransferRequest {
     sku: Optional<String>,
@@ -258,7 +258,7 @@ impl From<inventory::MovementReason> for MovementReason {
     }
 }
 
-/// An entry of the ledger.
+/// An entry of the inventory ledger.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Movement")]
 pub(super) struct MovementBody {
@@ -289,7 +289,7 @@ impl From<inventory::Movement> for MovementBody {
     }
 }
 
-/// A transfer that was made: an entry of the ledger on each side.
+/// A completed transfer, with a ledger entry for each location.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Transfer")]
 pub(super) struct TransferBody {
@@ -298,7 +298,7 @@ pub(super) struct TransferBody {
     from_location_id: Uuid,
     to_location_id: Uuid,
     quantity: i64,
-    /// What left, then what arrived.
+    /// The outgoing movement, then the incoming one.
     movements: Vec<MovementBody>,
 }
 
@@ -315,7 +315,7 @@ impl From<TransferView> for TransferBody {
     }
 }
 
-/// Where held stock stands.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -339,7 +339,7 @@ impl From<inventory::ReservationStatus> for ReservationStatus {
     }
 }
 
-/// Stock held at one location for one line of an order.
+/// Stock reserved at one location for one order line.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Reservation")]
 pub(super) struct ReservationBody {
@@ -349,9 +349,9 @@ pub(super) struct ReservationBody {
     variant_id: Uuid,
     sku: String,
     location_id: Uuid,
-    /// How many were held at first.
+    /// The quantity reserved at first.
     quantity: i64,
-    /// How many are still held.
+    /// The quantity that is still reserved.
     remaining: i64,
     status: ReservationStatus,
     created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Changes of stock, and the ledger of all of them.
+//! Stock adjustments and transfers, and the ledger of all stock movements.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
@@ -15,12 +15,12 @@ use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Changes of stock, and the ledger of all of them.
+/// Stock adjustments and transfers, and the ledger of all stock movements.
 pub struct Ledger(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Ledger {
-    /// Corrects what lies somewhere.
+    /// Adjusts the stock of a variant at a location.
     #[oai(path = "/inventory/adjustments/", method = "post")]
     async fn adjust(
         &self,
@@ -33,7 +33,7 @@ impl Ledger {
         Ok(done.into())
     }
 
-    /// Moves free stock to another location.
+    /// Moves unreserved stock to another location.
     #[oai(path = "/inventory/transfers/", method = "post")]
     async fn transfer(
         &self,
@@ -46,7 +46,7 @@ impl Ledger {
         Ok(done.into())
     }
 
-    /// The ledger: every change of stock, the newest first.
+    /// Lists the ledger: every stock movement, newest first.
     #[oai(path = "/inventory/movements/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn movements(
@@ -76,19 +76,19 @@ impl Ledger {
         List::answer(&url, &request, movements.map(MovementBody::from))
     }
 
-    /// What is and was held, and for which order, the newest first.
+    /// Lists current and past reservations with their orders, newest first.
     #[oai(path = "/inventory/reservations/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn reservations(
         &self,
         staff: Staff,
         url: RequestUrl,
-        /// Only of the variant that has this sku now.
+        /// Only reservations of the variant that has this SKU now.
         sku: Query<Optional<String>>,
         variant_id: Query<Optional<Uuid>>,
         location_id: Query<Optional<Uuid>>,
         order_id: Query<Optional<Uuid>>,
-        /// Only what is still held, or only what ended.
+        /// True for reservations that still hold stock, false for those that ended.
         live: Query<Optional<bool>>,
         page: Query<Optional<String>>,
         page_size: Query<Optional<String>>,

@@ -1,4 +1,4 @@
-//! Places that hold stock.
+//! Locations that hold stock.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -13,12 +13,12 @@ use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Places that hold stock.
+/// Locations that hold stock.
 pub struct Locations(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Locations {
-    /// The locations.
+    /// Lists the locations.
     #[oai(path = "/inventory/locations/", method = "get")]
     async fn list(
         &self,
@@ -35,14 +35,14 @@ impl Locations {
         List::answer(&url, &request, locations.map(LocationBody::from))
     }
 
-    /// Makes a location.
+    /// Creates a location.
     #[oai(path = "/inventory/locations/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<LocationRequest>) -> Result<Created<LocationBody>> {
         let location = self.0.shop.inventory().create_location(&staff, body.into_inner().into()).await?;
         Ok(Answer(location.into()))
     }
 
-    /// One location.
+    /// Gets a location.
     #[oai(path = "/inventory/locations/:id/", method = "get")]
     async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<LocationBody>> {
         Ok(Answer(self.0.shop.inventory().location(&staff, LocationId(id.0)).await?.into()))

@@ -1,4 +1,4 @@
-//! Stock, for staff.
+//! Inventory endpoints, for staff.
 
 mod bodies;
 mod ledger;

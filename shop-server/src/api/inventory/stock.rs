@@ -20,7 +20,7 @@ pub struct Stock(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Stock {
-    /// The stock levels, one per variant and location.
+    /// Lists the stock levels, one per variant and location.
     #[oai(path = "/inventory/stock/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -31,7 +31,7 @@ impl Stock {
         variant_id: Query<Optional<Uuid>>,
         product_id: Query<Optional<Uuid>>,
         location_id: Query<Optional<Uuid>>,
-        /// Only what is counted and low.
+        /// Only tracked stock that is low.
         low: Query<Optional<bool>>,
         page: Query<Optional<String>>,
         page_size: Query<Optional<String>>,
@@ -53,7 +53,7 @@ impl Stock {
         List::answer(&url, &request, levels.map(LevelBody::from))
     }
 
-    /// The stock of one variant: the totals over all locations, or that of one location.
+    /// Gets the stock of a variant: the totals over all locations, or the stock at one location.
     #[oai(path = "/inventory/stock/:variant_id/", method = "get")]
     async fn get(
         &self,
@@ -67,7 +67,7 @@ impl Stock {
         Ok(Answer(self.0.shop.inventory().stock(&staff, VariantId(variant_id.0), location).await?.into()))
     }
 
-    /// Changes how a variant's stock is counted, at one location or everywhere.
+    /// Changes the stock settings of a variant, at one location or at all locations.
     #[oai(path = "/inventory/stock/:variant_id/", method = "patch")]
     async fn update(
         &self,

@@ -1,4 +1,4 @@
-//! What is sent to orders, and what comes back.
+//! Request and response bodies of orders.
 
 mod bulk;
 mod cancellations;
@@ -30,24 +30,24 @@ pub(super) use returns::{ReceiveReturnRequest, RejectReturnRequest, ReturnBody, 
 use withdrawals::WithdrawalBody;
 pub(super) use withdrawals::{ReceiptBody, WithdrawalRequest};
 
-/// What turns the cart into an order.
+/// What is needed to turn the cart into an order.
 #[derive(Debug, Object)]
 pub(super) struct OrderRequest {
-    /// Where it goes; or `shipping_address_id`.
+    /// The shipping address; or use `shipping_address_id`.
     shipping_address: Optional<AddressRequest>,
-    /// Where it goes: an entry of one's own address book.
+    /// An entry of the caller's address book, instead of `shipping_address`.
     shipping_address_id: Optional<Uuid>,
-    /// The shipping address when it is left out.
+    /// Defaults to the shipping address.
     billing_address: Nullable<AddressRequest>,
-    /// One of the cart's shipping options.
+    /// The `id` of one of the cart's shipping options.
     shipping_method_id: Required<Uuid>,
-    /// The `id` of one of the gateways.
+    /// The `id` of a gateway.
     payment_gateway: Required<String>,
-    /// A guest's: where news go. A customer's own address is used, whatever stands here.
+    /// Where e-mails about a guest's order go. Ignored for customers, whose account address is used.
     email: Optional<String>,
-    /// What the buyer believes to pay in all: another total is refused.
+    /// The total that the buyer expects to pay; the order is refused if its total differs.
     expected_total: Optional<Money>,
-    /// That of `expected_total`, to be sure: another one than the shop's is refused.
+    /// Currency of `expected_total` (ISO 4217). If given, it must be the currency of the shop.
     currency: Nullable<String>,
     /// At most 2,000 characters.
     note: Optional<String>,
@@ -98,22 +98,22 @@ macro_rules! statuses {
 }
 
 statuses! {
-    /// What became of an order.
+    /// The state of an order.
     OrderStatus { Placed, Completed, Canceled }
-    /// Where the money of an order stands.
+    /// The payment state of an order.
     PaymentStatus { NotPaid, Authorized, PartiallyPaid, Paid, PartiallyRefunded, Refunded, Voided }
-    /// Where the parcels of an order stand.
+    /// The shipping state of an order, derived from its shipments.
     FulfillmentStatus { Unfulfilled, PartiallyFulfilled, Fulfilled, PartiallyDelivered, Delivered }
 }
 
-/// An order: lines, names, prices and addresses as they were when it was placed.
+/// An order, with lines, names, prices and addresses as they were when it was placed.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Order")]
 pub(super) struct OrderBody {
     id: Uuid,
-    /// Short and speakable, for people.
+    /// A short number that people can say and type.
     number: String,
-    /// What opens a guest's order, sent in `X-Order-Token`; only in the answer to the call that placed it.
+    /// Opens a guest's order when sent as `X-Order-Token`. Only in the response to the call that placed the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
     email: String,
@@ -123,23 +123,23 @@ pub(super) struct OrderBody {
     subtotal: Money,
     discount_total: Money,
     shipping_total: Money,
-    /// The shipping's share of `tax_total`.
+    /// The part of `tax_total` that is for shipping.
     shipping_tax: Money,
-    /// The percentage of `shipping_tax` (`"0.0825"` is 8.25 %); null where the shipping is not taxed, where it is split over
-    /// several percentages, and where an earlier release did not keep it.
+    /// Tax rate of the shipping (`"0.0825"` is 8.25 %). Null if the shipping is untaxed or split over several rates, or
+    /// if an earlier release did not record it.
     shipping_tax_rate: Option<Money>,
-    /// Contained in `total` where `prices_include_tax`, else added.
+    /// Included in `total` if `prices_include_tax`, else added.
     tax_total: Money,
-    /// As it was when the order was placed.
+    /// The total when the order was placed.
     total: Money,
-    /// What of `total` is not to be paid because items were canceled, or came back unpaid.
+    /// The part of `total` that is no longer due because items were canceled, or came back unpaid.
     amount_canceled: Money,
-    /// What is still to be paid.
+    /// The amount still to be paid.
     amount_due: Money,
     prices_include_tax: bool,
-    /// Why the total is not the subtotal.
+    /// What makes the total differ from the subtotal.
     adjustments: Vec<AdjustmentBody>,
-    /// The percentages that it was placed with, and what each came to.
+    /// The tax rates when the order was placed, with the tax at each rate.
     taxes: Vec<UsedTaxBody>,
     amount_paid: Money,
     amount_refunded: Money,
@@ -151,7 +151,7 @@ pub(super) struct OrderBody {
     fulfillment_status: FulfillmentStatus,
     payments: Vec<PaymentBody>,
     shipments: Vec<ShipmentBody>,
-    /// What the buyer withdrew from, the oldest first.
+    /// The buyer's withdrawals, oldest first.
     withdrawals: Vec<WithdrawalBody>,
     note: String,
     placed_at: DateTime<Utc>,
@@ -170,26 +170,26 @@ pub(super) struct OrderItemBody {
     name: String,
     options: BTreeMap<String, String>,
     unit_price: Money,
-    /// As it was when the order was placed.
+    /// The quantity when the order was placed.
     quantity: i64,
-    /// How many of `quantity` were canceled before they left.
+    /// How many of `quantity` were canceled before they shipped.
     canceled_quantity: i64,
-    /// Its share of the discounts.
+    /// The line's share of the discounts.
     discount: Money,
-    /// Its share of the taxes.
+    /// The line's share of the taxes.
     tax: Money,
-    /// The class of the variant; null where an earlier release did not keep it.
+    /// The tax class of the variant; null if an earlier release did not record it.
     tax_class: Option<String>,
-    /// The percentage of `tax` (`"0.0825"` is 8.25 %); null where the line is not taxed, and where an earlier release did not keep
-    /// it.
+    /// Tax rate of the line (`"0.0825"` is 8.25 %). Null if the line is untaxed, or if an earlier release did not
+    /// record it.
     tax_rate: Option<Money>,
-    /// After discount, without tax.
+    /// Amount after discount, excluding tax.
     net: Money,
-    /// Before discount, and before tax that is added.
+    /// Amount before discount, and before tax that is added.
     line_total: Money,
 }
 
-/// How an order is shipped.
+/// The shipping method of an order, as it was when the order was placed.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderShippingMethod")]
 pub(super) struct ShippingMethodBody {
@@ -199,7 +199,7 @@ pub(super) struct ShippingMethodBody {
 }
 
 impl OrderBody {
-    /// An order as staff or as its buyer sees it.
+    /// An order as seen by staff or by its buyer.
     pub(super) fn new(view: OrderView, for_staff: bool) -> Self {
         let OrderView { order, payments, shipments } = view;
         let currency = order.currency;
@@ -249,7 +249,7 @@ impl OrderBody {
         }
     }
 
-    /// The same, with what the buyer's browser goes on with where the caller is the buyer.
+    /// Like `new`, with the client secrets of the payments if the caller is the buyer.
     pub(super) fn seen_by(view: OrderView, caller: &Actor, shop: &Shop) -> Self {
         let is_buyer = view.order.is_bought_by(caller);
         let secret = |payment| shop.payments().client_secret(payment).filter(|_| is_buyer);
@@ -260,7 +260,7 @@ impl OrderBody {
         body
     }
 
-    /// With what opens a guest's order.
+    /// Adds the token that opens a guest's order.
     pub(super) fn with_token(self, token: Option<Secret>) -> Self {
         Self { access_token: token.map(|token| token.expose().to_owned()), ..self }
     }
@@ -289,18 +289,18 @@ impl OrderItemBody {
     }
 }
 
-/// An entry of an order's timeline.
+/// An entry in the history of an order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderHistoryEntry")]
 pub(super) struct HistoryBody {
     at: DateTime<Utc>,
-    /// What happened, in a machine's word.
+    /// A machine-readable event name: `placed`, `payment_captured`, `canceled`, ….
     event: String,
-    /// Who did it: `customer`, `guest`, `staff`, `system` or `gateway`.
+    /// Who caused the event: `customer`, `guest`, `staff`, `system` or `gateway`.
     actor: String,
-    /// What happened, in a sentence.
+    /// A sentence that describes the event.
     detail: String,
-    /// False for what only staff see.
+    /// False for entries that only staff see.
     visible_to_customer: bool,
 }
 

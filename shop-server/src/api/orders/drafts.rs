@@ -1,4 +1,4 @@
-//! Orders that staff put together, and their notes.
+//! Draft orders made by staff, and notes on orders.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
@@ -15,12 +15,12 @@ use crate::auth::Staff;
 use crate::field::JsonBody;
 use crate::problem::Result;
 
-/// Orders that staff put together, and their notes.
+/// Draft orders made by staff, and notes on orders.
 pub struct Drafts(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Drafts {
-    /// The drafts, the newest first.
+    /// Lists the draft orders, newest first.
     #[oai(path = "/orders/drafts/", method = "get")]
     async fn list(
         &self,
@@ -37,19 +37,19 @@ impl Drafts {
         List::answer(&url, &request, drafts.map(DraftBody::from))
     }
 
-    /// Puts an order together for a customer, or for somebody without an account.
+    /// Creates a draft order for a customer, or for a buyer without an account.
     #[oai(path = "/orders/drafts/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<DraftRequest>) -> Result<Versioned<DraftBody, 201>> {
         Ok(answer(self.0.shop.orders().create_draft(&staff, body.into_inner().into()).await?))
     }
 
-    /// One draft.
+    /// Gets a draft order.
     #[oai(path = "/orders/drafts/:id/", method = "get")]
     async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<DraftBody>> {
         Ok(answer(self.0.shop.orders().draft(&staff, DraftId(id.0)).await?))
     }
 
-    /// Changes a draft; its items are given whole.
+    /// Changes a draft order; `items` replaces all items.
     #[oai(path = "/orders/drafts/:id/", method = "patch")]
     async fn update(
         &self,
@@ -62,14 +62,14 @@ impl Drafts {
         Ok(answer(orders.change_draft(&staff, DraftId(id.0), input, if_match.expected()).await?))
     }
 
-    /// Throws a draft away.
+    /// Deletes a draft order.
     #[oai(path = "/orders/drafts/:id/", method = "delete")]
     async fn delete(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
         self.0.shop.orders().delete_draft(&staff, DraftId(id.0), if_match.expected()).await?;
         Ok(NoContent)
     }
 
-    /// Turns a draft into an order: it is its customer's own then, and the draft is gone.
+    /// Turns a draft into an order that belongs to its customer, and deletes the draft.
     #[oai(path = "/orders/drafts/:id/place/", method = "post")]
     async fn place(
         &self,
@@ -84,7 +84,7 @@ impl Drafts {
         placed_order(&self.0.shop, &staff, placed).await
     }
 
-    /// Notes something in the history of an order.
+    /// Adds a note to the history of an order.
     #[oai(path = "/orders/:id/notes/", method = "post")]
     async fn note(&self, staff: Staff, id: Path<Uuid>, body: JsonBody<NoteRequest>) -> Result<Created<HistoryBody>> {
         let note = self.0.shop.orders().add_note(&staff, OrderId(id.0), body.into_inner().into()).await?;

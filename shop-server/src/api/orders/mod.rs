@@ -1,4 +1,4 @@
-//! `/orders/`: what was agreed.
+//! `/orders/`: placing, reading and canceling orders.
 
 mod bodies;
 mod drafts;
@@ -31,10 +31,10 @@ use bodies::{
 pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
 
-/// What was agreed.
+/// Places, reads and cancels orders.
 pub struct Orders(pub(super) Context);
 
-/// A body with nothing in it: what is sent plays no role.
+/// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]
 #[oai(rename = "CancelOrderRequest")]
 struct CancelRequest {}
@@ -43,8 +43,8 @@ struct CancelRequest {}
 impl Orders {
     /// Turns the caller's cart into an order and closes the cart.
     ///
-    /// Stock is reserved and the payment begun with it. A guest's order comes with the `access_token` that opens it.
-    /// Waits at most 5 seconds for a gateway over a network; without its answer, `client_secret` can be read later.
+    /// Reserves the stock and starts the payment. For a guest, the response has the `access_token` that opens the
+    /// order. Waits up to 5 seconds for a remote gateway; if it has not answered by then, read `client_secret` later.
     #[oai(path = "/orders/", method = "post")]
     async fn place(
         &self,
@@ -59,10 +59,11 @@ impl Orders {
         placed_order(&self.0.shop, &caller, placed).await
     }
 
-    /// Mails a link to an order to the order's address, for guests who lost its token. The answer is the same for any pair.
+    /// E-mails a link to an order to the order's address, for guests who lost its token.
     ///
-    /// The link leads to `FRONTEND_URL/orders/{number}#{token}`. The token is that which the guest got when the order was
-    /// placed; of an account's order the link has none, and its customer signs in.
+    /// The response is the same for every number and address. The link is `FRONTEND_URL/orders/{number}#{token}`, with
+    /// the token that the guest got when the order was placed. For an account's order, the link has no token and the
+    /// customer signs in.
     #[oai(path = "/orders/lookup/", method = "post")]
     async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<Answer<LookupBody, 202>> {
         self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
@@ -70,7 +71,7 @@ impl Orders {
         Ok(Answer(LookupBody::new()))
     }
 
-    /// One's own orders, for staff everybody's; the newest first.
+    /// Lists the caller's own orders, or all orders for staff; newest first.
     #[oai(path = "/orders/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -80,15 +81,15 @@ impl Orders {
         status: Query<Optional<OrderStatus>>,
         payment_status: Query<Optional<PaymentStatus>>,
         fulfillment_status: Query<Optional<FulfillmentStatus>>,
-        /// The address of the order, whole; its case does not matter.
+        /// The complete e-mail address of the order, case-insensitive.
         email: Text,
-        /// The number of the order; case, blanks and hyphens do not matter.
+        /// The number of the order; case, spaces and hyphens are ignored.
         number: Text,
-        /// Words, each a part of the order's number, e-mail address, names or skus; or a whole number.
+        /// Words that must all occur in the order's number, e-mail address, names or SKUs; or a complete order number.
         search: Text,
         placed_after: Query<Optional<DateTime<Utc>>>,
         placed_before: Query<Optional<DateTime<Utc>>>,
-        /// For staff: only their own.
+        /// For staff: only their own orders.
         mine: Query<Optional<bool>>,
         page: Text,
         page_size: Text,
@@ -114,7 +115,7 @@ impl Orders {
         List::answer(&url, &request, orders.map(|view| OrderBody::new(view, user.is_staff())))
     }
 
-    /// One order, by id or number, for its owner, staff, or the holder of a guest's `X-Order-Token`.
+    /// Gets an order by id or number, for its owner, staff, or the holder of a guest's `X-Order-Token`.
     #[oai(path = "/orders/:id/", method = "get")]
     async fn get(&self, caller: Caller, id: Path<String>) -> Result<Versioned<OrderBody>> {
         let view = self.0.shop.orders().view(&caller, OrderKey::of(&id)).await?;
@@ -122,17 +123,17 @@ impl Orders {
         Ok(Versioned::new(OrderBody::seen_by(view, &caller, &self.0.shop), version))
     }
 
-    /// The timeline of an order, by id or number, oldest first.
+    /// Gets the history of an order by id or number, oldest entry first.
     #[oai(path = "/orders/:id/history/", method = "get")]
     async fn history(&self, caller: Caller, id: Path<String>) -> Result<Answer<Vec<HistoryBody>>> {
         let history = self.0.shop.orders().history(&caller, OrderKey::of(&id)).await?;
         Ok(Answer(history.into_iter().map(HistoryBody::from).collect()))
     }
 
-    /// Calls off up to 100 orders, each as `/orders/{id}/cancel/` does, and says of each what became of it.
+    /// Cancels up to 100 orders, each as `/orders/{id}/cancel/` does, and returns the outcome of each.
     ///
-    /// One that cannot be canceled keeps no other from it. Where a card payment is open, its gateway is asked first, and the
-    /// order is `pending` until it has answered.
+    /// An order that cannot be canceled does not affect the others. If an order has an open card payment, its gateway
+    /// is asked first, and the order is `pending` until the gateway has answered.
     #[oai(path = "/orders/cancel/", method = "post", operation_id = "orders_cancel_many")]
     async fn cancel_many(
         &self,
@@ -145,10 +146,10 @@ impl Orders {
         Ok(outcomes.into())
     }
 
-    /// Calls an order off: releases its stock, voids or refunds what was taken.
+    /// Cancels an order: releases its stock, voids or refunds its payments.
     ///
-    /// Where a card payment is open, its gateway is asked first: waits at most 5 seconds for it, and answers the order
-    /// as it is then, still `placed` when the gateway has not answered.
+    /// If a card payment is open, its gateway is asked first. The call waits up to 5 seconds for it and returns the
+    /// order as it is then: still `placed` if the gateway has not answered.
     #[oai(path = "/orders/:id/cancel/", method = "post")]
     async fn cancel(
         &self,
@@ -162,10 +163,10 @@ impl Orders {
         changed_order(&self.0.shop, &caller, canceled).await
     }
 
-    /// Cancels items that cannot be delivered: releases their stock, gives back what was taken for them.
+    /// Cancels items that cannot be delivered: releases their stock and refunds what was paid for them.
     ///
-    /// Only what has not shipped. What the items cost is not to be paid any more (`amount_canceled`); the shipping is.
-    /// When nothing is left to ship, the order goes on as if the rest were all of it; when nothing is left at all, it is
+    /// Only unshipped items can be canceled. Their price is no longer due (`amount_canceled`); shipping still is. If
+    /// nothing is left to ship, the order continues as if the remaining items were all of it. If no item is left, it is
     /// canceled.
     #[oai(path = "/orders/:id/cancel-items/", method = "post")]
     async fn cancel_items(
@@ -181,7 +182,7 @@ impl Orders {
     }
 }
 
-/// An order that was changed, once its gateway has answered or the wait for it is over.
+/// The response with a changed order, once its gateway has answered or the wait timed out.
 async fn changed_order(
     shop: &Shop,
     caller: &Actor,
@@ -192,7 +193,7 @@ async fn changed_order(
     Ok(Replayable::new(Versioned::new(OrderBody::new(view, caller.is_staff()), version), replayed))
 }
 
-/// An order that was just placed, as whoever placed it sees it.
+/// The response with a new order, as the caller who placed it sees it.
 async fn placed_order(
     shop: &Shop,
     caller: &Actor,

@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Returns and withdrawals.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -17,16 +17,16 @@ use crate::auth::{Buyer, Staff};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Goods that come back.
+/// Returns and withdrawals.
 pub struct Returns(pub(in crate::api) Context);
 
-/// A body with nothing in it: what is sent plays no role.
+/// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]
 struct ReturnStepRequest {}
 
 #[OpenApi]
 impl Returns {
-    /// The returns of all orders, the newest first.
+    /// Lists the returns of all orders, newest first.
     #[oai(path = "/orders/returns/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list_all(
@@ -52,7 +52,7 @@ impl Returns {
         List::answer(&url, &request, returns.map(ReturnBody::from))
     }
 
-    /// The returns of an order, the newest first, for its owner and staff.
+    /// Lists the returns of an order, newest first, for its owner and staff.
     #[oai(path = "/orders/:id/returns/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -76,12 +76,12 @@ impl Returns {
         List::answer(&url, &request, returns.map(ReturnBody::from))
     }
 
-    /// Withdraws from the contract (Directive (EU) 2023/2673), for all of the order or for some items.
+    /// Withdraws from the contract (Directive (EU) 2023/2673), for the whole order or for some items.
     ///
-    /// What has not shipped is called off and its money given back; for the rest a return is opened, approved already. Where all is
-    /// withdrawn, the price of shipping is given back, but not more than the cheapest method would have cost. A receipt with
-    /// the date and time is mailed at once. More than `WITHDRAWAL_DAYS` after the day of the last delivery it is 409
-    /// `withdrawal_period_over`.
+    /// Items that have not shipped are canceled and refunded; for the rest, an approved return is opened. If everything
+    /// is withdrawn, the shipping price is refunded too, up to the price of the cheapest method. A receipt with the
+    /// date and time is e-mailed at once. More than `WITHDRAWAL_DAYS` days after the day of the last delivery, the call
+    /// fails with 409 `withdrawal_period_over`.
     #[oai(path = "/orders/:id/withdrawal/", method = "post")]
     async fn withdraw(
         &self,
@@ -95,7 +95,7 @@ impl Returns {
         Ok(received.into())
     }
 
-    /// Asks to give goods back: never more than was shipped and is in no other return.
+    /// Requests a return, for at most what was shipped and is in no other return.
     #[oai(path = "/orders/:id/returns/", method = "post")]
     async fn request(
         &self,
@@ -110,14 +110,14 @@ impl Returns {
         Ok(returned.into())
     }
 
-    /// One return, for the owner of its order and staff.
+    /// Gets a return, for the owner of its order and staff.
     #[oai(path = "/orders/:id/returns/:return_id/", method = "get")]
     async fn get(&self, buyer: Buyer, id: Path<Uuid>, return_id: Path<Uuid>) -> Result<Answer<ReturnBody>> {
         let orders = self.0.shop.orders();
         Ok(Answer(orders.get_return(&buyer, OrderId(id.0), ReturnId(return_id.0)).await?.into()))
     }
 
-    /// Agrees to a requested return.
+    /// Approves a requested return.
     #[oai(path = "/orders/:id/returns/:return_id/approve/", method = "post")]
     async fn approve(
         &self,
@@ -133,7 +133,7 @@ impl Returns {
         Ok(returned.into())
     }
 
-    /// Refuses a requested return.
+    /// Rejects a requested return.
     #[oai(path = "/orders/:id/returns/:return_id/reject/", method = "post")]
     async fn reject(
         &self,
@@ -149,7 +149,7 @@ impl Returns {
         Ok(returned.into())
     }
 
-    /// Records that the goods of an approved return came back: to stock, or to be written off.
+    /// Records that the goods of an approved return arrived, to be restocked or written off.
     #[oai(path = "/orders/:id/returns/:return_id/receive/", method = "post")]
     async fn receive(
         &self,
@@ -165,10 +165,10 @@ impl Returns {
         Ok(returned.into())
     }
 
-    /// Gives back the money of goods that came back: what they cost, or what is left of it.
+    /// Refunds goods that came back: their price, or what is left of the money received for the order.
     ///
-    /// Should a gateway over a network refuse the refund later, the return stays completed; the order's history tells
-    /// staff, who refund it again by `POST /payments/{id}/refunds/`.
+    /// If a remote gateway refuses the refund later, the return stays completed. The order's history tells staff, who
+    /// can refund it again with `POST /payments/{id}/refunds/`.
     #[oai(path = "/orders/:id/returns/:return_id/refund/", method = "post")]
     async fn refund(
         &self,
@@ -184,7 +184,7 @@ impl Returns {
         Ok(returned.into())
     }
 
-    /// Calls off a return whose goods have not come.
+    /// Cancels a return whose goods have not arrived.
     #[oai(path = "/orders/:id/returns/:return_id/cancel/", method = "post")]
     async fn cancel(
         &self,

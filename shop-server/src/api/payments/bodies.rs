@@ -1,4 +1,4 @@
-//! What is sent to payments, and what comes back.
+//! Request and response bodies of payments.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -16,7 +16,7 @@ use crate::field::{Money, Nullable, Optional, Required};
 #[derive(Debug, Object)]
 pub(crate) struct AttemptRequest {
     order_id: Required<Uuid>,
-    /// The `id` of one of the gateways.
+    /// The `id` of a gateway.
     gateway: Required<String>,
 }
 
@@ -26,12 +26,12 @@ impl From<AttemptRequest> for AttemptInput {
     }
 }
 
-/// How much money is received, or called off.
+/// The amount to capture or to void.
 #[derive(Debug, Object)]
 pub(crate) struct AmountRequest {
-    /// All when it is left out.
+    /// Defaults to the whole open amount. A void must be for the whole payment.
     amount: Optional<Money>,
-    /// That of the payment, to be sure: another one is refused.
+    /// ISO 4217. If given, it must be the currency of the payment.
     currency: Nullable<String>,
 }
 
@@ -41,16 +41,16 @@ impl From<AmountRequest> for AmountInput {
     }
 }
 
-/// Money to be given back.
+/// A refund to make.
 #[derive(Debug, Object)]
 pub(crate) struct RefundRequest {
-    /// All that is left when it is left out.
+    /// Defaults to the whole remaining amount.
     amount: Optional<Money>,
-    /// That of the payment, to be sure: another one is refused.
+    /// ISO 4217. If given, it must be the currency of the payment.
     currency: Nullable<String>,
-    /// For the staff's own memory, at most 500 characters; buyers are not shown it.
+    /// For staff, at most 500 characters; not shown to buyers.
     reason: Optional<String>,
-    /// The goods go back to stock; only with a refund of all that is left.
+    /// Whether the goods go back to stock; only with a refund of the whole remaining amount. Defaults to false.
     restock: Optional<bool>,
 }
 
@@ -65,7 +65,7 @@ impl From<RefundRequest> for RefundInput {
     }
 }
 
-/// A way to pay.
+/// A payment gateway.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Gateway")]
 pub(crate) struct GatewayBody {
@@ -79,7 +79,7 @@ impl From<GatewayView> for GatewayBody {
     }
 }
 
-/// Where an attempt to pay stands.
+/// The state of an attempt to pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -121,7 +121,7 @@ impl From<PaymentState> for payments::PaymentState {
     }
 }
 
-/// Where a refund stands.
+/// The state of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -153,15 +153,15 @@ pub(crate) struct PaymentBody {
     status: PaymentState,
     amount_authorized: Money,
     amount_captured: Money,
-    /// Refunds on their way included.
+    /// Includes pending refunds.
     amount_refunded: Money,
-    /// The gateway's own name for it.
+    /// The gateway's own id of the payment.
     gateway_reference: Option<String>,
     refunds: Vec<RefundBody>,
-    /// Why the last try was declined. For staff also why nothing counts of what the gateway shows.
+    /// Why the last attempt was declined. For staff, also why the state at the gateway is ignored.
     failure: Option<String>,
-    /// What the buyer's browser goes on with, while the payment waits for its buyer. Shown to staff only for orders of
-    /// their own.
+    /// Lets the buyer's browser continue the payment while it waits for its buyer. Staff see it only for their own
+    /// orders.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     created_at: DateTime<Utc>,
@@ -169,7 +169,7 @@ pub(crate) struct PaymentBody {
 }
 
 impl PaymentBody {
-    /// A payment as staff or as its buyer sees it.
+    /// A payment as seen by staff or by its buyer.
     pub(in crate::api) fn new(payment: Payment, for_staff: bool) -> Self {
         let currency = payment.currency;
         let refund = |refund| RefundBody::new(refund, payment.id.0, currency, for_staff);
@@ -193,26 +193,26 @@ impl PaymentBody {
         }
     }
 
-    /// As staff see it.
+    /// The payment as seen by staff.
     pub(super) fn for_staff(payment: Payment) -> Self {
         Self::new(payment, true)
     }
 
-    /// With what the buyer's browser goes on with: for the eyes of the buyer.
+    /// Adds the secret with which the buyer's browser continues the payment. Only the buyer may see it.
     pub(in crate::api) fn with_secret(self, secret: Option<Secret>) -> Self {
         Self { client_secret: secret.map(|secret| secret.expose().to_owned()), ..self }
     }
 }
 
-/// That a message was kept.
+/// Confirms that a webhook event was stored.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "GatewayNotice")]
 pub(crate) struct NoticeBody {
-    /// Always true: it will be looked into, if it is about anything that matters here.
+    /// Always true. An event that matters to this shop is processed afterwards.
     pub(super) received: bool,
 }
 
-/// Money given back.
+/// A refund of a payment.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Refund")]
 pub(crate) struct RefundBody {
@@ -221,24 +221,24 @@ pub(crate) struct RefundBody {
     amount: Money,
     currency: String,
     status: RefundState,
-    /// Why, in the words of staff, and for staff only: null for buyers.
+    /// The reason as written by staff; null for buyers.
     reason: Option<String>,
-    /// What of it is taxed at which percentage; the totals sum to `amount`. Null where an earlier release did not keep it.
+    /// The refund split by tax rate; the totals sum to `amount`. Null if an earlier release did not record it.
     taxes: Option<Vec<RefundedTaxBody>>,
     created_at: DateTime<Utc>,
 }
 
-/// What of a refund is taxed at one percentage.
+/// The part of a refund that is taxed at one rate.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "RefundedTax")]
 pub(crate) struct RefundedTaxBody {
-    /// `"0.0825"` is 8.25 %; null for what is not taxed.
+    /// `"0.0825"` is 8.25 %; null for the untaxed part.
     rate: Option<Money>,
-    /// What goes back, with the tax.
+    /// The refunded amount, including tax.
     total: Money,
-    /// What goes back, without the tax.
+    /// The refunded amount, excluding tax.
     net_base: Money,
-    /// The tax.
+    /// The tax in `total`.
     amount: Money,
 }
 
@@ -268,7 +268,7 @@ impl RefundBody {
         }
     }
 
-    /// As staff see it.
+    /// The refund as seen by staff.
     pub(super) fn for_staff(view: RefundView) -> Self {
         Self::new(view.refund, view.payment_id.0, view.currency, true)
     }

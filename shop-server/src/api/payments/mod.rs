@@ -1,4 +1,4 @@
-//! Payments: attempts to pay, money received and given back.
+//! Payments: attempts to pay, captures and refunds.
 
 mod bodies;
 mod patience;
@@ -24,19 +24,19 @@ use bodies::{AmountRequest, AttemptRequest, GatewayBody, NoticeBody, PaymentStat
 pub(in crate::api) use patience::settled_order;
 use patience::{asked, settled_payment, settled_refund, wait_for};
 
-/// Payments: attempts to pay, money received and given back.
+/// Payments: attempts to pay, captures and refunds.
 pub struct Payments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Payments {
-    /// The ways to pay.
+    /// Lists the payment gateways.
     #[oai(path = "/payments/gateways/", method = "get")]
     #[expect(clippy::unused_async, reason = "handlers are async")]
     async fn gateways(&self, _caller: Caller) -> Result<Answer<Vec<GatewayBody>>> {
         Ok(Answer(self.0.shop.payments().gateways().into_iter().map(GatewayBody::from).collect()))
     }
 
-    /// All payments, the newest first.
+    /// Lists all payments, newest first.
     #[oai(path = "/payments/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -64,9 +64,10 @@ impl Payments {
         List::answer(&url, &request, payments.map(PaymentBody::for_staff))
     }
 
-    /// Begins another attempt to pay an order that is not paid; one that waits makes room for it. An order has at most 20.
+    /// Starts another attempt to pay an unpaid order; an attempt that is still waiting is voided.
     ///
-    /// Waits at most 5 seconds for the gateway; without its answer, `client_secret` can be read later.
+    /// An order has at most 20 attempts. Waits up to 5 seconds for the gateway; if it has not answered by then, read
+    /// `client_secret` later.
     #[oai(path = "/payments/", method = "post")]
     async fn begin(
         &self,
@@ -78,7 +79,7 @@ impl Payments {
         let (shop, input) = (&self.0.shop, AttemptInput::from(request));
         let mut begun = shop.payments().begin(&buyer, input.clone(), key.as_ref()).await;
         if let (Err(Error::RequestInProgress), Field::Given(order)) = (&begun, &input.order_id) {
-            // The attempt before it is being called off.
+            // The previous attempt is being voided at its gateway.
             let order = shop.orders().view(&buyer, *order).await?;
             wait_for(shop, asked(&order.payments)).await;
             begun = shop.payments().begin(&buyer, input, key.as_ref()).await;
@@ -88,15 +89,15 @@ impl Payments {
         Ok(Replayable::new(Answer(body), payment.replayed))
     }
 
-    /// One payment, for the owner of its order and staff.
+    /// Gets a payment, for the owner of its order and for staff.
     #[oai(path = "/payments/:id/", method = "get")]
     async fn get(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
         let payment = self.0.shop.payments().get(&buyer, PaymentId(id.0)).await?;
         Ok(Answer(self.seen_by(&buyer, payment).await?))
     }
 
-    /// Asks the gateway how the payment stands, after its buyer did their part there: nobody has to wait for the
-    /// gateway's own message. Who asks again within 3 seconds gets the same answer.
+    /// Asks the gateway for the state of the payment after the buyer has acted there, so that nobody has to wait for
+    /// the gateway's webhook. Further calls within 3 seconds get the same response.
     #[oai(path = "/payments/:id/confirm/", method = "post")]
     async fn confirm(&self, buyer: Buyer, id: Path<Uuid>) -> Result<Answer<PaymentBody>> {
         let shop = &self.0.shop;
@@ -105,7 +106,7 @@ impl Payments {
         Ok(Answer(self.seen_by(&buyer, payment).await?))
     }
 
-    /// What a gateway tells by itself, signed by it. Kept once, and looked into right afterwards.
+    /// Receives a webhook event, signed by its gateway. Each event is stored once and processed right afterwards.
     #[oai(path = "/payments/webhooks/:gateway/", method = "post")]
     async fn notice(&self, gateway: Path<String>, body: SignedBody) -> Result<Answer<NoticeBody>> {
         let headers: Vec<_> = body.headers().collect();
@@ -113,9 +114,9 @@ impl Payments {
         Ok(Answer(NoticeBody { received: true }))
     }
 
-    /// Takes the money; for `manual` payments, records that it was received.
+    /// Captures the money; for `manual` payments, records that it was received.
     ///
-    /// Waits at most 5 seconds for a gateway over a network, and answers the payment as it is then.
+    /// Waits up to 5 seconds for a remote gateway, and returns the payment as it is then.
     #[oai(path = "/payments/:id/capture/", method = "post")]
     async fn capture(
         &self,
@@ -131,9 +132,10 @@ impl Payments {
         Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
     }
 
-    /// Calls off a payment that has brought no money.
+    /// Voids a payment that has brought no money.
     ///
-    /// This also ends one whose gateway shows what was not asked for (its `failure` says so): look there for money first.
+    /// This also ends a payment whose gateway reports something that was not requested (its `failure` says so): check
+    /// the gateway for money first.
     #[oai(path = "/payments/:id/void/", method = "post")]
     async fn void(
         &self,
@@ -149,7 +151,7 @@ impl Payments {
         Ok(Replayable::from_outcome(payment, |payment| Answer(PaymentBody::for_staff(payment))))
     }
 
-    /// Gives money back.
+    /// Refunds all or part of a payment.
     #[oai(path = "/payments/:id/refunds/", method = "post")]
     async fn refund(
         &self,
@@ -167,7 +169,7 @@ impl Payments {
 }
 
 impl Payments {
-    /// A payment as the caller sees it.
+    /// A payment as this caller may see it.
     async fn seen_by(&self, caller: &Actor, payment: Payment) -> Result<PaymentBody> {
         let shop = &self.0.shop;
         let secret = shop.payments().secret_for(caller, &payment).await?;

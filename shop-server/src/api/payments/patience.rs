@@ -1,4 +1,4 @@
-//! Waiting for a gateway's answer, but not for ever.
+//! Waits for a gateway's answer, up to a timeout.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use shop_core::{Actor, Shop, idempotency};
 
 use crate::problem::Result;
 
-/// How long an answer waits for a gateway's. What takes longer goes on without its caller, who reads it later.
+/// How long a response waits for a gateway. A slower call continues in the background; the caller reads the result
+/// later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Waits until nothing is asked of a gateway about these payments any more.
+/// Waits until no gateway call is pending for these payments, or until the timeout.
 pub(in crate::api) async fn wait_for(shop: &Shop, payments: impl IntoIterator<Item = PaymentId>) {
     let calls = payments.into_iter().map(|id| {
         let shop = shop.clone();
-        // In a task of its own: the call goes on when its caller hangs up, or has waited long enough.
+        // In a separate task, so that the call continues if its caller disconnects or the wait times out.
         tokio::spawn(async move {
             if let Err(error) = shop.payments().advance(id, tokio::time::sleep).await {
                 tracing::warn!(%error, payment = %id, "a payment could not be gone on with");
@@ -30,22 +31,22 @@ pub(in crate::api) async fn wait_for(shop: &Shop, payments: impl IntoIterator<It
     }
 }
 
-/// The payments of these that a gateway is being asked about.
+/// Those of these payments with a pending gateway call.
 pub(in crate::api) fn asked(payments: &[Payment]) -> impl Iterator<Item = PaymentId> {
     payments.iter().filter(|payment| payment.remote.asking.is_some()).map(|payment| payment.id)
 }
 
-/// An order as it is once its gateways have answered; untouched when none is being asked.
+/// The order after its gateways have answered or the wait timed out; unchanged if no gateway call is pending.
 pub(in crate::api) async fn settled_order(shop: &Shop, view: OrderView) -> Result<OrderView> {
     if asked(&view.payments).next().is_none() {
         return Ok(view);
     }
     wait_for(shop, asked(&view.payments)).await;
-    // Who called was judged by the call itself.
+    // The original call has already checked the caller's permissions.
     Ok(shop.orders().view(&Actor::system(), view.order.id).await?)
 }
 
-/// The same for a payment.
+/// Like `settled_order`, for a payment.
 pub(super) async fn settled_payment(
     shop: &Shop,
     payment: idempotency::Replayable<Payment>,
@@ -59,7 +60,7 @@ pub(super) async fn settled_payment(
     Ok(idempotency::Replayable { value, replayed })
 }
 
-/// The same for a refund.
+/// Like `settled_order`, for a refund.
 pub(super) async fn settled_refund(
     shop: &Shop,
     refund: idempotency::Replayable<RefundView>,

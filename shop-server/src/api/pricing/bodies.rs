@@ -1,4 +1,4 @@
-//! What is sent to promotions and rates of tax, and what comes back.
+//! Request and response bodies of promotions and tax rates.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -16,13 +16,13 @@ use crate::field::{Money, Nullable, Optional, Required, SignedMoney};
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PromotionKind {
-    /// Takes `value` per cent off.
+    /// Takes `value` percent off.
     Percent,
     /// Takes the amount `value` off.
     Fixed,
-    /// Ships for nothing.
+    /// Makes shipping free.
     FreeShipping,
-    /// Of every `buy_quantity + get_quantity` pieces the cheapest `get_quantity` are free.
+    /// For every `buy_quantity + get_quantity` units, makes `get_quantity` free: the cheapest of all units.
     #[oai(rename = "buy_x_get_y")]
     BuyXGetY,
 }
@@ -54,40 +54,40 @@ macro_rules! promotion_request {
         $(#[$doc])*
         #[derive(Debug, Object)]
         pub(super) struct $name {
-            /// What buyers see, 1 to 100 characters.
+            /// The name shown to buyers, 1 to 100 characters.
             name: $needed<String>,
-            /// What a buyer says to get it, however it is spelled; null for one that applies by itself.
+            /// The coupon code, case-insensitive; null for a promotion that applies automatically.
             code: Nullable<String>,
             kind: $needed<PromotionKind>,
             /// For `percent` a percentage (`"12.5"`), for `fixed` an amount.
             value: Nullable<Money>,
-            /// For `buy_x_get_y`: how many are paid.
+            /// For `buy_x_get_y`: the number of units paid for.
             buy_quantity: Nullable<i64>,
-            /// For `buy_x_get_y`: how many are free.
+            /// For `buy_x_get_y`: the number of free units.
             get_quantity: Nullable<i64>,
-            /// From this subtotal of the cart on, before discounts.
+            /// The minimum subtotal of the cart, before discounts.
             min_subtotal: Nullable<Money>,
-            /// That of all amounts, to be sure: another one is refused.
+            /// Currency of all amounts (ISO 4217). If given, it must be the currency of the promotion.
             currency: Nullable<String>,
-            /// Only these products (or those of `category_ids`); at most 1,000, empty or null for all.
+            /// Only these products (or those of `category_ids`); at most 1,000. Empty or null means all.
             product_ids: Nullable<Vec<Uuid>>,
-            /// Only products of these categories and of those below them (or those of `product_ids`).
+            /// Only products of these categories and their subcategories (or those of `product_ids`).
             category_ids: Nullable<Vec<Uuid>>,
-            /// Only for these people; empty or null for all.
+            /// Only for these customers; empty or null means all.
             customer_ids: Nullable<Vec<Uuid>>,
-            /// Only for who has no other order; false unless said otherwise.
+            /// Only for buyers without another order. Defaults to false.
             first_order_only: Optional<bool>,
             starts_at: Nullable<DateTime<Utc>>,
             ends_at: Nullable<DateTime<Utc>>,
-            /// How many orders may use it.
+            /// The maximum number of orders that use it.
             usage_limit: Nullable<i64>,
-            /// How many orders of one e-mail address may use it.
+            /// The maximum number of orders of one e-mail address that use it.
             usage_limit_per_customer: Nullable<i64>,
-            /// May be used beside others; true unless said otherwise.
+            /// Whether it can be combined with others. Defaults to true.
             combinable: Optional<bool>,
-            /// The higher ones are applied first; 0 unless said otherwise.
+            /// Higher priorities are applied first. Defaults to 0.
             priority: Optional<i64>,
-            /// True unless said otherwise.
+            /// Defaults to true.
             active: Optional<bool>,
         }
 
@@ -126,7 +126,7 @@ promotion_request! {
 }
 
 promotion_request! {
-    /// What changes of a promotion.
+    /// Changes to a promotion.
     PromotionChange, Optional
 }
 
@@ -136,7 +136,7 @@ promotion_request! {
 pub(super) struct PromotionBody {
     id: Uuid,
     name: String,
-    /// Null: it applies by itself.
+    /// Null if it applies automatically.
     code: Option<String>,
     kind: PromotionKind,
     /// A percentage, or an amount.
@@ -156,7 +156,7 @@ pub(super) struct PromotionBody {
     combinable: bool,
     priority: i64,
     active: bool,
-    /// How many orders use it: those that were placed with it and not canceled.
+    /// The number of orders that use it: placed with it and not canceled.
     uses: i64,
     version: i64,
     created_at: DateTime<Utc>,
@@ -209,20 +209,20 @@ macro_rules! tax_rate_request {
         $(#[$doc])*
         #[derive(Debug, Object)]
         pub(super) struct $name {
-            /// What buyers see, 1 to 100 characters.
+            /// The name shown to buyers, 1 to 100 characters.
             name: $needed<String>,
-            /// Of which variants; `standard` unless said otherwise. Variants of a class that has no rate at a place are not
-            /// taxed there.
+            /// The tax class of the variants it applies to. Defaults to `standard`. Variants whose class has no rate in
+            /// a place are untaxed there.
             tax_class: Optional<String>,
             /// ISO 3166-1 alpha-2.
             country: $needed<String>,
-            /// A state or province of it by its ISO 3166-2 code (`NY`, or `US-NY`) or a name of it, kept as the code without the
-            /// country, in whose place the rate of the whole country is not asked; null for the whole country. Orders to this
-            /// country must then say a region that exists in their shipping address.
+            /// A state or province as its ISO 3166-2 code (`NY` or `US-NY`) or a name of it, stored as the code without
+            /// the country; null for the whole country. In the region, this rate replaces the country's. Orders to the
+            /// country must then give an existing region in their shipping address.
             region: Nullable<String>,
             /// From 0 to 1: `"0.0825"` is 8.25 %.
             rate: $needed<Money>,
-            /// Whether shipping is taxed at it, too; false unless said otherwise.
+            /// Whether it also applies to shipping. Defaults to false.
             applies_to_shipping: Optional<bool>,
         }
 
@@ -242,16 +242,16 @@ macro_rules! tax_rate_request {
 }
 
 tax_rate_request! {
-    /// A rate of tax.
+    /// A tax rate.
     TaxRateRequest, Required
 }
 
 tax_rate_request! {
-    /// What changes of a rate of tax.
+    /// Changes to a tax rate.
     TaxRateChange, Optional
 }
 
-/// A rate of tax.
+/// A tax rate.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "TaxRate")]
 pub(super) struct TaxRateBody {
@@ -285,34 +285,34 @@ impl From<TaxRate> for TaxRateBody {
     }
 }
 
-/// What an adjustment is about.
+/// The kind of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AdjustmentKind {
-    /// A promotion took it off the items; of a coupon without effect nothing, and the label says why.
+    /// A promotion on the items. For a coupon without effect, the amount is zero and the label says why.
     Promotion,
-    /// The price of the shipping.
+    /// The price of shipping.
     Shipping,
-    /// A promotion took it off the shipping.
+    /// A promotion on shipping.
     FreeShipping,
     /// A tax that is added.
     Tax,
-    /// A tax that is contained in the other amounts.
+    /// A tax that is included in the other amounts.
     IncludedTax,
-    /// What the total was rounded by, for the gateway charges only multiples of a larger amount.
+    /// The rounding of the total, for a gateway that only charges multiples of a larger amount.
     Rounding,
 }
 
-/// An amount beside the prices of the items. The subtotal and all of them, those of `included_tax` aside, sum to the total.
+/// An amount in addition to the item prices. The subtotal and all adjustments except `included_tax` sum to the total.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Adjustment")]
 pub(crate) struct AdjustmentBody {
     kind: AdjustmentKind,
     label: String,
-    /// Negative where it is taken off.
+    /// Negative if it is a reduction.
     amount: SignedMoney,
-    /// The coupon that did it.
+    /// The coupon code that caused the adjustment.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
@@ -337,19 +337,19 @@ impl AdjustmentBody {
     }
 }
 
-/// A percentage that an order was taxed at, as it was then.
+/// The tax of an order at one rate, as of the time it was placed.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderTax")]
 pub(crate) struct UsedTaxBody {
-    /// The names of the rates with this percentage, separated by commas.
+    /// The names of the tax rates with this percentage, separated by commas.
     name: String,
     /// `"0.0825"` is 8.25 %.
     rate: Money,
-    /// What was taxed, after discounts; with the tax where prices contain it.
+    /// The taxed amount after discounts; includes the tax if prices do.
     base: Money,
-    /// What was taxed, without the tax.
+    /// The taxed amount after discounts, excluding tax.
     net_base: Money,
-    /// The tax.
+    /// The tax on `net_base`.
     amount: Money,
 }
 

@@ -1,4 +1,4 @@
-//! What makes prices: promotions and rates of tax, for staff.
+//! Promotions and tax rates, for staff.
 
 mod bodies;
 
@@ -18,21 +18,21 @@ use crate::problem::Result;
 pub(super) use bodies::{AdjustmentBody, UsedTaxBody};
 use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
 
-/// Promotions and rates of tax.
+/// Promotions and tax rates.
 pub struct Pricing(pub(super) Context);
 
 #[OpenApi]
 impl Pricing {
-    /// The promotions, the newest first.
+    /// Lists the promotions, newest first.
     #[oai(path = "/catalog/promotions/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn promotions(
         &self,
         staff: Staff,
         url: RequestUrl,
-        /// Only the one with this code, however it is spelled.
+        /// Only the promotion with this code, case-insensitive.
         code: Query<Optional<String>>,
-        /// Only those that are active, or that are not.
+        /// True for active promotions only, false for inactive ones only.
         active: Query<Optional<bool>>,
         page: Text,
         page_size: Text,
@@ -46,7 +46,7 @@ impl Pricing {
         List::answer(&url, &request, promotions.map(PromotionBody::from))
     }
 
-    /// Adds a promotion: a coupon, or, without a code, one that applies by itself.
+    /// Adds a promotion: a coupon or, without a code, a promotion that applies automatically.
     #[oai(path = "/catalog/promotions/", method = "post")]
     async fn create_promotion(
         &self,
@@ -56,13 +56,13 @@ impl Pricing {
         Ok(promotion(self.0.shop.catalog().create_promotion(&staff, body.into_inner().into()).await?))
     }
 
-    /// One promotion.
+    /// Gets a promotion.
     #[oai(path = "/catalog/promotions/:id/", method = "get")]
     async fn promotion(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<PromotionBody>> {
         Ok(promotion(self.0.shop.catalog().promotion(&staff, PromotionId(id.0)).await?))
     }
 
-    /// Replaces a promotion whole; its uses stay.
+    /// Replaces a promotion; its number of uses is kept.
     #[oai(path = "/catalog/promotions/:id/", method = "put")]
     async fn replace_promotion(
         &self,
@@ -88,14 +88,14 @@ impl Pricing {
         Ok(promotion(catalog.change_promotion(&staff, PromotionId(id.0), input, if_match.expected()).await?))
     }
 
-    /// Takes a promotion out; orders keep their discount.
+    /// Deletes a promotion; orders keep their discount.
     #[oai(path = "/catalog/promotions/:id/", method = "delete")]
     async fn delete_promotion(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
         self.0.shop.catalog().delete_promotion(&staff, PromotionId(id.0), if_match.expected()).await?;
         Ok(NoContent)
     }
 
-    /// The rates of tax, the newest first.
+    /// Lists the tax rates, newest first.
     #[oai(path = "/catalog/tax-rates/", method = "get")]
     async fn tax_rates(
         &self,
@@ -112,7 +112,7 @@ impl Pricing {
         List::answer(&url, &request, rates.map(TaxRateBody::from))
     }
 
-    /// Adds a rate of tax; a class has one rate at a place.
+    /// Adds a tax rate. A tax class has at most one rate per country or region.
     #[oai(path = "/catalog/tax-rates/", method = "post")]
     async fn create_tax_rate(
         &self,
@@ -122,13 +122,13 @@ impl Pricing {
         Ok(tax_rate(self.0.shop.catalog().create_tax_rate(&staff, body.into_inner().into()).await?))
     }
 
-    /// One rate of tax.
+    /// Gets a tax rate.
     #[oai(path = "/catalog/tax-rates/:id/", method = "get")]
     async fn tax_rate(&self, staff: Staff, id: Path<Uuid>) -> Result<Versioned<TaxRateBody>> {
         Ok(tax_rate(self.0.shop.catalog().tax_rate(&staff, TaxRateId(id.0)).await?))
     }
 
-    /// Replaces a rate of tax whole.
+    /// Replaces a tax rate.
     #[oai(path = "/catalog/tax-rates/:id/", method = "put")]
     async fn replace_tax_rate(
         &self,
@@ -141,7 +141,7 @@ impl Pricing {
         Ok(tax_rate(catalog.replace_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
     }
 
-    /// Changes some fields of a rate of tax.
+    /// Changes some fields of a tax rate.
     #[oai(path = "/catalog/tax-rates/:id/", method = "patch")]
     async fn update_tax_rate(
         &self,
@@ -154,7 +154,7 @@ impl Pricing {
         Ok(tax_rate(catalog.change_tax_rate(&staff, TaxRateId(id.0), input, if_match.expected()).await?))
     }
 
-    /// Takes a rate of tax out; orders keep their taxes.
+    /// Deletes a tax rate; orders keep their taxes.
     #[oai(path = "/catalog/tax-rates/:id/", method = "delete")]
     async fn delete_tax_rate(&self, staff: Staff, id: Path<Uuid>, if_match: IfMatch) -> Result<NoContent> {
         self.0.shop.catalog().delete_tax_rate(&staff, TaxRateId(id.0), if_match.expected()).await?;

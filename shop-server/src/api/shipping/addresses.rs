@@ -1,4 +1,4 @@
-//! The address book of a signed-in person.
+//! The address book of a signed-in user.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
@@ -13,12 +13,12 @@ use crate::auth::User;
 use crate::field::JsonBody;
 use crate::problem::Result;
 
-/// The address book of a signed-in person.
+/// The address book of a signed-in user.
 pub struct Addresses(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Addresses {
-    /// One's own addresses, the newest first.
+    /// Lists the caller's addresses, newest first.
     #[oai(path = "/shipping/addresses/", method = "get")]
     async fn list(
         &self,
@@ -35,19 +35,19 @@ impl Addresses {
         List::answer(&url, &request, addresses.map(SavedAddressBody::from))
     }
 
-    /// Adds an address; the first becomes the default.
+    /// Adds an address; the first one becomes the default.
     #[oai(path = "/shipping/addresses/", method = "post")]
     async fn create(&self, user: User, body: JsonBody<SavedAddressRequest>) -> Result<Created<SavedAddressBody>> {
         Ok(Answer(self.0.shop.shipping().create_address(&user, body.into_inner().into()).await?.into()))
     }
 
-    /// One of one's own addresses.
+    /// Gets one of the caller's addresses.
     #[oai(path = "/shipping/addresses/:id/", method = "get")]
     async fn get(&self, user: User, id: Path<Uuid>) -> Result<Answer<SavedAddressBody>> {
         Ok(Answer(self.0.shop.shipping().address(&user, AddressId(id.0)).await?.into()))
     }
 
-    /// Replaces an address whole.
+    /// Replaces an address.
     #[oai(path = "/shipping/addresses/:id/", method = "put")]
     async fn replace(
         &self,
@@ -71,7 +71,7 @@ impl Addresses {
         Ok(Answer(shipping.change_address(&user, AddressId(id.0), body.into_inner().into()).await?.into()))
     }
 
-    /// Takes an address out of the book.
+    /// Deletes an address.
     #[oai(path = "/shipping/addresses/:id/", method = "delete")]
     async fn delete(&self, user: User, id: Path<Uuid>) -> Result<NoContent> {
         self.0.shop.shipping().delete_address(&user, AddressId(id.0)).await?;

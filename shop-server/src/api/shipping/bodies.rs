@@ -1,4 +1,4 @@
-//! What is sent to shipping, and what comes back.
+//! Request and response bodies of shipping.
 
 mod address;
 mod shipment;

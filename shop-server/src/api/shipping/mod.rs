@@ -1,4 +1,4 @@
-//! Shipping: address books, the tariff and parcels.
+//! Shipping: address books, shipping rates and shipments.
 
 mod addresses;
 mod bodies;

@@ -1,4 +1,4 @@
-//! Parcels.
+//! Shipments and their tracking.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -17,12 +17,12 @@ use crate::auth::{Caller, Staff};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Parcels.
+/// Shipments and their tracking.
 pub struct Shipments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Shipments {
-    /// All parcels, the newest first.
+    /// Lists all shipments, newest first.
     #[oai(path = "/shipping/shipments/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -48,7 +48,7 @@ impl Shipments {
         List::answer(&url, &request, shipments.map(ShipmentBody::from))
     }
 
-    /// Packs a parcel of an order: the given items, or all that is left.
+    /// Creates a shipment of an order, with the given items or with all that are left.
     #[oai(path = "/shipping/shipments/", method = "post")]
     async fn create(
         &self,
@@ -61,13 +61,13 @@ impl Shipments {
         Ok(shipment.into())
     }
 
-    /// One parcel.
+    /// Gets a shipment.
     #[oai(path = "/shipping/shipments/:id/", method = "get")]
     async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<ShipmentBody>> {
         Ok(Answer(self.0.shop.shipping().shipment(&staff, ShipmentId(id.0)).await?.into()))
     }
 
-    /// Gives a parcel another carrier or number.
+    /// Changes the carrier or the tracking number of a shipment.
     #[oai(path = "/shipping/shipments/:id/", method = "patch")]
     async fn update(
         &self,
@@ -79,7 +79,7 @@ impl Shipments {
         Ok(Answer(shipping.change_shipment(&staff, ShipmentId(id.0), body.into_inner().into()).await?.into()))
     }
 
-    /// Records news of a parcel: it left, moves, arrived, or stays.
+    /// Adds a tracking event to a shipment: it left, is in transit, arrived, or was canceled.
     #[oai(path = "/shipping/shipments/:id/events/", method = "post")]
     async fn track(
         &self,
@@ -94,8 +94,9 @@ impl Shipments {
         Ok(shipment.into())
     }
 
-    /// Where a parcel is: no name, no address. Blanks and case of the number do not matter; of several parcels with one
-    /// number all are in `results`.
+    /// Tracks shipments by tracking number; shows no name and no address.
+    ///
+    /// Spaces and case of the number are ignored. If several shipments have the number, `results` lists all of them.
     #[oai(path = "/shipping/track/:tracking_number/", method = "get")]
     async fn tracking(&self, _caller: Caller, tracking_number: Path<String>) -> Result<Answer<TrackingBody>> {
         Ok(Answer(self.0.shop.shipping().tracking(&tracking_number.0).await?.into()))

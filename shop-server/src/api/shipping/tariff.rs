@@ -1,4 +1,4 @@
-//! Zones and methods.
+//! Shipping zones and methods.
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -14,12 +14,12 @@ use crate::auth::{Caller, Staff};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Zones and methods.
+/// Shipping zones and methods.
 pub struct Tariff(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Tariff {
-    /// All zones, the newest first.
+    /// Lists all zones, newest first.
     #[oai(path = "/shipping/zones/", method = "get")]
     async fn zones(
         &self,
@@ -42,13 +42,13 @@ impl Tariff {
         Ok(Answer(self.0.shop.shipping().create_zone(&staff, body.into_inner().into()).await?.into()))
     }
 
-    /// One zone.
+    /// Gets a zone.
     #[oai(path = "/shipping/zones/:id/", method = "get")]
     async fn zone(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<ZoneBody>> {
         Ok(Answer(self.0.shop.shipping().zone(&staff, ZoneId(id.0)).await?.into()))
     }
 
-    /// Replaces a zone whole.
+    /// Replaces a zone.
     #[oai(path = "/shipping/zones/:id/", method = "put")]
     async fn replace_zone(
         &self,
@@ -67,21 +67,21 @@ impl Tariff {
         Ok(Answer(shipping.change_zone(&staff, ZoneId(id.0), body.into_inner().into()).await?.into()))
     }
 
-    /// Takes a zone out that no method uses.
+    /// Deletes a zone that no method uses.
     #[oai(path = "/shipping/zones/:id/", method = "delete")]
     async fn delete_zone(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
         self.0.shop.shipping().delete_zone(&staff, ZoneId(id.0)).await?;
         Ok(NoContent)
     }
 
-    /// The methods, the newest first; inactive ones only for staff.
+    /// Lists the shipping methods, newest first; inactive ones only for staff.
     #[oai(path = "/shipping/methods/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn methods(
         &self,
         caller: Caller,
         url: RequestUrl,
-        /// Only those that serve this country (ISO 3166-1 alpha-2).
+        /// Only methods that serve this country (ISO 3166-1 alpha-2).
         country: Query<Optional<String>>,
         page: Text,
         page_size: Text,
@@ -103,13 +103,13 @@ impl Tariff {
         Ok(Answer(self.0.shop.shipping().create_method(&staff, body.into_inner().into()).await?.into()))
     }
 
-    /// One method; an inactive one only for staff.
+    /// Gets a shipping method; an inactive one only for staff.
     #[oai(path = "/shipping/methods/:id/", method = "get")]
     async fn method(&self, caller: Caller, id: Path<Uuid>) -> Result<Answer<MethodBody>> {
         Ok(Answer(self.0.shop.shipping().method(&caller, MethodId(id.0)).await?.into()))
     }
 
-    /// Replaces a method whole.
+    /// Replaces a method.
     #[oai(path = "/shipping/methods/:id/", method = "put")]
     async fn replace_method(
         &self,
@@ -133,7 +133,7 @@ impl Tariff {
         Ok(Answer(shipping.change_method(&staff, MethodId(id.0), body.into_inner().into()).await?.into()))
     }
 
-    /// Takes a method out; orders keep its name and price.
+    /// Deletes a method; orders keep its name and price.
     #[oai(path = "/shipping/methods/:id/", method = "delete")]
     async fn delete_method(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
         self.0.shop.shipping().delete_method(&staff, MethodId(id.0)).await?;

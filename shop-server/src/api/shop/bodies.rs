@@ -1,4 +1,4 @@
-//! The shop's own details over HTTP.
+//! Request and response bodies of the shop's details.
 
 use poem_openapi::Object;
 use serde::Serialize;
@@ -6,19 +6,19 @@ use shop_core::details::{ShopDetailsInput, ShopDetailsView};
 
 use crate::field::Nullable;
 
-/// What changes of the shop's own details. Null and a blank text clear a field.
+/// Changes to the shop's details. Null or blank clears a field.
 #[derive(Debug, Object)]
 pub(crate) struct ShopChange {
-    /// At most 80 characters. Without a name the shop is called by the host of its front end.
+    /// At most 80 characters. Without a name, the shop goes by the host name of its front end.
     name: Nullable<String>,
     /// At most 200 characters.
     legal_name: Nullable<String>,
-    /// At most 500 characters, in one or more lines.
+    /// At most 500 characters, on one or more lines.
     address: Nullable<String>,
     vat_id: Nullable<String>,
     contact_email: Nullable<String>,
     phone: Nullable<String>,
-    /// `http` or `https`, like the other addresses.
+    /// An `http` or `https` URL, as for the other pages.
     terms_url: Nullable<String>,
     privacy_url: Nullable<String>,
     returns_url: Nullable<String>,
@@ -40,31 +40,31 @@ impl From<ShopChange> for ShopDetailsInput {
     }
 }
 
-/// The shop's own details.
+/// The shop's details.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Shop")]
 pub(crate) struct ShopBody {
-    /// The name that buyers know it by.
+    /// The name shown to buyers.
     name: String,
-    /// The name of the company or person that sells.
+    /// The legal name of the seller, a company or a person.
     legal_name: Option<String>,
-    /// The postal address, in one or more lines.
+    /// The postal address, on one or more lines.
     address: Option<String>,
-    /// The VAT or tax number, as it is written on invoices.
+    /// The VAT or tax number, as on invoices.
     vat_id: Option<String>,
-    /// Where buyers can write to.
+    /// The e-mail address for buyers.
     contact_email: Option<String>,
-    /// Where buyers can call.
+    /// The phone number for buyers.
     phone: Option<String>,
-    /// The page with the terms and conditions.
+    /// The URL of the terms and conditions.
     terms_url: Option<String>,
-    /// The page with the privacy policy.
+    /// The URL of the privacy policy.
     privacy_url: Option<String>,
-    /// The page about returns and the right of withdrawal.
+    /// The URL of the page about returns and the right of withdrawal.
     returns_url: Option<String>,
-    /// The currency of every price (ISO 4217).
+    /// The currency of all prices (ISO 4217).
     currency: String,
-    /// The countries that the shipping zones serve (ISO 3166-1 alpha-2); `*` stands for every country that no zone names.
+    /// The countries that the shipping zones serve (ISO 3166-1 alpha-2); `*` means all countries that no zone names.
     countries: Vec<String>,
     version: i64,
 }

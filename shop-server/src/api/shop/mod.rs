@@ -1,4 +1,4 @@
-//! The shop's own details.
+//! The shop's details.
 
 mod bodies;
 
@@ -12,18 +12,18 @@ use crate::auth::Staff;
 use crate::field::JsonBody;
 use crate::problem::Result;
 
-/// The shop's own details.
+/// The shop's details.
 pub struct ShopDetails(pub(in crate::api) Context);
 
 #[OpenApi]
 impl ShopDetails {
-    /// The shop's own details: its name, its legal data, its addresses.
+    /// Gets the shop's details: its name, legal data, contacts and URLs.
     #[oai(path = "/shop/", method = "get")]
     async fn get(&self) -> Result<Versioned<ShopBody>> {
         Ok(answer(self.0.shop.details().get().await?))
     }
 
-    /// Changes the shop's own details.
+    /// Changes the shop's details.
     #[oai(path = "/shop/", method = "patch")]
     async fn update(&self, staff: Staff, if_match: IfMatch, body: JsonBody<ShopChange>) -> Result<Versioned<ShopBody>> {
         let input = body.into_inner().into();

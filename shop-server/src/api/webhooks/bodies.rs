@@ -1,4 +1,4 @@
-//! Webhooks and what was delivered to them.
+//! Request and response bodies of webhooks and their deliveries.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -9,24 +9,24 @@ use uuid::Uuid;
 
 use crate::field::{Optional, Required};
 
-/// An address that is told of events.
+/// A URL that receives events.
 #[derive(Debug, Object)]
 pub(crate) struct WebhookRequest {
-    /// Public and `https`, without user name and fragment, at most 2,000 characters.
+    /// A public `https` URL without user name and fragment, at most 2,000 characters.
     url: Required<String>,
-    /// What it is told of: `*` for everything, `order.*` for all about orders, or the names of events.
+    /// The events to send: `*` for all, `order.*` for all order events, or names of events.
     events: Required<Vec<String>>,
-    /// True unless said otherwise.
+    /// Defaults to true.
     active: Optional<bool>,
 }
 
-/// What changes of a webhook.
+/// Changes to a webhook.
 #[derive(Debug, Object)]
 pub(crate) struct WebhookChange {
     url: Optional<String>,
-    /// The whole list.
+    /// Replaces the whole list.
     events: Optional<Vec<String>>,
-    /// While it is false nothing is delivered: what waits goes on waiting, and nothing new is kept for it.
+    /// If false, nothing is delivered: pending deliveries wait, and new events are not queued for it.
     active: Optional<bool>,
 }
 
@@ -42,7 +42,7 @@ macro_rules! webhook_input {
 
 webhook_input!(WebhookRequest, WebhookChange);
 
-/// An address that is told of events.
+/// A URL that receives events.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Webhook")]
 pub(crate) struct WebhookBody {
@@ -50,7 +50,7 @@ pub(crate) struct WebhookBody {
     url: String,
     events: Vec<String>,
     active: bool,
-    /// When its secret was replaced last.
+    /// When the secret was last rotated.
     secret_rotated_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -74,7 +74,8 @@ impl From<Webhook> for WebhookBody {
     }
 }
 
-/// A webhook with its secret, which is shown here only. (No `Debug`: the secret stands in it.)
+/// A webhook with its secret, which is shown only here.
+// No `Debug`: the body contains the secret.
 #[derive(Object, Serialize)]
 #[oai(rename = "WebhookWithSecret")]
 pub(crate) struct SecretBody {
@@ -82,9 +83,9 @@ pub(crate) struct SecretBody {
     url: String,
     events: Vec<String>,
     active: bool,
-    /// `whsec_` and a key in base 64, to verify the signatures with (Standard Webhooks).
+    /// Key for verifying signatures: `whsec_` and a base64 key (Standard Webhooks).
     secret: String,
-    /// When its secret was replaced last.
+    /// When the secret was last rotated.
     secret_rotated_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -106,16 +107,16 @@ impl From<Revealed> for SecretBody {
     }
 }
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryStatus {
-    /// To be delivered, or being delivered.
+    /// Waiting for delivery, or being delivered.
     Pending,
-    /// The receiver answered with success.
+    /// The receiver responded with success.
     Done,
-    /// Given up after the last try.
+    /// Given up after the last attempt.
     Dead,
 }
 
@@ -139,22 +140,22 @@ impl From<DeliveryStatus> for outbox::DeliveryStatus {
     }
 }
 
-/// One event on its way to a webhook.
+/// The delivery of one event to a webhook.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "WebhookDelivery")]
 pub(crate) struct DeliveryBody {
     id: Uuid,
-    /// The `webhook-id` of every try.
+    /// The `webhook-id` of every attempt.
     event_id: Option<Uuid>,
     event_type: Option<String>,
     status: DeliveryStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     attempts: i64,
-    /// The HTTP status that the last try was answered with.
+    /// The HTTP status of the response to the last attempt.
     response_status: Option<i64>,
-    /// What went wrong with the last try.
+    /// The error of the last attempt.
     last_error: Option<String>,
-    /// When it is tried again, at the earliest; null when it is done or given up.
+    /// The earliest time of the next attempt; null if delivered or given up.
     due_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! Webhooks out: addresses that are told of events.
+//! Outgoing webhooks: URLs that receive events.
 
 mod bodies;
 
@@ -16,12 +16,12 @@ use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
-/// Webhooks out.
+/// Outgoing webhooks: URLs that receive events.
 pub struct Webhooks(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Webhooks {
-    /// All webhooks, the newest first.
+    /// Lists all webhooks, newest first.
     #[oai(path = "/webhooks/", method = "get")]
     async fn list(
         &self,
@@ -38,19 +38,19 @@ impl Webhooks {
         List::answer(&url, &request, webhooks.map(WebhookBody::from))
     }
 
-    /// Registers an address; the answer shows its secret.
+    /// Creates a webhook; the response contains its secret.
     #[oai(path = "/webhooks/", method = "post")]
     async fn create(&self, staff: Staff, body: JsonBody<WebhookRequest>) -> Result<Created<SecretBody>> {
         Ok(Answer(self.0.shop.webhooks().create(&staff, body.into_inner().into()).await?.into()))
     }
 
-    /// One webhook.
+    /// Gets a webhook.
     #[oai(path = "/webhooks/:id/", method = "get")]
     async fn get(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<WebhookBody>> {
         Ok(Answer(self.0.shop.webhooks().get(&staff, WebhookId(id.0)).await?.into()))
     }
 
-    /// Replaces a webhook whole, but for its secret.
+    /// Replaces a webhook, except for its secret.
     #[oai(path = "/webhooks/:id/", method = "put")]
     async fn replace(
         &self,
@@ -69,21 +69,20 @@ impl Webhooks {
         Ok(Answer(webhooks.change(&staff, WebhookId(id.0), body.into_inner().into()).await?.into()))
     }
 
-    /// Takes a webhook out; what waits for it is not delivered any more.
+    /// Deletes a webhook; its pending deliveries are dropped.
     #[oai(path = "/webhooks/:id/", method = "delete")]
     async fn delete(&self, staff: Staff, id: Path<Uuid>) -> Result<NoContent> {
         self.0.shop.webhooks().delete(&staff, WebhookId(id.0)).await?;
         Ok(NoContent)
     }
 
-    /// Replaces the secret of a webhook, and shows the new one. For a day messages carry a signature of either.
+    /// Rotates the secret of a webhook and returns the new one. For 24 hours, messages are signed with both secrets.
     #[oai(path = "/webhooks/:id/rotate-secret/", method = "post")]
     async fn rotate_secret(&self, staff: Staff, id: Path<Uuid>) -> Result<Answer<SecretBody>> {
         Ok(Answer(self.0.shop.webhooks().rotate_secret(&staff, WebhookId(id.0)).await?.into()))
     }
 
-    /// What was, is being and will be delivered to a webhook, the newest first. What was taken is forgotten after two
-    /// days.
+    /// Lists the deliveries to a webhook, newest first. Successful deliveries are kept for 4 days, failed ones for 90.
     #[oai(path = "/webhooks/:id/deliveries/", method = "get")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn deliveries(
@@ -106,7 +105,7 @@ impl Webhooks {
         List::answer(&url, &request, deliveries.map(DeliveryBody::from))
     }
 
-    /// Makes a delivery again, now, whatever became of it: the same event under the same `webhook-id`.
+    /// Repeats a delivery now, whatever its state: the same event with the same `webhook-id`.
     #[oai(path = "/webhooks/:id/deliveries/:delivery_id/redeliver/", method = "post")]
     async fn redeliver(&self, staff: Staff, id: Path<Uuid>, delivery_id: Path<Uuid>) -> Result<Answer<DeliveryBody>> {
         let webhooks = self.0.shop.webhooks();

@@ -1,4 +1,4 @@
-//! Payments and refunds: what each call does to them, and what it refuses. What buyers and banks do is in `buyers`.
+//! Payments and refunds: implements each call, including its errors. The actions of buyers and banks are in `buyers`.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::cards::Card;
 use super::params::Params;
 
-/// Sent instead of an object.
+/// An error response instead of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) error: Value,
-    /// Refused before anything was executed: not kept under the key ("Idempotent requests").
+    /// Refused before execution, so not stored under the idempotency key ("Idempotent requests").
     pub(super) before_execution: bool,
 }
 
@@ -69,13 +69,13 @@ pub(super) struct Refund {
     created: i64,
 }
 
-/// All that is remembered.
+/// The whole state of the stub.
 #[derive(Debug, Default)]
 pub(super) struct Bank {
     pub(super) intents: BTreeMap<String, Intent>,
     /// Oldest first.
     pub(super) refunds: Vec<Refund>,
-    /// Types and objects of what happened, oldest first, until they are taken.
+    /// The types and objects of events, oldest first, until they are taken.
     pub(super) happened: Vec<(String, Value)>,
     pub(super) live: bool,
     drawn: u64,
@@ -145,7 +145,7 @@ impl Bank {
         (intent.received, intent.capturable, intent.status) = (amount, 0, "succeeded");
         let currency = intent.currency.clone();
         if rest > 0 {
-            // What was not captured is shown as a refund that nobody asked for.
+            // The rest of the authorization appears as a refund that nobody requested.
             let refund = Refund {
                 id: self.id("re"),
                 intent: id.to_owned(),
@@ -213,7 +213,7 @@ impl Bank {
         Ok(json!({"object": "list", "url": "/v1/refunds", "has_more": found.next().is_some(), "data": data}))
     }
 
-    /// "Search PaymentIntents": by one of the metadata. At Stripe it lags behind; here it does not.
+    /// "Search PaymentIntents", by one metadata key. Stripe's search lags behind; this one does not.
     pub(super) fn search(&self, mut params: Params) -> Answer {
         let query = params.required("query")?;
         params.amount("limit")?;
@@ -226,7 +226,7 @@ impl Bank {
         Ok(json!({"object": "search_result", "url": "/v1/payment_intents/search", "has_more": false, "data": data}))
     }
 
-    /// What came less what went back.
+    /// The sum of payments received less refunds.
     pub(super) fn balance(&self) -> i64 {
         let ids = self.intents.keys();
         ids.filter_map(|id| self.refundable(id).ok()).sum()
@@ -237,7 +237,7 @@ impl Bank {
         self.intents.values().map(|intent| self.shown(intent)).collect()
     }
 
-    /// Received and not given back; what was never captured is not in it.
+    /// The received amount less refunds; the released rest of a partial capture does not count as a refund.
     fn refundable(&self, id: &str) -> Result<i64, Refusal> {
         let intent = self.intents.get(id).ok_or_else(|| Refusal::missing("payment_intent", id))?;
         let released = if intent.status == "succeeded" { intent.amount - intent.received } else { 0 };
@@ -261,7 +261,7 @@ impl Bank {
     }
 
     fn drawn_time(&self) -> i64 {
-        // Only their order is of interest.
+        // Only the order of times matters.
         i64::try_from(self.drawn).unwrap_or(i64::MAX)
     }
 
@@ -291,7 +291,7 @@ pub(super) fn shown_refund(refund: &Refund) -> Value {
     })
 }
 
-/// "Supported currencies": lower case, and the amounts of some must be multiples.
+/// Checks the currency and amount ("Supported currencies"): lower case, and some amounts must be multiples.
 fn judge(amount: i64, currency: &str, name: &str) -> Result<(), Refusal> {
     let known = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_lowercase());
     let step = match currency {
@@ -305,7 +305,7 @@ fn judge(amount: i64, currency: &str, name: &str) -> Result<(), Refusal> {
     if amount % step == 0 { Ok(()) } else { Err(Refusal::parameter("parameter_invalid_integer", name)) }
 }
 
-/// "Minimum and maximum charge amounts", of the currencies that tests use.
+/// "Minimum and maximum charge amounts", for the currencies used in tests.
 fn minimum(currency: &str) -> i64 {
     match currency {
         "usd" | "eur" | "chf" | "jpy" => 50,

@@ -1,4 +1,4 @@
-//! What buyers and banks do to payments, without a call of the shop.
+//! What buyers and banks do to payments, without a call from the shop.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::bank::{Answer, Bank, shown_refund};
 use super::cards::Card;
 
 impl Bank {
-    /// The buyer names a card and says yes, as Stripe's script in the browser does.
+    /// The buyer gives a card and confirms, as Stripe's script in the browser does.
     pub(super) fn confirm(&mut self, id: &str, card: Card) -> Answer {
         let intent = self.existing(id, &["requires_payment_method", "requires_confirmation"])?;
         intent.failure = None;
@@ -26,7 +26,7 @@ impl Bank {
         self.charge(id)
     }
 
-    /// The buyer answers the bank's question.
+    /// The buyer completes or fails the bank's authentication.
     pub(super) fn authenticate(&mut self, id: &str, passed: bool) -> Answer {
         let intent = self.existing(id, &["requires_action"])?;
         if passed {
@@ -41,7 +41,7 @@ impl Bank {
         self.intent(id)
     }
 
-    /// The refunds whose fate was open meet it.
+    /// Moves undecided refunds to their final status.
     pub(super) fn settle_refunds(&mut self) {
         for refund in &mut self.refunds {
             let card = self.intents.get(&refund.intent).and_then(|intent| intent.card);
@@ -56,14 +56,14 @@ impl Bank {
         }
     }
 
-    /// Somebody has changed what a payment is about.
+    /// Changes the amount and currency of a payment.
     pub(super) fn tamper(&mut self, id: &str, amount: i64, currency: &str) {
         if let Some(intent) = self.intents.get_mut(id) {
             (intent.amount, intent.currency) = (amount, currency.to_owned());
         }
     }
 
-    /// The bank lets go of what was reserved too long ago.
+    /// The bank releases an authorization that was not captured in time.
     pub(super) fn expire(&mut self, id: &str) -> Answer {
         let intent = self.existing(id, &["requires_capture"])?;
         (intent.status, intent.capturable) = ("canceled", 0);

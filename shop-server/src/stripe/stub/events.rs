@@ -7,14 +7,14 @@ use shop_core::clock::{Clock as _, SystemClock};
 
 use super::WEBHOOK_SECRET;
 
-/// An event, ready to be delivered: as often, as late, and after whatever others a test likes.
+/// A signed event. A test can deliver it repeatedly, late, and in any order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEvent {
     /// `evt_…`, the same at each delivery.
     pub id: String,
-    /// `payment_intent.succeeded`, say.
+    /// The event type, such as `payment_intent.succeeded`.
     pub kind: String,
-    /// The body, to the byte.
+    /// The exact bytes of the body.
     pub body: String,
     /// The value of the header `Stripe-Signature`.
     pub signature: String,
@@ -30,7 +30,7 @@ impl SignedEvent {
         Self::of(&event, WEBHOOK_SECRET, now)
     }
 
-    /// Any event at all, signed with this secret at this time (unix seconds).
+    /// Signs any event with this secret at this time (Unix seconds).
     #[must_use]
     pub fn of(event: &Value, secret: &str, seconds: i64) -> Self {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();

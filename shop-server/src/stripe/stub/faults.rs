@@ -1,56 +1,56 @@
-//! What goes wrong between a shop and Stripe.
+//! Failures between a shop and Stripe.
 
 use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
-/// A kind of call.
+/// A kind of API call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// A payment is begun.
+    /// Create a payment.
     Create,
-    /// A payment is looked up.
+    /// Retrieve a payment.
     Retrieve,
-    /// Money is taken.
+    /// Capture a payment.
     Capture,
-    /// A payment is called off.
+    /// Cancel a payment.
     Cancel,
-    /// Money is given back.
+    /// Refund a payment.
     Refund,
-    /// The refunds of a payment are looked up.
+    /// List the refunds of a payment.
     ListRefunds,
-    /// Payments are searched.
+    /// Search payments.
     Search,
 }
 
-/// What happens to a call.
+/// How a call fails.
 #[derive(Debug)]
 pub enum Fault {
-    /// The connection ends before anything happened.
+    /// The connection ends before the call is executed.
     LoseRequest,
-    /// It happens, and the connection ends without an answer.
+    /// The call is executed, but the connection ends without a response.
     LoseReply,
-    /// Nothing happens; the answer has this status.
+    /// The call is not executed; the response has this status.
     Answer(u16),
 }
 
-/// What is to come of a call.
+/// What a test has planned for a call.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Fault(Fault),
     Held(Held),
 }
 
-/// Where a call is held.
+/// The point at which a call is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// It has arrived, and nothing has happened.
+    /// The call has arrived but is not executed.
     Before,
-    /// It has happened, and nothing was answered.
+    /// The call is executed but not answered.
     After,
 }
 
-/// The inner side of a [`Gate`].
+/// The server side of a [`Gate`].
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) at: Point,
@@ -58,7 +58,7 @@ pub(super) struct Held {
     pub(super) released: oneshot::Receiver<()>,
 }
 
-/// Holds a call. Dropped, it loses it: what has not happened by then never does, and nobody gets an answer.
+/// Holds a call. If dropped, the call is lost: it is not executed if it was not yet, and gets no response.
 #[derive(Debug)]
 pub struct Gate {
     reached: Option<oneshot::Receiver<()>>,
@@ -72,27 +72,27 @@ impl Gate {
         (Self { reached: Some(reached), release }, Trouble::Held(Held { at, reached: arrived, released }))
     }
 
-    /// Waits until a call is here.
+    /// Waits until a call has reached the gate.
     pub async fn reached(&mut self) {
         if let Some(reached) = self.reached.take() {
             let _ = reached.await;
         }
     }
 
-    /// The same, for a thread outside of any runtime.
+    /// Like [`Gate::reached`], for a thread outside any runtime.
     pub fn wait(&mut self) {
         if let Some(reached) = self.reached.take() {
             let _ = reached.blocking_recv();
         }
     }
 
-    /// Lets the call go on, even if whoever made it is gone: what has arrived at Stripe happens.
+    /// Lets the call continue, even if the caller has gone: a call that has arrived at Stripe is executed.
     pub fn release(self) {
         let _ = self.release.send(());
     }
 }
 
-/// What is to go wrong, oldest first.
+/// The planned failures, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Faults(VecDeque<(Call, Trouble)>);
 

@@ -1,4 +1,4 @@
-//! The stub on the wire: who may ask, what was asked before, and what goes wrong on the way.
+//! The HTTP side of the stub: authentication, idempotency keys and planned failures.
 
 use std::sync::Arc;
 
@@ -17,24 +17,24 @@ use super::params::Params;
 use super::{SECRET_KEY, Shared, lock};
 use crate::stripe::API_VERSION;
 
-/// A request of ours is much smaller.
+/// The maximum body size; the shop's requests are much smaller.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What was answered under a key, and to which request.
+/// The first request with an idempotency key, and its response.
 #[derive(Debug)]
 pub(super) struct Kept {
     path: String,
     params: Params,
-    /// `None` while the first request is under way.
+    /// `None` while the first request is in progress.
     answer: Option<(u16, Value)>,
 }
 
-/// The connection is to end without an answer.
+/// Makes the connection end without a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection ends here")]
 struct Cut;
 
-/// A request, taken apart.
+/// The parts of a request.
 struct Asked {
     method: Method,
     path: String,
@@ -54,14 +54,14 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             let request: Request = (request, LocalAddr(nobody.clone()), RemoteAddr(nobody), Scheme::HTTP).into();
             async move {
                 let asked = read(request).await.ok_or(Cut)?;
-                // In a task of its own: what has arrived happens, whether or not somebody waits for the answer.
+                // In its own task: a request that has arrived is executed even if the client has gone.
                 let answered = tokio::spawn(async move { answer(&shared, &asked).await }).await;
                 let response = answered.unwrap_or(Err(Cut))?;
                 Ok::<_, Cut>(hyper::Response::from(response))
             }
         });
         tokio::spawn(async move {
-            // Whoever breaks a connection is a test.
+            // Tests break connections on purpose.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
     }
@@ -131,7 +131,7 @@ fn kind(asked: &Asked) -> Option<Call> {
     }
 }
 
-/// What was done, and not yet answered.
+/// An executed call without its response.
 struct Done {
     key: Option<String>,
     outcome: Result<Value, Refusal>,
@@ -141,7 +141,8 @@ fn answer_once(shared: &Shared, call: Call, asked: &Asked) -> Response {
     begin(shared, call, asked).map_or_else(|response| *response, |done| finish(shared, done))
 }
 
-/// Judges the request, looks its key up, and does it. An answer at once is one that needed nothing done.
+/// Validates the request, looks up its key, and executes it. Returns `Err` with a response if there is nothing to
+/// execute.
 fn begin(shared: &Shared, call: Call, asked: &Asked) -> Result<Done, Box<Response>> {
     let (params, key) = judged(asked).map_err(|refusal| Box::new(refused(&refusal)))?;
     if let Some(key) = &key {
@@ -154,7 +155,7 @@ fn begin(shared: &Shared, call: Call, asked: &Asked) -> Result<Done, Box<Respons
     Ok(Done { key, outcome: perform(shared, call, &asked.path, params) })
 }
 
-/// Keeps the answer under its key. What was refused before anything was executed is not kept.
+/// Stores the response under its key, unless the request was refused before execution.
 fn finish(shared: &Shared, done: Done) -> Response {
     let (status, body, keep) = match done.outcome {
         Ok(object) => (200, object, true),
@@ -190,7 +191,7 @@ fn repeated(kept: &Kept, path: &str, params: &Params) -> Response {
     }
 }
 
-/// The parameters, and the key of what changes something.
+/// Validates the request and returns its parameters, and the idempotency key of a write request.
 fn judged(asked: &Asked) -> Result<(Params, Option<String>), Refusal> {
     let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok());
     if header("Authorization") != Some(&format!("Bearer {SECRET_KEY}")) {

@@ -1,13 +1,13 @@
-//! A strict stand-in for Stripe, for tests: of this server, and of programs that embed its gateway (feature `testing`).
+//! A strict fake of Stripe, for tests of this server and of programs that embed its gateway (feature `testing`).
 //!
-//! It answers on loopback, keeps everything in memory, and is stricter than it must be: a request without an
-//! idempotency key, of another version of the API, with a parameter that it does not know, or beyond what can be
-//! captured or refunded is refused. The same key with the same request gets the first answer again, with another
-//! request an error, and while the first is under way a conflict.
+//! It listens on loopback, keeps everything in memory, and is stricter than Stripe. It refuses a request without an
+//! idempotency key, with another API version, with an unknown parameter, or beyond the amount that can be captured or
+//! refunded. Repeating a key with the same request returns the first response, with another request an error, and while
+//! the first is in progress a conflict.
 //!
-//! The test plays the buyer ([`Stub::pay`], [`Stub::authenticate`]), people at Stripe's dashboard
-//! ([`Stub::refund_by_hand`]), the network ([`Stub::fail`], [`Stub::hold`]), and the postman: [`Stub::take_events`] gives
-//! the signed events, to be delivered in any order and as often as a test likes.
+//! The test acts as the buyer ([`Stub::pay`], [`Stub::authenticate`]), as a user of Stripe's dashboard
+//! ([`Stub::refund_by_hand`]), and as the network ([`Stub::fail`], [`Stub::hold`]). It also delivers webhooks:
+//! [`Stub::take_events`] returns the signed events, to be delivered in any order and any number of times.
 //!
 //! ```
 //! use shop_server::stripe::stub::Stub;
@@ -52,12 +52,12 @@ use http::Kept;
 const SECRET_KEY: &str = "sk_test_stub0123456789";
 const WEBHOOK_SECRET: &str = "whsec_stub0123456789";
 
-/// Why the stub did not do what a test asked of it: Stripe's code.
+/// The error for an action that the stub refuses: Stripe's error code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// A running stub; it ends when it is dropped.
+/// A running stub; dropping it stops it.
 #[derive(Debug)]
 pub struct Stub {
     shared: Arc<Shared>,
@@ -66,14 +66,14 @@ pub struct Stub {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the handle and the requests share.
+/// The state that the handle and the requests share.
 #[derive(Debug, Default)]
 struct Shared {
     bank: Mutex<Bank>,
-    /// What was answered under each key.
+    /// The stored response of each idempotency key.
     keys: Mutex<BTreeMap<String, Kept>>,
     faults: Mutex<Faults>,
-    /// Every call that arrived.
+    /// Every call that arrived, in order.
     calls: Mutex<Vec<Call>>,
     events: Mutex<u64>,
 }
@@ -84,16 +84,16 @@ impl Shared {
     }
 }
 
-/// A test that failed while it held the lock has already said so.
+/// Ignores poisoning: the test that panicked while holding the lock has already failed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Stub {
-    /// Starts one on a free port, on a thread of its own: it answers whatever the test's runtime does.
+    /// Starts a stub on a free port, on its own thread, so that it responds whatever the test's runtime does.
     ///
     /// # Errors
-    /// When the system gives no port, thread or timer.
+    /// When the system provides no port, thread or timer.
     pub fn start() -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -116,98 +116,98 @@ impl Stub {
         Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// For `STRIPE_API_BASE`.
+    /// The value for `STRIPE_API_BASE`.
     #[must_use]
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// For `STRIPE_SECRET_KEY`.
+    /// The value for `STRIPE_SECRET_KEY`.
     #[must_use]
     pub fn secret_key(&self) -> &'static str {
         SECRET_KEY
     }
 
-    /// For `STRIPE_WEBHOOK_SECRET`.
+    /// The value for `STRIPE_WEBHOOK_SECRET`.
     #[must_use]
     pub fn webhook_secret(&self) -> &'static str {
         WEBHOOK_SECRET
     }
 
-    /// The buyer pays with a card; the payment's new status.
+    /// The buyer pays with a card; returns the payment's new status.
     ///
     /// # Errors
-    /// When the secret opens nothing, or the payment takes no card any more.
+    /// When the client secret is unknown, or the payment no longer takes a card.
     pub fn pay(&self, client_secret: &str, card: Card) -> Result<String, Refused> {
         let id = self.opened(client_secret)?;
         status(self.shared.bank().confirm(&id, card))
     }
 
-    /// The buyer answers the bank's question; the payment's new status.
+    /// The buyer completes or fails the bank's authentication; returns the payment's new status.
     ///
     /// # Errors
-    /// When the secret opens nothing, or nothing was asked.
+    /// When the client secret is unknown, or no authentication is required.
     pub fn authenticate(&self, client_secret: &str, passed: bool) -> Result<String, Refused> {
         let id = self.opened(client_secret)?;
         status(self.shared.bank().authenticate(&id, passed))
     }
 
-    /// Somebody refunds in Stripe's dashboard; the refund's status.
+    /// Refunds a payment as in Stripe's dashboard; returns the refund's status.
     ///
     /// # Errors
-    /// When there is nothing to give back.
+    /// When there is nothing to refund.
     pub fn refund_by_hand(&self, reference: &str, amount: i64) -> Result<String, Refused> {
         let params = params::Params::parse(&format!("payment_intent={reference}&amount={amount}"));
         status(params.and_then(|params| self.shared.bank().refund(params)))
     }
 
-    /// The bank lets go of an authorization that nobody captured; the payment's new status.
+    /// The bank releases an authorization that was not captured; returns the payment's new status.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no authorization.
     pub fn expire(&self, reference: &str) -> Result<String, Refused> {
         status(self.shared.bank().expire(reference))
     }
 
-    /// The payment is about another amount or currency than the shop asked for.
+    /// Changes the payment's amount and currency from what the shop asked for.
     pub fn tamper(&self, reference: &str, amount: i64, currency: &str) {
         self.shared.bank().tamper(reference, amount, currency);
     }
 
-    /// What is to become of the refunds of [`Card::RefundPending`] and [`Card::RefundFails`] becomes of them.
+    /// Moves the refunds of [`Card::RefundPending`] and [`Card::RefundFails`] to their final status.
     pub fn settle_refunds(&self) {
         self.shared.bank().settle_refunds();
     }
 
-    /// From now on everything says that it is of the live mode.
+    /// Switches to the live mode: all objects and events claim it from now on.
     pub fn go_live(&self) {
         self.shared.bank().live = true;
     }
 
-    /// Every payment, oldest first, as Stripe shows it.
+    /// Every payment, oldest first, as Stripe's API shows it.
     #[must_use]
     pub fn payments(&self) -> Vec<Value> {
         self.shared.bank().all()
     }
 
-    /// What came less what went back, in Stripe's minor units.
+    /// The sum of payments received less refunds, in Stripe's minor units.
     #[must_use]
     pub fn balance(&self) -> i64 {
         self.shared.bank().balance()
     }
 
-    /// How often this was asked for, whatever came of it.
+    /// How many calls of this kind arrived, whatever their outcome.
     #[must_use]
     pub fn asked(&self, call: Call) -> usize {
         lock(&self.shared.calls).iter().filter(|&&other| other == call).count()
     }
 
-    /// The next call of this kind goes wrong.
+    /// Makes the next call of this kind fail.
     pub fn fail(&self, call: Call, fault: Fault) {
         lock(&self.shared.faults).push(call, Trouble::Fault(fault));
     }
 
-    /// The next call of this kind stops before or after its effect, until the gate lets it go on.
+    /// Holds the next call of this kind before or after its execution, until the gate is released.
     #[must_use]
     pub fn hold(&self, call: Call, at: Point) -> Gate {
         let (gate, trouble) = Gate::new(at);
@@ -215,7 +215,7 @@ impl Stub {
         gate
     }
 
-    /// What happened since the last time, signed now, oldest first.
+    /// Returns the events since the last call, oldest first, signed now.
     #[must_use]
     pub fn take_events(&self) -> Vec<SignedEvent> {
         let (happened, live) = {
@@ -225,7 +225,7 @@ impl Stub {
         happened.into_iter().map(|(kind, object)| self.signed(&kind, &object, live)).collect()
     }
 
-    /// An event that a test makes up.
+    /// Signs an event that the test makes up.
     #[must_use]
     pub fn event(&self, kind: &str, object: &Value) -> SignedEvent {
         let live = self.shared.bank().live;

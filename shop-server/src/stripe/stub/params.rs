@@ -1,4 +1,4 @@
-//! Parameters as they come in: each must be known, and is taken once.
+//! Received parameters: each must be known, and is consumed once.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::bank::Refusal;
 pub(super) struct Params(BTreeMap<String, String>);
 
 impl Params {
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Parses `application/x-www-form-urlencoded`.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
-        // The URL standard's own reader; what stands before the question mark is of no interest.
+        // Parse with the URL standard's own parser; the rest of the URL does not matter.
         let url = reqwest::Url::parse(&format!("http://stub/?{text}"))
             .map_err(|_| Refusal::invalid("parameter_invalid", "The parameters cannot be read."))?;
         let mut params = BTreeMap::new();
@@ -31,7 +31,7 @@ impl Params {
         self.take(name).ok_or_else(|| Refusal::parameter("parameter_missing", name))
     }
 
-    /// A whole number above zero, written without sign or padding.
+    /// Takes a positive whole number, written without sign or padding.
     pub(super) fn amount(&mut self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.take(name) else { return Ok(None) };
         let wrong = || Refusal::parameter("parameter_invalid_integer", name);
@@ -42,7 +42,7 @@ impl Params {
         Ok(Some(amount))
     }
 
-    /// `metadata[key]=value`: at most 50, keys of at most 40 and values of at most 500 characters ("Metadata").
+    /// Takes `metadata[key]=value`: at most 50, keys of at most 40 and values of at most 500 characters ("Metadata").
     pub(super) fn metadata(&mut self) -> Result<BTreeMap<String, String>, Refusal> {
         let mut metadata = BTreeMap::new();
         while let Some(name) = self.0.keys().find(|name| name.starts_with("metadata[")).cloned() {
@@ -56,7 +56,7 @@ impl Params {
         Ok(metadata)
     }
 
-    /// Nothing that is not known may be left.
+    /// Refuses parameters that are left over, because they are unknown.
     pub(super) fn finish(self) -> Result<(), Refusal> {
         match self.0.keys().next() {
             None => Ok(()),

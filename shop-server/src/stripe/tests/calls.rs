@@ -1,4 +1,4 @@
-//! Each call, and what it answers.
+//! Each gateway call and its result.
 
 use super::*;
 
@@ -75,7 +75,7 @@ async fn what_a_partial_capture_lets_go_of_is_no_refund() {
         refused(world.gateway.capture(&world.capture_call("c3", 1000)).await),
         "payment_intent_unexpected_state"
     );
-    // A true refund of just that amount stays one, marked or not.
+    // A real refund of exactly that amount counts, with or without our metadata.
     let refunded = world.gateway.refund(&world.refund_call("r1", 1, 1000)).await.unwrap();
     assert_eq!(refunded.refunds.len(), 1);
     world.stripe.refund_by_hand(&refunded.reference, 1000).unwrap();

@@ -1,4 +1,4 @@
-//! The gateway against the strict stub: each call, what is asked twice, and what goes wrong on the way.
+//! Tests the gateway against the strict stub: each call, repeated calls, and failures.
 
 use chrono::TimeDelta;
 use shop_core::clock::{Clock as _, SystemClock};
@@ -31,14 +31,14 @@ impl World {
         Self { stripe, gateway, payment: payment(3000, "USD") }
     }
 
-    /// Begun, with its name at Stripe known from here on; the buyer's secret.
+    /// Creates the payment and sets its reference; returns the client secret.
     async fn created(&mut self) -> String {
         let snapshot = self.gateway.create(&self.create_call("create")).await.unwrap();
         self.payment.reference = Some(snapshot.reference);
         snapshot.client_secret.unwrap().expose().to_owned()
     }
 
-    /// Begun and paid with this card.
+    /// Creates a payment and pays it with this card.
     async fn paid(capture: Capture, card: Card) -> Self {
         let mut world = Self::new(capture);
         let secret = world.created().await;
@@ -89,7 +89,7 @@ fn payment(amount: i64, currency: &str) -> RemotePayment {
     }
 }
 
-/// State, authorized and captured.
+/// The state, authorized and captured amounts.
 fn stands(snapshot: &Snapshot) -> (PaymentState, i64, i64) {
     (snapshot.state, snapshot.authorized.0, snapshot.captured.0)
 }

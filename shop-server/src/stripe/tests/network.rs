@@ -1,4 +1,4 @@
-//! Bad days: replies that get lost, calls that come twice, servers that answer nonsense.
+//! Network failures: lost replies, repeated calls, and servers that respond with nonsense.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -87,14 +87,14 @@ async fn a_wrong_key_is_for_somebody_to_look_at() {
     assert!(!format!("{error:?} {error} {:?}", world.gateway).contains("anothers"));
 }
 
-/// Answers one request with these bytes; where it listens.
+/// Answers one request with these bytes; returns the base URL.
 fn answering(bytes: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
         let _ = socket.read(&mut [0; 4096]);
-        // Whoever has read enough hangs up.
+        // A client that has read enough closes the connection.
         let _ = socket.write_all(&bytes);
     });
     format!("http://{address}")

@@ -1,4 +1,4 @@
-//! Bodies that are no JSON, no object, too large, too deep, or wrong in every field.
+//! Bodies that are not JSON, not an object, too large, too deep, or wrong in every field.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 
-/// A value that fits no schema of this kind.
+/// A value that does not match a schema of this kind.
 fn misfit(schema: &Value) -> Value {
     if schema["type"] == "array" { json!({"0": 1}) } else { json!([[1]]) }
 }

@@ -1,11 +1,11 @@
-//! Requests that are no HTTP, or only half of it.
+//! Requests that are not HTTP, or incomplete.
 
 use serde_json::Value;
 
 use super::World;
 use crate::support::Raw;
 
-/// Everything after which the server must answer 4xx or close, without waiting for its time limits.
+/// Requests after which the server must respond with a 4xx or close, without waiting for its timeouts.
 fn broken() -> Vec<Vec<u8>> {
     let head = "POST /cart/items/ HTTP/1.1\r\nHost: shop.test\r\nContent-Type: application/json\r\n";
     let mut broken: Vec<Vec<u8>> = [
@@ -76,7 +76,7 @@ fn who_hangs_up_in_the_midst_changes_nothing() {
         world.shop.staff,
         body.len()
     );
-    // Cut at every place of the request, without a word or with a polite end.
+    // Cut at every place of the request, by dropping the connection or by shutting down the write side.
     for cut in (0..whole.len()).step_by(7) {
         let mut rude = Raw::open(world.shop.process.address).unwrap();
         rude.write(&whole.as_bytes()[..cut]).unwrap();
@@ -89,7 +89,7 @@ fn who_hangs_up_in_the_midst_changes_nothing() {
         }
         assert!(polite.closes(), "cut at {cut}");
     }
-    // A chunked body that never ends is cut, and many who never finish keep nobody out.
+    // An endless chunked body is cut off, and many unfinished requests do not block other clients.
     let waiting: Vec<_> = (0..200)
         .map(|_| {
             let mut connection = Raw::open(world.shop.process.address).unwrap();

@@ -1,4 +1,5 @@
-//! Thousands of bodies that are almost right: valid fields beside hostile ones, so that the bad one gets deep.
+//! Thousands of almost valid bodies: valid fields next to hostile ones, so that the hostile one passes the first
+//! checks.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +9,7 @@ use crate::support::{Rolls, TestShop};
 
 const BODIES: usize = 4_000;
 
-/// Makes bodies from the schemas of the document.
+/// Generates bodies from the document's schemas.
 struct Maker<'a> {
     world: &'a World,
     hostile: Vec<Value>,
@@ -101,7 +102,7 @@ fn almost_right_bodies_are_answered() {
         let body = maker.body(operation.fields.as_ref().unwrap());
         let answer = world.json(&mut client, operation, &body.to_string());
         accepted += usize::from(answer.status < 300);
-        // Whatever was taken can be read again.
+        // Whatever was accepted can be read again.
         if maker.rolls.below(10) == 0 {
             let reads: Vec<_> = world.operations.iter().filter(|operation| operation.method == "GET").collect();
             let read = maker.rolls.pick(&reads);
@@ -116,7 +117,7 @@ fn almost_right_bodies_are_answered() {
     world.is_unharmed();
 }
 
-/// No line of a mail's head was brought by somebody's name or address.
+/// Checks that no name or address has injected a mail header.
 fn no_mail_was_led_astray(shop: &TestShop) {
     for entry in std::fs::read_dir(shop.folder.file("mails")).unwrap() {
         let mail = std::fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -1,7 +1,7 @@
-//! Bad input on every operation that the OpenAPI document knows: never a 5xx, never a hang, never a panic in the log.
+//! Bad input on every operation of the OpenAPI document: never a 5xx, a hang, or a panic in the log.
 //!
-//! The operations and their fields are read from the document, so a new one is tried as soon as it is there; one
-//! with an id in its path that the small world of [`world`] does not know fails the tests.
+//! Operations and fields are read from the document, so a new one is covered immediately. An operation with an id in
+//! its path that [`world`] does not know fails the tests.
 
 mod bodies;
 mod framing;

@@ -100,7 +100,7 @@ fn a_bad_query_is_refused_by_name_and_any_search_is_answered() {
             world.send(&mut client, "GET", &twice, None, b"");
         }
     }
-    // Nothing that was searched for did what it says.
+    // No search text was executed as code.
     assert!(world.shop.orders() > 0);
     world.is_unharmed();
 }

@@ -1,8 +1,8 @@
-//! What people with bad intentions, and clients with bad luck, send.
+//! Values that attackers and faulty clients send.
 
 use serde_json::{Value, json};
 
-/// Text that means something to somebody: SQL, FTS5, shells, templates, mail headers, terminals, humans.
+/// Texts with a special meaning somewhere: SQL, FTS5, shells, templates, mail headers, terminals, humans.
 pub(super) const TEXTS: &[&str] = &[
     "",
     " ",
@@ -87,7 +87,7 @@ pub(super) const TEXTS: &[&str] = &[
     "ZZ",
 ];
 
-/// Any value that is not a field's usual one.
+/// Values that are unusual for any field.
 pub(super) fn values() -> Vec<Value> {
     let mut values: Vec<Value> = TEXTS.iter().map(|text| json!(text)).collect();
     values.extend([
@@ -125,7 +125,7 @@ pub(super) fn values() -> Vec<Value> {
     values
 }
 
-/// An array in an array in an array …
+/// Nested arrays of this depth.
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!(1), |inner, _| json!([inner]))
 }

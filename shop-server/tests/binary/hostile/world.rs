@@ -1,4 +1,4 @@
-//! A shop with one of everything, and the operations of its document with real ids in their paths.
+//! A shop with one of everything, and the document's operations with real ids in their paths.
 
 use serde_json::{Map, Value, json};
 
@@ -8,28 +8,28 @@ use crate::support::{Answer, Client, TestShop, address, order as order_of, text}
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
     pub(super) method: String,
-    /// As the document names it.
+    /// The path in the document.
     pub(super) template: String,
-    /// With ids that exist.
+    /// The path with existing ids.
     pub(super) path: String,
-    /// The fields of its body by name, with their schemas; none when it takes no body.
+    /// The fields of the body by name, with their schemas; `None` if it takes no body.
     pub(super) fields: Option<Map<String, Value>>,
-    /// Its query parameters by name, with their schemas.
+    /// The query parameters by name, with their schemas.
     pub(super) query: Map<String, Value>,
 }
 
-/// The shop, and what the document says of it.
+/// The shop, and its document.
 pub(super) struct World {
     pub(super) shop: TestShop,
     pub(super) document: Value,
     pub(super) operations: Vec<Operation>,
-    /// Ids of every kind of thing.
+    /// Ids of every kind.
     pub(super) ids: Vec<String>,
     authorization: String,
 }
 
 impl World {
-    /// A shop in which staff has done everything once.
+    /// A shop in which staff have done everything once.
     pub(super) fn open() -> Self {
         let shop = TestShop::open();
         let goods = shop.product("SHIRT", 100_000);
@@ -68,13 +68,13 @@ impl World {
         shop.staff("POST", "/cart/coupons/", &json!({"code": "TEN"}), 200);
         let rate = json!({"name": "Tax", "country": "GB", "rate": "0.2"});
         let rate = id(&shop.staff("POST", "/catalog/tax-rates/", &rate, 201));
-        // Nobody is there, whatever is told.
+        // No receiver exists there.
         let hook = json!({"url": "https://nobody.invalid/", "events": ["product.*"]});
         let webhook = id(&shop.staff("POST", "/webhooks/", &hook, 201));
         shop.product("HAT", 1);
         let deliveries = format!("/webhooks/{webhook}/deliveries/");
         let delivery = loop {
-            // The worker passes the event on.
+            // The worker creates the delivery.
             let found = shop.staff("GET", &deliveries, &Value::Null, 200);
             if let Some(delivery) = found["results"].as_array().and_then(|found| found.first()) {
                 break id(delivery);
@@ -137,7 +137,7 @@ impl World {
         self.operations.iter().filter_map(|operation| Some((operation, operation.fields.as_ref()?)))
     }
 
-    /// One request of staff with any bytes as its body. Whatever it is, it must be answered, and not with a 5xx.
+    /// Sends a request as staff with any bytes as body. It must get a response other than a 5xx.
     #[track_caller]
     pub(super) fn send(
         &self,
@@ -159,13 +159,13 @@ impl World {
         answer
     }
 
-    /// JSON as the body.
+    /// Sends a request with a JSON body.
     #[track_caller]
     pub(super) fn json(&self, client: &mut Client, operation: &Operation, body: &str) -> Answer {
         self.send(client, &operation.method, &operation.path, Some("application/json"), body.as_bytes())
     }
 
-    /// What a reference in the document stands for.
+    /// Resolves a reference in the document.
     pub(super) fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let inner = schema["allOf"].get(0).unwrap_or(schema);
         match inner["$ref"].as_str() {
@@ -174,7 +174,7 @@ impl World {
         }
     }
 
-    /// The server is well, its log is clean, and its books add up.
+    /// Checks that the server is healthy, its log clean, and its data sound.
     #[track_caller]
     pub(super) fn is_unharmed(&self) {
         assert_eq!(self.shop.client().ask("GET", "/readyz", &[], &Value::Null).status, 200);
@@ -195,7 +195,7 @@ fn operations(document: &Value, path: impl Fn(&str) -> String) -> Vec<Operation>
                 let schema = document.pointer(&reference[1..]).unwrap();
                 schema["properties"].as_object().cloned().unwrap_or_default()
             });
-            // What a gateway sends has a form of its own.
+            // A gateway's webhook has its own format.
             let has_form = operation.get("requestBody").is_some() && template != "/payments/webhooks/{gateway}/";
             assert_eq!(fields.is_some(), has_form, "{method} {template}");
             let parameters = operation["parameters"].as_array().into_iter().flatten();

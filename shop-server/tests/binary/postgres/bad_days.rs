@@ -1,4 +1,4 @@
-//! The database restarts, moves to its standby, is too busy, or is left alone by its clients; the server stays.
+//! The database restarts, fails over, is overloaded, or loses its clients; the server keeps running.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use super::load::Load;
 use super::{server_beside, shop_on};
 use crate::support::{Answer, Client, Raw, TestShop, order};
 
-/// Fails while a transaction that was open at the time of the call stays open.
+/// Fails if a transaction that is open at the time of the call stays open.
 ///
-/// The servers that go on may open others at any moment. The bound is below the 30 s after which the database
-/// itself ends a transaction that nobody uses.
+/// Running servers may open others at any moment. The limit is below the 30 s after which the database itself ends an
+/// idle transaction.
 fn no_transaction_is_left(url: &str) {
     let started = Instant::now();
     let moment = texts(url, "SELECT clock_timestamp()::text").unwrap().remove(0);
@@ -81,7 +81,7 @@ fn while_the_address_leads_to_a_standby_nothing_is_answered_and_no_buyers_are_se
     wait_until(&follower, "SELECT (count(*) = 1)::text FROM products").unwrap();
     address.switch_to(&follower).unwrap();
     let path = format!("/catalog/products/{}/", goods.product_id);
-    // What it holds may be older than what was acknowledged: a cart, an order, or a session that ended.
+    // The standby's data may be older than what was acknowledged: a cart, an order, or a session that ended.
     for (method, path, body) in [
         ("GET", path.as_str(), Value::Null),
         ("GET", "/readyz", Value::Null),
@@ -125,7 +125,7 @@ fn a_database_that_is_away_is_answered_with_503_in_time_and_found_again() {
     shop.guest_cart(&goods.sku, 1);
 }
 
-/// A refusal that says when to come again, within two seconds and a little.
+/// Checks that the response is a 503 with `Retry-After`, after little more than two seconds.
 #[track_caller]
 fn told_in_time(answer: &Answer, took: Duration) {
     assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"), "{answer:?}");
@@ -143,7 +143,7 @@ fn an_exhausted_pool_is_answered_with_503_in_time_and_recovers() {
     lists().expect(200);
     let locked = hold(&url, "LOCK TABLE products IN ACCESS EXCLUSIVE MODE").unwrap();
     thread::scope(|scope| {
-        // Two have the connections and wait for the lock; whoever comes later is told so in time.
+        // Two calls have the connections and wait for the lock; later ones get their 503 in time.
         let calls: Vec<_> = (0..10)
             .map(|_| {
                 scope.spawn(|| {
@@ -162,7 +162,7 @@ fn an_exhausted_pool_is_answered_with_503_in_time_and_recovers() {
             assert!(started.elapsed() < Duration::from_secs(10), "{} of 8 were refused", refused(&calls));
             thread::sleep(Duration::from_millis(10));
         }
-        // Those who would write are told as soon, whatever they would write.
+        // Writes are refused as quickly, whatever they would write.
         let item = json!({"sku": goods.sku});
         let product = format!("/catalog/products/{}/", goods.product_id);
         for (method, path, body) in [
@@ -221,7 +221,7 @@ fn clients_that_go_away_leave_no_transaction_open() {
                 for turn in 0..40 {
                     let mut client = Raw::open(shop.process.address).unwrap();
                     client.write(request.as_bytes()).unwrap();
-                    // Some leave at once, some while the server works, some wait for the answer.
+                    // Some clients leave at once, some while the server works, and some wait for the response.
                     match turn % 4 {
                         0 => {}
                         1 => thread::yield_now(),
@@ -267,7 +267,7 @@ fn a_server_killed_in_the_midst_leaves_no_lock_behind() {
 fn behind_a_pgbouncer_in_transaction_mode_all_goes_on() {
     let cluster = Cluster::start().unwrap();
     let url = cluster.database().unwrap();
-    // Fewer connections than the servers hold together, so that they do share them.
+    // Fewer connections than the servers hold together, so that they must share them.
     let bouncer = Bouncer::start(&cluster, 4).unwrap();
     let shop = shop_on(&bouncer.url(&url), &[("DB_PGBOUNCER", "True")]);
     let other = server_beside(&shop.folder, 1);

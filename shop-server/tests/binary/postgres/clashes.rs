@@ -1,4 +1,4 @@
-//! The database ends transactions because of others: a buyer gets one order, or is told that the shop is busy and has
+//! The database aborts transactions because of others: a buyer gets one order, or is told that the shop is busy and has
 //! none.
 
 use std::thread;
@@ -11,7 +11,7 @@ use crate::support::{Answer, TestShop, order};
 
 const TOUCH: &str = "UPDATE stock_levels SET low_stock_threshold = low_stock_threshold + 1";
 
-/// A shop whose every transaction must see one state from its beginning to its end.
+/// A shop whose transactions run at the serializable isolation level.
 fn shop() -> (String, Proxy, TestShop) {
     let url = Cluster::shared().unwrap().database().unwrap();
     let proxy = Proxy::start(&url).unwrap();

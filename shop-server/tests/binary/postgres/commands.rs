@@ -1,4 +1,4 @@
-//! The subcommands on Postgres, and what is said when it cannot be used.
+//! The subcommands on Postgres, and their errors when it cannot be used.
 
 use serde_json::Value;
 use shop_store_sql::testing::{Cluster, execute, texts};
@@ -38,7 +38,7 @@ fn djangos_variables_lead_to_the_same_database() {
     succeeds(&folder.run(&["migrate"], &[]));
     succeeds(&folder.run(&["migrate"], &[]));
     assert_eq!(texts(&url, "SELECT count(*)::text FROM locations").unwrap(), ["1"]);
-    // By the socket of this machine, too.
+    // Through the Unix socket, too.
     let socket = cluster.socket_folder().unwrap().to_str().unwrap();
     assert!(succeeds(&folder.run(&["check"], &[("DB_HOST", socket)])).contains("All is well"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is made but what the test has put there");

@@ -1,4 +1,5 @@
-//! What lies between a server and its Postgres: pgbouncer, TLS, and what the role's settings promise of a commit.
+//! Everything between a server and its Postgres: pgbouncer, TLS, and the commit durability that the role's settings
+//! give.
 
 use std::process::Command;
 
@@ -27,7 +28,7 @@ fn a_pgbouncer_that_nobody_told_of_is_named_with_its_variable() {
     }
 }
 
-/// A table that notes how each transaction that adds a cart will commit.
+/// A table that records the commit setting of each transaction that adds a cart.
 const NOTED: &str = "CREATE TABLE app_noted (setting text);
     CREATE FUNCTION app_note() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN INSERT INTO app_noted VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
@@ -37,7 +38,7 @@ const NOTED: &str = "CREATE TABLE app_noted (setting text);
 fn what_is_acknowledged_is_durable_whatever_the_role_says() {
     let cluster = Cluster::start().unwrap();
     let bouncer = Bouncer::start(&cluster, 4).unwrap();
-    // `local` and `remote_apply` promise as much or more.
+    // `local` and `remote_apply` guarantee as much or more.
     for (set, wanted) in [("off", "on"), ("on", "on"), ("local", "local"), ("remote_apply", "remote_apply")] {
         for bounced in [false, true] {
             let url = cluster.database().unwrap();
@@ -53,7 +54,7 @@ fn what_is_acknowledged_is_durable_whatever_the_role_says() {
     }
 }
 
-/// Runs commands of a shell in a folder.
+/// Runs shell commands in a folder.
 #[track_caller]
 fn shell(folder: &Folder, script: &str, variables: &[(&str, &str)]) {
     let mut command = folder.dressed(Command::new("sh"));
@@ -62,18 +63,18 @@ fn shell(folder: &Folder, script: &str, variables: &[(&str, &str)]) {
     assert!(output.status.success(), "{script}: {output:?}");
 }
 
-/// The commands of the documentation.
+/// The commands in the documentation.
 fn documented() -> String {
     let page = include_str!("../../../../docs/postgres-tls.md");
     page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap().to_owned()
 }
 
-/// "Creating Certificates" of Postgres' manual: a certificate that signs itself.
+/// "Creating Certificates" in Postgres' manual: a self-signed certificate.
 const SELF_SIGNED: &str =
     "openssl req -new -x509 -days 365 -nodes -out server.crt -keyout server.key -subj /CN=localhost
     cp server.crt root.crt";
 
-/// The same page: an authority, and a certificate of the server that it signs.
+/// The same page: an authority, and a server certificate signed by it.
 const MANUAL: &str = "openssl req -new -nodes -out root.csr -keyout root.key -subj /CN=root
     printf '[v3_ca]\nbasicConstraints=critical,CA:TRUE\n' > ca.cnf
     openssl x509 -req -in root.csr -days 3650 -extfile ca.cnf -extensions v3_ca -signkey root.key -out root.crt
@@ -94,7 +95,7 @@ fn a_certificate_that_is_refused_is_explained_and_the_documented_one_is_taken() 
         (&documented, "DNS:localhost", None),
         (&documented, "DNS:elsewhere.example,DNS:localhost", None),
     ];
-    // Before anything is presented that a connection might refuse.
+    // Create them before a certificate is installed that a connection might refuse.
     let databases = cases.map(|_| cluster.database().unwrap());
     for ((script, names, refused), url) in cases.into_iter().zip(databases) {
         let folder = Folder::new();

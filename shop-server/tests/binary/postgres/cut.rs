@@ -1,5 +1,5 @@
-//! The wire to the database is cut at every message of an order, one after the other: the buyer who asks again has one
-//! order, and who was not answered has one or none.
+//! The connection to the database is cut at every message of an order in turn: a buyer who retries has one order, and a
+//! buyer without a response has one or none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use shop_store_sql::testing::{Cluster, Direction, Message, Proxy, Verdict};
 use super::shop_on;
 use crate::support::{Client, Goods, TestShop, order};
 
-/// More messages than an order has, in each direction.
+/// More messages than an order takes in each direction.
 const MOST: usize = 400;
 
 struct Cut {
@@ -30,7 +30,7 @@ impl Cut {
         Self { shop, proxy, goods, method, orders: 0 }
     }
 
-    /// Buys while the connection is cut at the first message of which `here` is true; false when none was.
+    /// Buys while the connection is cut at the first message for which `here` is true; returns whether there was one.
     fn buy(&mut self, verdict: Verdict, here: impl Fn(&Message<'_>) -> bool + Send + Sync + 'static) -> bool {
         let cart = self.shop.guest_cart(&self.goods.sku, 1);
         let key = format!("order-{}", self.orders);
@@ -93,7 +93,7 @@ fn before_within_and_after_the_commit() {
     cut.is_sound();
 }
 
-/// Cuts at the first message, at the second, and so on, until an order is placed with none cut.
+/// Cuts at the first message, then at the second, and so on, until an order is placed without a cut.
 fn at_every_message(direction: Direction, verdict: Verdict) {
     let mut cut = Cut::new();
     for place in 0.. {

@@ -1,5 +1,4 @@
-//! Buyers who do not give up: each call goes to the next server, and is made again with the same key until it is
-//! answered.
+//! Buyers who retry: each call goes to the next server, and is repeated with the same key until it is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,9 +12,9 @@ use serde_json::{Value, json};
 use crate::crash::{STOCK, agreed, all_orders, stock_adds_up};
 use crate::support::{Answer, Client, Goods, Rolls, TestShop, order, text};
 
-/// How long a buyer asks again: longer than a failover takes, shorter than anybody would call it survived.
+/// How long a buyer retries: longer than a failover takes, but short enough to count as survived.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The pause before the same call is made again.
+/// The pause before a retry.
 const PAUSE: Duration = Duration::from_millis(20);
 
 const GUESTS: usize = 8;
@@ -32,7 +31,7 @@ impl RoundRobin {
         Self { clients: servers.iter().map(|address| Client::new(*address)).collect(), next: first }
     }
 
-    /// The next server's answer; `None` when there is none, or it is that the call may be made again.
+    /// The next server's response; `None` if there is none, or if it allows a retry.
     pub(crate) fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
         self.next += 1;
         let turn = self.next % self.clients.len();
@@ -45,7 +44,7 @@ impl RoundRobin {
         Some(answer)
     }
 
-    /// Asks until somebody answers.
+    /// Retries until a server responds.
     #[track_caller]
     pub(crate) fn insist(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let started = Instant::now();
@@ -59,14 +58,14 @@ impl RoundRobin {
     }
 }
 
-/// An order that was placed.
+/// A placed order.
 pub(crate) struct Placed {
     caller: (&'static str, String),
     key: String,
     pub(crate) order: Value,
 }
 
-/// What buyers share.
+/// The state that buyers share.
 pub(crate) struct Load<'a> {
     pub(crate) shop: &'a TestShop,
     pub(crate) servers: Vec<SocketAddr>,
@@ -78,7 +77,7 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// Goods, a method and customers in a new shop.
+    /// Creates goods, a method and customers in a new shop.
     pub(crate) fn new(shop: &'a TestShop, servers: Vec<SocketAddr>) -> Self {
         let goods = (0..4).map(|number| shop.product(&format!("SKU-{number}"), STOCK)).collect();
         let (_, method) = shop.shipping();
@@ -86,8 +85,8 @@ impl<'a> Load<'a> {
         Self { shop, servers, goods, method, customers, placed: Mutex::default(), rounds: AtomicUsize::new(0) }
     }
 
-    /// Buys until so many orders are placed. At `trouble_at` of them `trouble` happens, in a thread of its own, while
-    /// all go on buying; they stop at the earliest when it has ended.
+    /// Buys until this number of orders is placed. After `trouble_at` of them, `trouble` runs in its own thread while
+    /// the buyers continue; they do not stop before it has ended.
     pub(crate) fn run(&self, orders: usize, trouble_at: usize, trouble: impl FnOnce() + Send) {
         let round = self.rounds.fetch_add(1, Ordering::SeqCst);
         let (count, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -116,7 +115,7 @@ impl<'a> Load<'a> {
             let ended = &ended;
             scope.spawn(move || {
                 told.recv().unwrap();
-                // However it ends, nobody is to buy for ever.
+                // However it ends, the buyers must stop.
                 let _end = OnDrop(|| {
                     ended.store(1, Ordering::SeqCst);
                 });
@@ -125,7 +124,7 @@ impl<'a> Load<'a> {
         });
     }
 
-    /// Two lines into a cart, and the order.
+    /// Adds two lines to a cart, and places the order.
     fn buy(&self, servers: &mut RoundRobin, rolls: &mut Rolls, bearer: Option<&str>, key: String) -> Placed {
         let mut caller = bearer.map(|token| ("Authorization", format!("Bearer {token}")));
         for _ in 0..2 {
@@ -145,8 +144,8 @@ impl<'a> Load<'a> {
         servers.insist("POST", "/orders/", &headers, &order(&self.method))
     }
 
-    /// Whatever was acknowledged is there, once and as it was acknowledged, by every server's word; nothing else is;
-    /// stock adds up and the books are sound. Answers the orders.
+    /// Checks on every server that exactly the acknowledged orders exist, unchanged and once, that the stock adds up,
+    /// and that the data is sound. Returns the orders.
     pub(crate) fn verify(&self, servers: &[SocketAddr]) -> BTreeMap<String, Value> {
         let found = all_orders(self.shop);
         let placed = self.placed.lock().unwrap();
@@ -168,7 +167,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Does something at the end of a scope, also when it ends in a panic.
+/// Calls a function at the end of a scope, even after a panic.
 struct OnDrop<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for OnDrop<F> {

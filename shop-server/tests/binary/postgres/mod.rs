@@ -1,4 +1,4 @@
-//! The binary on Postgres: its subcommands, several servers on one database, and the days on which the database hurts.
+//! The binary on Postgres: its subcommands, several servers on one database, and database failures.
 
 mod bad_days;
 mod clashes;
@@ -12,7 +12,7 @@ mod webhooks;
 
 use crate::support::{Folder, Process, TestShop};
 
-/// What every server of a shop must be given alike.
+/// The key that all servers of a shop share.
 const SECRET_KEY: &str = "a-key-for-tests-and-for-tests-only-0123456789";
 
 /// A shop on this database, with one server.
@@ -21,12 +21,12 @@ pub(crate) fn shop_on(url: &str, variables: &[(&str, &str)]) -> TestShop {
     TestShop::open_with(&[&postgres, variables].concat())
 }
 
-/// One more server of a shop, whose mails go into a folder of its own.
+/// Starts one more server of a shop, with its own folder for mails.
 fn server_beside(folder: &Folder, number: usize) -> Process {
     Process::start(folder, &[("EMAIL_FILE_PATH", mails_of(number).as_str())])
 }
 
-/// Where the server of this number puts its mails; the first one's are where [`TestShop`] looks for them.
+/// The mail folder of this server; the first server's is where [`TestShop`] looks.
 fn mails_of(server: usize) -> String {
     if server == 0 { "mails".to_owned() } else { format!("mails-{server}") }
 }

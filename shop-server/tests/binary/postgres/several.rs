@@ -25,7 +25,7 @@ fn addresses(shop: &TestShop, others: &[Process]) -> Vec<SocketAddr> {
     std::iter::once(&shop.process).chain(others).map(|process| process.address).collect()
 }
 
-/// Every mail by its file's name, which is the delivery's id, and the servers that sent it.
+/// The servers that sent each mail, by file name, which is the delivery's id.
 fn mails(folder: &Folder) -> BTreeMap<String, Vec<usize>> {
     let mut mails: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for server in 0..3 {
@@ -39,7 +39,7 @@ fn mails(folder: &Folder) -> BTreeMap<String, Vec<usize>> {
     mails
 }
 
-/// Waits until every delivery of a database is done.
+/// Waits until every delivery in a database is done.
 fn all_delivered(url: &str) {
     wait_until(url, "SELECT (count(*) = 0)::text FROM deliveries WHERE status <> 'done'").unwrap();
 }
@@ -56,18 +56,17 @@ fn one_of_three_is_killed_under_load_and_nothing_is_lost_or_doubled() {
     });
     let alive = [servers[0], servers[2]];
     load.verify(&alive);
-    // A new one in its place is a server like the others.
+    // A new server replaces it and works like the others.
     let new = server_beside(&shop.folder, 1);
     load.verify(&[new.address]);
-    // What is left then was claimed before the kill, by the one that is gone. Nobody waits minutes in a test: its leases
-    // end now.
+    // The killed server had claimed what is left. End its leases now, so that the test does not wait for minutes.
     let killed_at = killed_at.into_inner().unwrap();
     let left = format!("due_at <= now() OR due_at > timestamptz '{killed_at}' + interval '3 minutes'");
     let of_others = format!("SELECT (count(*) = 0)::text FROM deliveries WHERE status <> 'done' AND ({left})");
     wait_until(&url, &of_others).unwrap();
     execute(&url, "UPDATE deliveries SET due_at = now() WHERE status <> 'done'").unwrap();
     all_delivered(&url);
-    // A mail whose sender is killed before it can say so is sent again.
+    // A mail is sent again if its sender is killed before it can record the delivery.
     let once = |senders: &Vec<usize>| senders.len() == 1 || senders.contains(&1);
     assert!(mails(&shop.folder).values().all(once), "a mail was sent by two");
 }
@@ -81,7 +80,7 @@ fn what_one_server_says_holds_at_every_other() {
     let (_, method) = shop.shipping();
     shop.customer("ann@example.com");
 
-    // Tokens: signed by one, accepted and ended by any.
+    // Tokens: signed by one server, accepted and revoked by any.
     let body = json!({"email": "ann@example.com", "password": PASSWORD});
     let tokens = a.ask("POST", "/accounts/login/", &[], &body).expect(200);
     let bearer = format!("Bearer {}", tokens["access"].as_str().unwrap());
@@ -89,9 +88,9 @@ fn what_one_server_says_holds_at_every_other() {
     b.ask("GET", "/accounts/user/", &ann, &Value::Null).expect(200);
     let refresh = json!({"refresh": tokens["refresh"]});
     let newer = b.ask("POST", "/accounts/token/refresh/", &[], &refresh).expect(200);
-    // Used by two tabs, at another server: both get the same pair.
+    // Used by two tabs at another server: both get the same pair.
     assert_eq!(c.ask("POST", "/accounts/token/refresh/", &[], &refresh).expect(200), newer);
-    // Used again after many others: its whole family ends, everywhere.
+    // Used again after many others: its whole family ends, on every server.
     let mut last = newer;
     for _ in 0..9 {
         last = b.ask("POST", "/accounts/token/refresh/", &[], &json!({"refresh": last["refresh"]})).expect(200);
@@ -102,7 +101,7 @@ fn what_one_server_says_holds_at_every_other() {
     let item = json!({"sku": goods.sku, "quantity": 1});
     assert_eq!(b.ask("POST", "/cart/items/", &ann, &item).status, 401, "an ended session writes nothing");
 
-    // Versions: what one has written, every other sees, and refuses what was read before.
+    // Versions: every server sees what another has written, and refuses an outdated `If-Match`.
     let staff = format!("Bearer {}", shop.staff);
     let path = format!("/catalog/products/{}/", goods.product_id);
     let old = a.ask("GET", &path, &[], &Value::Null);
@@ -119,7 +118,7 @@ fn what_one_server_says_holds_at_every_other() {
     }
     assert_eq!(b.ask("PATCH", &path, &headers, &json!({"name": "Lost"})).code(), "version_mismatch");
 
-    // Idempotency: the same call at all three at once has one effect and one answer.
+    // Idempotency: the same call to all three servers at once has one effect and one response.
     let servers = addresses(&shop, &others);
     for turn in 0..5 {
         let cart = shop.guest_cart(&goods.sku, 1);
@@ -186,7 +185,7 @@ fn every_mail_is_sent_by_one_of_them() {
 fn a_mail_that_a_killed_server_held_is_sent_by_another() {
     let url = Cluster::shared().unwrap().database().unwrap();
     let mut shop = shop_on(&url, &[]);
-    // A mail server that never says a word.
+    // A mail server that never responds.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
     let smtp = [("EMAIL_BACKEND", "smtp"), ("EMAIL_HOST", "127.0.0.1"), ("EMAIL_PORT", port.as_str())];
@@ -199,7 +198,7 @@ fn a_mail_that_a_killed_server_held_is_sent_by_another() {
     wait_until(&url, claimed).unwrap();
     shop.process.kill();
     let others: Vec<_> = (1..3).map(|number| server_beside(&shop.folder, number)).collect();
-    // Nobody waits minutes in a test: the lease ends now.
+    // End the lease now, so that the test does not wait for minutes.
     execute(&url, "UPDATE deliveries SET due_at = now()").unwrap();
     all_delivered(&url);
     let mails = mails(&shop.folder);
@@ -218,14 +217,14 @@ fn a_server_that_slept_through_its_lease_does_not_speak_for_the_delivery() {
     shop.process = Process::start(&shop.folder, &smtp);
     let body = json!({"email": "ann@example.com", "password": PASSWORD});
     shop.call("POST", "/accounts/register/", None, &body).expect(201);
-    // It has claimed the mail, and is in the midst of sending it.
+    // The server has claimed the mail and is sending it.
     let (connection, _) = slow.accept().unwrap();
     let other = server_beside(&shop.folder, 1);
     execute(&url, "UPDATE deliveries SET due_at = now(), version = version + 1").unwrap();
     all_delivered(&url);
     let delivered = "SELECT attempts::text || status || version::text FROM deliveries";
     let before = texts(&url, delivered).unwrap();
-    // Now its try fails; that says nothing about a delivery that is not its own any more.
+    // Now its attempt fails, which must not affect a delivery that it no longer owns.
     drop((connection, slow));
     let failed = || shop.process.log().iter().any(|line| line.contains("a delivery failed"));
     let started = Instant::now();
@@ -256,7 +255,7 @@ fn servers_start_at_once_on_an_empty_database() {
             assert_eq!(Client::new(server.address).ask("GET", "/readyz", &[], &Value::Null).status, 200);
         }
     });
-    // One default location, whoever made it.
+    // One default location, whichever server created it.
     assert_eq!(texts(&url, "SELECT count(*)::text FROM locations").unwrap(), ["1"]);
     folder.is_sound();
 }
@@ -269,7 +268,7 @@ fn they_limit_tries_together() {
     let started = Instant::now();
     let answers: Vec<_> = (0..14).map(|_| servers.call("POST", "/accounts/login/", &[], &body).unwrap()).collect();
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
-    // Ten at once; each half minute allows one more.
+    // Ten at once; one more is allowed every 30 seconds.
     let more = usize::try_from(started.elapsed().as_secs() / Duration::from_secs(30).as_secs()).unwrap();
     assert!(refused.len() <= 4 && refused.len() + more >= 4, "{answers:?}");
     assert!(answers[..10].iter().all(|answer| answer.code() == "invalid_credentials"), "{answers:?}");

@@ -1,4 +1,4 @@
-//! A shop outgrows its file: `transfer` moves it to Postgres, and back, whatever happens on the way.
+//! A shop outgrows its file: `transfer` moves it to Postgres and back, even with interruptions.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -40,12 +40,12 @@ fn database() -> String {
     Cluster::shared().unwrap().database().unwrap()
 }
 
-/// A shop in a file in which something of every kind has happened, its server stopped.
+/// A stopped shop on a file with data of every kind.
 fn filled() -> TestShop {
     fill(TestShop::open_with(&[("SECRET_KEY", SECRET_KEY)]))
 }
 
-/// The same, and its server stopped, wherever the shop is.
+/// Fills a shop on any storage with data of every kind, and stops its server.
 fn fill(shop: TestShop) -> TestShop {
     let category = shop.staff("POST", "/catalog/categories/", &json!({"name": "Clothes"}), 201);
     let below = json!({"name": "Shirts", "parent_id": category["id"]});
@@ -61,12 +61,12 @@ fn fill(shop: TestShop) -> TestShop {
     shop.staff("POST", "/catalog/promotions/", &coupon, 201);
     let vat = json!({"name": "VAT", "country": "GB", "rate": "0.2", "applies_to_shipping": true});
     shop.staff("POST", "/catalog/tax-rates/", &vat, 201);
-    // Nothing that it would be told of happens after it.
+    // No later event matches this webhook.
     let hook = json!({"url": "https://shop.example/hook", "events": ["product.*"]});
     shop.staff("POST", "/webhooks/", &hook, 201);
     let details = json!({"name": "Tea & Co", "address": "1 High Street\nLondon", "vat_id": "DE123456789"});
     shop.staff("PATCH", "/shop/", &details, 200);
-    // Somebody who has not confirmed their address yet.
+    // A user who has not verified their address yet.
     shop.call("POST", "/accounts/register/", None, &json!({"email": "bob@example.com", "password": PASSWORD}))
         .expect(201);
     let customer = shop.customer("ada@example.com");
@@ -125,7 +125,7 @@ fn lists(shop: &TestShop, database: &str) -> Vec<Value> {
         all.push(read(&format!("{path}history/")));
         all.push(read(&format!("{path}returns/")));
     }
-    // Links name the address of the server.
+    // Links contain the server's address.
     let address = server.address.to_string();
     assert_eq!(server.stop().0.code(), Some(0));
     all.into_iter().map(|list| serde_json::from_str(&list.to_string().replace(&address, "shop")).unwrap()).collect()
@@ -142,14 +142,14 @@ fn a_shop_moves_to_postgres_and_back_and_nothing_is_lost() {
     let said = succeeds(&shop.folder.run(&transfer("sqlite:db.sqlite3", &url), &[]));
     assert!(said.contains("rows moved") && said.contains("All is well"), "{said}");
     assert_eq!(lists(&shop, &url), before, "and people stay signed in");
-    // The server has begun nothing that it would not begin on the file, too.
+    // Running the server has changed nothing that it would not change on the file as well.
     let said = succeeds(&shop.folder.run(&transfer(&url, "sqlite:back.sqlite3"), &[]));
     assert!(said.contains("All is well"), "{said}");
     assert_eq!(lists(&shop, "sqlite:back.sqlite3"), before);
     // From file to file, too.
     succeeds(&shop.folder.run(&transfer("sqlite:back.sqlite3", "sqlite:third.sqlite3"), &[]));
     assert_eq!(lists(&shop, "sqlite:third.sqlite3"), before);
-    // The moved shop goes on: a sku stays taken, and orders are placed.
+    // The moved shop works: a sku stays taken, and orders can be placed.
     let server = Process::start(&shop.folder, &[("DATABASE_URL", url.as_str())]);
     let mut client = Client::new(server.address);
     let bearer = format!("Bearer {}", shop.staff);
@@ -161,7 +161,7 @@ fn a_shop_moves_to_postgres_and_back_and_nothing_is_lost() {
     assert!(succeeds(&checked).contains("All is well"));
 }
 
-/// Many rows more, so that a move takes its time; of today, or a server would forget them.
+/// Adds many rows, so that a move takes some time; with today's date, because a server would remove older ones.
 fn swell(path: &Path, rows: u32) {
     let sql = format!(
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
@@ -170,7 +170,7 @@ fn swell(path: &Path, rows: u32) {
     Connection::open(path).unwrap().execute_batch(&sql).unwrap();
 }
 
-/// Begins a move and kills it as soon as this says so.
+/// Starts a move and kills it as soon as `reached` returns true.
 fn killed(command: &mut Command, mut reached: impl FnMut() -> bool) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
@@ -183,7 +183,7 @@ fn killed(command: &mut Command, mut reached: impl FnMut() -> bool) {
     child.wait().unwrap();
 }
 
-/// How many of the many rows are in a target.
+/// How many of the many rows have arrived at a target.
 fn moved(url: &str) -> u32 {
     let sql = "SELECT rows::text FROM shop_transfer WHERE step = 'operations'";
     texts(url, sql).ok().and_then(|rows| rows.first()?.parse().ok()).unwrap_or_default()
@@ -198,7 +198,7 @@ fn a_move_that_is_killed_goes_on_where_it_was() {
     for _ in 0..3 {
         killed(&mut shop.folder.command(&transfer("sqlite:db.sqlite3", &url)), || moved(&url) > last + 2_000);
         last = moved(&url);
-        // Nobody serves half a shop, and no other shop is put into it.
+        // No server runs on half a shop, and no other shop can be moved into it.
         let said = refusal(&shop.folder.run(&["serve"], &[("DATABASE_URL", url.as_str())]));
         assert!(said.contains("not finished"), "{said}");
     }
@@ -211,7 +211,7 @@ fn a_move_that_is_killed_goes_on_where_it_was() {
     assert_eq!(texts(&url, "SELECT (count(*) > 60000)::text FROM operations").unwrap(), ["true"]);
     assert_eq!(lists(&shop, &url), before);
 
-    // The other way.
+    // In the other direction.
     let file = shop.folder.file("back.sqlite3");
     let moved = || {
         let count = |connection: Connection| {
@@ -227,7 +227,7 @@ fn a_move_that_is_killed_goes_on_where_it_was() {
     assert_eq!(lists(&shop, "sqlite:back.sqlite3"), before);
 }
 
-/// Every table of a shop but what is not moved.
+/// Every table of a shop except those that are not moved.
 const TABLES: &str = "SELECT table_name::text FROM information_schema.tables
     WHERE table_schema = current_schema() AND table_name NOT IN ('shop_migrations', 'limits') ORDER BY 1";
 
@@ -238,7 +238,7 @@ fn a_shop_moves_from_postgres_to_postgres_whoever_is_in_between() {
     let shop = fill(shop_on(&cluster.database().unwrap(), &[]));
     let configured = std::fs::read_to_string(shop.folder.file(".env")).unwrap();
     let mut from = configured.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap().to_owned();
-    // What moves is something of everything, be it as new as it may.
+    // Every table must have data, even a new one.
     for table in texts(&from, TABLES).unwrap() {
         let filled = texts(&from, &format!("SELECT (count(*) > 0)::text FROM {table}")).unwrap();
         assert_eq!(filled, ["true"], "there is nothing in {table}");
@@ -257,7 +257,7 @@ fn a_shop_moves_from_postgres_to_postgres_whoever_is_in_between() {
         from = to;
     }
 
-    // Killed, with a pgbouncer at both ends, it goes on where it was.
+    // Killed, with a pgbouncer at both ends, it resumes where it was.
     let more = "INSERT INTO operations (id, at) SELECT gen_random_uuid(), now() FROM generate_series(1, 30000)";
     execute(&from, more).unwrap();
     let to = cluster.database().unwrap();
@@ -298,7 +298,7 @@ fn what_cannot_be_moved_is_refused_in_words() {
     let (shop, url) = (filled(), database());
     let folder = &shop.folder;
     let refused = |from: &str, to: &str| refusal(&folder.run(&transfer(from, to), &[]));
-    // Wrong addresses, each named; no password is told.
+    // Wrong addresses are named, and no password is shown.
     for (from, to, words) in [
         ("mysql://x", url.as_str(), ["--from", "sqlite: or postgres://"]),
         ("sqlite:db.sqlite3", "shop.db", ["--to", "sqlite: or postgres://"]),
@@ -317,12 +317,12 @@ fn what_cannot_be_moved_is_refused_in_words() {
     }
     assert!(!folder.file("new.sqlite3").exists() && !folder.file("nothing.sqlite3").exists());
 
-    // A target that holds something, be it a new shop's only location.
+    // A target that is not empty, even if it has only a new shop's location.
     succeeds(&folder.run(&["migrate"], &[("DATABASE_URL", url.as_str())]));
     let said = refused("sqlite:db.sqlite3", &url);
     assert!(said.contains("--to") && said.contains("not empty") && said.contains("locations"), "{said}");
 
-    // Somebody else's tables.
+    // Another application's tables.
     let theirs = database();
     execute(&theirs, "CREATE TABLE orders (theirs text)").unwrap();
     let said = refused("sqlite:db.sqlite3", &theirs);

@@ -1,4 +1,4 @@
-//! Three servers tell one receiver, and one of them is killed in the midst.
+//! Three servers deliver to one receiver, and one of them is killed while sending.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
@@ -16,17 +16,17 @@ use crate::support::TestShop;
 
 const NEAR: [(&str, &str); 1] = [("WEBHOOKS_ALLOW_PRIVATE", "True")];
 
-/// What a receiver noted, by `webhook-id`.
+/// What a receiver recorded, by `webhook-id`.
 #[derive(Debug, Default)]
 struct Notes {
     arrived: BTreeMap<String, u32>,
-    /// Arrived and not yet answered.
+    /// Requests that have arrived but are not answered.
     under_way: BTreeSet<String>,
-    /// Arrived while it was under way.
+    /// Requests that arrived while the same one was unanswered.
     twice_at_once: Vec<String>,
 }
 
-/// A receiver that takes everything, but never answers the first `hangs` requests.
+/// A receiver that accepts everything, but never answers the first `hangs` requests.
 struct Receiver {
     url: String,
     notes: Arc<Mutex<Notes>>,
@@ -96,7 +96,7 @@ fn register(shop: &TestShop, receiver: &Receiver) {
     shop.staff("POST", "/webhooks/", &json!({"url": receiver.url, "events": ["product.*"]}), 201);
 }
 
-/// Waits until a database has so many deliveries to webhooks, all done.
+/// Waits until a database has this number of webhook deliveries, all done.
 fn all_told(url: &str, count: usize) {
     let done = format!(
         "SELECT (count(*) FILTER (WHERE status = 'done') = {count} AND count(*) = {count})::text FROM deliveries
@@ -143,7 +143,7 @@ fn what_a_killed_server_was_telling_is_told_by_another() {
         thread::sleep(Duration::from_millis(5));
     }
     shop.process.kill();
-    // Nobody waits minutes in a test: the leases end now.
+    // End the leases now, so that the test does not wait for minutes.
     execute(&url, "UPDATE deliveries SET due_at = now() WHERE receiver LIKE 'webhook:%'").unwrap();
     let others: Vec<_> = (1..3).map(|number| server_beside(&shop.folder, number)).collect();
     all_told(&url, 3);

@@ -1,4 +1,4 @@
-//! HTTP by hand: what a test wants said is said byte for byte, and a server that dies is an answer too.
+//! A low-level HTTP client: sends exactly the bytes that a test specifies, and reports a dying server as an error.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long an answer may take. Nothing waits so long by design; a test that gets here has found a hang.
+/// The timeout for a response. Nothing takes this long by design, so reaching it means a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An answer, taken apart.
+/// A parsed response.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -27,7 +27,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
     }
 
-    /// The code of a problem, which must be a whole one.
+    /// The code of a problem, after checking that it is complete.
     #[track_caller]
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
@@ -38,7 +38,7 @@ impl Answer {
         body["code"].as_str().unwrap().to_owned()
     }
 
-    /// The JSON of an answer that must have this status.
+    /// The JSON body, after checking the status.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
@@ -50,7 +50,7 @@ impl Answer {
     }
 }
 
-/// Somebody who calls a server over a kept connection.
+/// A client that calls a server over a kept-alive connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     address: SocketAddr,
@@ -62,10 +62,10 @@ impl Client {
         Self { address, connection: None }
     }
 
-    /// One request with JSON in it (null: without a body).
+    /// Sends a JSON request (null: without a body).
     ///
     /// # Errors
-    /// When the connection ends before the answer is whole: the server may or may not have done what was asked.
+    /// When the connection ends before the response is complete: the server may or may not have executed the request.
     pub(crate) fn call(
         &mut self,
         method: &str,
@@ -81,7 +81,7 @@ impl Client {
         self.send(method, path, &headers, body.to_string().as_bytes())
     }
 
-    /// One request with any bytes as its body.
+    /// Sends a request with any bytes as body.
     pub(crate) fn send(
         &mut self,
         method: &str,
@@ -103,7 +103,7 @@ impl Client {
             Some(connection) => connection,
             None => Raw::open(self.address)?,
         };
-        // A server that has seen enough answers and closes before everything is written.
+        // A server that has seen enough may respond and close before everything is written.
         let written = connection.write(&bytes);
         let answer = connection.answer(method == "HEAD");
         let answer = match (written, answer) {
@@ -116,14 +116,14 @@ impl Client {
         Ok(answer)
     }
 
-    /// As [`Client::call`] with a server that must answer.
+    /// Like [`Client::call`], with a server that must respond.
     #[track_caller]
     pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         self.call(method, path, headers, body).unwrap_or_else(|why| panic!("{method} {path}: {why}"))
     }
 }
 
-/// One connection, byte for byte.
+/// A raw connection.
 #[derive(Debug)]
 pub(crate) struct Raw {
     stream: TcpStream,
@@ -143,12 +143,12 @@ impl Raw {
         self.stream.write_all(bytes)
     }
 
-    /// Says that nothing more is coming.
+    /// Signals that nothing more will be sent.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown(std::net::Shutdown::Write)
     }
 
-    /// Reads one answer: head, then a body by length.
+    /// Reads one response: the head, then a body by its length.
     pub(crate) fn answer(&mut self, head_only: bool) -> io::Result<Answer> {
         let end = loop {
             if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -167,7 +167,7 @@ impl Raw {
         Ok(answer)
     }
 
-    /// Reads until the server closes; true when it does so in time.
+    /// Reads until the server closes; returns whether it does so in time.
     pub(crate) fn closes(&mut self) -> bool {
         loop {
             match self.more() {
@@ -186,7 +186,7 @@ impl Raw {
                     self.read.extend_from_slice(&buffer[..count]);
                     return Ok(());
                 }
-                // A signal to the test is nothing that the server did.
+                // A signal to the test process is not the server's doing.
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(why),
             }
@@ -194,7 +194,7 @@ impl Raw {
     }
 }
 
-/// The status and the headers of an answer.
+/// Parses the status and headers of a response.
 fn read_answer(head: &[u8]) -> io::Result<Answer> {
     let head = std::str::from_utf8(head).map_err(io::Error::other)?;
     let mut lines = head.split("\r\n");

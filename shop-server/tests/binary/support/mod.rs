@@ -1,4 +1,4 @@
-//! The binary, a folder for it, a client that may meet a dead server, and a small shop to trouble.
+//! The binary, a folder for it, a client that tolerates a dead server, and a small shop to test.
 
 mod client;
 mod process;

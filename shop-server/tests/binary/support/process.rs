@@ -1,4 +1,4 @@
-//! A folder of its own and the binary in it.
+//! A temporary folder, and the binary running in it.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Where cargo has put the program.
+/// The path of the binary that cargo has built.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_shop-server");
 
-/// An empty folder that goes away.
+/// An empty folder that is removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -22,7 +22,7 @@ impl Folder {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("shop-binary-{}-{number}", std::process::id()));
-        // An earlier process of the same number may have left one.
+        // An earlier process with the same id may have left one.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).unwrap();
         Self(path)
@@ -36,14 +36,14 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// The binary with these arguments, in this folder, without any variable of ours.
+    /// The binary with these arguments in this folder, without inherited variables.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.dressed(Command::new(BINARY));
         command.args(arguments);
         command
     }
 
-    /// Another program in the same surroundings.
+    /// Another program in the same environment.
     pub(crate) fn dressed(&self, mut command: Command) -> Command {
         command.current_dir(&self.0).env_clear().env("BIND", "127.0.0.1:0").env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -56,12 +56,12 @@ impl Folder {
         std::fs::write(self.file(".env"), lines.collect::<String>()).unwrap();
     }
 
-    /// Runs the binary to its end.
+    /// Runs the binary to completion.
     pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         self.command(arguments).envs(variables.iter().copied()).output().unwrap()
     }
 
-    /// `check` finds nothing wrong.
+    /// Checks that `check` finds nothing wrong.
     #[track_caller]
     pub(crate) fn is_sound(&self) {
         let output = self.run(&["check"], &[]);
@@ -75,7 +75,7 @@ impl Drop for Folder {
     }
 }
 
-/// A server that listens; killed when it is dropped.
+/// A listening server; killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Mutex<Child>,
@@ -115,32 +115,32 @@ impl Process {
         Pid::from_child(&self.child.lock().unwrap())
     }
 
-    /// As `kill -9`: the process has no say in it.
+    /// Like `kill -9`: the process cannot react.
     pub(crate) fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    /// As `kill`: the process is asked to stop.
+    /// Like `kill`: asks the process to stop.
     pub(crate) fn ask_to_stop(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
-    /// Asks it to stop, waits, and answers how it ended, and everything that it logged.
+    /// Asks the process to stop, waits, and returns its exit status and its log.
     pub(crate) fn stop(&self) -> (ExitStatus, Vec<String>) {
         self.ask_to_stop();
         self.ended()
     }
 
-    /// Waits for its end, once.
+    /// Waits for the process to end; call it once.
     pub(crate) fn ended(&self) -> (ExitStatus, Vec<String>) {
         let status = self.child.lock().unwrap().wait().unwrap();
         self.reader.lock().unwrap().take().unwrap().join().unwrap();
         (status, self.log())
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }

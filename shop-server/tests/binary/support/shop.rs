@@ -1,4 +1,4 @@
-//! A small shop on a file: staff, goods, a way to ship them, and customers.
+//! A small shop on a file: staff, goods, a shipping method, and customers.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use super::{Answer, Client, Folder, Process};
 /// A password that is strong enough.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 const STAFF: &str = "staff@example.com";
-/// How long a mail may take: it is written right after the request, but on a busy machine a claim on it may get lost, and is
-/// made again when its lease of three minutes has ended.
+/// The timeout for a mail. It is written right after the request, but on a busy machine a claim may get lost, and is
+/// repeated when its lease of three minutes expires.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// A running shop with one member of staff.
+/// A running shop with one staff user.
 pub(crate) struct TestShop {
     pub(crate) folder: Folder,
     pub(crate) process: Process,
-    /// The access token of staff.
+    /// The access token of the staff user.
     pub(crate) staff: String,
 }
 
@@ -34,7 +34,7 @@ impl TestShop {
         Self::open_with(&[])
     }
 
-    /// With further variables set. Tokens live for a day, and nobody is throttled.
+    /// Opens a shop with further variables set. Tokens are valid for a day, and rate limits are off.
     pub(crate) fn open_with(variables: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let usual = [
@@ -52,7 +52,7 @@ impl TestShop {
         shop
     }
 
-    /// Puts another server in the place of the one that ended.
+    /// Starts a new server in place of the one that has ended.
     pub(crate) fn restart(&mut self) {
         self.process = Process::start(&self.folder, &[]);
     }
@@ -61,7 +61,7 @@ impl TestShop {
         Client::new(self.process.address)
     }
 
-    /// One request as somebody (an access token) or nobody.
+    /// Sends one request, with an access token or anonymously.
     #[track_caller]
     pub(crate) fn call(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
         let bearer = access.map(|token| format!("Bearer {token}"));
@@ -69,7 +69,7 @@ impl TestShop {
         self.client().ask(method, path, &headers, body)
     }
 
-    /// One request of staff that must have this status.
+    /// Sends one request as staff, which must get this status.
     #[track_caller]
     pub(crate) fn staff(&self, method: &str, path: &str, body: &Value, status: u16) -> Value {
         self.call(method, path, Some(&self.staff), body).expect(status)
@@ -81,7 +81,7 @@ impl TestShop {
         text(&self.call("POST", "/accounts/login/", None, &body).expect(200)["access"])
     }
 
-    /// Somebody who has registered, confirmed and signed in; the access token.
+    /// Registers, verifies and signs in a customer; returns the access token.
     #[track_caller]
     pub(crate) fn customer(&self, email: &str) -> String {
         let body = json!({"email": email, "password": PASSWORD});
@@ -98,7 +98,7 @@ impl TestShop {
         mail.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {mail}")).to_owned()
     }
 
-    /// What follows `place` in a link of the mails to an address, once there is one.
+    /// The part after `place` of a link in the mails to an address, once there is one.
     pub(crate) fn link(&self, email: &str, place: &str) -> String {
         for count in 1.. {
             let mails = self.mails(email, count);
@@ -127,7 +127,7 @@ impl TestShop {
         let Ok(folder) = std::fs::read_dir(self.folder.file("mails")) else { return Vec::new() };
         let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
         files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
-        // Named by ids that sort by time.
+        // The files are named by ids that sort by time.
         files.sort();
         let mails = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
         let to = format!("To: {email}\r\n");
@@ -135,7 +135,7 @@ impl TestShop {
         mails.filter(|mail| mail.contains(&to)).map(|mail| mail.replace("=\r\n", "")).collect()
     }
 
-    /// An active product of one variant, so many of it in stock.
+    /// An active product with one variant and this stock.
     #[track_caller]
     pub(crate) fn product(&self, sku: &str, stock: i64) -> Goods {
         let body = json!({"name": format!("Thing {sku}"), "sku": sku, "price": "19.99", "stock": stock,
@@ -144,7 +144,7 @@ impl TestShop {
         Goods { product_id: text(&product["id"]), variant_id: text(&product["variants"][0]["id"]), sku: sku.to_owned() }
     }
 
-    /// A zone and a method with a flat price to Great Britain; their ids.
+    /// Creates a zone and a method with a flat price to Great Britain; returns their ids.
     #[track_caller]
     pub(crate) fn shipping(&self) -> (String, String) {
         let zone = self.staff("POST", "/shipping/zones/", &json!({"name": "Home", "countries": ["GB"]}), 201);
@@ -153,14 +153,14 @@ impl TestShop {
         (text(&zone["id"]), text(&method["id"]))
     }
 
-    /// A guest's new cart with one item in it; its token.
+    /// A guest's new cart with one item; returns its token.
     #[track_caller]
     pub(crate) fn guest_cart(&self, sku: &str, quantity: i64) -> String {
         let item = json!({"sku": sku, "quantity": quantity});
         text(&self.call("POST", "/cart/items/", None, &item).expect(201)["token"])
     }
 
-    /// How many orders there are.
+    /// The number of orders.
     pub(crate) fn orders(&self) -> u64 {
         self.staff("GET", "/orders/?page_size=1", &Value::Null, 200)["count"].as_u64().unwrap()
     }
@@ -173,7 +173,7 @@ impl TestShop {
     }
 }
 
-/// The body of an order to London by this method, paid by hand.
+/// The body of an order to London by this method, with manual payment.
 pub(crate) fn order(method: &str) -> Value {
     json!({
         "shipping_address": address(), "shipping_method_id": method, "payment_gateway": "manual",

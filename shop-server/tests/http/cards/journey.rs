@@ -1,4 +1,4 @@
-//! From the order to the refund.
+//! Card payments from the order to the refund.
 
 use super::*;
 
@@ -122,7 +122,7 @@ async fn items_are_canceled_before_and_after_their_money_came() {
         let body = json!({"items": [{"order_item_id": line, "quantity": quantity}]});
         store.shop.post(&format!("/orders/{}/cancel-items/", placed.id), Some(&store.staff), &body).await
     };
-    // Authorized and not captured: less is captured.
+    // Authorized but not captured: less is captured.
     let store = Store::open_with(&[("STRIPE_CAPTURE", "manual")]).await;
     let placed = store.paid(Card::Visa).await;
     store.until_paid(&placed.id, "authorized").await;
@@ -135,7 +135,7 @@ async fn items_are_canceled_before_and_after_their_money_came() {
         (store.until_paid(&placed.id, "paid").await["amount_due"].clone(), store.stripe.balance()),
         (json!("0.00"), 2000)
     );
-    // Captured: the money of what is canceled goes back through Stripe.
+    // Captured: the money for canceled items is refunded through Stripe.
     let canceled = cancel(&store, &placed, 1).await;
     assert_eq!((canceled.status, store.stripe.balance()), (200, 1000), "{canceled:?}");
     let order = store.until_paid(&placed.id, "paid").await;
@@ -143,7 +143,7 @@ async fn items_are_canceled_before_and_after_their_money_came() {
     store.deliver_all().await;
     store.is_sound().await;
 
-    // Paid after items were canceled, and asked for before: what comes beyond goes back.
+    // Paid after items were canceled, for the original amount: the excess is refunded.
     let store = Store::open().await;
     let placed = store.placed().await;
     assert_eq!(cancel(&store, &placed, 2).await.status, 200);
@@ -155,7 +155,7 @@ async fn items_are_canceled_before_and_after_their_money_came() {
     assert_eq!((&order["payment_status"], store.stripe.balance()), (&json!("paid"), 1000));
     store.deliver_all().await;
     store.is_sound().await;
-    // All of the rest: the order is canceled, and its payment gives back what is left.
+    // Canceling all remaining items cancels the order, and the rest of its payment is refunded.
     let canceled = cancel(&store, &placed, 1).await.json();
     assert_eq!((&canceled["status"], store.stripe.balance()), (&json!("canceled"), 0), "{canceled:#}");
     store.is_sound().await;

@@ -1,8 +1,8 @@
-//! What Stripe cannot charge is not ordered.
+//! Amounts that Stripe cannot charge cannot be ordered.
 
 use super::*;
 
-/// A shop in a currency, with one product that costs this, shipped for nothing.
+/// A shop in this currency, with one product at this price and free shipping.
 async fn selling(currency: &str, price: &str) -> (Store, Goods) {
     let store = Store::open_with(&[("CURRENCY", currency), ("MANUAL_PAYMENTS", "True")]).await;
     let goods = store.shop.product("THING", price, 100).await;
@@ -10,7 +10,7 @@ async fn selling(currency: &str, price: &str) -> (Store, Goods) {
 }
 
 impl Store {
-    /// A guest's try to order some of it through a gateway.
+    /// A guest's attempt to order this quantity through a gateway.
     async fn try_order(&self, goods: &Goods, quantity: i64, change: Value) -> (String, Answer) {
         let cart = self.shop.guest_cart(goods, quantity).await;
         let mut body = self.order.clone();
@@ -52,7 +52,7 @@ async fn dinars_are_rounded_to_what_is_charged_and_paid() {
         store.deliver_all().await;
         store.until_paid(&id, "paid").await;
 
-        // What goes back is a multiple, too.
+        // A refund must be a multiple, too.
         let wrong = store.act(&payment, "refunds", &json!({"amount": "0.005"})).await;
         refused(&wrong, 400, "invalid");
         assert!(wrong.json()["errors"]["amount"].to_string().contains("0.010"), "{wrong:?}");
@@ -77,7 +77,7 @@ async fn only_its_own_gateway_rounds_a_total() {
     assert!(refusal.json()["detail"].as_str().unwrap().contains("0.010 KWD"), "{refusal:?}");
     assert_eq!(store.payment(&text(&placed["payments"][0]["id"])).await["status"], "pending");
     assert!(store.stripe.payments().is_empty(), "nothing was asked");
-    // What is a multiple anyway stays as it is.
+    // A total that is already a multiple stays unchanged.
     let twice = store.orders_by(&goods, 2, "stripe").await;
     assert_eq!((&twice["total"], rounding(&twice)), (&json!("3.250"), vec![]));
     store.is_sound().await;
@@ -99,7 +99,7 @@ async fn what_is_too_little_or_too_much_is_not_ordered() {
         let (cart, refusal) = store.try_order(&goods, quantity, json!({})).await;
         refused(&refusal, 409, "total_not_chargeable");
         assert!(refusal.json()["detail"].as_str().unwrap().contains(told), "{refusal:?}");
-        // The cart is as it was, and can be ordered otherwise.
+        // The cart is unchanged, and can be ordered another way.
         let mut body = store.order.clone();
         body["payment_gateway"] = json!("manual");
         let placed = store.shop.as_guest("POST", "/orders/", &cart, &body).await;
@@ -109,7 +109,7 @@ async fn what_is_too_little_or_too_much_is_not_ordered() {
     }
     let (store, goods) = selling("USD", "0.50").await;
     store.orders_by(&goods, 1, "stripe").await;
-    // What costs nothing is not charged at all.
+    // A free order is not charged at all.
     let free = store.shop.product("FREE", "0", 9).await;
     let placed = store.orders_by(&free, 1, "stripe").await;
     assert_eq!((&placed["total"], &placed["payment_status"]), (&json!("0.00"), &json!("paid")));

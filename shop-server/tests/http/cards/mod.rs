@@ -1,4 +1,4 @@
-//! Cards over HTTP: the whole server against a strict stand-in for Stripe, from the order to the refund, and on bad days.
+//! Card payments over HTTP: the whole server against a strict fake of Stripe, from order to refund, and with failures.
 
 mod journey;
 mod limits;
@@ -14,7 +14,7 @@ use shop_server::stripe::stub::{Card, SignedEvent, Stub};
 
 use crate::support::{Answer, Forward, Goods, TestShop, order};
 
-/// How long the worker may take: it has nothing to wait for, but a busy machine has other tests to run.
+/// The timeout for the worker, which needs little time itself, but other tests may load the machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[track_caller]
@@ -26,7 +26,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
-/// A shop that takes cards, with one product for 10.00, shipped for nothing, and somebody who runs it.
+/// A shop that accepts cards, with one product for 10.00, free shipping, and a staff user.
 struct Store {
     stripe: Stub,
     shop: TestShop,
@@ -38,26 +38,26 @@ struct Store {
 /// An order to be paid by card.
 struct Placed {
     id: String,
-    /// Opens it: a guest's.
+    /// The guest's access token.
     token: String,
     payment: String,
-    /// What the browser goes on with.
+    /// The client secret that the browser continues with.
     secret: String,
 }
 
 impl Placed {
-    /// Stripe's name of the payment.
+    /// Stripe's id of the payment.
     fn reference(&self) -> &str {
         self.secret.split_once("_secret_").unwrap().0
     }
 }
 
-/// Secrets of webhooks: those of yesterday are still good.
+/// The webhook secrets, including an older one that is still valid.
 fn secrets(stripe: &Stub) -> String {
     format!("whsec_of_yesterday,{}", stripe.webhook_secret())
 }
 
-/// What a server must know of Stripe.
+/// The settings that a server needs for Stripe.
 fn keys<'a>(stripe: &Stub, base: &'a str, secrets: &'a str) -> [(&'static str, &'a str); 3] {
     [("STRIPE_SECRET_KEY", stripe.secret_key()), ("STRIPE_WEBHOOK_SECRET", secrets), ("STRIPE_API_BASE", base)]
 }
@@ -67,7 +67,7 @@ impl Store {
         Self::open_with(&[]).await
     }
 
-    /// With further variables set.
+    /// Starts the shop with further variables set.
     async fn open_with(variables: &[(&str, &str)]) -> Self {
         let stripe = Stub::start().unwrap();
         let (base, secrets) = (stripe.base(), secrets(&stripe));
@@ -79,7 +79,7 @@ impl Store {
         Self { stripe, shop, goods, order, staff }
     }
 
-    /// A guest's try to order for 30.00.
+    /// A guest's attempt to order for 30.00.
     async fn try_place(&self, key: &str) -> (String, Answer) {
         let cart = self.shop.guest_cart(&self.goods, 3).await;
         let headers = [("X-Cart-Token", cart.as_str()), ("Idempotency-Key", key)];
@@ -101,7 +101,7 @@ impl Store {
         }
     }
 
-    /// The same, paid with this card, and the shop was told.
+    /// An order of 30.00 paid with this card, with its events delivered.
     async fn paid(&self, card: Card) -> Placed {
         let placed = self.placed().await;
         self.stripe.pay(&placed.secret, card).unwrap();
@@ -109,13 +109,13 @@ impl Store {
         placed
     }
 
-    /// One event as Stripe's postman brings it.
+    /// Delivers one event as Stripe does.
     async fn deliver(&self, event: &SignedEvent) -> Answer {
         let headers = [("Content-Type", "application/json"), ("Stripe-Signature", event.signature.as_str())];
         self.shop.server.send("POST", "/payments/webhooks/stripe/", &headers, &event.body).await
     }
 
-    /// Everything that happened since the last time.
+    /// Delivers all events since the last time.
     async fn deliver_all(&self) -> Vec<SignedEvent> {
         let events = self.stripe.take_events();
         for event in &events {
@@ -135,7 +135,7 @@ impl Store {
         answer.json()
     }
 
-    /// The buyer's secret of an order's payment, once it is there: staff are not shown it.
+    /// The client secret of an order's payment, once it exists; staff do not see it.
     async fn secret_of(&self, id: &str, token: &str) -> String {
         let started = tokio::time::Instant::now();
         loop {
@@ -155,7 +155,7 @@ impl Store {
         answer.json()
     }
 
-    /// The order, once the worker has made it so.
+    /// The order, once the worker has brought it into this state.
     async fn order_once(&self, id: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let started = tokio::time::Instant::now();
         loop {
@@ -172,7 +172,7 @@ impl Store {
         self.order_once(id, status, |order| order["payment_status"] == status).await
     }
 
-    /// The order after every event that was delivered has been looked into.
+    /// The order after the worker has processed every delivered event.
     async fn after_all_events(&self, placed: &Placed) -> Value {
         let started = tokio::time::Instant::now();
         while self.shop.shop.store().next_due("notices:stripe").await.unwrap().is_some() {
@@ -182,7 +182,7 @@ impl Store {
         self.order(&placed.id).await
     }
 
-    /// Another server of the shop, whose clock is ahead: its worker looks at what hangs as soon as it starts.
+    /// Another server of the shop with its clock ahead: its worker looks up stuck payments as soon as it starts.
     async fn ahead(&self, seconds: i64) -> TestShop {
         let clock = Forward::default();
         clock.pass(seconds);

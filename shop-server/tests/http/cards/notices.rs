@@ -1,4 +1,4 @@
-//! Events: who may send them, and what happens when they come twice, late, early, or about something else.
+//! Webhook events: who may send them, and what happens when they are repeated, late, early or unrelated.
 
 use shop_core::clock::{Clock as _, SystemClock};
 
@@ -64,7 +64,7 @@ async fn what_is_about_something_else_is_acknowledged_and_that_is_all() {
     let store = Store::open().await;
     let placed = store.placed().await;
     store.stripe.pay(&placed.secret, Card::Visa).unwrap();
-    // Kept back: whatever else tells of this payment must not lead to it.
+    // Held back: no other event about this payment may lead to it.
     let genuine = store.stripe.take_events();
     let object = store.stripe.payments()[0].clone();
     let mut unmarked = object.clone();
@@ -127,7 +127,7 @@ async fn a_thin_event_leads_to_its_payment() {
     let store = Store::open().await;
     let placed = store.placed().await;
     store.stripe.pay(&placed.secret, Card::Visa).unwrap();
-    // Only the thin event tells of it.
+    // Only the thin event reports it.
     assert!(!store.stripe.take_events().is_empty());
     let id = store.stripe.payments()[0]["id"].clone();
     let related = json!({"id": id, "type": "payment_intent", "url": format!("/v1/payment_intents/{id}")});
@@ -145,7 +145,7 @@ async fn a_thin_event_leads_to_its_payment() {
     store.is_sound().await;
 }
 
-/// Stripe turns an endpoint off that refuses what it sends for long.
+/// Stripe disables an endpoint that refuses events for long.
 #[tokio::test]
 async fn what_stripe_has_signed_and_nobody_understands_is_acknowledged() {
     let store = Store::open().await;

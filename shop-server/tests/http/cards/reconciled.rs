@@ -1,14 +1,14 @@
-//! What Stripe never told is asked for, by any number of servers, and settled once.
+//! Payments without events are looked up, by any number of servers, and settled once.
 
 use shop_server::stripe::stub::{Call, Point};
 
 use super::*;
 
-/// So much later payments that hang are looked at, and no order is overdue yet.
+/// After this time in seconds stuck payments are looked up, but no order is overdue yet.
 const LATER: i64 = 10 * 60;
 
 impl Store {
-    /// What the order's timeline says, as staff see it.
+    /// The events in the order's history, as staff see it.
     async fn told(&self, id: &str) -> Vec<String> {
         let history = self.shop.get(&format!("/orders/{id}/history/"), Some(&self.staff)).await.json();
         history.as_array().unwrap().iter().map(|entry| text(&entry["event"])).collect()
@@ -24,7 +24,7 @@ async fn news_that_never_came_are_asked_for() {
     let _later = store.ahead(LATER).await;
     let order = store.until_paid(&placed.id, "paid").await;
     assert_eq!((&order["amount_paid"], store.stripe.balance()), (&json!("30.00"), 3000));
-    // The postman comes after all.
+    // The event arrives after all.
     let again = store.stripe.event("payment_intent.succeeded", &store.stripe.payments()[0]);
     assert_eq!(store.deliver(&again).await.status, 200);
     let order = store.after_all_events(&placed).await;
@@ -42,7 +42,7 @@ async fn two_servers_that_look_at_one_payment_settle_it_once() {
     let mut gate = store.stripe.hold(Call::Retrieve, Point::After);
     let mut slow = store.ahead(LATER).await;
     gate.reached().await;
-    // The second looks, too, and is done before the first has its answer.
+    // The second server also looks it up, and finishes before the first has its response.
     let _quick = store.ahead(LATER).await;
     store.until_paid(&placed.id, "paid").await;
     gate.release();
@@ -61,7 +61,7 @@ async fn money_that_nobody_told_of_is_found_before_an_order_is_given_up() {
     let (paid, unpaid) = (store.placed().await, store.placed().await);
     store.stripe.pay(&paid.secret, Card::Visa).unwrap();
     drop(store.stripe.take_events());
-    // Both are overdue, and several servers see it at once.
+    // Both are overdue, and several servers notice at once.
     let _first = store.ahead(60 * 60).await;
     let _second = store.ahead(60 * 60).await;
     store.until_paid(&paid.id, "paid").await;

@@ -1,4 +1,5 @@
-//! Bad days: Stripe out of reach, replies lost after the charge, news before our own commit, money for canceled orders.
+//! Failures: Stripe unreachable, replies lost after the charge, events before our own commit, payments of canceled
+//! orders.
 
 use shop_server::stripe::stub::{Call, Fault, Point};
 
@@ -30,7 +31,7 @@ async fn news_may_come_before_our_own_record() {
     let placing = store.try_place("early");
     let early = async {
         gate.reached().await;
-        // Stripe knows the payment, and the buyer's browser may; the shop has no answer yet.
+        // Stripe and perhaps the buyer's browser know the payment, but the shop has no response yet.
         let secret = text(&store.stripe.payments()[0]["client_secret"]);
         store.stripe.pay(&secret, Card::Visa).unwrap();
         store.deliver_all().await;
@@ -77,7 +78,7 @@ async fn a_canceled_order_is_called_off_at_stripe() {
 async fn money_that_comes_while_an_order_is_canceled_goes_back_once() {
     let store = Store::open().await;
     let placed = store.placed().await;
-    // The buyer pays in the very moment in which the order is canceled: Stripe has the money first.
+    // The buyer pays just as the order is canceled, and the payment reaches Stripe first.
     let mut gate = store.stripe.hold(Call::Cancel, Point::Before);
     let path = format!("/orders/{}/cancel/", placed.id);
     let headers = [("X-Order-Token", placed.token.as_str())];

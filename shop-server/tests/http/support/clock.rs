@@ -1,11 +1,11 @@
-//! Time that passes when a test says so.
+//! A clock that tests control.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 use shop_core::clock::{Clock, SystemClock, Timestamp};
 
-/// The system's clock, put forward.
+/// The system's clock, advanced by the test.
 #[derive(Debug, Default)]
 pub(crate) struct Forward(AtomicI64);
 

@@ -1,4 +1,4 @@
-//! Something to sell, and a way to ship it.
+//! Products to sell, and a method to ship them.
 
 use serde_json::{Value, json};
 use shop_core::Actor;
@@ -14,7 +14,7 @@ pub(crate) struct Goods {
 }
 
 impl TestShop {
-    /// An active product of one variant, so many of it in stock.
+    /// An active product with one variant and this stock.
     pub(crate) async fn product(&self, sku: &str, price: &str, stock: i64) -> Goods {
         let input = json!({"name": format!("Thing {sku}"), "sku": sku, "price": price, "stock": stock,
             "weight_grams": 100});
@@ -27,7 +27,7 @@ impl TestShop {
         }
     }
 
-    /// A shipping method with a flat price to these countries; its id.
+    /// A shipping method with a flat price to these countries; returns its id.
     pub(crate) async fn shipping_method(&self, countries: &[&str], price: &str) -> String {
         let (shipping, staff) = (self.shop.shipping(), Actor::system());
         let zone = serde_json::from_value(json!({"name": "Zone", "countries": countries})).unwrap();
@@ -38,7 +38,7 @@ impl TestShop {
         shipping.create_method(&staff, method).await.unwrap().id.to_string()
     }
 
-    /// A guest's new cart with one item in it; its token.
+    /// A guest's new cart with one item; returns its token.
     pub(crate) async fn guest_cart(&self, goods: &Goods, quantity: i64) -> String {
         let body = json!({"sku": goods.sku, "quantity": quantity});
         let answer = self.post("/cart/items/", None, &body).await;
@@ -46,13 +46,13 @@ impl TestShop {
         answer.json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// One request by the holder of a cart.
+    /// Sends a request as the holder of a cart.
     pub(crate) async fn as_guest(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         self.call_with(method, path, &[("X-Cart-Token", token)], body).await
     }
 }
 
-/// The body of an order to London by this method, paid by hand.
+/// The body of an order to London by this method, with manual payment.
 pub(crate) fn order(method: &str) -> Value {
     json!({
         "shipping_address": {"first_name": "Ada", "last_name": "Lovelace", "line1": "12 St James's Square",

@@ -1,4 +1,4 @@
-//! A server in this process on a port of its own, and a client that says exactly what a test wants said.
+//! A server in this process on its own port, and a client that sends exactly what a test specifies.
 
 mod clock;
 mod goods;
@@ -45,7 +45,7 @@ pub(crate) struct Server {
     done: JoinHandle<()>,
 }
 
-/// An answer, taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -58,7 +58,7 @@ impl Answer {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body, when the status is this one.
+    /// The body, after checking the status.
     pub(crate) fn expect(&self, status: u16) -> serde_json::Value {
         assert_eq!(self.status, status, "{self:?}");
         if self.body.is_empty() { serde_json::Value::Null } else { self.json() }
@@ -68,7 +68,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {self:?}"))
     }
 
-    /// The code of a problem, which must be a whole one.
+    /// The code of a problem, after checking that it is complete.
     pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         assert!(self.header("x-request-id").is_some(), "{self:?}");
@@ -79,7 +79,7 @@ impl Answer {
     }
 }
 
-/// Which storage the tests of the whole server run on.
+/// The variable that selects the store for tests of the whole server.
 const STORE: &str = "TEST_STORE";
 
 pub(crate) async fn empty_store() -> Arc<dyn Store> {
@@ -88,7 +88,7 @@ pub(crate) async fn empty_store() -> Arc<dyn Store> {
         Ok("sqlite") => Arc::new(SqliteStore::temporary().unwrap()),
         Ok("postgres") => {
             let url = Cluster::shared().unwrap().migrated().unwrap();
-            // Many tests run at once; together they stay below what the cluster can take.
+            // Many tests run at once; together they must stay within the cluster's connection limit.
             let options = Options::parse(&url).unwrap().max_connections(6);
             Arc::new(PostgresStore::connect(options).await.unwrap())
         }
@@ -101,13 +101,14 @@ impl Server {
         Self::start_with(api, Box::new(|| Box::pin(async { Ok(()) }))).await
     }
 
-    /// The whole server over an empty shop, as the binary starts it, with limits off. The shop is in memory, or, with
-    /// `TEST_STORE`, in an SQLite file or a Postgres database of its own.
+    /// The whole server on an empty shop, as the binary starts it, without rate limits. The shop is in memory, or, with
+    /// `TEST_STORE`, in its own SQLite file or Postgres database.
     pub(crate) async fn start_shop() -> (Self, Shop) {
         Self::start_shop_over(empty_store().await, &[], |builder| builder).await
     }
 
-    /// The same with further variables set, put together a little differently, over a store that may be another server's too.
+    /// Like [`Server::start_shop`], with further variables, a changed builder, and a store that may be shared with
+    /// another server.
     pub(crate) async fn start_shop_over(
         store: Arc<dyn Store>,
         variables: &[(&str, &str)],
@@ -125,17 +126,17 @@ impl Server {
         (server.await, shop)
     }
 
-    /// A small API of a test's own.
+    /// A small API that a test defines.
     pub(crate) async fn start_with<A: OpenApi + 'static>(api: A, ping: Ping) -> Self {
         Self::start_site(api, ping, None, ConnectionLimits::default()).await
     }
 
-    /// The same with few places for connections.
+    /// The same with lower connection limits.
     pub(crate) async fn start_with_places<A: OpenApi + 'static>(api: A, limits: ConnectionLimits) -> Self {
         Self::start_site(api, Box::new(|| Box::pin(async { Ok(()) })), None, limits).await
     }
 
-    /// A small API of a test's own, over an empty shop in memory.
+    /// A small API that a test defines, on an empty shop in memory.
     pub(crate) async fn start_over_shop<A: OpenApi + 'static>(api: A) -> Self {
         let builder = Shop::builder(Arc::new(MemoryStore::new()), b"a key for tests, and for tests only");
         let shop = builder.open().await.unwrap();
@@ -180,7 +181,7 @@ impl Server {
         Connection::open(self.address).await
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         send_to(self.address, method, path, headers, body).await
     }
@@ -199,7 +200,7 @@ impl Server {
     }
 }
 
-/// One request to any server on a connection of its own.
+/// Sends one request to any server on its own connection.
 pub(crate) async fn send_to(
     address: SocketAddr,
     method: &str,
@@ -212,7 +213,7 @@ pub(crate) async fn send_to(
     connection.answer(method == "HEAD").await
 }
 
-/// One connection, byte for byte.
+/// A raw connection.
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     read: Vec<u8>,
@@ -240,7 +241,8 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// Reads one answer: head, then a body by length (the server sends no other, but to HEAD and with 304).
+    /// Reads one response: the head, then a body by its length (the server always sends one, except to HEAD and with a
+    /// 304).
     pub(crate) async fn answer(&mut self, head_only: bool) -> Answer {
         let end = loop {
             if let Some(end) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -265,7 +267,7 @@ impl Connection {
         Answer { status, headers, body }
     }
 
-    /// True when the server has closed, or closes now, without another byte.
+    /// Whether the server closes the connection without sending another byte.
     pub(crate) async fn closed(&mut self) -> bool {
         self.read.is_empty() && self.more().await == 0
     }

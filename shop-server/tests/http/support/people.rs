@@ -1,4 +1,4 @@
-//! A whole shop over HTTP with a folder for its mails, and people who sign in to it.
+//! A whole shop over HTTP with a folder for its mails, and users who sign in to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::{Answer, Server, empty_store};
 /// A password that is strong enough.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// How long a mail may take: it is written right after the request, but a busy machine has other tests to run.
+/// The timeout for a mail, which is written right after the request, but other tests may load the machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running shop, empty but for its default location.
+/// A running shop, empty except for its default location.
 pub(crate) struct TestShop {
     pub(crate) server: Server,
     pub(crate) shop: Shop,
@@ -28,7 +28,7 @@ pub(crate) struct TestShop {
     mails: PathBuf,
 }
 
-/// Somebody who has signed in.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: String,
@@ -46,12 +46,12 @@ impl TestShop {
         Self::start_with(&[]).await
     }
 
-    /// With further variables set.
+    /// Starts a shop with further variables set.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
         Self::start_as(variables, |builder| builder).await
     }
 
-    /// The same, put together a little differently.
+    /// The same with a changed builder.
     pub(crate) async fn start_as(variables: &[(&str, &str)], change: impl FnOnce(ShopBuilder) -> ShopBuilder) -> Self {
         let (mails, all) = Self::with_mails(variables);
         let store = empty_store().await;
@@ -59,12 +59,12 @@ impl TestShop {
         Self { server, shop, store, mails }
     }
 
-    /// A second server over the same data, with other variables set.
+    /// Starts a second server on the same data, with other variables set.
     pub(crate) async fn beside(&self, variables: &[(&str, &str)]) -> Self {
         self.beside_as(variables, |builder| builder).await
     }
 
-    /// The same, put together a little differently.
+    /// The same with a changed builder.
     pub(crate) async fn beside_as(
         &self,
         variables: &[(&str, &str)],
@@ -76,7 +76,7 @@ impl TestShop {
         Self { server, shop, store, mails }
     }
 
-    /// The variables, and a folder for the mails.
+    /// Returns the variables, and a folder for the mails.
     fn with_mails(variables: &[(&str, &str)]) -> (PathBuf, Vec<(String, String)>) {
         let number = u64::from_be_bytes(*SystemRandom.seed().first_chunk().unwrap());
         let mails = std::env::temp_dir().join(format!("shop-test-{number:016x}"));
@@ -86,7 +86,7 @@ impl TestShop {
         (mails, all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    /// One request with JSON in it (null: without a body), as somebody (an access token) or nobody.
+    /// Sends a JSON request (null: without a body), with an access token or anonymously.
     pub(crate) async fn call(&self, method: &str, path: &str, access: Option<&str>, body: &Value) -> Answer {
         let bearer = access.map(|token| format!("Bearer {token}"));
         let headers: Vec<_> = bearer.iter().map(|value| ("Authorization", value.as_str())).collect();
@@ -111,13 +111,14 @@ impl TestShop {
         self.call("POST", path, access, body).await
     }
 
-    /// A customer `{name}@example.com` with [`PASSWORD`] who has registered, confirmed and signed in over HTTP.
+    /// A customer `{name}@example.com` with [`PASSWORD`] who has registered, verified the address and signed in over
+    /// HTTP.
     pub(crate) async fn customer(&self, name: &str) -> Person {
         let email = self.registered(name).await;
         self.login(&email, PASSWORD).await
     }
 
-    /// The address of a customer who has registered and confirmed.
+    /// The address of a customer who has registered and verified it.
     pub(crate) async fn registered(&self, name: &str) -> String {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "password": PASSWORD});
@@ -127,7 +128,7 @@ impl TestShop {
         email
     }
 
-    /// A superuser `{name}@example.com` with [`PASSWORD`] who has signed in: may do all that staff may.
+    /// A signed-in superuser `{name}@example.com` with [`PASSWORD`], who may do everything that staff may.
     pub(crate) async fn staff(&self, name: &str) -> Person {
         let email = format!("{name}@example.com");
         let input = SuperuserInput { email: email.as_str().into(), password: Secret::from(PASSWORD).into() };
@@ -161,7 +162,7 @@ impl TestShop {
         }
     }
 
-    /// The oldest mail to an address with this in it, once there is one.
+    /// The oldest mail to an address that contains this text, once there is one.
     pub(crate) async fn mail_with(&self, email: &str, text: &str) -> String {
         let mut count = 1;
         loop {
@@ -173,11 +174,11 @@ impl TestShop {
         }
     }
 
-    /// The same, as many as there are now.
+    /// The text of every mail to an address so far, oldest first.
     pub(crate) fn mails_now(&self, email: &str) -> Vec<String> {
         let mut files: Vec<_> = std::fs::read_dir(&self.mails).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
-        // Named by ids that sort by time.
+        // The files are named by ids that sort by time.
         files.sort();
         let mails = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
         let to = format!("To: {email}\r\n");
@@ -185,7 +186,7 @@ impl TestShop {
         mails.filter(|mail| mail.contains(&to)).map(|mail| mail.replace("=\r\n", "")).collect()
     }
 
-    /// The `number`-th mail about an account to an address (from 1).
+    /// The `number`-th mail to an address about an account (from 1).
     async fn account_mail(&self, email: &str, number: usize) -> String {
         let mut count = number;
         loop {
@@ -199,14 +200,14 @@ impl TestShop {
         }
     }
 
-    /// The code in the `number`-th mail about an account to an address (from 1).
+    /// The code in the `number`-th mail to an address about an account (from 1).
     pub(crate) async fn otp(&self, email: &str, number: usize) -> String {
         let mail = self.account_mail(email, number).await;
         let is_code = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
         mail.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {mail}")).to_owned()
     }
 
-    /// The two parts of the reset link in the `number`-th mail about an account to an address (from 1).
+    /// The two parts of the reset link in the `number`-th mail to an address about an account (from 1).
     pub(crate) async fn reset_link(&self, email: &str, number: usize) -> (String, String) {
         let mail = self.account_mail(email, number).await;
         let link = mail.split("http://localhost:3000/reset-password/").nth(1).expect("a link");
@@ -218,7 +219,7 @@ impl TestShop {
 
 impl Drop for TestShop {
     fn drop(&mut self) {
-        // A folder that stays behind harms nobody.
+        // A leftover folder does no harm.
         let _ = std::fs::remove_dir_all(&self.mails);
     }
 }

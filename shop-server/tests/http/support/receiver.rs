@@ -1,4 +1,4 @@
-//! Another program that is told of events: a real server that notes what it gets and answers as it is told.
+//! A webhook receiver: a real server that records requests and responds as told.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -7,22 +7,22 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long something may take to arrive: longer than a first pause between two tries.
+/// The timeout for a delivery: longer than the first delay between attempts.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How a request is answered.
+/// The response to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Status(u16),
-    /// Go there instead.
+    /// A redirect to this URL.
     Redirect(String),
-    /// Not at all.
+    /// No response at all.
     Hang,
-    /// The connection ends.
+    /// The connection is closed.
     Close,
 }
 
-/// A request as it arrived.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) at: Instant,
@@ -44,7 +44,7 @@ impl Received {
         self.json()["type"].as_str().unwrap().to_owned()
     }
 
-    /// Judged by the published library, its time included.
+    /// Verifies the signature and its time with the published library.
     pub(crate) fn verifies(&self, secret: &str) -> bool {
         let mut headers = http::HeaderMap::new();
         for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
@@ -56,14 +56,14 @@ impl Received {
 
 type Answers = Arc<dyn Fn(usize) -> Reply + Send + Sync>;
 
-/// The program.
+/// A running receiver.
 pub(crate) struct Receiver {
     pub(crate) url: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Receiver {
-    /// `reply` says how the request of a number, from 0, is answered.
+    /// Starts a receiver; `reply` returns the response to the request with this number, from 0.
     pub(crate) async fn start(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -77,12 +77,12 @@ impl Receiver {
         Self { url, received }
     }
 
-    /// What arrived so far.
+    /// The requests received so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
-    /// What arrived, once there is so much.
+    /// The requests received, once there are `count`.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         let started = Instant::now();
         loop {
@@ -115,7 +115,7 @@ async fn serve(mut stream: TcpStream, noted: Arc<Mutex<Vec<Received>>>, reply: A
     }
 }
 
-/// One request with a body by length.
+/// Reads one request with a body by its length.
 async fn read(stream: &mut TcpStream) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 16 * 1024];

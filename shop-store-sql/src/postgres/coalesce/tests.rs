@@ -1,4 +1,4 @@
-//! Flights over a storage that ends them when it is told.
+//! Request batches over a fake storage that ends them on demand.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-/// A storage whose statements end when they are let, and that counts its changes.
+/// A storage whose statements end on demand, and that counts its changes.
 struct Storage {
     asked: Mutex<Vec<Vec<u32>>>,
     began: Semaphore,
@@ -65,7 +65,7 @@ impl Storage {
     }
 }
 
-/// Asks in a task, and answers when the question is in the queue (or in a flight).
+/// Queues a request and awaits its answer in a task.
 fn ask(loader: &Loader<u32, (u32, usize), ()>, keys: &[u32]) -> tokio::task::JoinHandle<Answers<u32, (u32, usize)>> {
     let answer = loader.board(keys.to_vec());
     tokio::spawn(async move { answer.await.map_err(|gone| StoreError::Unavailable(gone.into()))?.map_err(Into::into) })
@@ -107,7 +107,7 @@ async fn a_read_never_joins_a_flight_that_began_before_it() {
     let loader = storage.loader(1);
     let before = ask(&loader, &[1]);
     storage.a_flight_began().await;
-    // A commit ends while the flight is under way; a read of the same key that begins now must see it.
+    // A commit ends while the batch is running; a read of the same key that begins now must see it.
     storage.version.store(1, Ordering::SeqCst);
     let after = ask(&loader, &[1]);
     storage.gate.add_permits(2);
@@ -140,7 +140,7 @@ async fn nobody_waits_for_the_end_of_a_flight_that_takes_long() {
     let mut answers = Vec::new();
     for key in [1, 2, 3] {
         answers.push(ask(&loader, &[key]));
-        // Though none before it has ended.
+        // Although none before it has ended.
         storage.a_flight_began().await;
     }
     storage.gate.add_permits(3);
@@ -185,7 +185,7 @@ async fn who_waits_at_a_closed_gate_is_told() {
 async fn a_caller_that_goes_away_harms_nobody() {
     let storage = Storage::new();
     let loader = storage.loader(1);
-    // One leaves its own flight, one leaves the queue.
+    // One caller leaves a running batch, one leaves the queue.
     let leaves = loader.board(vec![1]);
     storage.a_flight_began().await;
     drop(leaves);

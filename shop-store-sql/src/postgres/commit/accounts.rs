@@ -1,4 +1,4 @@
-//! People, sessions and one-time passwords.
+//! Users, sessions and one-time passwords.
 
 use std::sync::LazyLock;
 
@@ -29,7 +29,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &AccountsWrite) -> Appli
             Ok(())
         }
         AccountsWrite::CountDaily { user_id, what, at, limit } => {
-            // `DailyCount::next` as one statement, which changes nothing when the limit is reached.
+            // `DailyCount::next` as one statement. It changes nothing if the limit is reached.
             let sql = "INSERT INTO daily_counts AS kept (user_id, what, day, count) SELECT $1, $2, $3, 1 WHERE $4 > 0
                 ON CONFLICT (user_id, what) DO UPDATE SET
                     count = CASE WHEN kept.day < excluded.day THEN 1 ELSE kept.count + 1 END,

@@ -1,4 +1,4 @@
-//! Carts, their lines in a column.
+//! Carts, with their lines in a column.
 
 use shop_core::batch::RowWrite;
 use shop_core::cart::Cart;

@@ -33,10 +33,11 @@ impl Record for Product {
     }
 }
 
-/// Longer words do not fit into a `tsvector`; a search for more than their beginning does not find them.
+/// The maximum length of a word in a `tsvector`, in bytes. Longer words are truncated; a search finds only their
+/// beginning.
 const LONGEST_WORD: usize = 2_046;
 
-/// The words that a search looks into.
+/// The search words of a product.
 pub(crate) fn search_words(product: &Product) -> String {
     let mut words = product.search_document();
     for word in [&mut words.name, &mut words.sku, &mut words.description].into_iter().flatten() {
@@ -62,7 +63,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             _ => Err(Failure::Again),
         },
         CatalogWrite::ForgetPrices { ended_before } => {
-            // Rows that somebody else has locked are left for the next time.
+            // Rows that another transaction has locked are left for the next time.
             let sql = "DELETE FROM price_history WHERE (variant_id, version) IN
                 (SELECT variant_id, version FROM price_history WHERE ends_at < $1 FOR UPDATE SKIP LOCKED)";
             plain.execute(sql, (*ended_before,)).await?;
@@ -84,12 +85,12 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
     }
 }
 
-/// Lists by category change, whichever product stands where.
+/// Notes that lists by category changed, whichever products they contain.
 fn touch_products(plain: &mut Plain<'_>) {
     plain.counts(PRODUCTS.name, <[String; 3]>::default(), 0);
 }
 
-/// The ids and skus of a product's variants.
+/// The ids and SKUs of a product's variants.
 fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
     product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone())).unzip()
 }
@@ -97,7 +98,7 @@ fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
 async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
     let change = Change::Insert(product.clone());
     match plain.change(&change).await {
-        // Judged before: see the order of the unique keys in `CatalogWrite`.
+        // Checked first: see the order of the unique keys in `CatalogWrite`.
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
@@ -106,7 +107,7 @@ async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
     judge_variants(plain, product).await?;
     match plain.run(Part::InsertVariants, children_of(product).collect()).await? {
         0 => Ok(()),
-        // Taken since they were looked at, or twice in this product.
+        // Taken since they were checked, or twice in this product.
         _ => Err(named_twice(product).unwrap_or(Failure::Again)),
     }
 }
@@ -124,26 +125,27 @@ async fn update_product(plain: &mut Plain<'_>, change: &Change<Product>, product
     }
     plain.change(change).await?;
     let (ids, skus) = ids_and_skus(product);
-    // Two variants may swap their skus: those that change step aside first, to a sku that nobody can have.
+    // Two variants may swap their SKUs. So every variant whose SKU changes first gets a temporary SKU that no variant
+    // can have.
     let aside =
         "UPDATE variants SET sku = chr(1) || variants.id::text FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE variants.id = new.id AND variants.sku <> new.sku";
     plain.execute(aside, (ids.clone(), skus.clone())).await?;
     plain.put_variants(children_of(product).collect()).await?;
-    // Their levels are found by the new sku from now on.
+    // Their stock levels must be found by the new SKU.
     let levels = "UPDATE stock_levels SET sku = new.sku FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE stock_levels.variant_id = new.id AND stock_levels.sku <> new.sku";
     plain.execute(levels, (ids, skus)).await?;
     Ok(())
 }
 
-/// True when one of the variants belongs to another product.
+/// True if one of the variants belongs to another product.
 async fn others_variant(plain: &mut Plain<'_>, product: &Product) -> Result<bool, Failure> {
     let (ids, _) = ids_and_skus(product);
     plain.exists("SELECT 1 FROM variants WHERE id = ANY ($1) AND product_id <> $2", (ids, product.id.0)).await
 }
 
-/// No variant is another product's, nor has another variant's sku.
+/// Checks that no variant belongs to another product or has another variant's SKU.
 async fn judge_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
     if others_variant(plain, product).await? {
         return Err(Conflict::Exists(Unique::OtherId).into());
@@ -156,7 +158,7 @@ async fn judge_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
     Ok(())
 }
 
-/// A product that names an id or a sku twice.
+/// The conflict of a product that names an id or a SKU twice.
 fn named_twice(product: &Product) -> Option<Failure> {
     let mut ids = std::collections::BTreeSet::new();
     let mut skus = std::collections::BTreeSet::new();

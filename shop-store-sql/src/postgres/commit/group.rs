@@ -1,8 +1,8 @@
-//! Several batches in one transaction, set-wise: a statement that locks, and one that writes.
+//! Several batches in one transaction, written set-wise: one statement locks, and one writes.
 //!
-//! The SQL of a statement must not depend on what happens to be in a group, for each text is planned anew on each
-//! connection. So there are a few [`Profile`]s, each the parts of things that often come together; a group takes the
-//! first that has all it needs, and the arrays of the other parts are empty, which costs next to nothing.
+//! The SQL of a statement must not depend on the group's contents, because each text is planned separately on each
+//! connection. So there are a few [`Profile`]s, each with the parts of writes that often come together. A group uses
+//! the first profile that covers its parts; the arrays of the other parts are empty, which costs almost nothing.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -19,11 +19,11 @@ use super::value::bind;
 use crate::postgres::pool::Session;
 use uuid::Uuid;
 
-/// Statements for groups of one kind.
+/// The statements for groups of one kind.
 struct Profile {
     parts: Parts,
     lock: Statement,
-    /// The same, but it waits for nobody.
+    /// Like `lock`, but never waits.
     probe: Statement,
     write: Statement,
 }
@@ -57,17 +57,17 @@ impl Profile {
     }
 }
 
-/// What every batch may come with.
+/// The parts that any batch may have.
 const ALWAYS: [Part; 5] =
     [Part::LiveUsers, Part::LiveSessions, Part::InsertEvents, Part::InsertAnswers, Part::InsertOperations];
 
-/// From small to large; the last has everything.
+/// From small to large; the last one has every part.
 static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
     let with = |parts: &[Part]| Profile::new(ALWAYS.iter().chain(parts).copied());
     [
-        // A cart changes.
+        // Changes of carts.
         with(&[Part::OwnCarts, Part::UpdateCarts, Part::InsertCarts]),
-        // The worker passes events on, and claims deliveries.
+        // The worker relays events and claims deliveries.
         with(&[
             Part::OwnEvents,
             Part::ShareWebhooks,
@@ -76,7 +76,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             Part::UpdateDeliveries,
             Part::InsertDeliveries,
         ]),
-        // People register, sign in with a cart of their own, and out.
+        // Users register, sign in with a cart, and sign out.
         with(&[
             Part::OwnUsers,
             Part::UpdateUsers,
@@ -91,7 +91,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             Part::InsertCarts,
             Part::InsertDeliveries,
         ]),
-        // An order is placed; meanwhile carts change.
+        // Orders are placed while carts change.
         with(&[
             Part::ShareProducts,
             Part::SharePromotions,
@@ -111,7 +111,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             Part::InsertPayments,
             Part::InsertReservations,
         ]),
-        // An order is paid, sent, canceled; stock comes and goes.
+        // Orders are paid, shipped and canceled; stock changes.
         with(&[
             Part::OwnOrders,
             Part::OwnPayments,
@@ -140,17 +140,17 @@ pub(crate) struct Group<'a> {
     profile: &'static Profile,
 }
 
-/// The batches, by number in the group, that a guard refused. Nothing of the group may be committed.
+/// The batches that a guard refused, by number in the group. Nothing of the group may be committed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// Those that would be refused by themselves, too, as far as can be seen.
+    /// Batches that would also be refused on their own, as far as is known.
     pub(crate) certain: Vec<usize>,
-    /// Those that together ask for too much.
+    /// Batches that ask for too much only together.
     pub(crate) together: Vec<usize>,
 }
 
 impl<'a> Group<'a> {
-    /// Puts batches together.
+    /// Merges batches into a group.
     pub(crate) fn of(batches: &[&'a Mergeable]) -> Self {
         let parts = merge(batches);
         let needed = Parts::of(parts.keys().copied());
@@ -159,7 +159,7 @@ impl<'a> Group<'a> {
         Self { parts, profile }
     }
 
-    /// Locks and writes all in the open transaction. On an error, or when anything was refused, the caller rolls back.
+    /// Locks and writes everything in the open transaction. On an error or a refusal, the caller rolls back.
     pub(crate) async fn apply(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
         let mut touched = self.touched();
         for statement in [&self.profile.lock, &self.profile.write] {
@@ -175,7 +175,7 @@ impl<'a> Group<'a> {
         Ok(None)
     }
 
-    /// The products that lists may say something else of afterwards.
+    /// The products whose list entries may change.
     fn touched(&self) -> Touched {
         let first = |parts: &[Part]| {
             let lines = parts.iter().flat_map(|part| self.lines(*part));
@@ -187,12 +187,12 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Which batches would have to wait for somebody else's locks, or would be refused.
+    /// The batches that would have to wait for other transactions' locks, or would be refused.
     pub(crate) async fn probe(&self, session: &mut Session<'_>) -> Result<Option<Refused>, Error> {
         Ok(self.run(&self.profile.probe, session).await?.0)
     }
 
-    /// Runs a statement; answers what it refused, and the variants of levels that sell by now and did not, or the other way.
+    /// Runs a statement. Returns what it refused, and the variants whose stock levels became sellable or unsellable.
     async fn run(
         &self,
         statement: &'static Statement,
@@ -219,13 +219,14 @@ impl<'a> Group<'a> {
         self.parts.get(&part).map_or(&[], Vec::as_slice)
     }
 
-    /// Locks are taken ahead because two of them need an order. A single row is locked where it is changed.
+    /// Whether a statement is needed. Locks are taken in advance because two of them need an order; a single row is
+    /// locked where it is changed.
     fn needs(&self, statement: &Statement) -> bool {
         let of_this = self.parts.iter().filter(|(part, _)| statement.parts.contains(part));
         let rows: usize = of_this.clone().map(|(_, lines)| lines.len()).sum();
         let locks_only = statement.parts.first().is_some_and(|part| part.locks());
         if locks_only && rows == 1 {
-            // Who only relies on a row locks it nowhere else.
+            // A row that is only relied on is locked nowhere else.
             return of_this.clone().any(|(part, _)| part.is_shared() && *part != Part::OwnLevels);
         }
         rows > 0
@@ -238,7 +239,7 @@ impl<'a> Group<'a> {
             let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
             let line = part.zip(place).and_then(|(part, place)| Some((part, self.lines(*part).get(place)?)));
             match line {
-                // Some of them may have been served.
+                // Some of them could have been served.
                 Some((Part::ChangeLevels | Part::CountUses, line)) if line.batches.len() > 1 => {
                     refused.together.extend(&line.batches);
                 }

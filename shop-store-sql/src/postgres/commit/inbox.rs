@@ -1,4 +1,4 @@
-//! Batches that wait to be committed, and which of them go next.
+//! The batches that wait to be committed, and which of them are next.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::merge::{Mergeable, Touched};
 
-/// At most so many batches share a transaction: the first of them waits for the last.
+/// The maximum number of batches in a transaction, because the first of them waits for the last.
 const GROUP: usize = 64;
-/// And so many rows, one batch excepted: it bounds memory, and the time that the locks are held.
+/// The maximum number of rows in a transaction of several batches. Bounds memory and the time that locks are held.
 const GROUP_ROWS: usize = 5_000;
-/// So many batches wait in the queue; who comes later waits before it. Bounds the memory.
+/// The capacity of the queue in batches; later callers wait outside it. Bounds the memory.
 pub(super) const QUEUE: usize = 1_024;
 
-/// What a caller hears.
+/// The result that a caller receives.
 pub(super) type Outcome = Result<(), CommitError>;
 
-/// A batch on its way.
+/// A batch in the queue.
 pub(super) struct Job {
     pub(super) batch: Arc<Batch>,
     pub(super) mergeable: Option<Mergeable>,
@@ -27,26 +27,26 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Tells the caller.
+    /// Replies to the caller.
     pub(super) fn answer(self, outcome: Outcome) {
-        // Whoever waited may have gone; what is done is done all the same.
+        // The caller may be gone; that does not change the outcome.
         let _ = self.reply.send(outcome);
     }
 }
 
-/// What has come in, and what was left for the next group.
+/// The received batches, and those left for the next group.
 pub(super) struct Inbox {
     receiver: mpsc::Receiver<Job>,
     kept: VecDeque<Job>,
 }
 
 impl Inbox {
-    /// Nothing has come in yet.
+    /// An inbox without batches.
     pub(super) fn new(receiver: mpsc::Receiver<Job>) -> Self {
         Self { receiver, kept: VecDeque::new() }
     }
 
-    /// The next group: the oldest batch, and all that can join it. Empty when the store is closed.
+    /// The next group: the oldest batch, and all that can join it. Empty if the store is closed.
     pub(super) async fn next(&mut self) -> Vec<Job> {
         loop {
             if self.kept.is_empty() {
@@ -60,7 +60,7 @@ impl Inbox {
             {
                 self.kept.push_back(job);
             }
-            // Whoever went away before it was begun wants it no more.
+            // Drops batches whose callers went away before they started.
             self.kept.retain(|job| !job.reply.is_closed());
             let group = self.group();
             if !group.is_empty() {
@@ -101,7 +101,7 @@ impl Inbox {
         group
     }
 
-    /// All that waits.
+    /// All waiting batches.
     pub(super) fn drain(&mut self) -> Vec<Job> {
         while let Ok(job) = self.receiver.try_recv() {
             self.kept.push_back(job);

@@ -1,4 +1,4 @@
-//! Locations, stock levels, the ledger and reservations.
+//! Locations, stock levels, the stock ledger and reservations.
 
 use std::sync::LazyLock;
 
@@ -49,7 +49,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Appl
     }
 }
 
-/// The levels of a location that goes are empty, and go first.
+/// Deletes the levels of a location that is to be deleted; they must be empty.
 async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> Applied {
     if !plain.has_version::<Location>(location, version).await? {
         return Err(Conflict::Stale(Entity::Location, location).into());
@@ -58,7 +58,7 @@ async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> 
     if plain.exists(filled, (location,)).await? {
         return Err(Conflict::InUse(Entity::Location, location).into());
     }
-    // The levels are empty, but what needs no stock was sold from them.
+    // The levels are empty, but untracked and backorderable variants were sold from them.
     let gone = "DELETE FROM stock_levels WHERE location_id = $1 RETURNING variant_id";
     let gone = plain.ids(gone, (location,)).await?;
     plain.touched.variants.extend(gone);
@@ -68,7 +68,7 @@ async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> 
 async fn insert_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
     let key = (new.variant_id.0, new.location_id.0);
     let there = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2";
-    // The foreign key would end the transaction; the location was locked before, if it was there.
+    // A foreign key violation would end the transaction. The location was already locked, if it exists.
     if !plain.exists("SELECT 1 FROM locations WHERE id = $1", (new.location_id.0,)).await? {
         let taken = plain.exists(there, key).await?;
         let nowhere = Conflict::Stale(Entity::Location, new.location_id.0);

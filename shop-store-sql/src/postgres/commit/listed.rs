@@ -1,7 +1,7 @@
-//! What lists say of products, worked out again after something was written that it depends on.
+//! Recomputes the listed values of products after a write that they depend on.
 //!
-//! The rows are locked first, last of all but the counts, and only then looked at: two transactions that each take one
-//! variant of a product out of stock must not both believe that the other variant is left.
+//! Their rows are locked first, after all other locks except the counts, and only then read: if two transactions each
+//! take one variant of a product out of stock, they must not both see the other variant in stock.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -15,16 +15,16 @@ use crate::postgres::listed::IN_STOCK;
 use crate::postgres::pool::Session;
 use crate::postgres::rows::Values;
 
-/// The products that lists may say something else of.
+/// The products whose list entries may have changed.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
-    /// Those that were written.
+    /// Products that were written.
     pub(crate) products: BTreeSet<Uuid>,
-    /// Those of these variants, whose stock changed.
+    /// Variants whose stock changed; their products are meant.
     pub(crate) variants: BTreeSet<Uuid>,
 }
 
-/// The ids of the products that are touched.
+/// The ids of the affected products.
 const THESE: &str = "SELECT unnest($1::uuid[]) UNION SELECT product_id FROM variants WHERE id = ANY ($2::uuid[])";
 
 static LOCK: LazyLock<String> =
@@ -62,7 +62,7 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Touched {
-    /// Works it out.
+    /// Recomputes the list entries.
     pub(crate) async fn refresh(&self, session: &mut Session<'_>) -> Result<(), Error> {
         if self.products.is_empty() && self.variants.is_empty() {
             return Ok(());

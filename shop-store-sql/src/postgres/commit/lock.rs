@@ -1,8 +1,8 @@
-//! What one batch locks, before it writes anything: every row that is there already, in the global order (that of
-//! [`Part`](super::part::Part): table by table, by key, for writing before for reading).
+//! The rows that one batch locks before it writes: every row that already exists, in the global order (that of
+//! [`Part`](super::part::Part): table by table, by key, write locks before read locks).
 //!
-//! Locks on what is no row come before all: "exactly one default" is a matter of several rows, so whoever changes it for
-//! the shop, or for a person, holds an advisory lock until the end of the transaction.
+//! Advisory locks come first. "Exactly one default" concerns several rows, so a batch that changes the default
+//! location, or a user's default address, holds an advisory lock until the end of the transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -40,13 +40,13 @@ pub(super) static TABLES: LazyLock<Vec<(Entity, &'static Table)>> = LazyLock::ne
     tables
 });
 
-/// The table of a kind of row that counts versions.
+/// The table of a kind of versioned row.
 pub(super) fn table_of(entity: Entity) -> Option<&'static Table> {
     let (_, table) = TABLES.get(place_of(entity)?)?;
     table.columns.iter().any(|(name, _)| *name == "version").then_some(*table)
 }
 
-/// Where a kind of row stands in the order.
+/// The position of a kind of row in the global order.
 fn place_of(entity: Entity) -> Option<usize> {
     TABLES.iter().position(|(listed, _)| *listed == entity)
 }
@@ -64,36 +64,37 @@ static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| {
     TABLES.iter().map(statements).collect()
 });
 
-/// What a batch locks.
+/// The locks that a batch takes.
 #[derive(Debug, Default)]
 struct Locks {
-    /// Advisory ones.
+    /// Keys of advisory locks.
     advisory: BTreeSet<i64>,
     own: BTreeMap<usize, BTreeSet<Uuid>>,
     share: BTreeMap<usize, BTreeSet<Uuid>>,
     otps: BTreeSet<Uuid>,
     tree_changes: bool,
     tree_stays: bool,
-    /// Categories that go: their children and products change with them.
+    /// Categories to be deleted: their children and products change with them.
     emptied: BTreeSet<Uuid>,
     levels: BTreeSet<(Uuid, Uuid)>,
     untracked: BTreeSet<(Uuid, Uuid)>,
-    /// All levels of these variants.
+    /// Variants whose levels are all locked.
     variants: BTreeSet<Uuid>,
-    /// All levels of these locations.
+    /// Locations whose levels are all locked.
     locations: BTreeSet<Uuid>,
-    /// The levels of these variants that have another sku.
+    /// Variants with their new SKU; levels with another SKU are locked.
     renamed: BTreeMap<Uuid, String>,
-    /// Counts of orders.
+    /// Use counts.
     uses: BTreeSet<(Uuid, String)>,
-    /// All deliveries to these receivers that are not done.
+    /// Receivers whose unfinished deliveries are all locked.
     receivers: BTreeSet<String>,
 }
 
-/// The one who changes locations, so that exactly one stays the default. Any number that no other program uses.
+/// The advisory lock for changing locations, so that exactly one remains the default. Any number that no other program
+/// uses.
 const LOCATIONS: i64 = 0x5348_4f50_4c4f_4341;
 
-/// The one who changes a person's address book. Two persons may share it, at no harm.
+/// The advisory lock for changing a user's address book. A collision of two users is harmless.
 fn address_book(user: Uuid) -> i64 {
     let (high, low) = user.as_u64_pair();
     (high ^ low).cast_signed()
@@ -203,7 +204,7 @@ impl Locks {
                 }
             }
             Write::Row(RowWrite::ShopDetails(change)) => self.change(change),
-            // A batch counts once, after it has locked the rest: nobody waits in a circle.
+            // A batch counts once, after it has taken its other locks, so no deadlock is possible.
             Write::Accounts(AccountsWrite::CountDaily { .. })
             // A price is written with its product, which is locked.
             | Write::Catalog(CatalogWrite::PricePeriod(_) | CatalogWrite::ForgetPrices { .. })
@@ -238,7 +239,7 @@ impl Locks {
     }
 }
 
-/// Locks all that the batch will, in the global order.
+/// Takes all locks of the batch in the global order.
 pub(super) async fn lock(plain: &mut Plain<'_>, batch: &Batch) -> Applied {
     let locks = Locks::of(batch);
     if !locks.advisory.is_empty() {
@@ -287,7 +288,7 @@ async fn lock_otps_and_tree(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
         let sql = "SELECT 1 FROM otps WHERE user_id = ANY ($1) ORDER BY user_id FOR UPDATE";
         plain.exists(sql, (locks.otps.iter().copied().collect::<Vec<_>>(),)).await?;
     }
-    // The one row.
+    // The table's only row.
     if locks.tree_changes {
         plain.exists("SELECT 1 FROM category_tree WHERE one = $1 FOR UPDATE", (true,)).await?;
     } else if locks.tree_stays {
@@ -299,7 +300,7 @@ async fn lock_otps_and_tree(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
 async fn lock_levels(plain: &mut Plain<'_>, locks: &Locks) -> Applied {
     let changed = [locks.levels.is_empty(), locks.variants.is_empty(), locks.locations.is_empty()];
     if changed.contains(&false) || !locks.renamed.is_empty() {
-        // All of them in one statement, for they are in one order.
+        // All in one statement, because they share one order.
         let sql = "SELECT 1 FROM stock_levels WHERE (variant_id, location_id) IN (
                 SELECT * FROM unnest($1::uuid[], $2::uuid[])
                 UNION SELECT variant_id, location_id FROM stock_levels WHERE variant_id = ANY ($3)

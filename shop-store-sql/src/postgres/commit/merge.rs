@@ -1,9 +1,9 @@
-//! Many batches as one: what each would write, as rows per part, and which of them may share a transaction.
+//! Merges batches: the rows that each batch writes, per part, and which batches may share a transaction.
 //!
-//! Batches that share a transaction must have come out of some order of them, one after the other. That is so when none
-//! writes a row, or takes a unique key, that another one writes, takes or relies on: then every order gives the same.
-//! Changes of one stock level, and those of one count of uses, are the exceptions that pay: they add up (see [`Sum`],
-//! [`UsesSum`]).
+//! The result of a shared transaction must equal that of its batches in some serial order. This holds if no batch
+//! writes a row, or takes a unique key, that another one writes, takes or relies on: then every order gives the same
+//! result. Changes of one stock level, and changes of one use count, are exceptions that pay off: they add up (see
+//! [`Sum`], [`UsesSum`]).
 
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
@@ -31,7 +31,7 @@ use super::value::Row;
 pub(crate) struct Parts(u128);
 
 impl Parts {
-    /// These parts.
+    /// The set of these parts.
     pub(crate) fn of(parts: impl IntoIterator<Item = Part>) -> Self {
         let mut set = Self::default();
         parts.into_iter().for_each(|part| set.add(part));
@@ -42,27 +42,27 @@ impl Parts {
         self.0 |= 1 << (part as u8);
     }
 
-    /// True when all of `other` are in it.
+    /// True if it contains all of `other`.
     pub(crate) fn covers(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 }
 
-/// What a batch writes, as rows, and what it touches. Made by the caller's own task, so that the one that commits only
-/// has to put them together.
+/// The rows that a batch writes, and the keys it touches. The caller's own task prepares this, so that the committer
+/// only has to merge.
 #[derive(Debug, Default)]
 pub(crate) struct Mergeable {
     lines: Vec<(Part, Row)>,
     levels: BTreeMap<(Uuid, Uuid), Sum>,
     uses: BTreeMap<(Uuid, String), UsesSum>,
     direction: Option<Direction>,
-    /// Rows that are written and unique keys that are taken, and the version that each row must have.
+    /// Rows that are written and unique keys that are taken, with the version that each row must have.
     writes: HashMap<u64, Option<i64>>,
     /// Rows that are relied on.
     reads: HashSet<u64>,
 }
 
-/// A row or a unique key, as a number. Two of them falling together only keeps two batches apart.
+/// A hash of a row or a unique key. A collision only keeps two batches apart.
 fn touch(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
@@ -95,7 +95,7 @@ fn at_version(id: Uuid, version: Option<i64>) -> Row {
     row
 }
 
-/// The batch needs the plain path: it does what is seldom done, or writes one row twice.
+/// The batch needs the plain path: it does something rare, or writes one row twice.
 #[derive(Debug)]
 struct Alone;
 
@@ -109,7 +109,7 @@ impl Mergeable {
         Some(merged)
     }
 
-    /// How many rows it writes and locks.
+    /// The number of rows that it writes and locks.
     pub(crate) fn rows(&self) -> usize {
         self.lines.len() + self.levels.len() + self.uses.len()
     }
@@ -127,7 +127,7 @@ impl Mergeable {
         self.lines.push((part, row));
     }
 
-    /// Writes what no other write of the batch does.
+    /// Claims a row or key that no other write of the batch may claim.
     fn take(&mut self, touched: u64) -> Merged {
         self.own(touched, None)
     }
@@ -136,13 +136,13 @@ impl Mergeable {
         if self.writes.insert(touched, version).is_some() { Err(Alone) } else { Ok(()) }
     }
 
-    /// Adds something up that goes this way; what a batch adds up must all go one way.
+    /// Notes the direction of a change that adds up; all such changes of a batch must have the same direction.
     fn goes(&mut self, direction: Direction) -> Merged {
         let before = self.direction.replace(direction);
         if before.is_some_and(|before| before != direction) { Err(Alone) } else { Ok(()) }
     }
 
-    /// A new row, or the next version of one.
+    /// Adds a new row, or the next version of a row.
     fn change<T: Record>(&mut self, change: &Change<T>, insert: Part, update: Option<(Part, Part)>) -> Merged {
         match (change, update) {
             (Change::Insert(row), _) => {
@@ -211,7 +211,7 @@ impl Mergeable {
                 self.line(Part::LiveUsers, ids(&[user.0]));
                 self.reads.insert(row_touch(Entity::User, user.0));
             }
-            // Address books are changed one at a time.
+            // Address books are changed one batch at a time.
             Require::AddressesBelow(..) => return Err(Alone),
             Require::Untracked(variant, location) => {
                 self.line(Part::UntrackedLevels, ids(&[variant.0, location.0]));
@@ -383,7 +383,7 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
-    /// True when the batch can join the group.
+    /// True if the batch can join the group.
     pub(crate) fn has_room_for(&self, batch: &Mergeable) -> bool {
         let level = |level: &(Uuid, Uuid)| level_touch(level.0, level.1);
         let written = |touched: &u64| self.writes.contains(touched);
@@ -393,7 +393,7 @@ impl Touched {
             && !self.levels.iter().map(level).any(|touched| batch.writes.contains_key(&touched))
     }
 
-    /// The batch joins.
+    /// Adds a batch to the group.
     pub(crate) fn add(&mut self, batch: &Mergeable) {
         self.writes.extend(batch.writes.keys());
         self.reads.extend(&batch.reads);
@@ -401,12 +401,12 @@ impl Touched {
     }
 }
 
-/// A row of a group, and the batches that it is of.
+/// A row of a group, and the batches it belongs to.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
-    /// The row.
+    /// The row to write or lock.
     pub(crate) row: Cow<'a, Row>,
-    /// By number in the group.
+    /// The batches, by number in the group.
     pub(crate) batches: Vec<usize>,
 }
 

@@ -1,19 +1,20 @@
-//! The writes: one `commit`, by two paths that do the same.
+//! The writes: one `commit` with two equivalent paths.
 //!
-//! - `queue`: the tasks that take batches from the callers, and commit them in groups. `inbox`: what waits for them.
+//! - `queue`: the tasks that take batches from callers and commit them in groups. `inbox`: the batches that wait for
+//!   them.
 //! - `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
-//! - `merge`: which batches may share a transaction, and their rows put together. `stock`: how changes of stock add up.
-//! - `group`: the rows of a group, written set-wise: two statements, whatever the number of batches.
-//! - `plain`: one batch, write by write: it names the guard that fails, and does what has one row per table anyway.
-//!   `lock`: what it locks before.
-//! - `part`: what a transaction does to each table, in the one order in which every transaction does it. `sql`: in
-//!   SQL.
-//! - `listed`: what lists say of products, worked out again where it may have changed.
+//! - `merge`: decides which batches may share a transaction and merges their rows. `stock`: how stock changes add up.
+//! - `group`: writes the rows of a group set-wise, in two statements, whatever the number of batches.
+//! - `plain`: applies one batch write by write. It names the guard that fails, and does what has one row per table
+//!   anyway. `lock`: the rows it locks first.
+//! - `part`: what a transaction does to each table, in the order that every transaction follows. `sql`: the SQL of the
+//!   parts.
+//! - `listed`: recomputes the listed values of products when they may have changed.
 //! - `table`, `value`: tables, and rows on their way into them.
-//! - one file per domain, and one for what makes prices: its tables, and its writes by the plain path.
+//! - One file per domain, and `pricing`: its tables, and its writes on the plain path.
 //!
-//! Guards are judged by Postgres itself, fused with the writes, and not in memory on rows that were locked and read
-//! before: that takes fewer round trips, and no copy of a row can be stale.
+//! Postgres itself evaluates the guards, fused with the writes. Evaluating them in memory on rows that were locked and
+//! read first would take more round trips, and a copy of a row could be stale.
 
 mod accounts;
 mod cart;
@@ -54,10 +55,10 @@ use group::Group;
 use merge::Mergeable;
 use plain::Failure;
 
-/// How often a batch is tried in the host's transaction while others come in between.
+/// Attempts to apply a batch in the host's transaction if other transactions interfere.
 const ATTEMPTS: u32 = 5;
 
-/// Applies a batch inside an open transaction that is not the store's.
+/// Applies a batch inside an open transaction that belongs to the host.
 pub(super) async fn commit_in(
     connection: &mut PgConnection,
     counter: &Counter,
@@ -66,7 +67,7 @@ pub(super) async fn commit_in(
     let mut attempt = 1;
     loop {
         simple(connection, counter, "SAVEPOINT shop_batch").await?;
-        // As a group of one first: few statements, and they mostly pass.
+        // First as a group of one: few statements, and they usually pass.
         let set_wise = match Mergeable::of(batch) {
             Some(mergeable) if attempt == 1 => {
                 Some(Group::of(&[&mergeable]).apply(&mut Session::new(connection, counter)).await)

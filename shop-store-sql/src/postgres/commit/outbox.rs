@@ -1,4 +1,4 @@
-//! Events, deliveries, operations, and the answers kept under idempotency keys.
+//! Events, deliveries, operations, and idempotency records.
 
 use std::sync::LazyLock;
 
@@ -23,7 +23,7 @@ records! {
 pub(super) static EVENTS: LazyLock<Table> = LazyLock::new(Table::of::<Event>);
 pub(super) static ANSWERS: LazyLock<Table> = LazyLock::new(Table::of::<Answer>);
 
-/// Submissions, which are no rows of the core's.
+/// Operation ids of submitted batches; the core has no such rows.
 pub(super) static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table {
     name: "operations",
     columns: vec![("id", Kind::Id), ("at", Kind::Time)],
@@ -32,7 +32,7 @@ pub(super) static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table {
     counted: &[],
 });
 
-/// The row of a submission.
+/// The row of a batch's operation id.
 pub(super) fn operation(batch: &Batch) -> Row {
     let mut row = Row::default();
     row.id(batch.operation).time(batch.at);
@@ -65,8 +65,8 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
     }
 }
 
-/// Forgets what is older than these times. Rows that somebody else has locked are left for the next time, so that it waits
-/// for nobody.
+/// Deletes rows older than these times. Rows that another transaction has locked are left for the next time, so that
+/// this never waits.
 pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
     for (sql, limit) in [
         (

@@ -1,8 +1,8 @@
-//! What a transaction may do, in the one order in which every transaction does it.
+//! What a transaction may do, in the order that every transaction follows.
 //!
-//! A [`Part`] locks or writes the rows of one table. The order of the variants *is* the global lock order: first all rows
-//! that are there already are locked, table by table, within a table by key, for writing before for reading; then they
-//! are changed; then new rows come in. Whoever keeps to it waits for others at most, and never in a circle.
+//! A [`Part`] locks or writes the rows of one table. The order of the variants *is* the global lock order: existing
+//! rows are locked first, table by table, by key within a table, write locks before read locks; then they are changed;
+//! then new rows are inserted. A transaction that follows this order may wait for others, but cannot deadlock.
 
 use super::accounts::{OTPS, SESSIONS, USERS};
 use super::cart::CARTS;
@@ -16,10 +16,10 @@ use super::shipping::{METHODS, SHIPMENTS, ZONES};
 use super::table::Table;
 use super::value::Kind;
 
-/// What is done to the rows of one table. The order of the variants is the order in which it is done.
+/// What is done to the rows of one table. The order of the variants is the order of execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Part {
-    // Rows that are there are locked.
+    // Existing rows are locked.
     OwnUsers,
     LiveUsers,
     OwnSessions,
@@ -45,7 +45,7 @@ pub(crate) enum Part {
     OwnDeliveries,
     OwnLevels,
     UntrackedLevels,
-    // They are changed.
+    // Existing rows are changed.
     UpdateUsers,
     UpdateSessions,
     PutOtps,
@@ -64,7 +64,7 @@ pub(crate) enum Part {
     UpdateDeliveries,
     ChangeLevels,
     CountUses,
-    // New ones come in.
+    // New rows are inserted.
     InsertUsers,
     InsertSessions,
     InsertProducts,
@@ -85,30 +85,30 @@ pub(crate) enum Part {
     InsertDeliveries,
     InsertAnswers,
     InsertOperations,
-    // Last of all: what is counted.
+    // Counts come last.
     CountLists,
 }
 
-/// The kinds of parts: what is common to their SQL.
+/// The kinds of parts, which share their SQL.
 pub(super) enum Act {
-    /// Locks rows at a version that the same batch writes.
+    /// Locks rows at a version that the same batch updates.
     Own(&'static Table),
     /// Locks rows at a version that a batch relies on.
     Share(&'static Table),
     /// Writes the next version of rows.
     Update(&'static Table),
-    /// Takes rows away that are at a version.
+    /// Deletes rows that have a given version.
     Delete(&'static Table),
-    /// Adds rows whose keys are free.
+    /// Inserts rows whose keys are free.
     Insert(&'static Table),
-    /// Adds rows whose parents are new, so that their keys are free for certain.
+    /// Inserts rows whose parents are new, so that their keys are certainly free.
     Append(&'static Table),
-    /// One of a kind.
+    /// A part with SQL of its own.
     Special,
 }
 
 impl Part {
-    /// Every part, in their order.
+    /// Every part, in order.
     pub(crate) const ALL: [Self; 64] = [
         Self::OwnUsers,
         Self::LiveUsers,
@@ -176,13 +176,13 @@ impl Part {
         Self::CountLists,
     ];
 
-    /// True for what only locks.
+    /// True for a part that only locks.
     pub(crate) fn locks(self) -> bool {
         self < Self::UpdateUsers
     }
 
-    /// True where several batches may name the same row: who relies on a row leaves it as it is, and changes of one
-    /// stock level, or of one count of uses, add up.
+    /// True if several batches may name the same row: relying on a row does not change it, and changes of one stock
+    /// level, or of one use count, add up.
     pub(crate) fn is_shared(self) -> bool {
         matches!(
             self,
@@ -203,12 +203,12 @@ impl Part {
         )
     }
 
-    /// True for what changes a list with kept counts: then the statement counts.
+    /// True if the part changes a list with stored counts; then the statement counts.
     pub(super) fn is_counted(self) -> bool {
         matches!(self.act(), Act::Update(table) | Act::Insert(table) if !table.counted.is_empty())
     }
 
-    /// What kind of part it is.
+    /// The kind of this part.
     pub(super) fn act(self) -> Act {
         match self {
             Self::OwnUsers => Act::Own(&USERS),
@@ -278,7 +278,7 @@ impl Part {
         }
     }
 
-    /// What a row of this part holds, column by column.
+    /// The kind of value in each column of a row of this part.
     pub(crate) fn kinds(self) -> Vec<Kind> {
         match self.act() {
             Act::Own(_) | Act::Share(_) | Act::Delete(_) => vec![Kind::Id, Kind::Int],

@@ -24,7 +24,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &PaymentsWrite) -> Appli
     if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
         && others_refund(plain, payment).await?
     {
-        // Judged before: see the order of the unique keys in `PaymentsWrite`.
+        // Checked first: see the order of the unique keys in `PaymentsWrite`.
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
     done?;
@@ -34,7 +34,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &PaymentsWrite) -> Appli
     Ok(())
 }
 
-/// True when one of the refunds belongs to another payment.
+/// True if one of the refunds belongs to another payment.
 async fn others_refund(plain: &mut Plain<'_>, payment: &Payment) -> Result<bool, Failure> {
     let ids: Vec<Uuid> = payment.refunds.iter().map(|refund| refund.id.0).collect();
     plain.exists("SELECT 1 FROM refunds WHERE id = ANY ($1) AND payment_id <> $2", (ids, payment.id.0)).await

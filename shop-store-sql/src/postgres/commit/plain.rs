@@ -1,9 +1,9 @@
-//! One batch, write by write: slower than a group, and it names the guard that fails.
+//! Applies one batch write by write: slower than a group, but it names the guard that fails.
 //!
-//! Every row that the batch locks is locked first ([`super::lock`]), so what is looked at afterwards stays as it was seen.
-//! Only keys that are new can still be taken meanwhile: an INSERT says so without ending the transaction
-//! (`ON CONFLICT DO NOTHING`), and then its keys are looked at one by one. What gets past a look all the same (another
-//! transaction committed in between) is [`Failure::Again`]: the next attempt sees it.
+//! All rows that the batch locks are locked first ([`super::lock`]), so what is read afterwards cannot change. Only new
+//! keys can still be taken meanwhile: an INSERT reports this without ending the transaction (`ON CONFLICT DO NOTHING`),
+//! and then its keys are checked one by one. If a check passes although the INSERT was refused (another transaction
+//! committed in between), the result is [`Failure::Again`], and the next attempt finds the cause.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -28,16 +28,16 @@ use crate::postgres::error::is_state;
 use crate::postgres::pool::Session;
 use crate::postgres::rows::Values;
 
-/// Why a batch is not applied.
+/// Why a batch was not applied.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A guard failed.
     Conflict(Conflict),
     /// Postgres failed.
     Sql(Error),
-    /// The batch makes no sense.
+    /// The batch is invalid.
     Fault(BoxError),
-    /// Somebody else came in between: the next attempt will tell.
+    /// Another transaction interfered; the next attempt will show the cause.
     Again,
 }
 
@@ -49,15 +49,15 @@ impl From<Conflict> for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        // A unique key that was free when it was looked at.
+        // A unique key that was free when it was checked.
         if is_state(&error, "23505") { Self::Again } else { Self::Sql(error) }
     }
 }
 
-/// What applying a write answers.
+/// The result of applying a write.
 pub(crate) type Applied = Result<(), Failure>;
 
-/// Applies a whole batch in the open transaction. On a failure the caller rolls back to where it was before.
+/// Applies a whole batch in the open transaction. On a failure the caller rolls back to the state before.
 pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
     let mut plain = Plain { session, counts: BTreeMap::new(), touched: Touched::default() };
     lock::lock(&mut plain, batch).await?;
@@ -115,7 +115,7 @@ bind_tuples! {
     (A: 0, B: 1, C: 2, D: 3, E: 4, F: 5)
 }
 
-/// The list, and the values that a row of it is counted by.
+/// The list, and the values by which a row of it is counted.
 type Counted = (&'static str, [String; 3]);
 
 /// The statements of a table whose key is `id`, for one row at a time.
@@ -132,9 +132,9 @@ struct Statements {
 static STATEMENTS: LazyLock<BTreeMap<&'static str, Statements>> =
     LazyLock::new(|| lock::TABLES.iter().map(|(_, table)| (table.name, Statements::new(table))).collect());
 
-/// The statement of each part by itself.
+/// The statement of each part on its own.
 static PARTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    // What is counted is counted at the end.
+    // Counts are written at the end.
     let parts = Part::ALL.iter().filter(|part| **part != Part::CountLists);
     parts.map(|part| statement(&[*part], Meets::AndWaits)).collect()
 });
@@ -161,38 +161,38 @@ impl Statements {
     }
 
     fn of<T: Record>() -> Result<&'static Self, Failure> {
-        // Every record's table is in the list; a test looks.
+        // Every record's table is in the list; a test checks this.
         STATEMENTS.get(T::TABLE.name).ok_or_else(|| Failure::Fault(format!("no table {}", T::TABLE.name).into()))
     }
 }
 
-/// Applies writes one after the other.
+/// Applies writes one after another.
 pub(crate) struct Plain<'c> {
     session: Session<'c>,
-    /// By how much the kept counts change. They are written at the end, for everybody does so in one order.
+    /// Changes of the stored counts. They are written at the end, because every transaction writes them in one order.
     counts: BTreeMap<Counted, i64>,
-    /// The products that lists may say something else of.
+    /// The products whose list entries may have changed.
     pub(super) touched: Touched,
 }
 
 impl Plain<'_> {
-    /// Runs a statement; answers how many rows it changed.
+    /// Runs a statement and returns the number of changed rows.
     pub(super) async fn execute(&mut self, sql: &'static str, values: impl Bind) -> Result<u64, Failure> {
         Ok(self.session.execute(sql, values.bind()?).await?)
     }
 
-    /// True when the statement finds anything.
+    /// True if the statement finds any row.
     pub(super) async fn exists(&mut self, sql: &'static str, values: impl Bind) -> Result<bool, Failure> {
         Ok(!self.session.rows(sql, values.bind()?).await?.is_empty())
     }
 
-    /// The ids that a statement answers.
+    /// The ids that a statement returns.
     pub(super) async fn ids(&mut self, sql: &'static str, values: impl Bind) -> Result<Vec<Uuid>, Failure> {
         let rows = self.session.rows(sql, values.bind()?).await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, Error>>()?)
     }
 
-    /// Does a part with these rows; answers how many were refused.
+    /// Runs a part with these rows and returns how many were refused.
     pub(super) async fn run(&mut self, part: Part, rows: Vec<Row>) -> Result<usize, Failure> {
         let sql = PARTS.get(part as usize).map_or("", String::as_str);
         let mut arguments = PgArguments::default();
@@ -208,12 +208,12 @@ impl Plain<'_> {
         Ok(refused.len())
     }
 
-    /// Counts a row of a list more or less, by these values.
+    /// Changes the count of a list's rows with these values.
     pub(super) fn counts(&mut self, list: &'static str, keys: [String; 3], delta: i64) {
         *self.counts.entry((list, keys)).or_default() += delta;
     }
 
-    /// What a row is counted by just now, if it is there and counted.
+    /// The values by which a row is currently counted, if it exists and is counted.
     async fn counted<T: Record>(&mut self, id: Uuid) -> Result<Option<Counted>, Failure> {
         let Some(sql) = &Statements::of::<T>()?.counted else { return Ok(None) };
         let rows = self.session.rows(sql.as_str(), (id,).bind()?).await?;
@@ -258,7 +258,7 @@ impl Plain<'_> {
         Ok(self.session.execute(sql, arguments).await?)
     }
 
-    /// Applies a change of a row that counts versions, and counts it where counts are kept.
+    /// Applies a change of a versioned row, and counts it if counts are stored.
     pub(super) async fn change<T: Record>(&mut self, change: &Change<T>) -> Applied {
         let (id, is_new) = match change {
             Change::Insert(row) => (row.key(), true),
@@ -278,7 +278,7 @@ impl Plain<'_> {
         let statements = Statements::of::<T>()?;
         match change {
             Change::Insert(row) => match self.write(&statements.insert, row).await? {
-                // Taken by somebody who is gone again by now, unless it is found.
+                // If no key is found to be taken, the row that took it is already gone.
                 0 => self.judge(change).await.and(Err(Failure::Again)),
                 _ => Ok(()),
             },
@@ -301,7 +301,7 @@ impl Plain<'_> {
         }
     }
 
-    /// Judges a change without making it: the id or the version, then the unique keys in their order.
+    /// Checks a change without applying it: the id or the version, then the unique keys in order.
     pub(super) async fn judge<T: Record>(&mut self, change: &Change<T>) -> Applied {
         let statements = Statements::of::<T>()?;
         let row = match change {
@@ -333,12 +333,12 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// True when the row is there at this version.
+    /// True if the row exists at this version.
     pub(super) async fn has_version<T: Record>(&mut self, id: Uuid, version: i64) -> Result<bool, Failure> {
         self.exists(&Statements::of::<T>()?.version, (id, version)).await
     }
 
-    /// Adds variants and changes those that are there.
+    /// Inserts variants and updates existing ones.
     pub(super) async fn put_variants(&mut self, rows: Vec<Row>) -> Applied {
         static SQL: LazyLock<String> = LazyLock::new(|| {
             let table = &catalog::VARIANTS;
@@ -392,13 +392,13 @@ impl Plain<'_> {
             None if entity == Entity::CategoryTree => {
                 self.exists("SELECT 1 FROM category_tree WHERE one AND version = $1", (version,)).await
             }
-            // An event counts no versions.
+            // An event has no version.
             None => Ok(false),
         }
     }
 
-    /// What may be wrong in the midst of a batch and must be right at its end: the one default passes from a row to
-    /// another in two writes. Whoever judges it is the only one to (see [`super::lock`]).
+    /// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one
+    /// row to another takes two writes. Only one transaction at a time can do this (see [`super::lock`]).
     async fn judge_whole(&mut self, batch: &Batch) -> Applied {
         let owner = |write: &Write| match write {
             Write::Row(RowWrite::Address(Change::Insert(address) | Change::Update(address))) => Some(address.user_id),

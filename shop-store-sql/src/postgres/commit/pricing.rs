@@ -1,4 +1,4 @@
-//! Promotions, what counts their uses, and rates of tax.
+//! Promotions, their use counters, and tax rates.
 
 use shop_core::batch::Conflict;
 use shop_core::catalog::{Promotion, TaxRate, UsesDelta};
@@ -14,10 +14,10 @@ records! {
     TAX_RATES: TaxRate;
 }
 
-/// The sum of changes of one count of orders.
+/// The sum of changes of one use count.
 ///
-/// Those that give back and those that take, of any number of batches, are judged at once as if they had come in that
-/// order: the count is lowest after the givers, and highest at the end, when it may not pass the lowest limit.
+/// Changes from any number of batches are judged at once, as if those that give back came before those that take: the
+/// count is lowest after the givers, and highest at the end, when it must not exceed the lowest limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct UsesSum {
     delta: i64,
@@ -26,20 +26,20 @@ pub(super) struct UsesSum {
 }
 
 impl UsesSum {
-    /// One change.
+    /// The sum of one change.
     pub(super) fn of(delta: &UsesDelta) -> Self {
         let limit = delta.limit.filter(|_| delta.delta > 0);
         Self { delta: delta.delta, taken: delta.delta.max(0), limit }
     }
 
-    /// Another one beside it.
+    /// Adds another sum.
     pub(super) fn add(&mut self, other: Self) {
         self.delta = self.delta.saturating_add(other.delta);
         self.taken = self.taken.saturating_add(other.taken);
         self.limit = self.limit.into_iter().chain(other.limit).min();
     }
 
-    /// As a row of [`Part::CountUses`].
+    /// The sum as a row of [`Part::CountUses`].
     pub(super) fn row(self, promotion: Uuid, customer: &str) -> Row {
         let mut row = Row::default();
         row.id(promotion).text(customer).int(self.delta).int(self.taken).optional_int(self.limit);
@@ -47,7 +47,7 @@ impl UsesSum {
     }
 }
 
-/// Counts an order more or less.
+/// Changes the use count of a promotion.
 pub(super) async fn count(plain: &mut Plain<'_>, delta: &UsesDelta) -> Applied {
     let (promotion, customer) = delta.counter.key();
     match plain.run(Part::CountUses, vec![UsesSum::of(delta).row(promotion, customer)]).await? {

@@ -1,23 +1,24 @@
-//! The tasks that commit, and commit in groups.
+//! The tasks that commit batches in groups.
 //!
-//! A transaction costs almost the same for one batch as for fifty: round trips, locks on what is hot, the wait for the
-//! disk. So a committer takes all that came in while it was busy, as far as it can share a transaction
-//! ([`super::merge`]), and answers only after COMMIT. Nobody waits for company: a lone caller's batch is begun at once.
-//! One committer fills a transaction at a time; the next begins when that one waits for the disk ([`super::turn`]). If
-//! both filled theirs at once, each would be half as large, and on what is hot one would wait for the other anyway.
+//! A transaction costs almost the same for one batch as for fifty: round trips, locks on hot rows, the wait for the
+//! disk. So a committer takes all batches that arrived while it was busy and that can share a transaction
+//! ([`super::merge`]), and replies only after COMMIT. It never waits for a group to fill: a lone caller's batch starts
+//! at once. Only one committer fills a transaction at a time; the next starts when the first waits for the disk
+//! ([`super::turn`]). If both filled theirs at once, each group would be half as large, and one would wait for the
+//! other's locks on hot rows anyway.
 //!
-//! What can go wrong, and what the callers hear:
-//! - a guard fails: the group is rolled back; the batches that it names are committed one by one, by the path that names
-//!   the conflict, and the others together again;
-//! - together they ask for more of a stock level than there is, or Postgres refuses a row without saying whose: the group
-//!   is halved and tried again, until it is known;
-//! - transactions got in each other's way, or the connection was lost before COMMIT: nothing was written; again, after a
-//!   moment, for a bounded time, then [`StoreError::Unavailable`];
-//! - somebody else's transaction (a host's, say) holds a lock for long: the group steps aside. A task beside the
-//!   committers finds out which of it have to wait; they do, and the others go on;
-//! - the connection was lost during COMMIT: everybody hears [`CommitError::OutcomeUnknown`]. Submitting the same batch
-//!   again gives the answer;
-//! - no connection is to be had: everybody who waits hears [`StoreError::Unavailable`] at once.
+//! What can go wrong, and what the callers receive:
+//! - A guard fails: the group is rolled back. The batches at fault are committed one by one, on the path that names the
+//!   conflict; the others are committed together again.
+//! - Together the batches ask for more of a stock level than there is, or Postgres refuses a row without saying whose:
+//!   the group is halved and retried until the batch at fault is known.
+//! - Transactions conflicted, or the connection was lost before COMMIT: nothing was written. The group is retried after
+//!   a pause, for a bounded time, and then fails with [`StoreError::Unavailable`].
+//! - Another transaction (a host's, for example) holds a lock for long: the group steps aside. A task next to the
+//!   committers finds out which batches have to wait; only these wait, the others continue.
+//! - The connection was lost during COMMIT: every caller receives [`CommitError::OutcomeUnknown`]. Submitting the same
+//!   batch again gives the answer.
+//! - No connection is available: all waiting callers receive [`StoreError::Unavailable`] at once.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,21 +39,21 @@ use crate::postgres::error::{Trouble, trouble};
 use crate::postgres::pause::pause;
 use crate::postgres::pool::Pool;
 
-/// So many tasks commit at once: while one waits for the disk, the other fills its transaction.
+/// The number of committers: while one waits for the disk, the other fills its transaction.
 const COMMITTERS: usize = 2;
-/// So long a batch is tried again when transactions get in each other's way, or connections are lost.
+/// How long a batch is retried if transactions conflict or connections are lost.
 const PERSISTENCE: Duration = Duration::from_secs(2);
-/// And so often at least, however long each attempt takes.
+/// The minimum number of attempts, however long each takes.
 const ATTEMPTS: u32 = 3;
 
-/// The way to the committers.
+/// The handle to the committers.
 pub(crate) struct Queue {
     sender: std::sync::Mutex<Option<mpsc::Sender<Job>>>,
     committers: std::sync::Mutex<Vec<tokio::task::JoinHandle<()>>>,
     counts: Arc<Counts>,
 }
 
-/// What the committers did.
+/// Statistics of the committers.
 #[derive(Debug, Default)]
 struct Counts {
     transactions: AtomicU64,
@@ -60,7 +61,7 @@ struct Counts {
 }
 
 impl Queue {
-    /// Starts the committers, in the pool's runtime.
+    /// Starts the committers in the pool's runtime.
     pub(crate) fn start(pool: &Arc<Pool>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let inbox = Arc::new(Mutex::new(Inbox::new(receiver)));
@@ -82,12 +83,13 @@ impl Queue {
         Self { sender: std::sync::Mutex::new(Some(sender)), committers: std::sync::Mutex::new(committers), counts }
     }
 
-    /// One that refuses everything, for a store that only reads.
+    /// A queue that refuses everything, for a read-only store.
     pub(crate) fn stopped() -> Self {
         Self { sender: std::sync::Mutex::default(), committers: std::sync::Mutex::default(), counts: Arc::default() }
     }
 
-    /// Has a batch committed. Dropped before it is in the queue, it is not; dropped afterwards, it is or is not, whole.
+    /// Submits a batch. If the future is dropped before the batch is queued, the batch is not committed; if it is
+    /// dropped later, the batch is committed completely or not at all.
     pub(crate) async fn commit(&self, batch: Arc<Batch>) -> Outcome {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(sender) = sender else { return Err(stopped().into()) };
@@ -95,21 +97,21 @@ impl Queue {
         let mergeable = Mergeable::of(&batch);
         sender.send(Job { batch, mergeable, reply }).await.map_err(|_| stopped())?;
         drop(sender);
-        // No answer: the runtime ended with the batch in a committer's hands.
+        // No reply: the runtime ended while a committer held the batch.
         answer.await.unwrap_or_else(|lost| Err(CommitError::OutcomeUnknown(lost.into())))
     }
 
-    /// Takes nothing more, and waits until what is in the queue is done.
+    /// Accepts no more batches, and waits until the queued ones are done.
     pub(crate) async fn close(&self) {
         drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
         let committers = std::mem::take(&mut *self.committers.lock().unwrap_or_else(PoisonError::into_inner));
         for committer in committers {
-            // One that panicked is done, too.
+            // A committer that panicked is done too.
             let _ = committer.await;
         }
     }
 
-    /// How many transactions were begun for how many batches so far.
+    /// The number of transactions begun so far, and the number of batches in them.
     pub(crate) fn transactions(&self) -> (u64, u64) {
         let Counts { transactions, batches } = &*self.counts;
         (transactions.load(Ordering::Relaxed), batches.load(Ordering::Relaxed))
@@ -120,14 +122,14 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-/// One of the tasks.
+/// One of the committing tasks.
 struct Committer {
     inbox: Arc<Mutex<Inbox>>,
     turns: Turns,
     transactions: Transactions,
-    /// How many groups may wait for locks beside the committers: each takes a connection.
+    /// How many groups may wait for locks outside the committers; each takes a connection.
     aside: Arc<Semaphore>,
-    /// How long they wait for that.
+    /// How long such a group waits for its permit.
     patience: Duration,
     counts: Arc<Counts>,
 }
@@ -135,7 +137,7 @@ struct Committer {
 impl Committer {
     async fn run(self: Arc<Self>) {
         loop {
-            // The turn first: what comes in until it is ours joins the group.
+            // Takes the turn first: batches that arrive until then join the group.
             let turn = self.turns.next().await;
             let group = self.inbox.lock().await.next().await;
             if group.is_empty() {
@@ -143,14 +145,14 @@ impl Committer {
             }
             self.counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
             let committer = Arc::clone(&self);
-            // In a task of its own: what panics there ends that group and no other.
+            // In a separate task: a panic ends only that group.
             if let Err(error) = tokio::spawn(committer.commit(vec![group], Temper::Hasty, turn)).await {
                 tracing::error!(%error, "committing a group of batches failed");
             }
         }
     }
 
-    /// Commits groups, in parts where it must be, and answers each of them.
+    /// Commits groups, split if necessary, and answers every batch.
     fn commit(
         self: Arc<Self>,
         mut groups: Vec<Vec<Job>>,
@@ -196,7 +198,7 @@ impl Committer {
         })
     }
 
-    /// Commits a group beside the committers, which others need.
+    /// Commits a group outside the committers, which others need.
     async fn step_aside(self: Arc<Self>, group: Vec<Job>) {
         let mergeable: Option<Vec<_>> = group.iter().map(|job| job.mergeable.as_ref()).collect();
         let found = match &mergeable {
@@ -210,7 +212,7 @@ impl Committer {
             Err(End::Refused(Refused { certain, together })) => [certain, together].concat(),
             _ => everybody.clone(),
         };
-        // What they wait for may be a key that is not there yet: then it is not known who.
+        // They may wait for a key that does not exist yet; then it is unknown which batches wait.
         let waiting = if waiting.is_empty() { everybody } else { waiting };
         let (waiting, others) = part(group, &waiting);
         if !others.is_empty() {
@@ -227,10 +229,10 @@ impl Committer {
         }
     }
 
-    /// Answers all that waits: whoever went on would wait as long as the one before, and so on.
+    /// Answers all waiting batches: each next attempt would wait as long as the last.
     fn give_up(&self, groups: &mut Vec<Vec<Job>>) {
         let mut waiting: Vec<_> = groups.drain(..).flatten().collect();
-        // Held by another, it is waited on: then it is empty.
+        // If another committer holds the inbox, it waits on it, so it is empty.
         if let Ok(mut inbox) = self.inbox.try_lock() {
             waiting.append(&mut inbox.drain());
         }
@@ -239,7 +241,7 @@ impl Committer {
         }
     }
 
-    /// Runs a transaction, again and again while it may pass the next time.
+    /// Runs a transaction, and retries it while a retry may succeed.
     async fn persist(&self, work: &Work<'_>, temper: Temper, turn: &mut Turn) -> Result<(), End> {
         let began = Instant::now();
         let mut attempt = 1;
@@ -249,7 +251,7 @@ impl Committer {
                 Ok(()) => return Ok(()),
                 Err(end) => end,
             };
-            // Whatever comes now takes its time.
+            // Everything from here on may take time.
             turn.pass_on();
             let passes = match &end {
                 End::Again(_) => true,
@@ -266,7 +268,7 @@ impl Committer {
     }
 }
 
-/// Those with these numbers, and the others.
+/// Splits a group into the batches with these numbers and the others.
 fn part(group: Vec<Job>, numbers: &[usize]) -> (Vec<Job>, Vec<Job>) {
     let (mut these, mut others) = (Vec::new(), Vec::new());
     for (number, job) in group.into_iter().enumerate() {
@@ -275,7 +277,7 @@ fn part(group: Vec<Job>, numbers: &[usize]) -> (Vec<Job>, Vec<Job>) {
     (these, others)
 }
 
-/// Those that were refused go the way that names why, one by one, after the others.
+/// Queues the refused batches one by one, for the path that names the reason, after the others.
 fn set_apart(group: Vec<Job>, certain: &[usize], groups: &mut Vec<Vec<Job>>) {
     let (refused, others) = part(group, certain);
     groups.extend(refused.into_iter().map(|job| vec![Job { mergeable: None, ..job }]).rev());
@@ -284,7 +286,7 @@ fn set_apart(group: Vec<Job>, certain: &[usize], groups: &mut Vec<Vec<Job>>) {
     }
 }
 
-/// Two halves, the first to be tried next; a group of one goes the way that names what is wrong.
+/// Queues two halves, the first to be tried next. A group of one takes the path that names what is wrong.
 fn halve(mut group: Vec<Job>, groups: &mut Vec<Vec<Job>>) {
     if let [job] = group.as_mut_slice() {
         job.mergeable = None;
@@ -296,7 +298,7 @@ fn halve(mut group: Vec<Job>, groups: &mut Vec<Vec<Job>>) {
     groups.push(group);
 }
 
-/// One ending that is told to many.
+/// One ending that is reported to many callers.
 struct Shared {
     text: String,
     kind: Kind,
@@ -312,7 +314,7 @@ enum Kind {
 impl Shared {
     fn new(end: &End) -> Self {
         let (text, kind) = match end {
-            // Nothing is wrong with it.
+            // A conflict is a regular answer, so there is no message.
             End::Conflict(conflict) => return Self { text: String::new(), kind: Kind::Conflict(*conflict) },
             End::Again(error) => (error.to_string(), Kind::Unavailable),
             End::Unknown(error) => (error.to_string(), Kind::Unknown),

@@ -1,4 +1,4 @@
-//! Address books, the tariff and parcels.
+//! Address books, shipping rates and shipments.
 
 use shop_core::batch::{Change, Conflict, Entity, RowWrite};
 use shop_core::shipping::{Method, SavedAddress, Shipment, Zone};
@@ -28,8 +28,8 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &ShippingWrite) -> Appli
         }
         RowWrite::Method(change) => {
             if let Change::Insert(method) | Change::Update(method) = change {
-                // The foreign key would end the transaction. The zone was locked before, if it was there; a method that
-                // is refused itself is named first.
+                // A foreign key violation would end the transaction. The zone was already locked, if it exists. The
+                // method's own conflicts are reported first.
                 if !plain.exists("SELECT 1 FROM zones WHERE id = $1", (method.zone_id.0,)).await? {
                     plain.judge(change).await?;
                     return Err(Conflict::Stale(Entity::Zone, method.zone_id.0).into());

@@ -1,7 +1,7 @@
 //! The SQL of [`Part`]s.
 //!
-//! Several parts make one statement: each is a common table expression, and the statement's own SELECT answers, part by
-//! part and so in their order, the rows that a guard refused. No row is the good answer.
+//! Several parts form one statement. Each part is a common table expression; the statement's own SELECT returns the
+//! rows that a guard refused, part by part and thus in order. No rows means success.
 
 use std::sync::LazyLock;
 
@@ -12,25 +12,25 @@ use super::payments::REFUNDS;
 use super::table::Table;
 use super::value::Kind;
 
-/// What a statement does when it meets a row that somebody else has locked.
+/// What a statement does if another transaction has locked a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meets {
-    /// It waits.
+    /// Waits for the lock.
     AndWaits,
-    /// It takes the row for refused.
+    /// Treats the row as refused.
     AndPasses,
 }
 
 /// The SQL of a part.
 struct Sql {
-    /// What it does: the body of a common table expression.
+    /// The body of a common table expression that does the work.
     body: String,
-    /// A SELECT of the places of refused rows; it makes sure that the body is run in its turn.
+    /// A SELECT of the positions of refused rows; it ensures that the body runs in its turn.
     refused: String,
 }
 
 impl Part {
-    /// Its SQL, with the arrays under these names.
+    /// The part's SQL, with arrays of these names.
     fn sql(self, arrays: &[String], meets: Meets, others: &[Self]) -> Sql {
         let given = format!("unnest({})", arrays.join(", "));
         let first = arrays.first().map_or("NULL", String::as_str);
@@ -39,12 +39,12 @@ impl Part {
             Meets::AndWaits => "",
             Meets::AndPasses => " SKIP LOCKED",
         };
-        // What was done answers its place; what is missing was refused.
+        // The body returns the positions of the rows it handled; missing ones were refused.
         let by_place = format!(
             "SELECT {number}::int8, wanted.place::int8 FROM generate_series(1, cardinality({first})) AS wanted (place)
             WHERE wanted.place::int8 NOT IN (SELECT place FROM {me})"
         );
-        // Refuses nothing, but has it done.
+        // Refuses nothing, but makes the body run.
         let never = format!("SELECT {number}::int8, place FROM {me} WHERE place < 0");
         let lock = |table: &str, columns: &str, on: &str, order: &str, mode: &str| Sql {
             body: format!(
@@ -53,7 +53,7 @@ impl Part {
             ),
             refused: by_place.clone(),
         };
-        // What an INSERT answers are its own rows only, so what it left out is told by the key.
+        // An INSERT returns only its own rows, so refused ones are identified by key.
         let insert = |table: &Table, on_conflict: &str| {
             let names = table.names("");
             Sql {
@@ -79,7 +79,7 @@ impl Part {
             Act::Own(table) => lock(table.name, "id, version", by_version, "old.id", "NO KEY UPDATE"),
             Act::Share(table) => lock(table.name, "id, version", by_version, "old.id", "SHARE"),
             Act::Update(table) => {
-                // A row that somebody changed meanwhile has another version: what is read of it here is what it was.
+                // A row that changed meanwhile has another version, so the values read here are current.
                 let counted = table.counted_as("before.", "before").zip(table.counted_as("new.", "key"));
                 let (before, keys) = counted.map_or_else(Default::default, |(before, keys)| {
                     (format!(" JOIN {} AS before ON before.id = new.id", table.name), format!(", {before}, {keys}"))
@@ -123,7 +123,7 @@ impl Part {
                     ),
                     refused: by_place,
                 },
-                // The code may not be there yet.
+                // The code may not exist yet.
                 Self::OwnOtps => Sql {
                     refused: never,
                     ..lock("otps", "user_id", "old.user_id = new.user_id", "old.user_id", "NO KEY UPDATE")
@@ -153,11 +153,11 @@ impl Part {
                             (variant_id, location_id, on_hand, reserved, released, shipped, lowered, takes, reserves, place)
                         WHERE {SAME_LEVEL} AND {DELTA} RETURNING new.place, {TURNS}"
                     ),
-                    // What sold before and does not now, or the other way, is told as minus the part.
+                    // Levels that became sellable or unsellable are reported with the negative part number.
                     refused: format!("{by_place} UNION ALL SELECT -{number}::int8, place FROM {me} WHERE turns"),
                 },
                 Self::CountLists => Sql { body: counting(others), refused: never },
-                // What passes a limit is told, and then taken back with the transaction.
+                // Counts beyond a limit are reported, and then undone with the transaction.
                 Self::CountUses => Sql {
                     body: format!(
                         "INSERT INTO promotion_uses AS old (promotion_id, customer, uses)
@@ -176,7 +176,7 @@ impl Part {
                 Self::PutOtps => {
                     insert(&OTPS, &format!("ON CONFLICT (user_id) DO UPDATE SET {}", OTPS.assignments("excluded")))
                 }
-                // A variant that gets another sku is refused here: its levels must be locked, in the order of levels.
+                // A variant with a new SKU is refused here: its levels must be locked, in the order of levels.
                 Self::PutVariants => insert(
                     &VARIANTS,
                     &format!(
@@ -185,7 +185,7 @@ impl Part {
                         VARIANTS.assignments("excluded")
                     ),
                 ),
-                // Its product is locked, so nobody else writes it.
+                // Its product is locked, so there is no other writer.
                 Self::PutPrices => insert(
                     &PRICE_HISTORY,
                     &format!(
@@ -210,7 +210,7 @@ const LEVEL: &str = "variant_id, location_id";
 const SAME_LEVEL: &str = "old.variant_id = new.variant_id AND old.location_id = new.location_id";
 const LEVEL_ORDER: &str = "old.variant_id, old.location_id";
 
-/// How many stay backordered after what the deltas of a sum give. In a type that no sum leaves.
+/// The number that stay backordered after the sum's given units, in a type that cannot overflow.
 macro_rules! still_backordered {
     () => {
         "least(old.backordered,
@@ -218,7 +218,7 @@ macro_rules! still_backordered {
     };
 }
 
-/// The open backorders after a sum of deltas: what they reserve last adds to what is missing.
+/// The open backorders after a sum of deltas: the units reserved last increase them by what is missing.
 const BACKORDERED: &str = concat!(
     "(",
     still_backordered!(),
@@ -227,8 +227,8 @@ const BACKORDERED: &str = concat!(
         - greatest(old.reserved::numeric + new.released - old.on_hand - new.on_hand, 0))::bigint"
 );
 
-/// The rule of [`shop_core::inventory::StockDelta`], for a sum of deltas (see `stock::Sum`). The first condition keeps
-/// the sums in the range of an integer, and CASE keeps the order.
+/// The rule of [`shop_core::inventory::StockDelta`] for a sum of deltas (see `stock::Sum`). The first condition keeps
+/// the sums within the range of an integer; CASE keeps the order of evaluation.
 const DELTA: &str = concat!(
     "CASE
         WHEN old.on_hand > 9223372036854775807 - greatest(new.on_hand, 0)
@@ -243,16 +243,16 @@ const DELTA: &str = concat!(
     END"
 );
 
-/// Whether a level sells by now and did not before, or the other way.
+/// Whether the change made a level sellable or unsellable.
 const TURNS: &str = "old.tracked AND NOT old.backorder AND (old.on_hand > old.reserved)
     <> (old.on_hand - new.on_hand > old.reserved - new.reserved) AS turns";
 
-/// In how many rows a count is kept.
+/// The number of rows that a count is spread over.
 pub(super) const SLOTS: i64 = 8;
 
-/// Adds deltas (`list, key_1, key_2, key_3, total`) to the kept counts, in the order in which everybody does. Each connection
-/// has a slot of its own, as far as there are enough. A host's transaction ([`super::commit_in`]) may take long: it gets rows of
-/// its own, which nobody else waits for, until they are folded ([`FOLD`]).
+/// Adds deltas (`list, key_1, key_2, key_3, total`) to the stored counts, in the order that every transaction follows.
+/// Each connection has its own slot, as far as there are enough. A host's transaction ([`super::commit_in`]) may take
+/// long, so it gets separate rows that no other transaction waits for, until they are folded ([`FOLD`]).
 pub(super) fn count(deltas: &str) -> String {
     format!(
         "INSERT INTO list_counts AS old (list, key_1, key_2, key_3, slot, total, changes)
@@ -269,7 +269,7 @@ pub(super) fn count(deltas: &str) -> String {
 const ADD: &str = "ON CONFLICT (list, key_1, key_2, key_3, slot) DO UPDATE
     SET total = old.total + excluded.total, changes = old.changes + excluded.changes";
 
-/// Adds what hosts' transactions counted, from this slot on, to the others.
+/// Adds the counts of hosts' transactions, from this slot on, to the others.
 pub(super) static FOLD: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH gone AS (
@@ -281,7 +281,7 @@ pub(super) static FOLD: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Counts what other parts of the statement do.
+/// Counts what the other parts of the statement do.
 fn counting(parts: &[Part]) -> String {
     let deltas = parts.iter().filter(|part| part.is_counted()).flat_map(|part| {
         let delta = |table: &Table, keys: &str, total: i8| {
@@ -305,9 +305,9 @@ fn name(part: Part) -> String {
     format!("part_{}", part as u8)
 }
 
-/// The SQL of one statement that does these parts, in their order. It takes the arrays of the first, then those of the
-/// second, and answers a row `(part, place)` for each row that was refused; places count from 1. (See
-/// [`Part::ChangeLevels`] for what else it answers.)
+/// The SQL of one statement that runs these parts in order. It takes the arrays of the first part, then those of the
+/// second, and so on. It returns a row `(part, place)` for each refused row; places count from 1. (See
+/// [`Part::ChangeLevels`] for other rows that it returns.)
 pub(crate) fn statement(parts: &[Part], meets: Meets) -> String {
     let mut bound = 0;
     let mut bodies = Vec::with_capacity(parts.len());

@@ -5,34 +5,35 @@ use uuid::Uuid;
 
 use super::value::Row;
 
-/// Counts beyond this are not added up, so that no sum leaves the range of an integer.
+/// Larger counts are not added up, so that no sum overflows an integer.
 pub(super) const LARGE: i64 = 1 << 40;
 
 /// The sum of changes of one stock level.
 ///
-/// Changes that only give (`on_hand ≥ 0`, `reserved ≤ 0`), those that ship (`on_hand = reserved < 0`) and those that only
-/// take (`on_hand ≤ 0`, `reserved ≥ 0`) of any number of batches are judged at once as if they had come in that order:
-/// what is available rises, stays, and falls, so if it suffices at the end it did all along; what is held is lowest
-/// before the takers come, which `released` tells; and what lies there is lowest for those that ship when the last one has,
-/// which `lowered` tells. What is backordered falls with what is given, stays, and grows with what is reserved, after what
-/// else was taken.
+/// Changes of three kinds, from any number of batches, are judged at once as if they came in this order: those that
+/// only give (`on_hand ≥ 0`, `reserved ≤ 0`), those that ship (`on_hand = reserved < 0`), and those that only take
+/// (`on_hand ≤ 0`, `reserved ≥ 0`). In that order:
+/// - What is available rises, stays, and falls. If it suffices at the end, it sufficed throughout.
+/// - What is reserved is lowest before the takers; `released` gives that minimum.
+/// - What is on hand for shipping is lowest after the last shipment; `lowered` gives that minimum.
+/// - What is backordered falls with what is given, stays, and grows with what is reserved, after the other takers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Sum {
     pub(super) on_hand: i64,
     pub(super) reserved: i64,
-    /// The negative ones among `reserved`.
+    /// The sum of the negative changes of `reserved`.
     pub(super) released: i64,
-    /// How many ship.
+    /// The number of shipped units.
     pub(super) shipped: i64,
-    /// How many others are taken away.
+    /// The number of units removed otherwise.
     pub(super) lowered: i64,
-    /// Whether others than those that ship take.
+    /// Whether any change takes units, other than by shipping.
     pub(super) takes: bool,
     pub(super) reserves: bool,
 }
 
 impl Sum {
-    /// One change.
+    /// The sum of one change.
     pub(crate) fn of(delta: &StockDelta) -> Self {
         let away = delta.on_hand.min(0).saturating_neg();
         let (shipped, lowered) = if delta.ships() { (away, 0) } else { (0, away) };
@@ -47,7 +48,7 @@ impl Sum {
         }
     }
 
-    /// Another one beside it.
+    /// Adds another sum.
     pub(super) fn add(&mut self, other: Self) {
         self.on_hand += other.on_hand;
         self.reserved += other.reserved;
@@ -58,7 +59,7 @@ impl Sum {
         self.reserves |= other.reserves;
     }
 
-    /// As a row of [`Part::ChangeLevels`].
+    /// The sum as a row of [`Part::ChangeLevels`].
     pub(crate) fn row(self, variant: Uuid, location: Uuid) -> Row {
         let mut row = Row::default();
         row.id(variant).id(location).int(self.on_hand).int(self.reserved).int(self.released);
@@ -67,7 +68,8 @@ impl Sum {
     }
 }
 
-/// In which order changes of stock add up. All of a batch must be of one kind, so that the batches have an order, too.
+/// The order in which stock changes add up. All changes of a batch must be of one kind, so that the batches have an
+/// order too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Gives,
@@ -75,7 +77,7 @@ pub(super) enum Direction {
     Takes,
 }
 
-/// Which way a change goes, if it goes one.
+/// The direction of a change, if it has one.
 pub(super) fn direction(delta: &StockDelta) -> Option<Direction> {
     let StockDelta { on_hand, reserved, .. } = *delta;
     if on_hand.unsigned_abs() > LARGE.unsigned_abs() || reserved.unsigned_abs() > LARGE.unsigned_abs() {
@@ -83,7 +85,7 @@ pub(super) fn direction(delta: &StockDelta) -> Option<Direction> {
     } else if on_hand >= 0 && reserved <= 0 {
         Some(Direction::Gives)
     } else if on_hand == reserved {
-        // Both are negative here, else the one above or the one below.
+        // Both are negative here; otherwise the branch above or below applies.
         (on_hand < 0).then_some(Direction::Ships)
     } else if on_hand <= 0 && reserved >= 0 {
         Some(Direction::Takes)

@@ -1,28 +1,29 @@
-//! The tables as the writes see them.
+//! The tables, as the writes use them.
 
 use shop_core::batch::{Unique, Versioned};
 use shop_core::row::{self, UniqueKey};
 
 use super::value::{Kind, Row};
 
-/// A table, in words. The columns of its key come first.
+/// A description of a table. The columns of its key come first.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// Its name.
+    /// The table's name.
     pub(crate) name: &'static str,
-    /// Its columns, in the order in which rows are given.
+    /// Its columns, in the order of the rows.
     pub(crate) columns: Vec<(&'static str, Kind)>,
-    /// How many of them are its key.
+    /// The number of key columns.
     pub(crate) key: usize,
-    /// Its unique keys beside that, in the order in which they are judged: the name, and when `old` and `new` clash.
+    /// Its other unique keys, in the order in which they are checked: the name, and the condition under which `old` and
+    /// `new` clash.
     pub(crate) uniques: Vec<(Unique, String)>,
-    /// The columns that its list is counted by, at most three; none where no counts are kept.
+    /// The columns by which its list is counted, at most three; empty if no counts are stored.
     pub(crate) counted: &'static [&'static str],
 }
 
 impl Table {
-    /// The table of a kind of row, as it is declared. The columns of a parent come first where the key begins with
-    /// them, else last.
+    /// The table of a kind of row, from its declaration. The parent's columns come first if the key starts with them,
+    /// otherwise last.
     pub(crate) fn of<T: row::Row>() -> Self {
         let declared = T::TABLE;
         let mut columns: Vec<_> = declared.written().map(|column| (column.name, Kind::from(column.kind))).collect();
@@ -40,13 +41,13 @@ impl Table {
         }
     }
 
-    /// The same with one more column.
+    /// Adds a column.
     pub(crate) fn with(mut self, name: &'static str, kind: Kind) -> Self {
         self.columns.push((name, kind));
         self
     }
 
-    /// The same, whose list is counted by these columns.
+    /// Sets the columns by which its list is counted.
     pub(crate) fn counted_by(self, counted: &'static [&'static str]) -> Self {
         Self { counted, ..self }
     }
@@ -56,28 +57,29 @@ impl Table {
         self.columns.iter().map(|(_, kind)| *kind).collect()
     }
 
-    /// The names of all columns, with something before each.
+    /// The names of all columns, each with a prefix.
     pub(crate) fn names(&self, before: &str) -> String {
         list(self.columns.iter().map(|(name, _)| format!("{before}{name}")))
     }
 
-    /// The names of the key's columns, with something before each.
+    /// The names of the key columns, each with a prefix.
     pub(crate) fn key_names(&self, before: &str) -> String {
         list(self.columns.iter().take(self.key).map(|(name, _)| format!("{before}{name}")))
     }
 
-    /// All columns of `new`, turned into what is stored.
+    /// All columns of `new`, converted to what is stored.
     pub(crate) fn stored(&self) -> String {
         list(self.columns.iter().map(|(name, kind)| format!("new.{name}{}", kind.cast())))
     }
 
-    /// Given rows, as a table of these columns under the name `new`: an array of each, from `$1` on.
+    /// The given rows, as a table named `new` with these columns: one array per column, from `$1` on.
     pub(crate) fn given(&self) -> String {
         let arrays = (1..).zip(&self.columns).map(|(number, (_, kind))| format!("${number}::{}", kind.array()));
         format!("unnest({}) AS new ({})", list(arrays), self.names(""))
     }
 
-    /// What a row is counted by, as three columns with this before their numbers; nothing where no counts are kept.
+    /// The values by which a row is counted, as three columns named with this prefix and a number; `None` if no counts
+    /// are stored.
     pub(crate) fn counted_as(&self, row: &str, name: &str) -> Option<String> {
         (!self.counted.is_empty()).then(|| {
             let column = |place: usize| self.columns.iter().find(|(name, _)| Some(name) == self.counted.get(place));
@@ -94,7 +96,7 @@ impl Table {
         })
     }
 
-    /// What sets every column outside of the key to that of `new`.
+    /// Assignments that set every column outside the key to that of `new`.
     pub(crate) fn assignments(&self, new: &str) -> String {
         let cast = |kind: &Kind| if new == "new" { kind.cast() } else { "" };
         let columns = self.columns.iter().skip(self.key);
@@ -106,12 +108,12 @@ fn list(pieces: impl Iterator<Item = String>) -> String {
     pieces.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the columns of the parent come before a child's own.
+/// Whether the parent's columns precede a child's own columns.
 fn parent_comes_first(child: &row::Table) -> bool {
     child.parent.is_some_and(|parent| child.key.first() == Some(&parent.column))
 }
 
-/// When `old` and `new` have the same unique key.
+/// The SQL condition under which `old` and `new` have the same unique key.
 fn clash(unique: &UniqueKey) -> String {
     let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
     let when = unique.when.iter().flat_map(|when| {
@@ -121,18 +123,18 @@ fn clash(unique: &UniqueKey) -> String {
     same.chain(when).collect::<Vec<_>>().join(" AND ")
 }
 
-/// A kind of row that counts versions, in a table of its own whose key is `id`.
+/// A kind of versioned row, in its own table with key `id`.
 pub(crate) trait Record: row::Row + Versioned {
     /// Its table.
     fn table() -> &'static Table;
 
-    /// The row.
+    /// The row's values.
     fn row(&self) -> Row {
         row_of(self)
     }
 }
 
-/// Kinds of rows that count versions, each with the name of its table and what its list is counted by.
+/// Declares kinds of versioned rows, each with the name of its table and the columns by which its list is counted.
 macro_rules! records {
     ($($table:ident: $record:ty $(, counted by $counted:expr)?;)+) => {$(
         pub(super) static $table: std::sync::LazyLock<super::table::Table> =
@@ -147,14 +149,14 @@ macro_rules! records {
 }
 pub(super) use records;
 
-/// The row of a value, as it is declared.
+/// The row of a value, from its declaration.
 pub(crate) fn row_of<T: row::Row>(value: &T) -> Row {
     let mut row = Row::default();
     row.columns(value);
     row
 }
 
-/// The rows of the children in a row.
+/// The rows of a row's children.
 pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterator<Item = Row> {
     let (table, id) = (<T::Child as row::Row>::TABLE, parent.key());
     let (first, has_position) = (parent_comes_first(&table), table.parent.is_some_and(|parent| parent.has_position));

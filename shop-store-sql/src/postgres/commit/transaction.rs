@@ -16,65 +16,65 @@ use super::turn::Turn;
 use crate::postgres::error::{Trouble, is_state, trouble};
 use crate::postgres::pool::{Lease, Pool};
 
-/// How a transaction ended, unless it was committed.
+/// How a transaction ended if it was not committed.
 #[derive(Debug)]
 pub(crate) enum End {
     /// A guard of a group failed; nothing was written.
     Refused(Refused),
-    /// A guard of the one batch failed; nothing was written.
+    /// A guard of the single batch failed; nothing was written.
     Conflict(Conflict),
-    /// Somebody came in between; nothing was written, and the next attempt may pass.
+    /// Another transaction interfered; nothing was written, and a retry may succeed.
     Again(BoxError),
-    /// Somebody else's transaction holds a lock for long; nothing was written.
+    /// Another transaction holds a lock for long; nothing was written.
     Locked(Error),
-    /// No connection was to be had, for as long as the store's options are patient.
+    /// No connection was available within the acquire timeout.
     Unreachable(Error),
     /// Postgres failed; nothing was written.
     Failed(Error),
-    /// The batch makes no sense; nothing was written.
+    /// The batch is invalid; nothing was written.
     Fault(BoxError),
-    /// The connection was lost while it was committed: it may have been or not.
+    /// The connection was lost during COMMIT: the transaction may or may not be committed.
     Unknown(BoxError),
 }
 
-/// What is done in it.
+/// The work of a transaction.
 pub(crate) enum Work<'a> {
-    /// A group, set-wise.
+    /// Applies a group, set-wise.
     Group(&'a Group<'a>),
-    /// Nothing: to learn which of a group would have to wait. It always ends.
+    /// Writes nothing, but finds out which batches of a group would have to wait. Never commits.
     Probe(&'a Group<'a>),
-    /// One batch, write by write.
+    /// Applies one batch, write by write.
     Plain(&'a Batch),
 }
 
-/// How every transaction begins. All its statements find rows by their keys, so their plans must not depend on what the
-/// statistics said on the day they were made (of an empty table: "read all of it"). The last setting tells whoever counts
-/// that the transaction is the store's own, and short.
+/// Begins every transaction. All its statements find rows by key, so their plans must not depend on the statistics at
+/// planning time (for an empty table: "scan it all"). The last setting marks the transaction as the store's own, and
+/// short, for the counts.
 const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL shop.slots = 'own'";
 
-/// Where it cannot be said when the connection is made: `off` would answer a commit before it is durable. What is stricter
-/// than `on` stays.
+/// Used if this cannot be set when the connection is made: with `off`, a commit would return before it is durable.
+/// Settings stricter than `on` are kept.
 const DURABLE: &str =
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// How long others may hold a lock before a hasty transaction gives way. Those of the store take milliseconds; a host's
-/// that has a batch in it ([`super::commit_in`]) takes as long as the host likes.
+/// How long a hasty transaction waits for a lock, in milliseconds. The store's own transactions hold locks for
+/// milliseconds; a host's transaction with a batch in it ([`super::commit_in`]) may hold them for any time.
 const HASTE: &str = "; SET LOCAL lock_timeout = 500";
 
-/// A lock was not to be had in that time.
+/// The SQLSTATE of a lock that was not available in that time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// How long a transaction waits for locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Temper {
-    /// Not long, for many wait behind it.
+    /// Briefly, because many callers wait behind it.
     Hasty,
     /// As long as a statement may take.
     Patient,
 }
 
-/// The server only reads: it became a standby, and another connection may find the one that writes.
+/// The SQLSTATE of a read-only server: it became a standby, and another connection may reach the primary.
 const READ_ONLY: &str = "25006";
 
 /// Runs transactions.
@@ -82,7 +82,7 @@ pub(crate) struct Transactions {
     pool: Arc<Pool>,
     hasty: SqlStr,
     patient: SqlStr,
-    /// How long all of one may take, as seen from here.
+    /// How long a whole transaction may take, as measured here.
     patience: Duration,
 }
 
@@ -91,7 +91,7 @@ impl Transactions {
         let options = pool.options();
         let mut begin = BEGIN.to_owned();
         if options.is_pgbouncer() {
-            // There it cannot be said when the connection is made.
+            // Behind pgbouncer this cannot be set when the connection is made.
             let (statement, idle) = (options.longest_statement(), options.longest_idle_in_transaction());
             begin = format!(
                 "{begin}; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL jit = off; \
@@ -117,7 +117,7 @@ impl Transactions {
                 self.give_back(lease, &end).await;
                 return Err(end);
             }
-            // It did not come to COMMIT; closed, the connection takes its transaction with it.
+            // COMMIT was not sent; closing the connection ends its transaction.
             Err(_) => {
                 lease.discard();
                 return Err(End::Failed(Error::PoolTimedOut));
@@ -176,14 +176,14 @@ impl Transactions {
             lease.discard();
             return;
         }
-        // Without an answer it is not clean: dropped, it is closed.
+        // Without an answer the connection is not clean; dropping it closes it.
         if let Ok(Ok(())) = timeout(self.patience, lease.session().simple("ROLLBACK")).await {
             lease.release();
         }
     }
 }
 
-/// One text for all who begin.
+/// One text that all transactions share.
 fn shared(sql: String) -> SqlStr {
     AssertSqlSafe(Arc::<str>::from(sql)).into_sql_str()
 }
@@ -196,8 +196,8 @@ fn failed(error: Error) -> End {
     }
 }
 
-/// True when the database itself said that it did not commit. Whatever ends the connection may have come after the
-/// commit was written.
+/// True if the database itself reported that it did not commit. An error that ends the connection may have come after
+/// the commit was written.
 fn was_refused(error: &Error) -> bool {
     let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
     error.is_some_and(|error| error.severity() == PgSeverity::Error)

@@ -1,4 +1,4 @@
-//! Whose turn it is to fill a transaction.
+//! Turns for filling a transaction.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Who holds the turn for so long waits for something, and others may go on meanwhile. (So they do where the database is
-/// that far away; there is little to be gained by large groups then, and as many are under way as there are committers.)
+/// A turn that is held for this long waits for something, so others may continue. (This is also the case if the
+/// database is that far away; large groups gain little then, and all committers run at once.)
 const LONG: Duration = Duration::from_millis(50);
 
 /// Hands out turns, one at a time.
@@ -17,34 +17,34 @@ const LONG: Duration = Duration::from_millis(50);
 pub(crate) struct Turns(Arc<Semaphore>);
 
 impl Turns {
-    /// The first is free.
+    /// Creates the turns; the first one is free.
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 
-    /// Waits for the next one.
+    /// Waits for the next turn.
     pub(crate) async fn next(&self) -> Turn {
-        // It is never closed; and without a turn everything works, too.
+        // The semaphore is never closed, and everything also works without a turn.
         Turn(Arc::clone(&self.0).acquire_owned().await.ok())
     }
 }
 
-/// The turn, until it is passed on.
+/// A turn, until it is passed on.
 #[derive(Debug)]
 pub(crate) struct Turn(Option<OwnedSemaphorePermit>);
 
 impl Turn {
-    /// No turn: for who works beside those who take turns.
+    /// No turn, for work outside the committers.
     pub(crate) fn none() -> Self {
         Self(None)
     }
 
-    /// Whoever is next may begin.
+    /// Passes the turn on, so that the next holder may start.
     pub(crate) fn pass_on(&mut self) {
         self.0 = None;
     }
 
-    /// Does something in the turn; passes it on when that takes long.
+    /// Runs work while holding the turn; passes it on if that takes long.
     pub(crate) async fn during<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         if self.0.is_some() {
@@ -80,7 +80,7 @@ mod tests {
         let mut first = turns.next().await;
         assert_eq!(first.during(async { 1 }).await, 1);
         assert!(turns.next().now_or_never().is_none());
-        // The work ends only when somebody else has the turn.
+        // The work ends only when another holder has the turn.
         let (got, has_got) = tokio::sync::oneshot::channel();
         let next = async {
             let turn = turns.next().await;

@@ -1,6 +1,6 @@
 //! Rows on their way into the database.
 //!
-//! A statement writes many rows at once and takes them as one array per column (`unnest`): its text is the same for one
+//! A statement writes many rows at once and takes them as one array per column (`unnest`). Its text is the same for one
 //! row and for a thousand, so it is prepared once.
 
 use std::convert::Infallible;
@@ -14,7 +14,7 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-/// What a column holds: a kind of the core, or what only this store has.
+/// What a column holds: a kind of the core, or one that only this store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Id,
@@ -44,7 +44,7 @@ impl From<row::Kind> for Kind {
 }
 
 impl Kind {
-    /// The type of an array of it, as it is sent.
+    /// The type of an array of this kind, as it is sent.
     pub(crate) fn array(self) -> &'static str {
         match self {
             Self::Id => "uuid[]",
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// What turns a sent value into a stored one.
+    /// The cast from a sent value to a stored one.
     pub(crate) fn cast(self) -> &'static str {
         match self {
             Self::Json => "::json",
@@ -66,8 +66,8 @@ impl Kind {
     }
 }
 
-/// The values of one row, in the order of the columns; the key comes first. JSON and words to search are text. Ordered,
-/// for rows are sorted by their key.
+/// The values of one row, in column order, key first. JSON and search words are text. Ordered, because rows are sorted
+/// by their key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row(Vec<Value<'static>>);
 
@@ -83,12 +83,12 @@ impl Row {
         self.add(Value::Id(id.into()))
     }
 
-    /// Adds a whole number.
+    /// Adds an integer.
     pub(crate) fn int(&mut self, number: i64) -> &mut Self {
         self.add(Value::Int(number))
     }
 
-    /// Adds a whole number or nothing.
+    /// Adds an optional integer.
     pub(crate) fn optional_int(&mut self, number: Option<i64>) -> &mut Self {
         self.add(number.map_or(Value::Null, Value::Int))
     }
@@ -109,7 +109,7 @@ impl Row {
         self.add(Value::Time(time))
     }
 
-    /// The id that stands first.
+    /// The first value, if it is an id.
     pub(crate) fn first_id(&self) -> Option<Uuid> {
         match self.0.first() {
             Some(Value::Id(id)) => Some(*id),
@@ -139,7 +139,7 @@ impl Sink for Row {
         Ok(())
     }
 
-    /// A value that JSON cannot say becomes NULL, which the column refuses.
+    /// A value that JSON cannot represent becomes NULL, which the column refuses.
     fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Infallible> {
         self.add(serde_json::to_string(value).map_or(Value::Null, |json| Value::Text(json.into())));
         Ok(())
@@ -177,7 +177,7 @@ pub(crate) fn bind<'r>(
 }
 
 fn misplaced(place: usize, value: Option<&Value<'_>>) -> BoxError {
-    // Without the value: it may be a secret's hash.
+    // The error omits the value, which may be a secret's hash.
     let found = if value.is_some() { "another kind of value" } else { "nothing" };
     format!("column {place} of a row holds {found}").into()
 }

@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Returns of goods.
 
 use shop_core::orders::{Return, ReturnFilter, ReturnSort};
 use shop_core::word::Word;

@@ -1,4 +1,4 @@
-//! The text that orders are searched by, for those of before it was kept.
+//! Fills in the search text of orders that were written before it was stored.
 
 use shop_core::orders::search_text;
 use shop_core::row::Source as _;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::postgres::pool::Session;
 use crate::postgres::rows::{Columns, Values};
 
-/// How many are read at a time, so that the memory this takes does not grow with the shop.
+/// Orders read at a time, so that memory use does not grow with the shop.
 const AT_A_TIME: i64 = 1_000;
 
-/// Fills in what every order is searched by.
+/// Fills in the search text of every order.
 pub(crate) async fn fill_search(session: &mut Session<'_>) -> Result<(), Error> {
     let read = "SELECT id, number, email_key, shipping_address, billing_address,
             coalesce((SELECT string_agg(sku, ' ') FROM order_items WHERE order_id = orders.id), '')

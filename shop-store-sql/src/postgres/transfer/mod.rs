@@ -1,4 +1,4 @@
-//! The rows of a database as they stand, for moving a shop out of it or into it.
+//! Reads and writes the rows of a database unchanged, to move a shop out of it or into it.
 
 mod schema;
 mod value;
@@ -28,10 +28,10 @@ use super::rows::{records, select};
 use schema::Own;
 use value::{bind, bind_column, cell};
 
-/// The step of the words that a search looks into, among those of the tables.
+/// The step for the search words, among those for the tables.
 const INDEX: &str = "product_search";
 
-/// A database whose rows are moved, over one connection of its own.
+/// A database whose rows are moved, over its own connection.
 #[derive(Debug)]
 pub struct PostgresRows {
     state: Mutex<State>,
@@ -39,7 +39,7 @@ pub struct PostgresRows {
     identity: String,
     tables: Vec<Table>,
     own: Vec<Own>,
-    /// One transaction is open from the beginning to the end.
+    /// Whether one transaction stays open from the beginning to the end.
     one_transaction: bool,
 }
 
@@ -50,12 +50,12 @@ struct State {
 }
 
 impl PostgresRows {
-    /// The shop in this database, to be read as it is now. Until this is dropped nobody can write to its tables: servers
-    /// that still run can only read.
+    /// Opens the shop in this database for reading, as it is now. Until this is dropped, its tables cannot be written:
+    /// running servers can only read.
     ///
     /// # Errors
-    /// [`OpenError`], also for a database of an older release, for one into which a shop is being moved, and for one that
-    /// others are writing to.
+    /// [`OpenError`], also if an older release created the schema, a transfer into the database is unfinished, or the
+    /// database is being written to.
     pub async fn source(options: &Options) -> Result<Self, OpenError> {
         let (mut connection, counter) = connect(options).await?;
         let standing = look(&mut connection, &counter).await?;
@@ -66,7 +66,7 @@ impl PostgresRows {
             return Err(OpenError::Unfinished);
         }
         let mut session = Session::new(&mut connection, &counter);
-        // The locks first: the transaction sees the database as it is after them.
+        // Locks come first: the transaction's snapshot is taken after them.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;
             SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '5s'";
         session.simple(begin).await.map_err(OpenError::Postgres)?;
@@ -81,10 +81,10 @@ impl PostgresRows {
         Self::new(connection, counter, true).await.map_err(OpenError::Postgres)
     }
 
-    /// This database, to be filled: the tables are made where there are none.
+    /// Opens this database as a target, and creates the tables if there are none.
     ///
     /// # Errors
-    /// [`OpenError`], also for a shop's database of an older release.
+    /// [`OpenError`], also if an older release created the schema.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -129,7 +129,7 @@ impl PostgresRows {
         found.ok_or_else(|| fault(format!("there is no table {name} here")))
     }
 
-    /// The connection, in a transaction. What is not committed is taken back when the next one begins.
+    /// Begins a transaction on the connection. Uncommitted work is rolled back when the next one begins.
     async fn begin_work(&self) -> Result<Work<'_>, Error> {
         let state = self.state.lock().await;
         let left_open = state.in_transaction;
@@ -155,7 +155,7 @@ async fn look(connection: &mut PgConnection, counter: &Counter) -> Result<Standi
     migrate::standing(&mut Session::new(connection, counter)).await
 }
 
-/// A transaction on the one connection.
+/// A transaction on the connection.
 struct Work<'a> {
     state: MutexGuard<'a, State>,
     rows: &'a PostgresRows,
@@ -166,7 +166,7 @@ impl Work<'_> {
         Session::new(&mut self.state.connection, &self.rows.counter)
     }
 
-    /// Makes it durable.
+    /// Makes the work durable.
     async fn commit(mut self) -> Result<(), Error> {
         if !self.rows.one_transaction {
             self.session().simple("COMMIT").await?;
@@ -187,7 +187,7 @@ impl Work<'_> {
         Ok(steps)
     }
 
-    /// Notes that a step came from so many rows to where it is.
+    /// Records the progress of a step that was at `from` rows.
     async fn advance(&mut self, name: &str, from: u64, step: &Step) -> Result<(), Error> {
         let after = step.after.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
         let number = |count: u64| i64::try_from(count).map_err(fault);
@@ -229,7 +229,7 @@ impl Work<'_> {
         self.session().execute(AssertSqlSafe(sql), arguments).await.map(drop)
     }
 
-    /// Makes the search words of the products after this one; answers the last of them and how many they were.
+    /// Writes the search words of the products after this id. Returns the last product and their number.
     async fn index(&mut self, after: Uuid, limit: u32) -> Result<Option<(Uuid, u64)>, Error> {
         let sql = select::<Product>("WHERE products.id > $1 ORDER BY products.id LIMIT $2");
         let mut arguments = PgArguments::default();
@@ -252,7 +252,7 @@ fn fault(why: impl Into<BoxError>) -> Error {
     Error::Configuration(why.into())
 }
 
-/// With the table that a failure is about.
+/// Adds the table's name to an error.
 fn of_table(name: &str) -> impl Fn(Error) -> StoreError {
     move |error| match store_error(error) {
         StoreError::Unavailable(why) => StoreError::Unavailable(format!("{name}: {why}").into()),
@@ -260,7 +260,7 @@ fn of_table(name: &str) -> impl Fn(Error) -> StoreError {
     }
 }
 
-/// Reads the rows after a key (or the first ones), so many.
+/// The statement that reads a number of rows after a key, or from the start.
 fn reading(own: &Own, after: bool) -> String {
     let columns = own.table.columns.iter().zip(&own.types);
     let columns: Vec<_> = columns.map(|(column, kind)| format!("\"{}\"{}", column.name, kind.cast(false))).collect();
@@ -400,7 +400,7 @@ impl Target for PostgresRows {
             let mut work = self.begin_work().await?;
             work.session().simple(AssertSqlSafe(format!("DROP TABLE {PROGRESS_TABLE}"))).await?;
             work.commit().await?;
-            // Plans made for empty tables would make every read of the first hours slow.
+            // Plans made for empty tables would make every read slow for the first hours.
             let mut work = self.begin_work().await?;
             let names: Vec<_> = self.tables.iter().map(|table| format!("\"{}\"", table.name)).collect();
             work.session().simple(AssertSqlSafe(format!("ANALYZE {}", names.join(", ")))).await?;

@@ -1,5 +1,5 @@
-//! Which tables are moved, and what they look like: those of the migrations, as the database describes them, so that what
-//! an embedding program keeps beside them plays no role, and what a later migration makes is moved with no further word.
+//! The tables that are moved, and their columns: those of the migrations, as the database describes them. So an
+//! embedding program's tables are ignored, and tables of later migrations are included automatically.
 
 use shop_core::transfer::{Column, Kind, Table, in_order};
 use sqlx::Row as _;
@@ -11,7 +11,7 @@ use super::super::migrate;
 use super::super::pool::Session;
 use super::value::Type;
 
-/// Tables of what is soon forgotten: tries that are counted.
+/// Tables with short-lived rows: counted tries.
 const TRANSIENT: [&str; 1] = ["limits"];
 
 const COLUMNS: &str = "SELECT classes.relname::text, attname::text, typname::text, NOT attnotnull
@@ -37,14 +37,14 @@ const NEEDS: &str = "SELECT DISTINCT classes.relname::text, others.relname::text
     JOIN pg_catalog.pg_namespace AS spaces ON spaces.oid = classes.relnamespace
     WHERE nspname = current_schema() AND classes.relname::text = ANY ($1) AND contype = 'f'";
 
-/// A table, with what only this store knows of it.
+/// A table, with details that only this store has.
 #[derive(Debug)]
 pub(super) struct Own {
-    /// As everybody sees it.
+    /// The table as all stores describe it.
     pub(super) table: Table,
-    /// The types of its columns, in their order.
+    /// The types of its columns, in order.
     pub(super) types: Vec<Type>,
-    /// The columns that this store makes by itself: the words that a search looks into.
+    /// The columns that this store generates: the search words.
     pub(super) derived: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl Own {
     }
 }
 
-/// The tables of the shop, each after those that it needs.
+/// The tables of the shop, each after those it depends on.
 pub(super) async fn tables(session: &mut Session<'_>) -> Result<Vec<Own>, Error> {
     let names: Vec<&str> = migrate::tables().into_iter().filter(|name| !TRANSIENT.contains(name)).collect();
     let seeded = migrate::seeded();
@@ -108,7 +108,7 @@ fn named(names: &[&str]) -> Result<PgArguments, Error> {
 }
 
 impl Type {
-    /// As every storage calls it.
+    /// The type's kind in the transfer format.
     fn kind(self) -> Kind {
         match self {
             Self::Id | Self::Bytes => Kind::Bytes,

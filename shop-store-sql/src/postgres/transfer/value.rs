@@ -1,4 +1,4 @@
-//! Cells as this database holds them: ids are `uuid`, times `timestamptz`, flags `boolean`, snapshots `json`.
+//! Cells as this database stores them: ids are `uuid`, times `timestamptz`, flags `boolean`, snapshots `json`.
 
 use shop_core::clock::Timestamp;
 use shop_core::error::BoxError;
@@ -9,7 +9,7 @@ use sqlx_core::arguments::Arguments as _;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-/// The types of columns that are moved.
+/// The column types that are moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
     Id,
@@ -22,7 +22,7 @@ pub(super) enum Type {
 }
 
 impl Type {
-    /// The type of this name in the catalog of the database.
+    /// The type with this name in the database's catalog.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "uuid" => Self::Id,
@@ -36,7 +36,7 @@ impl Type {
         })
     }
 
-    /// As what it is sent; JSON goes as text, to the letter.
+    /// The type in which a value is sent; JSON is sent as text, unchanged.
     pub(super) fn sent(self) -> &'static str {
         match self {
             Self::Id => "uuid",
@@ -48,7 +48,7 @@ impl Type {
         }
     }
 
-    /// What turns a value from the table into what is read, or the other way round.
+    /// The cast from a sent value to a stored one (`there`), or from a stored value to a read one.
     pub(super) fn cast(self, there: bool) -> &'static str {
         match (self, there) {
             (Self::Json, true) => "::json",
@@ -153,7 +153,7 @@ fn text(cell: &Cell) -> Read<&str> {
 }
 
 fn misplaced() -> BoxError {
-    // Without the value: it may be a secret's hash.
+    // The error omits the value, which may be a secret's hash.
     "a row holds a value of another kind than its column".into()
 }
 

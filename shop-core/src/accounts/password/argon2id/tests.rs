@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use super::*;
 use crate::clock::SystemRandom;
 
-/// The cheapest settings that argon2 takes.
+/// The cheapest settings that argon2 accepts.
 fn cheap() -> Argon2Settings {
     Argon2Settings { memory_kib: 8, passes: 1, lanes: 1, threads: 1, queue: 64 }
 }
@@ -29,7 +29,7 @@ fn verify(hasher: &Argon2Hasher, password: &str, stored: &str) -> Verified {
     block_on(hasher.verify(password.into(), Some(stored.into()))).unwrap()
 }
 
-/// Randomness that does as it is told each time a salt is drawn, on the hashing thread.
+/// A random source that runs a callback for each salt, on the hashing thread.
 struct Scripted<F>(F);
 
 impl<F: Fn() + Send + Sync> Random for Scripted<F> {
@@ -71,7 +71,7 @@ fn by_default_there_is_a_thread_for_each_core_and_a_queue_of_64() {
     });
     let hasher = start(Argon2Settings { threads: 1, queue, ..cheap() }, salt).unwrap();
     let holding = release.lock().unwrap();
-    // One that is being hashed, and 64 that wait.
+    // One password that is being hashed, and 64 that wait.
     let mut waiting = vec![hasher.hash("first".into())];
     let waker = futures_util::task::noop_waker();
     let mut context = std::task::Context::from_waker(&waker);
@@ -176,7 +176,7 @@ fn a_panic_is_a_fault_for_one_caller_only() {
 
 #[test]
 fn a_full_queue_refuses_and_a_caller_who_left_is_skipped() {
-    // The one thread says that it draws a salt, and goes on when it is told to.
+    // The only thread signals that it draws a salt, and waits for permission to continue.
     let (drawing, drawn) = mpsc::channel::<()>();
     let (proceed, told) = mpsc::channel::<()>();
     let (drawing, told) = (Mutex::new(drawing), Mutex::new(told));
@@ -203,7 +203,7 @@ fn a_full_queue_refuses_and_a_caller_who_left_is_skipped() {
     drawn.recv().unwrap();
     proceed.send(()).unwrap();
     assert!(block_on(stays).is_ok());
-    // Two salts were drawn for four callers: one was refused, one had left.
+    // Two salts for four callers: one was refused, one had gone.
     assert!(drawn.try_recv().is_err());
 }
 

@@ -1,10 +1,10 @@
-//! The templates of the mails about orders, and those that all mails share.
+//! Templates of the mails about orders, and those that all mails share.
 
 macro_rules! templates {
     ($($name:literal),+ $(,)?) => { [$(($name, include_str!($name))),+] };
 }
 
-/// What the others include or extend.
+/// Templates that others include or extend.
 pub(crate) const SHARED: [(&str, &str); 7] =
     templates!["layout.html", "legal.html", "legal.txt", "order.html", "order.txt", "goods.html", "goods.txt"];
 

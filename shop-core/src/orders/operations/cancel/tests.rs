@@ -24,7 +24,7 @@ fn reservation(order: &Order, status: ReservationStatus, remaining: i64) -> Rese
     }
 }
 
-/// An order of 2 × 10.00, its payment in this state, and its parcels.
+/// An order of 2 × 10.00 with a payment in this state, and its shipments.
 fn view(state: PaymentState, captured: i64, parcels: &[ShipmentStatus]) -> OrderView {
     let order = Order { amount_paid: Amount(captured), ..order(&[(1000, 2)], 0) };
     let payments = vec![payment(&order, state, captured, captured, 0)];

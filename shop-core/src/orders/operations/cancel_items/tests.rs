@@ -26,7 +26,7 @@ pub(in crate::orders::operations) struct Story {
 }
 
 impl Story {
-    /// An order of these lines, all of it reserved, of which so much was captured and such parcels exist.
+    /// A fully reserved order of these lines, with this captured amount and these shipments.
     pub(in crate::orders::operations) fn of(order: Order, captured: i64, parcels: &[(ShipmentStatus, &[i64])]) -> Self {
         let shipments: Vec<_> = (2..)
             .zip(parcels)
@@ -116,7 +116,7 @@ impl Story {
     }
 }
 
-/// Replaces a row by its next version.
+/// Replaces a row with its next version.
 fn put<T: Versioned>(rows: &mut [T], row: T) {
     let stored = rows.iter_mut().find(|stored| stored.key() == row.key()).unwrap();
     assert_eq!(row.version(), stored.version() + 1);
@@ -168,7 +168,7 @@ fn when_nothing_remains_the_order_is_canceled_and_keeps_no_money() {
     let order = &story.state.order;
     assert_eq!((order.status, order.payment_status), (OrderStatus::Canceled, PaymentStatus::Refunded));
     assert_eq!((order.amount_refunded, story.held()), (Amount(2800), vec![0, 0]), "the shipping, too");
-    // Where nothing was taken there is nothing to keep.
+    // Without captured money, there is nothing to refund.
     let mut story = Story::of(placed(&[(1000, 2)], 300), 0, &[]);
     story.cancel(&[2], false).unwrap();
     assert_eq!(story.state.order.payment_status, PaymentStatus::Voided);
@@ -191,7 +191,7 @@ fn a_payment_that_waits_waits_for_less() {
     let (order, waits) = (&story.state.order, &story.state.payments[0]);
     assert_eq!((order.amount_due(), order.payment_status), (Amount(1500), PaymentStatus::NotPaid));
     assert_eq!((waits.amount, waits.state), (Amount(1500), PaymentState::Pending));
-    // What is free then is not waited for.
+    // If the rest is free, the payment is voided.
     let mut story = Story::of(order_with_a_gift(), 0, &[]);
     story.cancel(&[1, 0], true).unwrap();
     assert_eq!(story.state.payments[0].state, PaymentState::Voided);
@@ -204,7 +204,7 @@ fn order_with_a_gift() -> Order {
 
 #[test]
 fn only_what_was_received_beyond_the_rest_goes_back() {
-    // 25.00 in all; 10.00 are canceled, and then 5.00.
+    // 25.00 in total; 10.00 are canceled, then 5.00.
     for (captured, refunded, due) in
         [(1000, [0, 0], 0), (2000, [500, 1000], 0), (2500, [1000, 1500], 0), (700, [0, 0], 300)]
     {
@@ -264,7 +264,7 @@ fn parcels_that_wait_to_leave_are_unpacked_as_far_as_needed() {
 }
 
 proptest! {
-    /// However a line is canceled, left to the buyer and returned, part by part, its parts sum to the line.
+    /// In whatever parts a line is canceled, shipped and returned, the parts sum to the line.
     #[test]
     fn parts_sum_to_the_line(
         price in 0_i64..2000, quantity in 1_i64..12, discount in 0_i64..2000, tax in 0_i64..500, added: bool,

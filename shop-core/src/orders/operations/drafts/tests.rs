@@ -30,7 +30,7 @@ fn lines_are_on_sale_and_of_one_variant_each() {
     assert_eq!(refused(draft(&items, &goods)), ["items.1.variant_id", "items.2.sku", "items.3.sku"]);
     let dear = json!([{"sku": "SKU-0", "quantity": 2, "unit_price": "9999999999999", "reason": "?"}]);
     assert_eq!(refused(draft(&dear, &goods)), ["items"]);
-    // What is sold out can be drafted.
+    // Sold-out variants can be drafted.
     let made = draft(&json!([{"sku": "SKU-1", "quantity": 7}]), &goods).unwrap();
     assert_eq!((made.items[0].quantity, made.version), (7, 1));
 }
@@ -91,7 +91,7 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     let told: Vec<_> = batch.writes.iter().filter_map(entry).skip(1).collect();
     let detail = "SKU-0 costs 15.00 instead of 19.99 USD: Dent";
     assert_eq!(told, [("price_overridden".to_owned(), detail.to_owned())]);
-    // The catalog's own price is none of the order's business, but the product must be as it was read.
+    // The order ignores the catalog price, but the product must not have changed.
     let product = &goods.products[0];
     assert!(batch.requires.contains(&Require::Version(crate::batch::Entity::Product, product.key(), product.version)));
 

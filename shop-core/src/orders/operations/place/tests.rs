@@ -16,7 +16,7 @@ static ON_TRUST: std::sync::LazyLock<ManualGateway> = std::sync::LazyLock::new(M
 static PREPAID: std::sync::LazyLock<ManualGateway> =
     std::sync::LazyLock::new(|| ManualGateway::new("bank", "Bank").prepaid());
 
-/// A cart of (price, on hand, wanted), shipped for `shipping`.
+/// A cart of (price, on hand, quantity), shipped for `shipping`.
 pub(in crate::orders::operations) fn placement(lines: &[(i64, i64, i64)], shipping: i64) -> Placement<'static> {
     let mut moment = crate::cart::operations::fixtures::moment();
     let things: Vec<_> = lines.iter().map(|(price, on_hand, _)| (*price, *on_hand)).collect();
@@ -101,7 +101,7 @@ fn an_order_freezes_what_was_agreed() {
     assert_eq!((order.shipping_method.name.as_str(), order.shipping_method.price), ("Post", Amount(450)));
     assert_eq!((reply.payments[0].amount, reply.payments[0].order_id), (Amount(4948), order.id));
 
-    // What it relied on must still be so; what it takes is guarded where it is written.
+    // Products must not have changed since they were read; stock is guarded by its own writes.
     for product in &goods.products {
         assert!(batch.requires.contains(&Require::Version(crate::batch::Entity::Product, product.id.0, 1)));
     }
@@ -162,7 +162,7 @@ fn a_total_is_rounded_for_its_gateway_or_refused() {
         assert_eq!(code(place(tens, price, None)), "total_not_chargeable", "{price}");
     }
     assert_eq!(code(place(None, 1000, None)), "total_not_chargeable");
-    // What the buyer expects is what they are asked to pay.
+    // The buyer must expect the total that is charged, after rounding.
     assert_eq!(code(place(tens, 1625, Some(1630))), "1630");
     assert_eq!(code(place(tens, 1625, Some(1625))), "total_changed");
 }
@@ -269,7 +269,7 @@ fn a_buyer_has_so_many_orders_that_wait_for_their_payment() {
     for unpaid in [2, 3] {
         let refused = with(unpaid, 1999).unwrap_err();
         assert!(matches!(refused, Error::TooManyUnpaidOrders { limit: 2, retry_after: 1.. }), "{refused:?}");
-        // What costs nothing waits for nothing.
+        // A free order does not wait for a payment.
         assert_eq!(counted(&with(unpaid, 0).unwrap().batch), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The price of shipping after a withdrawal from all of an order: it goes back with the last of the goods.
+//! The shipping refund after a withdrawal from the whole order: paid with the last of the goods.
 
 use super::tell;
 use crate::batch::{Batch, Change};
@@ -8,7 +8,7 @@ use crate::id::ReturnId;
 use crate::money::Amount;
 use crate::orders::{Order, Return, ReturnStatus};
 
-/// The last return of a withdrawal whose goods are not back yet, without `but`.
+/// The latest return of a withdrawal whose goods have not arrived, except `but`.
 pub(in crate::orders::operations) fn last_outstanding<'a>(
     order: &Order,
     returns: &'a [Return],
@@ -19,14 +19,14 @@ pub(in crate::orders::operations) fn last_outstanding<'a>(
     others.filter(is_outstanding).max_by_key(|one| (one.created_at, one.id))
 }
 
-/// A return with so much of the price of shipping. The order is settled by the caller.
+/// The return with this shipping refund. The caller settles the order.
 fn with_shipping(order: &mut Order, returned: &Return, shipping: Amount) -> Result<Return> {
     let goods = returned.refund_amount.minus(order.shipping_refund_of(returned.id))?;
     order.set_shipping_refund(returned.id, shipping);
     Ok(Return { refund_amount: goods.plus(shipping)?, ..returned.clone() })
 }
 
-/// The same, written.
+/// Sets the shipping refund of a return, and writes the return.
 pub(in crate::orders::operations) fn promise_shipping(
     order: &mut Order,
     returned: &Return,
@@ -41,8 +41,8 @@ pub(in crate::orders::operations) fn promise_shipping(
     Ok(())
 }
 
-/// A return whose money goes back while goods of other withdrawals are outstanding: its price of shipping goes back with
-/// them instead, for they may never come.
+/// For a return that is refunded while goods of other withdrawals are outstanding: moves its shipping refund to the
+/// latest of those, since their goods may never arrive.
 pub(super) fn pass_on_shipping(
     order: &mut Order,
     returns: &[Return],
@@ -59,7 +59,7 @@ pub(super) fn pass_on_shipping(
     with_shipping(order, returned, Amount::ZERO)
 }
 
-/// A return that ends without goods: the buyer keeps something of the order, so no return gives the price of shipping back.
+/// For a return that ends without goods: the buyer keeps something, so no return refunds shipping any more.
 pub(super) fn take_back_shipping(
     order: &mut Order,
     returns: &[Return],

@@ -18,7 +18,7 @@ struct Story {
 }
 
 impl Story {
-    /// An order of these lines, paid, of which so many of each were shipped from one place.
+    /// A paid order of these lines, of which these quantities were shipped from one location.
     fn of(lines: &[(i64, i64)], shipped: &[i64]) -> Self {
         Self::of_order(order(lines, 0), shipped)
     }
@@ -49,7 +49,7 @@ impl Story {
         self.state.order.items.iter().map(level).collect()
     }
 
-    /// Applies a batch as a store would; gives how many goods went back to stock.
+    /// Applies a batch as a store would; returns how many units went back into stock.
     fn apply(&mut self, batch: Batch) -> i64 {
         let (mut back, mut told, mut settled) = (0, 0, 0);
         for write in batch.writes {
@@ -104,7 +104,7 @@ impl Story {
         self.step(id, &Step::Receive { restock: true })
     }
 
-    /// Through all steps; what was given back.
+    /// Takes a return through all steps; returns the refunded amount.
     fn go_through(&mut self, id: ReturnId) -> i64 {
         self.step(id, &Step::Approve).unwrap();
         self.receive(id).unwrap();
@@ -203,7 +203,7 @@ fn no_more_goes_back_than_is_left() {
     assert_eq!(story.state.order.payment_status, PaymentStatus::Refunded);
 }
 
-/// Makes the order of a story one that was never paid.
+/// Changes the order to one with an uncaptured or partly captured payment.
 fn unpaid(mut story: Story, captured: i64) -> Story {
     let (state, status) = match captured {
         0 => (PaymentState::Pending, PaymentStatus::NotPaid),
@@ -223,7 +223,7 @@ fn goods_that_were_never_paid_are_settled_when_they_are_received() {
     }
     let (back, moved) = story.receive(first).unwrap();
     assert_eq!((back.status, back.amount_refunded, moved), (ReturnStatus::Completed, Amount::ZERO, 1));
-    // The buyer keeps one, and owes that.
+    // The buyer keeps one unit and owes its price.
     let order = &story.state.order;
     assert_eq!(
         (order.status, order.amount_payable(), order.amount_due()),
@@ -232,7 +232,7 @@ fn goods_that_were_never_paid_are_settled_when_they_are_received() {
     assert_eq!(code(story.step(first, &Step::Refund)), "invalid_transition");
     let (off, moved) = story.step(second, &Step::Receive { restock: false }).unwrap();
     assert_eq!((off.status, moved), (ReturnStatus::Completed, 0));
-    // Nothing of it remains.
+    // Nothing of the order remains.
     let order = &story.state.order;
     assert_eq!((order.status, order.payment_status), (OrderStatus::Canceled, PaymentStatus::Voided));
     assert_eq!((story.state.payments[0].state, order.amount_due()), (PaymentState::Voided, Amount::ZERO));
@@ -264,7 +264,7 @@ fn an_order_with_a_payment_that_cannot_be_called_off_waits_for_it() {
 
 #[test]
 fn what_was_not_paid_of_returned_goods_is_not_owed() {
-    // A refused parcel beside one that was paid at the door: 10.00 of 15.00.
+    // A refused shipment, next to one that was paid on delivery: 10.00 of 15.00.
     let mut story = unpaid(Story::of(&[(1000, 1), (500, 1)], &[1, 1]), 1000);
     story.state.shipments = vec![
         shipment(&story.state.order, ShipmentStatus::Delivered, &[1, 0]),
@@ -275,7 +275,7 @@ fn what_was_not_paid_of_returned_goods_is_not_owed() {
     let order = &story.state.order;
     assert_eq!((order.amount_due(), order.payment_status), (Amount::ZERO, PaymentStatus::Paid));
     assert_eq!((order.status, order.fulfillment_status), (OrderStatus::Completed, FulfillmentStatus::Delivered));
-    // Of goods that were paid in part, that part goes back.
+    // If the goods were paid in part, that part is refunded.
     let mut story = unpaid(Story::of(&[(1000, 1), (500, 1)], &[1, 1]), 1200);
     let id = story.request(&[0, 1]).unwrap();
     assert_eq!((story.go_through(id), story.state.order.amount_due()), (200, Amount::ZERO));
@@ -343,8 +343,8 @@ fn the_history_says_what_and_why() {
 }
 
 proptest! {
-    /// However returns come and are called off, those that remain are worth no more than what they hold, and all of a
-    /// line is worth the line.
+    /// However returns are requested and canceled, the live ones are worth no more than their units, and those of a
+    /// whole line are worth the line.
     #[test]
     fn parts_sum_to_the_whole(
         price in 0_i64..2000, quantity in 1_i64..12, discount in 0_i64..2000, tax in 0_i64..500, added: bool,

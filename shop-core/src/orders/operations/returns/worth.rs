@@ -1,14 +1,14 @@
-//! What goods are worth when they come back: what their line really cost.
+//! The value of returned goods: what their line really cost.
 
 use crate::error::{Error, Result};
 use crate::money::Amount;
 use crate::orders::{Order, OrderItem};
 
-/// What `quantity` of a line cost, of all its units the first: their share of what the line came to
-/// ([`Order::charged`]), by largest remainder, so that the units sum to the line, exactly.
+/// The price of the first `quantity` units of a line: their share of [`Order::charged`] by largest remainder, so that
+/// all units sum exactly to the line.
 ///
 /// # Errors
-/// A fault when the amounts of the line make no sense.
+/// A fault if the line's amounts are inconsistent.
 pub(crate) fn worth(order: &Order, item: &OrderItem, quantity: i64) -> Result<Amount> {
     let whole = order.charged(item)?;
     if item.quantity <= 0 || whole < Amount::ZERO {

@@ -9,7 +9,7 @@ use crate::orders::tests::order as placed;
 use crate::orders::{OrderStatus, PaymentStatus};
 use crate::pricing::{Ratio, TaxedShipping, UsedTaxRate};
 
-/// An order of two lines at 10.00 and 7.00, shipped for 5.00 where 3.00 was the cheapest, paid.
+/// A paid order of two lines at 10.00 and 7.00, shipped for 5.00, while the cheapest method cost 3.00.
 fn sold(parcels: &[(ShipmentStatus, &[i64])]) -> Story {
     let mut order = placed(&[(1000, 2), (700, 1)], 500);
     order.shipping_method.cheapest = Some(Amount(300));
@@ -32,7 +32,7 @@ fn withdraw_some(story: &mut Story, quantities: Option<&[i64]>) -> Result<Withdr
     Ok(withdrawal)
 }
 
-/// The goods of a return come back, and their money goes.
+/// Receives and refunds the return of a withdrawal.
 fn complete(story: &mut Story, withdrawal: &Withdrawal) -> Amount {
     for step in [Step::Receive { restock: false }, Step::Refund] {
         let before = story.returns.iter().find(|one| Some(one.id) == withdrawal.return_id).unwrap().clone();
@@ -75,7 +75,7 @@ fn what_was_shipped_comes_back_and_the_cheapest_shipping_with_it() {
     assert_eq!(opened.note, "Changed my mind");
     assert!(story.told.contains(&"return_approved".to_owned()) && story.told.contains(&"return.updated".to_owned()));
     assert_eq!(complete(&mut story, &withdrawal), Amount(3000));
-    // The dearer shipping is not given back.
+    // The surcharge for the more expensive shipping is not refunded.
     let order = &story.state.order;
     assert_eq!((order.amount_refunded, order.payment_status), (Amount(3000), PaymentStatus::PartiallyRefunded));
 }
@@ -86,7 +86,7 @@ fn of_a_line_that_has_left_in_part_the_rest_is_called_off_first() {
     let one = withdraw_some(&mut story, Some(&[1, 0])).unwrap();
     assert_eq!((one.return_id, one.shipping_refund), (None, Amount::ZERO));
     assert_eq!((story.state.order.amount_refunded, story.held()), (Amount(1000), vec![0, 1]));
-    // The rest: one is called off now, one comes back, and with it the shipping.
+    // Of the rest, one unit is canceled now; the other is returned, and shipping is refunded with it.
     let rest = withdraw_some(&mut story, None).unwrap();
     assert_eq!((story.state.order.amount_refunded, story.held()), (Amount(1700), vec![0, 0]));
     assert_eq!((story.returns[0].refund_amount, rest.shipping_refund), (Amount(1300), Amount(300)));
@@ -99,7 +99,7 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
     let first = withdraw_some(&mut story, Some(&[2, 0])).unwrap();
     assert_eq!((first.shipping_refund, story.returns[0].refund_amount), (Amount::ZERO, Amount(2000)));
-    // Nothing of the last part was shipped: its money goes back at once, the shipping with the goods that are outstanding.
+    // The last part has not shipped: it is refunded at once, and shipping with the outstanding goods.
     let last = withdraw_some(&mut story, None).unwrap();
     assert_eq!((last.return_id, last.shipping_refund), (None, Amount::ZERO));
     assert_eq!((story.state.order.amount_refunded, story.returns[0].refund_amount), (Amount(700), Amount(2300)));
@@ -107,7 +107,7 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     assert_eq!(story.state.order.amount_refunded, Amount(3000));
     assert_eq!(code(withdraw_some(&mut story, None)), "invalid_transition");
 
-    // What the buyer keeps after all can be withdrawn again, and the shipping is promised once.
+    // Units that the buyer kept after all can be withdrawn again, and shipping is promised once.
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
     withdraw_some(&mut story, None).unwrap();
     let (state, before) = (story.state.clone(), story.returns[0].clone());
@@ -118,7 +118,7 @@ fn the_shipping_goes_back_when_nothing_is_kept_and_once() {
     assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(3000)));
 }
 
-/// A step of the `index`-th return.
+/// Applies a step to the `index`-th return.
 fn step(story: &mut Story, index: usize, step: &Step) {
     let before = story.returns[index].clone();
     let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
@@ -130,7 +130,7 @@ fn step(story: &mut Story, index: usize, step: &Step) {
 fn who_keeps_something_after_all_gets_no_shipping_back() {
     let receive = Step::Receive { restock: false };
     let reject = Step::Reject("Worn".to_owned());
-    // Of two withdrawals the first is called off before or after the goods of the second are back.
+    // The first of two withdrawals is canceled before or after the goods of the second arrive.
     for steps in [
         [(0, &Step::Cancel), (1, &receive), (1, &Step::Refund)],
         [(1, &receive), (1, &Step::Refund), (0, &Step::Cancel)],
@@ -144,12 +144,12 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
         }
         assert_eq!(story.state.order.amount_refunded, Amount(700));
         assert!(story.state.order.withdrawals.iter().all(|one| one.shipping_refund == Amount::ZERO));
-        // What was kept can be withdrawn again, and now the shipping goes back.
+        // The kept units can be withdrawn again, and then shipping is refunded.
         let again = withdraw_some(&mut story, None).unwrap();
         assert_eq!((again.shipping_refund, complete(&mut story, &again)), (Amount(300), Amount(2300)));
     }
 
-    // In whatever order the goods come, the shipping goes back with the last of them.
+    // In whatever order the goods arrive, shipping is refunded with the last of them.
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
     withdraw_some(&mut story, Some(&[2, 0])).unwrap();
     withdraw_some(&mut story, None).unwrap();
@@ -159,7 +159,7 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
         assert_eq!(story.state.order.amount_refunded, Amount(refunded));
     }
 
-    // A return that was requested and may still be rejected: nothing is promised while it is open.
+    // A requested return may still be rejected, so nothing is promised while it is open.
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 1])]);
     let line = story.state.order.items[0].id;
     let items = vec![CheckedReturnItem { order_item_id: line, quantity: 2, reason: String::new() }];
@@ -171,7 +171,7 @@ fn who_keeps_something_after_all_gets_no_shipping_back() {
     let rest = withdraw_some(&mut story, None).unwrap();
     assert_eq!(rest.shipping_refund, Amount(300));
 
-    // What was called off at once brings nothing while goods are outstanding.
+    // Canceling unshipped units refunds no shipping while goods are outstanding.
     let mut story = sold(&[(ShipmentStatus::Shipped, &[2, 0])]);
     withdraw_some(&mut story, Some(&[2, 0])).unwrap();
     withdraw_some(&mut story, None).unwrap();
@@ -218,7 +218,7 @@ fn the_period_ends_with_the_last_day_after_the_last_delivery() {
         state
     };
     let delivered = state(FulfillmentStatus::Delivered);
-    // Three days later, and fourteen more: to the end of the sixth of July.
+    // Three days later, plus fourteen: until the end of July 6.
     for (at, code) in [
         ("2026-06-19T12:00:00Z", "ok"),
         ("2026-07-06T23:59:59Z", "ok"),
@@ -227,7 +227,7 @@ fn the_period_ends_with_the_last_day_after_the_last_delivery() {
     ] {
         let judged = within_period(&delivered, 14, at.parse().unwrap());
         assert_eq!(judged.map_or_else(|error| error.code(), |()| "ok"), code, "{at}");
-        // It has not begun while something is on its way.
+        // The period has not begun while something is in transit.
         let on_its_way = within_period(&state(FulfillmentStatus::PartiallyDelivered), 14, at.parse().unwrap());
         assert!(on_its_way.is_ok());
         assert_eq!(within_period(&delivered, 0, at.parse().unwrap()).unwrap_err().code(), "withdrawal_period_over");
@@ -247,7 +247,7 @@ fn the_tax_of_the_shipping_goes_back_with_it() {
         order.shipping_method.cheapest = cheapest;
         assert_eq!(order.refundable_shipping(&[]).unwrap(), Amount(refundable));
     }
-    // Of several rates each takes its part.
+    // With several rates, each gets its share.
     let tax = |rate, base| UsedTaxRate {
         rate: Ratio(rate),
         shipping: Some(TaxedShipping { base: Amount(base), amount: Amount(0) }),

@@ -1,4 +1,4 @@
-//! Webhooks on a shop in memory, from registration to what is sent.
+//! Webhooks on a shop in memory, from registration to the messages sent.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl Hooked {
         block_on(self.world.shop.worker().run_once()).unwrap()
     }
 
-    /// Which things were told of, to which address.
+    /// The URL and subject of each message sent.
     fn told(&self) -> Vec<(String, String)> {
         let thing = |body: &str| serde_json::from_str::<Value>(body).unwrap()["data"]["thing"].clone();
         let text = |value: Value| value.as_str().unwrap().to_owned();
@@ -189,7 +189,7 @@ fn a_paused_one_gets_nothing_until_it_is_resumed() {
     let waiting = hooked.deliveries(webhook.id, None).remove(0);
     let refused = block_on(hooked.webhooks().redeliver(&hooked.staff, webhook.id, waiting.id)).unwrap_err();
     assert_eq!(refused.code(), "invalid_transition");
-    // What waited goes to the address of now.
+    // Pending deliveries go to the current URL.
     hooked.change(webhook.id, json!({"active": true, "url": "https://new.example/"})).unwrap();
     assert_eq!(hooked.work().delivered, 1);
     assert_eq!(hooked.told(), [("https://new.example/".to_owned(), "1".to_owned())]);
@@ -233,7 +233,7 @@ fn a_delivery_can_be_made_again_but_only_by_its_own_webhook() {
     let Content::Event(event) = &done.content else { panic!("{done:?}") };
     assert_eq!(hooked.sender.sent().iter().map(|message| message.id).collect::<Vec<_>>(), [event.id]);
 
-    // A dead one, too.
+    // A dead delivery, too.
     hooked.sender.answer(URL, 500);
     hooked.happen(EventKind::OrderPlaced, 2);
     for _ in 0..20 {

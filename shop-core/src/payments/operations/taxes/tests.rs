@@ -11,7 +11,7 @@ use crate::pricing::{Adjustment, AdjustmentKind, TaxedShipping, UsedTaxRate};
 const REDUCED: Option<Ratio> = Some(Ratio(70_000));
 const STANDARD: Option<Ratio> = Some(Ratio(190_000));
 
-/// An order of three lines with prices that contain 19 %, 7 % and no tax, and shipping at 7 %.
+/// An order of three lines with prices that include 19 %, 7 % and no tax, and shipping at 7 %.
 fn taxed(standard: i64, reduced: i64, untaxed: i64, shipping: i64) -> Order {
     let mut order = order(&[(standard, 1), (reduced, 1), (untaxed, 1)], shipping);
     order.explanation.prices_include_tax = true;
@@ -38,7 +38,7 @@ fn taxed(standard: i64, reduced: i64, untaxed: i64, shipping: i64) -> Order {
     order
 }
 
-/// Refunds of these amounts, each for these goods, one after the other; what each is split into.
+/// Makes one refund after the other, each for these goods; returns how each is split.
 fn refunds(order: &Order, amounts: &[i64], goods: &RefundedGoods) -> Vec<Vec<(Option<Ratio>, i64, i64)>> {
     let mut paid = payment(order, PaymentState::Captured, order.total.0, order.total.0, 0);
     for amount in amounts {
@@ -81,9 +81,9 @@ fn a_refund_of_goods_takes_back_what_these_were_taxed() {
     let of = |place: usize, amount: i64| refunded_line(&order, &order.items[place], Amount(amount)).unwrap();
     assert_eq!(refunds(&order, &[1190], &[of(0, 1190)]), [[(STANDARD, 1190, 190)]]);
     assert_eq!(refunds(&order, &[1000], &[of(1, 500), of(2, 500)]), [[(REDUCED, 500, 33), (None, 500, 0)]]);
-    // Less came than the goods cost.
+    // The refund is less than the goods cost.
     assert_eq!(refunds(&order, &[500], &[of(1, 500), of(2, 500)]), [[(REDUCED, 250, 16), (None, 250, 0)]]);
-    // What is not left of them is taken from the rest.
+    // What the goods do not cover is taken from the rest.
     let twice = refunds(&order, &[1190, 1190], &[of(0, 1190)]);
     assert_eq!(twice[1], [(REDUCED, 907, 59), (None, 283, 0)]);
 }
@@ -100,7 +100,7 @@ fn what_failed_is_still_left_and_what_was_not_owed_is_not_taxed() {
     split_new_refunds(&order, std::slice::from_ref(&failed), &mut after, &[]);
     let part = |rate, total, tax| RefundedTax { rate, total: Amount(total), tax: Amount(tax) };
     assert_eq!(after.refunds[1].taxes, [part(STANDARD, 1190, 190), part(None, 810, 0)]);
-    // What is known stays as it is, also where it is not split: it is of an earlier release, and counts in proportion.
+    // Stored refunds are not changed. A refund of an earlier release is not split, and counts in proportion.
     let mut old = failed;
     old.refunds = vec![refund(&before, 595)];
     let mut new = old.clone();

@@ -52,7 +52,7 @@ fn apply(payment: &Payment, snapshot: &Snapshot) -> Option<Applied> {
 #[test]
 fn a_payment_goes_where_its_gateway_says_and_money_stays() {
     use PaymentState::{Authorized, Captured, Expired, Failed, Pending, RequiresAction, Voided};
-    // ours, theirs, authorized, captured → what it becomes
+    // Our state, their state, authorized, captured → the resulting state.
     let table = [
         (Pending, RequiresAction, 0, 0, RequiresAction),
         (RequiresAction, Pending, 0, 0, Pending),
@@ -67,7 +67,7 @@ fn a_payment_goes_where_its_gateway_says_and_money_stays() {
         (Failed, Captured, TOTAL, TOTAL, Captured),
         (Voided, Captured, TOTAL, 1, Captured),
         (Expired, Voided, TOTAL, 7, Captured),
-        // A state without its money is no proof.
+        // A state without its money proves nothing.
         (Pending, Captured, 0, 0, Pending),
     ];
     for (before, says, authorized, captured, after) in table {
@@ -76,7 +76,7 @@ fn a_payment_goes_where_its_gateway_says_and_money_stays() {
         assert_eq!(applied.payment.state, after, "{before:?} {says:?}");
         assert_eq!((applied.came, applied.payment.version), (Amount(captured), payment.version + 1));
     }
-    // Once captured, nothing takes it away.
+    // Once money is captured, no snapshot removes it.
     let captured = ours(Captured, TOTAL, TOTAL);
     for says in [Pending, Failed, Voided, Expired, Captured] {
         let applied = apply(&captured, &Snapshot { failure: Some("no".into()), ..theirs(says, 0, 0) }).unwrap();
@@ -101,7 +101,7 @@ fn a_decline_is_told_once_and_leaves_the_payment_open() {
     assert_eq!(apply(&first.payment, &declined), None);
     let paid = apply(&first.payment, &theirs(PaymentState::Captured, TOTAL, TOTAL)).unwrap();
     assert_eq!((&paid.failure, &paid.payment.failure), (&None, &None));
-    // The decline comes late.
+    // The decline arrives late.
     assert_eq!(apply(&paid.payment, &declined), None);
 }
 
@@ -150,7 +150,7 @@ fn refunds_are_matched_by_id_then_by_name_then_by_amount() {
     assert_eq!((applied.refunded.len(), applied.failed.len()), (1, 1));
     assert_eq!(applied.payment.refunds[3].reason, MADE_ELSEWHERE);
     assert_eq!(apply(&applied.payment, &snapshot), None);
-    // The bank sends it back later; nothing makes it good again.
+    // The bank returns the money later; after that the refund stays failed.
     snapshot.refunds = vec![remote_refund(8, None, 300, Failed)];
     let later = apply(&applied.payment, &snapshot).unwrap();
     assert_eq!((later.failed.len(), later.payment.amount_refunded), (1, Amount(201)));
@@ -216,7 +216,7 @@ proptest! {
             prop_assert!(sums.is_sorted(), "{:?}", payment);
             prop_assert!(payment.amount_captured >= before.amount_captured);
             prop_assert_eq!(refunded(&payment).unwrap(), payment.amount_refunded);
-            // Only refunds that did not fit before may still be taken in.
+            // Only refunds that did not fit before may still be added.
             let again = apply_snapshot(&payment, &snapshot, None, another_lives, &mut moment).unwrap();
             let came = again.map_or(Amount::ZERO, |again| again.came);
             prop_assert_eq!(came, Amount::ZERO);

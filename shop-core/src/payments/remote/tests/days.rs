@@ -1,4 +1,4 @@
-//! One case per kind of day.
+//! One test per kind of day.
 
 use futures_util::FutureExt as _;
 use serde_json::json;
@@ -107,14 +107,14 @@ fn another_attempt_waits_until_the_first_is_called_off() {
     let attempt = || AttemptInput { order_id: placed.order.into(), gateway: "manual".into() };
     let key = IdempotencyKey::new("k", &json!({})).unwrap();
     let begin = || block_on(till.world.shop.payments().begin(&holder, attempt(), Some(&key)));
-    // Even before the first was begun there.
+    // Even before the first payment was created there.
     assert_eq!(code(begin()), "request_in_progress");
     assert_eq!(code(begin()), "request_in_progress");
     assert_eq!(till.advance(placed.payment).state, PaymentState::Voided);
     let second = begin().unwrap().value;
     assert!(begin().unwrap().replayed);
     assert_eq!((second.state, till.reserved()), (PaymentState::Pending, 2));
-    // Paid at the very moment: the order is paid, and no second payment begins.
+    // Paid at the same time: the order is paid, and no second payment begins.
     let (placed, holder) = till.place();
     till.advance(placed.payment);
     till.bank.pay(placed.payment);
@@ -168,7 +168,7 @@ fn money_for_a_canceled_order_is_given_back_once() {
     till.cancel(&holder, placed.order).unwrap();
     till.advance(placed.payment);
     assert_eq!(till.statuses(placed).2, PaymentState::Voided);
-    // No honest bank does that; the books must balance all the same.
+    // No honest bank does this, but the amounts must still be consistent.
     till.bank.change(placed.payment, |account| {
         account.state = PaymentState::Captured;
         (account.authorized, account.captured) = (account.amount, account.amount);
@@ -188,7 +188,7 @@ fn an_overdue_order_is_canceled_or_paid_as_its_gateway_says() {
     let ((late, _), (paid, _), (lost, _)) = (till.place(), till.place(), till.place());
     till.advance(late.payment);
     till.advance(paid.payment);
-    // Of the third the bank never heard.
+    // The bank never received the third payment.
     till.pass(1801);
     assert!(till.bank.pay(paid.payment));
     assert_eq!(block_on(till.world.shop.worker().sweep()).unwrap(), 0);
@@ -249,7 +249,7 @@ fn messages_that_repeat_or_come_late_or_about_nothing_change_nothing() {
 fn a_message_before_our_own_commit_is_tried_again_and_a_strangers_given_up() {
     let till = Till::open(Bank::new("bank"));
     let (placed, _) = till.place();
-    // The bank has done it, and tells before its answer arrives.
+    // The bank has created the payment, and sends an event before its response arrives.
     till.bank.expect_moods([Mood::Silent]);
     till.advance(placed.payment);
     till.bank.pay(placed.payment);
@@ -323,7 +323,7 @@ fn refunds_end_when_the_bank_says_so() {
     let failed = till.payment(placed.payment);
     assert_eq!((failed.refunds[0].state, failed.amount_refunded), (RefundState::Failed, Amount::ZERO));
     assert_eq!(till.statuses(placed).1, PaymentStatus::Paid);
-    // The money can be sent again.
+    // The refund can be requested again.
     till.refund(placed.payment, None).unwrap();
     till.advance(placed.payment);
     till.bank.end_refunds(placed.payment, RefundState::Succeeded);
@@ -374,7 +374,7 @@ fn two_who_wait_make_one_call() {
     assert!((&mut second).now_or_never().is_none(), "the second waits for it");
     assert_eq!(till.bank.calls().len(), 1);
     drop(first);
-    // The lease ends; whoever comes then asks again with the same key.
+    // The lease expires; the next caller repeats the call with the same key.
     till.pass(200);
     assert!(till.advance(placed.payment).gateway_reference.is_some());
     let calls = till.bank.calls();

@@ -1,4 +1,4 @@
-//! A bank that moves multiples of 10 only, and charges at least 50.
+//! A bank that only moves multiples of 10, and charges at least 50.
 
 use super::*;
 use crate::money::Amount;
@@ -8,7 +8,7 @@ use crate::payments::{AttemptInput, ChargeLimits};
 const LIMITS: ChargeLimits = ChargeLimits { step: Amount(10), minimum: Amount(50), maximum: Amount(1_000_000) };
 
 impl Till {
-    /// With one product for 3.33 more, which is shipped with the others for 5.00.
+    /// With one product for 3.33, and shipping for 5.00.
     fn choosy(bank: Bank) -> Self {
         let bank = Arc::new(bank.that_charges(LIMITS));
         let world =
@@ -72,11 +72,11 @@ fn another_gateway_must_be_able_to_charge_the_total_too() {
         block_on(till.world.shop.payments().begin(&holder, input, None)).map(|begun| begun.value)
     };
     assert_eq!(refused(begin("bank")), "total_not_chargeable");
-    // The one that waits was not called off for it.
+    // The pending payment was not voided for it.
     assert_eq!(till.payment(placed.view.payments[0].id).state, PaymentState::Pending);
     begin("manual").unwrap();
 
-    // The other way round it can: what was rounded is a whole number of cents.
+    // The other direction works: the rounded total is a whole number of cents.
     let (placed, holder) = till.order_by("bank", 1);
     let payment = placed.view.payments[0].id;
     till.advance(payment);

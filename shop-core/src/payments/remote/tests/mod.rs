@@ -1,4 +1,4 @@
-//! Money through a bank over no network, on the memory store: every day, and the bad ones.
+//! Payments through a fake bank, on the memory store: the normal days, and the bad ones.
 
 mod days;
 mod limits;
@@ -20,7 +20,7 @@ use crate::payments::{AmountInput, ManualGateway, NoticeHeaders, Payment, Paymen
 use crate::shop::Tokens;
 use crate::testing::{World, block_on, world_with};
 
-/// A shop that takes money through a bank.
+/// A shop that takes payments through a fake bank.
 pub(super) struct Till {
     pub(super) world: World,
     pub(super) bank: Arc<Bank>,
@@ -28,7 +28,7 @@ pub(super) struct Till {
     pub(super) staff: Actor,
 }
 
-/// An order that was placed.
+/// A placed order and its payment.
 #[derive(Clone, Copy)]
 pub(super) struct Placed {
     pub(super) order: OrderId,
@@ -45,7 +45,7 @@ impl Till {
         Self { world, bank, offer, staff }
     }
 
-    /// A guest's order of 25.00, and the guest.
+    /// Places a guest's order of 25.00; returns it with the guest.
     pub(super) fn place(&self) -> (Placed, Actor) {
         let guest = guest(&self.world, self.offer.variant(0), 2);
         let wishes = PlaceOrder { payment_gateway: "bank".into(), ..self.offer.wishes() };
@@ -56,7 +56,7 @@ impl Till {
         (placed, holder.unwrap())
     }
 
-    /// An order whose buyer has paid, and the shop knows.
+    /// Places an order whose buyer has paid, which the shop knows.
     pub(super) fn paid(&self) -> Placed {
         let (placed, _) = self.place();
         self.advance(placed.payment);
@@ -69,7 +69,7 @@ impl Till {
         block_on(self.world.shop.payments().advance(id, |_| std::future::ready(()))).unwrap()
     }
 
-    /// The bank tells of a payment, and the worker looks into it.
+    /// Sends an event about a payment, and lets the worker process it.
     pub(super) fn tell(&self, name: &str, id: PaymentId) {
         self.notice(name, id).unwrap();
         self.world.deliver();
@@ -108,13 +108,13 @@ impl Till {
         entries.into_iter().map(|entry| format!("{} by {}", entry.event, entry.actor)).collect()
     }
 
-    /// The entries of one kind in an order's history, as this person reads it.
+    /// The entries of one kind in an order's history, as this reader sees them.
     pub(super) fn told(&self, reader: &Actor, order: OrderId, event: &str) -> Vec<String> {
         let entries = block_on(self.world.shop.orders().history(reader, order)).unwrap();
         entries.into_iter().filter(|entry| entry.event == event).map(|entry| entry.detail).collect()
     }
 
-    /// How much of the first product is held.
+    /// The reserved quantity of the first product.
     pub(super) fn reserved(&self) -> i64 {
         block_on(self.world.shop.store().stock_of(&[self.offer.variant(0)])).unwrap()[0].reserved
     }
@@ -137,7 +137,8 @@ impl Till {
         block_on(self.world.shop.check()).unwrap()
     }
 
-    /// The books balance, and the bank was asked nothing that a careful shop would not ask.
+    /// Checks that the shop's data is consistent, and that the bank received no call that a correct shop would not
+    /// make.
     #[track_caller]
     pub(super) fn is_sound(&self) {
         assert_eq!(self.check(), Vec::<String>::new());

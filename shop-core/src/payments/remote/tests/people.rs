@@ -1,4 +1,4 @@
-//! What a gateway does that only people can put right, and what buyers may not do for ever.
+//! Gateway behavior that only staff can resolve, and the limits for buyers.
 
 use chrono::TimeDelta;
 
@@ -10,7 +10,7 @@ use crate::payments::bank::{Bank, Mood};
 use crate::payments::{AmountInput, AttemptInput, PaymentState, RefundState};
 use crate::testing::block_on;
 
-/// An order whose buyer paid another amount than was asked for, and the shop knows.
+/// An order whose buyer paid another amount than requested, which the shop knows.
 fn mispaid(till: &Till) -> (Placed, Actor) {
     let (placed, holder) = till.place();
     till.advance(placed.payment);
@@ -28,7 +28,7 @@ fn void(till: &Till, placed: Placed) {
     till.advance(placed.payment);
 }
 
-/// So much time passes, and the worker does all it does, every five minutes.
+/// Lets time pass, with a full round of the worker's tasks every five minutes.
 fn work(till: &Till, time: TimeDelta) {
     for _ in 0..time.num_minutes() / 5 {
         till.pass(300);
@@ -50,7 +50,7 @@ fn what_was_not_asked_for_is_noted_for_staff() {
     assert_eq!(till.told(&holder, placed.order, "payment_mismatch"), Vec::<String>::new());
     let problems = till.check();
     assert!(problems.len() == 1 && problems[0].ends_with(&why), "{problems:?}");
-    // The gateway shows what was asked for after all.
+    // The gateway's state matches the request after all.
     till.bank.change(placed.payment, |account| {
         account.amount = Amount(2500);
         (account.authorized, account.captured) = (account.amount, account.amount);
@@ -67,13 +67,13 @@ fn a_payment_that_cannot_be_called_off_is_asked_about_ever_less_and_ended_by_sta
     work(&till, TimeDelta::days(10));
     assert_eq!(till.statuses(placed), (OrderStatus::Placed, PaymentStatus::NotPaid, PaymentState::Pending));
     let voids = till.bank.calls().into_iter().filter(|call| call.starts_with("void")).count();
-    // 30 minutes, and then twice as long each time up to a day.
+    // After 30 minutes, and then after twice as long each time, up to a day.
     assert!((10..20).contains(&voids), "{voids}");
     for event in ["cancel_requested", "gateway_refused", "cancel_failed", "payment_mismatch"] {
         assert!(till.told(&till.staff, placed.order, event).len() <= 1, "{event}");
     }
     assert_eq!(till.check().len(), 1);
-    // Buyers cannot make it ask more often.
+    // Buyers cannot make the shop ask more often.
     let attempt = AttemptInput { order_id: placed.order.into(), gateway: "bank".into() };
     assert_eq!(code(block_on(till.world.shop.payments().begin(&holder, attempt, None))), "invalid_transition");
     assert_eq!(code(till.cancel(&holder, placed.order)), "invalid_transition");
@@ -175,7 +175,7 @@ fn a_buyer_who_comes_back_again_and_again_asks_the_gateway_seldom() {
         till.pass(3);
     }
     assert_eq!(till.history(placed.order), before, "nothing has changed");
-    // Declined at first, and then nothing new for three times.
+    // Declined once, then three responses without news.
     till.bank.decline(placed.payment);
     for _ in 0..3 {
         assert!(confirm());

@@ -1,4 +1,5 @@
-//! Drawn days: crashes and moods at any point end with exactly one charge and one paid order, or none and none.
+//! Random days: with crashes and failures at any point, the result is exactly one charge and one paid order, or
+//! neither.
 
 use futures_util::FutureExt as _;
 use rand::rngs::StdRng;
@@ -25,7 +26,7 @@ const MOODS: [Mood; 9] = [
     Mood::LockedOut,
 ];
 
-/// One drawn step. Whatever hangs is dropped, as by a crash.
+/// One random step. A future that hangs is dropped, as by a crash.
 fn step(till: &Till, placed: Placed, holder: &Actor, chance: &mut StdRng, told: &mut u32) {
     let shop = &till.world.shop;
     let payments: Vec<_> = till.view(placed.order).payments.iter().map(|payment| payment.id).collect();
@@ -74,7 +75,7 @@ fn step(till: &Till, placed: Placed, holder: &Actor, chance: &mut StdRng, told: 
     }
 }
 
-/// Lets everything come to rest: the bank is well, and time passes.
+/// Lets everything settle: the bank works, and time passes.
 fn rest(till: &Till) {
     till.bank.recover();
     for _ in 0..40 {
@@ -88,7 +89,7 @@ fn rest(till: &Till) {
     }
 }
 
-/// A refund that the bank refused for good is a matter for people: they send the money again.
+/// Repeats a refund that the bank refused permanently, as staff would.
 fn send_again(till: &Till, placed: Placed) {
     let view = till.view(placed.order);
     if view.order.status != OrderStatus::Canceled {
@@ -111,7 +112,7 @@ fn live(seed: u64) {
     let mut told = 0;
     for _ in 0..60 {
         step(&till, placed, &holder, &mut chance, &mut told);
-        // What the bank refuses to send back is for people: see below.
+        // Refunds that the bank refuses are left to staff: see below.
         let problems: Vec<_> =
             till.check().into_iter().filter(|problem| !problem.contains("canceled and keeps")).collect();
         assert_eq!(problems, Vec::<String>::new(), "seed {seed}");

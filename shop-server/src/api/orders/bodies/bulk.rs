@@ -1,4 +1,4 @@
-//! Many orders at once.
+//! Bulk cancellation of orders.
 
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use crate::field::{Optional, Required};
 
-/// Which orders are canceled.
+/// The orders to cancel.
 #[derive(Debug, Object)]
 #[oai(rename = "CancelOrdersRequest")]
 pub(in crate::api::orders) struct CancelOrdersRequest {
-    /// 1 to 100, each once.
+    /// 1 to 100 ids, without duplicates.
     ids: Required<Vec<Uuid>>,
-    /// Why: it goes into the history of each, for staff. At most 500 characters.
+    /// Goes into the history of each order, for staff. At most 500 characters.
     reason: Optional<String>,
 }
 
@@ -23,26 +23,26 @@ impl From<CancelOrdersRequest> for CancelOrders {
     }
 }
 
-/// What became of the orders, in the order in which they were named.
+/// The outcomes, in the order of the requested ids.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "CancelOrders")]
 pub(in crate::api::orders) struct CancelOrdersBody {
     results: Vec<CancelOutcomeBody>,
 }
 
-/// What became of an order.
+/// The outcome for one order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "CancelOutcome")]
 struct CancelOutcomeBody {
     id: Uuid,
     outcome: CanceledWord,
-    /// Why it was refused: the `code` of the answer to its own cancellation.
+    /// Why the order was refused: the `code` with which its own cancellation would fail.
     code: Option<String>,
-    /// The same as a sentence.
+    /// The same reason as a sentence.
     detail: Option<String>,
 }
 
-/// `canceled`; `pending` while a gateway is asked to give up its payment; `refused` when it stays as it is.
+/// `canceled`; `pending` while a gateway is asked to release its payment; `refused` if the order stays as it is.
 #[derive(Debug, Clone, Copy, Enum, Serialize)]
 #[oai(rename = "CancelOutcomeKind", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! Items that cannot be delivered.
+//! Cancellation of items that cannot be delivered.
 
 use poem_openapi::Object;
 use shop_core::orders::CancelItemsInput;
@@ -6,14 +6,14 @@ use shop_core::orders::CancelItemsInput;
 use crate::api::shipping::ShipmentItemRequest;
 use crate::field::{Optional, Required};
 
-/// Items of an order that are canceled.
+/// The items of an order to cancel.
 #[derive(Debug, Object)]
 pub(crate) struct CancelItemsRequest {
-    /// How many of which lines, each line once.
+    /// Quantities by order line, each line once.
     items: Required<Vec<ShipmentItemRequest>>,
-    /// At most 500 characters; the buyer reads them.
+    /// At most 500 characters; shown to the buyer.
     reason: Optional<String>,
-    /// Whether what was received for them is given back (true).
+    /// Whether to refund what was paid for the items. Defaults to true.
     refund: Optional<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! Orders that staff put together, and their notes.
+//! Request and response bodies of draft orders and notes.
 
 use std::collections::BTreeMap;
 
@@ -11,46 +11,46 @@ use uuid::Uuid;
 
 use crate::field::{Money, Nullable, Optional, Required};
 
-/// An order that staff put together for somebody.
+/// A draft order made by staff.
 #[derive(Debug, Object)]
 pub(crate) struct DraftRequest {
-    /// For which customer; or `email`.
+    /// The customer; or use `email`.
     customer_id: Optional<Uuid>,
-    /// For whom without an account.
+    /// The e-mail address of a buyer without an account.
     email: Optional<String>,
-    /// None when they are left out.
+    /// Defaults to no items.
     items: Optional<Vec<DraftItemRequest>>,
-    /// That of their prices, to be sure: another one is refused.
+    /// ISO 4217. If given, it must be the currency of the draft.
     currency: Nullable<String>,
-    /// Words for the order, at most 2,000 characters. The buyer sees them with the order.
+    /// A note on the order, at most 2,000 characters; shown to the buyer.
     note: Optional<String>,
 }
 
-/// What changes of a draft.
+/// Changes to a draft order.
 #[derive(Debug, Object)]
 pub(crate) struct DraftChangeRequest {
-    /// For another customer; the address goes.
+    /// The new customer; clears `email`.
     customer_id: Nullable<Uuid>,
-    /// For somebody without an account; the customer goes.
+    /// The e-mail address of a buyer without an account; clears `customer_id`.
     email: Nullable<String>,
-    /// All of them.
+    /// Replaces all items.
     items: Optional<Vec<DraftItemRequest>>,
-    /// That of their prices, to be sure: another one is refused.
+    /// ISO 4217. If given, it must be the currency of the draft.
     currency: Nullable<String>,
-    /// Words for the order, at most 2,000 characters. The buyer sees them with the order.
+    /// A note on the order, at most 2,000 characters; shown to the buyer.
     note: Optional<String>,
 }
 
-/// A line of a draft: its variant by `variant_id` or `sku`.
+/// A line of a draft order, with its variant as `variant_id` or `sku`.
 #[derive(Debug, Object)]
 pub(crate) struct DraftItemRequest {
     variant_id: Optional<Uuid>,
     sku: Optional<String>,
-    /// 1 when it is left out.
+    /// Defaults to 1.
     quantity: Optional<i64>,
-    /// A price of its own; the catalog's when it is left out.
+    /// A price set by staff. Defaults to the catalog price.
     unit_price: Nullable<Money>,
-    /// Why it has one: stands in the order's history.
+    /// Why staff set the price; goes into the order's history.
     reason: Nullable<String>,
 }
 
@@ -90,7 +90,7 @@ impl From<DraftChangeRequest> for DraftInput {
     }
 }
 
-/// An order that staff put together, at the prices of now.
+/// A draft order made by staff, at current prices.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "DraftOrder")]
 pub(crate) struct DraftBody {
@@ -107,7 +107,7 @@ pub(crate) struct DraftBody {
     version: i64,
 }
 
-/// A line of a draft.
+/// A line of a draft order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "DraftOrderItem")]
 pub(crate) struct DraftItemBody {
@@ -118,12 +118,12 @@ pub(crate) struct DraftItemBody {
     options: BTreeMap<String, String>,
     quantity: i64,
     unit_price: Money,
-    /// The catalog's price.
+    /// The catalog price.
     list_price: Money,
-    /// Why `unit_price` is another one.
+    /// Why `unit_price` differs from `list_price`.
     reason: Option<String>,
     line_total: Money,
-    /// How many can be sold now; null when they are not counted.
+    /// How many can be sold now; null if stock is not tracked.
     available: Option<i64>,
 }
 
@@ -164,12 +164,12 @@ impl DraftItemBody {
     }
 }
 
-/// A note about an order.
+/// A note on an order.
 #[derive(Debug, Object)]
 pub(crate) struct NoteRequest {
     /// At most 2,000 characters.
     text: Required<String>,
-    /// Whether the buyer sees it in the history; no when it is left out.
+    /// Whether the buyer sees the note in the history. Defaults to false.
     visible_to_customer: Optional<bool>,
 }
 

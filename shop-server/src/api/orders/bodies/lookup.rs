@@ -1,4 +1,4 @@
-//! An order that a guest looks for.
+//! Lookup of an order by a guest.
 
 use poem_openapi::Object;
 use serde::Serialize;
@@ -6,17 +6,17 @@ use shop_core::orders::LookupInput;
 
 use crate::field::Required;
 
-/// The number of an order, and the address that it was placed with.
+/// An order number, and the e-mail address that the order was placed with.
 #[derive(Debug, Object)]
 #[oai(rename = "OrderLookupRequest")]
 pub(crate) struct LookupRequest {
-    /// Case, blanks and hyphens do not matter.
+    /// Case, spaces and hyphens are ignored.
     number: Required<String>,
     email: Required<String>,
 }
 
 impl LookupRequest {
-    /// Who is counted with it.
+    /// The account that the attempt counts against in the rate limits.
     pub(crate) fn account(&self) -> Option<&str> {
         self.email.0.given().map(String::as_str)
     }
@@ -28,11 +28,11 @@ impl From<LookupRequest> for LookupInput {
     }
 }
 
-/// The same for any pair.
+/// The response to every lookup, whether the order exists or not.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderLookup")]
 pub(crate) struct LookupBody {
-    /// A sentence for the person.
+    /// A message for the user.
     detail: String,
 }
 

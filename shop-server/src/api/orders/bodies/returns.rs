@@ -1,4 +1,4 @@
-//! Goods that come back.
+//! Request and response bodies of returns.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::field::{Money, Optional, Required};
 
-/// Goods that the buyer wants to give back.
+/// Goods that the buyer wants to return.
 #[derive(Debug, Object)]
 pub(crate) struct ReturnRequest {
     items: Required<Vec<ReturnItemRequest>>,
@@ -17,7 +17,7 @@ pub(crate) struct ReturnRequest {
     note: Optional<String>,
 }
 
-/// How many of a line come back.
+/// How many units of an order line to return.
 #[derive(Debug, Object)]
 pub(crate) struct ReturnItemRequest {
     order_item_id: Required<Uuid>,
@@ -42,10 +42,10 @@ impl From<ReturnRequest> for ReturnInput {
     }
 }
 
-/// Why a return is rejected.
+/// The rejection of a return.
 #[derive(Debug, Object)]
 pub(crate) struct RejectReturnRequest {
-    /// At most 500 characters; the buyer reads them.
+    /// At most 500 characters; shown to the buyer.
     reason: Optional<String>,
 }
 
@@ -55,10 +55,10 @@ impl From<RejectReturnRequest> for RejectReturn {
     }
 }
 
-/// What becomes of goods that came back.
+/// What happens to the goods of a return that arrived.
 #[derive(Debug, Object)]
 pub(crate) struct ReceiveReturnRequest {
-    /// True puts them back to where they came from, false writes them off.
+    /// True returns the goods to the stock they came from, false writes them off.
     restock: Required<bool>,
 }
 
@@ -68,7 +68,7 @@ impl From<ReceiveReturnRequest> for ReceiveReturn {
     }
 }
 
-/// Where a return stands.
+/// The state of a return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +107,7 @@ impl From<ReturnStatus> for orders::ReturnStatus {
     }
 }
 
-/// Goods of an order that come back.
+/// A return of goods of an order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Return")]
 pub(crate) struct ReturnBody {
@@ -116,27 +116,27 @@ pub(crate) struct ReturnBody {
     status: ReturnStatus,
     items: Vec<ReturnItemBody>,
     note: String,
-    /// Why staff rejected it.
+    /// Why staff rejected the return.
     rejection: String,
-    /// True when the goods came back and lie in stock again.
+    /// Whether the goods arrived and are in stock again.
     restocked: bool,
-    /// What the buyer is to get back: the sum of the items' amounts, and after a withdrawal its `shipping_refund`.
+    /// The amount to refund: the sum of the items' amounts, after a withdrawal including its `shipping_refund`.
     refund_amount: Money,
-    /// What was given back: less when less was left of what the order had brought.
+    /// The amount refunded; lower than `refund_amount` if less was left of the money received for the order.
     amount_refunded: Money,
     currency: String,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
-/// How many of a line come back.
+/// How many units of an order line come back.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "ReturnItem")]
 pub(crate) struct ReturnItemBody {
     order_item_id: Uuid,
     quantity: i64,
     reason: String,
-    /// What of the line's price, less its discount and with its tax, belongs to these.
+    /// The units' share of the line's price, after discount and including tax.
     amount: Money,
 }
 

@@ -1,4 +1,4 @@
-//! Withdrawals from the contract.
+//! Request and response bodies of withdrawals.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
@@ -14,9 +14,9 @@ use crate::field::{Money, Nullable};
 /// What the buyer withdraws from.
 #[derive(Debug, Object)]
 pub(crate) struct WithdrawalRequest {
-    /// How many of which lines, each line once; all that is left when it is left out.
+    /// Quantities by order line, each line once. Defaults to everything that is left.
     items: Nullable<Vec<ShipmentItemRequest>>,
-    /// At most 2,000 characters. Nobody has to give a reason.
+    /// At most 2,000 characters. The buyer need not give a reason.
     note: Nullable<String>,
 }
 
@@ -26,20 +26,20 @@ impl From<WithdrawalRequest> for WithdrawalInput {
     }
 }
 
-/// What was received, and when.
+/// The receipt of a withdrawal.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "WithdrawalReceipt")]
 pub(crate) struct ReceiptBody {
     id: Uuid,
-    /// When the withdrawal was received; the mailed receipt says the same.
+    /// When the withdrawal was received, as in the e-mailed receipt.
     received_at: DateTime<Utc>,
     order_id: Uuid,
-    /// The return of what had shipped, approved already; null where nothing had.
+    /// The approved return of the items that had shipped; null if none had.
     return_id: Option<Uuid>,
     items: Vec<WithdrawalItemBody>,
 }
 
-/// How many of a line are withdrawn.
+/// How many units of an order line are withdrawn.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "WithdrawalItem")]
 pub(crate) struct WithdrawalItemBody {
@@ -47,7 +47,7 @@ pub(crate) struct WithdrawalItemBody {
     quantity: i64,
 }
 
-/// What the buyer withdrew from.
+/// A withdrawal of the buyer.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Withdrawal")]
 pub(crate) struct WithdrawalBody {
@@ -55,7 +55,7 @@ pub(crate) struct WithdrawalBody {
     received_at: DateTime<Utc>,
     return_id: Option<Uuid>,
     items: Vec<WithdrawalItemBody>,
-    /// What of the price of shipping is given back: with the return, or at once where there is none.
+    /// The part of the shipping price that is refunded: with the return, or at once if there is none.
     shipping_refund: Money,
     note: String,
 }

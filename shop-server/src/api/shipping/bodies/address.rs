@@ -18,10 +18,10 @@ pub(crate) struct AddressRequest {
     company: Nullable<String>,
     line1: Required<String>,
     line2: Nullable<String>,
-    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    /// Required unless addresses of the country have no city: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
     city: Nullable<String>,
-    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
-    /// a name of the region (`New York`); the order keeps the code without the country.
+    /// Free text. For an order to a country whose taxes differ by region: an ISO 3166-2 code (`NY` or `US-NY`) or a
+    /// name of the region (`New York`). The order stores the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
@@ -29,7 +29,9 @@ pub(crate) struct AddressRequest {
     phone: Nullable<String>,
 }
 
-/// What is known so far of a postal address; a country is enough for shipping, and for taxes where they do not differ by region.
+/// What is known so far of a postal address.
+///
+/// A country is enough for shipping, and for taxes unless they differ by region.
 #[derive(Debug, Object)]
 pub(crate) struct KnownAddressRequest {
     first_name: Nullable<String>,
@@ -38,7 +40,7 @@ pub(crate) struct KnownAddressRequest {
     line1: Nullable<String>,
     line2: Nullable<String>,
     city: Nullable<String>,
-    /// Where taxes differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or a name of the region (`New York`).
+    /// If taxes differ by region: an ISO 3166-2 code (`NY` or `US-NY`) or a name of the region (`New York`).
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
@@ -56,20 +58,20 @@ pub(crate) struct SavedAddressRequest {
     company: Nullable<String>,
     line1: Required<String>,
     line2: Nullable<String>,
-    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    /// Required unless addresses of the country have no city: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
     city: Nullable<String>,
-    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
-    /// a name of the region (`New York`); the order keeps the code without the country.
+    /// Free text. For an order to a country whose taxes differ by region: an ISO 3166-2 code (`NY` or `US-NY`) or a
+    /// name of the region (`New York`). The order stores the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
     country: Required<String>,
     phone: Nullable<String>,
-    /// A new default takes the place of the old one; the first address is it anyway.
+    /// Makes this the default address instead of the current one. The first address always becomes the default.
     is_default: Optional<bool>,
 }
 
-/// What changes of an entry of an address book.
+/// Changes to an entry of an address book.
 #[derive(Debug, Object)]
 pub(crate) struct SavedAddressChange {
     /// Required unless there is a company.
@@ -79,10 +81,10 @@ pub(crate) struct SavedAddressChange {
     company: Nullable<String>,
     line1: Optional<String>,
     line2: Nullable<String>,
-    /// Required unless addresses of the country have none: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
+    /// Required unless addresses of the country have no city: AE, AG, CO, GI, HK, ID, JP, KY, MO, NR, SG, SM, VG.
     city: Nullable<String>,
-    /// Free text. Where an order goes to a country with taxes that differ by region, an ISO 3166-2 code (`NY` or `US-NY`) or
-    /// a name of the region (`New York`); the order keeps the code without the country.
+    /// Free text. For an order to a country whose taxes differ by region: an ISO 3166-2 code (`NY` or `US-NY`) or a
+    /// name of the region (`New York`). The order stores the code without the country.
     region: Nullable<String>,
     postal_code: Nullable<String>,
     /// ISO 3166-1 alpha-2, or `XK`, `AC`, `TA`.
@@ -136,14 +138,14 @@ impl From<SavedAddressChange> for SavedAddressInput {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Address")]
 pub(crate) struct AddressBody {
-    /// May be empty where there is a company.
+    /// Can be empty if there is a company.
     first_name: String,
-    /// May be empty.
+    /// Can be empty.
     last_name: String,
     company: Option<String>,
     line1: String,
     line2: Option<String>,
-    /// Empty where addresses have none.
+    /// Empty if addresses of the country have no city.
     city: String,
     region: Option<String>,
     postal_code: Option<String>,
@@ -173,20 +175,20 @@ impl From<Address> for AddressBody {
 #[oai(rename = "SavedAddress")]
 pub(crate) struct SavedAddressBody {
     id: Uuid,
-    /// May be empty where there is a company.
+    /// Can be empty if there is a company.
     first_name: String,
-    /// May be empty.
+    /// Can be empty.
     last_name: String,
     company: Option<String>,
     line1: String,
     line2: Option<String>,
-    /// Empty where addresses have none.
+    /// Empty if addresses of the country have no city.
     city: String,
     region: Option<String>,
     postal_code: Option<String>,
     country: String,
     phone: Option<String>,
-    /// The one taken unless another is named.
+    /// The address that is used unless another one is chosen.
     is_default: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,

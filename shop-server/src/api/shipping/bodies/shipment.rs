@@ -1,4 +1,4 @@
-//! Parcels and news of them.
+//! Request and response bodies of shipments and tracking.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object};
@@ -12,18 +12,18 @@ use uuid::Uuid;
 
 use crate::field::{Nullable, Optional, Required};
 
-/// A parcel to be packed.
+/// A shipment to create.
 #[derive(Debug, Object)]
 pub(crate) struct ShipmentRequest {
     order_id: Required<Uuid>,
-    /// All that is left when it is left out.
+    /// Defaults to all items that are left.
     items: Nullable<Vec<ShipmentItemRequest>>,
-    /// The carrier of the order's shipping method when it is left out.
+    /// Defaults to the carrier of the order's shipping method.
     carrier: Nullable<String>,
     tracking_number: Nullable<String>,
 }
 
-/// How many of a line are in a parcel.
+/// A number of units of an order line.
 #[derive(Debug, Object)]
 pub(crate) struct ShipmentItemRequest {
     order_item_id: Required<Uuid>,
@@ -47,7 +47,7 @@ impl From<ShipmentRequest> for ShipmentInput {
     }
 }
 
-/// What changes of a parcel.
+/// Changes to a shipment.
 #[derive(Debug, Object)]
 pub(crate) struct ShipmentChangeRequest {
     carrier: Nullable<String>,
@@ -60,14 +60,14 @@ impl From<ShipmentChangeRequest> for ShipmentChange {
     }
 }
 
-/// News of a parcel.
+/// A tracking event to add to a shipment.
 #[derive(Debug, Object)]
 pub(crate) struct TrackingRequest {
     status: Required<TrackingStatus>,
     /// At most 500 characters.
     description: Optional<String>,
     location: Nullable<String>,
-    /// Now when it is left out.
+    /// Defaults to now.
     occurred_at: Optional<DateTime<Utc>>,
 }
 
@@ -82,7 +82,7 @@ impl From<TrackingRequest> for TrackingInput {
     }
 }
 
-/// Where a parcel stands.
+/// The state of a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -115,7 +115,7 @@ impl From<ShipmentStatus> for shipping::ShipmentStatus {
     }
 }
 
-/// What the carrier says.
+/// A state reported by the carrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -154,7 +154,7 @@ impl From<TrackingStatus> for shipping::TrackingStatus {
     }
 }
 
-/// A parcel.
+/// A shipment of an order.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Shipment")]
 pub(crate) struct ShipmentBody {
@@ -164,14 +164,14 @@ pub(crate) struct ShipmentBody {
     carrier: Option<String>,
     tracking_number: Option<String>,
     status: ShipmentStatus,
-    /// News, oldest first.
+    /// Tracking events, oldest first.
     events: Vec<TrackingEventBody>,
     created_at: DateTime<Utc>,
     shipped_at: Option<DateTime<Utc>>,
     delivered_at: Option<DateTime<Utc>>,
 }
 
-/// How many of a line are in a parcel.
+/// How many units of an order line are in a shipment.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "ShipmentItem")]
 pub(crate) struct ShipmentItemBody {
@@ -179,7 +179,7 @@ pub(crate) struct ShipmentItemBody {
     quantity: i64,
 }
 
-/// One piece of news about a parcel.
+/// A tracking event of a shipment.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "TrackingEvent")]
 pub(crate) struct TrackingEventBody {
@@ -221,29 +221,29 @@ impl From<Shipment> for ShipmentBody {
     }
 }
 
-/// What everybody who knows the number may see of the newest shipment with it.
+/// What anyone with the tracking number sees of the newest shipment with it.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Tracking")]
 pub(crate) struct TrackingBody {
     tracking_number: String,
     carrier: Option<String>,
     status: ShipmentStatus,
-    /// News, oldest first.
+    /// Tracking events, oldest first.
     events: Vec<TrackingEventBody>,
-    /// All shipments with the number, the newest first, at most 100; only there when they are several.
+    /// All shipments with the number, newest first, at most 100; absent unless there are several.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<TrackedShipmentBody>>,
 }
 
-/// What everybody who knows its number may see of a shipment.
+/// What anyone with the tracking number sees of a shipment.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "TrackedShipment")]
 pub(crate) struct TrackedShipmentBody {
     tracking_number: String,
     carrier: Option<String>,
     status: ShipmentStatus,
-    /// News, oldest first.
+    /// Tracking events, oldest first.
     events: Vec<TrackingEventBody>,
 }
 

@@ -1,4 +1,4 @@
-//! Zones and methods.
+//! Request and response bodies of shipping zones and methods.
 
 use std::borrow::Cow;
 
@@ -18,15 +18,15 @@ use crate::field::{Money, Nullable, Optional, Required};
 #[derive(Debug, Object)]
 pub(crate) struct ZoneRequest {
     name: Required<String>,
-    /// ISO 3166-1 alpha-2 codes; `*` stands for every country that no zone names.
+    /// ISO 3166-1 alpha-2 codes; `*` means all countries that no zone names.
     countries: Required<Vec<String>>,
 }
 
-/// What changes of a zone.
+/// Changes to a zone.
 #[derive(Debug, Object)]
 pub(crate) struct ZoneChange {
     name: Optional<String>,
-    /// The whole list.
+    /// Replaces the whole list.
     countries: Optional<Vec<String>>,
 }
 
@@ -58,34 +58,34 @@ impl From<Zone> for ZoneBody {
     }
 }
 
-/// A way to ship into one zone.
+/// A shipping method for one zone.
 #[derive(Debug, Object)]
 pub(crate) struct MethodRequest {
     name: Required<String>,
     zone_id: Required<Uuid>,
     carrier: Nullable<String>,
     rate: Required<RateRequest>,
-    /// From this subtotal on it is free.
+    /// The subtotal from which shipping is free.
     free_over: Nullable<Money>,
-    /// That of all amounts, to be sure: another one is refused.
+    /// Currency of all amounts (ISO 4217). If given, it must be the currency of the shop.
     currency: Nullable<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
-    /// Offered to buyers; true unless said otherwise.
+    /// Whether it is offered to buyers. Defaults to true.
     active: Optional<bool>,
 }
 
-/// What changes of a method.
+/// Changes to a shipping method.
 #[derive(Debug, Object)]
 pub(crate) struct MethodChange {
     name: Optional<String>,
     zone_id: Optional<Uuid>,
     carrier: Nullable<String>,
-    /// The whole rate.
+    /// Replaces the whole rate.
     rate: Optional<RateRequest>,
-    /// From this subtotal on it is free.
+    /// The subtotal from which shipping is free.
     free_over: Nullable<Money>,
-    /// That of all amounts, to be sure: another one is refused.
+    /// Currency of all amounts (ISO 4217). If given, it must be the currency of the method.
     currency: Nullable<String>,
     min_days: Nullable<i64>,
     max_days: Nullable<i64>,
@@ -114,20 +114,20 @@ macro_rules! method_input {
 
 method_input!(MethodRequest, MethodChange);
 
-/// By what a rate is measured.
+/// What a shipping rate depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RateType {
     /// Always the same `price`.
     Flat,
-    /// `tiers` by grams.
+    /// `tiers` by weight in grams.
     ByWeight,
     /// `tiers` by subtotal.
     BySubtotal,
 }
 
-/// What shipping costs: a `price` for `flat`, `tiers` for the others.
+/// A shipping rate: a `price` for `flat`, `tiers` for the other types.
 #[derive(Debug, Object)]
 pub(crate) struct RateRequest {
     #[oai(rename = "type")]
@@ -147,11 +147,11 @@ impl From<RateRequest> for RateInput {
     }
 }
 
-/// One step of a rate, from small to large.
+/// A tier of a shipping rate; tiers are listed from low to high.
 #[derive(Debug, Object)]
 pub(crate) struct TierRequest {
-    /// Up to and including this many grams (a whole number), or this subtotal (a decimal string); null for no limit,
-    /// in the last step.
+    /// Upper limit of the tier, inclusive: grams (a whole number) or a subtotal (a decimal string). Null means no
+    /// limit, in the last tier.
     up_to: Nullable<Measure>,
     price: Required<Money>,
 }
@@ -162,7 +162,7 @@ impl From<TierRequest> for TierInput {
     }
 }
 
-/// Grams as a whole number, or a subtotal as a decimal string. On input it may be anything; the core judges it.
+/// Grams as a whole number, or a subtotal as a decimal string. Accepts any JSON as input; the core validates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Measure(Value);
@@ -203,7 +203,7 @@ impl ToJSON for Measure {
     }
 }
 
-/// What shipping costs: a `price` for `flat`, `tiers` for the others.
+/// A shipping rate: a `price` for `flat`, `tiers` for the other types.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Rate")]
 pub(crate) struct RateBody {
@@ -240,16 +240,16 @@ impl RateBody {
     }
 }
 
-/// One step of a rate.
+/// A tier of a shipping rate.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Tier")]
 pub(crate) struct TierBody {
-    /// Grams, or a subtotal; null for no limit.
+    /// Grams, or a subtotal; null means no limit.
     up_to: Option<Measure>,
     price: Money,
 }
 
-/// A way to ship into one zone.
+/// A shipping method for one zone.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "ShippingMethod")]
 pub(crate) struct MethodBody {

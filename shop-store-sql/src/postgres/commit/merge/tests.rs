@@ -156,7 +156,7 @@ fn a_batch_moves_stock_in_one_direction() {
         ((1, 0), (0, 1), false),
         ((-1, -1), (0, 1), false),
         ((-1, -1), (1, 0), false),
-        // Neither this way nor that.
+        // In no direction.
         ((0, 0), (1, 1), false),
         ((0, 0), (-2, -1), false),
         ((0, 0), (0, LARGE + 1), false),
@@ -241,7 +241,7 @@ fn rows_are_sorted_and_levels_add_up() {
 
     let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
     assert_eq!(by(Part::InsertCarts), [vec![0], vec![1], vec![0]]);
-    // What several rely on is locked once.
+    // A row that several batches rely on is locked once.
     assert_eq!(by(Part::ShareProducts), [vec![2, 3]]);
     assert_eq!(by(Part::OwnLevels), [vec![0], vec![0, 1]]);
     let sum = Sum { on_hand: 4, reserved: 1, released: -2, shipped: 0, lowered: 0, takes: true, reserves: true };
@@ -249,7 +249,8 @@ fn rows_are_sorted_and_levels_add_up() {
     assert_eq!(parts[&Part::InsertOperations].len(), 4);
 }
 
-/// Many orders that use one promotion are one group; those that give back come with those that take, and none does both.
+/// Many orders that use one promotion form one group; those that give back can join those that take, but none does
+/// both.
 #[test]
 fn uses_add_up() {
     let count = |counter: Counter, delta| Write::from(CatalogWrite::Uses(UsesDelta { counter, delta, limit: Some(9) }));
@@ -272,15 +273,15 @@ fn uses_add_up() {
     assert_eq!(by(Part::SharePromotions), [vec![0, 1, 3]]);
 }
 
-/// Whatever a sum lets through, the rule of the core lets through one after the other: those that give, those that ship,
-/// those that take.
+/// If a sum passes, the core's rule lets its changes pass one by one: those that give, those that ship, those that
+/// take.
 #[test]
 fn a_sum_lets_nothing_through_that_some_order_would_not() {
     let deltas: Vec<StockDelta> = [(2, 0), (0, -1), (1, -2), (-1, -1), (-2, -2), (0, 1), (0, 3), (-1, 0), (-1, 2)]
         .into_iter()
         .map(|(on_hand, reserved)| StockDelta { variant_id: id(1), location_id: id(1), on_hand, reserved })
         .collect();
-    // Of those that take, those that reserve come last.
+    // Among those that take, those that reserve come last.
     let rank = |delta: &StockDelta| match direction(delta).unwrap() {
         Direction::Gives => (0, false),
         Direction::Ships => (1, false),
@@ -300,7 +301,7 @@ fn a_sum_lets_nothing_through_that_some_order_would_not() {
             if lets_through(&sum, &level) {
                 passed += 1;
                 let ends = ends.unwrap_or_else(|| panic!("{level:?} by {one_by_one:?}"));
-                // One that takes away and reserves has no place in that order; there is none in the shop.
+                // A change that both removes and reserves has no place in that order; the shop makes none.
                 if one_by_one.iter().all(|delta| delta.on_hand >= 0 || delta.reserved <= 0) {
                     assert_eq!(backordered(&sum, &level), ends.backordered, "{level:?} by {one_by_one:?}");
                 }
@@ -310,7 +311,7 @@ fn a_sum_lets_nothing_through_that_some_order_would_not() {
     assert!(passed > 10_000, "{passed}");
 }
 
-/// One delta is judged as the core judges it.
+/// A single delta is judged as the core judges it.
 #[test]
 fn a_sum_of_one_is_that_one() {
     for level in levels() {
@@ -324,7 +325,7 @@ fn a_sum_of_one_is_that_one() {
     }
 }
 
-/// Levels of few goods, with all flags, of which some or all of what is missing is backordered.
+/// Levels of a few units, with all flags, of which some or all missing units are backordered.
 fn levels() -> impl Iterator<Item = StockLevel> {
     let counts = (-1..4).flat_map(|on_hand| (0..4).map(move |reserved| (on_hand, reserved)));
     let level = |on_hand, reserved, flags: u8| StockLevel {
@@ -346,7 +347,7 @@ fn levels() -> impl Iterator<Item = StockLevel> {
     })
 }
 
-/// What the SQL of `Part::ChangeLevels` says (the ranges aside).
+/// What the SQL of `Part::ChangeLevels` checks (except integer ranges).
 fn lets_through(sum: &Sum, level: &StockLevel) -> bool {
     level.reserved + sum.released >= 0
         && (!sum.reserves || level.tracked)
@@ -358,7 +359,7 @@ fn still_backordered(sum: &Sum, level: &StockLevel) -> i64 {
     level.backordered.min((level.reserved + sum.released - level.on_hand - sum.on_hand - sum.lowered).max(0))
 }
 
-/// What it makes of the open backorders.
+/// The open backorders after the sum.
 fn backordered(sum: &Sum, level: &StockLevel) -> i64 {
     still_backordered(sum, level) + (level.reserved + sum.reserved - level.on_hand - sum.on_hand).max(0)
         - (level.reserved + sum.released - level.on_hand - sum.on_hand).max(0)
