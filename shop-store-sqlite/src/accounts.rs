@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use shop_core::accounts::{
     AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
 };
-use shop_core::batch::{Change, Conflict, RowWrite};
+use shop_core::batch::{Change, Conflict};
 use shop_core::clock::Timestamp;
 use shop_core::id::{SessionId, UserId};
 use shop_core::page::{Page, PageRequest};
@@ -20,7 +20,7 @@ use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Id, at, id, prepare};
 
 record!(User, fixed: ["email_key", "username_key", "date_joined", "is_staff"]);
@@ -40,22 +40,26 @@ static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
 /// Reads the values by which a user is counted.
 const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
 
+impl Changed for User {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        let before = record::counted_before(connection, change, COUNTED)?;
+        record::change(connection, change, texts)?;
+        let after = match change {
+            Change::Insert(user) | Change::Update(user) => {
+                Some([kept::flag(user.is_active), kept::flag(user.is_staff), "".into()])
+            }
+            Change::Delete { .. } => None,
+        };
+        tally.changed(kept::List::Users, before, after);
+        Ok(())
+    }
+}
+
+impl Changed for Session {}
+
 /// Applies a write of accounts.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &AccountsWrite) -> Applied {
+pub(crate) fn apply(connection: &Connection, write: &AccountsWrite) -> Applied {
     match write {
-        RowWrite::User(change) => {
-            let before = record::counted_before(connection, change, COUNTED)?;
-            record::change(connection, change, &[])?;
-            let after = match change {
-                Change::Insert(user) | Change::Update(user) => {
-                    Some([kept::flag(user.is_active), kept::flag(user.is_staff), "".into()])
-                }
-                Change::Delete { .. } => None,
-            };
-            tally.changed(kept::List::Users, before, after);
-            Ok(())
-        }
-        RowWrite::Session(change) => record::change(connection, change, &[]),
         AccountsWrite::PutOtp(otp) => {
             record::put(connection, otp)?;
             Ok(())

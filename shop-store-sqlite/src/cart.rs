@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::batch::RowWrite;
 use shop_core::cart::{Cart, CartRepository};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
@@ -10,22 +9,14 @@ use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Id, at};
 
 record!(Cart, fixed: ["customer_id"]);
 
-/// Applies a write of carts.
-pub(crate) fn apply(connection: &Connection, write: &CartWrite, texts: &[String]) -> Applied {
-    match write {
-        RowWrite::Cart(change) => record::change(connection, change, texts),
-    }
-}
-
-/// The JSON texts of a write of carts.
-pub(crate) fn texts(write: &CartWrite) -> Vec<String> {
-    match write {
-        RowWrite::Cart(change) => record::texts(change),
+impl Changed for Cart {
+    fn texts(change: &Change<Self>) -> Vec<String> {
+        record::texts(change)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{
     CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, PricePeriod, PriceRules,
     Product, ProductFilter, ProductSort, PromotionFilter, PromotionSort, RulesQuery, TaxRate, Variant, name_key,
@@ -24,7 +24,7 @@ use crate::kept::{self, Tally};
 use crate::listed;
 use crate::paging::{List, Query};
 use crate::pricing;
-use crate::record::{self, Put, record};
+use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
 
 use search::{SEARCH_COLUMNS, is_no_word, product_query, products};
@@ -42,20 +42,34 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
     prepare(connection, "SELECT version FROM category_tree WHERE one = 1")?.query_row([], |row| row.get(0))
 }
 
-/// The expensive texts of a write: for a product, its three columns of search words, followed by those of its row.
-pub(crate) fn texts(write: &CatalogWrite) -> Vec<String> {
-    match write {
-        RowWrite::Product(change @ (Change::Insert(product) | Change::Update(product))) => {
-            search_columns(product).into_iter().chain(record::texts(change)).collect()
+impl Changed for Product {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        apply_product(connection, tally, change, texts)
+    }
+
+    /// The three columns of search words, then the texts of the row.
+    fn texts(change: &Change<Self>) -> Vec<String> {
+        match change {
+            Change::Insert(product) | Change::Update(product) => {
+                search_columns(product).into_iter().chain(record::texts(change)).collect()
+            }
+            Change::Delete { .. } => Vec::new(),
         }
-        _ => Vec::new(),
     }
 }
 
-/// Applies a write of the catalog. `texts` is the result of [`texts`].
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite, texts: &[String]) -> Applied {
+impl Changed for Category {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        match change {
+            Change::Delete { id, version } => delete_category(connection, tally, *id, *version),
+            _ => record::change(connection, change, texts),
+        }
+    }
+}
+
+/// Applies a write of the catalog.
+pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite) -> Applied {
     match write {
-        RowWrite::Product(change) => apply_product(connection, tally, change, texts),
         CatalogWrite::PricePeriod(period) => {
             record::put(connection, period)?;
             Ok(())
@@ -64,10 +78,6 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
             record::execute(connection, "DELETE FROM price_history WHERE ends_at < ?1", &[&at(*ended_before)])?;
             Ok(())
         }
-        RowWrite::Category(Change::Delete { id, version }) => delete_category(connection, tally, *id, *version),
-        RowWrite::Category(change) => record::change(connection, change, &[]),
-        RowWrite::Promotion(change) => record::change(connection, change, &[]),
-        RowWrite::TaxRate(change) => record::change(connection, change, &[]),
         CatalogWrite::Uses(delta) => pricing::count_uses(connection, delta),
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one = 1 AND version = ?1";
@@ -91,7 +101,7 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug | Unique::VariantSku)))
             if others_variant(connection, product)? =>
         {
-            // Checked first: see the order of the unique keys in `CatalogWrite`.
+            // Checked first: see the order of the unique keys of `Product`.
             return Err(Conflict::Exists(Unique::OtherId).into());
         }
         done => done?,

@@ -14,9 +14,9 @@ use shop_core::error::BoxError;
 use uuid::Uuid;
 
 use crate::kept::Tally;
-use crate::record::{execute, exists, is_taken, version_of};
+use crate::record::{Changed, execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
-use crate::{accounts, cart, catalog, details, inventory, listed, orders, outbox, payments, shipping};
+use crate::{accounts, catalog, inventory, listed, orders, outbox, shipping};
 
 /// Why a batch was not applied.
 #[derive(Debug)]
@@ -63,9 +63,7 @@ impl Prepared {
     /// Encodes the texts of a batch.
     pub(crate) fn new(batch: Arc<Batch>) -> Self {
         let texts = batch.writes.iter().map(|write| match write {
-            Write::Catalog(write) => catalog::texts(write),
-            Write::Cart(write) => cart::texts(write),
-            Write::Orders(write) => orders::texts(write),
+            Write::Row(write) => row_texts(write),
             Write::Outbox(write) => outbox::texts(write),
             _ => Vec::new(),
         });
@@ -84,15 +82,12 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepa
     }
     for (write, texts) in batch.writes.iter().zip(texts) {
         match write {
-            Write::Accounts(write) => accounts::apply(connection, tally, write)?,
-            Write::Catalog(write) => catalog::apply(connection, tally, write, texts)?,
-            Write::Cart(write) => cart::apply(connection, write, texts)?,
-            Write::Orders(write) => orders::apply(connection, tally, write, texts)?,
-            Write::Payments(write) => payments::apply(connection, tally, write)?,
-            Write::Shipping(write) => shipping::apply(connection, write)?,
+            Write::Row(write) => apply_row(connection, tally, write, texts)?,
+            Write::Accounts(write) => accounts::apply(connection, write)?,
+            Write::Catalog(write) => catalog::apply(connection, tally, write)?,
+            Write::Orders(write) => orders::apply(connection, write)?,
             Write::Inventory(write) => inventory::apply(connection, tally, write)?,
             Write::Outbox(write) => outbox::apply(connection, write, texts)?,
-            Write::Details(write) => details::apply(connection, write)?,
             Write::Answer(answer) => outbox::insert_answer(connection, answer)?,
             Write::Forget { before, given_up_before } => forget(connection, *before, *given_up_before)?,
         }
@@ -146,8 +141,22 @@ fn judge(connection: &Connection, require: &Require) -> Applied {
     }
 }
 
-macro_rules! current_version {
-    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+macro_rules! rows {
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {
+        /// Applies a change of a row that has a version.
+        fn apply_row(connection: &Connection, tally: &mut Tally, write: &RowWrite, texts: &[String]) -> Applied {
+            match write {
+                $(RowWrite::$entity(change) => <$row as Changed>::apply(connection, tally, change, texts),)+
+            }
+        }
+
+        /// The texts of a row, see [`Changed::texts`].
+        fn row_texts(write: &RowWrite) -> Vec<String> {
+            match write {
+                $(RowWrite::$entity(change) => <$row as Changed>::texts(change),)+
+            }
+        }
+
         fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
             match entity {
                 $(Entity::$entity => version_of::<$row>(connection, key),)+
@@ -159,7 +168,7 @@ macro_rules! current_version {
     };
 }
 
-shop_core::versioned_rows!(current_version []);
+shop_core::versioned_rows!(rows []);
 
 /// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one row
 /// to another takes two writes.

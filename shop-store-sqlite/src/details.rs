@@ -2,21 +2,16 @@
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use shop_core::batch::RowWrite;
 use shop_core::details::{DetailsRepository, ShopDetails};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
 use crate::commit::Applied;
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 
 record!(ShopDetails);
 
-/// Applies a write of the shop's own details.
-pub(crate) fn apply(connection: &Connection, write: &DetailsWrite) -> Applied {
-    let RowWrite::ShopDetails(change) = write;
-    record::change(connection, change, &[])
-}
+impl Changed for ShopDetails {}
 
 #[async_trait]
 impl DetailsRepository for SqliteStore {

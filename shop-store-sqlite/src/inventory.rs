@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::id::{LocationId, OrderId, ProductId, VariantId};
 use shop_core::inventory::{
     InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
@@ -18,7 +18,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Id, id, optional_id, prepare};
 
 record!(Location);
@@ -28,11 +28,20 @@ record!(Reservation, fixed: ["order_id", "variant_id", "sku", "created_at"]);
 record!(StockLevel);
 record!(Movement);
 
+impl Changed for Location {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        match change {
+            Change::Delete { id, version } => delete_location(connection, tally, *id, *version),
+            _ => record::change(connection, change, texts),
+        }
+    }
+}
+
+impl Changed for Reservation {}
+
 /// Applies a write of inventory.
 pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &InventoryWrite) -> Applied {
     match write {
-        RowWrite::Location(Change::Delete { id, version }) => delete_location(connection, tally, *id, *version),
-        RowWrite::Location(change) => record::change(connection, change, &[]),
         InventoryWrite::InsertLevel(level) => {
             tally.stock_changed(level.product_id);
             insert_level(connection, level)
@@ -44,7 +53,6 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Inventor
             unless_taken(record::add(connection, movement, &[]), Unique::OtherId)?;
             Ok(())
         }
-        RowWrite::Reservation(change) => record::change(connection, change, &[]),
     }
 }
 

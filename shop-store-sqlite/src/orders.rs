@@ -7,7 +7,7 @@ mod search;
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
 use shop_core::orders::{
@@ -23,7 +23,7 @@ use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
 use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query, Rough};
-use crate::record::{self, Put, record};
+use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, Values, at, prepare};
 
 pub(crate) use search::fill_search;
@@ -33,27 +33,41 @@ record!(HistoryEntry);
 record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"]; children);
 
 /// Applies a write of orders.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &OrdersWrite, texts: &[String]) -> Applied {
-    match write {
-        RowWrite::Order(Change::Insert(order)) => {
-            let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
-            record::insert(connection, order, of_order)?;
-            tally.added(kept::List::Orders, counted(order));
-            insert_items(connection, order, of_items)
+pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
+    let OrdersWrite::History(entry) = write;
+    unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
+    Ok(())
+}
+
+impl Changed for Draft {}
+impl Changed for Return {}
+
+impl Changed for Order {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        match change {
+            Change::Insert(order) => {
+                let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
+                record::insert(connection, order, of_order)?;
+                tally.added(kept::List::Orders, counted(order));
+                insert_items(connection, order, of_items)
+            }
+            Change::Update(order) => {
+                let before = record::counted_before(connection, change, COUNTED)?;
+                record::update(connection, order, texts)?;
+                tally.changed(kept::List::Orders, before, Some(counted(order)));
+                Ok(())
+            }
+            Change::Delete { .. } => Err(record::never_deleted(Entity::Order)),
         }
-        RowWrite::Order(change @ Change::Update(order)) => {
-            let before = record::counted_before(connection, change, COUNTED)?;
-            record::update(connection, order, texts)?;
-            tally.changed(kept::List::Orders, before, Some(counted(order)));
-            Ok(())
-        }
-        RowWrite::Order(Change::Delete { .. }) => Err(record::never_deleted(Entity::Order)),
-        OrdersWrite::History(entry) => {
-            unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
-            Ok(())
-        }
-        RowWrite::Draft(change) => record::change(connection, change, &[]),
-        RowWrite::Return(change) => record::change(connection, change, &[]),
+    }
+
+    fn texts(change: &Change<Self>) -> Vec<String> {
+        let Change::Insert(order) = change else { return record::texts(change) };
+        Values::texts(|values| {
+            order.write(values)?;
+            order.items.iter().try_for_each(|item| item.write(values))
+        })
+        .unwrap_or_default()
     }
 }
 
@@ -63,19 +77,6 @@ const COUNTED: &str = "SELECT status, payment_status, fulfillment_status FROM or
 /// The values by which orders are counted.
 fn counted(order: &Order) -> Keys {
     [order.status.word().into(), order.payment_status.word().into(), order.fulfillment_status.word().into()]
-}
-
-/// The JSON texts of a write of orders, for those writes that are frequent enough to matter.
-pub(crate) fn texts(write: &OrdersWrite) -> Vec<String> {
-    match write {
-        RowWrite::Order(Change::Insert(order)) => Values::texts(|values| {
-            order.write(values)?;
-            order.items.iter().try_for_each(|item| item.write(values))
-        })
-        .unwrap_or_default(),
-        RowWrite::Order(change) => record::texts(change),
-        _ => Vec::new(),
-    }
 }
 
 /// Inserts the lines of an order. `texts` are their encoded options, if already encoded.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
 use shop_core::idempotency::{Answer, AnswerKey};
@@ -17,8 +17,9 @@ use shop_core::word::Word as _;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, unless_taken};
+use crate::kept::Tally;
 use crate::paging::{List, Query};
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Values, at, id, prepare};
 
 record!(Delivery, fixed: ["receiver", "thing", "created_at"]);
@@ -31,6 +32,24 @@ record!(Answer);
 const FIRST_IN_LINE: &str = "status = 'pending' AND NOT EXISTS (SELECT 1 FROM deliveries AS older
     WHERE older.status = 'pending' AND older.receiver = deliveries.receiver AND older.thing = deliveries.thing
         AND older.id < deliveries.id)";
+
+impl Changed for Delivery {
+    fn texts(change: &Change<Self>) -> Vec<String> {
+        record::texts(change)
+    }
+}
+
+impl Changed for Webhook {
+    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        record::change(connection, change, texts)?;
+        if let Change::Delete { id, .. } = change {
+            let waits = "DELETE FROM deliveries
+                WHERE receiver = ?1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
+            record::execute(connection, waits, &[&Self::receiver_of(WebhookId(*id))])?;
+        }
+        Ok(())
+    }
+}
 
 /// Applies a write of the outbox.
 pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[String]) -> Applied {
@@ -46,16 +65,6 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
                 _ => Ok(()),
             }
         }
-        RowWrite::Delivery(change) => record::change(connection, change, texts),
-        RowWrite::Webhook(change) => {
-            record::change(connection, change, &[])?;
-            if let Change::Delete { id, .. } = change {
-                let waits = "DELETE FROM deliveries
-                    WHERE receiver = ?1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-                record::execute(connection, waits, &[&Webhook::receiver_of(WebhookId(*id))])?;
-            }
-            Ok(())
-        }
     }
 }
 
@@ -63,7 +72,6 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
 pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
     match write {
         OutboxWrite::Event(event) => Values::texts(|values| event.write(values)).unwrap_or_default(),
-        RowWrite::Delivery(change) => record::texts(change),
         _ => Vec::new(),
     }
 }

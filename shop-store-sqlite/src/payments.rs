@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{OrderId, PaymentId};
 use shop_core::page::{Page, PageRequest};
@@ -16,30 +16,30 @@ use crate::SqliteStore;
 use crate::commit::{Applied, Failure, unless_taken};
 use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query};
-use crate::record::{self, Put, record};
+use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id};
 
 record!(Refund);
 record!(Payment, fixed: ["order_id", "gateway", "created_at"]; children);
 
-/// Applies a write of payments.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &PaymentsWrite) -> Applied {
-    let RowWrite::Payment(change) = write;
-    let before = record::counted_before(connection, change, COUNTED)?;
-    let (done, payment) = match change {
-        Change::Insert(payment) => (record::insert(connection, payment, &[]), payment),
-        Change::Update(payment) => (record::update(connection, payment, &[]), payment),
-        Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
-    };
-    if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
-        && others_refund(connection, payment)?
-    {
-        // Checked first: see the order of the unique keys in `PaymentsWrite`.
-        return Err(Conflict::Exists(Unique::OtherId).into());
+impl Changed for Payment {
+    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        let before = record::counted_before(connection, change, COUNTED)?;
+        let (done, payment) = match change {
+            Change::Insert(payment) => (record::insert(connection, payment, texts), payment),
+            Change::Update(payment) => (record::update(connection, payment, texts), payment),
+            Change::Delete { .. } => return Err(record::never_deleted(Entity::Payment)),
+        };
+        if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
+            && others_refund(connection, payment)?
+        {
+            // Checked first: see the order of the unique keys of `Payment`.
+            return Err(Conflict::Exists(Unique::OtherId).into());
+        }
+        done?;
+        tally.changed(kept::List::Payments, before, Some(counted(payment)));
+        put_refunds(connection, payment)
     }
-    done?;
-    tally.changed(kept::List::Payments, before, Some(counted(payment)));
-    put_refunds(connection, payment)
 }
 
 /// Reads the values by which a payment is counted.

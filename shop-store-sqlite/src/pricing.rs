@@ -16,12 +16,15 @@ use shop_core::store::StoreResult;
 use crate::SqliteStore;
 use crate::commit::Applied;
 use crate::paging::{List, Query};
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Id, prepare};
 
 record!(Promotion);
 
 record!(TaxRate);
+
+impl Changed for Promotion {}
+impl Changed for TaxRate {}
 
 /// Changes the use count of a promotion. For an existing counter, one statement applies the rule of [`UsesDelta`]; if
 /// it changes no row, the rule itself decides. There is no other writer in between.

@@ -12,7 +12,7 @@ use shop_core::row::{self, Columns as _, Parent, Source as _};
 use uuid::Uuid;
 
 use crate::commit::{Applied, Failure};
-use crate::kept::Keys;
+use crate::kept::{Keys, Tally};
 use crate::rows::{Columns, Id, Values, prepare};
 
 /// The statements of a table, generated once from its declaration.
@@ -106,6 +106,20 @@ pub(crate) trait Record: row::Row {
     /// Reads its child rows, which have a table of their own.
     fn fill(&mut self, _connection: &Connection) -> rusqlite::Result<()> {
         Ok(())
+    }
+}
+
+/// How a change of a row that has a version is applied, with everything that depends on it.
+pub(crate) trait Changed: Record + Versioned {
+    /// Applies a change. `texts` are the JSON and the derived texts of the row as far as they are encoded already, see
+    /// [`Changed::texts`].
+    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        self::change(connection, change, texts)
+    }
+
+    /// Encodes what takes time to encode, so that the writing thread only binds it. Only rows that are written often do.
+    fn texts(_change: &Change<Self>) -> Vec<String> {
+        Vec::new()
     }
 }
 

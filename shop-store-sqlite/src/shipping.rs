@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
-use shop_core::batch::{Change, Conflict, Entity, RowWrite};
+use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
 use shop_core::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::commit::{Applied, Failure};
+use crate::kept::Tally;
 use crate::paging::{List, Query};
-use crate::record::{self, record};
+use crate::record::{self, Changed, record};
 use crate::rows::{Id, prepare};
 
 record!(SavedAddress, fixed: ["user_id", "created_at"]);
@@ -25,24 +26,28 @@ record!(Method);
 
 record!(Shipment, fixed: ["order_id", "created_at", "tracking_key"]);
 
-/// Applies a write of shipping.
-pub(crate) fn apply(connection: &Connection, write: &ShippingWrite) -> Applied {
-    match write {
-        RowWrite::Address(change) => record::change(connection, change, &[]),
-        RowWrite::Zone(Change::Delete { id, version }) => delete_zone(connection, *id, *version),
-        RowWrite::Zone(change) => record::change(connection, change, &[]),
-        RowWrite::Method(change) => {
-            let done = record::change(connection, change, &[]);
-            match (done, change) {
-                (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
-                    if record::is_dangling(&error) =>
-                {
-                    Err(Conflict::Stale(Entity::Zone, method.zone_id.0).into())
-                }
-                (done, _) => done,
-            }
+impl Changed for SavedAddress {}
+impl Changed for Shipment {}
+
+impl Changed for Zone {
+    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        match change {
+            Change::Delete { id, version } => delete_zone(connection, *id, *version),
+            _ => record::change(connection, change, texts),
         }
-        RowWrite::Shipment(change) => record::change(connection, change, &[]),
+    }
+}
+
+impl Changed for Method {
+    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+        match (record::change(connection, change, texts), change) {
+            (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
+                if record::is_dangling(&error) =>
+            {
+                Err(Conflict::Stale(Entity::Zone, method.zone_id.0).into())
+            }
+            (done, _) => done,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use shop_core::accounts::{AccountsWrite, DailyCount, Otp, Session, User};
-use shop_core::batch::{Conflict, RowWrite};
+use shop_core::batch::Conflict;
 use shop_core::word::Word as _;
 use uuid::Uuid;
 
@@ -20,8 +20,6 @@ pub(super) static OTPS: LazyLock<Table> = LazyLock::new(Table::of::<Otp>);
 /// Applies a write of accounts.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &AccountsWrite) -> Applied {
     match write {
-        RowWrite::User(change) => plain.change(change).await,
-        RowWrite::Session(change) => plain.change(change).await,
         AccountsWrite::PutOtp(code) => plain.run(super::part::Part::PutOtps, vec![row_of(code)]).await.map(drop),
         AccountsWrite::ForgetOtp { user_id } => {
             plain.execute("DELETE FROM otps WHERE user_id = $1", (Uuid::from(*user_id),)).await?;

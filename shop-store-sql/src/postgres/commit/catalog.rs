@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product, Variant};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::value::{Kind, Row};
 use crate::postgres::catalog::search_vector;
 
 records! {
-    CATEGORIES: Category;
+    CATEGORIES: Category, applied by apply_category;
 }
 
 pub(super) static PRODUCTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Product>().with("search", Kind::Search));
@@ -31,6 +31,20 @@ impl Record for Product {
         row.text(search_words(self));
         row
     }
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        match change {
+            Change::Insert(product) => {
+                plain.touched.products.insert(product.id.0);
+                insert_product(plain, change, product).await
+            }
+            Change::Update(product) => {
+                plain.touched.products.insert(product.id.0);
+                update_product(plain, change, product).await
+            }
+            Change::Delete { .. } => plain.change(change).await,
+        }
+    }
 }
 
 /// The maximum length of a word in a `tsvector`, in bytes. Longer words are truncated; a search finds only their
@@ -46,18 +60,16 @@ pub(crate) fn search_words(product: &Product) -> String {
     search_vector(&words)
 }
 
+async fn apply_category(plain: &mut Plain<'_>, change: &Change<Category>) -> Applied {
+    match change {
+        Change::Delete { id, version } => delete_category(plain, *id, *version).await,
+        _ => plain.change(change).await,
+    }
+}
+
 /// Applies a write of the catalog.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
     match write {
-        RowWrite::Product(Change::Insert(product)) => {
-            plain.touched.products.insert(product.id.0);
-            insert_product(plain, product).await
-        }
-        RowWrite::Product(change @ Change::Update(product)) => {
-            plain.touched.products.insert(product.id.0);
-            update_product(plain, change, product).await
-        }
-        RowWrite::Product(change) => plain.change(change).await,
         CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![row_of(period)]).await? {
             0 => Ok(()),
             _ => Err(Failure::Again),
@@ -69,10 +81,6 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             plain.execute(sql, (*ended_before,)).await?;
             Ok(())
         }
-        RowWrite::Category(Change::Delete { id, version }) => delete_category(plain, *id, *version).await,
-        RowWrite::Category(change) => plain.change(change).await,
-        RowWrite::Promotion(change) => plain.change(change).await,
-        RowWrite::TaxRate(change) => plain.change(change).await,
         CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
@@ -95,10 +103,9 @@ fn ids_and_skus(product: &Product) -> (Vec<Uuid>, Vec<String>) {
     product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone())).unzip()
 }
 
-async fn insert_product(plain: &mut Plain<'_>, product: &Product) -> Applied {
-    let change = Change::Insert(product.clone());
-    match plain.change(&change).await {
-        // Checked first: see the order of the unique keys in `CatalogWrite`.
+async fn insert_product(plain: &mut Plain<'_>, change: &Change<Product>, product: &Product) -> Applied {
+    match plain.change(change).await {
+        // Checked first: see the order of the unique keys of `Product`.
         Err(Failure::Conflict(Conflict::Exists(Unique::ProductSlug))) if others_variant(plain, product).await? => {
             return Err(Conflict::Exists(Unique::OtherId).into());
         }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::inventory::{InventoryWrite, Location, Movement, Reservation, StockLevel, StockSettings};
 use uuid::Uuid;
 
@@ -12,22 +12,23 @@ use super::stock::Sum;
 use super::table::{Table, records, row_of};
 
 records! {
-    LOCATIONS: Location;
+    LOCATIONS: Location, applied by apply_location;
     RESERVATIONS: Reservation;
 }
 
 pub(super) static LEVELS: LazyLock<Table> = LazyLock::new(Table::of::<StockLevel>);
 pub(super) static MOVEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Movement>().counted_by(&["location_id"]));
 
+async fn apply_location(plain: &mut Plain<'_>, change: &Change<Location>) -> Applied {
+    if let Change::Delete { id, version } = change {
+        empty_location(plain, *id, *version).await?;
+    }
+    plain.change(change).await
+}
+
 /// Applies a write of inventory.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Applied {
     match write {
-        RowWrite::Location(change) => {
-            if let Change::Delete { id, version } = change {
-                empty_location(plain, *id, *version).await?;
-            }
-            plain.change(change).await
-        }
         InventoryWrite::InsertLevel(new) => insert_level(plain, new).await,
         InventoryWrite::Delta(delta) => {
             match plain
@@ -45,7 +46,6 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Appl
             plain.counts(MOVEMENTS.name, [location, String::new(), String::new()], 1);
             Ok(())
         }
-        RowWrite::Reservation(change) => plain.change(change).await,
     }
 }
 

@@ -21,10 +21,19 @@ use super::plain::{Applied, Plain};
 use super::table::{Record, Table};
 
 macro_rules! tables {
-    ([] $($entity:ident: $row:ty => $write:ty, $table:ident;)+) => {
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {
         /// The tables of these kinds of rows, in the order of the core.
         fn versioned() -> Vec<(Entity, &'static Table)> {
             vec![$((Entity::$entity, <$row as Record>::table())),+]
+        }
+
+        impl Locks {
+            /// Locks the row that a change replaces or deletes.
+            fn changed_row(&mut self, write: &RowWrite) {
+                match write {
+                    $(RowWrite::$entity(change) => self.change(change),)+
+                }
+            }
         }
     };
 }
@@ -145,8 +154,7 @@ impl Locks {
 
     fn write(&mut self, write: &Write) {
         match write {
-            Write::Row(RowWrite::User(change)) => self.change(change),
-            Write::Row(RowWrite::Session(change)) => self.change(change),
+            Write::Row(write) => self.row(write),
             Write::Accounts(AccountsWrite::PutOtp(otp)) => drop(self.otps.insert(otp.user_id.0)),
             Write::Accounts(
                 AccountsWrite::SpendOtpTry { user_id, .. }
@@ -155,55 +163,13 @@ impl Locks {
             ) => {
                 self.otps.insert(user_id.0);
             }
-            Write::Row(RowWrite::Product(change)) => {
-                self.change(change);
-                if let Change::Update(product) = change {
-                    let skus = product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone()));
-                    self.renamed.extend(skus);
-                }
-            }
-            Write::Row(RowWrite::Category(change)) => {
-                self.change(change);
-                if let Change::Delete { id, .. } = change {
-                    self.emptied.insert(*id);
-                }
-            }
             Write::Catalog(CatalogWrite::ReshapeTree { .. }) => self.tree_changes = true,
-            Write::Row(RowWrite::Promotion(change)) => self.change(change),
-            Write::Row(RowWrite::TaxRate(change)) => self.change(change),
             Write::Catalog(CatalogWrite::Uses(delta)) => {
                 let (promotion, customer) = delta.counter.key();
                 self.uses.insert((promotion, customer.to_owned()));
             }
-            Write::Row(RowWrite::Cart(change)) => self.change(change),
-            Write::Row(RowWrite::Order(change)) => self.change(change),
-            Write::Row(RowWrite::Draft(change)) => self.change(change),
-            Write::Row(RowWrite::Return(change)) => self.change(change),
-            Write::Row(RowWrite::Payment(change)) => self.change(change),
-            Write::Row(RowWrite::Address(change)) => {
-                self.change(change);
-                if let Change::Insert(address) | Change::Update(address) = change {
-                    self.advisory.insert(address_book(address.user_id.0));
-                }
-            }
-            Write::Row(RowWrite::Zone(change)) => self.change(change),
-            Write::Row(RowWrite::Method(change)) => {
-                self.change(change);
-                if let Change::Insert(method) | Change::Update(method) = change {
-                    self.share(Entity::Zone, method.zone_id.0);
-                }
-            }
-            Write::Row(RowWrite::Shipment(change)) => self.change(change),
             Write::Inventory(write) => self.inventory(write),
             Write::Outbox(OutboxWrite::Relayed(event)) => self.own(Entity::Event, event.0),
-            Write::Row(RowWrite::Delivery(change)) => self.change(change),
-            Write::Row(RowWrite::Webhook(change)) => {
-                self.change(change);
-                if let Change::Delete { id, .. } = change {
-                    self.receivers.insert(Webhook::receiver_of(WebhookId(*id)));
-                }
-            }
-            Write::Row(RowWrite::ShopDetails(change)) => self.change(change),
             // A batch counts once, after it has taken its other locks, so no deadlock is possible.
             Write::Accounts(AccountsWrite::CountDaily { .. })
             // A price is written with its product, which is locked.
@@ -215,15 +181,35 @@ impl Locks {
         }
     }
 
-    fn inventory(&mut self, write: &InventoryWrite) {
+    /// Locks a row, and what changes with it.
+    fn row(&mut self, write: &RowWrite) {
+        self.changed_row(write);
         match write {
+            RowWrite::Product(Change::Update(product)) => {
+                self.renamed.extend(product.variants.iter().map(|variant| (variant.id.0, variant.sku.clone())));
+            }
+            RowWrite::Category(Change::Delete { id, .. }) => drop(self.emptied.insert(*id)),
+            RowWrite::Address(Change::Insert(address) | Change::Update(address)) => {
+                self.advisory.insert(address_book(address.user_id.0));
+            }
+            RowWrite::Method(Change::Insert(method) | Change::Update(method)) => {
+                self.share(Entity::Zone, method.zone_id.0);
+            }
             RowWrite::Location(change) => {
                 self.advisory.insert(LOCATIONS);
-                self.change(change);
                 if let Change::Delete { id, .. } = change {
                     self.locations.insert(*id);
                 }
             }
+            RowWrite::Webhook(Change::Delete { id, .. }) => {
+                self.receivers.insert(Webhook::receiver_of(WebhookId(*id)));
+            }
+            _ => {}
+        }
+    }
+
+    fn inventory(&mut self, write: &InventoryWrite) {
+        match write {
             InventoryWrite::InsertLevel(level) => {
                 self.share(Entity::Location, level.location_id.0);
                 self.levels.insert((level.variant_id.0, level.location_id.0));
@@ -233,7 +219,6 @@ impl Locks {
                 Some(location) => drop(self.levels.insert((settings.variant_id.0, location.0))),
                 None => drop(self.variants.insert(settings.variant_id.0)),
             },
-            RowWrite::Reservation(change) => self.change(change),
             InventoryWrite::Movement(_) => {}
         }
     }

@@ -223,20 +223,8 @@ impl Mergeable {
 
     fn write(&mut self, write: &Write) -> Merged {
         match write {
+            Write::Row(write) => self.row(write),
             Write::Accounts(write) => self.accounts(write),
-            Write::Row(RowWrite::Product(change)) => {
-                if let Change::Insert(product) | Change::Update(product) = change {
-                    self.take(key_touch(Unique::ProductSlug, &product.slug))?;
-                    for variant in &product.variants {
-                        self.take(key_touch(Unique::OtherId, variant.id))?;
-                        self.take(key_touch(Unique::VariantSku, &variant.sku))?;
-                    }
-                    let is_new = matches!(change, Change::Insert(_));
-                    let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
-                    children_of(product).for_each(|row| self.line(part, row));
-                }
-                self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
-            }
             Write::Catalog(CatalogWrite::PricePeriod(period)) => {
                 self.take(touch((3_u8, period.variant_id, period.version)))?;
                 self.line(Part::PutPrices, row_of(period));
@@ -248,47 +236,10 @@ impl Mergeable {
                 self.uses.entry((promotion, customer.to_owned())).or_default().add(UsesSum::of(delta));
                 Ok(())
             }
-            Write::Row(RowWrite::Cart(change)) => {
-                if let Change::Insert(cart) | Change::Update(cart) = change
-                    && let (CartStatus::Open, Some(customer)) = (cart.status, cart.customer_id)
-                {
-                    self.take(key_touch(Unique::OpenCart, customer))?;
-                }
-                self.change(change, Part::InsertCarts, Some((Part::OwnCarts, Part::UpdateCarts)))
-            }
-            Write::Row(RowWrite::Order(change)) => {
-                if let Change::Insert(order) | Change::Update(order) = change {
-                    self.take(key_touch(Unique::OrderNumber, &order.number))?;
-                    self.take(key_touch(Unique::OrderOfCart, order.cart_id))?;
-                }
-                if let Change::Insert(order) = change {
-                    children_of(order).for_each(|row| self.line(Part::InsertItems, row));
-                }
-                self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
-            }
-            Write::Row(RowWrite::Return(change)) => {
-                self.change(change, Part::InsertReturns, Some((Part::OwnReturns, Part::UpdateReturns)))
-            }
-            Write::Row(RowWrite::Draft(change)) => self.draft(change),
             Write::Orders(OrdersWrite::History(entry)) => {
                 self.take(key_touch(Unique::OtherId, entry.id))?;
                 self.line(Part::InsertHistory, row_of(entry));
                 Ok(())
-            }
-            Write::Row(RowWrite::Payment(change)) => {
-                if let Change::Insert(payment) | Change::Update(payment) = change {
-                    if payment.state.is_live() {
-                        self.take(key_touch(Unique::LivePayment, payment.order_id))?;
-                    }
-                    for refund in &payment.refunds {
-                        self.take(key_touch(Unique::OtherId, refund.id))?;
-                    }
-                    children_of(payment).for_each(|row| self.line(Part::PutRefunds, row));
-                }
-                self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
-            }
-            Write::Row(RowWrite::Shipment(change)) => {
-                self.change(change, Part::InsertShipments, Some((Part::OwnShipments, Part::UpdateShipments)))
             }
             Write::Inventory(write) => self.inventory(write),
             Write::Outbox(write) => self.outbox(write),
@@ -297,11 +248,11 @@ impl Mergeable {
                 self.line(Part::InsertAnswers, row_of(answer));
                 Ok(())
             }
-            Write::Catalog(_) | Write::Shipping(_) | Write::Details(_) | Write::Forget { .. } => Err(Alone),
+            Write::Catalog(_) | Write::Forget { .. } => Err(Alone),
         }
     }
 
-    fn accounts(&mut self, write: &AccountsWrite) -> Merged {
+    fn row(&mut self, write: &RowWrite) -> Merged {
         match write {
             RowWrite::User(change) => {
                 if let Change::Insert(user) | Change::Update(user) = change {
@@ -315,6 +266,77 @@ impl Mergeable {
             RowWrite::Session(change) => {
                 self.change(change, Part::InsertSessions, Some((Part::OwnSessions, Part::UpdateSessions)))
             }
+            RowWrite::Product(change) => {
+                if let Change::Insert(product) | Change::Update(product) = change {
+                    self.take(key_touch(Unique::ProductSlug, &product.slug))?;
+                    for variant in &product.variants {
+                        self.take(key_touch(Unique::OtherId, variant.id))?;
+                        self.take(key_touch(Unique::VariantSku, &variant.sku))?;
+                    }
+                    let is_new = matches!(change, Change::Insert(_));
+                    let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
+                    children_of(product).for_each(|row| self.line(part, row));
+                }
+                self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
+            }
+            RowWrite::Cart(change) => {
+                if let Change::Insert(cart) | Change::Update(cart) = change
+                    && let (CartStatus::Open, Some(customer)) = (cart.status, cart.customer_id)
+                {
+                    self.take(key_touch(Unique::OpenCart, customer))?;
+                }
+                self.change(change, Part::InsertCarts, Some((Part::OwnCarts, Part::UpdateCarts)))
+            }
+            RowWrite::Order(change) => {
+                if let Change::Insert(order) | Change::Update(order) = change {
+                    self.take(key_touch(Unique::OrderNumber, &order.number))?;
+                    self.take(key_touch(Unique::OrderOfCart, order.cart_id))?;
+                }
+                if let Change::Insert(order) = change {
+                    children_of(order).for_each(|row| self.line(Part::InsertItems, row));
+                }
+                self.change(change, Part::InsertOrders, Some((Part::OwnOrders, Part::UpdateOrders)))
+            }
+            RowWrite::Return(change) => {
+                self.change(change, Part::InsertReturns, Some((Part::OwnReturns, Part::UpdateReturns)))
+            }
+            RowWrite::Draft(change) => self.draft(change),
+            RowWrite::Payment(change) => {
+                if let Change::Insert(payment) | Change::Update(payment) = change {
+                    if payment.state.is_live() {
+                        self.take(key_touch(Unique::LivePayment, payment.order_id))?;
+                    }
+                    for refund in &payment.refunds {
+                        self.take(key_touch(Unique::OtherId, refund.id))?;
+                    }
+                    children_of(payment).for_each(|row| self.line(Part::PutRefunds, row));
+                }
+                self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
+            }
+            RowWrite::Shipment(change) => {
+                self.change(change, Part::InsertShipments, Some((Part::OwnShipments, Part::UpdateShipments)))
+            }
+            RowWrite::Reservation(change) => {
+                self.change(change, Part::InsertReservations, Some((Part::OwnReservations, Part::UpdateReservations)))
+            }
+            RowWrite::Delivery(change) => {
+                self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
+            }
+            // Changed rarely.
+            RowWrite::Category(_)
+            | RowWrite::Promotion(_)
+            | RowWrite::TaxRate(_)
+            | RowWrite::Address(_)
+            | RowWrite::Zone(_)
+            | RowWrite::Method(_)
+            | RowWrite::Location(_)
+            | RowWrite::Webhook(_)
+            | RowWrite::ShopDetails(_) => Err(Alone),
+        }
+    }
+
+    fn accounts(&mut self, write: &AccountsWrite) -> Merged {
+        match write {
             AccountsWrite::PutOtp(otp) => {
                 self.take(touch((2_u8, otp.user_id)))?;
                 self.line(Part::OwnOtps, ids(&[otp.user_id.0]));
@@ -346,10 +368,7 @@ impl Mergeable {
                 self.line(Part::InsertMovements, row_of(movement));
                 Ok(())
             }
-            RowWrite::Reservation(change) => {
-                self.change(change, Part::InsertReservations, Some((Part::OwnReservations, Part::UpdateReservations)))
-            }
-            RowWrite::Location(_) | InventoryWrite::Settings(_) => Err(Alone),
+            InventoryWrite::Settings(_) => Err(Alone),
         }
     }
 
@@ -366,10 +385,6 @@ impl Mergeable {
                 self.line(Part::RelayEvents, ids(&[event.0]));
                 Ok(())
             }
-            RowWrite::Delivery(change) => {
-                self.change(change, Part::InsertDeliveries, Some((Part::OwnDeliveries, Part::UpdateDeliveries)))
-            }
-            RowWrite::Webhook(_) => Err(Alone),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, RowWrite, Unique};
+use shop_core::batch::{Change, Unique};
 use shop_core::orders::{Draft, HistoryEntry, Order, OrderItem, OrdersWrite, Return};
 
 use super::part::Part;
@@ -10,7 +10,7 @@ use super::plain::{Applied, Plain};
 use super::table::{Table, children_of, records, row_of};
 
 records! {
-    ORDERS: Order, counted by &["status", "payment_status", "fulfillment_status"];
+    ORDERS: Order, counted by &["status", "payment_status", "fulfillment_status"], applied by apply_order;
     DRAFTS: Draft;
     RETURNS: Return;
 }
@@ -20,16 +20,14 @@ pub(super) static HISTORY: LazyLock<Table> = LazyLock::new(Table::of::<HistoryEn
 
 /// Applies a write of orders.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OrdersWrite) -> Applied {
-    match write {
-        RowWrite::Order(change) => {
-            plain.change(change).await?;
-            match change {
-                Change::Insert(order) => plain.run(Part::InsertItems, children_of(order).collect()).await.map(drop),
-                Change::Update(_) | Change::Delete { .. } => Ok(()),
-            }
-        }
-        RowWrite::Draft(change) => plain.change(change).await,
-        RowWrite::Return(change) => plain.change(change).await,
-        OrdersWrite::History(entry) => plain.insert_unless(Part::InsertHistory, row_of(entry), Unique::OtherId).await,
+    let OrdersWrite::History(entry) = write;
+    plain.insert_unless(Part::InsertHistory, row_of(entry), Unique::OtherId).await
+}
+
+async fn apply_order(plain: &mut Plain<'_>, change: &Change<Order>) -> Applied {
+    plain.change(change).await?;
+    match change {
+        Change::Insert(order) => plain.run(Part::InsertItems, children_of(order).collect()).await.map(drop),
+        Change::Update(_) | Change::Delete { .. } => Ok(()),
     }
 }

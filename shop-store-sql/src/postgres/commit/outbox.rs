@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use shop_core::accounts::DailyCount;
-use shop_core::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique};
+use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::WebhookId;
 use shop_core::idempotency::Answer;
@@ -17,7 +17,7 @@ use super::value::{Kind, Row};
 
 records! {
     DELIVERIES: Delivery;
-    WEBHOOKS: Webhook;
+    WEBHOOKS: Webhook, applied by apply_webhook;
 }
 
 pub(super) static EVENTS: LazyLock<Table> = LazyLock::new(Table::of::<Event>);
@@ -39,6 +39,16 @@ pub(super) fn operation(batch: &Batch) -> Row {
     row
 }
 
+async fn apply_webhook(plain: &mut Plain<'_>, change: &Change<Webhook>) -> Applied {
+    plain.change(change).await?;
+    if let Change::Delete { id, .. } = change {
+        let waits = "DELETE FROM deliveries
+            WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
+        plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+    }
+    Ok(())
+}
+
 /// Applies a write of the outbox.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
     match write {
@@ -51,16 +61,6 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied
                 0 => Err(Conflict::Stale(Entity::Event, event.0).into()),
                 _ => Ok(()),
             }
-        }
-        RowWrite::Delivery(change) => plain.change(change).await,
-        RowWrite::Webhook(change) => {
-            plain.change(change).await?;
-            if let Change::Delete { id, .. } = change {
-                let waits = "DELETE FROM deliveries
-                    WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-                plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
-            }
-            Ok(())
         }
     }
 }

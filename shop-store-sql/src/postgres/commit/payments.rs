@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use shop_core::batch::{Change, Conflict, RowWrite, Unique};
+use shop_core::batch::{Change, Conflict, Unique};
 use shop_core::payments::{Payment, Refund};
 use uuid::Uuid;
 
@@ -11,20 +11,19 @@ use super::plain::{Applied, Failure, Plain};
 use super::table::{Table, children_of, records};
 
 records! {
-    PAYMENTS: Payment, counted by &["state", "gateway"];
+    PAYMENTS: Payment, counted by &["state", "gateway"], applied by apply;
 }
 
 pub(super) static REFUNDS: LazyLock<Table> = LazyLock::new(Table::of::<Refund>);
 
-/// Applies a write of payments.
-pub(super) async fn apply(plain: &mut Plain<'_>, write: &PaymentsWrite) -> Applied {
-    let RowWrite::Payment(change) = write;
+/// Applies a change of a payment.
+pub(super) async fn apply(plain: &mut Plain<'_>, change: &Change<Payment>) -> Applied {
     let done = plain.change(change).await;
     let (Change::Insert(payment) | Change::Update(payment)) = change else { return done };
     if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
         && others_refund(plain, payment).await?
     {
-        // Checked first: see the order of the unique keys in `PaymentsWrite`.
+        // Checked first: see the order of the unique keys of `Payment`.
         return Err(Conflict::Exists(Unique::OtherId).into());
     }
     done?;

@@ -67,15 +67,12 @@ pub(crate) async fn apply(session: Session<'_>, batch: &Batch) -> Applied {
     }
     for write in &batch.writes {
         match write {
+            Write::Row(write) => plain.write_row(write).await?,
             Write::Accounts(write) => accounts::apply(&mut plain, write).await?,
             Write::Catalog(write) => catalog::apply(&mut plain, write).await?,
-            Write::Cart(write) => cart::apply(&mut plain, write).await?,
             Write::Orders(write) => orders::apply(&mut plain, write).await?,
-            Write::Payments(write) => payments::apply(&mut plain, write).await?,
-            Write::Shipping(write) => shipping::apply(&mut plain, write).await?,
             Write::Inventory(write) => inventory::apply(&mut plain, write).await?,
             Write::Outbox(write) => outbox::apply(&mut plain, write).await?,
-            Write::Details(write) => details::apply(&mut plain, write).await?,
             Write::Answer(answer) => {
                 plain.insert_unless(Part::InsertAnswers, row_of(answer), Unique::Answer).await?;
             }
@@ -174,6 +171,21 @@ pub(crate) struct Plain<'c> {
     /// The products whose list entries may have changed.
     pub(super) touched: Touched,
 }
+
+macro_rules! write_row {
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {
+        impl Plain<'_> {
+            /// Applies a change of a row that has a version.
+            async fn write_row(&mut self, write: &RowWrite) -> Applied {
+                match write {
+                    $(RowWrite::$entity(change) => <$row as Record>::apply(self, change).await,)+
+                }
+            }
+        }
+    };
+}
+
+shop_core::versioned_rows!(write_row []);
 
 impl Plain<'_> {
     /// Runs a statement and returns the number of changed rows.

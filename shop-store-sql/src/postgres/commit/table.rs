@@ -1,8 +1,9 @@
 //! The tables, as the writes use them.
 
-use shop_core::batch::{Unique, Versioned};
+use shop_core::batch::{Change, Unique, Versioned};
 use shop_core::row::{self, UniqueKey};
 
+use super::plain::{Applied, Plain};
 use super::value::{Kind, Row};
 
 /// A description of a table. The columns of its key come first.
@@ -124,7 +125,7 @@ fn clash(unique: &UniqueKey) -> String {
 }
 
 /// A kind of versioned row, in its own table with key `id`.
-pub(crate) trait Record: row::Row + Versioned {
+pub(crate) trait Record: row::Row + Versioned + Sync {
     /// Its table.
     fn table() -> &'static Table;
 
@@ -132,11 +133,16 @@ pub(crate) trait Record: row::Row + Versioned {
     fn row(&self) -> Row {
         row_of(self)
     }
+
+    /// Applies a change in a transaction of its own batch, with everything that depends on it.
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        plain.change(change).await
+    }
 }
 
 /// Declares kinds of versioned rows, each with the name of its table and the columns by which its list is counted.
 macro_rules! records {
-    ($($table:ident: $record:ty $(, counted by $counted:expr)?;)+) => {$(
+    ($($table:ident: $record:ty $(, counted by $counted:expr)? $(, applied by $apply:path)?;)+) => {$(
         pub(super) static $table: std::sync::LazyLock<super::table::Table> =
             std::sync::LazyLock::new(|| super::table::Table::of::<$record>()$(.counted_by($counted))?);
 
@@ -144,6 +150,15 @@ macro_rules! records {
             fn table() -> &'static super::table::Table {
                 &$table
             }
+
+            $(
+                async fn apply(
+                    plain: &mut super::plain::Plain<'_>,
+                    change: &shop_core::batch::Change<Self>,
+                ) -> super::plain::Applied {
+                    $apply(plain, change).await
+                }
+            )?
         }
     )+};
 }
