@@ -177,6 +177,14 @@ impl Batch {
         self.writes.push(write.into());
     }
 
+    /// Deletes a row at the version that was read.
+    pub fn delete<T: Versioned>(&mut self, row: &T)
+    where
+        Write: From<Change<T>>,
+    {
+        self.write(Change::Delete { id: row.key(), version: row.version() });
+    }
+
     /// Adds a precondition.
     pub fn require(&mut self, require: Require) {
         self.requires.push(require);

@@ -1,14 +1,14 @@
 //! Carts, with their lines in a column: a cart is read and written as a whole.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::params;
+use shop_core::batch::Change;
 use shop_core::cart::{Cart, CartRepository};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, UserId};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
-use crate::commit::Applied;
 use crate::record::{self, Changed, record};
 use crate::rows::{Id, at};
 

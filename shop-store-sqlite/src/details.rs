@@ -1,12 +1,10 @@
 //! The shop's own details.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use shop_core::details::{DetailsRepository, ShopDetails};
 use shop_core::store::StoreResult;
 
 use crate::SqliteStore;
-use crate::commit::Applied;
 use crate::record::{self, Changed, record};
 
 record!(ShopDetails);

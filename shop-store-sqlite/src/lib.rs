@@ -7,7 +7,7 @@
 //! use std::sync::Arc;
 //!
 //! use shop_core::batch::Batch;
-//! use shop_core::cart::{Cart, CartRepository as _, CartStatus, CartWrite};
+//! use shop_core::cart::{Cart, CartRepository as _, CartStatus};
 //! use shop_core::batch::Change;
 //! use shop_core::clock::{Clock as _, Moment, SystemClock};
 //! use shop_core::money::Currency;

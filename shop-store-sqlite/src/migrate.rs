@@ -56,6 +56,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0027_shop_details", sql: include_str!("../migrations/0027_shop_details.sql") },
     Migration { name: "0028_price_history", sql: include_str!("../migrations/0028_price_history.sql") },
     Migration { name: "0029_lists_of_deliveries", sql: include_str!("../migrations/0029_lists_of_deliveries.sql") },
+    Migration { name: "0030_uses_by_customer", sql: include_str!("../migrations/0030_uses_by_customer.sql") },
 ];
 
 /// The step after which [`fill_search`] runs.

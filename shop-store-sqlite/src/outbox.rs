@@ -72,7 +72,7 @@ pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[Strin
 pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
     match write {
         OutboxWrite::Event(event) => Values::texts(|values| event.write(values)).unwrap_or_default(),
-        _ => Vec::new(),
+        OutboxWrite::Relayed(_) => Vec::new(),
     }
 }
 

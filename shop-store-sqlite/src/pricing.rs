@@ -26,22 +26,19 @@ record!(TaxRate);
 impl Changed for Promotion {}
 impl Changed for TaxRate {}
 
-/// Changes the use count of a promotion. For an existing counter, one statement applies the rule of [`UsesDelta`]; if
-/// it changes no row, the rule itself decides. There is no other writer in between.
+/// Counts one order more or less. The statement applies the rule of [`UsesDelta::apply`]; it changes nothing where that
+/// rule refuses.
 pub(crate) fn count_uses(connection: &Connection, delta: &UsesDelta) -> Applied {
     let (promotion, customer) = delta.counter.key();
-    let sql = "UPDATE promotion_uses SET uses = uses + ?3 WHERE promotion_id = ?1 AND customer = ?2
-        AND typeof(uses + ?3) = 'integer' AND uses + ?3 >= 0 AND (?3 <= 0 OR ?4 IS NULL OR uses + ?3 <= ?4)";
-    if record::execute(connection, sql, &[&Id(promotion), &customer, &delta.delta, &delta.limit])? == 1 {
-        return Ok(());
+    let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses)
+            SELECT ?1, ?2, max(?3, 0) WHERE ?3 >= 0 AND (?3 = 0 OR ?4 IS NULL OR ?3 <= ?4)
+                OR EXISTS (SELECT 1 FROM promotion_uses WHERE promotion_id = ?1 AND customer = ?2)
+        ON CONFLICT (customer, promotion_id) DO UPDATE SET uses = uses + ?3
+            WHERE typeof(uses + ?3) = 'integer' AND uses + ?3 >= 0 AND (?3 <= 0 OR ?4 IS NULL OR uses + ?3 <= ?4)";
+    match record::execute(connection, sql, &[&Id(promotion), &customer, &delta.delta, &delta.limit])? {
+        0 => Err(Conflict::Uses(delta.counter.promotion()).into()),
+        _ => Ok(()),
     }
-    let Some(after) = delta.apply(uses(connection, &delta.counter)?) else {
-        return Err(Conflict::Uses(delta.counter.promotion()).into());
-    };
-    let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses) VALUES (?1, ?2, ?3)
-        ON CONFLICT (promotion_id, customer) DO UPDATE SET uses = excluded.uses";
-    record::execute(connection, sql, &[&Id(promotion), &customer, &after])?;
-    Ok(())
 }
 
 fn uses(connection: &Connection, counter: &Counter) -> rusqlite::Result<i64> {

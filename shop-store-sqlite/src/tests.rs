@@ -15,7 +15,7 @@ pub(crate) fn moment(seed: u8) -> Moment {
     Moment::new(Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap(), [seed; 32])
 }
 
-pub(crate) fn cart(moment: &mut Moment) -> CartWrite {
+pub(crate) fn cart(moment: &mut Moment) -> RowWrite {
     let now = moment.now();
     RowWrite::Cart(Change::Insert(Cart {
         id: moment.id(),

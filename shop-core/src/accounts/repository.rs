@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::{DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort};
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
 use crate::page::{Page, PageRequest};

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::Cart;
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
 use crate::store::StoreResult;

@@ -4,10 +4,9 @@ use async_trait::async_trait;
 
 use super::model::{Category, CategorySort, CategoryTree, Product, ProductFilter, ProductSort};
 use super::price_history::PricePeriod;
-use super::promotions::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, UsesDelta};
+use super::promotions::{CountedPromotion, PromotionFilter, PromotionSort, UsesDelta};
 use super::rules::{PriceRules, RulesQuery};
 use super::tax::TaxRate;
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
 use crate::page::{Page, PageRequest};

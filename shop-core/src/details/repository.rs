@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::ShopDetails;
-use crate::batch::Change;
 use crate::store::StoreResult;
 
 /// Reads of the shop's own details.

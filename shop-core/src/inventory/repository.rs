@@ -6,7 +6,6 @@ use super::model::{
     InventorySort, Location, Movement, MovementFilter, Reservation, ReservationFilter, StockDelta, StockFilter,
     StockLevel, StockSort,
 };
-use crate::batch::Change;
 use crate::id::{LocationId, OrderId, VariantId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;

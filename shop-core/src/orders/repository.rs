@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::{Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderSort, Return, ReturnFilter, ReturnSort};
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, OrderId, ReturnId};
 use crate::page::{Page, PageRequest};
@@ -43,7 +42,6 @@ pub trait OrdersRepository: Send + Sync {
 
 /// Writes of orders.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a batch holds a handful of writes, each moved once or twice")]
 pub enum OrdersWrite {
     /// A new timeline entry.
     History(HistoryEntry),

@@ -1,6 +1,5 @@
 //! Orders, payments and shipments for unit tests of decisions.
 
-use crate::batch::RowWrite;
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -167,7 +166,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
     let placed = shop.execute(&system, |mut moment| async move {
         let location = shop.store().locations().await?.into_iter().next().expect("a new shop has a location");
         let mut batch = crate::batch::Batch::new(&mut moment);
-        batch.write(super::RowWrite::Order(crate::batch::Change::Insert(order.clone())));
+        batch.write(crate::batch::Change::Insert(order.clone()));
         crate::pricing::take_uses(&mut batch, order, &crate::catalog::PriceRules::default(), None);
         for item in &order.items {
             let level = StockLevel {
@@ -201,7 +200,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
         }
         let gateway = crate::payments::ManualGateway::default();
         let payment = begin(&gateway, order.id, order.total, order.currency, &mut moment);
-        batch.write(crate::payments::RowWrite::Payment(crate::batch::Change::Insert(payment.clone())));
+        batch.write(crate::batch::Change::Insert(payment.clone()));
         Ok(crate::Decision { batch, reply: payment })
     });
     crate::testing::block_on(placed).unwrap()

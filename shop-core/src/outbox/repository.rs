@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::model::{Delivery, DeliveryFilter, DeliverySort, Event};
 use super::webhooks::{Webhook, WebhookSort};
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId, WebhookId};
 use crate::idempotency::{Answer, AnswerKey};

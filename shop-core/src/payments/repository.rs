@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::{Payment, PaymentFilter, PaymentSort};
-use crate::batch::Change;
 use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
 use crate::page::{Page, PageRequest};

@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 
 use super::model::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingSort, Zone};
-use crate::batch::Change;
 use crate::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use crate::page::{Page, PageRequest};
 use crate::store::StoreResult;

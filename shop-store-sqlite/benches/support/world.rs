@@ -248,7 +248,8 @@ impl World {
                 visible: true,
             };
             let counted = UsesDelta { counter: Counter::Orders(order.buyer().key()), delta: 1, limit: None };
-            filler.add([RowWrite::Order(Change::Insert(order)), OrdersWrite::History(placed)]).await?;
+            filler.add([Change::Insert(order)]).await?;
+            filler.add([OrdersWrite::History(placed)]).await?;
             filler.add([CatalogWrite::Uses(counted)]).await?;
             filler.add([RowWrite::Payment(Change::Insert(payment))]).await?;
             filler.add(reservations.into_iter().map(|row| RowWrite::Reservation(Change::Insert(row)))).await?;

@@ -272,7 +272,7 @@ pub(crate) fn remove_unproven(
         return None;
     }
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: user.id.0, version: user.version });
+    batch.delete(user);
     batch.write(AccountsWrite::ForgetOtp { user_id: user.id });
     Some(Decision { batch, reply: () })
 }
@@ -326,7 +326,11 @@ mod tests {
     #[test]
     fn a_new_address_gets_an_account_a_code_and_one_event() {
         let batch = register(form(), "hash".into(), None, &mut moment()).batch;
-        let events = batch.writes.iter().filter(|write| matches!(write, Write::Outbox(OutboxWrite::Event(_)))).count();
+        let events = batch
+            .writes
+            .iter()
+            .filter(|write| matches!(write, Write::Outbox(crate::outbox::OutboxWrite::Event(_))))
+            .count();
         assert_eq!((batch.writes.len(), events), (4, 1));
         let (made, code) = written(&batch);
         assert_eq!((made.email.as_str(), made.email_key.as_str()), ("Ada@Example.com", "ada@example.com"));

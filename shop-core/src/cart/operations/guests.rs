@@ -1,6 +1,6 @@
 //! Cleaning up abandoned guest carts.
 
-use crate::batch::{Batch, Change};
+use crate::batch::Batch;
 use crate::cart::{Cart, CartStatus};
 use crate::clock::{Moment, Timestamp};
 use crate::execute::Decision;
@@ -12,7 +12,7 @@ pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment
     let mut removed = 0;
     for cart in carts {
         if cart.customer_id.is_none() && cart.status != CartStatus::Ordered && cart.updated_at <= before {
-            batch.write(Change::Delete { id: cart.id.0, version: cart.version });
+            batch.delete(cart);
             removed += 1;
         }
     }
@@ -22,7 +22,7 @@ pub fn remove_guest_carts(carts: &[Cart], before: Timestamp, moment: &mut Moment
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::RowWrite;
+    use crate::batch::{Change, RowWrite};
     use crate::cart::operations::fixtures::{cart, moment};
     use crate::id::UserId;
 

@@ -239,7 +239,7 @@ mod tests {
         let first = write(open(None, Currency::USD, &mut moment), &moment, &mut batch);
         let second = write(first.clone(), &moment, &mut batch);
         let expected = [RowWrite::Cart(Change::Insert(first)), RowWrite::Cart(Change::Update(second))];
-        assert_eq!(batch.writes, expected.map(crate::batch::Write::Cart));
+        assert_eq!(batch.writes, expected.map(crate::batch::Write::Row));
     }
 
     proptest! {

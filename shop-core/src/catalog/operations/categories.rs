@@ -128,7 +128,7 @@ pub(crate) fn delete_category(
 ) -> Result<()> {
     let category = find(tree, id, expected)?;
     batch.write(CatalogWrite::ReshapeTree { from: tree.version });
-    batch.write(Change::Delete { id: id.0, version: category.version });
+    batch.delete(category);
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub(super) fn update(
 /// Deletes a promotion. Its counts stay, because orders that used it may still be canceled.
 pub(super) fn delete(before: &Promotion, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }
 

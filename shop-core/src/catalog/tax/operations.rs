@@ -40,7 +40,7 @@ pub(super) fn update(
 /// Deletes a rate.
 pub(super) fn delete(before: &TaxRate, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn delete_location(batch: &mut Batch, all: &[Location], id: LocationI
     if stocked {
         return Err(Error::InUse { detail: "This location holds stock; move it elsewhere first.".into() });
     }
-    batch.write(Change::Delete { id: id.0, version: location.version });
+    batch.delete(location);
     Ok(())
 }
 

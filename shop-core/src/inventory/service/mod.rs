@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::batch::{Batch, Change};
 use crate::error::Result;
 use crate::execute::Decision;
-use crate::inventory::{InventoryWrite, Location};
+use crate::inventory::Location;
 use crate::shop::Shop;
 
 pub use import::STOCK_COLUMNS;

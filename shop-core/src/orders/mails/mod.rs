@@ -14,7 +14,7 @@ use crate::batch::{Batch, Change};
 use crate::clock::{Moment, Timestamp};
 use crate::id::{OrderId, OrderItemId, ReturnId, ShipmentId};
 use crate::money::Amount;
-use crate::outbox::{Content, Delivery, MAIL, OutboxWrite};
+use crate::outbox::{Content, Delivery, MAIL};
 
 pub(crate) use compose::compose;
 pub use content::OrderMailContent;

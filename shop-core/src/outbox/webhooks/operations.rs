@@ -49,7 +49,7 @@ fn changed(webhook: Webhook, moment: &mut Moment) -> Decision<Webhook> {
 /// Deletes a webhook together with its pending deliveries.
 pub(crate) fn delete_webhook(before: &Webhook, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }
 

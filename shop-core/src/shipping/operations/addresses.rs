@@ -75,7 +75,7 @@ pub(in crate::shipping) fn update_address(
 /// Deletes an entry; no other entry becomes the default.
 pub(in crate::shipping) fn delete_address(before: &SavedAddress, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }
 

@@ -30,7 +30,7 @@ pub(in crate::shipping) fn update_zone(
 /// Deletes a zone. The store refuses this while methods use it.
 pub(in crate::shipping) fn delete_zone(before: &Zone, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }
 
@@ -71,6 +71,6 @@ pub(in crate::shipping) fn update_method(
 /// Deletes a method. Orders have copies of the data that they need.
 pub(in crate::shipping) fn delete_method(before: &Method, moment: &mut Moment) -> Decision<()> {
     let mut batch = Batch::new(moment);
-    batch.write(Change::Delete { id: before.id.0, version: before.version });
+    batch.delete(before);
     Decision { batch, reply: () }
 }

@@ -23,7 +23,7 @@ use super::part::Part;
 use super::sql::{Meets, count, statement};
 use super::table::{Record, Table, row_of};
 use super::value::{Row, bind};
-use super::{accounts, cart, catalog, details, inventory, lock, orders, outbox, payments, shipping};
+use super::{accounts, catalog, inventory, lock, orders, outbox};
 use crate::postgres::error::is_state;
 use crate::postgres::pool::Session;
 use crate::postgres::rows::Values;

@@ -83,9 +83,9 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     });
     assert_eq!(cart, Some((draft.cart_id(), CartStatus::Ordered, 1)));
     let deleted = RowWrite::Draft(Change::Delete { id: draft.id.0, version: 1 });
-    assert!(batch.writes.contains(&Write::Orders(deleted)));
+    assert!(batch.writes.contains(&Write::Row(deleted)));
     let entry = |write: &Write| match write {
-        Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
+        Write::Orders(crate::orders::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
     };
     let told: Vec<_> = batch.writes.iter().filter_map(entry).skip(1).collect();

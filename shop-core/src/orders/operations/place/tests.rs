@@ -107,7 +107,7 @@ fn an_order_freezes_what_was_agreed() {
     }
     assert_eq!(batch.requires.len(), goods.products.len() + 2);
     let closed = batch.writes.iter().find_map(|write| match write {
-        Write::Cart(crate::cart::RowWrite::Cart(Change::Update(cart))) => Some(cart),
+        Write::Row(crate::batch::RowWrite::Cart(Change::Update(cart))) => Some(cart),
         _ => None,
     });
     let closed = closed.unwrap();

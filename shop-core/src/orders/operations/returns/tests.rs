@@ -333,7 +333,7 @@ fn the_history_says_what_and_why() {
     let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
     let decided = step_return(state, around, before, &step, "staff", &mut moment()).unwrap();
     let entry = |write: &Write| match write {
-        Write::Orders(OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
+        Write::Orders(crate::orders::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
     };
     let entries: Vec<_> = decided.batch.writes.iter().filter_map(entry).collect();
