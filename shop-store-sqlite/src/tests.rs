@@ -6,6 +6,9 @@ use shop_core::batch::{Batch, Change, Conflict, RowWrite, Unique};
 use shop_core::cart::{Cart, CartRepository as _, CartStatus};
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::money::Currency;
+use shop_core::orders::{OrderFilter, OrdersRepository as _};
+use shop_core::page::PageRequest;
+use shop_core::payments::{PaymentFilter, PaymentsRepository as _};
 use shop_core::store::{CommitError, Store as _, StoreError};
 
 use crate::commit::Failure;
@@ -335,4 +338,24 @@ fn no_statement_is_planned_anew_for_another_value() {
         Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
     });
     assert_eq!(planned_anew.unwrap(), 0);
+}
+
+/// A file of commit 25d489b: its sample shop cut down to five products, with two orders.
+const EARLIER: &[u8] = include_bytes!("../tests/stored/25d489b.sqlite3");
+
+#[tokio::test]
+async fn a_file_of_an_earlier_release_is_read_and_passes_the_check() {
+    let folder = SqliteStore::temporary().unwrap();
+    let path = folder.path().with_extension("earlier");
+    std::fs::write(&path, EARLIER).unwrap();
+    let store = Arc::new(SqliteStore::open(&path).unwrap());
+    shop_core::conformance::every_read(store.as_ref()).await.unwrap();
+    let orders = store.list_orders(&OrderFilter::default(), &PageRequest::default()).await.unwrap().items;
+    let read: Vec<_> = orders.iter().map(|order| (order.email.as_str(), order.items.len())).collect();
+    assert_eq!(read, [("a2@example.com", 1), ("a1@example.com", 1)]);
+    let payments = store.list_payments(&PaymentFilter::default(), &PageRequest::default()).await.unwrap().items;
+    assert_eq!(payments.iter().map(|payment| payment.amount).max(), orders.iter().map(|order| order.total).max());
+    let shop = shop_core::Shop::builder(Arc::clone(&store) as _, &[7; 32]).open().await.unwrap();
+    assert_eq!(shop.check().await.unwrap(), <Vec<String>>::new());
+    store.close().await.unwrap();
 }
