@@ -94,24 +94,44 @@ fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
     }
 }
 
-/// Applies the rule of [`StockDelta`] in the statement that changes the counts. A sum that overflows an integer becomes
-/// a float here and is refused. The statement also returns whether the change made the level sellable or unsellable:
-/// only then can the product's stock status change.
+/// The rule of [`StockDelta`] in the statement that changes the counts. A sum that overflows an integer becomes a float
+/// here and is refused.
+macro_rules! stock_delta {
+    ($end:literal) => {
+        concat!(
+            "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4,
+                backordered = CASE WHEN ?5 THEN min(backordered, max(reserved - on_hand, 0))
+                    ELSE min(backordered, max(reserved + min(?4, 0) - on_hand - max(?3, 0), 0))
+                        + max(reserved + ?4 - on_hand - ?3, 0) - max(reserved + min(?4, 0) - on_hand - ?3, 0) END
+            WHERE variant_id = ?1 AND location_id = ?2
+                AND typeof(on_hand + ?3) = 'integer' AND typeof(reserved + ?4) = 'integer'
+                AND reserved + ?4 >= 0
+                AND CASE WHEN ?5 THEN on_hand + ?3 >= -min(backordered, max(reserved - on_hand, 0))
+                    ELSE reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0) END
+                AND (?4 <= 0 OR tracked = 1) ",
+            $end
+        )
+    };
+}
+
+/// A change that leaves the level sellable, or unsellable, as it was: most of them. `RETURNING` would cost each of them
+/// an ephemeral table.
+const DELTA: &str =
+    stock_delta!("AND (tracked = 0 OR backorder = 1 OR (on_hand > reserved) = (on_hand + ?3 > reserved + ?4))");
+
+/// Any change, with the product if its stock status can change.
+const DELTA_OF_PRODUCT: &str = stock_delta!(
+    "RETURNING product_id, tracked = 1 AND backorder = 0 AND (on_hand > reserved) <> (on_hand - ?3 > reserved - ?4)"
+);
+
 fn apply_delta(connection: &Connection, tally: &mut Tally, delta: &StockDelta) -> Applied {
-    let sql = "UPDATE stock_levels SET on_hand = on_hand + ?3, reserved = reserved + ?4,
-            backordered = CASE WHEN ?5 THEN min(backordered, max(reserved - on_hand, 0))
-                ELSE min(backordered, max(reserved + min(?4, 0) - on_hand - max(?3, 0), 0))
-                    + max(reserved + ?4 - on_hand - ?3, 0) - max(reserved + min(?4, 0) - on_hand - ?3, 0) END
-        WHERE variant_id = ?1 AND location_id = ?2
-            AND typeof(on_hand + ?3) = 'integer' AND typeof(reserved + ?4) = 'integer'
-            AND reserved + ?4 >= 0
-            AND CASE WHEN ?5 THEN on_hand + ?3 >= -min(backordered, max(reserved - on_hand, 0))
-                ELSE reserved + ?4 <= on_hand + ?3 OR backorder = 1 OR (?3 >= 0 AND ?4 <= 0) END
-            AND (?4 <= 0 OR tracked = 1)
-        RETURNING product_id, tracked = 1 AND backorder = 0 AND (on_hand > reserved) <> (on_hand - ?3 > reserved - ?4)";
     let (variant, location) = (id(delta.variant_id), id(delta.location_id));
-    let mut statement = prepare(connection, sql)?;
-    let mut rows = statement.query(params![variant, location, delta.on_hand, delta.reserved, delta.ships()])?;
+    let values = params![variant, location, delta.on_hand, delta.reserved, delta.ships()];
+    if prepare(connection, DELTA)?.execute(values)? == 1 {
+        return Ok(());
+    }
+    let mut statement = prepare(connection, DELTA_OF_PRODUCT)?;
+    let mut rows = statement.query(values)?;
     let Some(row) = rows.next()? else {
         return Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into());
     };
