@@ -10,13 +10,14 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher as _};
 
-use shop_core::accounts::AccountsWrite;
+use shop_core::accounts::{AccountsWrite, User};
 use shop_core::batch::{Batch, Change, Entity, Require, RowWrite, Unique, Write};
 use shop_core::cart::CartStatus;
-use shop_core::catalog::CatalogWrite;
+use shop_core::catalog::{CatalogWrite, Product};
 use shop_core::inventory::InventoryWrite;
 use shop_core::orders::{Draft, OrdersWrite};
 use shop_core::outbox::OutboxWrite;
+use shop_core::payments::Payment;
 use uuid::Uuid;
 
 use super::outbox;
@@ -254,31 +255,11 @@ impl Mergeable {
 
     fn row(&mut self, write: &RowWrite) -> Merged {
         match write {
-            RowWrite::User(change) => {
-                if let Change::Insert(user) | Change::Update(user) = change {
-                    self.take(key_touch(Unique::UserEmail, &user.email_key))?;
-                    if let Some(username) = &user.username_key {
-                        self.take(key_touch(Unique::UserUsername, username))?;
-                    }
-                }
-                self.change(change, Part::InsertUsers, Some((Part::OwnUsers, Part::UpdateUsers)))
-            }
+            RowWrite::User(change) => self.user(change),
             RowWrite::Session(change) => {
                 self.change(change, Part::InsertSessions, Some((Part::OwnSessions, Part::UpdateSessions)))
             }
-            RowWrite::Product(change) => {
-                if let Change::Insert(product) | Change::Update(product) = change {
-                    self.take(key_touch(Unique::ProductSlug, &product.slug))?;
-                    for variant in &product.variants {
-                        self.take(key_touch(Unique::OtherId, variant.id))?;
-                        self.take(key_touch(Unique::VariantSku, &variant.sku))?;
-                    }
-                    let is_new = matches!(change, Change::Insert(_));
-                    let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
-                    children_of(product).for_each(|row| self.line(part, row));
-                }
-                self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
-            }
+            RowWrite::Product(change) => self.product(change),
             RowWrite::Cart(change) => {
                 if let Change::Insert(cart) | Change::Update(cart) = change
                     && let (CartStatus::Open, Some(customer)) = (cart.status, cart.customer_id)
@@ -301,18 +282,7 @@ impl Mergeable {
                 self.change(change, Part::InsertReturns, Some((Part::OwnReturns, Part::UpdateReturns)))
             }
             RowWrite::Draft(change) => self.draft(change),
-            RowWrite::Payment(change) => {
-                if let Change::Insert(payment) | Change::Update(payment) = change {
-                    if payment.state.is_live() {
-                        self.take(key_touch(Unique::LivePayment, payment.order_id))?;
-                    }
-                    for refund in &payment.refunds {
-                        self.take(key_touch(Unique::OtherId, refund.id))?;
-                    }
-                    children_of(payment).for_each(|row| self.line(Part::PutRefunds, row));
-                }
-                self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
-            }
+            RowWrite::Payment(change) => self.payment(change),
             RowWrite::Shipment(change) => {
                 self.change(change, Part::InsertShipments, Some((Part::OwnShipments, Part::UpdateShipments)))
             }
@@ -333,6 +303,43 @@ impl Mergeable {
             | RowWrite::Webhook(_)
             | RowWrite::ShopDetails(_) => Err(Alone),
         }
+    }
+
+    fn user(&mut self, change: &Change<User>) -> Merged {
+        if let Change::Insert(user) | Change::Update(user) = change {
+            self.take(key_touch(Unique::UserEmail, &user.email_key))?;
+            if let Some(username) = &user.username_key {
+                self.take(key_touch(Unique::UserUsername, username))?;
+            }
+        }
+        self.change(change, Part::InsertUsers, Some((Part::OwnUsers, Part::UpdateUsers)))
+    }
+
+    fn product(&mut self, change: &Change<Product>) -> Merged {
+        if let Change::Insert(product) | Change::Update(product) = change {
+            self.take(key_touch(Unique::ProductSlug, &product.slug))?;
+            for variant in &product.variants {
+                self.take(key_touch(Unique::OtherId, variant.id))?;
+                self.take(key_touch(Unique::VariantSku, &variant.sku))?;
+            }
+            let is_new = matches!(change, Change::Insert(_));
+            let part = if is_new { Part::InsertVariants } else { Part::PutVariants };
+            children_of(product).for_each(|row| self.line(part, row));
+        }
+        self.change(change, Part::InsertProducts, Some((Part::OwnProducts, Part::UpdateProducts)))
+    }
+
+    fn payment(&mut self, change: &Change<Payment>) -> Merged {
+        if let Change::Insert(payment) | Change::Update(payment) = change {
+            if payment.state.is_live() {
+                self.take(key_touch(Unique::LivePayment, payment.order_id))?;
+            }
+            for refund in &payment.refunds {
+                self.take(key_touch(Unique::OtherId, refund.id))?;
+            }
+            children_of(payment).for_each(|row| self.line(Part::PutRefunds, row));
+        }
+        self.change(change, Part::InsertPayments, Some((Part::OwnPayments, Part::UpdatePayments)))
     }
 
     fn accounts(&mut self, write: &AccountsWrite) -> Merged {
