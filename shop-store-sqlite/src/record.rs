@@ -8,7 +8,7 @@ use rusqlite::ffi::{
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Params, Row};
 use shop_core::batch::{Change, Conflict, Entity, Unique, Versioned};
-use shop_core::row::{self, Columns as _, Parent, Source as _};
+use shop_core::row::{self, Columns as _, Parent, ParentKey, Source as _};
 use uuid::Uuid;
 
 use crate::commit::{Applied, Failure};
@@ -41,11 +41,8 @@ impl Statements {
         let name = table.name;
         let read: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         // A child row starts with its parent's id and its position.
-        let of_parent = table
-            .parent
-            .iter()
-            .flat_map(|parent| [Some(parent.column), parent.has_position.then_some("position")].into_iter().flatten());
-        let written: Vec<_> = of_parent.chain(table.written().map(|column| column.name)).collect();
+        let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
+        let written: Vec<_> = of_parent.chain(table.written().copied()).map(|column| column.name).collect();
         let place = |column: &str| written.iter().position(|name| *name == column).map_or(0, |index| index + 1);
         let places: Vec<_> = (1..=written.len()).map(|place| format!("?{place}")).collect();
         let key: Vec<_> = match table.parent {
@@ -402,4 +399,62 @@ fn taken<T: Record + Versioned>(connection: &Connection, row: &T, error: rusqlit
         }
     }
     error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_core::accounts::Otp;
+    use shop_core::catalog::{PricePeriod, Variant};
+    use shop_core::idempotency::Answer;
+    use shop_core::inventory::{Movement, StockLevel};
+    use shop_core::orders::{HistoryEntry, OrderItem};
+    use shop_core::outbox::Event;
+    use shop_core::payments::Refund;
+    use shop_core::row::{Kind, ParentKey, Row as _, Table};
+
+    use crate::migrate::empty_shop;
+
+    macro_rules! tables {
+        ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {
+            [$(<$row>::TABLE,)+ $(<$other>::TABLE),+]
+        };
+    }
+
+    /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
+    fn declared(table: &Table) -> Vec<(String, String, bool)> {
+        let kind = |kind| match kind {
+            Kind::Id | Kind::Bytes => "BLOB",
+            Kind::Int | Kind::Flag | Kind::Time => "INTEGER",
+            Kind::Text | Kind::Json => "TEXT",
+        };
+        let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
+        let declared = table.written().copied().chain(of_parent);
+        let declared = declared.map(|column| (column.name, kind(column.kind), !column.nullable));
+        // Columns of this store alone.
+        let extra = match table.name {
+            "events" => Some(("relayed", "INTEGER", true)),
+            "products" => Some(("row", "INTEGER", true)),
+            _ => None,
+        };
+        let all = declared.chain(extra);
+        let mut all: Vec<_> = all.map(|(name, kind, filled)| (name.to_owned(), kind.to_owned(), filled)).collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn the_migrations_make_the_declared_columns() {
+        let connection = empty_shop().unwrap();
+        let sql = "SELECT name, type, \"notnull\" FROM pragma_table_info(?1) ORDER BY name";
+        let mut statement = connection.prepare(sql).unwrap();
+        let tables = shop_core::versioned_rows!(tables [
+            Otp, PricePeriod, Variant, Answer, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+        ]);
+        for table in tables {
+            let rows = statement.query_map([table.name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+            let mut found: Vec<(String, String, bool)> = rows.collect::<Result<_, _>>().unwrap();
+            found.sort();
+            assert_eq!(found, declared(&table), "{}", table.name);
+        }
+    }
 }

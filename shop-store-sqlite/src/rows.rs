@@ -118,7 +118,7 @@ impl<'a, 'c> Values<'a, 'c> {
 impl Sink for Values<'_, '_> {
     type Error = rusqlite::Error;
 
-    fn value(&mut self, _kind: Kind, value: Value<'_>) -> rusqlite::Result<()> {
+    fn value(&mut self, value: Value<'_>) -> rusqlite::Result<()> {
         match value {
             Value::Null => self.bind(Null),
             Value::Id(id) => self.bind(Id(id)),

@@ -43,7 +43,6 @@ pub(crate) struct Field {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) how: How,
-    pub(crate) column: String,
 }
 
 /// How a field is stored.
@@ -195,6 +194,6 @@ impl Field {
                 Ok(())
             })?;
         }
-        Ok(Self { column: ident.to_string(), ident, ty: field.ty.clone(), how })
+        Ok(Self { ident, ty: field.ty.clone(), how })
     }
 }

@@ -1,12 +1,13 @@
 //! Requirements for every batch: all or nothing, only once, in order, refused by name.
 
-use crate::accounts::AccountsWrite;
+use crate::accounts::{AccountsWrite, User};
 use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
 use crate::cart::Cart;
-use crate::catalog::{CatalogWrite, CategoryTree, ProductFilter};
+use crate::catalog::{CatalogWrite, CategoryTree, Product, ProductFilter};
 use crate::inventory::{InventoryWrite, Location, MovementFilter, StockDelta, StockLevel};
-use crate::orders::OrdersWrite;
+use crate::orders::{Order, OrdersWrite};
 use crate::outbox::OutboxWrite;
+use crate::payments::{Payment, PaymentState};
 use crate::secret::KeyFingerprint;
 use crate::shipping::SavedAddress;
 
@@ -253,6 +254,43 @@ pub(super) async fn the_first_failed_guard_is_named(mut lab: Lab) -> CaseResult 
     let nowhere = lab.location();
     refused(lab.commit([insert(&nowhere), insert(&user)]).await, taken)?;
     refused(lab.commit([insert(&nowhere)]).await, Conflict::Exists(Unique::DefaultLocation))
+}
+
+pub(super) async fn the_first_unique_key_is_named(mut lab: Lab) -> CaseResult {
+    let world = lab.world().await?;
+    let named =
+        async |lab: &mut Lab, write: Write, unique| refused(lab.commit([write]).await, Conflict::Exists(unique));
+    let user = User { username: Some("ada".into()), username_key: Some("ada".into()), ..lab.user() };
+    accepted(lab.commit([insert(&user)]).await)?;
+    let twin = User { id: lab.id(), ..user };
+    named(&mut lab, insert(&twin), Unique::UserEmail).await?;
+    let twin = Order { id: lab.id(), ..world.order.clone() };
+    named(&mut lab, insert(&twin), Unique::OrderNumber).await?;
+
+    let (tea, pot) = (lab.product("Tea"), lab.product("Pot"));
+    accepted(lab.commit([insert(&tea), insert(&pot)]).await)?;
+    let twin = Product { id: lab.id(), ..tea.clone() };
+    named(&mut lab, insert(&twin), Unique::OtherId).await?;
+    let stolen = next(&pot, |product| {
+        product.slug.clone_from(&tea.slug);
+        product.variants.extend(tea.variants.iter().cloned());
+    });
+    named(&mut lab, update(&stolen), Unique::OtherId).await?;
+    let sku = tea.variants.first().map_or("", |variant| variant.sku.as_str());
+    let same_words = Product { slug: tea.slug.clone(), variants: vec![lab.variant(sku)], ..lab.product("Cup") };
+    named(&mut lab, insert(&same_words), Unique::ProductSlug).await?;
+
+    let voided = Payment { state: PaymentState::Voided, refunds: vec![lab.refund(1)], ..lab.payment(&world.order) };
+    let spare = Payment { state: PaymentState::Voided, ..lab.payment(&world.order) };
+    let live = lab.payment(&world.order);
+    accepted(lab.commit([insert(&voided), insert(&spare), insert(&live)]).await)?;
+    let twin = Payment { refunds: voided.refunds.clone(), ..lab.payment(&world.order) };
+    named(&mut lab, insert(&twin), Unique::OtherId).await?;
+    let revived = next(&spare, |payment| {
+        payment.state = PaymentState::Captured;
+        payment.refunds.clone_from(&voided.refunds);
+    });
+    named(&mut lab, update(&revived), Unique::OtherId).await
 }
 
 pub(super) async fn a_requirement_holds_before_the_writes(mut lab: Lab) -> CaseResult {

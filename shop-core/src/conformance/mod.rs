@@ -173,6 +173,7 @@ macro_rules! __conformance_cases {
                 a_batch_happens_once,
                 a_refused_batch_leaves_no_trace,
                 the_first_failed_guard_is_named,
+                the_first_unique_key_is_named,
                 a_requirement_holds_before_the_writes,
                 a_write_sees_those_before_it,
                 a_large_batch_passes,

@@ -319,6 +319,7 @@ mod tests {
     fn merged_and_single_batches_lock_in_the_same_order() {
         let locked = Part::ALL.iter().filter(|part| part.locks()).filter_map(|part| match part.act() {
             Act::Own(table) | Act::Share(table) => TABLES.iter().position(|(_, listed)| listed.name == table.name),
+            _ if *part == Part::OwnEvents => place_of(Entity::Event),
             _ => None,
         });
         assert!(locked.is_sorted());

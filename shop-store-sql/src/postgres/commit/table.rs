@@ -29,9 +29,8 @@ impl Table {
         let declared = T::TABLE;
         let mut columns: Vec<_> = declared.written().map(|column| (column.name, Kind::from(column.kind))).collect();
         if let Some(parent) = declared.parent {
-            let position = parent.has_position.then_some(("position", Kind::Int));
             let place = if parent_comes_first(&declared) { 0 } else { columns.len() };
-            columns.splice(place..place, [(parent.column, Kind::Id)].into_iter().chain(position));
+            columns.splice(place..place, parent.columns().map(|column| (column.name, Kind::from(column.kind))));
         }
         Self {
             name: declared.name,
@@ -193,13 +192,73 @@ pub(crate) fn children_of<T: row::Parent + Versioned>(parent: &T) -> impl Iterat
 
 #[cfg(test)]
 mod tests {
+    use shop_core::accounts::Otp;
     use shop_core::cart::Cart;
-    use shop_core::catalog::{TaxRate, Variant};
-    use shop_core::orders::OrderItem;
+    use shop_core::catalog::{PricePeriod, TaxRate, Variant};
+    use shop_core::idempotency::Answer;
+    use shop_core::inventory::{Movement, StockLevel};
+    use shop_core::orders::{HistoryEntry, OrderItem};
+    use shop_core::outbox::Event;
     use shop_core::payments::Refund;
-    use shop_core::row::Row as _;
+    use shop_core::row::{ParentKey, Row as _};
+    use sqlx::Row as _;
 
     use super::*;
+    use crate::postgres::rows::Values;
+    use crate::postgres::{Options, PostgresStore};
+    use crate::testing::Cluster;
+
+    macro_rules! tables {
+        ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {
+            [$(<$row>::TABLE,)+ $(<$other>::TABLE),+]
+        };
+    }
+
+    /// The columns that a declaration asks for: name, type, and whether they are NOT NULL.
+    fn declared(table: &row::Table) -> Vec<(String, String, bool)> {
+        let kind = |kind| match kind {
+            row::Kind::Id => "uuid",
+            row::Kind::Int => "int8",
+            row::Kind::Text => "text",
+            row::Kind::Flag => "bool",
+            row::Kind::Time => "timestamptz",
+            row::Kind::Bytes => "bytea",
+            row::Kind::Json => "json",
+        };
+        let of_parent = table.parent.into_iter().flat_map(ParentKey::columns);
+        let declared = table.written().copied().chain(of_parent);
+        let declared = declared.map(|column| (column.name, kind(column.kind), !column.nullable));
+        // Columns of this store alone.
+        let extra = match table.name {
+            "events" => Some(("relayed", "bool", true)),
+            "products" => Some(("search", "tsvector", true)),
+            _ => None,
+        };
+        let all = declared.chain(extra).map(|(name, kind, filled)| (name.to_owned(), kind.to_owned(), filled));
+        let mut all: Vec<_> = all.collect();
+        all.sort();
+        all
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_migrations_make_the_declared_columns() {
+        let url = Cluster::shared().unwrap().database().unwrap();
+        let store = PostgresStore::connect(Options::parse(&url).unwrap()).await.unwrap();
+        let mut lease = store.pool.acquire().await.unwrap();
+        let mut session = lease.session();
+        let sql = "SELECT column_name::text, udt_name::text, is_nullable = 'NO' FROM information_schema.columns
+            WHERE table_name = $1";
+        let tables = shop_core::versioned_rows!(tables [
+            Otp, PricePeriod, Variant, Answer, Movement, StockLevel, HistoryEntry, OrderItem, Event, Refund
+        ]);
+        for table in tables {
+            let rows = session.rows(sql, Values::new().put(table.name).finish().unwrap()).await.unwrap();
+            let mut found: Vec<(String, String, bool)> =
+                rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+            found.sort();
+            assert_eq!(found, declared(&table), "{}", table.name);
+        }
+    }
 
     #[test]
     fn the_columns_of_a_parent_come_first_where_the_key_begins_with_them() {

@@ -126,7 +126,7 @@ impl Row {
 impl Sink for Row {
     type Error = Infallible;
 
-    fn value(&mut self, _kind: row::Kind, value: Value<'_>) -> Result<(), Infallible> {
+    fn value(&mut self, value: Value<'_>) -> Result<(), Infallible> {
         self.add(match value {
             Value::Null => Value::Null,
             Value::Id(id) => Value::Id(id),
