@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 use shop_core::accounts::{
     AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
 };
@@ -22,6 +22,7 @@ use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Id, at, id, prepare};
+use crate::write_connection::WriteConnection;
 
 record!(User, fixed: ["email_key", "username_key", "date_joined", "is_staff"]);
 
@@ -41,7 +42,7 @@ static SESSION_AND_USER: LazyLock<String> = LazyLock::new(|| {
 const COUNTED: &str = "SELECT CAST(is_active AS TEXT), CAST(is_staff AS TEXT), '' FROM users WHERE id = ?1";
 
 impl Changed for User {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         let before = record::counted_before(connection, change, COUNTED)?;
         record::change(connection, change, texts)?;
         let after = match change {
@@ -58,7 +59,7 @@ impl Changed for User {
 impl Changed for Session {}
 
 /// Applies a write of accounts.
-pub(crate) fn apply(connection: &Connection, write: &AccountsWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &AccountsWrite) -> Applied {
     match write {
         AccountsWrite::PutOtp(otp) => {
             record::put(connection, otp)?;

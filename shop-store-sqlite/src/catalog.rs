@@ -26,6 +26,7 @@ use crate::paging::{List, Query};
 use crate::pricing;
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id, optional_at, optional_id, prepare};
+use crate::write_connection::WriteConnection;
 
 use search::{SEARCH_COLUMNS, is_no_word, product_query, products};
 pub(crate) use search::{put_search_words, search_columns};
@@ -43,7 +44,7 @@ pub(crate) fn tree_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 impl Changed for Product {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         apply_product(connection, tally, change, texts)
     }
 
@@ -59,7 +60,7 @@ impl Changed for Product {
 }
 
 impl Changed for Category {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         match change {
             Change::Delete { id, version } => delete_category(connection, tally, *id, *version),
             _ => record::change(connection, change, texts),
@@ -68,7 +69,7 @@ impl Changed for Category {
 }
 
 /// Applies a write of the catalog.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: &CatalogWrite) -> Applied {
     match write {
         CatalogWrite::PricePeriod(period) => {
             record::put(connection, period)?;
@@ -90,7 +91,12 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &CatalogW
     }
 }
 
-fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Product>, texts: &[String]) -> Applied {
+fn apply_product(
+    connection: &WriteConnection<'_>,
+    tally: &mut Tally,
+    change: &Change<Product>,
+    texts: &[String],
+) -> Applied {
     let (words, texts) = texts.split_at_checked(SEARCH_COLUMNS).unwrap_or_default();
     let (done, product, is_new) = match change {
         Change::Insert(product) => (record::insert(connection, product, texts), product, true),
@@ -115,7 +121,7 @@ fn apply_product(connection: &Connection, tally: &mut Tally, change: &Change<Pro
 }
 
 /// True if one of the variants belongs to another product.
-fn others_variant(connection: &Connection, product: &Product) -> rusqlite::Result<bool> {
+fn others_variant(connection: &WriteConnection<'_>, product: &Product) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM variants WHERE id = ?1 AND product_id <> ?2";
     for variant in &product.variants {
         if record::exists(connection, sql, [id(variant.id), id(product.id)])? {
@@ -125,14 +131,16 @@ fn others_variant(connection: &Connection, product: &Product) -> rusqlite::Resul
     Ok(false)
 }
 
-fn put_variants(connection: &Connection, product: &Product, is_new: bool) -> Applied {
+fn put_variants(connection: &WriteConnection<'_>, product: &Product, is_new: bool) -> Applied {
     let mut known: BTreeMap<Uuid, String> = BTreeMap::new();
     if !is_new {
-        let mut statement = prepare(connection, "SELECT id, sku FROM variants WHERE product_id = ?1")?;
-        let mut rows = statement.query([id(product.id)])?;
-        while let Some(row) = rows.next()? {
-            known.insert(row.get::<_, Id>(0)?.0, row.get(1)?);
-        }
+        connection.run("SELECT id, sku FROM variants WHERE product_id = ?1", |statement| {
+            let mut rows = statement.query([id(product.id)])?;
+            while let Some(row) = rows.next()? {
+                known.insert(row.get::<_, Id>(0)?.0, row.get(1)?);
+            }
+            Ok(())
+        })?;
     }
     // Two variants may swap their SKUs. So every variant whose SKU changes first gets a temporary SKU that no variant
     // can have.
@@ -173,7 +181,7 @@ fn price_history(
     Ok(periods)
 }
 
-fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error: rusqlite::Error) -> Failure {
+fn taken_variant(connection: &WriteConnection<'_>, variant: &Variant, known: bool, error: rusqlite::Error) -> Failure {
     if !record::is_taken(&error) {
         return error.into();
     }
@@ -185,17 +193,19 @@ fn taken_variant(connection: &Connection, variant: &Variant, known: bool, error:
     Conflict::Exists(unique).into()
 }
 
-fn delete_category(connection: &Connection, tally: &mut Tally, category: Uuid, version: i64) -> Applied {
+fn delete_category(connection: &WriteConnection<'_>, tally: &mut Tally, category: Uuid, version: i64) -> Applied {
     let parent = record::lookup::<Category>(connection, category)?.and_then(|category| category.parent_id);
     record::delete::<Category>(connection, category, version)?;
     let children = "UPDATE categories SET parent_id = ?2, version = version + 1 WHERE parent_id = ?1";
     record::execute(connection, children, &[&Id(category), &optional_id(parent)])?;
     let products = "UPDATE products SET category_id = NULL, version = version + 1 WHERE category_id = ?1 RETURNING id";
-    let mut statement = prepare(connection, products)?;
-    let mut rows = statement.query([Id(category)])?;
-    while let Some(row) = rows.next()? {
-        tally.product_updated(ProductId(row.get::<_, Id>(0)?.0));
-    }
+    connection.run(products, |statement| {
+        let mut rows = statement.query([Id(category)])?;
+        while let Some(row) = rows.next()? {
+            tally.product_updated(ProductId(row.get::<_, Id>(0)?.0));
+        }
+        Ok(())
+    })?;
     tally.touched(kept::List::Products);
     Ok(())
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Conflict, Entity, Require, RowWrite, Unique, Write};
 use shop_core::clock::Timestamp;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::kept::Tally;
 use crate::record::{Changed, execute, exists, is_taken, version_of};
 use crate::rows::{at, id};
+use crate::write_connection::WriteConnection;
 use crate::{accounts, catalog, inventory, listed, orders, outbox, shipping};
 
 /// Why a batch was not applied.
@@ -72,7 +73,7 @@ impl Prepared {
 }
 
 /// Applies a whole batch. On a failure the caller rolls back to the state before.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepared) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, prepared: &Prepared) -> Applied {
     let Prepared { batch, texts } = prepared;
     let operation = "INSERT INTO operations (id, at) VALUES (?1, ?2)";
     let done = execute(connection, operation, &[&id(batch.operation), &at(batch.at)]);
@@ -93,17 +94,15 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, prepared: &Prepa
         }
     }
     judge_whole(connection, batch)?;
+    connection.forget_versions_after(&batch.writes);
     listed::refresh(connection, tally)
 }
 
-fn judge(connection: &Connection, require: &Require) -> Applied {
+fn judge(connection: &WriteConnection<'_>, require: &Require) -> Applied {
     match *require {
         Require::Version(entity, key, version) => {
-            if current_version(connection, entity, key)? == Some(version) {
-                Ok(())
-            } else {
-                Err(Conflict::Stale(entity, key).into())
-            }
+            let current = connection.version((entity, key), || current_version(connection, entity, key))?;
+            if current == Some(version) { Ok(()) } else { Err(Conflict::Stale(entity, key).into()) }
         }
         Require::LiveSession(session, user) => {
             let live = "SELECT 1 FROM sessions JOIN users ON users.id = sessions.user_id
@@ -144,7 +143,7 @@ fn judge(connection: &Connection, require: &Require) -> Applied {
 macro_rules! rows {
     ([] $($entity:ident: $row:ty => $table:ident;)+) => {
         /// Applies a change of a row that has a version.
-        fn apply_row(connection: &Connection, tally: &mut Tally, write: &RowWrite, texts: &[String]) -> Applied {
+        fn apply_row(connection: &WriteConnection<'_>, tally: &mut Tally, write: &RowWrite, texts: &[String]) -> Applied {
             match write {
                 $(RowWrite::$entity(change) => <$row as Changed>::apply(connection, tally, change, texts),)+
             }
@@ -157,7 +156,7 @@ macro_rules! rows {
             }
         }
 
-        fn current_version(connection: &Connection, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
+        fn current_version(connection: &WriteConnection<'_>, entity: Entity, key: Uuid) -> rusqlite::Result<Option<i64>> {
             match entity {
                 $(Entity::$entity => version_of::<$row>(connection, key),)+
                 Entity::CategoryTree => catalog::tree_version(connection).map(Some),
@@ -172,7 +171,7 @@ shop_core::versioned_rows!(rows []);
 
 /// Checks conditions that may be violated within a batch but must hold at its end: moving the default flag from one row
 /// to another takes two writes.
-fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
+fn judge_whole(connection: &WriteConnection<'_>, batch: &Batch) -> Applied {
     let owner = |write: &Write| match write {
         Write::Row(RowWrite::Address(change)) => shipping::owner(change),
         _ => None,
@@ -189,7 +188,7 @@ fn judge_whole(connection: &Connection, batch: &Batch) -> Applied {
     Ok(())
 }
 
-fn forget(connection: &Connection, before: Timestamp, given_up_before: Timestamp) -> Applied {
+fn forget(connection: &WriteConnection<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
     for (sql, limit) in [
         ("DELETE FROM operations WHERE at < ?1", before),
         ("DELETE FROM answers WHERE created_at < ?1", before),

@@ -1,8 +1,8 @@
 //! Locations, stock levels, the stock ledger and reservations.
 
 use async_trait::async_trait;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::id::{LocationId, OrderId, ProductId, VariantId};
 use shop_core::inventory::{
@@ -20,6 +20,7 @@ use crate::kept::{self, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Id, id, optional_id, prepare};
+use crate::write_connection::WriteConnection;
 
 record!(Location);
 
@@ -29,7 +30,7 @@ record!(StockLevel);
 record!(Movement);
 
 impl Changed for Location {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         match change {
             Change::Delete { id, version } => delete_location(connection, tally, *id, *version),
             _ => record::change(connection, change, texts),
@@ -40,7 +41,7 @@ impl Changed for Location {
 impl Changed for Reservation {}
 
 /// Applies a write of inventory.
-pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &InventoryWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, write: &InventoryWrite) -> Applied {
     match write {
         InventoryWrite::InsertLevel(level) => {
             tally.stock_changed(level.product_id);
@@ -56,7 +57,7 @@ pub(crate) fn apply(connection: &Connection, tally: &mut Tally, write: &Inventor
     }
 }
 
-fn delete_location(connection: &Connection, tally: &mut Tally, location: Uuid, version: i64) -> Applied {
+fn delete_location(connection: &WriteConnection<'_>, tally: &mut Tally, location: Uuid, version: i64) -> Applied {
     if record::version_of::<Location>(connection, location)? != Some(version) {
         return Err(Conflict::Stale(Entity::Location, location).into());
     }
@@ -72,21 +73,29 @@ fn delete_location(connection: &Connection, tally: &mut Tally, location: Uuid, v
 }
 
 /// Notes that the stock status of the products found by a query on an id may have changed.
-fn touch_products(connection: &Connection, tally: &mut Tally, sql: &str, id: Uuid) -> rusqlite::Result<()> {
-    let mut statement = prepare(connection, sql)?;
-    let mut rows = statement.query([Id(id)])?;
-    while let Some(row) = rows.next()? {
-        tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
-    }
-    Ok(())
+fn touch_products(
+    connection: &WriteConnection<'_>,
+    tally: &mut Tally,
+    sql: &'static str,
+    id: Uuid,
+) -> rusqlite::Result<()> {
+    connection.run(sql, |statement| {
+        let mut rows = statement.query([Id(id)])?;
+        while let Some(row) = rows.next()? {
+            tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
+        }
+        Ok(())
+    })
 }
 
 /// The number of default locations.
-pub(crate) fn default_locations(connection: &Connection) -> rusqlite::Result<i64> {
-    prepare(connection, "SELECT count(*) FROM locations WHERE is_default = 1")?.query_row([], |row| row.get(0))
+pub(crate) fn default_locations(connection: &WriteConnection<'_>) -> rusqlite::Result<i64> {
+    connection.run("SELECT count(*) FROM locations WHERE is_default = 1", |statement| {
+        statement.query_row([], |row| row.get(0))
+    })
 }
 
-fn insert_level(connection: &Connection, level: &StockLevel) -> Applied {
+fn insert_level(connection: &WriteConnection<'_>, level: &StockLevel) -> Applied {
     let done = record::add(connection, level, &[]);
     match done {
         Err(error) if record::is_dangling(&error) => Err(Conflict::Stale(Entity::Location, level.location_id.0).into()),
@@ -124,26 +133,26 @@ const DELTA_OF_PRODUCT: &str = stock_delta!(
     "RETURNING product_id, tracked = 1 AND backorder = 0 AND (on_hand > reserved) <> (on_hand - ?3 > reserved - ?4)"
 );
 
-fn apply_delta(connection: &Connection, tally: &mut Tally, delta: &StockDelta) -> Applied {
+fn apply_delta(connection: &WriteConnection<'_>, tally: &mut Tally, delta: &StockDelta) -> Applied {
     let (variant, location) = (id(delta.variant_id), id(delta.location_id));
     let values = params![variant, location, delta.on_hand, delta.reserved, delta.ships()];
-    if prepare(connection, DELTA)?.execute(values)? == 1 {
+    if connection.run(DELTA, |statement| statement.execute(values))? == 1 {
         return Ok(());
     }
-    let mut statement = prepare(connection, DELTA_OF_PRODUCT)?;
-    let mut rows = statement.query(values)?;
-    let Some(row) = rows.next()? else {
-        return Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into());
-    };
-    if row.get(1)? {
-        tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
-    }
-    // Run the statement to its end, so that it completes.
-    rows.next()?;
-    Ok(())
+    let changed = connection.run(DELTA_OF_PRODUCT, |statement| {
+        let mut rows = statement.query(values)?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        if row.get(1)? {
+            tally.stock_changed(ProductId(row.get::<_, Id>(0)?.0));
+        }
+        // Run the statement to its end, so that it completes.
+        rows.next()?;
+        Ok(true)
+    })?;
+    if changed { Ok(()) } else { Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()) }
 }
 
-fn apply_settings(connection: &Connection, tally: &mut Tally, settings: &StockSettings) -> Applied {
+fn apply_settings(connection: &WriteConnection<'_>, tally: &mut Tally, settings: &StockSettings) -> Applied {
     let sql = "UPDATE stock_levels SET low_stock_threshold = coalesce(?3, low_stock_threshold),
             tracked = coalesce(?4, tracked), backorder = coalesce(?5, backorder)
         WHERE variant_id = ?1 AND (?2 IS NULL OR location_id = ?2)";

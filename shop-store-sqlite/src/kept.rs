@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::record;
 use crate::rows::{Id, prepare};
+use crate::write_connection::WriteConnection;
 
 /// The values by which a row is counted.
 pub(crate) type Keys = [Cow<'static, str>; 3];
@@ -144,7 +145,7 @@ impl Tally {
     }
 
     /// Writes the changes.
-    pub(crate) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(crate) fn write(&self, connection: &WriteConnection<'_>) -> rusqlite::Result<()> {
         let sql = "INSERT INTO list_counts (list, key_1, key_2, key_3, slot, total, changes)
             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6)
             ON CONFLICT (list, key_1, key_2, key_3, slot) DO UPDATE SET

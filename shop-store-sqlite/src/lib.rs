@@ -127,6 +127,7 @@ mod shipping;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod write_connection;
 mod writer;
 
 use std::borrow::Cow;
@@ -440,7 +441,7 @@ impl Store for SqliteStore {
         known: Option<KeyFingerprint>,
         fingerprint: KeyFingerprint,
     ) -> StoreResult<()> {
-        let work = move |connection: &Connection, _: &mut kept::Tally| {
+        let work = move |connection: &write_connection::WriteConnection<'_>, _: &mut kept::Tally| {
             let (ours, known) = (fingerprint.as_bytes(), known.as_ref().map(KeyFingerprint::as_bytes));
             let sql = match known {
                 None => "INSERT INTO key_fingerprint (one, fingerprint) VALUES (1, ?1) ON CONFLICT DO NOTHING",

@@ -22,6 +22,7 @@ use crate::kept::{self, Keys, List, Tally, Touched};
 use crate::paging::{Query, beyond, ordered, value_of};
 use crate::record;
 use crate::rows::{Id, id, prepare};
+use crate::write_connection::WriteConnection;
 
 /// Whether a product has an offered variant that can be sold now.
 pub(crate) const IN_STOCK: &str = "EXISTS (
@@ -47,16 +48,18 @@ static REFRESH: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Recomputes the list entries of the products that a batch affected.
-pub(crate) fn refresh(connection: &Connection, tally: &mut Tally) -> Applied {
+pub(crate) fn refresh(connection: &WriteConnection<'_>, tally: &mut Tally) -> Applied {
     for (product, touched) in tally.take_products() {
         let before = if touched == Touched::Inserted { None } else { keys_of(connection, product)? };
-        let mut statement = prepare(connection, &REFRESH)?;
-        let mut rows = statement.query([id(product)])?;
-        let changed = rows.next()?.map(listed).transpose()?;
-        // Run the statement to its end, so that it completes.
-        if changed.is_some() {
-            rows.next()?;
-        }
+        let changed = connection.run(&REFRESH, |statement| {
+            let mut rows = statement.query([id(product)])?;
+            let changed = rows.next()?.map(listed).transpose()?;
+            // Run the statement to its end, so that it completes.
+            if changed.is_some() {
+                rows.next()?;
+            }
+            Ok(changed)
+        })?;
         if changed.is_none() && touched == Touched::Stock {
             continue;
         }
@@ -79,10 +82,10 @@ struct Listed {
     category: Option<Uuid>,
 }
 
-fn keys_of(connection: &Connection, product: ProductId) -> rusqlite::Result<Option<Listed>> {
-    let mut statement = prepare(connection, "SELECT status, in_stock, category_id FROM listed_products WHERE id = ?1")?;
-    let mut rows = statement.query([id(product)])?;
-    rows.next()?.map(listed).transpose()
+fn keys_of(connection: &WriteConnection<'_>, product: ProductId) -> rusqlite::Result<Option<Listed>> {
+    connection.run("SELECT status, in_stock, category_id FROM listed_products WHERE id = ?1", |statement| {
+        statement.query([id(product)])?.next()?.map(listed).transpose()
+    })
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {

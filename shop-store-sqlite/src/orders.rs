@@ -5,8 +5,8 @@ mod returns;
 mod search;
 
 use async_trait::async_trait;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, DraftId, OrderId, ReturnId};
@@ -25,6 +25,7 @@ use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query, Rough};
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, Values, at, prepare};
+use crate::write_connection::WriteConnection;
 
 pub(crate) use search::fill_search;
 
@@ -33,7 +34,7 @@ record!(HistoryEntry);
 record!(Order, fixed: ["number", "cart_id", "customer_id", "email_key", "total", "placed_at", "search_text"]; children);
 
 /// Applies a write of orders.
-pub(crate) fn apply(connection: &Connection, write: &OrdersWrite) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OrdersWrite) -> Applied {
     let OrdersWrite::History(entry) = write;
     unless_taken(record::add(connection, entry, &[]), Unique::OtherId)?;
     Ok(())
@@ -43,7 +44,7 @@ impl Changed for Draft {}
 impl Changed for Return {}
 
 impl Changed for Order {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         match change {
             Change::Insert(order) => {
                 let (of_order, of_items) = texts.split_at(texts.len().saturating_sub(order.items.len()));
@@ -80,7 +81,7 @@ fn counted(order: &Order) -> Keys {
 }
 
 /// Inserts the lines of an order. `texts` are their encoded options, if already encoded.
-fn insert_items(connection: &Connection, order: &Order, texts: &[String]) -> Applied {
+fn insert_items(connection: &WriteConnection<'_>, order: &Order, texts: &[String]) -> Applied {
     let mut texts = texts.iter();
     for (position, item) in (0_i64..).zip(&order.items) {
         let own = texts.next().map(std::slice::from_ref).unwrap_or_default();
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_total_is_looked_for_where_it_stands_in_the_index() {
-        let connection = Connection::open_in_memory().unwrap();
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
         let sql = format!("WITH orders (total) AS (VALUES (?1)) SELECT {} FROM orders", BY_TOTAL.column);
         let mut last = Value::Null;
         for total in [0, 1, 9, 10, 19, 20, 99, 100, 4_497, 9_999, 10_000, i64::MAX] {

@@ -1,7 +1,7 @@
 //! Events, deliveries, and idempotency records.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::{DeliveryId, WebhookId};
@@ -21,6 +21,7 @@ use crate::kept::Tally;
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, record};
 use crate::rows::{Columns, Values, at, id, prepare};
+use crate::write_connection::WriteConnection;
 
 record!(Delivery, fixed: ["receiver", "thing", "created_at"]);
 
@@ -40,7 +41,7 @@ impl Changed for Delivery {
 }
 
 impl Changed for Webhook {
-    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         record::change(connection, change, texts)?;
         if let Change::Delete { id, .. } = change {
             let waits = "DELETE FROM deliveries
@@ -52,7 +53,7 @@ impl Changed for Webhook {
 }
 
 /// Applies a write of the outbox.
-pub(crate) fn apply(connection: &Connection, write: &OutboxWrite, texts: &[String]) -> Applied {
+pub(crate) fn apply(connection: &WriteConnection<'_>, write: &OutboxWrite, texts: &[String]) -> Applied {
     match write {
         OutboxWrite::Event(event) => {
             unless_taken(record::add(connection, event, texts), Unique::Id(Entity::Event))?;
@@ -77,7 +78,7 @@ pub(crate) fn texts(write: &OutboxWrite) -> Vec<String> {
 }
 
 /// Stores the answer to an idempotent call.
-pub(crate) fn insert_answer(connection: &Connection, answer: &Answer) -> Applied {
+pub(crate) fn insert_answer(connection: &WriteConnection<'_>, answer: &Answer) -> Applied {
     unless_taken(record::add(connection, answer, &[]), Unique::Answer)?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Payments and their refunds.
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::batch::{Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
@@ -18,12 +17,13 @@ use crate::kept::{self, Keys, Tally};
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, Put, record};
 use crate::rows::{Id, at, id};
+use crate::write_connection::WriteConnection;
 
 record!(Refund);
 record!(Payment, fixed: ["order_id", "gateway", "created_at"]; children);
 
 impl Changed for Payment {
-    fn apply(connection: &Connection, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         let before = record::counted_before(connection, change, COUNTED)?;
         let (done, payment) = match change {
             Change::Insert(payment) => (record::insert(connection, payment, texts), payment),
@@ -51,7 +51,7 @@ fn counted(payment: &Payment) -> Keys {
 }
 
 /// True if one of the refunds belongs to another payment.
-fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result<bool> {
+fn others_refund(connection: &WriteConnection<'_>, payment: &Payment) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM refunds WHERE id = ?1 AND payment_id <> ?2";
     for refund in &payment.refunds {
         if record::exists(connection, sql, [id(refund.id), id(payment.id)])? {
@@ -61,7 +61,7 @@ fn others_refund(connection: &Connection, payment: &Payment) -> rusqlite::Result
     Ok(false)
 }
 
-fn put_refunds(connection: &Connection, payment: &Payment) -> Applied {
+fn put_refunds(connection: &WriteConnection<'_>, payment: &Payment) -> Applied {
     // Refund ids are unique across payments; a refund of another payment is not overwritten.
     for refund in &payment.refunds {
         unless_taken(record::put_child(connection, Put::Either, payment.id, 0, refund, &[]), Unique::OtherId)?;

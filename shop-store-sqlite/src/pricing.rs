@@ -18,6 +18,7 @@ use crate::commit::Applied;
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, record};
 use crate::rows::{Id, prepare};
+use crate::write_connection::WriteConnection;
 
 record!(Promotion);
 
@@ -28,7 +29,7 @@ impl Changed for TaxRate {}
 
 /// Counts one order more or less. The statement applies the rule of [`UsesDelta::apply`]; it changes nothing where that
 /// rule refuses.
-pub(crate) fn count_uses(connection: &Connection, delta: &UsesDelta) -> Applied {
+pub(crate) fn count_uses(connection: &WriteConnection<'_>, delta: &UsesDelta) -> Applied {
     let (promotion, customer) = delta.counter.key();
     let sql = "INSERT INTO promotion_uses (promotion_id, customer, uses)
             SELECT ?1, ?2, max(?3, 0) WHERE ?3 >= 0 AND (?3 = 0 OR ?4 IS NULL OR ?3 <= ?4)

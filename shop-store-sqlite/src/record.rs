@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::commit::{Applied, Failure};
 use crate::kept::{Keys, Tally};
 use crate::rows::{Columns, Id, Values, prepare};
+use crate::write_connection::WriteConnection;
 
 /// The statements of a table, generated once from its declaration.
 pub(crate) struct Statements {
@@ -110,7 +111,7 @@ pub(crate) trait Record: row::Row {
 pub(crate) trait Changed: Record + Versioned {
     /// Applies a change. `texts` are the JSON and the derived texts of the row as far as they are encoded already, see
     /// [`Changed::texts`].
-    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         self::change(connection, change, texts)
     }
 
@@ -178,7 +179,7 @@ pub(crate) enum Put {
 
 /// Writes a child row and returns the number of changed rows.
 pub(crate) fn put_child<T: Record>(
-    connection: &Connection,
+    connection: &WriteConnection<'_>,
     put: Put,
     parent: impl Into<Uuid>,
     position: i64,
@@ -191,14 +192,15 @@ pub(crate) fn put_child<T: Record>(
         Put::Update => &statements.update,
         Put::Either => &statements.put,
     };
-    let mut statement = prepare(connection, sql)?;
-    let mut values = Values::new(&mut statement, texts);
-    values.bind(Id(parent.into()))?;
-    if statements.table.parent.is_some_and(|parent| parent.has_position) {
-        values.bind(position)?;
-    }
-    row.write(&mut values)?;
-    statement.raw_execute()
+    connection.run(sql, |statement| {
+        let mut values = Values::new(statement, texts);
+        values.bind(Id(parent.into()))?;
+        if statements.table.parent.is_some_and(|parent| parent.has_position) {
+            values.bind(position)?;
+        }
+        row.write(&mut values)?;
+        statement.raw_execute()
+    })
 }
 
 /// Reads a row together with its child rows.
@@ -252,20 +254,27 @@ pub(crate) fn select<T: Record>(connection: &Connection, end: &str, params: impl
 }
 
 /// The version of a row, if it exists.
-pub(crate) fn version_of<T: Record>(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<i64>> {
-    let mut statement = prepare(connection, &T::statements().version)?;
-    let mut rows = statement.query([Id(id)])?;
-    rows.next()?.map(|row| row.get(0)).transpose()
+pub(crate) fn version_of<T: Record>(connection: &WriteConnection<'_>, id: Uuid) -> rusqlite::Result<Option<i64>> {
+    connection
+        .run(&T::statements().version, |statement| statement.query([Id(id)])?.next()?.map(|row| row.get(0)).transpose())
 }
 
 /// True if a query finds any row.
-pub(crate) fn exists(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<bool> {
-    Ok(prepare(connection, sql)?.query(params)?.next()?.is_some())
+pub(crate) fn exists(
+    connection: &WriteConnection<'_>,
+    sql: &'static str,
+    params: impl Params,
+) -> rusqlite::Result<bool> {
+    connection.run(sql, |statement| statement.exists(params))
 }
 
 /// Runs a statement and returns the number of changed rows.
-pub(crate) fn execute(connection: &Connection, sql: &str, params: &[&dyn ToSql]) -> rusqlite::Result<usize> {
-    prepare(connection, sql)?.execute(params)
+pub(crate) fn execute(
+    connection: &WriteConnection<'_>,
+    sql: &'static str,
+    params: &[&dyn ToSql],
+) -> rusqlite::Result<usize> {
+    connection.run(sql, |statement| statement.execute(params))
 }
 
 /// The expensive texts of a changed row; empty if they cannot be encoded, in which case binding them reports the error.
@@ -277,7 +286,11 @@ pub(crate) fn texts<T: Record>(change: &Change<T>) -> Vec<String> {
 }
 
 /// Applies a change of a row without child rows. `texts` are its expensive texts, if already encoded.
-pub(crate) fn change<T: Record + Versioned>(connection: &Connection, change: &Change<T>, texts: &[String]) -> Applied {
+pub(crate) fn change<T: Record + Versioned>(
+    connection: &WriteConnection<'_>,
+    change: &Change<T>,
+    texts: &[String],
+) -> Applied {
     match change {
         Change::Insert(row) => insert(connection, row, texts),
         Change::Update(row) => update(connection, row, texts),
@@ -287,23 +300,23 @@ pub(crate) fn change<T: Record + Versioned>(connection: &Connection, change: &Ch
 
 /// The values under which a row was counted before a change; `None` for a new row. `sql` reads them by id.
 pub(crate) fn counted_before<T: Versioned>(
-    connection: &Connection,
+    connection: &WriteConnection<'_>,
     change: &Change<T>,
-    sql: &str,
+    sql: &'static str,
 ) -> rusqlite::Result<Option<Keys>> {
     let id = match change {
         Change::Insert(_) => return Ok(None),
         Change::Update(row) => row.key(),
         Change::Delete { id, .. } => *id,
     };
-    let mut statement = prepare(connection, sql)?;
-    let mut rows = statement.query([Id(id)])?;
     let key = |row: &Row<'_>, place| row.get::<_, String>(place).map(Cow::Owned);
-    rows.next()?.map(|row| Ok([key(row, 0)?, key(row, 1)?, key(row, 2)?])).transpose()
+    connection.run(sql, |statement| {
+        statement.query([Id(id)])?.next()?.map(|row| Ok([key(row, 0)?, key(row, 1)?, key(row, 2)?])).transpose()
+    })
 }
 
 /// Inserts a versioned row. Its id and its unique keys must be free.
-pub(crate) fn insert<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
+pub(crate) fn insert<T: Record + Versioned>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> Applied {
     match run(connection, &T::statements().insert, row, texts) {
         Ok(_) => Ok(()),
         Err(error) => Err(taken(connection, row, error, true)),
@@ -311,17 +324,17 @@ pub(crate) fn insert<T: Record + Versioned>(connection: &Connection, row: &T, te
 }
 
 /// Inserts an unversioned row and returns the number of changed rows.
-pub(crate) fn add<T: Record>(connection: &Connection, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
+pub(crate) fn add<T: Record>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
     run(connection, &T::statements().insert, row, texts)
 }
 
 /// Inserts an unversioned row, or replaces the one with its key.
-pub(crate) fn put<T: Record>(connection: &Connection, row: &T) -> rusqlite::Result<usize> {
+pub(crate) fn put<T: Record>(connection: &WriteConnection<'_>, row: &T) -> rusqlite::Result<usize> {
     run(connection, &T::statements().put, row, &[])
 }
 
 /// Replaces a row whose stored version is one less. Its unique keys must be free.
-pub(crate) fn update<T: Record + Versioned>(connection: &Connection, row: &T, texts: &[String]) -> Applied {
+pub(crate) fn update<T: Record + Versioned>(connection: &WriteConnection<'_>, row: &T, texts: &[String]) -> Applied {
     let table = T::statements();
     for sql in table.update_unfixed.iter().chain([&table.update]) {
         match run(connection, sql, row, texts) {
@@ -334,7 +347,7 @@ pub(crate) fn update<T: Record + Versioned>(connection: &Connection, row: &T, te
 }
 
 /// Deletes a row if it has this version.
-pub(crate) fn delete<T: Record + Versioned>(connection: &Connection, id: Uuid, version: i64) -> Applied {
+pub(crate) fn delete<T: Record + Versioned>(connection: &WriteConnection<'_>, id: Uuid, version: i64) -> Applied {
     let table = T::statements();
     if !table.table.deletable {
         return Err(never_deleted(T::ENTITY));
@@ -350,10 +363,16 @@ pub(crate) fn never_deleted(entity: Entity) -> Failure {
     Failure::Fault(format!("a {entity:?} is never deleted").into())
 }
 
-fn run<T: Record>(connection: &Connection, sql: &str, row: &T, texts: &[String]) -> rusqlite::Result<usize> {
-    let mut statement = prepare(connection, sql)?;
-    row.write(&mut Values::new(&mut statement, texts))?;
-    statement.raw_execute()
+fn run<T: Record>(
+    connection: &WriteConnection<'_>,
+    sql: &'static str,
+    row: &T,
+    texts: &[String],
+) -> rusqlite::Result<usize> {
+    connection.run(sql, |statement| {
+        row.write(&mut Values::new(statement, texts))?;
+        statement.raw_execute()
+    })
 }
 
 /// True if a unique key refused the row.

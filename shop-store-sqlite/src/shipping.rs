@@ -1,8 +1,8 @@
 //! Address books, shipping rates and shipments.
 
 use async_trait::async_trait;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 use shop_core::batch::{Change, Conflict, Entity};
 use shop_core::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
 use shop_core::page::{Page, PageRequest};
@@ -16,7 +16,8 @@ use crate::commit::{Applied, Failure};
 use crate::kept::Tally;
 use crate::paging::{List, Query};
 use crate::record::{self, Changed, record};
-use crate::rows::{Id, prepare};
+use crate::rows::Id;
+use crate::write_connection::WriteConnection;
 
 record!(SavedAddress, fixed: ["user_id", "created_at"]);
 
@@ -30,7 +31,7 @@ impl Changed for SavedAddress {}
 impl Changed for Shipment {}
 
 impl Changed for Zone {
-    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         match change {
             Change::Delete { id, version } => delete_zone(connection, *id, *version),
             _ => record::change(connection, change, texts),
@@ -39,7 +40,7 @@ impl Changed for Zone {
 }
 
 impl Changed for Method {
-    fn apply(connection: &Connection, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
+    fn apply(connection: &WriteConnection<'_>, _tally: &mut Tally, change: &Change<Self>, texts: &[String]) -> Applied {
         match (record::change(connection, change, texts), change) {
             (Err(Failure::Sql(error)), Change::Insert(method) | Change::Update(method))
                 if record::is_dangling(&error) =>
@@ -51,7 +52,7 @@ impl Changed for Method {
     }
 }
 
-fn delete_zone(connection: &Connection, zone: Uuid, version: i64) -> Applied {
+fn delete_zone(connection: &WriteConnection<'_>, zone: Uuid, version: i64) -> Applied {
     if record::version_of::<Zone>(connection, zone)? == Some(version)
         && record::exists(connection, "SELECT 1 FROM methods WHERE zone_id = ?1", [Id(zone)])?
     {
@@ -69,9 +70,10 @@ pub(crate) fn owner(change: &Change<SavedAddress>) -> Option<UserId> {
 }
 
 /// The number of default addresses of a user.
-pub(crate) fn default_addresses(connection: &Connection, user: UserId) -> rusqlite::Result<i64> {
-    prepare(connection, "SELECT count(*) FROM addresses WHERE user_id = ?1 AND is_default = 1")?
-        .query_row([Id(user.0)], |row| row.get(0))
+pub(crate) fn default_addresses(connection: &WriteConnection<'_>, user: UserId) -> rusqlite::Result<i64> {
+    connection.run("SELECT count(*) FROM addresses WHERE user_id = ?1 AND is_default = 1", |statement| {
+        statement.query_row([Id(user.0)], |row| row.get(0))
+    })
 }
 
 macro_rules! list {

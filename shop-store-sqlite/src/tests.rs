@@ -9,6 +9,7 @@ use shop_core::money::Currency;
 use shop_core::orders::{OrderFilter, OrdersRepository as _};
 use shop_core::page::PageRequest;
 use shop_core::payments::{PaymentFilter, PaymentsRepository as _};
+use shop_core::shipping::Zone;
 use shop_core::store::{CommitError, Store as _, StoreError};
 
 use crate::commit::Failure;
@@ -200,12 +201,61 @@ async fn what_comes_in_while_a_group_is_applied_shares_its_commit() {
     assert_eq!(commits_in_log(&store), before + 1);
 }
 
+/// A batch that requires a zone to be unchanged, and perhaps writes to it.
+fn on_zone(moment: &mut Moment, zone: &Zone, write: Option<Change<Zone>>) -> Arc<Batch> {
+    let mut batch = Batch::new(moment);
+    batch.require_unchanged(zone);
+    batch.writes.extend(write.map(Into::into));
+    Arc::new(batch)
+}
+
+/// The versions that a transaction remembers are those that its next batch sees.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_sees_the_versions_of_the_batches_before_it_in_its_group() {
+    let store = SqliteStore::temporary().unwrap();
+    let mut moment = moment(13);
+    let now = moment.now();
+    let id = moment.id();
+    let first = Zone { id, name: "A".into(), countries: vec!["FR".into()], created_at: now, version: 1 };
+    let second = Zone { name: "B".into(), version: 2, ..first.clone() };
+    let third = Zone { name: "C".into(), version: 3, ..first.clone() };
+    let mut batch = Batch::new(&mut moment);
+    batch.write(Change::Insert(first.clone()));
+    store.commit(Arc::new(batch)).await.unwrap();
+    let (gate, wait) = std::sync::mpsc::channel::<()>();
+    // Holds the writer until the others are queued, so that they share its next group. The first refusal makes it apply
+    // the group again with savepoints, so both ways are covered.
+    let hold = store.writer.submit(Box::new(move |_, _| {
+        let _ = wait.recv();
+        Ok(())
+    }));
+    let mut failing = Batch::new(&mut moment);
+    failing.require_unchanged(&second);
+    failing.write(Change::Update(third.clone()));
+    failing.write(Change::Update(first.clone()));
+    let batches = [
+        on_zone(&mut moment, &first, None),
+        on_zone(&mut moment, &first, Some(Change::Update(second.clone()))),
+        on_zone(&mut moment, &first, None),
+        Arc::new(failing),
+        on_zone(&mut moment, &third, None),
+        on_zone(&mut moment, &second, Some(Change::Delete { id: id.0, version: 2 })),
+        on_zone(&mut moment, &second, None),
+    ];
+    let done = futures_util::future::join_all(batches.map(|batch| store.commit(batch)));
+    let open = async move { gate.send(()).unwrap() };
+    let (holding, done, ()) = tokio::join!(hold, done, open);
+    holding.unwrap();
+    let done: Vec<_> = done.iter().map(Result::is_ok).collect();
+    assert_eq!(done, [true, true, false, false, false, true, false]);
+}
+
 #[tokio::test]
 async fn a_full_disk_refuses_whole_batches_until_there_is_room() {
     let store = SqliteStore::temporary().unwrap();
     let mut moment = moment(6);
     let limit = |pages: i64| {
-        Box::new(move |connection: &rusqlite::Connection, _: &mut crate::kept::Tally| {
+        Box::new(move |connection: &crate::write_connection::WriteConnection<'_>, _: &mut crate::kept::Tally| {
             let now: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             connection.query_row(&format!("PRAGMA max_page_count = {}", now + pages), [], |_| Ok(()))?;
             Ok(())

@@ -34,7 +34,7 @@ use crate::commit::{Applied, Failure};
 use crate::error::store_error;
 use crate::guest::{Guests, Tables};
 use crate::kept::Tally;
-use crate::rows::prepare;
+use crate::write_connection::WriteConnection;
 
 /// The maximum number of pieces of work in one commit, because the first of them waits for the last.
 const GROUP: usize = 256;
@@ -51,7 +51,7 @@ const CAREFUL: u32 = 32;
 
 /// A piece of work for the writer's transaction, applied completely or not at all. It may be called again if its
 /// transaction was lost, and must then do the same.
-pub(crate) type Work = Box<dyn FnMut(&Connection, &mut Tally) -> Applied + Send>;
+pub(crate) type Work = Box<dyn FnMut(&WriteConnection<'_>, &mut Tally) -> Applied + Send>;
 
 /// The host's own writes, applied after the shop's work.
 pub(crate) type HostWork = Box<dyn FnMut(&Connection) -> Applied + Send>;
@@ -100,7 +100,7 @@ impl Writer {
     ) -> io::Result<Self> {
         let guests = Guests::watch(&mut connection, tables).map_err(io::Error::other)?;
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let run = move || run(&connection, checkpointer, &guests, inbox);
+        let run = move || run(&WriteConnection::new(&connection), checkpointer, &guests, inbox);
         let thread = thread::Builder::new().name("shop-sqlite-writer".to_owned()).spawn(run)?;
         Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
     }
@@ -167,7 +167,7 @@ fn stopped() -> StoreError {
 }
 
 fn run(
-    connection: &Connection,
+    connection: &WriteConnection<'_>,
     mut checkpointer: Option<Checkpointer>,
     guests: &Guests,
     inbox: mpsc::Receiver<Message>,
@@ -255,7 +255,7 @@ struct Done {
 
 impl Job {
     /// Runs the work and returns its changes to the stored counts.
-    fn run(&mut self, connection: &Connection, guests: &Guests) -> Result<Tally, Failure> {
+    fn run(&mut self, connection: &WriteConnection<'_>, guests: &Guests) -> Result<Tally, Failure> {
         let panicked = |_| Err(Failure::Fault("applying a batch panicked".into()));
         let mut tally = Tally::default();
         catch_unwind(AssertUnwindSafe(|| (self.work)(connection, &mut tally))).unwrap_or_else(panicked)?;
@@ -288,7 +288,7 @@ enum Lost {
 }
 
 /// Applies and commits a group, including work that arrives meanwhile, and answers every piece.
-fn commit(connection: &Connection, guests: &Guests, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
+fn commit(connection: &WriteConnection<'_>, guests: &Guests, mut group: Vec<Job>, careful: &mut u32, more: More<'_>) {
     let mut done = attempt(connection, guests, &mut group, *careful > 0, more);
     *careful = careful.saturating_sub(1);
     if let Err(Lost::Refused(_)) = done
@@ -356,14 +356,15 @@ impl SharedError {
 }
 
 fn attempt(
-    connection: &Connection,
+    connection: &WriteConnection<'_>,
     guests: &Guests,
     group: &mut Vec<Job>,
     careful: bool,
     more: More<'_>,
 ) -> Result<(), Lost> {
-    let run = |sql: &str| prepare(connection, sql).and_then(|mut statement| statement.execute([]));
+    let run = |sql: &'static str| connection.run(sql, |statement| statement.execute([]));
     run("BEGIN IMMEDIATE").map_err(Lost::NotBegun)?;
+    connection.forget_versions();
     let mut applied_jobs = 0;
     let mut tally = Tally::default();
     loop {
@@ -392,6 +393,7 @@ fn attempt(
             }
             Err(failure) if savepoint => {
                 run(ROLLBACK_TO).map_err(|error| roll_back(connection, error))?;
+                connection.forget_versions();
                 Err(refusal(failure))
             }
             Err(failure) => {

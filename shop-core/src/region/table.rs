@@ -79,12 +79,21 @@ fn is_key_of(name: &str, wanted: &str) -> bool {
     letters.eq(wanted.bytes())
 }
 
-/// Where the section of each country begins and ends.
-fn sections() -> &'static BTreeMap<&'static str, &'static str> {
-    static SECTIONS: OnceLock<BTreeMap<&'static str, &'static str>> = OnceLock::new();
+/// The lines of a country.
+#[derive(Debug)]
+struct Section {
+    text: &'static str,
+    /// The lines by code, made when the first code is looked up: every order looks up some.
+    by_code: OnceLock<BTreeMap<&'static str, &'static str>>,
+}
+
+/// The section of each country.
+fn sections() -> &'static BTreeMap<&'static str, Section> {
+    static SECTIONS: OnceLock<BTreeMap<&'static str, Section>> = OnceLock::new();
     SECTIONS.get_or_init(|| {
         let sections = DATA.split("\n=").skip(1);
-        sections.map(|section| section.split_once('\n').unwrap_or((section.trim_end(), ""))).collect()
+        let sections = sections.map(|section| section.split_once('\n').unwrap_or((section.trim_end(), "")));
+        sections.map(|(country, text)| (country, Section { text, by_code: OnceLock::new() })).collect()
     })
 }
 
@@ -103,9 +112,10 @@ pub(super) fn rows(country: &str) -> impl Iterator<Item = Row> + use<> {
 
 /// The subdivision with a code, be it another one of its codes.
 pub(super) fn row(country: &str, code: &str) -> Option<Row> {
-    let line =
-        section(country).lines().find(|line| line.strip_prefix(code).is_some_and(|rest| rest.starts_with('\t')))?;
-    match read(line) {
+    let Section { text, by_code } = sections().get(country)?;
+    let by_code = by_code
+        .get_or_init(|| text.lines().filter_map(|line| line.split_once('\t').map(|(code, _)| (code, line))).collect());
+    match read(by_code.get(code)?) {
         Line::Row(row) => Some(row),
         Line::Other { target, .. } => rows(country).find(|row| row.code == target),
     }
@@ -131,7 +141,7 @@ pub(super) fn territories() -> &'static [Territory] {
 }
 
 fn section(country: &str) -> &'static str {
-    sections().get(country).copied().unwrap_or_default()
+    sections().get(country).map_or("", |section| section.text)
 }
 
 fn lines(country: &str) -> impl Iterator<Item = Line> + use<> {

@@ -1,6 +1,5 @@
 //! Search: the indexed words of products, and the list of products that match a query.
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
 use shop_core::catalog::{FoundProduct, Product, ProductFilter, ProductSort};
 use shop_core::id::ProductId;
@@ -11,6 +10,7 @@ use crate::commit::{Applied, Failure};
 use crate::paging::{List, Query};
 use crate::record;
 use crate::rows::id;
+use crate::write_connection::WriteConnection;
 
 /// The number of columns of search words.
 pub(super) const SEARCH_COLUMNS: usize = 3;
@@ -22,7 +22,7 @@ pub(crate) fn search_columns(product: &Product) -> [String; SEARCH_COLUMNS] {
 }
 
 /// Stores the [search words](search_columns) of a product.
-pub(crate) fn put_search_words(connection: &Connection, product: ProductId, words: &[String]) -> Applied {
+pub(crate) fn put_search_words(connection: &WriteConnection<'_>, product: ProductId, words: &[String]) -> Applied {
     let sql = "INSERT OR REPLACE INTO product_search (rowid, name, sku, description)
         VALUES ((SELECT row FROM products WHERE id = ?1), ?2, ?3, ?4)";
     let [name, sku, description] = words else {

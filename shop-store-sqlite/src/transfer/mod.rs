@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, params_from_iter};
+use rusqlite::{CachedStatement, Connection, params, params_from_iter};
 use shop_core::catalog::Product;
 use shop_core::error::BoxError;
 use shop_core::store::{StoreError, StoreResult};
@@ -21,6 +21,7 @@ use crate::connection::{Access, LogUpkeep, open_reader, open_writer};
 use crate::error::{OpenError, store_error};
 use crate::lock::ServerLock;
 use crate::migrate::{empty_shop, is_there, migrate, standing};
+use crate::write_connection::WriteConnection;
 use crate::{catalog, file, record};
 
 /// The transfer has the file to itself, like a server.
@@ -208,7 +209,7 @@ fn advance(connection: &Connection, name: &str, from: u64, step: &Step) -> Resul
     let sql = format!("UPDATE {PROGRESS_TABLE} SET after = ?2, rows = ?3 WHERE step = ?1 AND rows = ?4");
     let after = step.after.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
     let number = |count: u64| i64::try_from(count).map_err(fault);
-    match record::execute(connection, &sql, &[&name, &after, &number(step.rows)?, &number(from)?])? {
+    match prepare(connection, &sql)?.execute(params![name, after, number(step.rows)?, number(from)?])? {
         0 => Err(fault(format!("somebody else is filling {name}, too"))),
         _ => Ok(()),
     }
@@ -279,7 +280,7 @@ impl Target for SqliteRows {
             ))?;
             let sql = format!("INSERT INTO {PROGRESS_TABLE} (step, source, rows) VALUES (?1, ?2, 0)");
             for step in self.tables.iter().map(|table| table.name.as_str()).chain([INDEX]) {
-                record::execute(connection, &sql, &[&step, &source])?;
+                prepare(connection, &sql)?.execute(params![step, source])?;
             }
             for table in self.tables.iter().rev().filter(|table| table.seeded) {
                 connection.execute_batch(&format!("DELETE FROM \"{}\"", table.name))?;
@@ -311,13 +312,14 @@ impl Target for SqliteRows {
                 _ => Vec::new(),
             };
             let end = "WHERE products.id > ?1 ORDER BY products.id LIMIT ?2";
-            let products: Vec<Product> = record::select(connection, end, rusqlite::params![after, limit])?;
+            let products: Vec<Product> = record::select(connection, end, params![after, limit])?;
             let Some(last) = products.last() else { return Ok(0) };
             let done = products.len() as u64;
             let after = Some(vec![Cell::Bytes(last.id.0.as_bytes().to_vec())]);
             advance(connection, INDEX, before.rows, &Step { after, rows: before.rows.saturating_add(done) })?;
+            let writing = WriteConnection::new(connection);
             for product in &products {
-                catalog::put_search_words(connection, product.id, &catalog::search_columns(product))?;
+                catalog::put_search_words(&writing, product.id, &catalog::search_columns(product))?;
             }
             Ok(done)
         })
