@@ -23,7 +23,7 @@
 //! 4. Call the core and wrap the result: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
 //!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?`
 //!    turns the core's errors into responses. Do not declare errors: the document gets them by rule ([`openapi`]).
-//! 5. For a new domain, add its type to [`api::Api`] and [`api::all`].
+//! 5. Add a new type of endpoints to `endpoints!` in `api/mod.rs`.
 //! 6. Write the black-box test in `tests/http/<domain>.rs` (`Server::start_shop()`), and regenerate the document
 //!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
 //!

@@ -13,7 +13,7 @@ use crate::auth::Staff;
 use crate::problem::Result;
 
 /// E-mails that could not be delivered.
-pub struct Mails(pub(in crate::api) Context);
+pub(in crate::api) struct Mails(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Mails {

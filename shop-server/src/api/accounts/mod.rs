@@ -33,7 +33,7 @@ use bodies::{
 pub(super) use people::People;
 
 /// Registration, sign-in, sessions and passwords.
-pub struct Accounts(pub(super) Context);
+pub(in crate::api) struct Accounts(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Accounts {

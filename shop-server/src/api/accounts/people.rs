@@ -17,7 +17,7 @@ use crate::problem::Result;
 use crate::security;
 
 /// Profiles, and user management for staff.
-pub struct People(pub(in crate::api) Context);
+pub(in crate::api) struct People(pub(in crate::api) Context);
 
 #[OpenApi]
 impl People {

@@ -24,7 +24,7 @@ use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingO
 use quote::{QuoteBody, QuoteRequest};
 
 /// Shopping carts.
-pub struct Cart(pub(super) Context);
+pub(in crate::api) struct Cart(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Cart {

@@ -15,7 +15,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// The category tree.
-pub struct Categories(pub(in crate::api) Context);
+pub(in crate::api) struct Categories(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Categories {

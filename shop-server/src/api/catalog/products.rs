@@ -15,7 +15,7 @@ use crate::field::{JsonBody, Money, Optional};
 use crate::problem::Result;
 
 /// Products.
-pub struct Products(pub(in crate::api) Context);
+pub(in crate::api) struct Products(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Products {

@@ -16,7 +16,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Stock adjustments and transfers, and the ledger of all stock movements.
-pub struct Ledger(pub(in crate::api) Context);
+pub(in crate::api) struct Ledger(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Ledger {

@@ -14,7 +14,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Locations that hold stock.
-pub struct Locations(pub(in crate::api) Context);
+pub(in crate::api) struct Locations(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Locations {

@@ -16,7 +16,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Stock levels.
-pub struct Stock(pub(in crate::api) Context);
+pub(in crate::api) struct Stock(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Stock {

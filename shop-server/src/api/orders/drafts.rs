@@ -16,7 +16,7 @@ use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// Draft orders made by staff, and notes on orders.
-pub struct Drafts(pub(in crate::api) Context);
+pub(in crate::api) struct Drafts(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Drafts {

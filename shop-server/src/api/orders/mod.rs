@@ -32,7 +32,7 @@ pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
 
 /// Places, reads and cancels orders.
-pub struct Orders(pub(super) Context);
+pub(in crate::api) struct Orders(pub(in crate::api) Context);
 
 /// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]

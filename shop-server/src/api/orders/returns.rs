@@ -18,7 +18,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Returns and withdrawals.
-pub struct Returns(pub(in crate::api) Context);
+pub(in crate::api) struct Returns(pub(in crate::api) Context);
 
 /// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]

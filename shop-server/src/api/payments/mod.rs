@@ -25,7 +25,7 @@ pub(in crate::api) use patience::settled_order;
 use patience::{asked, settled_payment, settled_refund, wait_for};
 
 /// Payments: attempts to pay, captures and refunds.
-pub struct Payments(pub(in crate::api) Context);
+pub(in crate::api) struct Payments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Payments {

@@ -19,7 +19,7 @@ pub(super) use bodies::{AdjustmentBody, UsedTaxBody};
 use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
 
 /// Promotions and tax rates.
-pub struct Pricing(pub(super) Context);
+pub(in crate::api) struct Pricing(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Pricing {

@@ -14,7 +14,7 @@ use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// The address book of a signed-in user.
-pub struct Addresses(pub(in crate::api) Context);
+pub(in crate::api) struct Addresses(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Addresses {

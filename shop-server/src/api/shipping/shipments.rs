@@ -18,7 +18,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Shipments and their tracking.
-pub struct Shipments(pub(in crate::api) Context);
+pub(in crate::api) struct Shipments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Shipments {

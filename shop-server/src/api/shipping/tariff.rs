@@ -15,7 +15,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Shipping zones and methods.
-pub struct Tariff(pub(in crate::api) Context);
+pub(in crate::api) struct Tariff(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Tariff {

@@ -17,7 +17,7 @@ use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Outgoing webhooks: URLs that receive events.
-pub struct Webhooks(pub(in crate::api) Context);
+pub(in crate::api) struct Webhooks(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Webhooks {
