@@ -6,9 +6,8 @@ use shop_core::id::AddressId;
 use uuid::Uuid;
 
 use super::bodies::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
-use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::User;
 use crate::field::JsonBody;
 use crate::problem::Result;
@@ -23,16 +22,12 @@ impl Addresses {
     async fn list(
         &self,
         user: User,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<SavedAddressBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let addresses = self.0.shop.shipping().addresses(&user, &request).await?;
-        List::answer(&url, &request, addresses.map(SavedAddressBody::from))
+        paging.answer(&request, addresses, SavedAddressBody::from)
     }
 
     /// Adds an address; the first one becomes the default.
