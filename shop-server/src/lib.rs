@@ -9,26 +9,29 @@
 //! error leaves as a [`problem`].
 //!
 //! # Adding an endpoint
-//! 1. In `api/<domain>/bodies.rs`, describe the request body: `#[derive(Object)] struct ThingRequest` of
-//!    [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are [`field::Money`]. Write
-//!    `impl From<ThingRequest> for ThingInput`; convert each field with `.into()` (or `.0`), or with `.into_field()`
-//!    and `.into_list()` where the inner type changes.
-//! 2. Describe the response body: `#[derive(Object, Serialize)] struct ThingBody` with `impl From<Thing>`. A field that
-//!    may be absent takes `#[serde(skip_serializing_if = "Option::is_none")]`.
+//! 1. In `api/<domain>/bodies.rs`, declare the request body with `requests!` (see `api/macros.rs`): a name, the core's
+//!    input, and the fields as [`field::Required`], [`field::Optional`] and [`field::Nullable`]. Amounts are
+//!    [`field::Money`]; states are a [`field::Choice`] of a core enum that `api/choices.rs` lists. [`field::Convert`]
+//!    converts the values.
+//! 2. Declare the response body with `bodies!`: its names, the core's value that it is made of, and the fields. A field
+//!    that may be absent takes `#[serde(skip_serializing_if = "Option::is_none")]`.
 //! 3. Write the handler in the domain's `#[OpenApi] impl`. Its path ends in `/`. Its arguments, in this order: the
 //!    caller ([`auth::Caller`], [`auth::User`], [`auth::Staff`]) first, because arguments are read in order and
 //!    identity and role are checked before the body; path parameters **in the order of the path** (poem-openapi binds
-//!    them by position); query parameters as `Query<Optional<T>>`; [`answer::IdempotencyKey`] named `idempotency_key`
-//!    and [`answer::IfMatch`] named `if_match`; [`answer::RequestUrl`] for lists; the body as [`field::JsonBody`] last.
+//!    them by position); query parameters as `Query<Optional<T>>`; [`answer::Paging`] named `paging` for lists;
+//!    [`answer::IdempotencyKey`] named `idempotency_key` and [`answer::IfMatch`] named `if_match`; the body as
+//!    [`field::JsonBody`] last.
 //! 4. Call the core and wrap the result: [`answer::Answer`], [`answer::Created`], [`answer::NoContent`],
 //!    [`answer::Versioned`], [`answer::Replayable`], [`answer::List`]. The return type is [`problem::Result`]; `?`
 //!    turns the core's errors into responses. Do not declare errors: the document gets them by rule ([`openapi`]).
-//! 5. For a new domain, add its type to [`api::Api`] and [`api::all`].
+//! 5. Add a new type of endpoints to `endpoints!` in `api/mod.rs`.
 //! 6. Write the black-box test in `tests/http/<domain>.rs` (`Server::start_shop()`), and regenerate the document
 //!    (`cargo run --bin shop-server -- openapi > shop-server/openapi.json`).
 //!
+//! The macros are private. Written out, an endpoint looks like this:
+//!
 //! ```
-//! use poem_openapi::{Object, OpenApi, param::Path};
+//! use poem_openapi::{Object, OpenApi};
 //! use serde::Serialize;
 //! use shop_server::answer::{Answer, Created};
 //! use shop_server::field::{JsonBody, Optional, Required};

@@ -195,7 +195,7 @@ pub async fn serve_on(
         docs: config.docs,
     };
     let context = Context { shop: shop.clone(), limits: Arc::clone(&limits), cookies };
-    let endpoint = site(api::all(&context), options);
+    let endpoint = site(api::Api::new(context), options);
     let upkeep = tokio::spawn(async move {
         let mut ticks = interval(UPKEEP);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -11,9 +11,12 @@
 //! | [`Versioned`] | 200, or its `STATUS`; 201 with [`Versioned::created`] | `ETag` |
 //! | [`Replayable`] | that of the inner response | `Idempotency-Replayed` |
 //! | [`List`] | inside an [`Answer`] | the envelope of a paged list |
+//!
+//! [`IdempotencyKey`], [`IfMatch`] and [`Paging`] are what requests send for them.
 
 mod idempotency;
 mod list;
+mod paging;
 mod version;
 
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -27,6 +30,7 @@ use crate::problem::Problem;
 
 pub use idempotency::{IdempotencyKey, Replayable};
 pub use list::{List, RequestUrl};
+pub use paging::Paging;
 pub(crate) use version::tags;
 pub use version::{IfMatch, Versioned};
 

@@ -1,8 +1,13 @@
 //! The endpoints, one module per domain. A handler converts the request and calls the core; the crate's front page
 //! explains how to add one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, Registry};
 use shop_core::Shop;
 
 use crate::cookies::CookieMode;
@@ -11,10 +16,11 @@ use crate::limits::Limits;
 mod accounts;
 mod cart;
 mod catalog;
+mod choices;
 mod inventory;
+mod macros;
 mod mails;
 mod orders;
-mod paging;
 mod payments;
 mod pricing;
 mod shipping;
@@ -32,9 +38,39 @@ pub struct Context {
     pub cookies: Option<Arc<CookieMode>>,
 }
 
-/// The endpoints of all domains, as a tuple with one type per domain. poem-openapi takes tuples of up to 16; an element
-/// can be a tuple itself.
-pub type Api = (
+/// The endpoints of all domains.
+pub struct Api(Context);
+
+impl Api {
+    /// Creates the endpoints.
+    #[must_use]
+    pub fn new(context: Context) -> Self {
+        Self(context)
+    }
+}
+
+/// Implements [`OpenApi`] for [`Api`] by these types, each of which is made of a [`Context`]. A new one is a line here.
+macro_rules! endpoints {
+    ($($type:path),+ $(,)?) => {
+        impl OpenApi for Api {
+            fn meta() -> Vec<MetaApi> {
+                let mut meta = Vec::new();
+                $(meta.extend(<$type>::meta());)+
+                meta
+            }
+
+            fn register(registry: &mut Registry) {
+                $(<$type>::register(registry);)+
+            }
+
+            fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+                $($type(self.0.clone()).add_routes(routes);)+
+            }
+        }
+    };
+}
+
+endpoints! {
     accounts::Accounts,
     accounts::People,
     catalog::Products,
@@ -44,32 +80,14 @@ pub type Api = (
     inventory::Stock,
     inventory::Ledger,
     cart::Cart,
-    (orders::Orders, orders::Drafts, orders::Returns),
+    orders::Orders,
+    orders::Drafts,
+    orders::Returns,
     payments::Payments,
     shipping::Addresses,
     shipping::Tariff,
     shipping::Shipments,
-    (webhooks::Webhooks, shop::ShopDetails, mails::Mails),
-);
-
-/// Creates the endpoints of all domains.
-pub fn all(context: &Context) -> Api {
-    let context = || context.clone();
-    (
-        accounts::Accounts(context()),
-        accounts::People(context()),
-        catalog::Products(context()),
-        catalog::Categories(context()),
-        pricing::Pricing(context()),
-        inventory::Locations(context()),
-        inventory::Stock(context()),
-        inventory::Ledger(context()),
-        cart::Cart(context()),
-        (orders::Orders(context()), orders::Drafts(context()), orders::Returns(context())),
-        payments::Payments(context()),
-        shipping::Addresses(context()),
-        shipping::Tariff(context()),
-        shipping::Shipments(context()),
-        (webhooks::Webhooks(context()), shop::ShopDetails(context()), mails::Mails(context())),
-    )
+    webhooks::Webhooks,
+    shop::ShopDetails,
+    mails::Mails,
 }

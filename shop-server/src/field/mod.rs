@@ -10,6 +10,8 @@
 //! | [`Optional`] | may be absent | fields with a default, or that stay unchanged |
 //! | [`Nullable`] | may be absent or null | fields that null clears |
 //!
+//! [`Money`] is an amount, [`Choice`] a string enum of the core.
+//!
 //! ```
 //! use poem_openapi::{Object, types::ParseFromJSON};
 //! use shop_core::field::Field;
@@ -27,6 +29,8 @@
 //! ```
 
 mod body;
+mod choice;
+mod convert;
 mod money;
 
 use std::borrow::Cow;
@@ -37,6 +41,8 @@ use serde_json::Value;
 use shop_core::field::Field;
 
 pub use body::{JsonBody, SignedBody};
+pub use choice::{Choice, Choices};
+pub use convert::Convert;
 pub use money::{Money, SignedMoney};
 
 macro_rules! wrappers {
@@ -59,15 +65,18 @@ macro_rules! wrappers {
 
         impl<T> $name<T> {
             /// Converts to the core's field and value type.
-            pub fn into_field<U: From<T>>(self) -> Field<U> {
-                self.0.map(U::from)
+            pub fn into_field<U>(self) -> Field<U>
+            where
+                T: Convert<U>,
+            {
+                self.0.map(T::convert)
             }
         }
 
-        impl<T> $name<Vec<T>> {
-            /// Converts to the core's field, and each item of the list to the core's type.
-            pub fn into_list<U: From<T>>(self) -> Field<Vec<U>> {
-                self.0.map(|list| list.into_iter().map(U::from).collect())
+        impl $name<String> {
+            /// The text, if one was sent.
+            pub fn as_str(&self) -> Option<&str> {
+                self.0.given().map(String::as_str)
             }
         }
 

@@ -28,12 +28,6 @@ impl Money {
     }
 }
 
-impl From<Money> for String {
-    fn from(money: Money) -> Self {
-        money.0
-    }
-}
-
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)

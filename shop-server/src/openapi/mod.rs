@@ -8,6 +8,7 @@
 //! | a security requirement | 401 |
 //! | a security requirement and a method other than GET | 403, 409 |
 //! | the virtual security scheme `staff` | 403 |
+//! | the parameter `paging` | `page`, `page_size`, `cursor` and `ordering` in its place |
 //! | a path parameter, or the parameter `page` | 404 |
 //! | query or header parameters, or a body | 400 |
 //! | a body | 413, 415 |

@@ -28,6 +28,7 @@ pub(super) fn process(root: &mut Value) {
         let Some(operations) = operations.as_object_mut() else { continue };
         for (method, operation) in operations.iter_mut() {
             let Some(operation) = operation.as_object_mut() else { continue };
+            paging(operation);
             headers(operation);
             media_types(operation);
             let staff = security(operation);
@@ -42,6 +43,25 @@ pub(super) fn process(root: &mut Value) {
     {
         schemes.entry(BEARER).or_insert(scheme);
     }
+}
+
+/// Replaces the parameter `paging` of a list with the four that it stands for. Its description is that of `ordering`.
+fn paging(operation: &mut Map<String, Value>) {
+    let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) else { return };
+    let Some(at) = parameters.iter().position(|parameter| parameter.get("name").is_some_and(|name| name == "paging"))
+    else {
+        return;
+    };
+    let ordering = parameters.remove(at);
+    let four = ["page", "page_size", "cursor", "ordering"].map(|name| {
+        let mut parameter = ordering.clone();
+        if let Some(parameter) = parameter.as_object_mut() {
+            parameter.insert("name".to_owned(), name.into());
+            parameter.retain(|key, _| name == "ordering" || key != "description");
+        }
+        parameter
+    });
+    parameters.splice(at..at, four);
 }
 
 /// Names header parameters after their arguments: `idempotency_key` becomes `Idempotency-Key`.

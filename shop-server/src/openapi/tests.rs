@@ -1,5 +1,5 @@
 use super::*;
-use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Replayable, Versioned};
+use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Paging, Replayable, Versioned};
 use crate::field::{JsonBody, Nullable, Optional, Required};
 use crate::problem::Result;
 use poem_openapi::param::Path;
@@ -41,7 +41,11 @@ struct Api;
 #[OpenApi]
 impl Api {
     #[oai(path = "/things/", method = "get")]
-    async fn list(&self) -> Result<Answer<List<Thing>>> {
+    async fn list(
+        &self,
+        /// The order.
+        paging: Paging,
+    ) -> Result<Answer<List<Thing>>> {
         Err(shop_core::Error::NotFound.into())
     }
 
@@ -95,7 +99,7 @@ fn paths_end_in_slashes_and_know_their_patterns() {
 #[test]
 fn error_answers_follow_from_what_an_operation_takes() {
     let document = document();
-    assert_eq!(statuses(&document, "/paths/~1things~1/get"), ["200", "429", "503"]);
+    assert_eq!(statuses(&document, "/paths/~1things~1/get"), ["200", "400", "404", "429", "503"]);
     let post = ["201", "400", "401", "403", "409", "413", "415", "422", "429", "503"];
     assert_eq!(statuses(&document, "/paths/~1things~1/post"), post);
     assert_eq!(statuses(&document, "/paths/~1things~1{id}~1/get"), ["200", "404", "429", "503"]);
@@ -119,6 +123,19 @@ fn names_media_types_and_schemes_are_clean() {
     assert!(post["responses"]["201"]["headers"]["Idempotency-Replayed"].is_object());
     let schemes = document.root().pointer("/components/securitySchemes").unwrap();
     assert_eq!(schemes.as_object().unwrap().keys().collect::<Vec<_>>(), ["bearer"]);
+}
+
+#[test]
+fn a_list_takes_four_parameters() {
+    let document = document();
+    let parameters = document.root().pointer("/paths/~1things~1/get/parameters").unwrap().as_array().unwrap();
+    let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["page", "page_size", "cursor", "ordering"]);
+    let described: Vec<_> = parameters.iter().map(|parameter| parameter.get("description")).collect();
+    assert_eq!(described, [None, None, None, Some(&json!("The order."))]);
+    for parameter in parameters {
+        assert_eq!((&parameter["in"], &parameter["schema"]), (&json!("query"), &json!({"type": "string"})));
+    }
 }
 
 #[test]
@@ -154,13 +171,13 @@ fn what_is_left_out_of_answers_is_known_to_the_document() {
             }
             let (text, mut of, mut left_out) = (std::fs::read_to_string(path).unwrap(), String::new(), false);
             for line in text.lines() {
-                // Only attributes of structs are not indented.
-                if let Some(name) = line.strip_prefix("#[oai(rename = \"").and_then(|rest| rest.split('"').next()) {
+                // `UserBody as "User" from(person: Profile) {`
+                if let Some(name) = line.split_once(" as \"").and_then(|(_, rest)| rest.split('"').next()) {
                     name.clone_into(&mut of);
                 } else if line.contains("skip_serializing_if") {
                     left_out = true;
                 } else if left_out && let Some((field, _)) = line.trim().split_once(": ") {
-                    found.push((of.clone(), field.trim_start_matches("pub(super) ").to_owned()));
+                    found.push((of.clone(), field.to_owned()));
                     left_out = false;
                 }
             }

@@ -33,7 +33,7 @@ use bodies::{
 pub(super) use people::People;
 
 /// Registration, sign-in, sessions and passwords.
-pub struct Accounts(pub(super) Context);
+pub(in crate::api) struct Accounts(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Accounts {
@@ -42,7 +42,7 @@ impl Accounts {
     /// The response is the same if the address already has an account; the owner of that account is notified.
     #[oai(path = "/accounts/register/", method = "post")]
     async fn register(&self, client: Client, body: JsonBody<RegisterRequest>) -> Result<Created<Registered>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         let email = self.0.shop.accounts().register(body.into_inner().into()).await?;
         Ok(Answer(email.into()))
     }
@@ -50,7 +50,7 @@ impl Accounts {
     /// Confirms an address with the code that was e-mailed to it.
     #[oai(path = "/accounts/verify-otp/", method = "post")]
     async fn verify_otp(&self, client: Client, body: JsonBody<VerifyOtpRequest>) -> Result<Answer<Detail>> {
-        let account = body.account().map(str::to_owned);
+        let account = body.email.as_str().map(str::to_owned);
         self.0.limits.check(Attempt::Confirm, client.address(), account.as_deref()).await?;
         self.0.shop.accounts().verify_otp(body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::Confirm, client.address(), account.as_deref()).await;
@@ -60,7 +60,7 @@ impl Accounts {
     /// E-mails a new code, which replaces the old one. The response is the same for every address.
     #[oai(path = "/accounts/resend-otp/", method = "post")]
     async fn resend_otp(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.accounts().resend_otp(body.into_inner().into()).await?;
         Ok(Answer("If the address waits to be confirmed, a new code was sent to it.".into()))
     }
@@ -77,7 +77,7 @@ impl Accounts {
         device: Device,
         body: JsonBody<LoginRequest>,
     ) -> Result<WithDevice<WithCookies<Answer<Login>>>> {
-        let counted = self.count_sign_in(client, &device, body.account()).await?;
+        let counted = self.count_sign_in(client, &device, body.email.as_str().or(body.username.as_str())).await?;
         let sign_in = self.0.shop.accounts().login(&guest, body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
         let answer = Answer(Login::new(self.shown(&sign_in.tokens), sign_in.user));
@@ -93,7 +93,7 @@ impl Accounts {
         device: Device,
         body: JsonBody<TokenRequest>,
     ) -> Result<WithDevice<WithCookies<Answer<Tokens>>>> {
-        let counted = self.count_sign_in(client, &device, body.account()).await?;
+        let counted = self.count_sign_in(client, &device, body.email.as_str().or(body.username.as_str())).await?;
         let tokens = self.0.shop.accounts().token(&guest, body.into_inner().into()).await?;
         self.0.limits.forgive(Attempt::SignIn, counted.address, counted.account.as_deref()).await;
         Ok(self.signed_in(Answer(self.shown(&tokens)), &tokens, &device))
@@ -152,7 +152,7 @@ impl Accounts {
     /// E-mails a link that resets the password. The response is the same for every address.
     #[oai(path = "/accounts/request-reset-email/", method = "post")]
     async fn request_reset_email(&self, client: Client, body: JsonBody<EmailRequest>) -> Result<Answer<Detail>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.accounts().request_password_reset(body.into_inner().into()).await?;
         Ok(Answer("If the address has an account, a link that resets its password was sent to it.".into()))
     }

@@ -2,22 +2,21 @@
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use shop_core::accounts::{UserFilter, UserSort};
+use shop_core::accounts::UserFilter;
 use shop_core::field::Checks;
 use shop_core::id::UserId;
 use uuid::Uuid;
 
 use super::bodies::{ProfileRequest, StandingRequest, UserBody};
-use crate::answer::{Answer, List, RequestUrl};
+use crate::answer::{Answer, List, Paging};
 use crate::api::Context;
-use crate::api::paging::{self, Text};
 use crate::auth::{Staff, User};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 use crate::security;
 
 /// Profiles, and user management for staff.
-pub struct People(pub(in crate::api) Context);
+pub(in crate::api) struct People(pub(in crate::api) Context);
 
 #[OpenApi]
 impl People {
@@ -36,31 +35,26 @@ impl People {
 
     /// Lists all users, newest first.
     #[oai(path = "/accounts/users/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
         /// Text that the e-mail address, the username or a name contains.
-        search: Text,
+        search: Query<Optional<String>>,
         is_active: Query<Optional<bool>>,
         is_staff: Query<Optional<bool>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `date_joined` or `email`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<UserBody>>> {
         let mut checks = Checks::new();
         let filter = UserFilter {
-            search: paging::text(&search).map(str::to_owned),
+            search: search.as_str().map(str::to_owned),
             is_active: checks.optional("is_active", is_active.0.0, Ok),
             is_staff: checks.optional("is_staff", is_staff.0.0, Ok),
         };
         checks.finish()?;
-        let request = paging::page::<UserSort>(&page, &page_size, &cursor, paging::text(&ordering))?;
+        let request = paging.request()?;
         let users = self.0.shop.accounts().list(&staff, filter, &request).await?;
-        List::answer(&url, &request, users.map(UserBody::from))
+        paging.answer(&request, users, UserBody::from)
     }
 
     /// Gets a user.

@@ -13,7 +13,6 @@ use shop_core::shipping::ShippingSort;
 use uuid::Uuid;
 
 use super::Context;
-use super::paging::{self, Text};
 use crate::answer::{Answer, IfMatch, List, RequestUrl, Versioned};
 use crate::auth::Caller;
 use crate::field::{JsonBody, Optional};
@@ -24,7 +23,7 @@ use bodies::{AddItemRequest, CartBody, CouponRequest, QuantityRequest, ShippingO
 use quote::{QuoteBody, QuoteRequest};
 
 /// Shopping carts.
-pub struct Cart(pub(super) Context);
+pub(in crate::api) struct Cart(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Cart {
@@ -116,11 +115,11 @@ impl Cart {
         url: RequestUrl,
         /// ISO 3166-1 alpha-2; required.
         country: Query<Optional<String>>,
-        postal_code: Text,
-        page: Text,
-        page_size: Text,
+        postal_code: Query<Optional<String>>,
+        page: Query<Optional<String>>,
+        page_size: Query<Optional<String>>,
     ) -> Result<Answer<List<ShippingOptionBody>>> {
-        let request = PageRequest::<ShippingSort>::parse(paging::text(&page), paging::text(&page_size), None, None)?;
+        let request = PageRequest::<ShippingSort>::parse(page.as_str(), page_size.as_str(), None, None)?;
         let input = ShippingOptions { country: country.0.into(), postal_code: postal_code.0.into() };
         let quotes = self.0.shop.carts().shipping_options(&caller, input).await?;
         let page = Page::of(quotes, &request);

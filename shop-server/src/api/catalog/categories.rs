@@ -1,21 +1,20 @@
 //! The category tree.
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use shop_core::catalog::Category;
 use shop_core::id::CategoryId;
 use uuid::Uuid;
 
 use super::bodies::{CategoryBody, CategoryPatch, CategoryRequest};
-use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use crate::answer::{Answer, IfMatch, List, NoContent, Paging, Versioned};
 use crate::api::Context;
-use crate::api::paging::{page as page_of, text};
 use crate::auth::{Caller, Staff};
-use crate::field::{JsonBody, Optional};
+use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// The category tree.
-pub struct Categories(pub(in crate::api) Context);
+pub(in crate::api) struct Categories(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Categories {
@@ -24,16 +23,12 @@ impl Categories {
     async fn list(
         &self,
         caller: Caller,
-        url: RequestUrl,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `position` or `name`, with `-` for descending.
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<CategoryBody>>> {
-        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let categories = self.0.shop.catalog().list_categories(&caller, &request).await?;
-        List::answer(&url, &request, categories.map(CategoryBody::from))
+        paging.answer(&request, categories, CategoryBody::from)
     }
 
     /// Creates a category.

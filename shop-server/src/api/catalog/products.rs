@@ -2,20 +2,19 @@
 
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use shop_core::catalog::{ProductQuery, ProductView};
+use shop_core::catalog::{ProductQuery, ProductStatus, ProductView};
 use shop_core::id::ProductId;
 use uuid::Uuid;
 
-use super::bodies::{ProductBody, ProductPatch, ProductRequest, ProductStatus, product_input};
-use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use super::bodies::{ProductBody, ProductPatch, ProductRequest, product_input};
+use crate::answer::{Answer, IfMatch, List, NoContent, Paging, RequestUrl, Versioned};
 use crate::api::Context;
-use crate::api::paging::{page as page_of, text};
 use crate::auth::{Caller, Staff};
-use crate::field::{JsonBody, Money, Optional};
+use crate::field::{Choice, JsonBody, Money, Optional};
 use crate::problem::Result;
 
 /// Products.
-pub struct Products(pub(in crate::api) Context);
+pub(in crate::api) struct Products(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Products {
@@ -25,23 +24,19 @@ impl Products {
     async fn list(
         &self,
         caller: Caller,
-        url: RequestUrl,
         /// Word prefixes that must all occur in the name, SKU or description.
         search: Query<Optional<String>>,
         /// Id or slug of a category; includes its subcategories.
         category: Query<Optional<String>>,
         /// Only for staff.
-        status: Query<Optional<ProductStatus>>,
+        status: Query<Optional<Choice<ProductStatus>>>,
         min_price: Query<Optional<Money>>,
         max_price: Query<Optional<Money>>,
         /// Whether at least one variant can be sold now.
         in_stock: Query<Optional<bool>>,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `name`, `price`, `created_at` or `relevance`, with `-` for descending. Defaults to relevance for a search,
         /// otherwise to newest first.
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<ProductBody>>> {
         let query = ProductQuery {
             search: search.0.into(),
@@ -51,9 +46,9 @@ impl Products {
             max_price: max_price.0.into_field(),
             in_stock: in_stock.0.into(),
         };
-        let request = page_of(&page, &page_size, &cursor, query.ordering(text(&ordering)))?;
+        let request = paging.ordered_by(query.ordering(paging.ordering()))?;
         let products = self.0.shop.catalog().list_products(&caller, query, &request).await?;
-        List::answer(&url, &request, products.map(|view| ProductBody::new(view, &url)))
+        paging.answer(&request, products, |view| ProductBody::new(view, paging.url()))
     }
 
     /// Creates a product.

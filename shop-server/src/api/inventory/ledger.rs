@@ -8,15 +8,14 @@ use shop_core::inventory::{MovementFilter, ReservationFilter, ReservationQuery};
 use uuid::Uuid;
 
 use super::bodies::{AdjustmentRequest, MovementBody, ReservationBody, TransferBody, TransferRequest};
-use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
-use crate::api::paging::{page as page_of, text};
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Stock adjustments and transfers, and the ledger of all stock movements.
-pub struct Ledger(pub(in crate::api) Context);
+pub(in crate::api) struct Ledger(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Ledger {
@@ -48,32 +47,27 @@ impl Ledger {
 
     /// Lists the ledger: every stock movement, newest first.
     #[oai(path = "/inventory/movements/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn movements(
         &self,
         staff: Staff,
-        url: RequestUrl,
         sku: Query<Optional<String>>,
         variant_id: Query<Optional<Uuid>>,
         location_id: Query<Optional<Uuid>>,
         order_id: Query<Optional<Uuid>>,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `created_at`, with `-` for descending.
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<MovementBody>>> {
         let mut checks = Checks::new();
         let filter = MovementFilter {
-            sku: text(&sku).map(str::to_owned),
+            sku: sku.as_str().map(str::to_owned),
             variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
             location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
             order_id: checks.optional("order_id", order_id.0.0, Ok).map(OrderId),
         };
         checks.finish()?;
-        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let movements = self.0.shop.inventory().list_movements(&staff, &filter, &request).await?;
-        List::answer(&url, &request, movements.map(MovementBody::from))
+        paging.answer(&request, movements, MovementBody::from)
     }
 
     /// Lists current and past reservations with their orders, newest first.
@@ -82,7 +76,6 @@ impl Ledger {
     async fn reservations(
         &self,
         staff: Staff,
-        url: RequestUrl,
         /// Only reservations of the variant that has this SKU now.
         sku: Query<Optional<String>>,
         variant_id: Query<Optional<Uuid>>,
@@ -90,11 +83,8 @@ impl Ledger {
         order_id: Query<Optional<Uuid>>,
         /// True for reservations that still hold stock, false for those that ended.
         live: Query<Optional<bool>>,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `created_at`, with `-` for descending.
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<ReservationBody>>> {
         let mut checks = Checks::new();
         let filter = ReservationFilter {
@@ -104,9 +94,9 @@ impl Ledger {
             live: checks.optional("live", live.0.0, Ok),
         };
         checks.finish()?;
-        let query = ReservationQuery { sku: text(&sku).map(str::to_owned), filter };
-        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let query = ReservationQuery { sku: sku.as_str().map(str::to_owned), filter };
+        let request = paging.request()?;
         let reservations = self.0.shop.inventory().list_reservations(&staff, &query, &request).await?;
-        List::answer(&url, &request, reservations.map(ReservationBody::from))
+        paging.answer(&request, reservations, ReservationBody::from)
     }
 }

@@ -1,20 +1,19 @@
 //! Locations that hold stock.
 
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Path;
 use shop_core::id::LocationId;
 use uuid::Uuid;
 
 use super::bodies::{LocationBody, LocationPatch, LocationRequest};
-use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
-use crate::api::paging::{page as page_of, text};
 use crate::auth::Staff;
-use crate::field::{JsonBody, Optional};
+use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// Locations that hold stock.
-pub struct Locations(pub(in crate::api) Context);
+pub(in crate::api) struct Locations(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Locations {
@@ -23,16 +22,12 @@ impl Locations {
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `created_at`, with `-` for descending (the newest first).
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<LocationBody>>> {
-        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let locations = self.0.shop.inventory().list_locations(&staff, &request).await?;
-        List::answer(&url, &request, locations.map(LocationBody::from))
+        paging.answer(&request, locations, LocationBody::from)
     }
 
     /// Creates a location.

@@ -8,15 +8,14 @@ use shop_core::inventory::StockFilter;
 use uuid::Uuid;
 
 use super::bodies::{LevelBody, StockBody, StockPatch};
-use crate::answer::{Answer, List, RequestUrl};
+use crate::answer::{Answer, List, Paging};
 use crate::api::Context;
-use crate::api::paging::{page as page_of, text};
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Stock levels.
-pub struct Stock(pub(in crate::api) Context);
+pub(in crate::api) struct Stock(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Stock {
@@ -26,31 +25,27 @@ impl Stock {
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
         sku: Query<Optional<String>>,
         variant_id: Query<Optional<Uuid>>,
         product_id: Query<Optional<Uuid>>,
         location_id: Query<Optional<Uuid>>,
         /// Only tracked stock that is low.
         low: Query<Optional<bool>>,
-        page: Query<Optional<String>>,
-        page_size: Query<Optional<String>>,
-        cursor: Query<Optional<String>>,
         /// `sku`, with `-` for descending.
-        ordering: Query<Optional<String>>,
+        paging: Paging,
     ) -> Result<Answer<List<LevelBody>>> {
         let mut checks = Checks::new();
         let filter = StockFilter {
-            sku: text(&sku).map(str::to_owned),
+            sku: sku.as_str().map(str::to_owned),
             variant_id: checks.optional("variant_id", variant_id.0.0, Ok).map(VariantId),
             product_id: checks.optional("product_id", product_id.0.0, Ok).map(ProductId),
             location_id: checks.optional("location_id", location_id.0.0, Ok).map(LocationId),
             low: checks.optional("low", low.0.0, Ok).unwrap_or_default(),
         };
         checks.finish()?;
-        let request = page_of(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let levels = self.0.shop.inventory().list_stock(&staff, &filter, &request).await?;
-        List::answer(&url, &request, levels.map(LevelBody::from))
+        paging.answer(&request, levels, LevelBody::from)
     }
 
     /// Gets the stock of a variant: the totals over all locations, or the stock at one location.

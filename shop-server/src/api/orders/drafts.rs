@@ -8,15 +8,14 @@ use uuid::Uuid;
 
 use super::bodies::{DraftBody, DraftChangeRequest, DraftRequest, HistoryBody, NoteRequest, OrderBody, OrderRequest};
 use super::placed_order;
-use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Replayable, RequestUrl, Versioned};
+use crate::answer::{Answer, Created, IdempotencyKey, IfMatch, List, NoContent, Paging, Replayable, Versioned};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::Staff;
 use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// Draft orders made by staff, and notes on orders.
-pub struct Drafts(pub(in crate::api) Context);
+pub(in crate::api) struct Drafts(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Drafts {
@@ -25,16 +24,12 @@ impl Drafts {
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<DraftBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let drafts = self.0.shop.orders().drafts(&staff, &request).await?;
-        List::answer(&url, &request, drafts.map(DraftBody::from))
+        paging.answer(&request, drafts, DraftBody::from)
     }
 
     /// Creates a draft order for a customer, or for a buyer without an account.

@@ -10,29 +10,28 @@ use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::OrderId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::orders::{OrderKey, OrderQuery, OrderView, PlacedOrder};
+use shop_core::orders::{FulfillmentStatus, OrderKey, OrderQuery, OrderStatus, OrderView, PaymentStatus, PlacedOrder};
 use shop_core::{Actor, Shop};
 use uuid::Uuid;
 
 use super::Context;
-use super::paging::{self, Text};
 use super::payments::settled_order;
-use crate::answer::{Answer, IdempotencyKey, List, Replayable, RequestUrl, Versioned};
+use crate::answer::{Answer, IdempotencyKey, List, Paging, Replayable, Versioned};
 use crate::auth::{Caller, Staff, User};
-use crate::field::{JsonBody, Optional};
+use crate::field::{Choice, JsonBody, Optional};
 use crate::limits::{Attempt, Client};
 use crate::problem::Result;
 
 use bodies::{
-    CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, FulfillmentStatus, HistoryBody, LookupBody,
-    LookupRequest, OrderBody, OrderRequest, OrderStatus, PaymentStatus,
+    CancelItemsRequest, CancelOrdersBody, CancelOrdersRequest, HistoryBody, LookupBody, LookupRequest, OrderBody,
+    OrderRequest,
 };
 
 pub(super) use drafts::Drafts;
 pub(super) use returns::Returns;
 
 /// Places, reads and cancels orders.
-pub struct Orders(pub(super) Context);
+pub(in crate::api) struct Orders(pub(in crate::api) Context);
 
 /// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]
@@ -66,7 +65,7 @@ impl Orders {
     /// customer signs in.
     #[oai(path = "/orders/lookup/", method = "post")]
     async fn lookup(&self, client: Client, body: JsonBody<LookupRequest>) -> Result<Answer<LookupBody, 202>> {
-        self.0.limits.check(Attempt::Mail, client.address(), body.account()).await?;
+        self.0.limits.check(Attempt::Mail, client.address(), body.email.as_str()).await?;
         self.0.shop.orders().lookup(body.into_inner().into()).await?;
         Ok(Answer(LookupBody::new()))
     }
@@ -77,25 +76,21 @@ impl Orders {
     async fn list(
         &self,
         user: User,
-        url: RequestUrl,
-        status: Query<Optional<OrderStatus>>,
-        payment_status: Query<Optional<PaymentStatus>>,
-        fulfillment_status: Query<Optional<FulfillmentStatus>>,
+        status: Query<Optional<Choice<OrderStatus>>>,
+        payment_status: Query<Optional<Choice<PaymentStatus>>>,
+        fulfillment_status: Query<Optional<Choice<FulfillmentStatus>>>,
         /// The complete e-mail address of the order, case-insensitive.
-        email: Text,
+        email: Query<Optional<String>>,
         /// The number of the order; case, spaces and hyphens are ignored.
-        number: Text,
+        number: Query<Optional<String>>,
         /// Words that must all occur in the order's number, e-mail address, names or SKUs; or a complete order number.
-        search: Text,
+        search: Query<Optional<String>>,
         placed_after: Query<Optional<DateTime<Utc>>>,
         placed_before: Query<Optional<DateTime<Utc>>>,
         /// For staff: only their own orders.
         mine: Query<Optional<bool>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `placed_at` or `total`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<OrderBody>>> {
         let mut checks = Checks::new();
         let query = OrderQuery {
@@ -110,9 +105,9 @@ impl Orders {
             mine: checks.optional("mine", mine.0.into(), Ok).unwrap_or_default(),
         };
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, paging::text(&ordering))?;
+        let request = paging.request()?;
         let orders = self.0.shop.orders().list(&user, query, &request).await?;
-        List::answer(&url, &request, orders.map(|view| OrderBody::new(view, user.is_staff())))
+        paging.answer(&request, orders, |view| OrderBody::new(view, user.is_staff()))
     }
 
     /// Gets an order by id or number, for its owner, staff, or the holder of a guest's `X-Order-Token`.

@@ -4,21 +4,20 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::{OrderId, ReturnId};
-use shop_core::orders::ReturnFilter;
+use shop_core::orders::{ReturnFilter, ReturnStatus};
 use uuid::Uuid;
 
 use super::bodies::{
-    ReceiptBody, ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, ReturnStatus, WithdrawalRequest,
+    ReceiptBody, ReceiveReturnRequest, RejectReturnRequest, ReturnBody, ReturnRequest, WithdrawalRequest,
 };
-use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::{Buyer, Staff};
-use crate::field::{JsonBody, Optional};
+use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
 
 /// Returns and withdrawals.
-pub struct Returns(pub(in crate::api) Context);
+pub(in crate::api) struct Returns(pub(in crate::api) Context);
 
 /// An empty body; its content is ignored.
 #[derive(Debug, poem_openapi::Object)]
@@ -28,18 +27,13 @@ struct ReturnStepRequest {}
 impl Returns {
     /// Lists the returns of all orders, newest first.
     #[oai(path = "/orders/returns/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list_all(
         &self,
         staff: Staff,
-        url: RequestUrl,
         order_id: Query<Optional<Uuid>>,
-        status: Query<Optional<ReturnStatus>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
+        status: Query<Optional<Choice<ReturnStatus>>>,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<ReturnBody>>> {
         let mut checks = Checks::new();
         let filter = ReturnFilter {
@@ -47,33 +41,28 @@ impl Returns {
             status: checks.optional("status", status.0.into_field(), Ok),
         };
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let returns = self.0.shop.orders().list_returns(&staff, &filter, &request).await?;
-        List::answer(&url, &request, returns.map(ReturnBody::from))
+        paging.answer(&request, returns, ReturnBody::from)
     }
 
     /// Lists the returns of an order, newest first, for its owner and staff.
     #[oai(path = "/orders/:id/returns/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         buyer: Buyer,
         id: Path<Uuid>,
-        url: RequestUrl,
-        status: Query<Optional<ReturnStatus>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
+        status: Query<Optional<Choice<ReturnStatus>>>,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<ReturnBody>>> {
         let mut checks = Checks::new();
         let status = checks.optional("status", status.0.into_field(), Ok);
         checks.finish()?;
         let filter = ReturnFilter { status, ..ReturnFilter::default() };
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let returns = self.0.shop.orders().returns(&buyer, OrderId(id.0), &filter, &request).await?;
-        List::answer(&url, &request, returns.map(ReturnBody::from))
+        paging.answer(&request, returns, ReturnBody::from)
     }
 
     /// Withdraws from the contract (Directive (EU) 2023/2673), for the whole order or for some items.

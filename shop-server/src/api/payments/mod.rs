@@ -8,24 +8,23 @@ use poem_openapi::param::{Path, Query};
 use shop_core::field::{Checks, Field};
 use shop_core::id::PaymentId;
 use shop_core::idempotency::Replayable as Outcome;
-use shop_core::payments::{AttemptInput, NoticeHeaders, Payment, PaymentFilter};
+use shop_core::payments::{AttemptInput, NoticeHeaders, Payment, PaymentFilter, PaymentState};
 use shop_core::{Actor, Error};
 use uuid::Uuid;
 
-use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::{Buyer, Caller, Staff};
-use crate::field::{JsonBody, Optional, SignedBody};
+use crate::field::{Choice, JsonBody, Optional, SignedBody};
 use crate::problem::Result;
 
 pub(in crate::api) use bodies::PaymentBody;
-use bodies::{AmountRequest, AttemptRequest, GatewayBody, NoticeBody, PaymentState, RefundBody, RefundRequest};
+use bodies::{AmountRequest, AttemptRequest, GatewayBody, NoticeBody, RefundBody, RefundRequest};
 pub(in crate::api) use patience::settled_order;
 use patience::{asked, settled_payment, settled_refund, wait_for};
 
 /// Payments: attempts to pay, captures and refunds.
-pub struct Payments(pub(in crate::api) Context);
+pub(in crate::api) struct Payments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Payments {
@@ -38,19 +37,14 @@ impl Payments {
 
     /// Lists all payments, newest first.
     #[oai(path = "/payments/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
         order_id: Query<Optional<Uuid>>,
-        status: Query<Optional<PaymentState>>,
+        status: Query<Optional<Choice<PaymentState>>>,
         gateway: Query<Optional<String>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<PaymentBody>>> {
         let mut checks = Checks::new();
         let filter = PaymentFilter {
@@ -59,9 +53,9 @@ impl Payments {
             gateway: checks.optional("gateway", gateway.0.into(), Ok),
         };
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let payments = self.0.shop.payments().list(&staff, &filter, &request).await?;
-        List::answer(&url, &request, payments.map(PaymentBody::for_staff))
+        paging.answer(&request, payments, PaymentBody::for_staff)
     }
 
     /// Starts another attempt to pay an unpaid order; an attempt that is still waiting is voided.

@@ -9,8 +9,7 @@ use shop_core::id::{PromotionId, TaxRateId};
 use uuid::Uuid;
 
 use super::Context;
-use super::paging::{self, Text, text};
-use crate::answer::{Answer, IfMatch, List, NoContent, RequestUrl, Versioned};
+use crate::answer::{Answer, IfMatch, List, NoContent, Paging, Versioned};
 use crate::auth::Staff;
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
@@ -19,31 +18,26 @@ pub(super) use bodies::{AdjustmentBody, UsedTaxBody};
 use bodies::{PromotionBody, PromotionChange, PromotionRequest, TaxRateBody, TaxRateChange, TaxRateRequest};
 
 /// Promotions and tax rates.
-pub struct Pricing(pub(super) Context);
+pub(in crate::api) struct Pricing(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Pricing {
     /// Lists the promotions, newest first.
     #[oai(path = "/catalog/promotions/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn promotions(
         &self,
         staff: Staff,
-        url: RequestUrl,
         /// Only the promotion with this code, case-insensitive.
         code: Query<Optional<String>>,
         /// True for active promotions only, false for inactive ones only.
         active: Query<Optional<bool>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<PromotionBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let catalog = self.0.shop.catalog();
         let promotions = catalog.promotions(&staff, code.0.into(), active.0.into(), &request).await?;
-        List::answer(&url, &request, promotions.map(PromotionBody::from))
+        paging.answer(&request, promotions, PromotionBody::from)
     }
 
     /// Adds a promotion: a coupon or, without a code, a promotion that applies automatically.
@@ -100,16 +94,12 @@ impl Pricing {
     async fn tax_rates(
         &self,
         staff: Staff,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<TaxRateBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let rates = self.0.shop.catalog().tax_rates(&staff, &request).await?;
-        List::answer(&url, &request, rates.map(TaxRateBody::from))
+        paging.answer(&request, rates, TaxRateBody::from)
     }
 
     /// Adds a tax rate. A tax class has at most one rate per country or region.

@@ -6,15 +6,14 @@ use shop_core::id::AddressId;
 use uuid::Uuid;
 
 use super::bodies::{SavedAddressBody, SavedAddressChange, SavedAddressRequest};
-use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::User;
 use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// The address book of a signed-in user.
-pub struct Addresses(pub(in crate::api) Context);
+pub(in crate::api) struct Addresses(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Addresses {
@@ -23,16 +22,12 @@ impl Addresses {
     async fn list(
         &self,
         user: User,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<SavedAddressBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let addresses = self.0.shop.shipping().addresses(&user, &request).await?;
-        List::answer(&url, &request, addresses.map(SavedAddressBody::from))
+        paging.answer(&request, addresses, SavedAddressBody::from)
     }
 
     /// Adds an address; the first one becomes the default.

@@ -4,38 +4,30 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::ShipmentId;
-use shop_core::shipping::ShipmentFilter;
+use shop_core::shipping::{ShipmentFilter, ShipmentStatus};
 use uuid::Uuid;
 
-use super::bodies::{
-    ShipmentBody, ShipmentChangeRequest, ShipmentRequest, ShipmentStatus, TrackingBody, TrackingRequest,
-};
-use crate::answer::{Answer, Created, IdempotencyKey, List, Replayable, RequestUrl};
+use super::bodies::{ShipmentBody, ShipmentChangeRequest, ShipmentRequest, TrackingBody, TrackingRequest};
+use crate::answer::{Answer, Created, IdempotencyKey, List, Paging, Replayable};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::{Caller, Staff};
-use crate::field::{JsonBody, Optional};
+use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
 
 /// Shipments and their tracking.
-pub struct Shipments(pub(in crate::api) Context);
+pub(in crate::api) struct Shipments(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Shipments {
     /// Lists all shipments, newest first.
     #[oai(path = "/shipping/shipments/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
         order_id: Query<Optional<Uuid>>,
-        status: Query<Optional<ShipmentStatus>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
+        status: Query<Optional<Choice<ShipmentStatus>>>,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<ShipmentBody>>> {
         let mut checks = Checks::new();
         let filter = ShipmentFilter {
@@ -43,9 +35,9 @@ impl Shipments {
             status: checks.optional("status", status.0.into_field(), Ok),
         };
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let shipments = self.0.shop.shipping().shipments(&staff, &filter, &request).await?;
-        List::answer(&url, &request, shipments.map(ShipmentBody::from))
+        paging.answer(&request, shipments, ShipmentBody::from)
     }
 
     /// Creates a shipment of an order, with the given items or with all that are left.

@@ -7,15 +7,14 @@ use shop_core::id::{MethodId, ZoneId};
 use uuid::Uuid;
 
 use super::bodies::{MethodBody, MethodChange, MethodRequest, ZoneBody, ZoneChange, ZoneRequest};
-use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::{Caller, Staff};
 use crate::field::{JsonBody, Optional};
 use crate::problem::Result;
 
 /// Shipping zones and methods.
-pub struct Tariff(pub(in crate::api) Context);
+pub(in crate::api) struct Tariff(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Tariff {
@@ -24,16 +23,12 @@ impl Tariff {
     async fn zones(
         &self,
         staff: Staff,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<ZoneBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let zones = self.0.shop.shipping().zones(&staff, &request).await?;
-        List::answer(&url, &request, zones.map(ZoneBody::from))
+        paging.answer(&request, zones, ZoneBody::from)
     }
 
     /// Adds a zone.
@@ -76,25 +71,20 @@ impl Tariff {
 
     /// Lists the shipping methods, newest first; inactive ones only for staff.
     #[oai(path = "/shipping/methods/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn methods(
         &self,
         caller: Caller,
-        url: RequestUrl,
         /// Only methods that serve this country (ISO 3166-1 alpha-2).
         country: Query<Optional<String>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<MethodBody>>> {
         let mut checks = Checks::new();
         let country = checks.optional("country", country.0.into(), Ok::<String, String>);
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let methods = self.0.shop.shipping().methods(&caller, country.as_deref(), &request).await?;
-        List::answer(&url, &request, methods.map(MethodBody::from))
+        paging.answer(&request, methods, MethodBody::from)
     }
 
     /// Adds a method, priced in the shop's currency.

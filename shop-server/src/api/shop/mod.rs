@@ -13,7 +13,7 @@ use crate::field::JsonBody;
 use crate::problem::Result;
 
 /// The shop's details.
-pub struct ShopDetails(pub(in crate::api) Context);
+pub(in crate::api) struct ShopDetails(pub(in crate::api) Context);
 
 #[OpenApi]
 impl ShopDetails {

@@ -6,18 +6,18 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shop_core::field::Checks;
 use shop_core::id::{DeliveryId, WebhookId};
+use shop_core::outbox::DeliveryStatus;
 use uuid::Uuid;
 
-use self::bodies::{DeliveryBody, DeliveryStatus, SecretBody, WebhookBody, WebhookChange, WebhookRequest};
-use crate::answer::{Answer, Created, List, NoContent, RequestUrl};
+use self::bodies::{DeliveryBody, SecretBody, WebhookBody, WebhookChange, WebhookRequest};
+use crate::answer::{Answer, Created, List, NoContent, Paging};
 use crate::api::Context;
-use crate::api::paging::{self, Text, text};
 use crate::auth::Staff;
-use crate::field::{JsonBody, Optional};
+use crate::field::{Choice, JsonBody, Optional};
 use crate::problem::Result;
 
 /// Outgoing webhooks: URLs that receive events.
-pub struct Webhooks(pub(in crate::api) Context);
+pub(in crate::api) struct Webhooks(pub(in crate::api) Context);
 
 #[OpenApi]
 impl Webhooks {
@@ -26,16 +26,12 @@ impl Webhooks {
     async fn list(
         &self,
         staff: Staff,
-        url: RequestUrl,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<WebhookBody>>> {
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let webhooks = self.0.shop.webhooks().list(&staff, &request).await?;
-        List::answer(&url, &request, webhooks.map(WebhookBody::from))
+        paging.answer(&request, webhooks, WebhookBody::from)
     }
 
     /// Creates a webhook; the response contains its secret.
@@ -84,25 +80,20 @@ impl Webhooks {
 
     /// Lists the deliveries to a webhook, newest first. Successful deliveries are kept for 4 days, failed ones for 90.
     #[oai(path = "/webhooks/:id/deliveries/", method = "get")]
-    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn deliveries(
         &self,
         staff: Staff,
         id: Path<Uuid>,
-        url: RequestUrl,
-        status: Query<Optional<DeliveryStatus>>,
-        page: Text,
-        page_size: Text,
-        cursor: Text,
+        status: Query<Optional<Choice<DeliveryStatus>>>,
         /// `created_at`, with `-` for descending.
-        ordering: Text,
+        paging: Paging,
     ) -> Result<Answer<List<DeliveryBody>>> {
         let mut checks = Checks::new();
         let status = checks.optional("status", status.0.into_field(), Ok);
         checks.finish()?;
-        let request = paging::page(&page, &page_size, &cursor, text(&ordering))?;
+        let request = paging.request()?;
         let deliveries = self.0.shop.webhooks().deliveries(&staff, WebhookId(id.0), status, &request).await?;
-        List::answer(&url, &request, deliveries.map(DeliveryBody::from))
+        paging.answer(&request, deliveries, DeliveryBody::from)
     }
 
     /// Repeats a delivery now, whatever its state: the same event with the same `webhook-id`.

@@ -5,120 +5,83 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
-use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::Value;
-use shop_core::money::Currency;
+use shop_core::money::{Amount, Currency};
 use shop_core::shipping::{Method, MethodInput, Rate, RateInput, Tier, TierInput, Zone, ZoneInput};
+use shop_core::word::Word;
 use uuid::Uuid;
 
-use crate::field::{Money, Nullable, Optional, Required};
+use crate::api::macros::{bodies, requests};
+use crate::field::{Choice, Convert, Money};
 
-/// A set of countries that are served alike.
-#[derive(Debug, Object)]
-pub(crate) struct ZoneRequest {
-    name: Required<String>,
-    /// ISO 3166-1 alpha-2 codes; `*` means all countries that no zone names.
-    countries: Required<Vec<String>>,
-}
+requests! {
+    /// A set of countries that are served alike.
+    ZoneRequest => ZoneInput {
+        name: Required<String>,
+        /// ISO 3166-1 alpha-2 codes; `*` means all countries that no zone names.
+        countries: Required<Vec<String>>,
+    }
 
-/// Changes to a zone.
-#[derive(Debug, Object)]
-pub(crate) struct ZoneChange {
-    name: Optional<String>,
-    /// Replaces the whole list.
-    countries: Optional<Vec<String>>,
-}
+    /// Changes to a zone.
+    ZoneChange => ZoneInput {
+        name: Optional<String>,
+        /// Replaces the whole list.
+        countries: Optional<Vec<String>>,
+    }
 
-impl From<ZoneRequest> for ZoneInput {
-    fn from(request: ZoneRequest) -> Self {
-        Self { name: request.name.into(), countries: request.countries.into() }
+    /// A shipping method for one zone.
+    MethodRequest => MethodInput {
+        name: Required<String>,
+        zone_id: Required<Uuid>,
+        carrier: Nullable<String>,
+        rate: Required<RateRequest>,
+        /// The subtotal from which shipping is free.
+        free_over: Nullable<Money>,
+        /// Currency of all amounts (ISO 4217). If given, it must be the currency of the shop.
+        currency: Nullable<String>,
+        min_days: Nullable<i64>,
+        max_days: Nullable<i64>,
+        /// Whether it is offered to buyers. Defaults to true.
+        active: Optional<bool>,
+    }
+
+    /// Changes to a shipping method.
+    MethodChange => MethodInput {
+        name: Optional<String>,
+        zone_id: Optional<Uuid>,
+        carrier: Nullable<String>,
+        /// Replaces the whole rate.
+        rate: Optional<RateRequest>,
+        /// The subtotal from which shipping is free.
+        free_over: Nullable<Money>,
+        /// Currency of all amounts (ISO 4217). If given, it must be the currency of the method.
+        currency: Nullable<String>,
+        min_days: Nullable<i64>,
+        max_days: Nullable<i64>,
+        active: Optional<bool>,
+    }
+
+    /// A shipping rate: a `price` for `flat`, `tiers` for the other types.
+    RateRequest => RateInput {
+        #[oai(rename = "type")]
+        kind: Required<Choice<RateType>>,
+        price: Nullable<Money>,
+        tiers: Nullable<Vec<TierRequest>>,
+    }
+
+    /// A tier of a shipping rate; tiers are listed from low to high.
+    TierRequest => TierInput {
+        /// Upper limit of the tier, inclusive: grams (a whole number) or a subtotal (a decimal string). Null means no
+        /// limit, in the last tier.
+        up_to: Nullable<Measure>,
+        price: Required<Money>,
     }
 }
-
-impl From<ZoneChange> for ZoneInput {
-    fn from(request: ZoneChange) -> Self {
-        Self { name: request.name.into(), countries: request.countries.into() }
-    }
-}
-
-/// A set of countries that are served alike.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "Zone")]
-pub(crate) struct ZoneBody {
-    id: Uuid,
-    name: String,
-    countries: Vec<String>,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Zone> for ZoneBody {
-    fn from(zone: Zone) -> Self {
-        Self { id: zone.id.0, name: zone.name, countries: zone.countries, created_at: zone.created_at }
-    }
-}
-
-/// A shipping method for one zone.
-#[derive(Debug, Object)]
-pub(crate) struct MethodRequest {
-    name: Required<String>,
-    zone_id: Required<Uuid>,
-    carrier: Nullable<String>,
-    rate: Required<RateRequest>,
-    /// The subtotal from which shipping is free.
-    free_over: Nullable<Money>,
-    /// Currency of all amounts (ISO 4217). If given, it must be the currency of the shop.
-    currency: Nullable<String>,
-    min_days: Nullable<i64>,
-    max_days: Nullable<i64>,
-    /// Whether it is offered to buyers. Defaults to true.
-    active: Optional<bool>,
-}
-
-/// Changes to a shipping method.
-#[derive(Debug, Object)]
-pub(crate) struct MethodChange {
-    name: Optional<String>,
-    zone_id: Optional<Uuid>,
-    carrier: Nullable<String>,
-    /// Replaces the whole rate.
-    rate: Optional<RateRequest>,
-    /// The subtotal from which shipping is free.
-    free_over: Nullable<Money>,
-    /// Currency of all amounts (ISO 4217). If given, it must be the currency of the method.
-    currency: Nullable<String>,
-    min_days: Nullable<i64>,
-    max_days: Nullable<i64>,
-    active: Optional<bool>,
-}
-
-macro_rules! method_input {
-    ($($request:ident),+) => {$(
-        impl From<$request> for MethodInput {
-            fn from(request: $request) -> Self {
-                Self {
-                    name: request.name.into(),
-                    zone_id: request.zone_id.into_field(),
-                    carrier: request.carrier.into(),
-                    rate: request.rate.into_field(),
-                    free_over: request.free_over.into_field(),
-                    currency: request.currency.into(),
-                    min_days: request.min_days.into(),
-                    max_days: request.max_days.into(),
-                    active: request.active.into(),
-                }
-            }
-        }
-    )+};
-}
-
-method_input!(MethodRequest, MethodChange);
 
 /// What a shipping rate depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RateType {
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) enum RateType {
     /// Always the same `price`.
     Flat,
     /// `tiers` by weight in grams.
@@ -127,45 +90,22 @@ pub(crate) enum RateType {
     BySubtotal,
 }
 
-/// A shipping rate: a `price` for `flat`, `tiers` for the other types.
-#[derive(Debug, Object)]
-pub(crate) struct RateRequest {
-    #[oai(rename = "type")]
-    kind: Required<RateType>,
-    price: Nullable<Money>,
-    tiers: Nullable<Vec<TierRequest>>,
-}
+impl Word for RateType {
+    const ALL: &'static [Self] = &[Self::Flat, Self::ByWeight, Self::BySubtotal];
 
-impl From<RateRequest> for RateInput {
-    fn from(request: RateRequest) -> Self {
-        let word = |kind| match kind {
-            RateType::Flat => "flat".to_owned(),
-            RateType::ByWeight => "by_weight".to_owned(),
-            RateType::BySubtotal => "by_subtotal".to_owned(),
-        };
-        Self { kind: request.kind.0.map(word), price: request.price.into_field(), tiers: request.tiers.into_list() }
-    }
-}
-
-/// A tier of a shipping rate; tiers are listed from low to high.
-#[derive(Debug, Object)]
-pub(crate) struct TierRequest {
-    /// Upper limit of the tier, inclusive: grams (a whole number) or a subtotal (a decimal string). Null means no
-    /// limit, in the last tier.
-    up_to: Nullable<Measure>,
-    price: Required<Money>,
-}
-
-impl From<TierRequest> for TierInput {
-    fn from(request: TierRequest) -> Self {
-        Self { up_to: request.up_to.0.map(|measure| measure.0), price: request.price.into_field() }
+    fn word(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::ByWeight => "by_weight",
+            Self::BySubtotal => "by_subtotal",
+        }
     }
 }
 
 /// Grams as a whole number, or a subtotal as a decimal string. Accepts any JSON as input; the core validates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Measure(Value);
+pub(in crate::api) struct Measure(Value);
 
 impl Type for Measure {
     const IS_REQUIRED: bool = true;
@@ -203,84 +143,65 @@ impl ToJSON for Measure {
     }
 }
 
-/// A shipping rate: a `price` for `flat`, `tiers` for the other types.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "Rate")]
-pub(crate) struct RateBody {
-    #[oai(rename = "type")]
-    #[serde(rename = "type")]
-    kind: RateType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tiers: Option<Vec<TierBody>>,
-}
-
-impl RateBody {
-    fn new(rate: Rate, currency: Currency) -> Self {
-        let steps = |tiers: Vec<Tier>, measure: &dyn Fn(i64) -> Value| {
-            let step = |tier: Tier| TierBody {
-                up_to: tier.up_to.map(|up_to| Measure(measure(up_to))),
-                price: Money::new(tier.price, currency),
-            };
-            Some(tiers.into_iter().map(step).collect())
-        };
-        match rate {
-            Rate::Flat { price } => {
-                Self { kind: RateType::Flat, price: Some(Money::new(price, currency)), tiers: None }
-            }
-            Rate::ByWeight { tiers } => {
-                Self { kind: RateType::ByWeight, price: None, tiers: steps(tiers, &Value::from) }
-            }
-            Rate::BySubtotal { tiers } => {
-                let subtotal = |minor| Value::from(currency.format_amount(shop_core::money::Amount(minor)));
-                Self { kind: RateType::BySubtotal, price: None, tiers: steps(tiers, &subtotal) }
-            }
-        }
+impl Convert<Value> for Measure {
+    fn convert(self) -> Value {
+        self.0
     }
 }
 
-/// A tier of a shipping rate.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "Tier")]
-pub(crate) struct TierBody {
-    /// Grams, or a subtotal; null means no limit.
-    up_to: Option<Measure>,
-    price: Money,
+bodies! {
+    /// A set of countries that are served alike.
+    ZoneBody as "Zone" from(zone: Zone) {
+        id: Uuid,
+        name: String,
+        countries: Vec<String>,
+        created_at: DateTime<Utc>,
+    }
+
+    /// A shipping rate: a `price` for `flat`, `tiers` for the other types.
+    RateBody as "Rate" new(rate: Rate, currency: Currency) with {
+        let subtotal = |minor| Value::from(currency.format_amount(Amount(minor)));
+        let tiers = |tiers, measure: &dyn Fn(i64) -> Value| Some(TierBody::all(tiers, measure, currency));
+        let (kind, price, tiers) = match rate {
+            Rate::Flat { price } => (RateType::Flat, Some(Money::new(price, currency)), None),
+            Rate::ByWeight { tiers: by_weight } => (RateType::ByWeight, None, tiers(by_weight, &Value::from)),
+            Rate::BySubtotal { tiers: by_subtotal } => (RateType::BySubtotal, None, tiers(by_subtotal, &subtotal)),
+        };
+    } {
+        #[oai(rename = "type")]
+        #[serde(rename = "type")]
+        kind: Choice<RateType> = Choice(kind),
+        #[serde(skip_serializing_if = "Option::is_none")]
+        price: Option<Money> = price,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tiers: Option<Vec<TierBody>> = tiers,
+    }
+
+    /// A tier of a shipping rate.
+    TierBody as "Tier" new(tier: Tier, measure: &dyn Fn(i64) -> Value, currency: Currency) {
+        /// Grams, or a subtotal; null means no limit.
+        up_to: Option<Measure> = tier.up_to.map(|up_to| Measure(measure(up_to))),
+        price: Money = Money::new(tier.price, currency),
+    }
+
+    /// A shipping method for one zone.
+    MethodBody as "ShippingMethod" from(method: Method) with { let currency = method.currency; } {
+        id: Uuid,
+        name: String,
+        zone_id: Uuid,
+        carrier: Option<String>,
+        currency: String,
+        rate: RateBody = RateBody::new(method.rate, currency),
+        free_over: Option<Money> = method.free_over.map(|amount| Money::new(amount, currency)),
+        min_days: Option<i64>,
+        max_days: Option<i64>,
+        active: bool,
+        created_at: DateTime<Utc>,
+    }
 }
 
-/// A shipping method for one zone.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "ShippingMethod")]
-pub(crate) struct MethodBody {
-    id: Uuid,
-    name: String,
-    zone_id: Uuid,
-    carrier: Option<String>,
-    currency: String,
-    rate: RateBody,
-    free_over: Option<Money>,
-    min_days: Option<i64>,
-    max_days: Option<i64>,
-    active: bool,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Method> for MethodBody {
-    fn from(method: Method) -> Self {
-        let currency = method.currency;
-        Self {
-            id: method.id.0,
-            name: method.name,
-            zone_id: method.zone_id.0,
-            carrier: method.carrier,
-            currency: currency.code().to_owned(),
-            rate: RateBody::new(method.rate, currency),
-            free_over: method.free_over.map(|amount| Money::new(amount, currency)),
-            min_days: method.min_days,
-            max_days: method.max_days,
-            active: method.active,
-            created_at: method.created_at,
-        }
+impl TierBody {
+    fn all(tiers: Vec<Tier>, measure: &dyn Fn(i64) -> Value, currency: Currency) -> Vec<Self> {
+        tiers.into_iter().map(|tier| Self::new(tier, measure, currency)).collect()
     }
 }
