@@ -6,24 +6,14 @@
 //! Returned goods are [returns](Return) of the order.
 
 #[cfg(test)]
-mod claims_tests;
-#[cfg(test)]
 pub(crate) mod fixtures;
 mod input;
 pub(crate) mod mails;
 mod model;
 pub mod operations;
-#[cfg(test)]
-mod pricing_tests;
-#[cfg(test)]
-mod quote_tests;
 mod repository;
-#[cfg(test)]
-mod returns_tests;
 mod search;
 mod service;
-#[cfg(test)]
-mod service_tests;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;

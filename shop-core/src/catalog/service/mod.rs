@@ -3,8 +3,6 @@
 
 mod categories;
 mod import;
-#[cfg(test)]
-mod import_tests;
 mod products;
 mod reading;
 #[cfg(test)]

@@ -4,13 +4,15 @@ use std::sync::Barrier;
 
 use serde_json::{Value, json};
 
-use super::fixtures::{Offer, guest, offer};
-use super::{Order, PaymentStatus, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnStatus};
 use crate::actor::Actor;
 use crate::error::Result;
 use crate::id::{OrderId, ReturnId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::inventory::{Movement, MovementFilter, MovementReason};
+use crate::orders::fixtures::{Offer, guest, offer};
+use crate::orders::{
+    Order, PaymentStatus, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnStatus,
+};
 use crate::page::PageRequest;
 use crate::shop::Tokens;
 use crate::testing::{World, block_on, world};

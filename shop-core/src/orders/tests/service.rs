@@ -5,8 +5,6 @@ use std::sync::{Arc, Barrier};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::fixtures::{guest, offer};
-use super::{Order, OrderQuery, OrderStatus, OrderView, PaymentStatus, PlaceOrder, PlacedOrder};
 use crate::accounts::StandingInput;
 use crate::actor::{Actor, SignedIn};
 use crate::cart::{AddItem, CartView, SetQuantity, ShippingOptions};
@@ -15,6 +13,8 @@ use crate::id::VariantId;
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::inventory::{ReservationStatus, StockLevel};
 use crate::money::Amount;
+use crate::orders::fixtures::{guest, offer};
+use crate::orders::{Order, OrderQuery, OrderStatus, OrderView, PaymentStatus, PlaceOrder, PlacedOrder};
 use crate::page::PageRequest;
 use crate::payments::{ManualGateway, PaymentState};
 use crate::prepare::Retries;

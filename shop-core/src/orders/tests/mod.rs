@@ -1,14 +1,20 @@
 //! Orders, payments and shipments for unit tests of decisions.
 
+mod claims;
+mod pricing;
+mod quote;
+mod returns;
+mod service;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use uuid::Uuid;
 
-use super::model::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
 use crate::clock::Moment;
 use crate::inventory::{Reservation, ReservationStatus};
 use crate::money::{Amount, Currency};
+use crate::orders::model::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
 use crate::payments::{Payment, PaymentState};
 use crate::shipping::{Address, Shipment, ShipmentItem, ShipmentStatus};
 

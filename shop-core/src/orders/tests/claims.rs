@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::fixtures::{Offer, guest, offer};
-use super::{LookupInput, Order, OrderFilter, OrderQuery, OrderStatus, PlaceOrder};
 use crate::accounts::{EmailInput, MailJob, Message, RegisterInput, VerifyOtpInput};
 use crate::actor::{Actor, SignedIn};
 use crate::batch::{Batch, Change};
 use crate::catalog::{Customer, RulesQuery};
 use crate::execute::Decision;
 use crate::id::UserId;
+use crate::orders::fixtures::{Offer, guest, offer};
+use crate::orders::{LookupInput, Order, OrderFilter, OrderQuery, OrderStatus, PlaceOrder};
 use crate::outbox::Delivery;
 use crate::page::PageRequest;
 use crate::payments::AmountInput;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::fixtures::{Offer, guest, offer};
-use super::{Order, OrderQuote, PlaceOrder};
 use crate::actor::Actor;
 use crate::cart::{AddCoupon, AddItem};
 use crate::error::{Error, Result};
 use crate::money::{Amount, Currency};
+use crate::orders::fixtures::{Offer, guest, offer};
+use crate::orders::{Order, OrderQuote, PlaceOrder};
 use crate::payments::{AmountInput, ChargeLimits, ManualGateway, PaymentGateway};
 use crate::pricing::{AdjustmentKind, TaxRounding};
 use crate::shop::Settings;

@@ -232,3 +232,6 @@ pub fn event_data(shipment: &Shipment) -> Value {
         "items": shipment.items,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ impl Catalog<'_> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;
