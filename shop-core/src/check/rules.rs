@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::people;
 use super::taxes::tax_problems;
 use crate::id::VariantId;
-use crate::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
+use crate::lifecycle::{fulfillment_status, payment_status, returned, shipped, worth};
+use crate::model::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
+use crate::model::orders::{CanceledItem, Order, OrderItem, OrderStatus, Return, ReturnStatus};
+use crate::model::payments::{Payment, RefundState};
+use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::Amount;
-use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
-use crate::orders::{CanceledItem, Order, OrderItem, OrderStatus, Return, ReturnStatus};
-use crate::payments::{Payment, RefundState};
-use crate::shipping::{Shipment, ShipmentStatus};
 
 pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -> Vec<String> {
     let mut problems = Vec::new();

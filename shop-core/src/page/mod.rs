@@ -1,6 +1,7 @@
 //! Pagination: by page number, and by cursor at a cost that does not grow with the page.
 
 mod memo;
+pub(crate) mod paging;
 mod window;
 
 use std::cmp::Ordering;

@@ -26,63 +26,20 @@
 //! A column that a later release adds needs a migration in each SQL store. If rows are kept as JSON, by an
 //! [`Engine`](crate::memory::Engine) or inside another row, the field also needs `#[serde(default)]`.
 
+mod keys;
+
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::batch::Unique;
 use crate::clock::Timestamp;
 use crate::error::BoxError;
-use crate::money::{Amount, Currency};
-use crate::pricing::Ratio;
-use crate::secret::Sealed;
+use crate::money::{Amount, Currency, Ratio};
 
+pub use keys::{Entity, Unique, Versioned};
 pub use shop_core_derive::{Columns, Row};
-
-/// Passes every kind of row that counts versions to a macro, in table order: the name in
-/// [`Entity`](crate::batch::Entity), the type, and the name of its table in [`memory`](crate::memory). The tokens in
-/// brackets after the macro's name are passed first.
-///
-/// ```
-/// macro_rules! names {
-///     ([$extra:literal] $($entity:ident: $row:ty => $table:ident;)+) => {
-///         [$(stringify!($entity),)+ $extra]
-///     };
-/// }
-///
-/// let names = shop_core::versioned_rows!(names ["CategoryTree"]);
-/// assert!(names.contains(&"Order"));
-/// ```
-#[macro_export]
-macro_rules! versioned_rows {
-    ($callback:ident [$($extra:tt)*]) => {
-        $callback! {
-            [$($extra)*]
-            User: $crate::accounts::User => users;
-            Session: $crate::accounts::Session => sessions;
-            Category: $crate::catalog::Category => categories;
-            Product: $crate::catalog::Product => products;
-            Promotion: $crate::catalog::Promotion => promotions;
-            TaxRate: $crate::catalog::TaxRate => tax_rates;
-            Cart: $crate::cart::Cart => carts;
-            Order: $crate::orders::Order => orders;
-            Draft: $crate::orders::Draft => drafts;
-            Return: $crate::orders::Return => returns;
-            Payment: $crate::payments::Payment => payments;
-            Address: $crate::shipping::SavedAddress => addresses;
-            Zone: $crate::shipping::Zone => zones;
-            Method: $crate::shipping::Method => methods;
-            Shipment: $crate::shipping::Shipment => shipments;
-            Location: $crate::inventory::Location => locations;
-            Reservation: $crate::inventory::Reservation => reservations;
-            Webhook: $crate::outbox::Webhook => webhooks;
-            Delivery: $crate::outbox::Delivery => deliveries;
-            ShopDetails: $crate::details::ShopDetails => details;
-        }
-    };
-}
 
 /// The kind of value in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,7 +319,6 @@ stored! {
     Ratio: Int, |ratio| ratio.0, |number| Ok(Self(number));
     String: Text, |text| Cow::Borrowed(text), |text| Ok(text.into_owned());
     Currency: Text, |currency| Cow::Borrowed(currency.code()), |code| code.parse().map_err(BoxError::from);
-    Sealed: Text, |sealed| Cow::Borrowed(sealed.stored()), |text| Ok(Self::from_stored(text.into_owned()));
     bool: Flag, |flag| *flag, |flag| Ok(flag);
     Timestamp: Time, |time| *time, |time| Ok(time);
     [u8; 32]: Bytes, |bytes| *bytes, |bytes| Ok(bytes);

@@ -1,32 +1,30 @@
 //! [`Shop`]: the entry point for embedding programs.
 
 mod builder;
+mod execute;
 mod key;
-mod settings;
+pub mod prepare;
+mod wake;
 
 use std::sync::Arc;
 
-use crate::accounts::{Accounts, Mailer, PasswordHasher, Templates, TokenSigner};
-use crate::actor::Actor;
-use crate::cart::Carts;
-use crate::catalog::Catalog;
 use crate::clock::{Clock, Moment, Random};
-use crate::details::Details;
-use crate::error::Result;
-use crate::inventory::Inventory;
-use crate::orders::Orders;
-use crate::outbox::{Mails, Subscriber, WebhookSender, Webhooks, Worker};
-use crate::payments::{PaymentGateway, Payments};
-use crate::prepare::Capture;
+use crate::gateway::PaymentGateway;
+use crate::mail::{Mailer, Templates};
+use crate::outbox::{Subscriber, WebhookSender};
 use crate::pricing::TaxProvider;
 use crate::secret::{Keys, Secret};
-use crate::shipping::Shipping;
+use crate::security::password::PasswordHasher;
+use crate::security::token::TokenSigner;
 use crate::store::Store;
-use crate::wake::Wake;
+
+use prepare::Capture;
+pub(crate) use wake::Wake;
 
 pub use builder::ShopBuilder;
 pub use key::{NotTheKey, OtherKey};
-pub use settings::Settings;
+
+pub use crate::settings::Settings;
 
 /// A shop: the calls of all domains over one store. Clones are cheap and refer to the same shop.
 #[derive(Clone)]
@@ -80,66 +78,6 @@ impl Shop {
         ShopBuilder::new(store, secret_key)
     }
 
-    /// Users: registration, sign-in, sessions and profiles.
-    #[must_use]
-    pub fn accounts(&self) -> Accounts<'_> {
-        Accounts::new(self)
-    }
-
-    /// Products, variants, categories, promotions and tax rates.
-    #[must_use]
-    pub fn catalog(&self) -> Catalog<'_> {
-        Catalog::new(self)
-    }
-
-    /// Carts of customers and guests.
-    #[must_use]
-    pub fn carts(&self) -> Carts<'_> {
-        Carts::new(self)
-    }
-
-    /// Orders, drafts, returns and withdrawals.
-    #[must_use]
-    pub fn orders(&self) -> Orders<'_> {
-        Orders::new(self)
-    }
-
-    /// Payments and refunds.
-    #[must_use]
-    pub fn payments(&self) -> Payments<'_> {
-        Payments::new(self)
-    }
-
-    /// Address book, shipping rates and shipments.
-    #[must_use]
-    pub fn shipping(&self) -> Shipping<'_> {
-        Shipping::new(self)
-    }
-
-    /// Stock levels, locations and movements.
-    #[must_use]
-    pub fn inventory(&self) -> Inventory<'_> {
-        Inventory::new(self)
-    }
-
-    /// Webhooks: URLs that receive events.
-    #[must_use]
-    pub fn webhooks(&self) -> Webhooks<'_> {
-        Webhooks::new(self)
-    }
-
-    /// The shop's own details: name, legal data and addresses.
-    #[must_use]
-    pub fn details(&self) -> Details<'_> {
-        Details::new(self)
-    }
-
-    /// Mails that could not be delivered.
-    #[must_use]
-    pub fn mails(&self) -> Mails<'_> {
-        Mails::new(self)
-    }
-
     /// An unguessable tag for a purpose of the embedding program, bound to `message`: for example, a CSRF token bound
     /// to a session. Compare with [`Secret::matches`].
     #[must_use]
@@ -151,13 +89,6 @@ impl Shop {
     #[must_use]
     pub fn is_tag(&self, purpose: &str, message: &[u8], given: &str) -> bool {
         self.keys().is_tag(purpose, message, given)
-    }
-
-    /// The worker, which delivers the contents of the outbox, cancels orders that were not paid in time, and deletes
-    /// old rows. None of this happens unless the embedding program [runs it](crate#run-a-worker).
-    #[must_use]
-    pub fn worker(&self) -> Worker<'_> {
-        Worker::new(self)
     }
 
     /// The operator's settings.
@@ -265,23 +196,6 @@ impl Shop {
 
     pub(crate) fn capture(&self) -> Option<&Capture> {
         self.capture.as_deref()
-    }
-
-    /// Identifies the caller by the tokens that they hold.
-    ///
-    /// A cart or order token that this shop did not make is ignored.
-    ///
-    /// # Errors
-    /// [`Error::TokenNotValid`](crate::Error::TokenNotValid) for an invalid access token, whatever the other tokens
-    /// are.
-    pub async fn identify(&self, tokens: Tokens<'_>) -> Result<Actor> {
-        let actor = match tokens.access {
-            Some(token) => self.accounts().authenticate(token).await?,
-            None => Actor::anonymous(),
-        };
-        let cart = tokens.cart.and_then(|token| self.keys().open_cart_token(token));
-        let order = tokens.order.and_then(|token| self.keys().open_order_token(token));
-        Ok(actor.with_cart(cart).with_order(order))
     }
 }
 

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use super::input::{ProductInput, VariantInput};
-use super::model::{Product, ProductStatus, Variant};
+use crate::cells::{CellError, Cells, Imported, is_scientific};
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::id::CategoryId;
-use crate::import::{CellError, Cells, Imported, is_scientific};
+use crate::model::catalog::{Product, ProductStatus, Variant};
 use crate::validate;
 use crate::word::Word as _;
 

@@ -9,14 +9,15 @@ mod withdrawals;
 
 use serde::Deserialize;
 
-use super::model::{FulfillmentStatus, OrderFilter, OrderStatus, PaymentStatus};
 use super::operations::parse_number;
 use crate::clock::Timestamp;
 use crate::error::{Error, Invalid};
 use crate::field::{Checks, Field};
 use crate::id::{AddressId, MethodId, OrderId};
+use crate::model::orders::{FulfillmentStatus, OrderFilter, OrderStatus, PaymentStatus};
+use crate::model::shipping::Address;
 use crate::money::{Amount, Currency};
-use crate::shipping::{Address, AddressInput};
+use crate::shipping::AddressInput;
 use crate::text::search_terms;
 use crate::validate::{self, Email, email_key};
 

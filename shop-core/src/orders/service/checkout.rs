@@ -5,15 +5,16 @@ use super::super::operations::{self, Checkout, Placement, basket};
 use super::super::view::OrderQuote;
 use super::Orders;
 use crate::actor::Actor;
-use crate::cart::{Cart, Goods, operations as carts};
-use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
+use crate::cart::{Goods, operations as carts};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
 use crate::id::{MethodId, UserId};
+use crate::model::cart::Cart;
+use crate::model::catalog::{Customer, PriceRules, RulesQuery, code_key};
+use crate::model::shipping::{Address, Method, Zone};
 use crate::money::Amount;
 use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
 use crate::shipping::operations::{Quote, quote};
-use crate::shipping::{Address, Method, Zone};
 use crate::validate::Email;
 
 /// The buyer of an order, and who places it.

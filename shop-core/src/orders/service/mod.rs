@@ -11,18 +11,17 @@ mod withdrawals;
 use std::collections::HashMap;
 
 use super::input::{OrderKey, OrderQuery, PlaceOrder};
-use super::model::{HistoryEntry, Order, OrderSort, OrderStatus};
-use super::operations::{self, Reason, identified, may_see};
-use super::state::OrderState;
+use super::operations::{self, Reason};
 use super::view::{OrderView, PlacedOrder};
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::OrderId;
 use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::lifecycle::{OrderState, identified, may_see};
+use crate::model::orders::{HistoryEntry, Order, OrderSort, OrderStatus};
+use crate::model::payments::Payment;
 use crate::page::{Page, PageRequest};
-use crate::payments::Payment;
 use crate::payments::remote::{hold_again, may_void};
 use crate::shop::Shop;
 
@@ -32,11 +31,15 @@ pub struct Orders<'a> {
     pub(super) shop: &'a Shop,
 }
 
-impl<'a> Orders<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Orders, drafts, returns and withdrawals.
+    #[must_use]
+    pub fn orders(&self) -> Orders<'_> {
+        Orders { shop: self }
     }
+}
 
+impl Orders<'_> {
     /// Turns the caller's cart into an order and closes the cart, in one batch with the reservations, the payment and
     /// the idempotency record. A guest gets the token that opens the order.
     ///
@@ -172,7 +175,8 @@ impl<'a> Orders<'a> {
         identified(actor)?;
         self.shop
             .execute_once(actor, &format!("orders.cancel:{id}"), key, |mut moment| async move {
-                let OrderState { order, payments, shipments, reservations, .. } = self.state(id, &mut moment).await?;
+                let OrderState { order, payments, shipments, reservations, .. } =
+                    self.shop.order_state(id, &mut moment).await?;
                 may_see(actor, &order)?;
                 let view = OrderView { order, payments, shipments };
                 let asked = Reason::Asked(actor.role());
@@ -212,7 +216,7 @@ impl<'a> Orders<'a> {
         self.shop
             .execute(&Actor::system(), |mut moment| async move {
                 let OrderState { mut order, payments, shipments, reservations, .. } =
-                    self.state(id, &mut moment).await?;
+                    self.shop.order_state(id, &mut moment).await?;
                 let overdue = order.hold_until.is_some_and(|until| until <= moment.now());
                 // Paid, canceled or extended since it was listed.
                 if order.status != OrderStatus::Placed || !overdue {

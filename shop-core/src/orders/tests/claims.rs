@@ -2,15 +2,17 @@
 
 use serde_json::json;
 
-use crate::accounts::{EmailInput, MailJob, Message, RegisterInput, VerifyOtpInput};
+use crate::accounts::{EmailInput, RegisterInput, VerifyOtpInput};
 use crate::actor::{Actor, SignedIn};
-use crate::batch::{Batch, Change};
-use crate::catalog::{Customer, RulesQuery};
-use crate::execute::Decision;
+use crate::batch::{Batch, Change, Decision};
 use crate::id::UserId;
+use crate::mail::Message;
+use crate::model::accounts::MailJob;
+use crate::model::catalog::{Customer, RulesQuery};
+use crate::model::orders::{Order, OrderFilter, OrderStatus};
+use crate::model::outbox::Delivery;
 use crate::orders::fixtures::{Offer, guest, offer};
-use crate::orders::{LookupInput, Order, OrderFilter, OrderQuery, OrderStatus, PlaceOrder};
-use crate::outbox::Delivery;
+use crate::orders::{LookupInput, OrderQuery, PlaceOrder};
 use crate::page::PageRequest;
 use crate::payments::AmountInput;
 use crate::secret::Secret;

@@ -12,11 +12,11 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::clock::Moment;
-use crate::inventory::{Reservation, ReservationStatus};
+use crate::model::inventory::{Reservation, ReservationStatus};
+use crate::model::orders::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
+use crate::model::payments::{Payment, PaymentState};
+use crate::model::shipping::{Address, Shipment, ShipmentItem, ShipmentStatus};
 use crate::money::{Amount, Currency};
-use crate::orders::model::{FulfillmentStatus, Order, OrderItem, OrderStatus, PaymentStatus, ShippingMethodSnapshot};
-use crate::payments::{Payment, PaymentState};
-use crate::shipping::{Address, Shipment, ShipmentItem, ShipmentStatus};
 
 pub(crate) fn moment() -> Moment {
     Moment::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), [7; 32])
@@ -73,7 +73,7 @@ pub(crate) fn order(lines: &[(i64, i64)], shipping: i64) -> Order {
         discount_total: Amount::ZERO,
         shipping_total: Amount(shipping),
         shipping_tax: Amount::ZERO,
-        explanation: crate::pricing::Explanation::default(),
+        explanation: crate::model::pricing::Explanation::default(),
         tax_total: Amount::ZERO,
         total: subtotal.plus(Amount(shipping)).unwrap(),
         canceled_items: Vec::new(),
@@ -117,7 +117,7 @@ pub(crate) fn payment(order: &Order, state: PaymentState, authorized: i64, captu
         amount_refunded: Amount(refunded),
         gateway_reference: None,
         failure: None,
-        remote: crate::payments::RemoteState::default(),
+        remote: crate::model::payments::RemoteState::default(),
         refunds: Vec::new(),
         created_at: order.placed_at,
         updated_at: order.placed_at,
@@ -163,8 +163,9 @@ pub(crate) fn shipment(order: &Order, status: ShipmentStatus, quantities: &[i64]
 /// Stores a placed order with a pending payment by `manual`. The default location gets exactly the stock that the order
 /// needs, reserved for it.
 pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Payment {
+    use crate::batch::InventoryWrite;
     use crate::inventory::operations::{StockLine, allocate, reserve};
-    use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
+    use crate::model::inventory::{Movement, MovementReason, StockLevel};
     use crate::payments::operations::begin;
     let shop = &world.shop;
     let held = if order.hold_until.is_some() { ReservationStatus::Held } else { ReservationStatus::Committed };
@@ -173,7 +174,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
         let location = shop.store().locations().await?.into_iter().next().expect("a new shop has a location");
         let mut batch = crate::batch::Batch::new(&mut moment);
         batch.write(crate::batch::Change::Insert(order.clone()));
-        crate::pricing::take_uses(&mut batch, order, &crate::catalog::PriceRules::default(), None);
+        crate::pricing::take_uses(&mut batch, order, &crate::model::catalog::PriceRules::default(), None);
         for item in &order.items {
             let level = StockLevel {
                 variant_id: item.variant_id,
@@ -204,7 +205,7 @@ pub(crate) fn store_placed(world: &crate::testing::World, order: &Order) -> Paym
                 StockLine { order_id: order.id, order_item_id: item.id, variant_id: item.variant_id, sku: &item.sku };
             reserve(&mut batch, &mut moment, line, &allocation, held);
         }
-        let gateway = crate::payments::ManualGateway::default();
+        let gateway = crate::gateway::ManualGateway::default();
         let payment = begin(&gateway, order.id, order.total, order.currency, &mut moment);
         batch.write(crate::batch::Change::Insert(payment.clone()));
         Ok(crate::Decision { batch, reply: payment })

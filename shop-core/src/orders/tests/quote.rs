@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use crate::actor::Actor;
 use crate::cart::{AddCoupon, AddItem};
 use crate::error::{Error, Result};
+use crate::gateway::{ChargeLimits, ManualGateway, PaymentGateway};
+use crate::model::orders::Order;
+use crate::model::pricing::AdjustmentKind;
 use crate::money::{Amount, Currency};
 use crate::orders::fixtures::{Offer, guest, offer};
-use crate::orders::{Order, OrderQuote, PlaceOrder};
-use crate::payments::{AmountInput, ChargeLimits, ManualGateway, PaymentGateway};
-use crate::pricing::{AdjustmentKind, TaxRounding};
+use crate::orders::{OrderQuote, PlaceOrder};
+use crate::payments::AmountInput;
+use crate::pricing::TaxRounding;
 use crate::shop::Settings;
 use crate::testing::{World, block_on, world, world_with};
 
@@ -166,7 +169,11 @@ fn code<T>(result: &Result<T>) -> &'static str {
 
 /// A quote without the ids of its lines.
 fn parts(quote: OrderQuote) -> OrderQuote {
-    let items = quote.items.into_iter().map(|item| super::OrderItem { id: uuid::Uuid::nil().into(), ..item }).collect();
+    let items = quote
+        .items
+        .into_iter()
+        .map(|item| crate::model::orders::OrderItem { id: uuid::Uuid::nil().into(), ..item })
+        .collect();
     OrderQuote { items, ..quote }
 }
 

@@ -8,11 +8,10 @@ use crate::actor::Actor;
 use crate::error::Result;
 use crate::id::{OrderId, ReturnId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::inventory::{Movement, MovementFilter, MovementReason};
+use crate::model::inventory::{Movement, MovementFilter, MovementReason};
+use crate::model::orders::{Order, PaymentStatus, Return, ReturnFilter, ReturnStatus};
 use crate::orders::fixtures::{Offer, guest, offer};
-use crate::orders::{
-    Order, PaymentStatus, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnStatus,
-};
+use crate::orders::{ReceiveReturn, RejectReturn, ReturnInput};
 use crate::page::PageRequest;
 use crate::shop::Tokens;
 use crate::testing::{World, block_on, world};

@@ -7,11 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::gateway::{PaymentGateway, RemoteGateway, RemoteRefund, Snapshot};
-use super::limits::ChargeLimits;
-use super::model::{PaymentState, RefundState};
 use crate::clock::Timestamp;
+use crate::gateway::{ChargeLimits, PaymentGateway, RemoteGateway, RemoteRefund, Snapshot};
 use crate::id::PaymentId;
+use crate::model::payments::{PaymentState, RefundState};
 use crate::money::{Amount, Currency};
 use crate::secret::{Keys, Secret};
 

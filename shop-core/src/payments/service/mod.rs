@@ -1,8 +1,6 @@
 //! The calls of this domain: each loads, decides and commits.
 
-use super::gateway::PaymentGateway;
 use super::input::{AmountInput, AttemptInput, RefundInput};
-use super::model::{Payment, PaymentFilter, PaymentSort};
 use super::operations::{
     Goods, ask_capture, ask_confirm, ask_void, begin_attempt, capture_payment, make_room, refund_payment, void_payment,
 };
@@ -10,10 +8,12 @@ use super::view::{GatewayView, RefundView};
 use crate::actor::Actor;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
+use crate::gateway::PaymentGateway;
 use crate::id::{PaymentId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::operations::{identified, may_see};
-use crate::orders::{Order, OrderState};
+use crate::lifecycle::{OrderState, identified, may_see};
+use crate::model::orders::Order;
+use crate::model::payments::{Payment, PaymentFilter, PaymentSort};
 use crate::page::{Page, PageRequest};
 use crate::secret::Secret;
 use crate::shop::Shop;
@@ -21,14 +21,18 @@ use crate::shop::Shop;
 /// The calls about payments and refunds; see [`Shop`].
 #[derive(Debug, Clone, Copy)]
 pub struct Payments<'a> {
-    pub(super) shop: &'a Shop,
+    pub(crate) shop: &'a Shop,
+}
+
+impl Shop {
+    /// Payments and refunds.
+    #[must_use]
+    pub fn payments(&self) -> Payments<'_> {
+        Payments { shop: self }
+    }
 }
 
 impl<'a> Payments<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
-    }
-
     /// Lists the payment methods, in the order in which they were added to the shop.
     #[must_use]
     pub fn gateways(&self) -> Vec<GatewayView> {
@@ -89,14 +93,14 @@ impl<'a> Payments<'a> {
         let begun = self
             .shop
             .execute_once(actor, "payments.begin", key, |mut moment| async move {
-                let state = self.shop.orders().state(order_id, &mut moment).await?;
+                let state = self.shop.order_state(order_id, &mut moment).await?;
                 begin_attempt(state, gateway, is_remote, hold, actor.role(), &mut moment)
             })
             .await;
         if matches!(begun, Err(Error::RequestInProgress)) {
             self.shop
                 .execute(actor, |mut moment| async move {
-                    let state = self.shop.orders().state(order_id, &mut moment).await?;
+                    let state = self.shop.order_state(order_id, &mut moment).await?;
                     make_room(state, is_remote, actor.role(), &mut moment)
                 })
                 .await?;
@@ -246,7 +250,7 @@ impl<'a> Payments<'a> {
     /// A payment with the state of its order, consistent with one version of the order.
     async fn load(&self, id: PaymentId, moment: &mut Moment) -> Result<(OrderState, Payment)> {
         let payment = self.shop.store().payment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.orders().state(payment.order_id, moment).await?;
+        let state = self.shop.order_state(payment.order_id, moment).await?;
         // Read again with the order, whose version guards it.
         let payment = state.payments.iter().find(|stored| stored.id == id).cloned().unwrap_or(payment);
         Ok((state, payment))

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::catalog::{Offer, Offered, Promotion, TaxRate};
 use crate::id::{PromotionId, TaxRateId};
+use crate::model::catalog::{Offer, Offered, Promotion, TaxRate};
 use crate::orders::tests::address;
 
 fn now() -> Timestamp {
@@ -321,7 +321,7 @@ fn the_rate_of_a_region_takes_the_place_of_its_countrys() {
         tax_class: class.into(),
         country: "US".into(),
         region: (!region.is_empty()).then(|| region.to_owned()),
-        region_key: crate::catalog::region_key(Some(region)),
+        region_key: crate::model::catalog::region_key(Some(region)),
         rate: Ratio(rate),
         applies_to_shipping: ships,
         created_at: now(),
@@ -336,7 +336,8 @@ fn the_rate_of_a_region_takes_the_place_of_its_countrys() {
     let lines = lines(&[(100, 1), (100, 1), (100, 1)]);
     let bought = || lines.iter().map(|line| line.variant_id).zip(["standard", "books", "unheard-of"]);
     let quote = |region: Option<&str>| {
-        let place = crate::shipping::Address { country: "US".into(), region: region.map(str::to_owned), ..address() };
+        let place =
+            crate::model::shipping::Address { country: "US".into(), region: region.map(str::to_owned), ..address() };
         let (quote, shares) = own_rates(&rates, &place, bought());
         let of = |index: usize| quote.lines.get(&lines[index].variant_id).map(|rate| rate.rate.0);
         ((of(0), of(1), of(2)), shares.into_iter().map(|id| id.0.as_u128()).collect::<Vec<_>>())

@@ -5,11 +5,11 @@ use super::products::NewStock;
 use crate::actor::Actor;
 use crate::catalog::import::{ImportTarget, ProductOfRows, given_slug, name, read, skus};
 use crate::catalog::operations::{Mode, product_fields};
-use crate::catalog::{Product, ProductStatus};
+use crate::cells::{CellError, Cells, Imported};
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::id::CategoryId;
-use crate::import::{CellError, Cells, Imported};
+use crate::model::catalog::{Product, ProductStatus};
 
 /// The maximum number of attempts to import a product that others change concurrently.
 const ATTEMPTS: u32 = 10;

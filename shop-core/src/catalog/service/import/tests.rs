@@ -1,7 +1,8 @@
 use crate::actor::Actor;
-use crate::catalog::{CategoryInput, Product, ProductInput, ProductQuery, ProductRows, ProductSort, product_rows};
+use crate::catalog::{CategoryInput, ProductInput, ProductQuery, ProductRows, product_rows};
+use crate::cells::{CellError, Cells, Imported};
 use crate::error::{Error, Result};
-use crate::import::{CellError, Cells, Imported};
+use crate::model::catalog::{Product, ProductSort};
 use crate::page::PageRequest;
 use crate::testing::{World, block_on, world};
 
@@ -194,7 +195,7 @@ fn exported_rows_make_the_same_product() {
             .variants
             .iter()
             .zip(&copy.variants)
-            .map(|(made, copy)| crate::catalog::Variant { id: copy.id, ..made.clone() })
+            .map(|(made, copy)| crate::model::catalog::Variant { id: copy.id, ..made.clone() })
             .collect(),
         ..made.clone()
     };

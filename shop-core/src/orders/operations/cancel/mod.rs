@@ -1,20 +1,19 @@
 //! Cancels orders.
 
-use super::status::{event_data, record, settle};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::inventory::operations::end_reservations;
-use crate::inventory::{Reservation, ReservationStatus};
-use crate::orders::mails::mail_buyer;
-use crate::orders::{Order, OrderNews, OrderStatus, OrderView};
-use crate::outbox::EventKind;
+use crate::lifecycle::{event_data, mail_buyer, record, settle};
+use crate::model::inventory::{Reservation, ReservationStatus};
+use crate::model::orders::{Order, OrderNews, OrderStatus};
+use crate::model::outbox::EventKind;
+use crate::model::payments::{CancelWish, Payment, PaymentState};
+use crate::model::shipping::{Shipment, ShipmentStatus, TrackingEvent, TrackingStatus};
+use crate::orders::OrderView;
 use crate::payments::operations::{event_data as payment_data, split_new_refunds, undo};
 use crate::payments::remote::{ask_cancel, hold_again, send_back};
-use crate::payments::{CancelWish, Payment, PaymentState};
 use crate::pricing::give_back_uses;
-use crate::shipping::{Shipment, ShipmentStatus, TrackingEvent, TrackingStatus};
 
 /// Why an order is canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,23 +1,20 @@
 //! Cancels items that will not be delivered; the order continues with the rest.
 
 use super::cancel::{Reason, cancel, unpack};
-use super::lines::{named, ordered_lines};
 use super::pending::ask_for_less;
-use super::returns::{shipped, worth_of_next};
-use super::status::{record, settle_from};
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::OrderItemId;
 use crate::inventory::operations::{commit_held, release};
-use crate::money::Amount;
+use crate::lifecycle::{OrderState, named, ordered_lines, record, settle_from, shipped, worth_of_next};
+use crate::model::orders::{CanceledItem, OrderItem, OrderStatus, Return};
+use crate::model::payments::Payment;
+use crate::model::shipping::{Shipment, ShipmentStatus};
+use crate::money::{Amount, Ratio};
+use crate::orders::OrderView;
 use crate::orders::input::CheckedCancelItems;
-use crate::orders::{CanceledItem, OrderItem, OrderState, OrderStatus, OrderView, Return};
-use crate::payments::Payment;
 use crate::payments::operations::{Repayment, give_back, left, refunded_line};
-use crate::pricing::Ratio;
-use crate::shipping::{Shipment, ShipmentStatus};
 
 /// Cancels unshipped units: releases their stock, unpacks shipments that contain them, and refunds what was received
 /// for them. Their price is no longer payable; the shipping price still is.

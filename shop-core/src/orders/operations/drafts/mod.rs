@@ -1,16 +1,17 @@
 //! Draft orders: carts with overridden prices that are placed like any other.
 
 use super::place::{Placement, place};
-use super::status::record_for_staff;
-use crate::batch::{Batch, Change, expect_version};
-use crate::cart::{Cart, CartItem, CartStatus, Goods};
+use crate::batch::{Batch, Change, Decision, expect_version};
+use crate::cart::Goods;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Checks;
+use crate::lifecycle::record_for_staff;
+use crate::model::cart::{Cart, CartItem, CartStatus};
+use crate::model::orders::{Draft, DraftItem};
 use crate::money::{Amount, Currency};
+use crate::orders::OrderView;
 use crate::orders::input::{CheckedDraft, CheckedDraftItem, Recipient};
-use crate::orders::{Draft, DraftItem, OrderView};
 
 /// Creates a draft.
 ///

@@ -6,26 +6,27 @@ use std::collections::btree_map::Entry;
 use serde_json::json;
 
 use super::number::draw_number;
-use super::status::{event_data, payment_status, record};
-use crate::batch::{Batch, Change, Entity, Require};
-use crate::cart::{Cart, CartStatus, Goods, operations as carts};
-use crate::catalog::PriceRules;
+use crate::batch::{Batch, Change, Decision, Entity, Require};
+use crate::cart::{Goods, operations as carts};
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
+use crate::gateway::{PaymentGateway, round_for};
 use crate::id::{OrderId, VariantId};
 use crate::inventory::operations::{Allocation, StockLine, allocate, reserve};
-use crate::inventory::{ReservationStatus, StockLevel};
-use crate::money::Amount;
-use crate::orders::mails::mail_buyer;
-use crate::orders::{
-    FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, OrderView, PaymentStatus, ShippingMethodSnapshot,
+use crate::lifecycle::{event_data, mail_buyer, payment_status, record};
+use crate::model::cart::{Cart, CartStatus};
+use crate::model::catalog::PriceRules;
+use crate::model::inventory::{ReservationStatus, StockLevel};
+use crate::model::orders::{
+    FulfillmentStatus, Order, OrderItem, OrderNews, OrderStatus, PaymentStatus, ShippingMethodSnapshot,
 };
-use crate::outbox::EventKind;
+use crate::model::outbox::EventKind;
+use crate::model::pricing::UsedTaxRate;
+use crate::model::shipping::Address;
+use crate::money::Amount;
+use crate::orders::OrderView;
 use crate::payments::operations::{begin, create_remotely};
-use crate::payments::{PaymentGateway, round_for};
-use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, UsedTaxRate, price, take_uses};
-use crate::shipping::Address;
+use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price, take_uses};
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
 
@@ -245,7 +246,7 @@ fn agree(terms: &Terms<'_>, items: &[OrderItem], moment: &Moment) -> Result<Pric
 
 /// The order lines, at current prices.
 fn lines(cart: &Cart, goods: &Goods, moment: &mut Moment) -> Result<Vec<OrderItem>> {
-    let line = |item: &crate::cart::CartItem, moment: &mut Moment| {
+    let line = |item: &crate::model::cart::CartItem, moment: &mut Moment| {
         let Some((product, variant)) = goods.on_sale(item.variant_id, cart.currency) else {
             let sku = goods.find(item.variant_id).map(|(_, variant)| variant.sku.clone()).unwrap_or_default();
             return Err(Error::OutOfStock { sku, available: 0 });

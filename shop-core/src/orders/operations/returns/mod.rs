@@ -1,38 +1,27 @@
-//! Returns: which goods can be returned, what they are worth, and how each step changes stock and payments.
-//!
-//! The shipped and returned units of a line are sums over the order's shipments and returns, read under the order's
-//! version: every batch that changes one of them increments it.
+//! Returns: which goods can be returned, and how each step changes stock and payments.
 
 mod shipping;
-mod worth;
-
-use serde_json::{Value, json};
 
 pub(super) use shipping::{last_outstanding, promise_shipping};
-pub(crate) use worth::worth;
 
 use self::shipping::{pass_on_shipping, take_back_shipping};
 use super::cancel::{Reason, cancel};
-use super::lines::{named, ordered_lines};
 use super::pending::ask_for_less;
-use super::status::{record, settle, settle_from};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
-use crate::id::{OrderItemId, ReturnId};
-use crate::inventory::operations::put_back;
-use crate::inventory::{Reservation, StockLevel};
-use crate::money::Amount;
-use crate::orders::input::CheckedReturn;
-use crate::orders::mails::mail_buyer;
-use crate::orders::{
-    CanceledItem, Order, OrderItem, OrderNews, OrderState, OrderStatus, OrderView, Return, ReturnItem, ReturnStatus,
+use crate::id::ReturnId;
+use crate::lifecycle::{
+    OrderState, mail_buyer, named, new_return, ordered_lines, record, restock_returned, return_line, returned, settle,
+    settle_from, shipped, tell_return,
 };
-use crate::outbox::EventKind;
-use crate::payments::Payment;
+use crate::model::inventory::StockLevel;
+use crate::model::orders::{CanceledItem, Order, OrderItem, OrderNews, OrderStatus, Return, ReturnItem, ReturnStatus};
+use crate::model::payments::Payment;
+use crate::money::Amount;
+use crate::orders::OrderView;
+use crate::orders::input::CheckedReturn;
 use crate::payments::operations::{Repayment, give_back, left, refunded_line};
-use crate::shipping::{Shipment, ShipmentStatus};
 use crate::word::Word as _;
 
 /// The most returns of one order: more than any order needs, but a limit for endless requests and cancellations.
@@ -51,46 +40,6 @@ pub(in crate::orders) enum Step {
     Receive { restock: bool },
     /// The goods are refunded.
     Refund,
-}
-
-/// Units of a line that have shipped.
-pub(crate) fn shipped(shipments: &[Shipment], line: OrderItemId) -> i64 {
-    let left = shipments.iter().filter(|one| matches!(one.status, ShipmentStatus::Shipped | ShipmentStatus::Delivered));
-    let items = left.flat_map(|shipment| &shipment.items).filter(|item| item.order_item_id == line);
-    items.map(|item| item.quantity).fold(0, i64::saturating_add)
-}
-
-/// Units of a line in the returns whose status `counts` accepts.
-pub(crate) fn returned(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool) -> i64 {
-    lines(returns, line, counts).map(|item| item.quantity).fold(0, i64::saturating_add)
-}
-
-fn lines(returns: &[Return], line: OrderItemId, counts: fn(ReturnStatus) -> bool) -> impl Iterator<Item = &ReturnItem> {
-    let counted = returns.iter().filter(move |returned| counts(returned.status));
-    counted.flat_map(|returned| &returned.items).filter(move |item| item.order_item_id == line)
-}
-
-/// The value of `quantity` more units of an order line when they are returned or canceled: the value of all units that
-/// are then returned or canceled, less that of the earlier ones. So parts always sum to the whole, in whatever order
-/// they are added and canceled.
-pub(super) fn worth_of_next(order: &Order, item: &OrderItem, returns: &[Return], quantity: i64) -> Result<Amount> {
-    let canceled = || order.canceled_items.iter().filter(|one| one.order_item_id == item.id && !one.returned);
-    let before = returned(returns, item.id, ReturnStatus::is_live).saturating_add(order.canceled_quantity(item.id));
-    let in_returns = lines(returns, item.id, ReturnStatus::is_live).map(|item| item.amount);
-    let others = Amount::sum(in_returns.chain(canceled().map(|one| one.amount)))?;
-    Ok(worth(order, item, before.saturating_add(quantity))?.minus(others)?.max(Amount::ZERO))
-}
-
-/// A line of a return, with `quantity` units of an order line.
-fn return_line(
-    order: &Order,
-    item: &OrderItem,
-    returns: &[Return],
-    quantity: i64,
-    reason: String,
-) -> Result<ReturnItem> {
-    let amount = worth_of_next(order, item, returns, quantity)?;
-    Ok(ReturnItem { order_item_id: item.id, quantity, reason, amount })
 }
 
 /// Requests a return, for a buyer.
@@ -165,31 +114,13 @@ pub(super) fn open_return(
     let opened = new_return(order, id, items, note, moment)?;
     let opened = Return { status, refund_amount: opened.refund_amount.plus(shipping)?, ..opened };
     batch.write(Change::Insert(opened.clone()));
-    tell(batch, moment, &opened);
+    tell_return(batch, moment, &opened);
     let (event, what) = match status {
         ReturnStatus::Requested => ("return_requested", "are to be returned"),
         _ => ("return_approved", "may be returned"),
     };
     record(batch, moment, order.id, event, role, detail(order, &opened, what));
     Ok(opened)
-}
-
-fn new_return(order: &Order, id: ReturnId, items: Vec<ReturnItem>, note: String, moment: &Moment) -> Result<Return> {
-    Ok(Return {
-        id,
-        order_id: order.id,
-        currency: order.currency,
-        refund_amount: Amount::sum(items.iter().map(|item| item.amount))?,
-        items,
-        note,
-        status: ReturnStatus::Requested,
-        rejection: String::new(),
-        restocked: false,
-        amount_refunded: Amount::ZERO,
-        created_at: moment.now(),
-        updated_at: moment.now(),
-        version: 1,
-    })
 }
 
 /// The context of a step of a return, besides the order.
@@ -255,7 +186,7 @@ pub(in crate::orders) fn step_return(
         Step::Reject(reason) => changed.rejection.clone_from(reason),
         Step::Receive { restock: true } => {
             changed.restocked = true;
-            restock(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
+            restock_returned(&state.reservations, around.returns, &before.items, around.levels, moment, &mut batch)?;
         }
         Step::Approve | Step::Cancel | Step::Refund | Step::Receive { restock: false } => {}
     }
@@ -264,7 +195,7 @@ pub(in crate::orders) fn step_return(
         changed.amount_refunded = complete(&mut state, before, role, moment, &mut batch)?;
     }
     batch.write(Change::Update(changed.clone()));
-    tell(&mut batch, moment, &changed);
+    tell_return(&mut batch, moment, &changed);
     record(&mut batch, moment, state.order.id, event, role, detail(&state.order, &changed, what));
     let ends = completes && unpaid && state.order.is_empty();
     if ends && state.order.status == OrderStatus::Placed {
@@ -341,62 +272,6 @@ fn cancel_unpaid(
     Ok(())
 }
 
-/// Puts the goods of these lines back where they came from. Earlier returns have used up the first reservations.
-fn restock(
-    reservations: &[Reservation],
-    returns: &[Return],
-    items: &[ReturnItem],
-    levels: &[StockLevel],
-    moment: &mut Moment,
-    batch: &mut Batch,
-) -> Result<()> {
-    for item in items {
-        let held: Vec<_> =
-            reservations.iter().filter(|held| held.order_item_id == item.order_item_id).cloned().collect();
-        let back = returned(returns, item.order_item_id, ReturnStatus::is_back);
-        put_back(batch, moment, &held, levels, back, item.quantity)?;
-    }
-    Ok(())
-}
-
-/// Records the return of all shipped units that are in no return, for a full refund with restocking that nobody
-/// requested. The new return is completed at once, so that the units cannot be returned twice. `refunded` is the amount
-/// just refunded.
-///
-/// # Errors
-/// [`Error::InvalidTransition`] if no location takes the goods.
-pub(crate) fn return_rest(
-    state: &OrderState,
-    returns: &[Return],
-    levels: &[StockLevel],
-    refunded: Amount,
-    moment: &mut Moment,
-    batch: &mut Batch,
-) -> Result<()> {
-    let order = &state.order;
-    let mut items = Vec::new();
-    for line in &order.items {
-        let rest = shipped(&state.shipments, line.id) - returned(returns, line.id, ReturnStatus::is_live);
-        if rest > 0 {
-            items.push(return_line(order, line, returns, rest, String::new())?);
-        }
-    }
-    if items.is_empty() {
-        return Ok(());
-    }
-    restock(&state.reservations, returns, &items, levels, moment, batch)?;
-    let requested = new_return(order, moment.id(), items, String::new(), moment)?;
-    let done = Return {
-        status: ReturnStatus::Completed,
-        restocked: true,
-        amount_refunded: requested.refund_amount.min(refunded),
-        ..requested
-    };
-    batch.write(Change::Insert(done.clone()));
-    tell(batch, moment, &done);
-    Ok(())
-}
-
 impl Step {
     /// The operation under which idempotency records are kept; must never change.
     pub(in crate::orders) fn operation(&self) -> &'static str {
@@ -437,32 +312,6 @@ fn detail(order: &Order, returned: &Return, what: &str) -> String {
     let goods = named(returned.items.iter().map(|item| (item.quantity, sku(item.order_item_id))));
     let end = if returned.rejection.is_empty() { ".".to_owned() } else { format!(": {}", returned.rejection) };
     format!("{goods} {what}{end}")
-}
-
-fn tell(batch: &mut Batch, moment: &mut Moment, returned: &Return) {
-    batch.event(moment, EventKind::ReturnUpdated, returned.order_id, event_data(returned));
-}
-
-/// The payload of return events; contains no text by the buyer.
-fn event_data(returned: &Return) -> Value {
-    let currency = returned.currency;
-    let item = |item: &ReturnItem| {
-        json!({
-            "order_item_id": item.order_item_id,
-            "quantity": item.quantity,
-            "amount": currency.format_amount(item.amount),
-        })
-    };
-    json!({
-        "id": returned.id,
-        "order_id": returned.order_id,
-        "status": returned.status,
-        "items": returned.items.iter().map(item).collect::<Vec<_>>(),
-        "restocked": returned.restocked,
-        "refund_amount": currency.format_amount(returned.refund_amount),
-        "amount_refunded": currency.format_amount(returned.amount_refunded),
-        "currency": currency,
-    })
 }
 
 #[cfg(test)]

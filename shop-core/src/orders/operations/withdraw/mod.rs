@@ -7,23 +7,21 @@ use chrono::{DateTime, Days, NaiveTime, SecondsFormat};
 use serde_json::json;
 
 use super::cancel_items::{CallOff, call_off_some, cancel_items, settle_called_off, told};
-use super::lines::{named, ordered_lines};
-use super::returns::{Opening, last_outstanding, open_return, promise_shipping, returned, shipped};
-use super::status::{event_data, record};
-use crate::batch::Batch;
+use super::returns::{Opening, last_outstanding, open_return, promise_shipping};
+use crate::batch::{Batch, Decision};
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::ReturnId;
+use crate::lifecycle::{OrderState, event_data, mail_buyer, named, ordered_lines, record, returned, shipped};
+use crate::model::orders::{
+    FulfillmentStatus, MailedItem, Order, OrderItem, OrderNews, OrderStatus, Return, ReturnStatus, Withdrawal,
+    WithdrawalReceipt,
+};
+use crate::model::outbox::EventKind;
+use crate::model::payments::Payment;
+use crate::model::shipping::{ShipmentItem, ShipmentStatus};
 use crate::money::Amount;
 use crate::orders::input::{CheckedCancelItems, CheckedWithdrawal};
-use crate::orders::mails::{MailedItem, OrderNews, mail_buyer};
-use crate::orders::{
-    FulfillmentStatus, Order, OrderItem, OrderState, OrderStatus, Return, ReturnStatus, Withdrawal, WithdrawalReceipt,
-};
-use crate::outbox::EventKind;
-use crate::payments::Payment;
-use crate::shipping::{ShipmentItem, ShipmentStatus};
 
 /// The maximum number of withdrawals from one order, so that its row stays small.
 const MAX_WITHDRAWALS: usize = 100;

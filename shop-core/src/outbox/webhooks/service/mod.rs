@@ -1,12 +1,11 @@
 //! The calls for staff about webhooks.
 
 use super::input::{CheckedWebhook, WebhookInput};
-use super::model::{Webhook, WebhookSort};
 use super::operations::{create_webhook, delete_webhook, redeliver, rotate_secret, update_webhook};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, WebhookId};
-use crate::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus};
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Webhook, WebhookSort};
 use crate::page::{Page, PageRequest};
 use crate::secret::Secret;
 use crate::shop::Shop;
@@ -15,6 +14,14 @@ use crate::shop::Shop;
 #[derive(Debug, Clone, Copy)]
 pub struct Webhooks<'a> {
     shop: &'a Shop,
+}
+
+impl Shop {
+    /// Webhooks: URLs that receive events.
+    #[must_use]
+    pub fn webhooks(&self) -> Webhooks<'_> {
+        Webhooks { shop: self }
+    }
 }
 
 /// A webhook with its secret, which is only shown when it is created or replaced.
@@ -26,11 +33,7 @@ pub struct Revealed {
     pub secret: Secret,
 }
 
-impl<'a> Webhooks<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
-    }
-
+impl Webhooks<'_> {
     /// Lists the webhooks, for staff.
     ///
     /// # Errors

@@ -3,10 +3,9 @@
 //! A refund reverses the tax of the goods that it is for; otherwise, the tax of everything that is left, in proportion.
 //! Once all money of an order is refunded, its refunds sum to its taxes at every rate.
 
-use crate::money::Amount;
-use crate::orders::{Order, OrderItem};
-use crate::payments::{Payment, Refund, RefundState, RefundedTax};
-use crate::pricing::{Ratio, half_up, share};
+use crate::model::orders::{Order, OrderItem};
+use crate::model::payments::{Payment, Refund, RefundState, RefundedTax};
+use crate::money::{Amount, Ratio, half_up, share};
 
 /// The refunded goods: the tax rate and the price of each.
 pub(crate) type RefundedGoods = [(Option<Ratio>, Amount)];
@@ -49,7 +48,7 @@ pub(crate) fn untaxed(amount: Amount) -> Vec<RefundedTax> {
 /// The total of an order by tax rate.
 fn charged(order: &Order) -> Vec<RefundedTax> {
     let taxes = order.explanation.taxes_by_rate();
-    let charge = |tax: &crate::pricing::UsedTaxRate| RefundedTax {
+    let charge = |tax: &crate::model::pricing::UsedTaxRate| RefundedTax {
         rate: Some(tax.rate),
         total: Amount(order.explanation.net_base(tax).0.saturating_add(tax.amount.0)),
         tax: tax.amount,

@@ -3,9 +3,9 @@
 use super::ask::{is_unsettled, next_look};
 use crate::clock::Moment;
 use crate::error::Result;
+use crate::gateway::{RemoteRefund, Snapshot};
+use crate::model::payments::{Payment, PaymentState, Refund, RefundState};
 use crate::money::Amount;
-use crate::payments::gateway::{RemoteRefund, Snapshot};
-use crate::payments::model::{Payment, PaymentState, Refund, RefundState};
 use crate::secret::Sealed;
 
 /// The reason saved for a refund that was not made through the shop.
@@ -90,7 +90,7 @@ pub fn apply_snapshot(
 
 /// Fails refunds that the gateway does not know and for which no call is pending: their call was given up. Only correct
 /// if the payment has not changed since the snapshot was taken.
-pub(super) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Result<Option<(Payment, Vec<Refund>)>> {
+pub(crate) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Result<Option<(Payment, Vec<Refund>)>> {
     if payment.remote.asking.is_some() {
         return Ok(None);
     }
@@ -108,19 +108,19 @@ pub(super) fn without_lost_refunds(payment: &Payment, snapshot: &Snapshot) -> Re
 }
 
 /// The sum of all refunds except failed ones.
-pub(super) fn refunded(payment: &Payment) -> Result<Amount> {
+pub(crate) fn refunded(payment: &Payment) -> Result<Amount> {
     let alive = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
     Amount::sum(alive.map(|refund| refund.amount))
 }
 
 /// Marks a payment as changed now.
-pub(super) fn touch(payment: &mut Payment, moment: &Moment) {
+pub(crate) fn touch(payment: &mut Payment, moment: &Moment) {
     payment.updated_at = moment.now();
     payment.version += 1;
     payment.remote.look_at = is_unsettled(payment).then(|| next_look(payment, moment));
 }
 
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(MAX_FAILURE_LENGTH).collect()
 }
 

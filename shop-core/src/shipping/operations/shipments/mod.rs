@@ -2,19 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::OrderItemId;
 use crate::inventory::operations::{consume, may_change};
-use crate::inventory::{Reservation, StockLevel};
-use crate::orders::mails::mail_buyer;
-use crate::orders::operations::{ordered_lines, record, settle};
-use crate::orders::{Order, OrderItem, OrderNews, OrderState, OrderStatus};
-use crate::outbox::EventKind;
+use crate::lifecycle::{OrderState, mail_buyer, ordered_lines, record, settle};
+use crate::model::inventory::{Reservation, StockLevel};
+use crate::model::orders::{Order, OrderItem, OrderNews, OrderStatus};
+use crate::model::outbox::EventKind;
+use crate::model::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingEvent, TrackingStatus};
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
-use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingEvent, TrackingStatus};
 use crate::word::Word as _;
 
 /// More tracking events than any carrier sends for a shipment; the limit stops programs that loop.

@@ -1,17 +1,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Batch, Change, RowWrite, Write};
+use crate::batch::{Batch, Change, Decision, OutboxWrite, RowWrite, Write};
 use crate::clock::Moment;
 use crate::error::Result;
-use crate::execute::Decision;
-use crate::inventory::{Reservation, ReservationStatus};
+use crate::lifecycle::OrderState;
+use crate::model::inventory::{Reservation, ReservationStatus};
+use crate::model::orders::{FulfillmentStatus, Order, OrderStatus};
+use crate::model::outbox::EventKind;
+use crate::model::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingStatus};
 use crate::orders::tests::{moment, order};
-use crate::orders::{FulfillmentStatus, Order, OrderState, OrderStatus};
-use crate::outbox::{EventKind, OutboxWrite};
 use crate::shipping::input::{CheckedShipment, CheckedTracking};
-use crate::shipping::{Shipment, ShipmentItem, ShipmentStatus, TrackingStatus};
-use crate::word::Word as _;
 
 /// An order with lines of these quantities; the first line is untracked, the others are fully reserved.
 fn state(quantities: &[i64]) -> OrderState {
