@@ -74,6 +74,13 @@ pub(super) struct Terms<'a> {
     pub(super) gateway: Option<&'a dyn PaymentGateway>,
 }
 
+impl<'a> Terms<'a> {
+    fn of(placement: &'a Placement<'_>) -> Self {
+        let Placement { cart, goods, quote, rules, taxes, gateway, .. } = placement;
+        Self { cart, goods, quote: Some(quote), rules, taxes, gateway: Some(*gateway) }
+    }
+}
+
 /// The priced lines of an order.
 pub(super) struct Agreement {
     pub(super) items: Vec<OrderItem>,
@@ -115,79 +122,37 @@ pub(super) fn come_to(terms: &Terms<'_>, moment: &mut Moment) -> Result<Agreemen
 /// rounding for the gateway, is not the expected one; [`Error::TooManyUnpaidOrders`]; [`Error::Invalid`] if the total
 /// is above [`Amount::MAX`].
 pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<OrderView>> {
-    let Placement { cart, goods, quote, rules, taxes, shipping_address, billing_address, email, gateway, .. } =
-        placement;
-    let Placement { hold_until, expected_total, note, role, max_unpaid, cheapest_shipping, .. } = placement;
     let mut batch = Batch::new(moment);
     let order_id: OrderId = moment.id();
-    let terms =
-        Terms { cart: &cart, goods: &goods, quote: Some(&quote), rules: &rules, taxes: &taxes, gateway: Some(gateway) };
-    let Agreement { items, allocations, priced } = come_to(&terms, moment)?;
+    let Agreement { items, allocations, priced } = come_to(&Terms::of(&placement), moment)?;
     let total = priced.total;
+    let Placement { cart, goods, quote, rules, gateway, hold_until, expected_total, max_unpaid, role, .. } = placement;
     if expected_total.is_some_and(|expected| expected != total) {
         return Err(Error::TotalChanged { total: cart.currency.format_amount(total) });
     }
 
     let waits = gateway.prepaid() && total > Amount::ZERO;
     let mut payment = begin(gateway, order_id, total, cart.currency, moment);
-    let mut order = Order {
-        id: order_id,
-        number: draw_number(moment),
-        cart_id: cart.id,
-        customer_id: cart.customer_id,
-        claimed_at: None,
-        email: email.address,
-        email_key: email.key,
-        currency: cart.currency,
-        items,
-        subtotal: priced.subtotal,
-        discount_total: priced.discount_total,
-        shipping_total: priced.shipping_total,
-        shipping_tax: priced.shipping_tax,
-        tax_total: priced.tax_total,
-        total,
-        explanation: priced.explanation,
-        canceled_items: Vec::new(),
-        withdrawals: Vec::new(),
-        amount_paid: Amount::ZERO,
-        amount_refunded: Amount::ZERO,
-        shipping_address,
-        billing_address,
+    let agreed = Agreed {
+        email: placement.email,
+        shipping_address: placement.shipping_address,
+        billing_address: placement.billing_address,
         shipping_method: ShippingMethodSnapshot {
             id: quote.method.id,
             name: quote.method.name.clone(),
             price: priced.shipping_total,
-            cheapest: Some(cheapest_shipping),
+            cheapest: Some(placement.cheapest_shipping),
             carrier: quote.method.carrier.clone(),
         },
-        status: OrderStatus::Placed,
-        payment_status: PaymentStatus::NotPaid,
-        fulfillment_status: FulfillmentStatus::Unfulfilled,
-        note,
-        placed_at: moment.now(),
-        canceled_at: None,
-        hold_until: hold_until.filter(|_| total > Amount::ZERO),
+        note: placement.note,
+        hold_until,
         ships_unpaid: !gateway.prepaid(),
-        updated_at: moment.draws_at(),
-        version: 1,
     };
+    let mut order = new_order(order_id, &cart, items, priced, agreed, moment);
     order.payment_status = payment_status(&order, std::slice::from_ref(&payment));
-    if let Some(limit) = max_unpaid.filter(|_| order.is_unpaid())
-        && rules.unpaid_orders >= i64::from(limit)
-    {
-        // Orders that wait without limit end when they are paid or canceled: retry in an hour.
-        let wait = hold_until.map_or(3_600, |until| (until - moment.now()).num_seconds());
-        return Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) });
-    }
+    check_unpaid(&order, &rules, max_unpaid, hold_until, moment)?;
 
-    for product in &goods.products {
-        batch.require_unchanged(product);
-    }
-    batch.require_unchanged(&quote.zone);
-    batch.require_unchanged(&quote.method);
-    for rate in order.explanation.taxes.iter().flat_map(UsedTaxRate::own) {
-        batch.require(Require::Version(Entity::TaxRate, rate.id.0, rate.version));
-    }
+    require_unchanged(&mut batch, &order, &goods, &quote);
     // The cart comes first: if two orders use it concurrently, one fails here, before any other check.
     carts::write(Cart { status: CartStatus::Ordered, ..cart }, moment, &mut batch);
     batch.write(Change::Insert(order.clone()));
@@ -206,6 +171,93 @@ pub fn place(placement: Placement<'_>, moment: &mut Moment) -> Result<Decision<O
         batch.event(moment, EventKind::OrderPaid, order_id, event_data(&order));
     }
     Ok(Decision { batch, reply: OrderView { order, payments: vec![payment], shipments: Vec::new() } })
+}
+
+/// What an order freezes besides its lines and prices.
+struct Agreed {
+    email: Email,
+    shipping_address: Address,
+    billing_address: Address,
+    shipping_method: ShippingMethodSnapshot,
+    note: String,
+    hold_until: Option<Timestamp>,
+    ships_unpaid: bool,
+}
+
+/// The order of a cart. Its payment status is not derived yet.
+fn new_order(
+    id: OrderId,
+    cart: &Cart,
+    items: Vec<OrderItem>,
+    priced: Priced,
+    agreed: Agreed,
+    moment: &mut Moment,
+) -> Order {
+    Order {
+        id,
+        number: draw_number(moment),
+        cart_id: cart.id,
+        customer_id: cart.customer_id,
+        claimed_at: None,
+        email: agreed.email.address,
+        email_key: agreed.email.key,
+        currency: cart.currency,
+        items,
+        subtotal: priced.subtotal,
+        discount_total: priced.discount_total,
+        shipping_total: priced.shipping_total,
+        shipping_tax: priced.shipping_tax,
+        tax_total: priced.tax_total,
+        total: priced.total,
+        explanation: priced.explanation,
+        canceled_items: Vec::new(),
+        withdrawals: Vec::new(),
+        amount_paid: Amount::ZERO,
+        amount_refunded: Amount::ZERO,
+        shipping_address: agreed.shipping_address,
+        billing_address: agreed.billing_address,
+        shipping_method: agreed.shipping_method,
+        status: OrderStatus::Placed,
+        payment_status: PaymentStatus::NotPaid,
+        fulfillment_status: FulfillmentStatus::Unfulfilled,
+        note: agreed.note,
+        placed_at: moment.now(),
+        canceled_at: None,
+        hold_until: agreed.hold_until.filter(|_| priced.total > Amount::ZERO),
+        ships_unpaid: agreed.ships_unpaid,
+        updated_at: moment.draws_at(),
+        version: 1,
+    }
+}
+
+/// Refuses an unpaid order of a buyer who has `max_unpaid` of them already.
+fn check_unpaid(
+    order: &Order,
+    rules: &PriceRules,
+    max_unpaid: Option<u32>,
+    hold_until: Option<Timestamp>,
+    moment: &Moment,
+) -> Result<()> {
+    match max_unpaid.filter(|_| order.is_unpaid()) {
+        Some(limit) if rules.unpaid_orders >= i64::from(limit) => {
+            // Orders that wait without limit end when they are paid or canceled: retry in an hour.
+            let wait = hold_until.map_or(3_600, |until| (until - moment.now()).num_seconds());
+            Err(Error::TooManyUnpaidOrders { limit, retry_after: u32::try_from(wait).unwrap_or(u32::MAX).max(1) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Requires that everything that the price depends on has not changed since it was read.
+fn require_unchanged(batch: &mut Batch, order: &Order, goods: &Goods, quote: &Quote) {
+    for product in &goods.products {
+        batch.require_unchanged(product);
+    }
+    batch.require_unchanged(&quote.zone);
+    batch.require_unchanged(&quote.method);
+    for rate in order.explanation.taxes.iter().flat_map(UsedTaxRate::own) {
+        batch.require(Require::Version(Entity::TaxRate, rate.id.0, rate.version));
+    }
 }
 
 /// The input of the pricing pipeline.
