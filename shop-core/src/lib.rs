@@ -25,7 +25,7 @@
 //! # Run a worker
 //! A program that embeds the shop must run its worker. **Without it, no mails are sent, no events are delivered and no
 //! stock is released**: users receive no codes, webhooks are not called, and the stock of unpaid orders stays reserved
-//! forever. [`outbox::Worker::run`] does all of this until its future is dropped; `sleep` is the timer of your runtime:
+//! forever. [`worker::Worker::run`] does all of this until its future is dropped; `sleep` is the timer of your runtime:
 //!
 //! ```
 //! # use std::time::Duration;
@@ -36,8 +36,8 @@
 //! # }
 //! ```
 //!
-//! A program without a runtime periodically calls [`outbox::Worker::run_once`], [`outbox::Worker::sweep`],
-//! [`outbox::Worker::reconcile`] and [`outbox::Worker::forget`] instead. Mails also need a mailer
+//! A program without a runtime periodically calls [`worker::Worker::run_once`], [`worker::Worker::sweep`],
+//! [`worker::Worker::reconcile`] and [`worker::Worker::forget`] instead. Mails also need a mailer
 //! ([`shop::ShopBuilder::mailer`]).
 //!
 //! # The map
@@ -62,7 +62,7 @@
 //!    [`clock::Moment`] to an error or a [`Decision`], with a test next to it.
 //! 2. The call goes into `<domain>/service`: check permissions, validate the input, then [`Shop::execute`] (or
 //!    [`Shop::execute_once`] where money or stock moves) with a closure that loads and decides.
-//! 3. Reads go into the trait in `<domain>/repository.rs`; writes go into the enum in the same file, with their guards.
+//! 3. Reads go into the trait in `store/<domain>.rs`; writes go into the enum in `batch/writes.rs`, with their guards.
 //!    Add them to the memory store with a case of the conformance suite, then to the other stores.
 
 pub mod accounts;
@@ -70,31 +70,37 @@ pub mod actor;
 pub mod batch;
 pub mod cart;
 pub mod catalog;
+mod cells;
 mod check;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod details;
 pub mod error;
-mod execute;
 pub mod field;
+mod gateway;
 pub mod id;
 pub mod idempotency;
 pub mod import;
 pub mod inventory;
-mod listing;
+mod lifecycle;
+mod mail;
 pub mod memory;
+// Public for `versioned_rows!`. Each domain exports its own types.
+#[doc(hidden)]
+pub mod model;
 pub mod money;
 pub mod orders;
 pub mod outbox;
 pub mod page;
 pub mod payments;
-pub mod prepare;
 pub mod pricing;
 mod region;
 pub mod row;
 pub mod secret;
 mod security;
+mod settings;
+mod settlement;
 pub mod shipping;
 pub mod shop;
 pub mod store;
@@ -103,10 +109,10 @@ pub(crate) mod testing;
 pub mod text;
 pub mod transfer;
 pub mod validate;
-mod wake;
 pub mod word;
+pub mod worker;
 
 pub use actor::Actor;
+pub use batch::Decision;
 pub use error::{Error, Result};
-pub use execute::Decision;
-pub use shop::Shop;
+pub use shop::{Shop, prepare};

@@ -7,15 +7,17 @@ use chrono::{DateTime, TimeDelta};
 use rand::rngs::StdRng;
 use rand::{RngCore as _, SeedableRng as _};
 
-use crate::accounts::{MemoryMailer, PasswordHasher, User, Verified};
 use crate::actor::{Actor, SignedIn};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::{Clock, Random, Timestamp};
 use crate::error::Result;
-use crate::execute::Decision;
+use crate::mail::MemoryMailer;
 use crate::memory::MemoryStore;
+use crate::model::accounts::User;
 use crate::secret::Secret;
-use crate::shop::{Shop, ShopBuilder};
+use crate::security::password::{PasswordHasher, Verified};
+use crate::shop::Shop;
+use crate::shop::ShopBuilder;
 
 /// A password that passes the strength check.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";

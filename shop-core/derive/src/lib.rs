@@ -102,7 +102,7 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
             quote! { crate::row::When { column: #column, words: &[#(#words),*] } }
         });
         let when = option(when);
-        quote! { crate::row::UniqueKey { name: crate::batch::Unique::#name, columns: &[#(#columns),*], when: #when } }
+        quote! { crate::row::UniqueKey { name: crate::row::Unique::#name, columns: &[#(#columns),*], when: #when } }
     });
     let parent = option(child_of.as_ref().map(|column| {
         let column = column.to_string();
@@ -115,8 +115,8 @@ fn row_impl(declaration: &Declaration) -> syn::Result<Tokens> {
             quote! { self.id.into() }
         };
         quote! {
-            impl crate::batch::Versioned for #name {
-                const ENTITY: crate::batch::Entity = crate::batch::Entity::#entity;
+            impl crate::row::Versioned for #name {
+                const ENTITY: crate::row::Entity = crate::row::Entity::#entity;
 
                 fn key(&self) -> uuid::Uuid {
                     #key

@@ -1,30 +1,29 @@
 //! Users: registration, sign-in, sessions and profiles.
 
 mod input;
-pub(crate) mod mail_jobs;
-pub mod mailer;
-pub mod mails;
-mod model;
-mod operations;
-pub mod password;
-mod repository;
+pub(crate) mod operations;
 mod service;
-pub mod token;
 mod view;
+
+/// The mails that the shop sends, and their templates.
+pub mod mails {
+    pub use crate::mail::{Mail, Templates};
+}
 
 pub use input::identity_key;
 pub use input::{
     ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
     VerifyOtpInput,
 };
-pub use mailer::{MailRefused, Mailer, MemoryMailer, Message};
-pub use mails::{Mail, Templates};
-pub use model::{
+pub use service::Accounts;
+pub use view::{Profile, SignIn, TokenPair};
+
+pub use crate::batch::AccountsWrite;
+pub use crate::mail::{Mail, MailRefused, Mailer, MemoryMailer, Message, Templates, mailer};
+pub use crate::model::accounts::{
     DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,
     REFRESH_GRACE, Registrations, Rotation, Session, User, UserFilter, UserSort,
 };
-pub use password::{Argon2Hasher, Argon2Settings, PasswordHasher, Verified};
-pub use repository::{AccountsRepository, AccountsWrite};
-pub use service::Accounts;
-pub use token::{JwtSigner, TokenSigner};
-pub use view::{Profile, SignIn, TokenPair};
+pub use crate::security::password::{self, Argon2Hasher, Argon2Settings, PasswordHasher, Verified};
+pub use crate::security::token::{self, JwtSigner, TokenSigner};
+pub use crate::store::AccountsRepository;

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::secret::Secret;
 
-use super::model::User;
+use crate::model::accounts::User;
 
 /// A user as shown to themselves and to staff.
 #[derive(Debug, Clone, PartialEq, Eq)]

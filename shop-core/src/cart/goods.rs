@@ -1,10 +1,10 @@
 //! The products and stock levels behind the lines of a cart.
 
-use crate::catalog::{Product, Variant};
 use crate::error::Result;
 use crate::id::VariantId;
-use crate::inventory::StockLevel;
 use crate::inventory::operations::{Availability, availability};
+use crate::model::catalog::{Product, Variant};
+use crate::model::inventory::StockLevel;
 use crate::money::Currency;
 use crate::pricing::Line;
 use crate::store::Store;

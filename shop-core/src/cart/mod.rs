@@ -5,15 +5,14 @@
 
 mod goods;
 mod input;
-mod model;
 pub mod operations;
-mod repository;
 mod service;
 mod view;
 
 pub use goods::Goods;
 pub use input::{AddCoupon, AddItem, SetQuantity, ShippingOptions};
-pub use model::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
-pub use repository::CartRepository;
 pub use service::Carts;
 pub use view::{CartItemView, CartView, CouponView};
+
+pub use crate::model::cart::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
+pub use crate::store::CartRepository;

@@ -2,17 +2,16 @@
 
 use super::goods::Goods;
 use super::input::{AddCoupon, AddItem, SetQuantity, ShippingOptions, Wanted};
-use super::model::{Cart, CartStatus};
 use super::operations;
 use super::view::{CartView, priced};
 use crate::actor::Actor;
-use crate::batch::{Batch, expect_version};
-use crate::catalog::{Customer, PriceRules, ProductStatus, RulesQuery, code_key};
+use crate::batch::{Batch, Decision, expect_version};
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Checks;
 use crate::id::{CartId, CartItemId, UserId, VariantId};
+use crate::model::cart::{Cart, CartStatus};
+use crate::model::catalog::{Customer, PriceRules, ProductStatus, RulesQuery, code_key};
 use crate::pricing::Coupon;
 use crate::shipping::operations::{Quote, quote};
 use crate::shop::Shop;
@@ -26,11 +25,15 @@ pub struct Carts<'a> {
     shop: &'a Shop,
 }
 
-impl<'a> Carts<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Carts of customers and guests.
+    #[must_use]
+    pub fn carts(&self) -> Carts<'_> {
+        Carts { shop: self }
     }
+}
 
+impl Carts<'_> {
     /// Returns a customer's cart, or creates a guest's cart and returns it with the token that opens it.
     ///
     /// # Errors

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::goods::Goods;
-use super::model::Cart;
-use crate::catalog::PriceRules;
 use crate::clock::Timestamp;
 use crate::id::{CartId, CartItemId, ProductId, VariantId};
+use crate::model::cart::Cart;
+use crate::model::catalog::PriceRules;
+use crate::model::pricing::Adjustment;
 use crate::money::{Amount, Currency};
-use crate::pricing::{Adjustment, Basket, Coupon, Line, Outcome, Priced, Taxes, price};
+use crate::pricing::{Basket, Coupon, Line, Outcome, Priced, Taxes, price};
 use crate::secret::Secret;
 
 /// A cart with its prices.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::ProductStatus;
 use crate::field::Field;
 use crate::id::{CategoryId, VariantId};
+use crate::model::catalog::ProductStatus;
 
 /// A product or a partial change of one. It has either one variant, described by fields of the product itself (`price`,
 /// `sku`, …), or `options` and `variants`.

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::model::{Product, Variant};
 use crate::id::VariantId;
-use crate::inventory::StockLevel;
 use crate::inventory::operations::{Availability, availability};
+use crate::model::catalog::{Product, Variant};
+use crate::model::inventory::StockLevel;
 
 /// A product with the availability of its live variants.
 #[derive(Debug, Clone, PartialEq)]

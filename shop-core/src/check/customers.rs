@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::LOOKS;
 use super::pages::Pages;
-use crate::catalog::{Customer, RulesQuery, code_key};
 use crate::error::Result;
 use crate::id::PromotionId;
-use crate::orders::{Order, OrderFilter, OrderSort, OrderStatus};
+use crate::model::catalog::{Customer, RulesQuery, code_key};
+use crate::model::orders::{Order, OrderFilter, OrderSort, OrderStatus};
 use crate::shop::Shop;
 
 impl Shop {

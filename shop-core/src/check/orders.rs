@@ -9,13 +9,13 @@ use super::LOOKS;
 use super::pages::Pages;
 use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use crate::batch::Versioned as _;
-use crate::cart::{Cart, CartStatus};
 use crate::error::Result;
 use crate::id::{CartId, OrderId, PaymentId};
-use crate::inventory::{InventorySort, Movement, MovementFilter, Reservation};
-use crate::orders::{OrderFilter, OrderSort, OrderStatus};
-use crate::outbox::DeliveryStatus;
-use crate::payments::Payment;
+use crate::model::cart::{Cart, CartStatus};
+use crate::model::inventory::{InventorySort, Movement, MovementFilter, Reservation};
+use crate::model::orders::{OrderFilter, OrderSort, OrderStatus};
+use crate::model::outbox::DeliveryStatus;
+use crate::model::payments::Payment;
 use crate::shop::Shop;
 
 /// Orders that are looked into at once, with three reads each: a database far away answers several as soon as one, and a

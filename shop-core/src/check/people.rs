@@ -5,9 +5,9 @@
 //! 2. What a gateway shows of a payment is what was asked for. Else somebody looks there for money, and calls the payment
 //!    off here ([`Payments::void`](crate::payments::Payments::void)).
 
+use crate::model::orders::{Order, OrderStatus, Return, ReturnStatus};
+use crate::model::payments::Payment;
 use crate::money::Amount;
-use crate::orders::{Order, OrderStatus, Return, ReturnStatus};
-use crate::payments::Payment;
 
 /// What of an order's payments waits for people.
 pub(super) fn in_payments(order: &Order, payments: &[Payment]) -> Vec<String> {
@@ -43,9 +43,9 @@ pub(super) fn in_returns(order: &Order, returns: &[Return]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::id::ReturnId;
-    use crate::orders::PaymentStatus;
+    use crate::model::orders::PaymentStatus;
+    use crate::model::payments::{PaymentState, Refund, RefundState};
     use crate::orders::tests::{moment, order, payment};
-    use crate::payments::{PaymentState, Refund, RefundState};
 
     #[test]
     fn a_canceled_order_keeps_no_money() {

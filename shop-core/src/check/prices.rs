@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::LOOKS;
 use super::pages::Pages;
-use crate::catalog::{PricePeriod, Product, ProductFilter, ProductSort, Variant};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::VariantId;
+use crate::model::catalog::{PricePeriod, Product, ProductFilter, ProductSort, Variant};
 use crate::money::{Amount, Currency};
 use crate::shop::Shop;
 

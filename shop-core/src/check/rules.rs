@@ -5,88 +5,134 @@ use std::collections::BTreeMap;
 use super::people;
 use super::taxes::tax_problems;
 use crate::id::VariantId;
-use crate::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
+use crate::lifecycle::{fulfillment_status, payment_status, returned, shipped, worth};
+use crate::model::inventory::{Movement, MovementReason, Reservation, ReservationStatus};
+use crate::model::orders::{CanceledItem, Order, OrderItem, OrderStatus, Return, ReturnStatus};
+use crate::model::payments::{Payment, RefundState};
+use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::Amount;
-use crate::orders::operations::{fulfillment_status, payment_status, returned, shipped, worth};
-use crate::orders::{CanceledItem, Order, OrderItem, OrderStatus, Return, ReturnStatus};
-use crate::payments::{Payment, RefundState};
-use crate::shipping::{Shipment, ShipmentStatus};
+
+/// Collects the broken rules of one order.
+struct Rules<'a> {
+    order: &'a Order,
+    problems: Vec<String>,
+}
+
+impl<'a> Rules<'a> {
+    fn of(order: &'a Order) -> Self {
+        Self { order, problems: Vec::new() }
+    }
+
+    /// Reports the order unless the rule holds.
+    fn rule(&mut self, holds: bool, what: &str) {
+        if !holds {
+            self.problems.push(format!("Order {}: {what}.", self.order.number));
+        }
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = Amount>) -> Option<Amount> {
+    Amount::sum(amounts).ok()
+}
 
 pub(super) fn order_problems(order: &Order, payments: &[Payment], shipments: &[Shipment]) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut rule = |holds: bool, what: &str| {
-        if !holds {
-            problems.push(format!("Order {}: {what}.", order.number));
-        }
-    };
-    let sum = |amounts: &mut dyn Iterator<Item = Amount>| Amount::sum(amounts).ok();
-    rule(
-        order.items.iter().all(|item| item.unit_price.times(item.quantity).ok() == Some(item.line_total)),
-        "a line is not its price times its quantity",
-    );
-    rule(
-        sum(&mut order.items.iter().map(|item| item.line_total)) == Some(order.subtotal),
-        "the subtotal is not the sum of the lines",
-    );
-    rule(
-        sum(&mut order.items.iter().map(|item| item.discount)) == Some(order.discount_total),
-        "the discount is not the sum of the lines' discounts",
-    );
-    let taxes = &mut order.items.iter().map(|item| item.tax).chain([order.shipping_tax]);
-    rule(sum(taxes) == Some(order.tax_total), "the tax is not the sum of the lines' and the shipping's taxes");
-    let added = if order.explanation.prices_include_tax { Amount::ZERO } else { order.tax_total };
-    let parts = [order.subtotal, order.shipping_total, added, order.explanation.rounding()];
-    let total = parts.iter().map(|part| part.0).sum::<i64>() - order.discount_total.0;
-    rule(order.total.0 == total, "the total is not the sum of its parts");
-    rule(
-        order.items.iter().all(|item| (Amount::ZERO..=item.line_total).contains(&item.discount)),
-        "a line's discount is more than the line",
-    );
-
+    let mut rules = Rules::of(order);
+    rules.amounts();
     for what in tax_problems(order, payments) {
-        rule(false, what);
+        rules.rule(false, what);
     }
-
-    for payment in payments {
-        let refunds = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
-        let refunded = sum(&mut refunds.map(|refund| refund.amount));
-        rule(refunded == Some(payment.amount_refunded), "a payment's refunds do not add up");
-        let ordered = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized];
-        rule(ordered.is_sorted(), "a payment breaks 0 ≤ refunded ≤ captured ≤ authorized");
-        let sent = payment.refunds.iter().all(|refund| refund.state != RefundState::Pending);
-        rule(sent || payment.remote.look_at.is_some(), "a refund is on its way and nobody looks after it");
-        rule(payment.currency == order.currency, "a payment has another currency");
-    }
-    rule(payments.iter().filter(|payment| payment.state.is_live()).count() <= 1, "more than one payment is live");
-    rule(
-        sum(&mut payments.iter().map(|payment| payment.amount_captured)) == Some(order.amount_paid),
-        "what was paid is not the sum of the payments",
-    );
-    rule(
-        sum(&mut payments.iter().map(|payment| payment.amount_refunded)) == Some(order.amount_refunded),
-        "what was refunded is not the sum of the payments",
-    );
-    let kept = order.amount_paid.0.saturating_sub(order.amount_refunded.0);
-    rule(kept <= order.total.0, "more was paid than it costs, and not given back");
-    rule(order.payment_status == payment_status(order, payments), "the payment status is not that of its payments");
-    rule(
-        order.fulfillment_status == fulfillment_status(order, shipments),
-        "the fulfillment status is not that of its parcels",
-    );
-    let packed = |id| {
-        let live = shipments.iter().filter(|shipment| shipment.status != ShipmentStatus::Canceled);
-        let items = live.flat_map(|shipment| &shipment.items).filter(move |item| item.order_item_id == id);
-        items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
-    };
-    let bought = |item: &OrderItem| item.quantity.saturating_sub(order.canceled_quantity(item.id));
-    rule(order.items.iter().all(|item| packed(item.id) <= bought(item)), "more of a line was packed than was bought");
-    let is_sound = |one: &CanceledItem| {
-        let line = order.items.iter().find(|item| item.id == one.order_item_id);
-        one.quantity > 0 && one.amount >= Amount::ZERO && line.is_some_and(|item| order.remaining_quantity(item) >= 0)
-    };
-    rule(order.canceled_items.iter().all(is_sound), "more of a line was canceled than was bought");
+    rules.payments(payments);
+    rules.statuses(payments, shipments);
+    rules.quantities(shipments);
+    let mut problems = rules.problems;
     problems.extend(people::in_payments(order, payments));
     problems
+}
+
+impl Rules<'_> {
+    /// The total is the sum of its parts.
+    fn amounts(&mut self) {
+        let order = self.order;
+        self.rule(
+            order.items.iter().all(|item| item.unit_price.times(item.quantity).ok() == Some(item.line_total)),
+            "a line is not its price times its quantity",
+        );
+        self.rule(
+            sum(order.items.iter().map(|item| item.line_total)) == Some(order.subtotal),
+            "the subtotal is not the sum of the lines",
+        );
+        self.rule(
+            sum(order.items.iter().map(|item| item.discount)) == Some(order.discount_total),
+            "the discount is not the sum of the lines' discounts",
+        );
+        let taxes = order.items.iter().map(|item| item.tax).chain([order.shipping_tax]);
+        self.rule(sum(taxes) == Some(order.tax_total), "the tax is not the sum of the lines' and the shipping's taxes");
+        let added = if order.explanation.prices_include_tax { Amount::ZERO } else { order.tax_total };
+        let parts = [order.subtotal, order.shipping_total, added, order.explanation.rounding()];
+        let total = parts.iter().map(|part| part.0).sum::<i64>() - order.discount_total.0;
+        self.rule(order.total.0 == total, "the total is not the sum of its parts");
+        self.rule(
+            order.items.iter().all(|item| (Amount::ZERO..=item.line_total).contains(&item.discount)),
+            "a line's discount is more than the line",
+        );
+    }
+
+    /// The amounts of each payment are in order, and the order has their sums.
+    fn payments(&mut self, payments: &[Payment]) {
+        let order = self.order;
+        for payment in payments {
+            let refunds = payment.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
+            let refunded = sum(refunds.map(|refund| refund.amount));
+            self.rule(refunded == Some(payment.amount_refunded), "a payment's refunds do not add up");
+            let ordered = [Amount::ZERO, payment.amount_refunded, payment.amount_captured, payment.amount_authorized];
+            self.rule(ordered.is_sorted(), "a payment breaks 0 ≤ refunded ≤ captured ≤ authorized");
+            let sent = payment.refunds.iter().all(|refund| refund.state != RefundState::Pending);
+            self.rule(sent || payment.remote.look_at.is_some(), "a refund is on its way and nobody looks after it");
+            self.rule(payment.currency == order.currency, "a payment has another currency");
+        }
+        let live = payments.iter().filter(|payment| payment.state.is_live()).count();
+        self.rule(live <= 1, "more than one payment is live");
+        self.rule(
+            sum(payments.iter().map(|payment| payment.amount_captured)) == Some(order.amount_paid),
+            "what was paid is not the sum of the payments",
+        );
+        self.rule(
+            sum(payments.iter().map(|payment| payment.amount_refunded)) == Some(order.amount_refunded),
+            "what was refunded is not the sum of the payments",
+        );
+        let kept = order.amount_paid.0.saturating_sub(order.amount_refunded.0);
+        self.rule(kept <= order.total.0, "more was paid than it costs, and not given back");
+    }
+
+    /// The derived statuses are those of the payments and shipments.
+    fn statuses(&mut self, payments: &[Payment], shipments: &[Shipment]) {
+        let order = self.order;
+        let payment_status = payment_status(order, payments);
+        self.rule(order.payment_status == payment_status, "the payment status is not that of its payments");
+        self.rule(
+            order.fulfillment_status == fulfillment_status(order, shipments),
+            "the fulfillment status is not that of its parcels",
+        );
+    }
+
+    /// No more is packed or canceled than was bought.
+    fn quantities(&mut self, shipments: &[Shipment]) {
+        let order = self.order;
+        let packed = |id| {
+            let live = shipments.iter().filter(|shipment| shipment.status != ShipmentStatus::Canceled);
+            let items = live.flat_map(|shipment| &shipment.items).filter(move |item| item.order_item_id == id);
+            items.fold(0_i64, |sum, item| sum.saturating_add(item.quantity))
+        };
+        let bought = |item: &OrderItem| item.quantity.saturating_sub(order.canceled_quantity(item.id));
+        let is_packed = order.items.iter().all(|item| packed(item.id) <= bought(item));
+        self.rule(is_packed, "more of a line was packed than was bought");
+        let is_sound = |one: &CanceledItem| {
+            let line = order.items.iter().find(|item| item.id == one.order_item_id);
+            let remains = line.is_some_and(|item| order.remaining_quantity(item) >= 0);
+            one.quantity > 0 && one.amount >= Amount::ZERO && remains
+        };
+        self.rule(order.canceled_items.iter().all(is_sound), "more of a line was canceled than was bought");
+    }
 }
 
 /// A line that is not counted has no reservations; one that has any holds all that has yet to leave.
@@ -152,12 +198,8 @@ pub(super) fn ledger_problems(
 }
 
 pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[Return]) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut rule = |holds: bool, what: &str| {
-        if !holds {
-            problems.push(format!("Order {}: {what}.", order.number));
-        }
-    };
+    let mut rules = Rules::of(order);
+    let mut rule = |holds, what| rules.rule(holds, what);
     for line in &order.items {
         rule(
             returned(returns, line.id, ReturnStatus::is_live) <= shipped(shipments, line.id),
@@ -190,6 +232,7 @@ pub(super) fn return_problems(order: &Order, shipments: &[Shipment], returns: &[
         rule(lines.all(|item| known(item.order_item_id)), "a withdrawal has a line that the order has not");
         rule(one.return_id.is_none_or(is_there), "the return of a withdrawal is not there");
     }
+    let mut problems = rules.problems;
     problems.extend(people::in_returns(order, returns));
     problems
 }

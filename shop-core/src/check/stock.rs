@@ -6,7 +6,7 @@ use super::LOOKS;
 use super::pages::Pages;
 use crate::error::Result;
 use crate::id::{LocationId, VariantId};
-use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
+use crate::model::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockLevel, StockSort};
 use crate::shop::Shop;
 
 /// Where a variant lies.

@@ -1,9 +1,9 @@
 //! The taxes of an order and of its refunds: what they say of themselves must add up.
 
+use crate::model::orders::{Order, OrderItem};
+use crate::model::payments::Payment;
+use crate::model::pricing::{TaxedShipping, UsedTaxRate};
 use crate::money::Amount;
-use crate::orders::{Order, OrderItem};
-use crate::payments::Payment;
-use crate::pricing::{TaxedShipping, UsedTaxRate};
 
 pub(super) fn tax_problems(order: &Order, payments: &[Payment]) -> Vec<&'static str> {
     let mut problems = Vec::new();

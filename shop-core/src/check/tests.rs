@@ -5,17 +5,16 @@ use uuid::Uuid;
 
 use super::rules::{ledger_problems, order_problems, reservation_problems, return_problems};
 use super::taxes::tax_problems;
-use crate::batch::{Batch, Change, RowWrite, Write};
-use crate::catalog::{CatalogWrite, Counter, PricePeriod, UsesDelta};
-use crate::execute::Decision;
-use crate::inventory::{InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
-use crate::money::Amount;
+use crate::batch::{Batch, CatalogWrite, Change, Decision, InventoryWrite, RowWrite, Write};
+use crate::model::catalog::{Counter, PricePeriod, UsesDelta};
+use crate::model::inventory::{Movement, MovementReason, Reservation, ReservationStatus, StockDelta};
+use crate::model::orders::{CanceledItem, Order, OrderStatus, PaymentStatus, Return, ReturnItem, ReturnStatus};
+use crate::model::payments::{Payment, PaymentState, Refund, RefundState, RefundedTax};
+use crate::model::pricing::{TaxedShipping, UsedPromotion, UsedTaxRate};
+use crate::model::shipping::{Shipment, ShipmentStatus};
+use crate::money::{Amount, Ratio};
 use crate::orders::fixtures::offer;
 use crate::orders::tests::{moment, order, payment, shipment};
-use crate::orders::{CanceledItem, Order, OrderStatus, PaymentStatus, Return, ReturnItem, ReturnStatus};
-use crate::payments::{Payment, PaymentState, Refund, RefundState, RefundedTax};
-use crate::pricing::{Ratio, TaxedShipping, UsedPromotion, UsedTaxRate};
-use crate::shipping::{Shipment, ShipmentStatus};
 use crate::testing::{World, block_on, world};
 
 fn spoil(world: &World, write: impl Into<Write>) {

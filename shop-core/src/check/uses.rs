@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::LOOKS;
 use super::pages::Pages;
-use crate::catalog::{PromotionFilter, PromotionSort};
 use crate::error::Result;
 use crate::id::PromotionId;
-use crate::orders::{OrderFilter, OrderSort, OrderStatus};
+use crate::model::catalog::{PromotionFilter, PromotionSort};
+use crate::model::orders::{OrderFilter, OrderSort, OrderStatus};
 use crate::shop::Shop;
 
 impl Shop {

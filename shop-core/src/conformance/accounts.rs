@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use crate::accounts::{
-    AccountsWrite, DailyCount, DailyLimit, EarlierRegistration, Registrations, Rotation, Session, User, UserFilter,
-};
-use crate::batch::{Conflict, Require, Unique, Write};
+use crate::batch::{AccountsWrite, Conflict, Require, Unique, Write};
 use crate::id::UserId;
+use crate::model::accounts::{
+    DailyCount, DailyLimit, EarlierRegistration, Registrations, Rotation, Session, User, UserFilter,
+};
 use crate::page::PageRequest;
 use crate::store::CommitError;
 use crate::text;

@@ -1,15 +1,17 @@
 //! Requirements for every batch: all or nothing, only once, in order, refused by name.
 
-use crate::accounts::{AccountsWrite, User};
-use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
-use crate::cart::Cart;
-use crate::catalog::{CatalogWrite, CategoryTree, Product, ProductFilter};
-use crate::inventory::{InventoryWrite, Location, MovementFilter, StockDelta, StockLevel};
-use crate::orders::{Order, OrdersWrite};
-use crate::outbox::OutboxWrite;
-use crate::payments::{Payment, PaymentState};
+use crate::batch::{
+    AccountsWrite, Batch, CatalogWrite, Conflict, Entity, InventoryWrite, OrdersWrite, OutboxWrite, Require, Unique,
+    Write,
+};
+use crate::model::accounts::User;
+use crate::model::cart::Cart;
+use crate::model::catalog::{CategoryTree, Product, ProductFilter};
+use crate::model::inventory::{Location, MovementFilter, StockDelta, StockLevel};
+use crate::model::orders::Order;
+use crate::model::payments::{Payment, PaymentState};
+use crate::model::shipping::SavedAddress;
 use crate::secret::KeyFingerprint;
-use crate::shipping::SavedAddress;
 
 use super::fixtures::{World, tracked_level};
 use super::generic::everything;
@@ -236,8 +238,8 @@ pub(super) async fn the_first_failed_guard_is_named(mut lab: Lab) -> CaseResult 
     let session = lab.session(&user);
     accepted(lab.commit([insert(&user)]).await)?;
     let taken = Conflict::Exists(Unique::Id(Entity::User));
-    let stale = |user: &crate::accounts::User| Conflict::Stale(Entity::User, user.id.0);
-    let version = |user: &crate::accounts::User| Require::Version(Entity::User, user.id.0, user.version);
+    let stale = |user: &crate::model::accounts::User| Conflict::Stale(Entity::User, user.id.0);
+    let version = |user: &crate::model::accounts::User| Require::Version(Entity::User, user.id.0, user.version);
     let live = Require::LiveSession(session.id, user.id);
 
     let both = [insert(&user), update(&next(&absent, |_| ()))];

@@ -1,7 +1,7 @@
 //! Carts.
 
 use crate::batch::{Conflict, Unique};
-use crate::cart::{Cart, CartItem, CartStatus};
+use crate::model::cart::{Cart, CartItem, CartStatus};
 use crate::money::Currency;
 
 use super::fixtures::{far_away, long_ago};

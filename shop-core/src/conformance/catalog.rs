@@ -1,17 +1,17 @@
 //! Products and categories.
 
-use crate::batch::{Conflict, Entity, Require, Unique};
-use crate::catalog::{CatalogWrite, Category, Image, PricePeriod, Product, ProductFilter, ProductStatus, Variant};
+use crate::batch::{CatalogWrite, Conflict, Entity, InventoryWrite, Require, Unique};
 use crate::clock::Timestamp;
 use crate::id::{ProductId, VariantId};
-use crate::inventory::{InventoryWrite, Location, StockLevel};
+use crate::model::catalog::{Category, Image, PricePeriod, Product, ProductFilter, ProductStatus, Variant};
+use crate::model::inventory::{Location, StockLevel};
 use crate::money::{Amount, Currency};
 
 use super::fixtures::{WILD, far_away, long_ago, tracked_level, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};
 use super::lab::{CaseResult, Failure, Lab, accepted, refused, same};
 use super::rows::{delete, insert, next, update};
-use crate::catalog::FoundProduct;
+use crate::model::catalog::FoundProduct;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
@@ -284,7 +284,7 @@ pub(super) async fn the_tree_changes_from_version_to_version(mut lab: Lab) -> Ca
     let stale = Conflict::Stale(Entity::CategoryTree, Uuid::nil());
     let require = |version| [Require::Version(Entity::CategoryTree, Uuid::nil(), version)];
     let store = lab.store.clone();
-    same(&store.category_tree().await?, &crate::catalog::CategoryTree::default())?;
+    same(&store.category_tree().await?, &crate::model::catalog::CategoryTree::default())?;
     refused(lab.commit([reshape(1)]).await, stale)?;
     let root = lab.category("Root", None);
     accepted(lab.commit_if(require(0), [reshape(0), insert(&root)]).await)?;

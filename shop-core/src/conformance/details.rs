@@ -1,7 +1,7 @@
 //! The shop's own details.
 
 use crate::batch::{Conflict, Entity, Unique};
-use crate::details::ShopDetails;
+use crate::model::details::ShopDetails;
 
 use super::fixtures::{far_away, wild};
 use super::generic::{Ends, life};

@@ -1,8 +1,8 @@
 //! Draft orders that staff create.
 
 use crate::batch::{Conflict, Entity};
+use crate::model::orders::PriceOverride;
 use crate::money::{Amount, Currency};
-use crate::orders::PriceOverride;
 
 use super::fixtures::{WILD, far_away, long_ago, wild};
 use super::generic::{Ends, check_list, life};

@@ -2,22 +2,22 @@
 
 use uuid::Uuid;
 
-use crate::accounts::{DailyLimit, UserFilter, UserSort};
-use crate::catalog::{
-    CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
-};
 use crate::clock::Timestamp;
 use crate::idempotency::AnswerKey;
-use crate::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
-use crate::money::Amount;
-use crate::orders::{
+use crate::model::accounts::{DailyLimit, UserFilter, UserSort};
+use crate::model::catalog::{
+    CategorySort, Customer, ProductFilter, ProductSort, ProductStatus, PromotionFilter, PromotionSort, RulesQuery,
+};
+use crate::model::inventory::{InventorySort, MovementFilter, ReservationFilter, StockFilter, StockSort};
+use crate::model::orders::{
     DraftSort, FulfillmentStatus, OrderFilter, OrderSort, OrderStatus, PaymentStatus, ReturnFilter, ReturnSort,
     ReturnStatus,
 };
-use crate::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, MAIL, WebhookSort};
+use crate::model::outbox::{DeliveryFilter, DeliverySort, DeliveryStatus, MAIL, WebhookSort};
+use crate::model::payments::{PaymentFilter, PaymentSort, PaymentState};
+use crate::model::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
+use crate::money::Amount;
 use crate::page::{Cursor, PageRequest, Position, Sort, SortKey, SortValue};
-use crate::payments::{PaymentFilter, PaymentSort, PaymentState};
-use crate::shipping::{ShipmentFilter, ShipmentStatus, ShippingSort};
 use crate::store::{Store, StoreResult};
 
 /// Every request of a list: both directions of each key, pairs of keys, by number, first by cursor, and behind a

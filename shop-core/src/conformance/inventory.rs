@@ -1,10 +1,10 @@
 //! Locations, and the lists of stock, reservations and the stock ledger.
 
-use crate::batch::{Conflict, Entity, Unique, Write};
+use crate::batch::{Conflict, Entity, InventoryWrite, StockSettings, Unique, Write};
 use crate::id::{OrderId, VariantId};
-use crate::inventory::{
-    InventoryWrite, Location, Movement, MovementFilter, MovementReason, Reservation, ReservationFilter,
-    ReservationStatus, StockFilter, StockLevel, StockSettings,
+use crate::model::inventory::{
+    Location, Movement, MovementFilter, MovementReason, Reservation, ReservationFilter, ReservationStatus, StockFilter,
+    StockLevel,
 };
 
 use super::fixtures::{World, far_away, long_ago, tracked_level, wild};

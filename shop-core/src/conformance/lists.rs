@@ -1,13 +1,13 @@
 //! Data that a store keeps to make lists fast: results must always match the rows, and
 //! [`Store::miscounted`](crate::store::Store::miscounted) must find nothing.
 
-use crate::accounts::UserFilter;
-use crate::batch::Write;
-use crate::catalog::{CatalogWrite, Category, FoundProduct, Product, ProductFilter, ProductStatus};
-use crate::inventory::{InventoryWrite, Location, MovementFilter, StockSettings};
+use crate::batch::{CatalogWrite, InventoryWrite, StockSettings, Write};
+use crate::model::accounts::UserFilter;
+use crate::model::catalog::{Category, FoundProduct, Product, ProductFilter, ProductStatus};
+use crate::model::inventory::{Location, MovementFilter};
+use crate::model::orders::{FulfillmentStatus, Order, OrderFilter, OrderStatus, PaymentStatus};
+use crate::model::payments::{Payment, PaymentFilter, PaymentState};
 use crate::money::Amount;
-use crate::orders::{FulfillmentStatus, Order, OrderFilter, OrderStatus, PaymentStatus};
-use crate::payments::{Payment, PaymentFilter, PaymentState};
 
 use super::fixtures::tracked_level;
 use super::generic::{check_list, everything, same_set};

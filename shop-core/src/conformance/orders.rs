@@ -1,16 +1,15 @@
 //! Orders and their history.
 
-use crate::batch::{Conflict, Unique};
-use crate::catalog::Product;
+use crate::batch::{Conflict, OrdersWrite, Unique};
 use crate::id::{CartId, OrderId};
-use crate::money::{Amount, Currency};
-use crate::orders::{
-    CanceledItem, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, OrdersWrite, PaymentStatus,
+use crate::model::catalog::Product;
+use crate::model::orders::{
+    CanceledItem, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderStatus, PaymentStatus,
     ShippingMethodSnapshot, Withdrawal,
 };
+use crate::model::shipping::ShipmentItem;
+use crate::money::{Amount, Currency, Ratio};
 use crate::page::PageRequest;
-use crate::pricing::Ratio;
-use crate::shipping::ShipmentItem;
 
 use super::fixtures::{WILD, address, explanation, far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};

@@ -3,14 +3,14 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use crate::accounts::{MailJob, Session};
-use crate::batch::{Conflict, Entity, Require, Unique, Write};
+use crate::batch::{Conflict, Entity, OutboxWrite, Require, Unique, Write};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, EventId, OrderId};
 use crate::idempotency::{Answer, AnswerKey};
+use crate::model::accounts::{MailJob, Session};
+use crate::model::orders::{MailedItem, OrderMail, OrderNews};
+use crate::model::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL};
 use crate::money::Amount;
-use crate::orders::{MailedItem, OrderMail, OrderNews};
-use crate::outbox::{Content, Delivery, DeliveryStatus, Event, EventKind, MAIL, OutboxWrite};
 use crate::word::Word as _;
 
 use super::fixtures::{far_away, long_ago, wild};

@@ -1,6 +1,6 @@
 //! Pages of lists that change between reads. (The tests of each domain check that its lists are paged correctly.)
 
-use crate::catalog::{Category, CategorySort, FoundProduct, ProductFilter};
+use crate::model::catalog::{Category, CategorySort, FoundProduct, ProductFilter};
 use crate::page::{Cursor, Page, PageRequest, Position, Sort, SortValue};
 
 use super::generic::check_list;

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use crate::batch::{Conflict, Unique};
 use crate::id::OrderId;
+use crate::model::payments::{Asking, Payment, PaymentFilter, PaymentState, RefundState, RemoteState, Step};
 use crate::money::{Amount, Currency};
-use crate::payments::{Asking, Payment, PaymentFilter, PaymentState, RefundState, RemoteState, Step};
 use crate::secret::Sealed;
 
 use super::fixtures::{far_away, long_ago, wild};

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::batch::{Conflict, Unique, Write};
-use crate::catalog::{
-    CatalogWrite, CountedPromotion, Counter, Customer, Offer, Offered, PriceRules, Promotion, PromotionFilter,
-    RulesQuery, TaxRate, UsesDelta,
-};
+use crate::batch::{CatalogWrite, Conflict, OrdersWrite, Unique, Write};
 use crate::id::PromotionId;
-use crate::money::{Amount, Currency};
-use crate::orders::OrdersWrite;
-use crate::pricing::Ratio;
+use crate::model::catalog::{
+    CountedPromotion, Counter, Customer, Offer, Offered, PriceRules, Promotion, PromotionFilter, RulesQuery, TaxRate,
+    UsesDelta,
+};
+use crate::money::{Amount, Currency, Ratio};
 
 use super::fixtures::{far_away, long_ago, wild};
 use super::generic::{Ends, check_list, life};

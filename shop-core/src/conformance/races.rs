@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use crate::accounts::{AccountsWrite, DailyLimit, User};
-use crate::batch::{Batch, Conflict, Entity, Require, Unique, Write};
-use crate::cart::CartStatus;
-use crate::catalog::Counter;
+use crate::batch::{AccountsWrite, Batch, Conflict, Entity, InventoryWrite, OrdersWrite, Require, Unique, Write};
 use crate::id::LocationId;
 use crate::idempotency::Answer;
-use crate::inventory::{InventoryWrite, Location, StockDelta, StockLevel};
+use crate::model::accounts::{DailyLimit, User};
+use crate::model::cart::CartStatus;
+use crate::model::catalog::Counter;
+use crate::model::inventory::{Location, StockDelta, StockLevel};
+use crate::model::orders::Order;
+use crate::model::payments::{Payment, PaymentState};
 use crate::money::Amount;
-use crate::orders::{Order, OrdersWrite};
 use crate::page::PageRequest;
-use crate::payments::{Payment, PaymentState};
 use crate::store::CommitError;
 
 use super::fixtures::{World, tracked_level};

@@ -2,8 +2,8 @@
 
 use crate::batch::{Conflict, Entity};
 use crate::id::OrderId;
+use crate::model::orders::{Return, ReturnFilter, ReturnStatus};
 use crate::money::{Amount, Currency};
-use crate::orders::{Return, ReturnFilter, ReturnStatus};
 
 use super::fixtures::{WILD, far_away, long_ago, wild};
 use super::generic::{Ends, check_list, everything, life, same_set};

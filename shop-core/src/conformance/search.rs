@@ -1,6 +1,6 @@
 //! Which products a search finds, and in which order.
 
-use crate::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
+use crate::model::catalog::{FoundProduct, Product, ProductFilter, ProductSort, ProductStatus};
 use crate::page::{PageRequest, Position, Sort};
 use crate::text;
 

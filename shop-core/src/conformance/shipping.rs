@@ -2,10 +2,10 @@
 
 use crate::batch::{Conflict, Entity, Require, Unique};
 use crate::id::{MethodId, OrderId, UserId};
-use crate::money::{Amount, Currency};
-use crate::shipping::{
+use crate::model::shipping::{
     Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentStatus, Tier, TrackingEvent, TrackingStatus,
 };
+use crate::money::{Amount, Currency};
 
 use super::fixtures::{far_away, long_ago, wild, wild_address};
 use super::generic::{Ends, check_list, everything, life, same_set};

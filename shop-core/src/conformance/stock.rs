@@ -1,8 +1,8 @@
 //! Stock levels: how counts and settings change.
 
-use crate::batch::{Conflict, Entity, Require, Unique, Write};
+use crate::batch::{Conflict, Entity, InventoryWrite, Require, StockSettings, Unique, Write};
 use crate::id::LocationId;
-use crate::inventory::{InventoryWrite, StockDelta, StockFilter, StockLevel, StockSettings};
+use crate::model::inventory::{StockDelta, StockFilter, StockLevel};
 use crate::page::PageRequest;
 
 use super::fixtures::tracked_level;

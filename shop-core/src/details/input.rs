@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::model::ShopDetails;
 use crate::error::Result;
 use crate::field::{Checks, Field};
+use crate::model::details::ShopDetails;
 use crate::validate::{self, or_blank};
 
 /// The maximum length of a shop's name, in characters: it is part of mail subjects.

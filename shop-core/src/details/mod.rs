@@ -1,12 +1,11 @@
 //! The shop's own details: name, legal data and addresses. They are public and appear in every mail.
 
 mod input;
-mod model;
 mod operations;
-mod repository;
 mod service;
 
 pub use input::ShopDetailsInput;
-pub use model::{ShopDetails, ShopDetailsView};
-pub use repository::DetailsRepository;
 pub use service::Details;
+
+pub use crate::model::details::{ShopDetails, ShopDetailsView};
+pub use crate::store::DetailsRepository;

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use super::input::ShopDetailsInput;
-use super::model::ShopDetails;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::Result;
-use crate::execute::Decision;
+use crate::model::details::ShopDetails;
 
 /// The name when no other source provides one.
 const DEFAULT_NAME: &str = "Shop";

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::input::ShopDetailsInput;
-use super::model::{ShopDetails, ShopDetailsView};
 use super::operations::{change_details, shop_name};
 use crate::actor::Actor;
 use crate::batch::expect_version;
 use crate::error::Result;
+use crate::model::details::{ShopDetails, ShopDetailsView};
 use crate::shop::Shop;
 
 /// The calls about the shop's own details; see [`Shop`].
@@ -16,11 +16,15 @@ pub struct Details<'a> {
     shop: &'a Shop,
 }
 
-impl<'a> Details<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// The shop's own details: name, legal data and addresses.
+    #[must_use]
+    pub fn details(&self) -> Details<'_> {
+        Details { shop: self }
     }
+}
 
+impl Details<'_> {
     /// Returns the shop's own details; public.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::ReservationFilter;
 use crate::field::Field;
 use crate::id::{LocationId, VariantId};
+use crate::model::inventory::ReservationFilter;
 
 /// A new location, or changes of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

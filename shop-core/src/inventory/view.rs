@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Movement, StockLevel};
 use crate::id::{LocationId, VariantId};
+use crate::model::inventory::{Movement, StockLevel};
 
 /// The stock of one variant: at one location, or the totals over all locations.
 #[derive(Debug, Clone, PartialEq, Eq)]

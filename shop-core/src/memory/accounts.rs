@@ -4,16 +4,14 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::paging::page;
 use super::state::{DailyKey, Judged, Kept, State, UniqueKey};
-use crate::accounts::{
-    AccountsRepository, AccountsWrite, DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort,
-};
-use crate::batch::Conflict;
+use crate::batch::{AccountsWrite, Conflict};
 use crate::clock::Timestamp;
 use crate::id::{OtpId, SessionId, UserId};
+use crate::model::accounts::{DailyCount, DailyLimit, Otp, Session, User, UserFilter, UserSort};
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::store::StoreResult;
+use crate::store::{AccountsRepository, StoreResult};
 
 impl Kept for User {
     fn keys(&self) -> Vec<UniqueKey> {

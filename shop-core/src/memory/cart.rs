@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::Engine;
 use super::state::{Kept, UniqueKey};
-use crate::cart::{Cart, CartRepository, CartStatus};
 use crate::clock::Timestamp;
 use crate::id::{CartId, UserId};
-use crate::store::StoreResult;
+use crate::model::cart::{Cart, CartStatus};
+use crate::store::{CartRepository, StoreResult};
 
 impl Kept for Cart {
     fn keys(&self) -> Vec<UniqueKey> {

@@ -7,19 +7,18 @@ use uuid::Uuid;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::paging::page;
 use super::state::{Judged, Kept, State, UniqueKey, write};
-use crate::batch::{Change, Conflict, Entity};
-use crate::catalog::{
-    CatalogRepository, CatalogWrite, Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod,
-    PriceRules, Product, ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort,
-    RulesQuery, TaxRate,
-};
+use crate::batch::{CatalogWrite, Change, Conflict, Entity};
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, PromotionId, TaxRateId, VariantId};
-use crate::inventory::StockLevel;
+use crate::model::catalog::{
+    Category, CategorySort, CategoryTree, CountedPromotion, FoundProduct, PricePeriod, PriceRules, Product,
+    ProductFilter, ProductSort, ProductStatus, Promotion, PromotionFilter, PromotionSort, RulesQuery, TaxRate,
+};
+use crate::model::inventory::StockLevel;
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::store::StoreResult;
+use crate::store::{CatalogRepository, StoreResult};
 
 impl Kept for Product {
     fn keys(&self) -> Vec<UniqueKey> {

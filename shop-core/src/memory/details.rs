@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::TableStore;
 use super::engine::Engine;
 use super::state::Kept;
-use crate::details::{DetailsRepository, ShopDetails};
-use crate::store::StoreResult;
+use crate::model::details::ShopDetails;
+use crate::store::{DetailsRepository, StoreResult};
 
 impl Kept for ShopDetails {}
 

@@ -6,16 +6,16 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::paging::page;
 use super::state::{Judged, Kept, State, UniqueKey, insert, write};
-use crate::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique, Write};
+use crate::batch::{Batch, Change, Conflict, Entity, InventoryWrite, RowWrite, StockSettings, Unique, Write};
 use crate::id::{LocationId, OrderId, VariantId};
-use crate::inventory::{
-    InventoryRepository, InventorySort, InventoryWrite, Location, Movement, MovementFilter, Reservation,
-    ReservationFilter, StockDelta, StockFilter, StockLevel, StockSettings, StockSort,
+use crate::model::inventory::{
+    InventorySort, Location, Movement, MovementFilter, Reservation, ReservationFilter, StockDelta, StockFilter,
+    StockLevel, StockSort,
 };
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::store::StoreResult;
+use crate::store::{InventoryRepository, StoreResult};
 
 impl Kept for Location {
     fn keys(&self) -> Vec<UniqueKey> {

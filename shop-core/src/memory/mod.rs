@@ -9,7 +9,6 @@
 //! - `engine.rs`: what an engine must do; `maps.rs`: the in-memory engine
 //! - `table.rs`: one table in a transaction
 //! - `state.rs`: all tables, the unique keys, and how a batch is applied
-//! - `paging.rs`: cuts a page out of all rows
 //! - one file per domain: its guards and its reads
 //!
 //! ```
@@ -29,7 +28,6 @@ mod inventory;
 mod maps;
 mod orders;
 mod outbox;
-pub(crate) mod paging;
 mod payments;
 mod pricing;
 mod shipping;

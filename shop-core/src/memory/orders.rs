@@ -4,17 +4,16 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, WriteRows};
-use super::paging::page;
 use super::state::{Judged, Kept, State, UniqueKey, insert, write};
-use crate::batch::Change;
+use crate::batch::{Change, OrdersWrite};
 use crate::clock::Timestamp;
 use crate::id::{CartId, DraftId, OrderId, ReturnId};
-use crate::orders::{
-    Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, OrdersRepository, OrdersWrite, Return,
-    ReturnFilter, ReturnSort,
+use crate::model::orders::{
+    Draft, DraftSort, HistoryEntry, Order, OrderFilter, OrderSort, OrderStatus, Return, ReturnFilter, ReturnSort,
 };
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::store::StoreResult;
+use crate::store::{OrdersRepository, StoreResult};
 
 impl Kept for Order {
     fn keys(&self) -> Vec<UniqueKey> {

@@ -6,18 +6,16 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::paging::page;
 use super::state::{Judged, Kept, State, StoredEvent, write};
-use crate::accounts::DailyCount;
-use crate::batch::{Change, Conflict, Entity, Unique};
+use crate::batch::{Change, Conflict, Entity, OutboxWrite, Unique};
 use crate::clock::Timestamp;
 use crate::id::{DeliveryId, WebhookId};
 use crate::idempotency::{Answer, AnswerKey};
-use crate::outbox::{
-    Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, OutboxRepository, OutboxWrite, Webhook, WebhookSort,
-};
+use crate::model::accounts::DailyCount;
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, Webhook, WebhookSort};
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::store::StoreResult;
+use crate::store::{OutboxRepository, StoreResult};
 
 impl Kept for Delivery {}
 

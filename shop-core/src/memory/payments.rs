@@ -4,13 +4,13 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::Engine;
-use super::paging::page;
 use super::state::{Kept, UniqueKey};
 use crate::clock::Timestamp;
 use crate::id::{OrderId, PaymentId};
+use crate::model::payments::{Payment, PaymentFilter, PaymentSort};
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::payments::{Payment, PaymentFilter, PaymentSort, PaymentsRepository};
-use crate::store::StoreResult;
+use crate::store::{PaymentsRepository, StoreResult};
 
 impl Kept for Payment {
     fn keys(&self) -> Vec<UniqueKey> {

@@ -3,7 +3,7 @@
 use super::engine::{ReadRows, WriteRows, json_key};
 use super::state::{Judged, Kept, State, UniqueKey};
 use crate::batch::Conflict;
-use crate::catalog::{
+use crate::model::catalog::{
     CountedPromotion, Counter, Customer, Offered, PriceRules, Promotion, RulesQuery, TaxRate, UsesDelta,
 };
 use crate::store::StoreResult;

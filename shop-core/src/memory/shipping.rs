@@ -4,13 +4,13 @@ use async_trait::async_trait;
 
 use super::TableStore;
 use super::engine::{Engine, ReadRows, WriteRows};
-use super::paging::page;
 use super::state::{Judged, Kept, State, write};
 use crate::batch::{Batch, Change, Conflict, Entity, RowWrite, Unique, Write};
 use crate::id::{AddressId, MethodId, OrderId, ShipmentId, UserId, ZoneId};
+use crate::model::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingSort, Zone};
+use crate::page::paging::page;
 use crate::page::{Page, PageRequest};
-use crate::shipping::{Method, SavedAddress, Shipment, ShipmentFilter, ShippingRepository, ShippingSort, Zone};
-use crate::store::StoreResult;
+use crate::store::{ShippingRepository, StoreResult};
 
 impl Kept for SavedAddress {}
 impl Kept for Shipment {}

@@ -4,16 +4,17 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, CatalogWrite, Change, Decision, InventoryWrite};
 use crate::cart::AddItem;
 use crate::cart::operations::fixtures::goods;
-use crate::catalog::{CatalogWrite, Product, next_periods};
-use crate::execute::Decision;
+use crate::catalog::next_periods;
 use crate::id::VariantId;
-use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
+use crate::model::catalog::Product;
+use crate::model::inventory::{Movement, MovementReason, StockLevel};
+use crate::model::shipping::{Method, Rate, Zone};
 use crate::money::{Amount, Currency};
 use crate::orders::PlaceOrder;
-use crate::shipping::{AddressInput, Method, Rate, Zone};
+use crate::shipping::AddressInput;
 use crate::shop::Tokens;
 use crate::testing::{World, block_on};
 

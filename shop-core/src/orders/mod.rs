@@ -6,25 +6,11 @@
 //! Returned goods are [returns](Return) of the order.
 
 #[cfg(test)]
-mod claims_tests;
-#[cfg(test)]
 pub(crate) mod fixtures;
 mod input;
 pub(crate) mod mails;
-mod model;
 pub mod operations;
-#[cfg(test)]
-mod pricing_tests;
-#[cfg(test)]
-mod quote_tests;
-mod repository;
-#[cfg(test)]
-mod returns_tests;
-mod search;
 mod service;
-#[cfg(test)]
-mod service_tests;
-mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
@@ -33,14 +19,14 @@ pub use input::{
     CancelItemsInput, CancelOrders, DraftInput, DraftItemInput, LookupInput, NoteInput, OrderKey, OrderQuery,
     PlaceOrder, ReceiveReturn, RejectReturn, ReturnInput, ReturnItemInput, WithdrawalInput,
 };
-pub use mails::{MailedItem, OrderMail, OrderMailContent, OrderNews};
-pub use model::{
-    CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, Order, OrderFilter, OrderItem,
-    OrderSort, OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter, ReturnItem, ReturnSort, ReturnStatus,
-    ShippingMethodSnapshot, Withdrawal, WithdrawalReceipt,
-};
-pub use repository::{OrdersRepository, OrdersWrite};
-pub use search::search_text;
 pub use service::Orders;
-pub(crate) use state::OrderState;
 pub use view::{CancelOutcome, Canceled, DraftItemView, DraftView, OrderQuote, OrderView, PlacedOrder};
+
+pub use crate::batch::OrdersWrite;
+pub use crate::mail::OrderMailContent;
+pub use crate::model::orders::{
+    CanceledItem, Draft, DraftItem, DraftSort, FulfillmentStatus, HistoryEntry, MailedItem, Order, OrderFilter,
+    OrderItem, OrderMail, OrderNews, OrderSort, OrderStatus, PaymentStatus, PriceOverride, Return, ReturnFilter,
+    ReturnItem, ReturnSort, ReturnStatus, ShippingMethodSnapshot, Withdrawal, WithdrawalReceipt, search_text,
+};
+pub use crate::store::OrdersRepository;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{Draft, Order, OrderItem};
 use crate::cart::Goods;
 use crate::id::{OrderId, ProductId, VariantId};
+use crate::model::orders::{Draft, Order, OrderItem};
+use crate::model::payments::Payment;
+use crate::model::pricing::Explanation;
+use crate::model::shipping::Shipment;
 use crate::money::{Amount, Currency};
-use crate::payments::Payment;
-use crate::pricing::Explanation;
 use crate::secret::Secret;
-use crate::shipping::Shipment;
 
 /// An order with its payments and shipments, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ impl DraftView {
     #[must_use]
     pub fn new(draft: Draft, goods: &Goods) -> Self {
         // Products are never deleted, so every line is found.
-        let line = |item: &super::DraftItem| {
+        let line = |item: &crate::model::orders::DraftItem| {
             let (product, variant) = goods.find(item.variant_id)?;
             let unit_price = item.price.as_ref().map_or(variant.price, |price| price.unit_price);
             Some(DraftItemView {

@@ -1,9 +1,9 @@
 //! Undelivered mails, for staff.
 
-use super::model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, MAIL};
-use crate::accounts::MailJob;
 use crate::actor::Actor;
 use crate::error::Result;
+use crate::model::accounts::MailJob;
+use crate::model::outbox::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, MAIL};
 use crate::page::{Page, PageRequest};
 use crate::shop::Shop;
 
@@ -13,11 +13,15 @@ pub struct Mails<'a> {
     shop: &'a Shop,
 }
 
-impl<'a> Mails<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Mails that could not be delivered.
+    #[must_use]
+    pub fn mails(&self) -> Mails<'_> {
+        Mails { shop: self }
     }
+}
 
+impl Mails<'_> {
     /// Lists mails that could not be delivered: rejected permanently, or given up after about six hours of retries.
     /// They are kept for 90 days.
     ///

@@ -2,22 +2,21 @@
 //! and in order per aggregate: to subscribers inside the program, and to webhooks (`webhooks/`).
 
 mod mails;
-mod model;
-mod repository;
 mod subscriber;
 #[cfg(test)]
 mod tests;
 mod webhooks;
-mod worker;
 
 pub use mails::Mails;
-pub use model::{Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, EventKind, MAIL};
-pub use repository::{OutboxRepository, OutboxWrite};
 pub use subscriber::Subscriber;
-pub(crate) use webhooks::RECEIVERS;
 pub use webhooks::{
-    EventPattern, MemorySender, Revealed, SECRET_OVERLAP, TargetError, Webhook, WebhookInput, WebhookMessage,
-    WebhookSender, WebhookSort, Webhooks, is_public, webhook_url,
+    MemorySender, Revealed, SECRET_OVERLAP, TargetError, WebhookInput, WebhookMessage, WebhookSender, Webhooks,
+    is_public, webhook_url,
 };
-pub(crate) use worker::Turn;
-pub use worker::{Progress, Worker};
+
+pub use crate::batch::OutboxWrite;
+pub use crate::model::outbox::{
+    Content, Delivery, DeliveryFilter, DeliverySort, DeliveryStatus, Event, EventKind, EventPattern, MAIL, Webhook,
+    WebhookSort,
+};
+pub use crate::store::OutboxRepository;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::model::Event;
 use crate::error::BoxError;
+use crate::model::outbox::Event;
 
 /// A receiver of events inside the program that embeds the shop.
 ///

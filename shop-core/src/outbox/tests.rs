@@ -8,11 +8,12 @@ use chrono::TimeDelta;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Event, EventKind, Subscriber};
+use super::Subscriber;
 use crate::accounts::RegisterInput;
 use crate::actor::Actor;
 use crate::error::BoxError;
 use crate::id::{OrderId, PaymentId, ProductId};
+use crate::model::outbox::{Event, EventKind};
 use crate::secret::Secret;
 use crate::testing::{PASSWORD, World, block_on, world_with};
 use crate::word::Word as _;

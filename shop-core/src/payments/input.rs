@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::model::Payment;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::OrderId;
+use crate::model::payments::Payment;
 use crate::money::Amount;
 use crate::validate;
 

@@ -5,27 +5,23 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod bank;
-mod gateway;
 mod input;
-mod limits;
-mod model;
 pub mod operations;
 pub(crate) mod remote;
-mod repository;
 mod service;
 mod view;
 
-pub use gateway::{
-    CaptureCall, ConfirmCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, ManualGateway, NoticeHeaders,
-    PaymentGateway, RefundCall, RemoteGateway, RemotePayment, RemoteRefund, Snapshot, VoidCall,
-};
 pub use input::{AmountInput, AttemptInput, RefundInput};
-pub use limits::ChargeLimits;
-pub(crate) use limits::round_for;
-pub use model::{
-    Asking, Payment, PaymentFilter, PaymentSort, PaymentState, Refund, RefundState, RefundedTax, RemoteState, Step,
-};
-pub use remote::{Applied, CancelWish, GatewayCall, Wish, apply_snapshot};
-pub use repository::PaymentsRepository;
+pub use remote::{Applied, apply_snapshot};
 pub use service::Payments;
 pub use view::{GatewayView, RefundView};
+
+pub use crate::gateway::{
+    CaptureCall, ChargeLimits, ConfirmCall, CreateCall, GatewayError, InvalidNotice, ManualGateway, NoticeHeaders,
+    PaymentGateway, RefundCall, RemoteGateway, RemoteRefund, Snapshot, VoidCall,
+};
+pub use crate::model::payments::{
+    Asking, CancelWish, GatewayCall, GatewayNotice, Payment, PaymentFilter, PaymentSort, PaymentState, Refund,
+    RefundState, RefundedTax, RemotePayment, RemoteState, Step, Wish,
+};
+pub use crate::store::PaymentsRepository;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::model::Refund;
 use crate::id::PaymentId;
+use crate::model::payments::Refund;
 use crate::money::Currency;
 
 /// A payment method as shown to buyers.

@@ -24,33 +24,30 @@
 //! the coupon stays in the cart without effect, with the reason, and does not block the order. A coupon that this buyer
 //! can no longer use ([`Outcome::Gone`]) blocks the order, so that the buyer never pays more than the cart promised.
 
-mod explanation;
+mod explain;
 mod place;
 mod promotions;
 mod provider;
-mod ratio;
-mod share;
 mod tax;
 #[cfg(test)]
 mod tests;
 mod uses;
 
-use crate::catalog::PriceRules;
 use crate::clock::Timestamp;
 use crate::id::{CategoryId, ProductId, UserId, VariantId};
-use crate::money::{Amount, Currency};
+use crate::model::catalog::PriceRules;
+use crate::money::{Amount, Currency, saturating_sum as sum};
 
-pub use explanation::{
-    Adjustment, AdjustmentKind, Explanation, TaxRateVersion, TaxedShipping, UsedPromotion, UsedTaxRate,
-};
 pub(crate) use place::{region_of, tax_countries};
 pub use promotions::{Coupon, Outcome};
 pub use provider::{TaxProvider, TaxRequest, TaxedLine};
-pub use ratio::Ratio;
-pub(crate) use ratio::half_up;
-pub use share::share;
 pub use tax::{NamedRate, TaxQuote, TaxRounding, Taxes, own_rates};
 pub(crate) use uses::{count_unpaid, give_back_uses, take_uses};
+
+pub use crate::model::pricing::{
+    Adjustment, AdjustmentKind, Explanation, TaxRateVersion, TaxedShipping, UsedPromotion, UsedTaxRate,
+};
+pub use crate::money::{Ratio, share};
 
 /// A priced line of a basket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +166,7 @@ pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
     let tax_total = sum(levied.lines.iter().copied().chain([levied.shipping]));
     let added = if taxes.included { Amount::ZERO } else { tax_total };
     let total = sum([Amount(subtotal.0 - discount_total.0), shipping_total, added]);
-    let explanation = explanation::explain(basket, &discounts, levied.rates, taxes.included);
+    let explanation = explain::explain(basket, &discounts, levied.rates, taxes.included);
     Priced {
         lines,
         subtotal,
@@ -189,9 +186,4 @@ pub fn price(basket: &Basket<'_>, rules: &PriceRules, taxes: &Taxes) -> Priced {
 pub fn taxable(basket: &Basket<'_>, rules: &PriceRules) -> (Vec<Amount>, Amount) {
     let untaxed = price(basket, rules, &Taxes::default());
     (untaxed.lines.iter().map(|line| Amount(line.line_total.0 - line.discount.0)).collect(), untaxed.shipping_total)
-}
-
-/// Saturating sum.
-fn sum(amounts: impl IntoIterator<Item = Amount>) -> Amount {
-    amounts.into_iter().fold(Amount::ZERO, |sum, amount| Amount(sum.0.saturating_add(amount.0)))
 }

@@ -1,8 +1,8 @@
 //! Selects the tax rates that apply at an order's destination.
 
-use crate::catalog::{TaxRate, region_key};
+use crate::model::catalog::{TaxRate, region_key};
+use crate::model::shipping::Address;
 use crate::region::{Breadth, Place, countries_of, example, find, is_code};
-use crate::shipping::Address;
 
 /// The rates that apply at a destination, from the innermost region out to the whole country.
 pub(super) struct RatesHere<'a>(Vec<(usize, &'a TaxRate)>);
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::TaxRateId;
-    use crate::pricing::Ratio;
+    use crate::money::Ratio;
 
     /// Rates written as `country` or `country/region`, numbered by their index.
     fn rates(written: &[&str]) -> Vec<TaxRate> {

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::ratio::half_up;
-use super::share::share;
-use super::{Basket, UsedPromotion, sum};
-use crate::catalog::{Offer, Offered, PriceRules, Promotion, code_key};
-use crate::money::Amount;
+use super::{Basket, sum};
+use crate::model::catalog::{Offer, Offered, PriceRules, Promotion, code_key};
+use crate::model::pricing::UsedPromotion;
+use crate::money::{Amount, half_up, share};
 
 /// A coupon of a basket and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]

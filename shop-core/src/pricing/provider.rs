@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::TaxQuote;
 use crate::error::Result;
 use crate::id::{ProductId, VariantId};
+use crate::model::shipping::Address;
 use crate::money::{Amount, Currency};
-use crate::shipping::Address;
 
 /// Supplies the tax rates of an order, for example from an external service. Without a provider the shop's own rates
 /// apply ([`own_rates`](super::own_rates)).

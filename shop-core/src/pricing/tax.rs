@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::place::RatesHere;
-use super::share::share;
-use super::{Basket, Line, Ratio, TaxRateVersion, TaxedShipping, UsedTaxRate, sum};
-use crate::catalog::TaxRate;
+use super::{Basket, Line, sum};
 use crate::id::{TaxRateId, VariantId};
-use crate::money::Amount;
-use crate::shipping::Address;
+use crate::model::catalog::TaxRate;
+use crate::model::pricing::{TaxRateVersion, TaxedShipping, UsedTaxRate};
+use crate::model::shipping::Address;
+use crate::money::{Amount, Ratio, share};
 
 /// The amount that a tax is rounded on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! Counts orders and promotion uses: in the batch that places an order, and back in batches that cancel it or record
 //! its payment.
 
-use crate::batch::Batch;
-use crate::catalog::{CatalogWrite, Counter, PriceRules, Promotion, UsesDelta};
-use crate::orders::Order;
+use crate::batch::{Batch, CatalogWrite};
+use crate::model::catalog::{Counter, PriceRules, Promotion, UsesDelta};
+use crate::model::orders::Order;
 
 /// Counts an order and the promotions it uses, subject to their limits. For an unpaid order, also checks that the buyer
 /// has at most `max_unpaid` of them. The promotions must not have changed since they were read.

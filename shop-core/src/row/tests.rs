@@ -1,15 +1,15 @@
 use super::*;
-use crate::accounts::{Otp, Session, User};
 use crate::batch::{Entity, Versioned};
-use crate::cart::Cart;
-use crate::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
-use crate::details::ShopDetails;
 use crate::idempotency::Answer;
-use crate::inventory::{Location, Movement, Reservation, StockLevel};
-use crate::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
-use crate::outbox::{Delivery, Event, Webhook};
-use crate::payments::{Asking, Payment, PaymentState, Refund, Step};
-use crate::shipping::{Method, SavedAddress, Shipment, Zone};
+use crate::model::accounts::{Otp, Session, User};
+use crate::model::cart::Cart;
+use crate::model::catalog::{Category, PricePeriod, Product, Promotion, TaxRate, Variant};
+use crate::model::details::ShopDetails;
+use crate::model::inventory::{Location, Movement, Reservation, StockLevel};
+use crate::model::orders::{Draft, HistoryEntry, Order, OrderItem, Return};
+use crate::model::outbox::{Delivery, Event, Webhook};
+use crate::model::payments::{Asking, Payment, PaymentState, Refund, Step};
+use crate::model::shipping::{Method, SavedAddress, Shipment, Zone};
 use crate::word::Word as _;
 
 const TABLES: [Table; 29] = [

@@ -8,6 +8,8 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 
 use super::{HmacSha256, Secret, tag_of_fields};
+use crate::error::BoxError;
+use crate::row::{Kind, Stored, Value};
 
 /// A secret as it is stored: encrypted and authenticated (AES-256-GCM, NIST SP 800-38D), bound to the thing it belongs
 /// to. Opens only with the shop's keys; see [`Keys`](super::Keys).
@@ -26,6 +28,18 @@ impl Sealed {
     #[must_use]
     pub fn stored(&self) -> &str {
         &self.0
+    }
+}
+
+impl Stored for Sealed {
+    const KIND: Kind = Kind::Text;
+
+    fn value(&self) -> Value<'_> {
+        Value::Text(self.stored().into())
+    }
+
+    fn from_value(value: Value<'_>) -> Result<Self, BoxError> {
+        String::from_value(value).map(Self)
     }
 }
 

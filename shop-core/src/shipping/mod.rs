@@ -1,9 +1,7 @@
 //! Address book, shipping rates and shipments.
 
 mod input;
-mod model;
 pub mod operations;
-mod repository;
 mod service;
 mod view;
 
@@ -12,10 +10,11 @@ pub use input::{
     AddressInput, MethodInput, RateInput, SavedAddressInput, ShipmentChange, ShipmentInput, ShipmentItemInput,
     TierInput, TrackingInput, ZoneInput,
 };
-pub use model::{
+pub use service::Shipping;
+pub use view::{TrackedShipment, Tracking};
+
+pub use crate::model::shipping::{
     Address, MAX_ADDRESSES, Method, Rate, SavedAddress, Shipment, ShipmentFilter, ShipmentItem, ShipmentStatus,
     ShippingSort, Tier, TrackingEvent, TrackingStatus, Zone, tracking_key,
 };
-pub use repository::ShippingRepository;
-pub use service::Shipping;
-pub use view::{TrackedShipment, Tracking};
+pub use crate::store::ShippingRepository;

@@ -1,6 +1,6 @@
 //! The public views of shipments.
 
-use super::model::{Shipment, ShipmentStatus, TrackingEvent};
+use crate::model::shipping::{Shipment, ShipmentStatus, TrackingEvent};
 
 /// The public data of all shipments with one tracking number: no name, no address, no order.
 #[derive(Debug, Clone, PartialEq, Eq)]

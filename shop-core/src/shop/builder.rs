@@ -3,16 +3,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{OtherKey, Parts, Remote, Settings, Shop};
-use crate::accounts::{Argon2Hasher, Argon2Settings, JwtSigner, Mailer, PasswordHasher, Templates, TokenSigner};
+use super::{OtherKey, Parts, Remote, Settings, Shop, Wake};
+use crate::actor::Actor;
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::{Clock, Random, SystemClock, SystemRandom};
 use crate::error::{Error, Result};
-use crate::outbox::{MAIL, RECEIVERS, Subscriber, WebhookSender};
-use crate::payments::{ManualGateway, PaymentGateway, remote};
+use crate::gateway::{ManualGateway, PaymentGateway};
+use crate::mail::{Mailer, Templates};
+use crate::model::inventory::Location;
+use crate::model::outbox::{MAIL, RECEIVERS};
+use crate::model::payments::{caller, listener};
+use crate::outbox::{Subscriber, WebhookSender};
 use crate::pricing::TaxProvider;
 use crate::secret::{Keys, MIN_KEY_LENGTH};
+use crate::security::password::{Argon2Hasher, Argon2Settings, PasswordHasher};
+use crate::security::token::{JwtSigner, TokenSigner};
 use crate::store::Store;
-use crate::wake::Wake;
 
 /// Puts a shop together; every part but the store has a sensible default.
 pub struct ShopBuilder {
@@ -163,7 +169,7 @@ impl ShopBuilder {
     /// Opens the shop: a new one gets its default location, and its data belongs to the secret key from then on.
     ///
     /// # Errors
-    /// [`NotTheKey`](super::NotTheKey) as the source of a fault when the data belongs to another key. When the storage
+    /// [`NotTheKey`](crate::shop::NotTheKey) as the source of a fault when the data belongs to another key. When the storage
     /// cannot be read or written, or two gateways have one id, or two
     /// subscribers one name (none begins with `webhook:`), or a
     /// secret key is shorter than [`MIN_KEY_LENGTH`].
@@ -187,8 +193,8 @@ impl ShopBuilder {
         let remote = gateways.iter().filter(|gateway| gateway.remote().is_some());
         let remotes: Vec<_> = remote
             .map(|gateway| Remote {
-                caller: remote::caller(gateway.id()),
-                listener: remote::listener(gateway.id()),
+                caller: caller(gateway.id()),
+                listener: listener(gateway.id()),
                 gateway: Arc::clone(gateway),
             })
             .collect();
@@ -226,9 +232,31 @@ impl ShopBuilder {
         };
         let earlier = shop.keys().earlier_fingerprints();
         shop.recognise_key(&earlier, self.other_key).await?;
-        shop.inventory().ensure_default_location().await?;
+        create_default_location(&shop).await?;
         Ok(shop)
     }
+}
+
+/// Creates the default location of a new shop. Concurrent calls create only one.
+async fn create_default_location(shop: &Shop) -> Result<()> {
+    shop.execute(&Actor::system(), |mut moment| async move {
+        if shop.store().locations().await?.iter().any(|location| location.is_default) {
+            return Ok(Decision::unchanged(&mut moment, ()));
+        }
+        let mut batch = Batch::new(&mut moment);
+        batch.write(Change::Insert(Location {
+            id: moment.id(),
+            name: "Main location".to_owned(),
+            code: "main".to_owned(),
+            country: None,
+            priority: 0,
+            is_default: true,
+            created_at: moment.now(),
+            version: 1,
+        }));
+        Ok(Decision { batch, reply: () })
+    })
+    .await
 }
 
 /// The first that was there before.

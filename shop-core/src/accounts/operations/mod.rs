@@ -5,6 +5,8 @@ pub(super) mod people;
 pub(super) mod registration;
 pub(super) mod sessions;
 
+pub(crate) use registration::{open_codes, resend_otp};
+
 #[cfg(test)]
 pub(super) mod samples {
     //! Users and `Moment`s for the tests of decisions.
@@ -12,9 +14,9 @@ pub(super) mod samples {
     use chrono::{DateTime, TimeDelta};
     use uuid::Uuid;
 
-    use crate::accounts::model::User;
     use crate::clock::{Moment, Timestamp};
     use crate::id::UserId;
+    use crate::model::accounts::User;
 
     pub(crate) fn now() -> Timestamp {
         DateTime::from_timestamp(1_800_000_000, 250_000_000).unwrap()

@@ -2,13 +2,11 @@
 
 use super::registration::mail;
 use super::sessions::Issuer;
-use crate::accounts::model::{MailJob, User};
-use crate::accounts::repository::AccountsWrite;
 use crate::accounts::view::TokenPair;
-use crate::batch::{Batch, Change};
+use crate::batch::{AccountsWrite, Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::Result;
-use crate::execute::Decision;
+use crate::model::accounts::{MailJob, User};
 
 /// Sets a new password. Every session ends, and the user is notified.
 fn with_password(user: User, password_hash: String, batch: &mut Batch, moment: &mut Moment) -> User {
@@ -48,10 +46,9 @@ pub(crate) fn reset(user: User, password_hash: String, moment: &mut Moment) -> D
 mod tests {
     use super::super::samples::{moment, user};
     use super::*;
-    use crate::accounts::token::JwtSigner;
-    use crate::batch::RowWrite;
-    use crate::batch::Write;
+    use crate::batch::{RowWrite, Write};
     use crate::secret::Keys;
+    use crate::security::token::JwtSigner;
     use crate::shop::Settings;
 
     fn written(batch: &Batch) -> User {

@@ -1,13 +1,12 @@
 //! Profiles, and the status and rights of users.
 
 use crate::accounts::input::{ProfileChange, StandingChange};
-use crate::accounts::model::User;
 use crate::actor::Actor;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Field;
+use crate::model::accounts::User;
 
 /// Applies a change to the user's own profile.
 pub(crate) fn update_profile(user: &User, change: ProfileChange, moment: &mut Moment) -> Decision<User> {

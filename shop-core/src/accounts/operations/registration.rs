@@ -4,16 +4,14 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::accounts::input::Registration;
-use crate::accounts::model::{
+use crate::batch::{AccountsWrite, Batch, Change, Decision, Write};
+use crate::clock::{Moment, Timestamp};
+use crate::id::{OtpId, UserId};
+use crate::model::accounts::{
     DailyCount, DailyLimit, EarlierRegistration, MailJob, NO_PASSWORD, OTP_LIFETIME_MINUTES, OTP_TRIES, Otp,
     Registrations, User,
 };
-use crate::accounts::repository::AccountsWrite;
-use crate::batch::{Batch, Change, Write};
-use crate::clock::{Moment, Timestamp};
-use crate::execute::Decision;
-use crate::id::{OtpId, UserId};
-use crate::outbox::{Delivery, EventKind};
+use crate::model::outbox::{Delivery, EventKind};
 use crate::validate::{self, Email, Username};
 
 /// Creates a user whose address is not verified.
@@ -282,7 +280,7 @@ mod tests {
     use super::super::samples::{later, moment, now, user};
     use super::*;
     use crate::batch::RowWrite;
-    use crate::outbox::Content;
+    use crate::model::outbox::Content;
     use crate::validate;
 
     fn form() -> Registration {
@@ -329,7 +327,7 @@ mod tests {
         let events = batch
             .writes
             .iter()
-            .filter(|write| matches!(write, Write::Outbox(crate::outbox::OutboxWrite::Event(_))))
+            .filter(|write| matches!(write, Write::Outbox(crate::batch::OutboxWrite::Event(_))))
             .count();
         assert_eq!((batch.writes.len(), events), (4, 1));
         let (made, code) = written(&batch);

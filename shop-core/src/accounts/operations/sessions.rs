@@ -4,15 +4,14 @@ use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::accounts::model::{Rotation, Session, User};
-use crate::accounts::token::{Claims, Kind, TokenSigner};
 use crate::accounts::view::TokenPair;
-use crate::batch::{Batch, Change, Require};
+use crate::batch::{Batch, Change, Decision, Require};
 use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
-use crate::execute::Decision;
 use crate::id::{SessionId, UserId};
+use crate::model::accounts::{Rotation, Session, User};
 use crate::secret::{Secret, hash_token};
+use crate::security::token::{Claims, Kind, TokenSigner};
 use crate::shop::Settings;
 
 /// The maximum number of remembered exchanges per session. A client that refreshes faster is not just two tabs.
@@ -201,10 +200,9 @@ pub(crate) fn revoke(session: &Session, moment: &mut Moment) -> Decision<()> {
 mod tests {
     use super::super::samples::{later, moment, user};
     use super::*;
-    use crate::accounts::token::JwtSigner;
-    use crate::batch::RowWrite;
-    use crate::batch::Write;
+    use crate::batch::{RowWrite, Write};
     use crate::secret::Keys;
+    use crate::security::token::JwtSigner;
 
     impl Exchange {
         fn pair(self) -> TokenPair {

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use super::Accounts;
-use crate::accounts::model::User;
 use crate::accounts::operations::registration as decide;
 use crate::actor::Actor;
+use crate::batch::Decision;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::execute::Decision;
 use crate::id::UserId;
-use crate::orders::{DraftSort, OrderFilter, OrderSort};
+use crate::model::accounts::User;
+use crate::model::orders::{DraftSort, OrderFilter, OrderSort};
 use crate::page::{PageRequest, Position};
 
 /// The number of accounts or drafts per read.

@@ -2,6 +2,7 @@
 
 mod clean_up;
 mod devices;
+mod identify;
 mod passwords;
 mod people;
 mod registration;
@@ -17,8 +18,10 @@ pub struct Accounts<'a> {
     shop: &'a Shop,
 }
 
-impl<'a> Accounts<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Users: registration, sign-in, sessions and profiles.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts { shop: self }
     }
 }

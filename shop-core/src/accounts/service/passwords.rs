@@ -2,12 +2,12 @@
 
 use super::Accounts;
 use crate::accounts::input::{self, ChangePasswordInput, EmailInput};
-use crate::accounts::model::{MailJob, User};
 use crate::accounts::operations::passwords as decide;
 use crate::accounts::view::{Profile, TokenPair};
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::field::{Checks, Field};
+use crate::model::accounts::{MailJob, User};
 use crate::secret::{Secret, decode_user_id};
 
 /// Django's message.

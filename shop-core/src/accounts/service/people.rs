@@ -2,15 +2,14 @@
 
 use super::Accounts;
 use crate::accounts::input::{ProfileInput, StandingInput, SuperuserInput, USERNAME_TAKEN};
-use crate::accounts::model::{User, UserFilter, UserSort};
 use crate::accounts::operations::{people as decide, registration};
 use crate::accounts::view::Profile;
 use crate::actor::{Actor, Identity};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Checks;
 use crate::id::UserId;
+use crate::model::accounts::{User, UserFilter, UserSort};
 use crate::page::{Page, PageRequest};
 use crate::text;
 

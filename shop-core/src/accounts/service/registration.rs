@@ -2,15 +2,14 @@
 
 use super::Accounts;
 use crate::accounts::input::{EmailInput, RegisterInput, USERNAME_TAKEN, VerifyOtpInput};
-use crate::accounts::model::{DailyCount, DailyLimit, MailJob, Otp, User};
 use crate::accounts::operations::registration as decide;
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
 use crate::clock::{Moment, Timestamp};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Checks;
 use crate::id::{OtpId, UserId};
+use crate::model::accounts::{DailyCount, DailyLimit, MailJob, Otp, User};
 use crate::validate;
 
 impl Accounts<'_> {
@@ -72,7 +71,7 @@ impl Accounts<'_> {
     }
 
     /// Whether a user may be sent another mail today of those that anyone can request.
-    pub(in crate::accounts) async fn may_be_mailed(&self, user: UserId, now: Timestamp) -> Result<bool> {
+    pub(crate) async fn may_be_mailed(&self, user: UserId, now: Timestamp) -> Result<bool> {
         let counted = self.shop.store().daily_count(user, DailyLimit::Mails).await?;
         let limit = self.shop.settings().max_mails_per_day.map_or(i64::MAX, i64::from);
         Ok(DailyCount::next(counted, now, limit).is_some())

@@ -2,17 +2,17 @@
 
 use super::Accounts;
 use crate::accounts::input::{Login, SignInInput};
-use crate::accounts::model::{NO_PASSWORD, Session, User};
 use crate::accounts::operations::sessions::{self as decide, Exchange, Issuer};
-use crate::accounts::password::Verified;
-use crate::accounts::token::Kind;
 use crate::accounts::view::{SignIn, TokenPair};
 use crate::actor::{Actor, SignedIn};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
+use crate::model::accounts::{NO_PASSWORD, Session, User};
 use crate::secret::Secret;
 use crate::security;
+use crate::security::password::Verified;
+use crate::security::token::Kind;
 
 impl Accounts<'_> {
     /// Identifies the holder of an access token. Costs one read, because the session must still be valid.

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::accounts::{
-    AccountsRepository as _, ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput,
-    SuperuserInput, User, VerifyOtpInput,
+    ChangePasswordInput, EmailInput, ProfileInput, RegisterInput, SignInInput, StandingInput, SuperuserInput,
+    VerifyOtpInput,
 };
 use crate::actor::Actor;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Field;
-use crate::outbox::OutboxRepository as _;
+use crate::model::accounts::User;
 use crate::secret::Secret;
 use crate::shop::{Settings, Shop};
+use crate::store::{AccountsRepository as _, OutboxRepository as _};
 use crate::testing::{PASSWORD, World, block_on, world};
 
 const ADA: &str = "ada@example.com";

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::cart::{Cart, MAX_CART_COUPONS};
-use crate::catalog::code_key;
 use crate::error::{Error, Result};
+use crate::model::cart::{Cart, MAX_CART_COUPONS};
+use crate::model::catalog::code_key;
 use crate::pricing::Outcome;
 
 /// Adds a coupon to a cart; a coupon that is already there stays as it is.

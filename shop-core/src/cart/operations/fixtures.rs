@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 
 use super::open;
-use crate::cart::{Cart, Goods};
-use crate::catalog::{Product, ProductStatus, Variant};
+use crate::cart::Goods;
 use crate::clock::Moment;
-use crate::inventory::StockLevel;
+use crate::model::cart::Cart;
+use crate::model::catalog::{Product, ProductStatus, Variant};
+use crate::model::inventory::StockLevel;
 use crate::money::{Amount, Currency};
 
 pub(crate) fn moment() -> Moment {

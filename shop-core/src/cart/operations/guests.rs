@@ -1,9 +1,8 @@
 //! Cleaning up abandoned guest carts.
 
-use crate::batch::Batch;
-use crate::cart::{Cart, CartStatus};
+use crate::batch::{Batch, Decision};
 use crate::clock::{Moment, Timestamp};
-use crate::execute::Decision;
+use crate::model::cart::{Cart, CartStatus};
 
 /// Removes the guest carts that were last changed at `before` or earlier, and returns their number. An ordered cart
 /// stays, because its order refers to it. A cart that is changed concurrently has another version, and stays too.

@@ -1,11 +1,12 @@
 //! Adding, changing and removing lines.
 
 use crate::batch::{Batch, Change};
+use crate::cart::Goods;
 use crate::cart::input::too_many;
-use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_ITEMS};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{CartItemId, UserId, VariantId};
+use crate::model::cart::{Cart, CartItem, CartStatus, MAX_CART_ITEMS};
 use crate::money::{Amount, Currency};
 use crate::validate::MAX_QUANTITY;
 
@@ -139,7 +140,7 @@ mod tests {
     use crate::batch::RowWrite;
     use crate::cart::CartView;
     use crate::cart::operations::fixtures::{cart, goods, moment};
-    use crate::catalog::{PriceRules, ProductStatus};
+    use crate::model::catalog::{PriceRules, ProductStatus};
 
     fn quantities(cart: &Cart) -> Vec<i64> {
         cart.items.iter().map(|item| item.quantity).collect()

@@ -1,8 +1,9 @@
 //! Merging a guest's cart at sign-in.
 
 use super::coupons::has_coupon;
-use crate::cart::{Cart, CartItem, CartStatus, Goods, MAX_CART_COUPONS, MAX_CART_ITEMS};
+use crate::cart::Goods;
 use crate::clock::Moment;
+use crate::model::cart::{Cart, CartItem, CartStatus, MAX_CART_COUPONS, MAX_CART_ITEMS};
 use crate::validate::MAX_QUANTITY;
 
 /// Moves the lines and coupons of a guest's cart into the customer's own, and closes the guest's cart.

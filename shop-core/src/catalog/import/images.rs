@@ -2,8 +2,8 @@
 
 use super::{differs, says_variant};
 use crate::catalog::ImageInput;
+use crate::cells::{CellError, Cells};
 use crate::field::Field;
-use crate::import::{CellError, Cells};
 
 /// Collects the images of all rows, and the row that gave each. A JSON list is given in the first row, or repeated in
 /// all. A single URL, and the images of a row without a variant, are added to it.

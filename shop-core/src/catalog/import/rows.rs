@@ -2,7 +2,7 @@
 
 use super::{OF_PRODUCT, Product};
 use crate::catalog::operations::{MAX_IMAGES, MAX_VARIANTS, derived_slugs};
-use crate::import::{CellError, Cells};
+use crate::cells::{CellError, Cells};
 use crate::validate;
 
 /// The maximum number of rows of one product: one per variant and one per image.

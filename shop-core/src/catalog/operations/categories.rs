@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::Mode;
 use super::check::MAX_DESCRIPTION;
-use crate::batch::{Batch, Change, expect_version};
-use crate::catalog::{CatalogWrite, Category, CategoryInput, CategoryTree, MAX_CATEGORIES};
+use crate::batch::{Batch, CatalogWrite, Change, expect_version};
+use crate::catalog::CategoryInput;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::id::CategoryId;
+use crate::model::catalog::{Category, CategoryTree, MAX_CATEGORIES};
 use crate::validate::{self, slugify};
 
 const MAX_POSITION: i64 = 1_000_000;

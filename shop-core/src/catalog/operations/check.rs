@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use super::Mode;
 use super::attributes::attributes;
 use super::variants::check_combinations;
-use crate::catalog::{Image, ImageInput, ProductInput, ProductStatus, STANDARD_TAX_CLASS, VariantInput};
+use crate::catalog::{ImageInput, ProductInput, VariantInput};
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{CategoryId, VariantId};
+use crate::model::catalog::{Image, ProductStatus, STANDARD_TAX_CLASS};
 use crate::money::{Amount, Currency};
 use crate::text::caseless;
 use crate::validate;
@@ -103,21 +104,7 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
         stock: input.stock,
     };
     let single = check_variant(&mut checks, "", single, mode, currency);
-    match &variants {
-        None if mode.is_whole() => {
-            if priceless {
-                checks.refuse::<()>("price", "Give either price, or options and variants.");
-            }
-            if options.as_ref().is_some_and(|options| !options.is_empty()) {
-                checks.refuse::<()>("variants", "Options need variants.");
-            }
-        }
-        // In a partial change the options may be the stored ones; combinations are checked against them later.
-        Some(variants) if mode.is_whole() && checks.is_clean() => {
-            check_combinations(&mut checks, options.as_deref().unwrap_or_default(), variants);
-        }
-        _ => {}
-    }
+    check_variants_given(&mut checks, mode, priceless, options.as_deref(), variants.as_deref());
     checks.finish()?;
     let whole = mode.is_whole();
     Ok(ProductFields {
@@ -133,6 +120,31 @@ pub(crate) fn product_fields(input: ProductInput, mode: Mode, currency: Currency
         clears_sku,
         variants,
     })
+}
+
+/// Checks that a whole product has either a price, or options and variants that fit together.
+fn check_variants_given(
+    checks: &mut Checks,
+    mode: Mode,
+    priceless: bool,
+    options: Option<&[String]>,
+    variants: Option<&[VariantFields]>,
+) {
+    match variants {
+        None if mode.is_whole() => {
+            if priceless {
+                checks.refuse::<()>("price", "Give either price, or options and variants.");
+            }
+            if options.is_some_and(|options| !options.is_empty()) {
+                checks.refuse::<()>("variants", "Options need variants.");
+            }
+        }
+        // In a partial change the options may be the stored ones; combinations are checked against them later.
+        Some(variants) if mode.is_whole() && checks.is_clean() => {
+            check_combinations(checks, options.unwrap_or_default(), variants);
+        }
+        _ => {}
+    }
 }
 
 fn check_options(checks: &mut Checks, given: Vec<String>) -> Vec<String> {

@@ -5,15 +5,16 @@ use serde_json::json;
 use super::Mode;
 use super::check::ProductFields;
 use super::variants::merge;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, CatalogWrite, Change, InventoryWrite};
+use crate::catalog::ProductView;
 use crate::catalog::price_history::{next_periods, set_lowest_prices};
-use crate::catalog::{CatalogWrite, PricePeriod, Product, ProductStatus, ProductView, Variant};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
-use crate::inventory::{InventoryWrite, Movement, MovementReason, StockLevel};
+use crate::model::catalog::{PricePeriod, Product, ProductStatus, Variant};
+use crate::model::inventory::{Movement, MovementReason, StockLevel};
+use crate::model::outbox::EventKind;
 use crate::money::Currency;
-use crate::outbox::EventKind;
 use crate::validate::slugify;
 
 /// Builds a new product from the fields, or applies them to the stored one. `slug` is a free slug for a new product

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::Mode;
 use super::check::{ProductFields, VariantFields, standard_tax_class};
-use super::skus;
-use crate::catalog::{Product, Variant};
+use super::{Mode, skus};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::field::Checks;
+use crate::model::catalog::{Product, Variant};
 use crate::money::Amount;
 use crate::text::caseless;
 

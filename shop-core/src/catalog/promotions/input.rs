@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::model::{Offer, Promotion, PromotionKind, code_key};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{CategoryId, ProductId, UserId};
-use crate::money::{Amount, Currency};
-use crate::pricing::Ratio;
+use crate::model::catalog::{Offer, Promotion, PromotionKind, code_key};
+use crate::money::{Amount, Currency, Ratio};
 use crate::validate::{self, between};
 
 /// The maximum length of a name, in characters.

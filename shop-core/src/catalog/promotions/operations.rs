@@ -1,11 +1,10 @@
 //! The decisions about promotion rows: create, update, delete.
 
 use super::input::CheckedPromotion;
-use super::model::{Promotion, code_key};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
+use crate::model::catalog::{Promotion, code_key};
 
 /// Creates a promotion. `taken` is a stored promotion with the same code.
 ///

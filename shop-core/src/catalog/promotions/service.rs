@@ -1,14 +1,14 @@
 //! The calls about promotions. All are for staff, because a list of promotions reveals the coupon codes.
 
 use super::input::{CheckedPromotion, PromotionInput};
-use super::model::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, code_key};
 use super::operations;
 use crate::actor::Actor;
 use crate::batch::expect_version;
-use crate::catalog::{Catalog, RulesQuery};
+use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::field::{Checks, Field};
 use crate::id::PromotionId;
+use crate::model::catalog::{CountedPromotion, Promotion, PromotionFilter, PromotionSort, RulesQuery, code_key};
 use crate::page::{Page, PageRequest};
 
 impl Catalog<'_> {

@@ -2,12 +2,12 @@
 
 use super::{Catalog, id_or_slug};
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
+use crate::catalog::CategoryInput;
 use crate::catalog::operations::{Mode, category_fields, change_category, create_category, delete_category};
-use crate::catalog::{Category, CategoryInput, CategorySort};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::CategoryId;
+use crate::model::catalog::{Category, CategorySort};
 use crate::page::{Page, PageRequest};
 
 impl Catalog<'_> {

@@ -3,8 +3,6 @@
 
 mod categories;
 mod import;
-#[cfg(test)]
-mod import_tests;
 mod products;
 mod reading;
 #[cfg(test)]
@@ -22,9 +20,11 @@ pub struct Catalog<'a> {
     pub(super) shop: &'a Shop,
 }
 
-impl<'a> Catalog<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Products, variants, categories, promotions and tax rates.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog<'_> {
+        Catalog { shop: self }
     }
 }
 

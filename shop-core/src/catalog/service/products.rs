@@ -2,17 +2,17 @@
 
 use super::Catalog;
 use crate::actor::Actor;
-use crate::batch::{Batch, expect_version};
+use crate::batch::{Batch, Decision, expect_version};
 use crate::catalog::operations::{
     Mode, ProductFields, StoredVariants, archive, archived, build, derived_slugs, numbered_slug, product_fields,
     write_changed, write_new,
 };
 use crate::catalog::price_history::{begin_history, needs_history};
-use crate::catalog::{PricePeriod, Product, ProductInput, ProductView, REDUCTION_WINDOW, Variant};
+use crate::catalog::{ProductInput, ProductView};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::ProductId;
+use crate::model::catalog::{PricePeriod, Product, REDUCTION_WINDOW, Variant};
 
 /// How the `stock` given for a new variant of a stored product is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

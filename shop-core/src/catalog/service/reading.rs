@@ -2,10 +2,11 @@
 
 use super::{Catalog, id_or_slug};
 use crate::actor::Actor;
-use crate::catalog::{Product, ProductFilter, ProductQuery, ProductSort, ProductStatus, ProductView};
+use crate::catalog::{ProductQuery, ProductView};
 use crate::error::{Error, Result};
 use crate::field::Checks;
 use crate::id::{CategoryId, ProductId};
+use crate::model::catalog::{Product, ProductFilter, ProductSort, ProductStatus};
 use crate::page::{Page, PageRequest, Position};
 use crate::text::query_tokens;
 

@@ -2,15 +2,12 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
 use crate::actor::Actor;
-use crate::batch::{Batch, Change};
-use crate::catalog::{
-    CategoryInput, ImageInput, Product, ProductInput, ProductQuery, ProductSort, ProductStatus, ProductView, Variant,
-    VariantInput,
-};
+use crate::batch::{Batch, Change, Decision, InventoryWrite};
+use crate::catalog::{CategoryInput, ImageInput, ProductInput, ProductQuery, ProductView, VariantInput};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::field::Field;
-use crate::inventory::{InventoryWrite, MovementFilter, StockFilter, StockLevel};
+use crate::model::catalog::{Product, ProductSort, ProductStatus, Variant};
+use crate::model::inventory::{MovementFilter, StockFilter, StockLevel};
 use crate::money::Amount;
 use crate::page::PageRequest;
 use crate::testing::{World, block_on, world};

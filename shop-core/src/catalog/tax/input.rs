@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::model::{STANDARD_TAX_CLASS, TaxRate, region_key};
 use crate::error::Result;
 use crate::field::{Checks, Field};
-use crate::pricing::Ratio;
+use crate::model::catalog::{STANDARD_TAX_CLASS, TaxRate, region_key};
+use crate::money::Ratio;
 use crate::region::{self, Breadth};
 use crate::validate;
 

@@ -1,11 +1,10 @@
 //! The decisions about tax rate rows: create, update, delete.
 
 use super::input::CheckedTaxRate;
-use super::model::TaxRate;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
+use crate::model::catalog::TaxRate;
 
 /// Creates a rate. `taken` is a stored rate of the same class and place.
 ///

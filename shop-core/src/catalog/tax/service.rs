@@ -1,13 +1,13 @@
 //! The calls about tax rates, all for staff.
 
 use super::input::{CheckedTaxRate, TaxRateInput};
-use super::model::TaxRate;
 use super::operations;
 use crate::actor::Actor;
 use crate::batch::expect_version;
-use crate::catalog::{Catalog, PromotionSort, RulesQuery};
+use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 use crate::id::TaxRateId;
+use crate::model::catalog::{PromotionSort, RulesQuery, TaxRate};
 use crate::page::{Page, PageRequest};
 use crate::region::{self, Breadth, Place};
 

@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 use super::call::{Run, call, input};
 use super::known::{Known, News};
 use super::prices;
-use crate::catalog::{Category, CategoryInput, ProductInput, ProductView};
-use crate::inventory::{AdjustmentInput, Location, LocationInput, StockInput, TransferInput};
-use crate::shipping::{Method, MethodInput, Zone, ZoneInput};
+use crate::catalog::{CategoryInput, ProductInput, ProductView};
+use crate::inventory::{AdjustmentInput, LocationInput, StockInput, TransferInput};
+use crate::model::catalog::Category;
+use crate::model::inventory::Location;
+use crate::model::shipping::{Method, Zone};
+use crate::shipping::{MethodInput, ZoneInput};
 
 fn product(view: &ProductView) -> Vec<News> {
     let product = &view.product;

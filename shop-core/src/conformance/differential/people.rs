@@ -8,8 +8,9 @@ use crate::accounts::{
     EmailInput, ProfileInput, RegisterInput, SignIn, SignInInput, StandingInput, SuperuserInput, VerifyOtpInput,
 };
 use crate::actor::{Actor, SignedIn};
+use crate::model::shipping::SavedAddress;
 use crate::secret::Secret;
-use crate::shipping::{SavedAddress, SavedAddressInput};
+use crate::shipping::SavedAddressInput;
 
 const PASSWORD: &str = "correct horse battery staple";
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::call::{Run, call, input};
 use super::known::{Known, News};
-use crate::catalog::{CountedPromotion, PromotionInput, TaxRate, TaxRateInput};
+use crate::catalog::{PromotionInput, TaxRateInput};
+use crate::model::catalog::{CountedPromotion, TaxRate};
 
 fn promotion(counted: &CountedPromotion) -> Vec<News> {
     vec![News::Promotion(counted.promotion.id)]

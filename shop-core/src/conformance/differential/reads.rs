@@ -4,14 +4,16 @@ use std::future::Future;
 
 use super::call::{Run, call};
 use super::known::{Known, News};
-use crate::accounts::UserFilter;
 use crate::catalog::ProductQuery;
 use crate::error::Result;
-use crate::inventory::{Location, MovementFilter, ReservationFilter, ReservationQuery, StockFilter};
-use crate::orders::{OrderQuery, ReturnFilter};
+use crate::inventory::ReservationQuery;
+use crate::model::accounts::UserFilter;
+use crate::model::inventory::{Location, MovementFilter, ReservationFilter, StockFilter};
+use crate::model::orders::ReturnFilter;
+use crate::model::payments::PaymentFilter;
+use crate::model::shipping::ShipmentFilter;
+use crate::orders::OrderQuery;
 use crate::page::{Page, PageRequest, SortKey};
-use crate::payments::PaymentFilter;
-use crate::shipping::ShipmentFilter;
 
 /// How a list is paged.
 #[derive(Debug, Clone, Copy)]
@@ -148,8 +150,8 @@ fn of_orders(known: &mut Known) -> (String, Run) {
         _ => {
             let mut query = OrderQuery { mine: known.once_in(4), ..OrderQuery::default() };
             if known.once_in(3) {
-                query.status =
-                    known.one_of(&[crate::orders::OrderStatus::Placed, crate::orders::OrderStatus::Canceled]);
+                query.status = known
+                    .one_of(&[crate::model::orders::OrderStatus::Placed, crate::model::orders::OrderStatus::Canceled]);
             }
             if known.once_in(4) {
                 query.email = Some("Guest@example.com".to_owned());

@@ -7,12 +7,14 @@ use super::known::{Known, News};
 use crate::cart::{AddCoupon, AddItem, CartView, SetQuantity, ShippingOptions};
 use crate::id::{OrderId, ReturnId};
 use crate::idempotency::Replayable;
+use crate::model::orders::{Return, WithdrawalReceipt};
+use crate::model::payments::Payment;
+use crate::model::shipping::Shipment;
 use crate::orders::{
-    CancelItemsInput, OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, Return, ReturnInput,
-    WithdrawalInput, WithdrawalReceipt,
+    CancelItemsInput, OrderView, PlaceOrder, PlacedOrder, ReceiveReturn, RejectReturn, ReturnInput, WithdrawalInput,
 };
-use crate::payments::{AmountInput, AttemptInput, Payment, RefundInput};
-use crate::shipping::{Shipment, ShipmentInput, TrackingInput};
+use crate::payments::{AmountInput, AttemptInput, RefundInput};
+use crate::shipping::{ShipmentInput, TrackingInput};
 
 fn cart(view: &CartView) -> Vec<News> {
     let guest = view.token.is_some().then_some(News::Cart(view.id));

@@ -8,7 +8,8 @@ use super::known::{Known, News};
 use super::reads::Turns;
 use super::world::BAD_URL;
 use crate::details::ShopDetailsInput;
-use crate::outbox::{Delivery, DeliveryStatus, WebhookInput};
+use crate::model::outbox::{Delivery, DeliveryStatus};
+use crate::outbox::WebhookInput;
 use crate::page::Page;
 
 fn deliveries(pages: &[Page<Delivery>]) -> Vec<News> {

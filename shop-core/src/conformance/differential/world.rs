@@ -9,18 +9,21 @@ use rand::{RngCore as _, SeedableRng as _};
 
 use super::call::{Answer, Call};
 use super::known::News;
-use crate::accounts::{MemoryMailer, PasswordHasher, Verified};
 use crate::actor::Actor;
 use crate::clock::{Clock, Random, Timestamp};
 use crate::conformance::lab::{CaseResult, Failure};
 use crate::error::{Error, Result};
-use crate::outbox::{MemorySender, Progress};
+use crate::gateway::ManualGateway;
+use crate::mail::MemoryMailer;
+use crate::model::payments::PaymentFilter;
+use crate::outbox::MemorySender;
 use crate::page::{MAX_PAGE_SIZE, PageRequest};
 use crate::payments::bank::Bank;
-use crate::payments::{ManualGateway, PaymentFilter};
 use crate::secret::Secret;
+use crate::security::password::{PasswordHasher, Verified};
 use crate::shop::Shop;
 use crate::store::Store;
+use crate::worker::Progress;
 
 /// A clock that stands still until a call advances it.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::low_stock::{LowStock, falls_low};
 use crate::error::{Error, Result};
 use crate::id::LocationId;
-use crate::inventory::StockLevel;
+use crate::model::inventory::StockLevel;
 
 /// The locations that serve a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

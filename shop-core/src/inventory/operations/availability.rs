@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::StockLevel;
+use crate::model::inventory::StockLevel;
 
 /// How many units of a variant can be sold now, over all locations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

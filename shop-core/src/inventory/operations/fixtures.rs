@@ -3,10 +3,10 @@
 use chrono::DateTime;
 use uuid::Uuid;
 
-use crate::batch::{Batch, Write};
+use crate::batch::{Batch, InventoryWrite, Write};
 use crate::clock::Moment;
 use crate::id::{LocationId, ProductId, VariantId};
-use crate::inventory::{InventoryWrite, MovementReason, StockLevel};
+use crate::model::inventory::{MovementReason, StockLevel};
 
 pub(crate) fn moment() -> Moment {
     Moment::new(DateTime::from_timestamp(1_750_000_000, 0).unwrap(), [7; 32])

@@ -2,11 +2,12 @@
 
 use super::low_stock::falls_low;
 use super::reservations::delta;
-use crate::batch::Batch;
+use crate::batch::{Batch, InventoryWrite};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, ProductId, VariantId};
-use crate::inventory::{InventoryWrite, Movement, MovementReason, StockDelta, StockLevel, TransferView};
+use crate::inventory::TransferView;
+use crate::model::inventory::{Movement, MovementReason, StockDelta, StockLevel};
 
 /// The variant whose stock changes, and all its levels by priority of location.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::LocationId;
-use crate::inventory::Location;
+use crate::model::inventory::Location;
 use crate::validate::slugify;
 
 /// The most locations of one shop. Limited because every read of stock goes through all of them.

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::batch::Batch;
 use crate::clock::Moment;
 use crate::id::{LocationId, VariantId};
-use crate::inventory::StockLevel;
-use crate::outbox::EventKind;
+use crate::model::inventory::StockLevel;
+use crate::model::outbox::EventKind;
 
 /// The event `stock.low`: a level that became low.
 #[derive(Debug, Clone, PartialEq, Eq)]

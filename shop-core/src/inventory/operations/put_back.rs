@@ -4,7 +4,7 @@ use super::reservations::restock;
 use crate::batch::Batch;
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::inventory::{Reservation, StockLevel};
+use crate::model::inventory::{Reservation, StockLevel};
 
 /// Puts `quantity` units of one line back, each at the location it came from. `held` are all reservations of the line
 /// in the order in which they were consumed; the first `skip` units are back already. `levels` are the variant's stock
@@ -46,9 +46,9 @@ fn place_for<'a>(held: &Reservation, levels: &'a [StockLevel]) -> Result<&'a Sto
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::ReservationStatus;
     use crate::inventory::operations::fixtures::{deltas, level, location, moment, movements, variant};
-    use crate::inventory::{MovementReason, operations::StockLine, operations::allocate, operations::reserve};
+    use crate::inventory::operations::{StockLine, allocate, reserve};
+    use crate::model::inventory::{MovementReason, ReservationStatus};
 
     /// A line of six units: four from the first location, two from the second.
     fn held() -> Vec<Reservation> {

@@ -1,12 +1,10 @@
 //! Reserves stock for order lines, and releases or ships it.
 
-use crate::batch::{Batch, Change, Require, Write};
+use crate::batch::{Batch, Change, InventoryWrite, Require, Write};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, OrderId, OrderItemId, VariantId};
-use crate::inventory::{
-    InventoryWrite, Movement, MovementReason, Reservation, ReservationStatus, StockDelta, StockLevel,
-};
+use crate::model::inventory::{Movement, MovementReason, Reservation, ReservationStatus, StockDelta, StockLevel};
 
 use super::allocation::Allocation;
 

@@ -1,10 +1,10 @@
 //! Changes how a variant's stock is counted.
 
 use super::ledger::Stocked;
-use crate::batch::Batch;
+use crate::batch::{Batch, InventoryWrite, StockSettings};
 use crate::error::{Error, Result};
 use crate::id::LocationId;
-use crate::inventory::{InventoryWrite, StockLevel, StockSettings};
+use crate::model::inventory::StockLevel;
 
 /// Changes the settings of one level, or of all levels, and updates `stocked`. If backorders are switched off, open
 /// ones stay open.

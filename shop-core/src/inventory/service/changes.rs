@@ -3,14 +3,14 @@
 use super::stock::view;
 use super::{Inventory, checks};
 use crate::actor::Actor;
-use crate::batch::Batch;
-use crate::catalog::VariantName;
+use crate::batch::{Batch, Decision};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::{LocationId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
 use crate::inventory::operations::{Stocked, adjust, change_settings, transfer};
-use crate::inventory::{AdjustmentInput, Movement, StockInput, StockView, TransferInput, TransferView};
+use crate::inventory::{AdjustmentInput, StockInput, StockView, TransferInput, TransferView};
+use crate::model::catalog::VariantName;
+use crate::model::inventory::Movement;
 
 impl Inventory<'_> {
     /// Changes the settings of a variant's stock at one location, or at all of them.

@@ -1,13 +1,15 @@
 //! Validation of inputs. Reports every invalid field at once.
 
 use super::import::Counted;
-use crate::catalog::VariantName;
+use crate::batch::StockSettings;
+use crate::cells::Cells;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{LocationId, VariantId};
-use crate::import::Cells;
 use crate::inventory::operations::{Adjustment, ChangedLocation, Transfer};
-use crate::inventory::{AdjustmentInput, LocationInput, MovementReason, StockInput, StockSettings, TransferInput};
+use crate::inventory::{AdjustmentInput, LocationInput, StockInput, TransferInput};
+use crate::model::catalog::VariantName;
+use crate::model::inventory::MovementReason;
 use crate::validate::{self, between};
 
 /// The most units in one call. Far beyond any shop; a thousand million such calls still fit into an `i64`.

@@ -2,13 +2,12 @@
 
 use super::{Inventory, checks};
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
+use crate::cells::{CellError, Cells, Imported};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::idempotency::{AnswerKey, IdempotencyKey};
-use crate::import::{CellError, Cells, Imported};
 use crate::inventory::operations::{Adjustment, adjust};
-use crate::inventory::{Location, MovementReason};
+use crate::model::inventory::{Location, MovementReason};
 
 /// The columns of a stock CSV, in their usual order.
 ///

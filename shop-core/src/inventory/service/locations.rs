@@ -2,12 +2,12 @@
 
 use super::{Inventory, checks};
 use crate::actor::Actor;
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::LocationId;
+use crate::inventory::LocationInput;
 use crate::inventory::operations::{change_location, create_location, delete_location};
-use crate::inventory::{InventorySort, Location, LocationInput, StockFilter, StockSort};
+use crate::model::inventory::{InventorySort, Location, StockFilter, StockSort};
 use crate::page::{MAX_PAGE_SIZE, Page, PageRequest, Position};
 
 impl Inventory<'_> {

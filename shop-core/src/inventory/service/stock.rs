@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::Inventory;
 use crate::actor::Actor;
-use crate::catalog::VariantName;
 use crate::error::{Error, Result};
 use crate::id::{LocationId, VariantId};
 use crate::inventory::operations::Stocked;
-use crate::inventory::{
-    InventorySort, Movement, MovementFilter, Reservation, ReservationQuery, StockFilter, StockLevel, StockSort,
-    StockView,
+use crate::inventory::{ReservationQuery, StockView};
+use crate::model::catalog::VariantName;
+use crate::model::inventory::{
+    InventorySort, Movement, MovementFilter, Reservation, StockFilter, StockLevel, StockSort,
 };
 use crate::page::{Page, PageRequest};
 

@@ -1,13 +1,12 @@
 use crate::actor::Actor;
 use crate::catalog::ProductInput;
+use crate::cells::{Cells, Imported};
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::id::{LocationId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::import::{Cells, Imported};
-use crate::inventory::{
-    AdjustmentInput, Location, LocationInput, Movement, MovementFilter, StockFilter, StockInput, TransferInput,
-};
+use crate::inventory::{AdjustmentInput, LocationInput, StockInput, TransferInput};
+use crate::model::inventory::{Location, Movement, MovementFilter, StockFilter};
 use crate::page::PageRequest;
 use crate::testing::{World, block_on, world};
 

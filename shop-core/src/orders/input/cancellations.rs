@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::returns::reason;
 use crate::error::Result;
 use crate::field::{Checks, Field};
-use crate::shipping::{ShipmentItem, ShipmentItemInput, check_items};
+use crate::model::shipping::ShipmentItem;
+use crate::shipping::{ShipmentItemInput, check_items};
 
 /// The items of an order to cancel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::cart::MAX_CART_ITEMS;
-use crate::catalog::VariantName;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{UserId, VariantId};
+use crate::model::cart::MAX_CART_ITEMS;
+use crate::model::catalog::VariantName;
+use crate::model::orders::PriceOverride;
 use crate::money::Currency;
-use crate::orders::PriceOverride;
 use crate::validate;
 
 /// The longest reason, in characters.

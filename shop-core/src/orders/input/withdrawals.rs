@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::field::{Checks, Field};
-use crate::shipping::{ShipmentItem, ShipmentItemInput, check_items};
+use crate::model::shipping::ShipmentItem;
+use crate::shipping::{ShipmentItemInput, check_items};
 use crate::validate;
 
 /// The units that a buyer withdraws from.

@@ -6,18 +6,20 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::accounts::{MailRefused, Mailer, Message};
 use crate::actor::Actor;
 use crate::error::BoxError;
+use crate::gateway::ManualGateway;
 use crate::id::{OrderId, PaymentId, ReturnId};
 use crate::idempotency::IdempotencyKey;
+use crate::mail::{MailRefused, Mailer, Message};
+use crate::model::orders::Order;
+use crate::model::outbox::{DeliveryFilter, DeliveryStatus, MAIL};
+use crate::orders::PlaceOrder;
 use crate::orders::fixtures::{Offer, guest, offer};
-use crate::orders::{Order, PlaceOrder};
-use crate::outbox::{DeliveryFilter, DeliveryStatus, MAIL, Worker};
 use crate::page::PageRequest;
-use crate::payments::ManualGateway;
 use crate::shop::{Settings, Tokens};
 use crate::testing::{World, block_on, world, world_with};
+use crate::worker::Worker;
 
 fn input<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).unwrap()
@@ -483,19 +485,19 @@ fn what_is_refused_for_good_is_given_up_and_staff_see_why() {
 #[test]
 fn mails_of_earlier_releases_are_read() {
     let old = json!({"mail": {"kind": "password_reset_requested", "email_key": "ada@example.com"}});
-    let content: crate::outbox::Content = input(old);
-    assert!(matches!(content, crate::outbox::Content::Mail(_)));
+    let content: crate::model::outbox::Content = input(old);
+    assert!(matches!(content, crate::model::outbox::Content::Mail(_)));
     // A mail of this release as stored: these names must never change.
     let kept = json!({"order_mail": {"order_id": OrderId(uuid::Uuid::nil()), "news": {"kind": "withdrawal_received",
         "received_at": "2026-11-30T09:00:00Z", "items": []}}});
-    assert!(matches!(input(kept), crate::outbox::Content::OrderMail(_)));
+    assert!(matches!(input(kept), crate::model::outbox::Content::OrderMail(_)));
 }
 
 #[test]
 fn a_withdrawal_gets_its_receipt() {
-    use super::{MailedItem, OrderNews, mail_buyer};
-    use crate::batch::Batch;
-    use crate::execute::Decision;
+    use crate::batch::{Batch, Decision};
+    use crate::lifecycle::mail_buyer;
+    use crate::model::orders::{MailedItem, OrderNews};
 
     let sold = sold();
     sold.mails();

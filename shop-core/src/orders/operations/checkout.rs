@@ -1,16 +1,17 @@
 //! Quotes an order before it is placed.
 
 use super::place::{Agreement, Placement, Terms, come_to, place};
-use crate::cart::{Cart, Goods};
-use crate::catalog::PriceRules;
+use crate::cart::Goods;
 use crate::clock::{Moment, Timestamp};
 use crate::error::Result;
+use crate::gateway::PaymentGateway;
+use crate::model::cart::Cart;
+use crate::model::catalog::PriceRules;
+use crate::model::shipping::Address;
 use crate::money::Amount;
 use crate::orders::OrderQuote;
 use crate::orders::input::REGION;
-use crate::payments::PaymentGateway;
 use crate::pricing::Taxes;
-use crate::shipping::Address;
 use crate::shipping::operations::Quote;
 use crate::validate::Email;
 

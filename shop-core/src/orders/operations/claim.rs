@@ -1,10 +1,10 @@
 //! Lets an account claim the guest orders of its proven e-mail address.
 
-use super::status::record;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::id::UserId;
-use crate::orders::Order;
+use crate::lifecycle::record;
+use crate::model::orders::Order;
 use crate::validate::is_same_mailbox;
 
 /// Assigns guest orders to an account if they were placed with exactly the address that it has proven; different

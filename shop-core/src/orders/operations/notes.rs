@@ -1,11 +1,10 @@
 //! Notes by staff about an order.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision, OrdersWrite};
 use crate::clock::Moment;
-use crate::execute::Decision;
 use crate::id::OrderId;
+use crate::model::orders::HistoryEntry;
 use crate::orders::input::CheckedNote;
-use crate::orders::{HistoryEntry, OrdersWrite};
 
 /// Adds an entry to the order's timeline, for the buyer or only for staff. Does not change the order.
 pub(in crate::orders) fn add_note(

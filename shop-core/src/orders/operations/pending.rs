@@ -1,12 +1,11 @@
 //! Reduces payments that wait for money when the payable amount of an order falls.
 
-use super::status::record;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::Result;
+use crate::lifecycle::{OrderState, record};
+use crate::model::payments::Payment;
 use crate::money::Amount;
-use crate::orders::OrderState;
-use crate::payments::Payment;
 use crate::payments::operations::void;
 
 /// Reduces each open payment outside the shop to the payable amount, or voids it if nothing is left to pay. Payments at

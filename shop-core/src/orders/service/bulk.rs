@@ -2,11 +2,12 @@
 
 use super::Orders;
 use crate::actor::Actor;
+use crate::batch::Decision;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::OrderId;
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::{CancelOrders, CancelOutcome, Canceled, OrderStatus, OrderView};
+use crate::model::orders::OrderStatus;
+use crate::orders::{CancelOrders, CancelOutcome, Canceled, OrderView};
 
 impl Orders<'_> {
     /// Cancels up to 100 orders, for staff, one after the other as [`Orders::cancel`] does; a refused order does not

@@ -31,7 +31,7 @@ impl Orders<'_> {
         let input = &input.check()?;
         self.shop
             .execute_once(actor, &format!("orders.cancel_items:{id}"), key, |mut moment| async move {
-                let state = self.state(id, &mut moment).await?;
+                let state = self.shop.order_state(id, &mut moment).await?;
                 // Read after the order, whose version guards them.
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
                 let is_remote = self.is_remote();

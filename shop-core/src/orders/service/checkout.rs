@@ -5,15 +5,17 @@ use super::super::operations::{self, Checkout, Placement, basket};
 use super::super::view::OrderQuote;
 use super::Orders;
 use crate::actor::Actor;
-use crate::cart::{Cart, Goods, operations as carts};
-use crate::catalog::{Customer, PriceRules, RulesQuery, code_key};
+use crate::cart::{Goods, operations as carts};
 use crate::clock::Moment;
 use crate::error::{Error, Invalid, Result};
 use crate::id::{MethodId, UserId};
+use crate::model::accounts::User;
+use crate::model::cart::Cart;
+use crate::model::catalog::{Customer, PriceRules, RulesQuery, code_key};
+use crate::model::shipping::{Address, Method, Zone};
 use crate::money::Amount;
 use crate::pricing::{Line, TaxRequest, TaxedLine, Taxes, own_rates, region_of, tax_countries, taxable};
 use crate::shipping::operations::{Quote, quote};
-use crate::shipping::{Address, Method, Zone};
 use crate::validate::Email;
 
 /// The buyer of an order, and who places it.
@@ -130,40 +132,10 @@ impl<'a> Orders<'a> {
         known: Option<Goods>,
         moment: &Moment,
     ) -> Result<Checkout<'a>> {
-        let store = self.shop.store();
         let (mut invalid, mut missing) = (wishes.invalid.clone(), wishes.missing.clone());
-        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
         let mut address = self.shipping_address(buyer.user, wishes, &mut invalid).await?;
-        let query = RulesQuery {
-            code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
-            customer: match buyer.user {
-                Some(id) => Some(Customer::User(id)),
-                None => buyer.email.as_ref().map(|email| Customer::Guest(email.key.clone())),
-            },
-            tax_countries: address.as_ref().map(tax_countries).unwrap_or_default(),
-        };
-        let rules = async { Ok::<_, Error>(store.price_rules(&query).await?) };
-        let goods = async {
-            match known {
-                Some(goods) => Ok(goods),
-                None => Goods::load(store, &variants).await,
-            }
-        };
-        // These reads are independent, so they run concurrently. All shipping methods are read, because the order
-        // stores the price of the cheapest.
-        let tariff = async {
-            match wishes.method {
-                Some(_) => Ok::<_, Error>(store.tariff().await?),
-                None => Ok((Vec::new(), Vec::new())),
-            }
-        };
-        let user = async {
-            match buyer.user {
-                Some(id) => Ok::<_, Error>(store.user(id).await?),
-                None => Ok(None),
-            }
-        };
-        let (goods, rules, tariff, user) = futures_util::future::try_join4(goods, rules, tariff, user).await?;
+        let query = rules_query(&cart, &buyer, address.as_ref());
+        let Loaded { goods, rules, tariff, user } = self.load(&buyer, wishes, &cart, &query, known).await?;
         // With a tax provider, the rates do not depend on the region codes of the shop's own table.
         if let Some(address) = address.as_mut().filter(|_| self.shop.tax_provider().is_none()) {
             match region_of(&rules.tax_rates, address) {
@@ -206,6 +178,42 @@ impl<'a> Orders<'a> {
             email,
             missing,
         })
+    }
+
+    /// Reads what an order of a cart depends on, except the products of the lines if they are `known`.
+    async fn load(
+        &self,
+        buyer: &Buyer,
+        wishes: &Wishes,
+        cart: &Cart,
+        query: &RulesQuery,
+        known: Option<Goods>,
+    ) -> Result<Loaded> {
+        let store = self.shop.store();
+        let variants: Vec<_> = cart.items.iter().map(|item| item.variant_id).collect();
+        let rules = async { Ok::<_, Error>(store.price_rules(query).await?) };
+        let goods = async {
+            match known {
+                Some(goods) => Ok(goods),
+                None => Goods::load(store, &variants).await,
+            }
+        };
+        // These reads are independent, so they run concurrently. All shipping methods are read, because the order
+        // stores the price of the cheapest.
+        let tariff = async {
+            match wishes.method {
+                Some(_) => Ok::<_, Error>(store.tariff().await?),
+                None => Ok((Vec::new(), Vec::new())),
+            }
+        };
+        let user = async {
+            match buyer.user {
+                Some(id) => Ok::<_, Error>(store.user(id).await?),
+                None => Ok(None),
+            }
+        };
+        let (goods, rules, tariff, user) = futures_util::future::try_join4(goods, rules, tariff, user).await?;
+        Ok(Loaded { goods, rules, tariff, user })
     }
 
     /// The taxes of the cart at its address, from the shop's own rates or from the tax provider. The provider is called
@@ -257,6 +265,26 @@ impl<'a> Orders<'a> {
             invalid.add("shipping_address_id", "There is no such address in your address book.");
         }
         Ok(saved.map(|saved| saved.address))
+    }
+}
+
+/// What an order of a cart depends on, besides the cart.
+struct Loaded {
+    goods: Goods,
+    rules: PriceRules,
+    tariff: (Vec<Zone>, Vec<Method>),
+    user: Option<User>,
+}
+
+/// The request for the promotions and tax rates that apply to a cart.
+fn rules_query(cart: &Cart, buyer: &Buyer, address: Option<&Address>) -> RulesQuery {
+    RulesQuery {
+        code_keys: cart.coupons.iter().map(|code| code_key(code)).collect(),
+        customer: match buyer.user {
+            Some(id) => Some(Customer::User(id)),
+            None => buyer.email.as_ref().map(|email| Customer::Guest(email.key.clone())),
+        },
+        tax_countries: address.map(tax_countries).unwrap_or_default(),
     }
 }
 

@@ -4,14 +4,13 @@
 use super::super::input::LookupInput;
 use super::super::operations;
 use super::Orders;
-use crate::accounts::MailJob;
 use crate::actor::Actor;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::Result;
-use crate::execute::Decision;
 use crate::id::UserId;
-use crate::outbox::Delivery;
+use crate::model::accounts::MailJob;
+use crate::model::outbox::Delivery;
 use crate::validate;
 
 /// The most orders claimed in one batch; a job claims the rest.

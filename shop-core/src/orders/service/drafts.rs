@@ -4,15 +4,16 @@ use super::Orders;
 use super::checkout::Buyer;
 use crate::actor::Actor;
 use crate::cart::Goods;
-use crate::catalog::VariantName;
 use crate::error::{Error, Result};
 use crate::id::{DraftId, OrderId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
+use crate::model::catalog::VariantName;
+use crate::model::orders::{Draft, DraftSort, HistoryEntry};
 use crate::orders::input::{CheckedDraft, Recipient};
 use crate::orders::operations::{
     add_note, cart_of, change_draft, create_draft, delete_draft, expected_draft, place_draft, priced,
 };
-use crate::orders::{Draft, DraftInput, DraftSort, DraftView, HistoryEntry, NoteInput, PlaceOrder, PlacedOrder};
+use crate::orders::{DraftInput, DraftView, NoteInput, PlaceOrder, PlacedOrder};
 use crate::page::{Page, PageRequest};
 use crate::validate::{Email, email_key};
 

@@ -5,8 +5,10 @@ use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{OrderId, ReturnId, VariantId};
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::operations::{Around, Step, identified, may_see, request_return, step_return};
-use crate::orders::{Order, ReceiveReturn, RejectReturn, Return, ReturnFilter, ReturnInput, ReturnSort};
+use crate::lifecycle::{identified, may_see};
+use crate::model::orders::{Order, Return, ReturnFilter, ReturnSort};
+use crate::orders::operations::{Around, Step, request_return, step_return};
+use crate::orders::{ReceiveReturn, RejectReturn, ReturnInput};
 use crate::page::{Page, PageRequest};
 
 impl Orders<'_> {
@@ -67,7 +69,7 @@ impl Orders<'_> {
         let input = &input.check()?;
         self.shop
             .execute_once(actor, &format!("orders.request_return:{id}"), key, |mut moment| async move {
-                let state = self.state(id, &mut moment).await?;
+                let state = self.shop.order_state(id, &mut moment).await?;
                 may_see(actor, &state.order)?;
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;
                 request_return(state, &returns, input.clone(), actor.role(), &mut moment)
@@ -174,7 +176,7 @@ impl Orders<'_> {
         let operation = format!("{}:{id}", step.operation());
         self.shop
             .execute_once(actor, &operation, key, |mut moment| async move {
-                let state = self.state(order, &mut moment).await?;
+                let state = self.shop.order_state(order, &mut moment).await?;
                 may_see(actor, &state.order)?;
                 let store = self.shop.store();
                 // Read after the order, whose version guards them.

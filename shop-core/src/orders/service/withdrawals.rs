@@ -5,8 +5,10 @@ use crate::actor::Actor;
 use crate::error::Result;
 use crate::id::OrderId;
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::orders::operations::{may_see, withdraw};
-use crate::orders::{WithdrawalInput, WithdrawalReceipt};
+use crate::lifecycle::may_see;
+use crate::model::orders::WithdrawalReceipt;
+use crate::orders::WithdrawalInput;
+use crate::orders::operations::withdraw;
 
 impl Orders<'_> {
     /// Records a withdrawal from an order or a part of it, for callers who may see the order (also staff, since a
@@ -35,7 +37,7 @@ impl Orders<'_> {
         let days = self.shop.settings().withdrawal_days;
         self.shop
             .execute_once(actor, &format!("orders.withdraw:{id}"), key, |mut moment| async move {
-                let state = self.state(id, &mut moment).await?;
+                let state = self.shop.order_state(id, &mut moment).await?;
                 may_see(actor, &state.order)?;
                 // Read after the order, whose version guards them.
                 let returns = self.shop.store().returns_of_orders(&[id]).await?;

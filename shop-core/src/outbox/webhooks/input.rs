@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::model::{EventPattern, Webhook};
 use super::target::webhook_url;
 use crate::error::Result;
 use crate::field::{Checks, Field};
+use crate::model::outbox::{EventPattern, Webhook};
 
 /// More than the number of event kinds and groups.
 const MAX_PATTERNS: usize = 50;

@@ -4,11 +4,10 @@ use chrono::{SecondsFormat, TimeDelta};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::model::Webhook;
 use crate::clock::Timestamp;
 use crate::error::BoxError;
 use crate::id::EventId;
-use crate::outbox::{Event, EventKind};
+use crate::model::outbox::{Event, EventKind, Webhook};
 use crate::secret::Keys;
 
 /// How long a replaced secret keeps signing alongside the new one, so that receivers can switch one by one.

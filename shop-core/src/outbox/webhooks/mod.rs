@@ -4,14 +4,13 @@
 //! worker sends it with the [`WebhookSender`]: at least once, in order per aggregate, concurrently with all other
 //! receivers. Messages and their signatures follow [Standard Webhooks](https://www.standardwebhooks.com).
 //!
-//! - `model.rs`: a webhook and its event patterns; `input.rs`: the input of staff; `target.rs`: the URLs that are
+//! - `model/outbox/webhooks.rs`: a webhook and its event patterns; `input.rs`: the input of staff; `target.rs`: the URLs that are
 //!   allowed
 //! - `operations.rs`: the decisions; `service.rs`: the calls for staff
 //! - `message.rs`: the signed request; `sender.rs`: the port that sends it
 
 mod input;
 mod message;
-mod model;
 mod operations;
 mod sender;
 mod service;
@@ -19,8 +18,6 @@ mod target;
 
 pub use input::WebhookInput;
 pub use message::{SECRET_OVERLAP, WebhookMessage};
-pub(crate) use model::RECEIVERS;
-pub use model::{EventPattern, Webhook, WebhookSort};
 pub use sender::{MemorySender, WebhookSender};
 pub use service::{Revealed, Webhooks};
 pub use target::{TargetError, is_public, webhook_url};

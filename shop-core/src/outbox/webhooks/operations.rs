@@ -1,12 +1,10 @@
 //! The decisions about webhooks.
 
 use super::input::CheckedWebhook;
-use super::model::Webhook;
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
-use crate::outbox::{Delivery, DeliveryStatus};
+use crate::model::outbox::{Delivery, DeliveryStatus, Webhook};
 
 /// Creates a webhook.
 pub(crate) fn create_webhook(input: CheckedWebhook, moment: &mut Moment) -> Decision<Webhook> {
@@ -79,7 +77,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::{DeliveryId, WebhookId};
-    use crate::outbox::{Content, Event, EventKind};
+    use crate::model::outbox::{Content, Event, EventKind};
 
     fn now() -> Timestamp {
         Timestamp::from_timestamp_micros(1_800_000_000_000_000).unwrap()

@@ -5,12 +5,12 @@ use chrono::TimeDelta;
 
 use super::{Account, Bank, Books, Message, Mood, SIGNATURE};
 use crate::clock::Timestamp;
-use crate::money::Amount;
-use crate::payments::gateway::{
-    CaptureCall, CreateCall, GatewayError, GatewayNotice, InvalidNotice, NoticeHeaders, RefundCall, RemoteGateway,
-    RemotePayment, RemoteRefund, Snapshot, VoidCall,
+use crate::gateway::{
+    CaptureCall, CreateCall, GatewayError, InvalidNotice, NoticeHeaders, RefundCall, RemoteGateway, RemoteRefund,
+    Snapshot, VoidCall,
 };
-use crate::payments::model::{PaymentState, RefundState};
+use crate::model::payments::{GatewayNotice, PaymentState, RefundState, RemotePayment};
+use crate::money::Amount;
 
 /// The tolerance for the time of a message, in both directions.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);

@@ -8,16 +8,16 @@ mod taxes;
 
 use serde_json::{Value, json};
 
-pub(super) use orders::{Goods, begin_attempt, capture_payment, finish, refund_payment, void_payment};
-pub(crate) use orders::{Repayment, create_remotely, give_back};
+pub(super) use orders::{Goods, begin_attempt, capture_payment, refund_payment, void_payment};
+pub(crate) use orders::{Repayment, create_remotely, finish, give_back};
 pub(super) use remote::{ask_capture, ask_confirm, ask_void, make_room};
 pub(crate) use taxes::{refunded_line, split_new_refunds, untaxed};
 
-use super::gateway::PaymentGateway;
-use super::model::{Payment, PaymentState, Refund, RefundState, RemoteState};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
+use crate::gateway::PaymentGateway;
 use crate::id::OrderId;
+use crate::model::payments::{Payment, PaymentState, Refund, RefundState, RemoteState};
 use crate::money::{Amount, Currency};
 use crate::word::Word as _;
 

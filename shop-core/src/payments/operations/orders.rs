@@ -2,22 +2,22 @@
 
 use super::taxes::RefundedGoods;
 use super::{begin, capture, event_data, left, refund, split_new_refunds, void, within};
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
+use crate::gateway::{ChargeLimits, PaymentGateway};
 use crate::id::PaymentId;
 use crate::inventory::operations::{commit_held, end_reservations};
-use crate::inventory::{ReservationStatus, StockLevel};
+use crate::lifecycle::{OrderState, mail_buyer, record, return_rest, settle};
+use crate::model::inventory::{ReservationStatus, StockLevel};
+use crate::model::orders::{Order, OrderNews, OrderStatus, PaymentStatus, Return};
+use crate::model::outbox::EventKind;
+use crate::model::payments::{Payment, PaymentState, Refund, Wish};
+use crate::model::shipping::{Shipment, ShipmentStatus};
 use crate::money::Amount;
-use crate::orders::mails::mail_buyer;
-use crate::orders::operations::{record, return_rest, settle};
-use crate::orders::{Order, OrderNews, OrderState, OrderStatus, PaymentStatus, Return};
-use crate::outbox::EventKind;
+use crate::payments::RefundView;
 use crate::payments::input::CheckedRefund;
 use crate::payments::remote::{ask, may_ask, send_back};
-use crate::payments::{ChargeLimits, Payment, PaymentGateway, PaymentState, Refund, RefundView, Wish};
-use crate::shipping::{Shipment, ShipmentStatus};
 
 /// More attempts than any buyer needs. The limit matters because each attempt extends the reservation of the order's
 /// stock.
@@ -331,7 +331,7 @@ pub(super) fn write(state: &mut OrderState, payment: &Payment, batch: &mut Batch
 }
 
 /// Updates the order. Once it no longer waits for its money, its temporary reservations become permanent.
-pub(in crate::payments) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
+pub(crate) fn finish(state: OrderState, batch: &mut Batch, moment: &mut Moment) -> Order {
     let OrderState { order, payments, shipments, reservations, .. } = state;
     let waited = order.hold_until.is_some();
     let settled = settle(order, &payments, &shipments, moment, batch);

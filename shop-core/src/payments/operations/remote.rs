@@ -5,16 +5,15 @@ use chrono::TimeDelta;
 
 use super::orders::{find, finish, no_more_than_due, write};
 use super::{refused, touched, within};
-use crate::batch::Batch;
+use crate::batch::{Batch, Decision};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::PaymentId;
+use crate::lifecycle::{OrderState, record};
+use crate::model::orders::OrderStatus;
+use crate::model::payments::{Payment, PaymentState, Wish};
 use crate::money::Amount;
-use crate::orders::operations::record;
-use crate::orders::{OrderState, OrderStatus};
 use crate::payments::remote::{ask, may_ask, may_void};
-use crate::payments::{Payment, PaymentState, Wish};
 
 /// How long a recorded response to a returning buyer is reused without calling the gateway again.
 const CONFIRM_PAUSE: TimeDelta = TimeDelta::seconds(3);

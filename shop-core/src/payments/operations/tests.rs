@@ -2,8 +2,8 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::super::gateway::ManualGateway;
 use super::*;
+use crate::gateway::ManualGateway;
 
 fn moment() -> Moment {
     Moment::new(DateTime::UNIX_EPOCH, [7; 32])

@@ -3,16 +3,16 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::intent::{CancelWish, GatewayCall, Wish, caller};
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::DeliveryId;
-use crate::orders::Order;
-use crate::orders::operations::record;
-use crate::outbox::{Content, Delivery};
-use crate::payments::gateway::RemotePayment;
-use crate::payments::model::{Asking, Payment, RefundState, Step};
+use crate::lifecycle::record;
+use crate::model::orders::Order;
+use crate::model::outbox::{Content, Delivery};
+use crate::model::payments::{
+    Asking, CancelWish, GatewayCall, Payment, RefundState, RemotePayment, Step, Wish, caller,
+};
 
 /// How long an overdue order waits for its gateway to void the payment, many times what a response takes. The sweep
 /// skips the order until then, so a gateway that is down does not delay the cancellation of other orders.
@@ -108,6 +108,19 @@ pub(crate) fn is_unsettled(payment: &Payment) -> bool {
     payment.state.is_open()
         || payment.remote.asking.is_some()
         || payment.refunds.iter().any(|refund| refund.state == RefundState::Pending)
+}
+
+/// Requests the last refund of a payment from its gateway: it is pending until the gateway responds.
+///
+/// # Errors
+/// [`Error::Fault`] when the payment has no refund.
+pub(crate) fn send_back(payment: &mut Payment, moment: &mut Moment, batch: &mut Batch) -> Result<()> {
+    let refund = payment.refunds.last_mut().ok_or_else(|| Error::fault("a refund left no trace"))?;
+    refund.state = RefundState::Pending;
+    let wish = Wish::Refund { refund_id: refund.id, amount: refund.amount, reason: refund.reason.clone() };
+    ask(payment, wish, moment, batch);
+    debug_assert!(is_unsettled(payment), "what is on its way is looked at");
+    Ok(())
 }
 
 /// Ensures that the calls of one payment are made in id order, even if the clocks of servers differ.

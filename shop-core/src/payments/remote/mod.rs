@@ -1,6 +1,6 @@
 //! Communication with remote gateways: intent → call → record.
 //!
-//! 1. A decision that needs a gateway writes an **intent** ([`GatewayCall`]) into its batch: a delivery of the outbox
+//! 1. A decision that needs a gateway writes an **intent** ([`GatewayCall`](crate::payments::GatewayCall)) into its batch: a delivery of the outbox
 //!    whose id is the gateway's idempotency key. The payment is marked as having a pending call.
 //! 2. The worker, or a caller that waits for the response, claims the intent and **calls** the gateway.
 //! 3. The response is **recorded** in one batch: the end of the intent, the payment, its order and all consequences.
@@ -11,19 +11,7 @@
 
 mod apply;
 mod ask;
-mod drive;
-mod intent;
-mod notices;
-mod reconcile;
-mod settle;
-
-#[cfg(test)]
-mod tests;
 
 pub use apply::{Applied, apply_snapshot};
-pub(crate) use ask::{ask, ask_cancel, hold_again, may_ask, may_void};
-pub(crate) use drive::Answer;
-pub use intent::{CancelWish, GatewayCall, Wish};
-pub(crate) use intent::{caller, listener};
-pub(crate) use notices::Look;
-pub(crate) use settle::send_back;
+pub(crate) use apply::{refunded, shortened, touch, without_lost_refunds};
+pub(crate) use ask::{ask, ask_cancel, hold_again, hold_longer, is_unsettled, may_ask, may_void, next_look, send_back};

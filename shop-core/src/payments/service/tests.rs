@@ -6,11 +6,12 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::*;
+use crate::gateway::ManualGateway;
 use crate::id::OrderId;
-use crate::inventory::ReservationStatus;
+use crate::model::inventory::ReservationStatus;
+use crate::model::orders::{Order, OrderStatus, PaymentStatus};
+use crate::model::payments::PaymentState;
 use crate::orders::tests::{order, store_placed};
-use crate::orders::{Order, OrderStatus, PaymentStatus};
-use crate::payments::{ManualGateway, PaymentState};
 use crate::testing::{World, block_on, world_with};
 use crate::word::Word as _;
 

@@ -21,7 +21,7 @@ fn german(id: u128, class: &str, hundredths: i64) -> TaxRate {
 
 /// The taxes of these lines in Germany, with the shop's own rates.
 fn in_germany(rates: &[TaxRate], lines: &[Line<'_>], included: bool, rounding: TaxRounding) -> Taxes {
-    let place = crate::shipping::Address { country: "DE".into(), ..address() };
+    let place = crate::model::shipping::Address { country: "DE".into(), ..address() };
     let (quote, shipping_shares) = own_rates(rates, &place, lines.iter().map(|line| (line.variant_id, line.tax_class)));
     Taxes { quote, shipping_shares, included, rounding }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::field::{Checks, Field};
-use crate::shipping::Address;
+use crate::model::shipping::Address;
 use crate::validate;
 
 /// The maximum length of a name of a person, company or place, in characters.

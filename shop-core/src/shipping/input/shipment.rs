@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::{OrderId, OrderItemId};
-use crate::shipping::{Shipment, ShipmentItem, TrackingStatus};
+use crate::model::shipping::{Shipment, ShipmentItem, TrackingStatus};
 use crate::validate;
 
 /// The maximum length of a carrier's or place's name, in characters.

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::field::{Checks, Field};
 use crate::id::ZoneId;
+use crate::model::shipping::{Method, Rate, Tier, Zone};
 use crate::money::{Amount, Currency};
 use crate::shipping::operations::EVERYWHERE;
-use crate::shipping::{Method, Rate, Tier, Zone};
 use crate::validate;
 
 /// The maximum length of a zone's, method's or carrier's name, in characters.

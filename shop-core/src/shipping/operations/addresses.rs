@@ -1,11 +1,10 @@
 //! The decisions about address books: at most one entry is the default.
 
-use crate::batch::{Batch, Change, Require};
+use crate::batch::{Batch, Change, Decision, Require};
 use crate::clock::Moment;
 use crate::error::{Error, Result};
-use crate::execute::Decision;
 use crate::id::UserId;
-use crate::shipping::{Address, MAX_ADDRESSES, SavedAddress};
+use crate::model::shipping::{Address, MAX_ADDRESSES, SavedAddress};
 
 /// The state of an address book that a decision uses.
 #[derive(Debug, Clone, Default)]

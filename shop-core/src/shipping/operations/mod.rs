@@ -12,6 +12,3 @@ pub(super) use addresses::{AddressBook, create_address, delete_address, update_a
 pub(super) use quote::EVERYWHERE;
 pub(super) use shipments::{create_shipment, track_shipment, update_shipment};
 pub(super) use tariff::{create_method, create_zone, delete_method, delete_zone, update_method, update_zone};
-
-#[cfg(test)]
-mod shipment_tests;

@@ -1,6 +1,6 @@
 //! Shipping prices: the zones that serve a country, and the prices of their methods.
 
-use super::super::model::{Method, Rate, Tier, Zone};
+use crate::model::shipping::{Method, Rate, Tier, Zone};
 use crate::money::{Amount, Currency};
 
 /// Stands for every country that no zone names.

@@ -1,10 +1,9 @@
 //! The decisions about shipping zones and methods.
 
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Decision};
 use crate::clock::Moment;
-use crate::execute::Decision;
+use crate::model::shipping::{Method, Zone};
 use crate::shipping::input::CheckedMethod;
-use crate::shipping::{Method, Zone};
 
 /// Creates a zone.
 pub(in crate::shipping) fn create_zone(name: String, countries: Vec<String>, moment: &mut Moment) -> Decision<Zone> {

@@ -4,9 +4,10 @@ use super::Shipping;
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::{AddressId, UserId};
+use crate::model::shipping::{Address, SavedAddress, ShippingSort};
 use crate::page::{Page, PageRequest};
+use crate::shipping::SavedAddressInput;
 use crate::shipping::operations::{AddressBook, create_address, delete_address, update_address};
-use crate::shipping::{Address, SavedAddress, SavedAddressInput, ShippingSort};
 
 impl Shipping<'_> {
     /// Lists the user's own addresses.

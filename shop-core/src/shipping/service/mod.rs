@@ -12,9 +12,11 @@ pub struct Shipping<'a> {
     shop: &'a Shop,
 }
 
-impl<'a> Shipping<'a> {
-    pub(crate) fn new(shop: &'a Shop) -> Self {
-        Self { shop }
+impl Shop {
+    /// Address book, shipping rates and shipments.
+    #[must_use]
+    pub fn shipping(&self) -> Shipping<'_> {
+        Shipping { shop: self }
     }
 }
 

@@ -8,14 +8,12 @@ use crate::clock::Moment;
 use crate::error::{Error, Result};
 use crate::id::ShipmentId;
 use crate::idempotency::{IdempotencyKey, Replayable};
-use crate::inventory::StockLevel;
-use crate::orders::OrderState;
+use crate::lifecycle::OrderState;
+use crate::model::inventory::StockLevel;
+use crate::model::shipping::{Shipment, ShipmentFilter, ShipmentStatus, ShippingSort, tracking_key};
 use crate::page::{Page, PageRequest};
 use crate::shipping::operations::{create_shipment, track_shipment, update_shipment};
-use crate::shipping::{
-    Shipment, ShipmentChange, ShipmentFilter, ShipmentInput, ShipmentStatus, ShippingSort, Tracking, TrackingInput,
-    tracking_key,
-};
+use crate::shipping::{ShipmentChange, ShipmentInput, Tracking, TrackingInput};
 
 /// The maximum number of shipments returned for one tracking number: staff may enter the same text for many shipments.
 const MAX_TRACKED: u32 = 100;
@@ -60,7 +58,7 @@ impl Shipping<'_> {
         let input = &input.check()?;
         self.shop
             .execute_once(actor, "shipping.create_shipment", key, |mut moment| async move {
-                let state = self.shop.orders().state(input.order_id, &mut moment).await?;
+                let state = self.shop.order_state(input.order_id, &mut moment).await?;
                 create_shipment(state, input.clone(), actor.role(), &mut moment)
             })
             .await
@@ -139,7 +137,7 @@ impl Shipping<'_> {
     /// A shipment with the state of its order, consistent with one version of the order.
     async fn load(&self, id: ShipmentId, moment: &mut Moment) -> Result<(OrderState, Shipment)> {
         let shipment = self.shop.store().shipment(id).await?.ok_or(Error::NotFound)?;
-        let state = self.shop.orders().state(shipment.order_id, moment).await?;
+        let state = self.shop.order_state(shipment.order_id, moment).await?;
         // Read again with the order, whose version guards it.
         let shipment = state.shipments.iter().find(|stored| stored.id == id).cloned().unwrap_or(shipment);
         Ok((state, shipment))

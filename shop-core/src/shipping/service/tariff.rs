@@ -5,14 +5,14 @@ use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::field::{Checks, Field};
 use crate::id::{MethodId, ZoneId};
-use crate::memory::paging;
+use crate::model::shipping::{Method, ShippingSort, Zone};
 use crate::money::Currency;
-use crate::page::{Page, PageRequest};
+use crate::page::{Page, PageRequest, paging};
 use crate::shipping::input::CheckedMethod;
 use crate::shipping::operations::{
     create_method, create_zone, delete_method, delete_zone, update_method, update_zone, zones_of,
 };
-use crate::shipping::{Method, MethodInput, ShippingSort, Zone, ZoneInput};
+use crate::shipping::{MethodInput, ZoneInput};
 use crate::validate;
 
 impl Shipping<'_> {

@@ -7,11 +7,10 @@ use serde_json::json;
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::idempotency::IdempotencyKey;
+use crate::model::shipping::{MAX_ADDRESSES, SavedAddress};
 use crate::orders::tests::{order, store_placed};
 use crate::page::PageRequest;
-use crate::shipping::{
-    MAX_ADDRESSES, MethodInput, SavedAddress, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput,
-};
+use crate::shipping::{MethodInput, SavedAddressInput, ShipmentInput, TrackingInput, ZoneInput};
 use crate::testing::{World, block_on, world};
 use crate::word::Word as _;
 

@@ -1,12 +1,11 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::batch::{RowWrite, Write};
+use crate::batch::{OrdersWrite, OutboxWrite, RowWrite, Write};
 use crate::inventory::operations::fixtures::{deltas, location, variant};
+use crate::model::orders::PaymentStatus;
 use crate::money::Amount;
 use crate::orders::tests::{moment, order, payment, shipment};
-use crate::orders::{OrdersWrite, PaymentStatus};
-use crate::outbox::OutboxWrite;
 
 fn reservation(order: &Order, status: ReservationStatus, remaining: i64) -> Reservation {
     Reservation {

@@ -3,17 +3,15 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::Change;
-use crate::batch::{RowWrite, Versioned, Write};
-use crate::inventory::ReservationStatus;
+use crate::batch::{Change, OrdersWrite, OutboxWrite, RowWrite, Versioned, Write};
+use crate::model::inventory::ReservationStatus;
+use crate::model::orders::{FulfillmentStatus, HistoryEntry, Order, PaymentStatus};
+use crate::model::outbox::EventKind;
+use crate::model::payments::PaymentState;
+use crate::model::shipping::ShipmentItem;
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::{Around, Step, request_return, step_return};
 use crate::orders::tests::{moment, order as placed, payment, reservation, shipment};
-use crate::orders::{FulfillmentStatus, Order};
-use crate::orders::{HistoryEntry, OrdersWrite, PaymentStatus};
-use crate::outbox::{EventKind, OutboxWrite};
-use crate::payments::PaymentState;
-use crate::shipping::ShipmentItem;
 use crate::word::Word as _;
 
 /// An order to which batches are applied.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::batch::{Require, RowWrite, Versioned as _, Write};
 use crate::cart::operations::fixtures::{goods, moment};
-use crate::catalog::ProductStatus;
+use crate::model::catalog::ProductStatus;
 use crate::orders::operations::place::tests::placement;
 use crate::orders::{DraftInput, DraftView};
 
@@ -85,7 +85,7 @@ fn a_draft_is_placed_as_a_cart_at_its_prices_and_goes() {
     let deleted = RowWrite::Draft(Change::Delete { id: draft.id.0, version: 1 });
     assert!(batch.writes.contains(&Write::Row(deleted)));
     let entry = |write: &Write| match write {
-        Write::Orders(crate::orders::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
+        Write::Orders(crate::batch::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
     };
     let told: Vec<_> = batch.writes.iter().filter_map(entry).skip(1).collect();

@@ -1,15 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{Require, RowWrite, Write};
-use crate::cart::CartItem;
+use crate::batch::{CatalogWrite, OutboxWrite, Require, RowWrite, Write};
 use crate::cart::operations::fixtures::{cart, goods};
-use crate::catalog::{CatalogWrite, Counter, UsesDelta};
+use crate::gateway::{ChargeLimits, ManualGateway};
+use crate::model::cart::CartItem;
+use crate::model::catalog::{Counter, UsesDelta};
+use crate::model::outbox::Event;
+use crate::model::shipping::{Method, Rate, Zone};
 use crate::money::Currency;
 use crate::orders::tests::{address, moment};
-use crate::outbox::{Event, OutboxWrite};
-use crate::payments::{ChargeLimits, ManualGateway};
-use crate::shipping::{Method, Rate, Zone};
 use crate::validate;
 
 static ON_TRUST: std::sync::LazyLock<ManualGateway> = std::sync::LazyLock::new(ManualGateway::default);
@@ -147,7 +147,8 @@ fn a_total_is_rounded_for_its_gateway_or_refused() {
             let OrderView { order, payments, .. } = decision.reply;
             assert_eq!(payments[0].amount, order.total);
             assert_eq!(order.total.0, order.subtotal.0 + order.explanation.rounding().0);
-            let rounding = |one: &&crate::pricing::Adjustment| one.kind == crate::pricing::AdjustmentKind::Rounding;
+            let rounding =
+                |one: &&crate::model::pricing::Adjustment| one.kind == crate::model::pricing::AdjustmentKind::Rounding;
             let told = order.explanation.adjustments.iter().filter(rounding).count();
             assert_eq!(told, usize::from(order.total != order.subtotal));
             order.total.0

@@ -1,12 +1,12 @@
 //! The shipping refund after a withdrawal from the whole order: paid with the last of the goods.
 
-use super::tell;
 use crate::batch::{Batch, Change};
 use crate::clock::Moment;
 use crate::error::Result;
 use crate::id::ReturnId;
+use crate::lifecycle::tell_return;
+use crate::model::orders::{Order, Return, ReturnStatus};
 use crate::money::Amount;
-use crate::orders::{Order, Return, ReturnStatus};
 
 /// The latest return of a withdrawal whose goods have not arrived, except `but`.
 pub(in crate::orders::operations) fn last_outstanding<'a>(
@@ -37,7 +37,7 @@ pub(in crate::orders::operations) fn promise_shipping(
     let changed = with_shipping(order, returned, shipping)?;
     let changed = Return { updated_at: moment.now(), version: changed.version + 1, ..changed };
     batch.write(Change::Update(changed.clone()));
-    tell(batch, moment, &changed);
+    tell_return(batch, moment, &changed);
     Ok(())
 }
 

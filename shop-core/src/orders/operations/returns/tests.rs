@@ -1,14 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{RowWrite, Write};
+use crate::batch::{InventoryWrite, OutboxWrite, RowWrite, Write};
 use crate::id::ReturnId;
-use crate::inventory::InventoryWrite;
+use crate::lifecycle::return_rest;
+use crate::model::orders::{FulfillmentStatus, PaymentStatus};
+use crate::model::outbox::EventKind;
+use crate::model::payments::PaymentState;
+use crate::model::shipping::ShipmentStatus;
 use crate::orders::input::CheckedReturnItem;
 use crate::orders::tests::{moment, order, payment, reservation, shipment};
-use crate::orders::{FulfillmentStatus, PaymentStatus};
-use crate::outbox::OutboxWrite;
-use crate::payments::PaymentState;
 
 /// An order with its returns, to which batches are applied.
 struct Story {
@@ -333,7 +334,7 @@ fn the_history_says_what_and_why() {
     let around = Around { returns: &story.returns, levels: &[], is_remote: &|_| false };
     let decided = step_return(state, around, before, &step, "staff", &mut moment()).unwrap();
     let entry = |write: &Write| match write {
-        Write::Orders(crate::orders::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
+        Write::Orders(crate::batch::OrdersWrite::History(entry)) => Some((entry.event.clone(), entry.detail.clone())),
         _ => None,
     };
     let entries: Vec<_> = decided.batch.writes.iter().filter_map(entry).collect();

@@ -2,12 +2,13 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::orders::{OrderStatus, PaymentStatus};
+use crate::model::pricing::{TaxedShipping, UsedTaxRate};
+use crate::money::Ratio;
 use crate::orders::input::{CheckedReturn, CheckedReturnItem};
 use crate::orders::operations::cancel_items::tests::Story;
 use crate::orders::operations::{Around, Step, request_return, step_return};
 use crate::orders::tests::order as placed;
-use crate::orders::{OrderStatus, PaymentStatus};
-use crate::pricing::{Ratio, TaxedShipping, UsedTaxRate};
 
 /// A paid order of two lines at 10.00 and 7.00, shipped for 5.00, while the cheapest method cost 3.00.
 fn sold(parcels: &[(ShipmentStatus, &[i64])]) -> Story {

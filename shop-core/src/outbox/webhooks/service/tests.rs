@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::batch::Batch;
-use crate::execute::Decision;
+use crate::batch::{Batch, Decision};
 use crate::id::EventId;
-use crate::outbox::{Content, EventKind, MemorySender, OutboxRepository as _, Progress};
+use crate::model::outbox::{Content, EventKind};
+use crate::outbox::MemorySender;
+use crate::store::OutboxRepository as _;
 use crate::testing::{World, block_on, world_with};
+use crate::worker::Progress;
 
 const URL: &str = "https://hooks.example.com/shop";
 

@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::RefundId;
+use crate::model::payments::PaymentState;
+use crate::model::pricing::{Adjustment, AdjustmentKind, TaxedShipping, UsedTaxRate};
 use crate::orders::tests::{order, payment};
-use crate::payments::PaymentState;
-use crate::pricing::{Adjustment, AdjustmentKind, TaxedShipping, UsedTaxRate};
 
 const REDUCED: Option<Ratio> = Some(Ratio(70_000));
 const STANDARD: Option<Ratio> = Some(Ratio(190_000));

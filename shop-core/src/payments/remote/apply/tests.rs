@@ -3,9 +3,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::id::{DeliveryId, RefundId};
+use crate::model::payments::{Asking, Step};
 use crate::money::Currency;
 use crate::orders::tests::{moment, order, payment};
-use crate::payments::model::{Asking, Step};
 
 const TOTAL: i64 = 2500;
 

@@ -1,0 +1,16 @@
+//! The answers of remote gateways: calls are made, answers recorded, and unsettled payments looked up.
+//!
+//! Every answer changes the payment and its order, and may cancel the order, in one batch. `payments/remote` requests
+//! the calls.
+
+mod answer;
+mod drive;
+mod notices;
+mod reconcile;
+mod settle;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answer::Answer;
+pub(crate) use notices::Look;

@@ -1,0 +1,44 @@
+//! Reads of the outbox and of idempotency records.
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::id::{DeliveryId, WebhookId};
+use crate::idempotency::{Answer, AnswerKey};
+use crate::model::outbox::{Delivery, DeliveryFilter, DeliverySort, Event, Webhook, WebhookSort};
+use crate::page::{Page, PageRequest};
+use crate::store::StoreResult;
+
+/// Reads of the outbox and of idempotency records.
+///
+/// # Contract
+/// Every read sees all commits that finished before it began.
+#[async_trait]
+pub trait OutboxRepository: Send + Sync {
+    /// Events that are not relayed yet, oldest first, at most `limit`.
+    async fn unrelayed_events(&self, limit: u32) -> StoreResult<Vec<Event>>;
+    /// Pending deliveries to a receiver that are due at `now`, oldest first, at most `limit`. To preserve order, only
+    /// the oldest pending delivery per aggregate counts. Each receiver has its own query, so that a failing receiver
+    /// does not delay the others.
+    async fn due_deliveries(&self, receiver: &str, now: Timestamp, limit: u32) -> StoreResult<Vec<Delivery>>;
+    /// When [`OutboxRepository::due_deliveries`] will next return a delivery: the earliest `due_at` among the oldest
+    /// pending deliveries per aggregate to this receiver (it may be in the past).
+    async fn next_due(&self, receiver: &str) -> StoreResult<Option<Timestamp>>;
+    /// The delivery with this id.
+    async fn delivery(&self, id: DeliveryId) -> StoreResult<Option<Delivery>>;
+    /// A page of deliveries. For [`MAIL`](crate::outbox::MAIL), the shop only lists dead ones, so a store needs no index for
+    /// the rest.
+    async fn list_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        page: &PageRequest<DeliverySort>,
+    ) -> StoreResult<Page<Delivery>>;
+    /// The webhook with this id.
+    async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>>;
+    /// All active webhooks, oldest first (a shop has few).
+    async fn active_webhooks(&self) -> StoreResult<Vec<Webhook>>;
+    /// A page of webhooks.
+    async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>>;
+    /// The idempotency record under a key.
+    async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>>;
+}

@@ -1,0 +1,221 @@
+//! Receivers, and the outcomes of deliveries to them.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::FutureExt as _;
+
+use super::Worker;
+use super::mail_jobs::{self, Outcome};
+use super::pace::said;
+use crate::batch::Batch;
+use crate::error::{BoxError, Result};
+use crate::id::WebhookId;
+use crate::mail::{Mail, MailRefused, Mailer};
+use crate::model::accounts::MailJob;
+use crate::model::orders::OrderMail;
+use crate::model::outbox::{Content, Delivery, Event, MAIL, Webhook};
+use crate::orders::mails;
+use crate::outbox::{Subscriber, WebhookMessage, WebhookSender};
+use crate::settlement::{Answer, Look};
+use crate::shop::Remote;
+
+/// The lease of a claim: longer than a whole claimed batch takes if every delivery takes
+/// [`PATIENCE`](super::pace::PATIENCE).
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// The lease for webhooks. It is shorter, since attempts time out sooner and start when they are claimed: after a crash
+/// they are retried soon.
+const WEBHOOK_LEASE: TimeDelta = TimeDelta::seconds(30);
+
+/// The timeout for webhooks: shorter than for other receivers, since a webhook should only store the event.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A webhook with its sender and receiver name.
+pub(super) struct Outgoing<'a> {
+    pub(super) sender: &'a dyn WebhookSender,
+    pub(super) id: WebhookId,
+    pub(super) name: String,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(super) fn new(sender: &'a dyn WebhookSender, id: WebhookId) -> Self {
+        Self { sender, id, name: Webhook::receiver_of(id) }
+    }
+}
+
+/// A receiver of deliveries.
+#[derive(Clone, Copy)]
+pub(super) enum Receiver<'a> {
+    Mail(&'a dyn Mailer),
+    Subscriber(&'a dyn Subscriber),
+    Webhook(&'a Outgoing<'a>),
+    /// Sends calls to a gateway.
+    Caller(&'a Remote),
+    /// Processes webhook events from a gateway.
+    Listener(&'a Remote),
+}
+
+impl Receiver<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Mail(_) => MAIL,
+            Self::Subscriber(subscriber) => subscriber.name(),
+            Self::Webhook(outgoing) => &outgoing.name,
+            Self::Caller(remote) => &remote.caller,
+            Self::Listener(remote) => &remote.listener,
+        }
+    }
+
+    /// The lease of a claim.
+    pub(super) fn lease(&self) -> TimeDelta {
+        match self {
+            Self::Mail(_) | Self::Subscriber(_) | Self::Caller(_) | Self::Listener(_) => LEASE,
+            Self::Webhook(_) => WEBHOOK_LEASE,
+        }
+    }
+}
+
+/// The outcome of a delivery.
+pub(super) enum Given {
+    /// The receiver accepted it. `also` is committed together with the end of the delivery.
+    Taken { also: Option<Batch>, response_status: Option<u16> },
+    /// A gateway answered a call.
+    Answered(Answer),
+    /// A payment was looked up; `None` if there was nothing to look up.
+    Looked(Option<Box<Look>>),
+    /// The delivery failed. If `is_final`, a retry is pointless.
+    Failed { why: BoxError, response_status: Option<u16>, is_final: bool },
+    /// The delivery was not attempted: the receiver was paused in the meantime.
+    Withdrawn,
+}
+
+impl Given {
+    pub(super) fn failed(why: impl Into<BoxError>) -> Self {
+        Self::Failed { why: why.into(), response_status: None, is_final: false }
+    }
+}
+
+impl From<Result<Option<Batch>, BoxError>> for Given {
+    fn from(given: Result<Option<Batch>, BoxError>) -> Self {
+        match given {
+            Ok(also) => Self::Taken { also, response_status: None },
+            Err(why) => Self::Failed { is_final: why.is::<MailRefused>(), why, response_status: None },
+        }
+    }
+}
+
+impl<'a> Worker<'a> {
+    /// All receivers except webhooks.
+    pub(super) fn receivers(self) -> Vec<Receiver<'a>> {
+        let mail = self.shop.mailer().map(Receiver::Mail);
+        let subscribers = self.shop.subscribers().iter().map(|subscriber| Receiver::Subscriber(subscriber.as_ref()));
+        let remotes = self.shop.remotes().iter();
+        let gateways = remotes.flat_map(|remote| [Receiver::Caller(remote), Receiver::Listener(remote)]);
+        mail.into_iter().chain(subscribers).chain(gateways).collect()
+    }
+
+    /// Hands a delivery to its receiver. A panic counts as a failure, so that other deliveries and receivers continue.
+    pub(super) async fn hand_over(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+        match AssertUnwindSafe(self.give(receiver, delivery)).catch_unwind().await {
+            Ok(given) => given,
+            Err(panic) => Given::failed(format!("the receiver panicked: {}", said(panic.as_ref()))),
+        }
+    }
+
+    async fn give(&self, receiver: Receiver<'_>, delivery: &Delivery) -> Given {
+        match (receiver, &delivery.content) {
+            (Receiver::Mail(mailer), Content::Mail(job)) => self.mail(mailer, delivery, job).await.into(),
+            (Receiver::Mail(mailer), Content::OrderMail(mail)) => self.order_mail(mailer, delivery, mail).await.into(),
+            (Receiver::Subscriber(subscriber), Content::Event(event)) => {
+                subscriber.receive(event).await.map(|()| None).into()
+            }
+            (Receiver::Webhook(outgoing), Content::Event(event)) => self.tell(outgoing, event).await,
+            (Receiver::Caller(remote), Content::GatewayCall(call)) => match remote.gateway.remote() {
+                Some(gateway) => match self.shop.payments().perform(gateway, delivery, call).await {
+                    Ok(answer) => Given::Answered(answer),
+                    Err(why) => Given::failed(why),
+                },
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
+            (Receiver::Listener(remote), Content::GatewayNotice(notice)) => match remote.gateway.remote() {
+                Some(gateway) => {
+                    let id = remote.gateway.id();
+                    match self.shop.payments().look_into(id, gateway, delivery, notice).await {
+                        Ok(look) => Given::Looked(look),
+                        Err(why) => Given::failed(why),
+                    }
+                }
+                None => Given::failed("the gateway is not asked over a network any more"),
+            },
+            _ => Given::failed("this receiver does not take such deliveries"),
+        }
+    }
+
+    /// Sends an event to a webhook, with its current URL and secrets.
+    async fn tell(&self, outgoing: &Outgoing<'_>, event: &Event) -> Given {
+        let webhook = match self.shop.store().webhook(outgoing.id).await {
+            Ok(Some(webhook)) if webhook.active => webhook,
+            Ok(_) => return Given::Withdrawn,
+            Err(error) => return Given::failed(error),
+        };
+        let message = match WebhookMessage::new(&webhook, event, self.shop.keys(), self.shop.moment().now()) {
+            Ok(message) => message,
+            Err(error) => return Given::failed(error),
+        };
+        match outgoing.sender.send(&message, WEBHOOK_PATIENCE).await {
+            Ok(status @ 200..=299) => Given::Taken { also: None, response_status: Some(status) },
+            Ok(status) => Given::Failed {
+                why: format!("the answer was {status}").into(),
+                response_status: Some(status),
+                is_final: false,
+            },
+            Err(why) => Given::failed(why),
+        }
+    }
+
+    async fn mail(&self, mailer: &dyn Mailer, delivery: &Delivery, job: &MailJob) -> Result<Option<Batch>, BoxError> {
+        match mail_jobs::compose(self.shop, job, &mut self.shop.moment()).await? {
+            Outcome::Nothing => Ok(None),
+            Outcome::Change(batch) => Ok(Some(batch)),
+            Outcome::Send { to, mail, counted } => {
+                // A retried mail was counted at its first attempt.
+                if let Some(user) = counted.filter(|_| delivery.attempts <= 1)
+                    && !mail_jobs::count(self.shop, user).await?
+                {
+                    tracing::warn!(%user, template = mail.template(), "a mail is not sent: the day's are used up");
+                    return Ok(None);
+                }
+                self.send(mailer, delivery, &to, &mail).await
+            }
+        }
+    }
+
+    async fn order_mail(
+        &self,
+        mailer: &dyn Mailer,
+        delivery: &Delivery,
+        mail: &OrderMail,
+    ) -> Result<Option<Batch>, BoxError> {
+        // The mail was queued before order mails were turned off.
+        if !self.shop.mails_buyers() {
+            return Ok(None);
+        }
+        match mails::compose(self.shop, mail).await? {
+            None => Ok(None),
+            Some((to, content)) => self.send(mailer, delivery, &to, &Mail::Order(Box::new(content))).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        mailer: &dyn Mailer,
+        delivery: &Delivery,
+        to: &str,
+        mail: &Mail,
+    ) -> Result<Option<Batch>, BoxError> {
+        let shop = self.shop.details().for_mails().await?;
+        let message = self.shop.templates().render(&shop, delivery.id, to, mail)?;
+        mailer.send(&message).await.map(|()| None)
+    }
+}

@@ -1,0 +1,136 @@
+//! Records the outcomes of deliveries.
+
+use chrono::TimeDelta;
+
+use super::receiver::Given;
+use super::{Progress, Worker};
+use crate::actor::Actor;
+use crate::batch::{Batch, Change, Decision};
+use crate::clock::{Moment, Timestamp};
+use crate::error::{BoxError, Error, Result};
+use crate::lifecycle::record_for_staff;
+use crate::model::orders::OrderMail;
+use crate::model::outbox::{Content, Delivery, DeliveryStatus};
+use crate::settlement::Answer;
+
+/// The number of attempts before a delivery is given up: about six hours with [`backoff`].
+pub(super) const MAX_ATTEMPTS: i64 = 15;
+/// The maximum length of a saved error, in characters.
+const MAX_ERROR_LENGTH: usize = 500;
+
+impl Worker<'_> {
+    /// Records the outcome of a delivery, unless the lease was lost in the meantime: another worker owns it then.
+    pub(super) async fn record(&self, claimed: Delivery, given: Given) -> Result<Progress> {
+        match self.write_down(&claimed, &given).await {
+            // A gateway's answer that makes no sense counts as a failure.
+            Err(error @ (Error::Fault(_) | Error::NotFound))
+                if matches!(given, Given::Answered(_) | Given::Looked(_)) =>
+            {
+                tracing::error!(%error, source = ?std::error::Error::source(&error), id = %claimed.id, "cannot record");
+                self.write_down(&claimed, &Given::failed(error)).await
+            }
+            recorded => recorded,
+        }
+    }
+
+    async fn write_down(&self, claimed: &Delivery, given: &Given) -> Result<Progress> {
+        self.shop
+            .execute(&Actor::system(), |mut moment| async move {
+                let current = self.shop.store().delivery(claimed.id).await?;
+                if current.is_none_or(|current| current.version != claimed.version) {
+                    return Ok(Decision::unchanged(&mut moment, ()));
+                }
+                let mut batch = Batch::new(&mut moment);
+                let delivery = settled(claimed.clone(), given, moment.now());
+                batch.write(Change::Update(delivery));
+                let payments = self.shop.payments();
+                let also = match (given, &claimed.content) {
+                    (Given::Taken { also, .. }, _) => also.clone(),
+                    (Given::Answered(answer), Content::GatewayCall(call)) => {
+                        Some(payments.answered(claimed, call, answer, &mut moment).await?)
+                    }
+                    (Given::Failed { .. }, Content::GatewayCall(call)) if claimed.attempts >= MAX_ATTEMPTS => {
+                        Some(payments.answered(claimed, call, &Answer::GaveUp, &mut moment).await?)
+                    }
+                    (Given::Failed { why, is_final, .. }, Content::OrderMail(mail)) if gives_up(claimed, *is_final) => {
+                        Some(not_mailed(mail, why, &mut moment))
+                    }
+                    (Given::Looked(Some(look)), _) => {
+                        payments.looked_at(&look.payment, Some(&look.seen), &mut moment).await?
+                    }
+                    _ => None,
+                };
+                if let Some(also) = also {
+                    batch.requires.extend(also.requires);
+                    batch.writes.extend(also.writes);
+                }
+                Ok(Decision { batch, reply: () })
+            })
+            .await?;
+        let (why, is_given_up) = match given {
+            Given::Taken { .. } | Given::Answered(_) | Given::Looked(_) => {
+                return Ok(Progress { delivered: 1, ..Progress::default() });
+            }
+            Given::Withdrawn => return Ok(Progress::default()),
+            Given::Failed { why, is_final, .. } => (shortened(why), gives_up(claimed, *is_final)),
+        };
+        let (id, receiver, attempts) = (claimed.id, &claimed.receiver, claimed.attempts);
+        if is_given_up {
+            tracing::error!(%id, receiver, attempts, error = why, "gave up a delivery");
+        } else {
+            tracing::warn!(%id, receiver, attempts, error = why, "a delivery failed and will be tried again");
+        }
+        Ok(Progress { failed: 1, ..Progress::default() })
+    }
+}
+
+/// Whether a failed delivery is not retried.
+fn gives_up(claimed: &Delivery, is_final: bool) -> bool {
+    is_final || claimed.attempts >= MAX_ATTEMPTS
+}
+
+/// Records in the order's history that a mail did not reach the buyer.
+fn not_mailed(mail: &OrderMail, why: &BoxError, moment: &mut Moment) -> Batch {
+    let mut batch = Batch::new(moment);
+    let detail = format!("The mail {:?} did not reach the buyer: {}", mail.news.template(), shortened(why));
+    record_for_staff(&mut batch, moment, mail.order_id, "mail_failed", "system", detail);
+    batch
+}
+
+/// The delivery after its attempt.
+fn settled(claimed: Delivery, given: &Given, now: Timestamp) -> Delivery {
+    let version = claimed.version + 1;
+    match given {
+        Given::Withdrawn => {
+            // Restored to the state before the claim.
+            Delivery { attempts: (claimed.attempts - 1).max(0), due_at: now, version, ..claimed }
+        }
+        Given::Taken { response_status, .. } => {
+            let response_status = response_status.map(i64::from);
+            Delivery { status: DeliveryStatus::Done, last_error: None, response_status, version, ..claimed }
+        }
+        Given::Answered(_) | Given::Looked(_) => {
+            Delivery { status: DeliveryStatus::Done, last_error: None, version, ..claimed }
+        }
+        Given::Failed { why, response_status, is_final } => {
+            let (status, due_at) = if gives_up(&claimed, *is_final) {
+                (DeliveryStatus::Dead, claimed.due_at)
+            } else {
+                (DeliveryStatus::Pending, now + backoff(claimed.attempts))
+            };
+            let response_status = response_status.map(i64::from);
+            Delivery { status, due_at, last_error: Some(shortened(why)), response_status, version, ..claimed }
+        }
+    }
+}
+
+/// The pause after this many attempts: 5 seconds, doubled each time, at most an hour.
+pub(super) fn backoff(attempts: i64) -> TimeDelta {
+    // Ten doublings exceed an hour.
+    let doublings = (attempts - 1).clamp(0, 10);
+    TimeDelta::seconds((5_i64 << doublings).min(3_600))
+}
+
+fn shortened(error: &BoxError) -> String {
+    error.to_string().chars().take(MAX_ERROR_LENGTH).collect()
+}
