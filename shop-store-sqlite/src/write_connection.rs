@@ -76,11 +76,10 @@ impl<'c> WriteConnection<'c> {
 
     /// Forgets the versions if one of the writes can change any of them.
     pub(crate) fn forget_versions_after(&self, writes: &[Write]) {
-        let changes = |write: &Write| match write {
-            // Deleting a category changes its products.
-            Write::Row(RowWrite::Category(_) | RowWrite::Product(_) | RowWrite::TaxRate(_)) => true,
-            Write::Row(RowWrite::Zone(_) | RowWrite::Method(_)) => true,
-            _ => false,
+        // Deleting a category changes its products.
+        let changes = |write: &Write| {
+            use RowWrite::{Category, Method, Product, TaxRate, Zone};
+            matches!(write, Write::Row(Category(_) | Product(_) | TaxRate(_) | Zone(_) | Method(_)))
         };
         if writes.iter().any(changes) {
             self.forget_versions();

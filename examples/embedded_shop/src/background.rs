@@ -39,7 +39,7 @@ impl Background {
     }
 }
 
-/// Runs each task of the worker once. [`shop_core::outbox::Worker::run`] removes old rows less often.
+/// Runs each task of the worker once. [`shop_core::worker::Worker::run`] removes old rows less often.
 async fn round(shop: &Shop) -> shop_core::Result<()> {
     let worker = shop.worker();
     worker.run_once().await?;
