@@ -2,8 +2,8 @@
 
 use shop_core::orders::{Draft, DraftSort};
 
-use crate::postgres::paging::{Key, List};
-use crate::postgres::rows::Record as _;
+use crate::paging::{Key, List};
+use crate::rows::ReadRow as _;
 
 /// The list of drafts.
 pub(super) fn list() -> List<DraftSort, Draft> {

@@ -35,9 +35,9 @@ use super::inbox::{Inbox, Job, Outcome, QUEUE};
 use super::merge::Mergeable;
 use super::transaction::{End, Temper, Transactions, Work};
 use super::turn::{Turn, Turns};
-use crate::postgres::error::{Trouble, trouble};
-use crate::postgres::pause::pause;
-use crate::postgres::pool::Pool;
+use crate::error::{Trouble, trouble};
+use crate::pause::pause;
+use crate::pool::Pool;
 
 /// The number of committers: while one waits for the disk, the other fills its transaction.
 const COMMITTERS: usize = 2;

@@ -1,42 +1,4 @@
-//! Postgres, through sqlx.
-//!
-//! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: connections, their errors, and when to retry.
-//! - `read`, `rows`, `paging`, `coalesce`: shared by all reads: statements, values in columns, pages, and request
-//!   batches of many keys.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the reads of each domain,
-//!   under the core's names. `pricing`: the catalog rows that determine prices.
-//! - `kept`: counts that are stored with the rows. `listed`: product lists.
-//! - `commit`: the writes.
-//! - `limits`: rate limits shared by all servers.
-//! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
-
-mod accounts;
-mod cart;
-mod catalog;
-mod coalesce;
-mod commit;
-mod details;
-mod error;
-mod inventory;
-mod kept;
-mod limits;
-mod listed;
-mod migrate;
-mod options;
-mod orders;
-mod outbox;
-mod paging;
-mod pause;
-mod payments;
-#[cfg(test)]
-mod plans;
-mod pool;
-mod pricing;
-mod read;
-mod rows;
-mod shipping;
-mod tls;
-mod transfer;
+//! [`PostgresStore`]: connecting, closing, committing, and what a [`Store`] does besides.
 
 use std::sync::Arc;
 
@@ -49,25 +11,23 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx_core::error::Error;
 
-pub use error::{OpenError, Standby};
-pub use options::Options;
-pub use transfer::PostgresRows;
-
-use commit::Queue;
-use error::{standby, store_error};
-use pool::{Lease, Pool};
-use read::Loaders;
-use rows::Values;
+use crate::commit::{self, Queue};
+use crate::error::{OpenError, standby, store_error};
+use crate::options::Options;
+use crate::pool::{Lease, Pool};
+use crate::read::Loaders;
+use crate::rows::Values;
+use crate::{kept, migrate};
 
 /// A shop's store in Postgres. See the [crate's front page](crate).
 ///
 /// All database work runs to its end in tasks of the runtime in which the store was connected. So a dropped caller
 /// leaves no transaction open, and callers may run on any other executor.
 pub struct PostgresStore {
-    pool: Arc<Pool>,
-    loaders: Loaders,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) loaders: Loaders,
     queue: Queue,
-    memo: Arc<PageMemo>,
+    pub(crate) memo: Arc<PageMemo>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -93,7 +53,7 @@ impl PostgresStore {
 
     /// The stored count of a list. `keys` are the values that the query filters by; `None` if it filters by anything
     /// else.
-    fn kept(&self, list: &'static str, keys: Option<[Option<String>; 3]>) -> kept::Kept {
+    pub(crate) fn kept(&self, list: &'static str, keys: Option<[Option<String>; 3]>) -> kept::Kept {
         kept::Kept { list, keys, memo: Arc::clone(&self.memo) }
     }
 

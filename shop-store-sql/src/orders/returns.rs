@@ -4,8 +4,8 @@ use shop_core::orders::{Return, ReturnFilter, ReturnSort};
 use shop_core::word::Word;
 use uuid::Uuid;
 
-use crate::postgres::paging::{Key, List, Query};
-use crate::postgres::rows::Record as _;
+use crate::paging::{Key, List, Query};
+use crate::rows::ReadRow as _;
 
 /// The query of a list.
 pub(super) fn query(filter: &ReturnFilter) -> Query {

@@ -26,7 +26,7 @@ use super::error::store_error;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, is_storable, records, select};
+use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of, is_storable, records, select};
 
 pub(super) use search::fill_search;
 

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use super::group::{Group, Refused};
 use super::plain::{self, Failure};
 use super::turn::Turn;
-use crate::postgres::error::{Trouble, is_state, trouble};
-use crate::postgres::pool::{Lease, Pool};
+use crate::error::{Trouble, is_state, trouble};
+use crate::pool::{Lease, Pool};
 
 /// How a transaction ended if it was not committed.
 #[derive(Debug)]

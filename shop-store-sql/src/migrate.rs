@@ -26,40 +26,34 @@ struct Migration {
 
 /// All steps in order. The version of a step is its position, from 1.
 const MIGRATIONS: &[Migration] = &[
-    Migration { name: "0001_shop", sql: include_str!("../../migrations/postgres/0001_shop.sql") },
-    Migration { name: "0002_limits", sql: include_str!("../../migrations/postgres/0002_limits.sql") },
-    Migration { name: "0003_pricing", sql: include_str!("../../migrations/postgres/0003_pricing.sql") },
-    Migration { name: "0004_webhooks", sql: include_str!("../../migrations/postgres/0004_webhooks.sql") },
-    Migration { name: "0005_returns", sql: include_str!("../../migrations/postgres/0005_returns.sql") },
-    Migration { name: "0006_gateways", sql: include_str!("../../migrations/postgres/0006_gateways.sql") },
-    Migration { name: "0007_drafts", sql: include_str!("../../migrations/postgres/0007_drafts.sql") },
-    Migration { name: "0008_given_up", sql: include_str!("../../migrations/postgres/0008_given_up.sql") },
-    Migration { name: "0009_order_changes", sql: include_str!("../../migrations/postgres/0009_order_changes.sql") },
-    Migration { name: "0010_mismatches", sql: include_str!("../../migrations/postgres/0010_mismatches.sql") },
-    Migration { name: "0011_reservations", sql: include_str!("../../migrations/postgres/0011_reservations.sql") },
-    Migration { name: "0012_taxes_of_lines", sql: include_str!("../../migrations/postgres/0012_taxes_of_lines.sql") },
-    Migration { name: "0013_order_ends", sql: include_str!("../../migrations/postgres/0013_order_ends.sql") },
-    Migration { name: "0014_backorders", sql: include_str!("../../migrations/postgres/0014_backorders.sql") },
-    Migration { name: ORDER_SEARCH, sql: include_str!("../../migrations/postgres/0015_order_search.sql") },
-    Migration { name: "0016_tracking_keys", sql: include_str!("../../migrations/postgres/0016_tracking_keys.sql") },
-    Migration { name: "0017_buyers", sql: include_str!("../../migrations/postgres/0017_buyers.sql") },
-    Migration { name: "0018_list_counts", sql: include_str!("../../migrations/postgres/0018_list_counts.sql") },
-    Migration { name: "0019_listed_products", sql: include_str!("../../migrations/postgres/0019_listed_products.sql") },
-    Migration { name: "0020_carts_of_guests", sql: include_str!("../../migrations/postgres/0020_carts_of_guests.sql") },
-    Migration { name: "0021_key_fingerprint", sql: include_str!("../../migrations/postgres/0021_key_fingerprint.sql") },
-    Migration {
-        name: "0022_session_rotations",
-        sql: include_str!("../../migrations/postgres/0022_session_rotations.sql"),
-    },
-    Migration { name: "0023_registrations", sql: include_str!("../../migrations/postgres/0023_registrations.sql") },
-    Migration { name: "0024_claimed_orders", sql: include_str!("../../migrations/postgres/0024_claimed_orders.sql") },
-    Migration { name: "0025_withdrawals", sql: include_str!("../../migrations/postgres/0025_withdrawals.sql") },
-    Migration { name: "0026_shop_details", sql: include_str!("../../migrations/postgres/0026_shop_details.sql") },
-    Migration { name: "0027_price_history", sql: include_str!("../../migrations/postgres/0027_price_history.sql") },
-    Migration {
-        name: "0028_lists_of_deliveries",
-        sql: include_str!("../../migrations/postgres/0028_lists_of_deliveries.sql"),
-    },
+    Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") },
+    Migration { name: "0002_limits", sql: include_str!("../migrations/0002_limits.sql") },
+    Migration { name: "0003_pricing", sql: include_str!("../migrations/0003_pricing.sql") },
+    Migration { name: "0004_webhooks", sql: include_str!("../migrations/0004_webhooks.sql") },
+    Migration { name: "0005_returns", sql: include_str!("../migrations/0005_returns.sql") },
+    Migration { name: "0006_gateways", sql: include_str!("../migrations/0006_gateways.sql") },
+    Migration { name: "0007_drafts", sql: include_str!("../migrations/0007_drafts.sql") },
+    Migration { name: "0008_given_up", sql: include_str!("../migrations/0008_given_up.sql") },
+    Migration { name: "0009_order_changes", sql: include_str!("../migrations/0009_order_changes.sql") },
+    Migration { name: "0010_mismatches", sql: include_str!("../migrations/0010_mismatches.sql") },
+    Migration { name: "0011_reservations", sql: include_str!("../migrations/0011_reservations.sql") },
+    Migration { name: "0012_taxes_of_lines", sql: include_str!("../migrations/0012_taxes_of_lines.sql") },
+    Migration { name: "0013_order_ends", sql: include_str!("../migrations/0013_order_ends.sql") },
+    Migration { name: "0014_backorders", sql: include_str!("../migrations/0014_backorders.sql") },
+    Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0015_order_search.sql") },
+    Migration { name: "0016_tracking_keys", sql: include_str!("../migrations/0016_tracking_keys.sql") },
+    Migration { name: "0017_buyers", sql: include_str!("../migrations/0017_buyers.sql") },
+    Migration { name: "0018_list_counts", sql: include_str!("../migrations/0018_list_counts.sql") },
+    Migration { name: "0019_listed_products", sql: include_str!("../migrations/0019_listed_products.sql") },
+    Migration { name: "0020_carts_of_guests", sql: include_str!("../migrations/0020_carts_of_guests.sql") },
+    Migration { name: "0021_key_fingerprint", sql: include_str!("../migrations/0021_key_fingerprint.sql") },
+    Migration { name: "0022_session_rotations", sql: include_str!("../migrations/0022_session_rotations.sql") },
+    Migration { name: "0023_registrations", sql: include_str!("../migrations/0023_registrations.sql") },
+    Migration { name: "0024_claimed_orders", sql: include_str!("../migrations/0024_claimed_orders.sql") },
+    Migration { name: "0025_withdrawals", sql: include_str!("../migrations/0025_withdrawals.sql") },
+    Migration { name: "0026_shop_details", sql: include_str!("../migrations/0026_shop_details.sql") },
+    Migration { name: "0027_price_history", sql: include_str!("../migrations/0027_price_history.sql") },
+    Migration { name: "0028_lists_of_deliveries", sql: include_str!("../migrations/0028_lists_of_deliveries.sql") },
 ];
 
 /// The step after which [`fill_search`] runs.
@@ -466,17 +460,17 @@ mod tests {
         let url = database();
         let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0018_list_counts").unwrap();
         run(&url, &MIGRATIONS[..earlier]).await.unwrap();
-        execute(&url, crate::postgres::plans::ROWS).unwrap();
+        execute(&url, crate::plans::ROWS).unwrap();
         run(&url, MIGRATIONS).await.unwrap();
         let pool = Arc::new(Pool::new(Options::parse(&url).unwrap(), tokio::runtime::Handle::current()));
-        let wrong = crate::postgres::kept::miscounted(&pool).await.unwrap();
+        let wrong = crate::kept::miscounted(&pool).await.unwrap();
         assert!(wrong.is_empty(), "{wrong:?}");
         let counts = "SELECT list || ' ' || (sum(total) > 1000)::text FROM list_counts GROUP BY list ORDER BY list";
         let lists = ["movements", "orders", "payments", "products", "products_of_category", "users"];
         assert_eq!(texts(&url, counts).unwrap(), lists.map(|list| format!("{list} true")));
         execute(&url, "UPDATE list_counts SET total = total + 1 WHERE list = 'users'").unwrap();
         execute(&url, "UPDATE listed_products SET in_stock = NOT in_stock").unwrap();
-        let wrong = crate::postgres::kept::miscounted(&pool).await.unwrap();
+        let wrong = crate::kept::miscounted(&pool).await.unwrap();
         assert!(wrong.iter().any(|wrong| wrong.contains("users")), "{wrong:?}");
         assert!(wrong.iter().any(|wrong| wrong.contains("of product")), "{wrong:?}");
     }
@@ -486,7 +480,7 @@ mod tests {
         let url = database();
         let earlier = MIGRATIONS.iter().position(|migration| migration.name == "0027_price_history").unwrap();
         run(&url, &MIGRATIONS[..earlier]).await.unwrap();
-        execute(&url, crate::postgres::plans::ROWS).unwrap();
+        execute(&url, crate::plans::ROWS).unwrap();
         execute(&url, "UPDATE variants SET archived = true WHERE sku LIKE '%5s'").unwrap();
         run(&url, MIGRATIONS).await.unwrap();
         let wrong = "SELECT count(*)::text FROM variants JOIN products ON products.id = product_id

@@ -21,7 +21,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record as _, Values, ids, is_one_of, records, select};
+use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, records, select};
 
 /// All locations. There is no key, so concurrent callers share the next statement.
 pub(crate) fn locations(pool: &Arc<Pool>) -> Loader<(), Arc<Vec<Location>>> {

@@ -21,9 +21,9 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record, Values, is_storable};
+use super::rows::{Columns, ReadRow, Values, is_storable};
 
-impl Record for CountedPromotion {
+impl ReadRow for CountedPromotion {
     const TABLE: &'static str = Promotion::TABLE;
 
     /// The names are those of the fields of [`Promotion`] and [`Row`], for rows that are read as JSON.

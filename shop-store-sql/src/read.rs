@@ -15,7 +15,7 @@ use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _};
 use super::coalesce;
 use super::error::store_error;
 use super::pool::{Lease, Pool};
-use super::rows::{Columns, Record, Values, is_storable, records, select};
+use super::rows::{Columns, ReadRow, Values, is_storable, records, select};
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The number of running statements of one kind. A second one would save a caller most of the wait for a batch that
@@ -117,17 +117,17 @@ impl Pool {
     }
 
     /// All records of a query, given the end of its statement (`WHERE … ORDER BY …`).
-    pub(crate) async fn all<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Vec<T>> {
+    pub(crate) async fn all<T: ReadRow>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Vec<T>> {
         records(&self.rows(select::<T>(end), values).await?).map_err(store_error)
     }
 
     /// The first record of a query, given the end of its statement.
-    pub(crate) async fn first<T: Record>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Option<T>> {
+    pub(crate) async fn first<T: ReadRow>(self: &Arc<Self>, end: &str, values: Values) -> StoreResult<Option<T>> {
         Ok(self.all(end, values).await?.into_iter().next())
     }
 
     /// The first record of a query with one text argument, given the end of its statement.
-    pub(crate) async fn first_by_text<T: Record>(self: &Arc<Self>, end: &str, text: &str) -> StoreResult<Option<T>> {
+    pub(crate) async fn first_by_text<T: ReadRow>(self: &Arc<Self>, end: &str, text: &str) -> StoreResult<Option<T>> {
         if is_storable(text) { self.first(end, Values::new().put(text)).await } else { Ok(None) }
     }
 

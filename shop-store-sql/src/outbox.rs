@@ -17,7 +17,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Record as _, Values, at, is_storable, records};
+use super::rows::{ReadRow as _, Values, at, is_storable, records};
 
 /// Idempotency records by key.
 pub(crate) fn answers(pool: &Arc<Pool>) -> Loader<AnswerKey, Answer> {

@@ -18,7 +18,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record as _, Values, at, ids, is_one_of, records, select};
+use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of, records, select};
 
 /// A session and its user.
 pub(crate) type SignedIn = (Session, User);

@@ -5,8 +5,8 @@ use shop_core::row::Source as _;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-use crate::postgres::pool::Session;
-use crate::postgres::rows::{Columns, Values};
+use crate::pool::Session;
+use crate::rows::{Columns, Values};
 
 /// Orders read at a time, so that memory use does not grow with the shop.
 const AT_A_TIME: i64 = 1_000;

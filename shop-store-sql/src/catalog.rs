@@ -25,7 +25,7 @@ use super::listed::Reading;
 use super::paging::{Key, List, Query, Value};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
+use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, is_storable, records, select};
 
 /// Products by id.
 pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {

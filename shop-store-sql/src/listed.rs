@@ -18,7 +18,7 @@ use super::error::store_error;
 use super::kept;
 use super::paging::{Key, Known, Place, Query, Value, beyond, bounds, counted, ordered, read_with_known};
 use super::pool::Pool;
-use super::rows::{Columns, Record as _};
+use super::rows::{Columns, ReadRow as _};
 
 /// Whether a product has an offered variant that can be sold now.
 pub(crate) const IN_STOCK: &str = "EXISTS (

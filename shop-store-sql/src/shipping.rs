@@ -18,7 +18,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, Record as _, Values, ids, is_one_of, is_storable, records, select};
+use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, is_storable, records, select};
 
 /// Shipments by order.
 pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {

@@ -16,7 +16,7 @@ use super::merge::{Line, Mergeable, Parts, merge};
 use super::part::Part;
 use super::sql::{Meets, statement};
 use super::value::bind;
-use crate::postgres::pool::Session;
+use crate::pool::Session;
 use uuid::Uuid;
 
 /// The statements for groups of one kind.

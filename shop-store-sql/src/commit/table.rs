@@ -204,9 +204,9 @@ mod tests {
     use sqlx::Row as _;
 
     use super::*;
-    use crate::postgres::rows::Values;
-    use crate::postgres::{Options, PostgresStore};
+    use crate::rows::Values;
     use crate::testing::Cluster;
+    use crate::{Options, PostgresStore};
 
     macro_rules! tables {
         ([$($other:ty),+] $($entity:ident: $row:ty => $table:ident;)+) => {

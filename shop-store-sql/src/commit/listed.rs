@@ -11,9 +11,9 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::sql::count;
-use crate::postgres::listed::IN_STOCK;
-use crate::postgres::pool::Session;
-use crate::postgres::rows::Values;
+use crate::listed::IN_STOCK;
+use crate::pool::Session;
+use crate::rows::Values;
 
 /// The products whose list entries may have changed.
 #[derive(Debug, Default)]

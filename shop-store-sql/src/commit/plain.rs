@@ -24,9 +24,9 @@ use super::sql::{Meets, count, statement};
 use super::table::{Record, Table, row_of};
 use super::value::{Row, bind};
 use super::{accounts, catalog, inventory, lock, orders, outbox};
-use crate::postgres::error::is_state;
-use crate::postgres::pool::Session;
-use crate::postgres::rows::Values;
+use crate::error::is_state;
+use crate::pool::Session;
+use crate::rows::Values;
 
 /// Why a batch was not applied.
 #[derive(Debug)]

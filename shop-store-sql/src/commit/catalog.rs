@@ -11,7 +11,7 @@ use super::plain::{Applied, Failure, Plain};
 use super::pricing;
 use super::table::{Record, Table, children_of, records, row_of};
 use super::value::{Kind, Row};
-use crate::postgres::catalog::search_vector;
+use crate::catalog::search_vector;
 
 records! {
     CATEGORIES: Category, applied by apply_category;

@@ -17,7 +17,7 @@ use super::PostgresStore;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Record as _, Values, at, ids, is_one_of, is_storable, records, select};
+use super::rows::{ReadRow as _, Values, at, ids, is_one_of, is_storable, records, select};
 
 /// Payments by order.
 pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {

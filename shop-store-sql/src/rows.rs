@@ -1,5 +1,5 @@
-//! Maps the shop's values to columns: [`Columns`] reads a row column by column, and a [`Record`] names the columns that
-//! it is read from.
+//! Maps the shop's values to columns: [`Columns`] reads a row column by column, and a [`ReadRow`] names the columns
+//! that it is read from.
 //!
 //! A row's columns are declared at its struct ([`shop_core::row`]). Ids are `uuid`, times `timestamptz`, amounts
 //! `bigint`, states words, structured snapshots `json`.
@@ -29,8 +29,9 @@ use sqlx_core::error::Error;
 use sqlx_core::types::{Json, Type};
 use uuid::Uuid;
 
-/// A row of a table, with its child rows and computed counts.
-pub(crate) trait Record: Sized {
+/// A row as it is read: with its child rows and computed counts. (A row as it is written is a `WriteRow` of `commit`:
+/// there a child row is a row of its own, and columns are added that are never read.)
+pub(crate) trait ReadRow: Sized {
     /// The table's name.
     const TABLE: &'static str;
     /// The columns that it is read from, as a list of expressions over the table.
@@ -39,10 +40,10 @@ pub(crate) trait Record: Sized {
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error>;
 }
 
-/// Implements [`Record`] for rows without child rows.
-macro_rules! records {
+/// Implements [`ReadRow`] for rows without child rows.
+macro_rules! read_rows {
     ($($record:ty),+ $(,)?) => {$(
-        impl Record for $record {
+        impl ReadRow for $record {
             const TABLE: &'static str = <Self as row::Row>::TABLE.name;
 
             fn columns() -> &'static str {
@@ -57,10 +58,10 @@ macro_rules! records {
     )+};
 }
 
-/// Implements [`Record`] for rows with child rows.
-macro_rules! parents {
+/// Implements [`ReadRow`] for rows with child rows.
+macro_rules! read_parents {
     ($($record:ty),+ $(,)?) => {$(
-        impl Record for $record {
+        impl ReadRow for $record {
             const TABLE: &'static str = <Self as row::Row>::TABLE.name;
 
             fn columns() -> &'static str {
@@ -77,11 +78,11 @@ macro_rules! parents {
     )+};
 }
 
-records! {
+read_rows! {
     User, Session, Otp, Category, PricePeriod, Promotion, TaxRate, Cart, HistoryEntry, Draft, Return, SavedAddress,
     Zone, Method, Shipment, Location, StockLevel, Movement, Reservation, Event, Delivery, Webhook, Answer, ShopDetails,
 }
-parents! { Product, Order, Payment }
+read_parents! { Product, Order, Payment }
 
 /// The columns that a row is read from, qualified with the table's name.
 fn names(table: &row::Table) -> String {
@@ -110,7 +111,7 @@ fn names_with_children<T: row::Parent>() -> String {
 }
 
 /// A statement that reads records: `SELECT … FROM …` and this end (`WHERE … ORDER BY …`).
-pub(crate) fn select<T: Record>(end: &str) -> String {
+pub(crate) fn select<T: ReadRow>(end: &str) -> String {
     format!("SELECT {} FROM {} {end}", T::columns(), T::TABLE)
 }
 
@@ -124,7 +125,7 @@ pub(crate) fn is_one_of(column: &str) -> String {
 }
 
 /// Reads the records of some rows.
-pub(crate) fn records<T: Record>(rows: &[PgRow]) -> Result<Vec<T>, Error> {
+pub(crate) fn records<T: ReadRow>(rows: &[PgRow]) -> Result<Vec<T>, Error> {
     rows.iter().map(|row| T::read(&mut Columns::new(row))).collect()
 }
 
