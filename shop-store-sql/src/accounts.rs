@@ -18,7 +18,7 @@ use super::kept;
 use super::paging::{Key, List, Query};
 use super::pool::Pool;
 use super::read::Loader;
-use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of, records, select};
+use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of};
 
 /// A session and its user.
 pub(crate) type SignedIn = (Session, User);
@@ -45,27 +45,13 @@ pub(crate) fn sessions(pool: &Arc<Pool>) -> Loader<SessionId, Arc<SignedIn>> {
     )
 }
 
-/// Users by id: read for every order that a customer places.
-pub(crate) fn users_by_id(pool: &Arc<Pool>) -> Loader<UserId, Arc<User>> {
-    pool.loader(
-        select::<User>(&format!("WHERE {}", is_one_of("users.id"))),
-        |asked| Values::new().put(ids(asked)),
-        |rows, _| Ok(records::<User>(rows)?.into_iter().map(|user| (user.id, Arc::new(user))).collect()),
-    )
-}
-
 fn users() -> List<UserSort, User> {
-    List {
-        columns: User::columns().to_owned(),
-        key: |key| {
-            Some(match key {
-                UserSort::DateJoined => Key::Time("users.date_joined"),
-                UserSort::Email => Key::Text("users.email_key"),
-            })
-        },
-        id: "users.id",
-        read: User::read,
-    }
+    List::of("users.id", |key| {
+        Some(match key {
+            UserSort::DateJoined => Key::Time("users.date_joined"),
+            UserSort::Email => Key::Text("users.email_key"),
+        })
+    })
 }
 
 #[async_trait]

@@ -14,15 +14,6 @@ use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Values, at, ids, is_one_of, records, select};
 
-/// Carts by id.
-pub(crate) fn carts(pool: &Arc<Pool>) -> Loader<CartId, Arc<Cart>> {
-    pool.loader(
-        select::<Cart>(&format!("WHERE {}", is_one_of("carts.id"))),
-        |asked| Values::new().put(ids(asked)),
-        |rows, _| Ok(records::<Cart>(rows)?.into_iter().map(|cart| (cart.id, Arc::new(cart))).collect()),
-    )
-}
-
 /// Open carts by customer; each customer has at most one.
 pub(crate) fn open_carts(pool: &Arc<Pool>) -> Loader<UserId, Arc<Cart>> {
     pool.loader(

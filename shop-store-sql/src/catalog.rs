@@ -1,7 +1,7 @@
 //! Products with their variants and search words, and the category tree. Every read is one statement, or two for a page
 //! by number that needs a count.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,21 +24,8 @@ use super::error::store_error;
 use super::listed::Reading;
 use super::paging::{Key, List, Query, Value};
 use super::pool::Pool;
-use super::read::Loader;
+use super::read::{Loader, grouped};
 use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, is_storable, records, select};
-
-/// Products by id.
-pub(crate) fn products_by_id(pool: &Arc<Pool>) -> Loader<ProductId, Arc<Product>> {
-    let sql = select::<Product>(&format!("WHERE {}", is_one_of("products.id")));
-    pool.loader(
-        sql,
-        |asked| Values::new().put(ids(asked)),
-        |rows, _| {
-            let products: Vec<Product> = records(rows)?;
-            Ok(products.into_iter().map(|product| (product.id, Arc::new(product))).collect())
-        },
-    )
-}
 
 /// Products by any of their variants.
 pub(crate) fn products_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Arc<Product>> {
@@ -115,11 +102,8 @@ pub(crate) fn products_by_name(pool: &Arc<Pool>) -> Loader<String, Vec<Arc<Produ
             Values::new().put(keys).put(asked.to_vec())
         },
         |rows, _| {
-            let mut found: HashMap<String, Vec<Arc<Product>>> = HashMap::new();
-            for product in records::<Product>(rows)? {
-                found.entry(product.name.clone()).or_default().push(Arc::new(product));
-            }
-            Ok(found.into_iter().collect())
+            let products = records::<Product>(rows)?.into_iter();
+            Ok(grouped(products.map(|product| (product.name.clone(), Arc::new(product)))))
         },
     )
 }
@@ -176,17 +160,12 @@ fn is_no_word(word: &str) -> bool {
 }
 
 fn categories() -> List<CategorySort, Category> {
-    List {
-        columns: Category::columns().to_owned(),
-        key: |key| {
-            Some(match key {
-                CategorySort::Position => Key::Number("categories.position"),
-                CategorySort::Name => Key::Text("categories.name_key"),
-            })
-        },
-        id: "categories.id",
-        read: Category::read,
-    }
+    List::of("categories.id", |key| {
+        Some(match key {
+            CategorySort::Position => Key::Number("categories.position"),
+            CategorySort::Name => Key::Text("categories.name_key"),
+        })
+    })
 }
 
 /// The list of search results (for lists without a search, see [`super::listed`]). The rank is 0 unless the list is

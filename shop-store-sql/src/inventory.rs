@@ -1,7 +1,6 @@
 //! Locations, stock levels, the stock ledger and reservations. Every read is one statement, or two for a page by number
 //! that needs a count.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,13 +13,14 @@ use shop_core::inventory::{
 use shop_core::page::{Page, PageRequest};
 use shop_core::row::Source as _;
 use shop_core::store::StoreResult;
+use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::kept;
-use super::paging::{Key, List, Query};
+use super::paging::{Key, List, Query, by_creation};
 use super::pool::Pool;
-use super::read::Loader;
+use super::read::{Loader, grouped};
 use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, records, select};
 
 /// All locations. There is no key, so concurrent callers share the next statement.
@@ -47,39 +47,18 @@ pub(crate) fn stock_by_variant(pool: &Arc<Pool>) -> Loader<VariantId, Vec<Placed
         sql,
         |asked| Values::new().put(ids(asked)),
         |rows, _| {
-            let mut found: HashMap<VariantId, Vec<Placed>> = HashMap::new();
-            for row in rows {
+            let read = |row| {
                 let mut columns = Columns::new(row);
                 let (priority, level) = (columns.take()?, StockLevel::read(&mut columns)?);
-                found.entry(level.variant_id).or_default().push((priority, level));
-            }
-            Ok(found.into_iter().collect())
+                Ok((level.variant_id, (priority, level)))
+            };
+            Ok(grouped(rows.iter().map(read).collect::<Result<Vec<_>, Error>>()?))
         },
     )
 }
 
-macro_rules! list {
-    ($record:ident, $table:literal) => {
-        List {
-            columns: $record::columns().to_owned(),
-            key: |key| match key {
-                InventorySort::CreatedAt => Some(Key::Time(concat!($table, ".created_at"))),
-            },
-            id: concat!($table, ".id"),
-            read: $record::read,
-        }
-    };
-}
-
 fn levels() -> List<StockSort, StockLevel> {
-    List {
-        columns: StockLevel::columns().to_owned(),
-        key: |key| match key {
-            StockSort::Sku => Some(Key::Text("stock_levels.sku")),
-        },
-        id: "stock_levels.location_id",
-        read: StockLevel::read,
-    }
+    List::of("stock_levels.location_id", |StockSort::Sku| Some(Key::Text("stock_levels.sku")))
 }
 
 #[async_trait]
@@ -93,7 +72,7 @@ impl InventoryRepository for PostgresStore {
     }
 
     async fn list_locations(&self, page: &PageRequest<InventorySort>) -> StoreResult<Page<Location>> {
-        list!(Location, "locations").page(&self.pool, Query::from("locations"), page).await
+        by_creation!(Location, "locations").page(&self.pool, Query::from("locations"), page).await
     }
 
     async fn stock_of(&self, variants: &[VariantId]) -> StoreResult<Vec<StockLevel>> {
@@ -130,7 +109,7 @@ impl InventoryRepository for PostgresStore {
         query.filter("movements.variant_id = ?", filter.variant_id.map(Uuid::from));
         query.filter("movements.location_id = ?", filter.location_id.map(Uuid::from));
         query.filter("movements.order_id = ?", filter.order_id.map(Uuid::from));
-        list!(Movement, "movements").page(&self.pool, query, page).await
+        by_creation!(Movement, "movements").page(&self.pool, query, page).await
     }
 
     async fn list_reservations(
@@ -148,7 +127,7 @@ impl InventoryRepository for PostgresStore {
             Some(false) => query.is("reservations.status NOT IN ('held', 'committed')"),
             None => {}
         }
-        list!(Reservation, "reservations").page(&self.pool, query, page).await
+        by_creation!(Reservation, "reservations").page(&self.pool, query, page).await
     }
 
     async fn reservations_of(&self, order: OrderId) -> StoreResult<Vec<Reservation>> {

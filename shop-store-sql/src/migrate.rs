@@ -24,37 +24,43 @@ struct Migration {
     sql: &'static str,
 }
 
+macro_rules! migrations {
+    ($($name:literal)+) => {
+        &[$(Migration { name: $name, sql: include_str!(concat!("../migrations/", $name, ".sql")) }),+]
+    };
+}
+
 /// All steps in order. The version of a step is its position, from 1.
-const MIGRATIONS: &[Migration] = &[
-    Migration { name: "0001_shop", sql: include_str!("../migrations/0001_shop.sql") },
-    Migration { name: "0002_limits", sql: include_str!("../migrations/0002_limits.sql") },
-    Migration { name: "0003_pricing", sql: include_str!("../migrations/0003_pricing.sql") },
-    Migration { name: "0004_webhooks", sql: include_str!("../migrations/0004_webhooks.sql") },
-    Migration { name: "0005_returns", sql: include_str!("../migrations/0005_returns.sql") },
-    Migration { name: "0006_gateways", sql: include_str!("../migrations/0006_gateways.sql") },
-    Migration { name: "0007_drafts", sql: include_str!("../migrations/0007_drafts.sql") },
-    Migration { name: "0008_given_up", sql: include_str!("../migrations/0008_given_up.sql") },
-    Migration { name: "0009_order_changes", sql: include_str!("../migrations/0009_order_changes.sql") },
-    Migration { name: "0010_mismatches", sql: include_str!("../migrations/0010_mismatches.sql") },
-    Migration { name: "0011_reservations", sql: include_str!("../migrations/0011_reservations.sql") },
-    Migration { name: "0012_taxes_of_lines", sql: include_str!("../migrations/0012_taxes_of_lines.sql") },
-    Migration { name: "0013_order_ends", sql: include_str!("../migrations/0013_order_ends.sql") },
-    Migration { name: "0014_backorders", sql: include_str!("../migrations/0014_backorders.sql") },
-    Migration { name: ORDER_SEARCH, sql: include_str!("../migrations/0015_order_search.sql") },
-    Migration { name: "0016_tracking_keys", sql: include_str!("../migrations/0016_tracking_keys.sql") },
-    Migration { name: "0017_buyers", sql: include_str!("../migrations/0017_buyers.sql") },
-    Migration { name: "0018_list_counts", sql: include_str!("../migrations/0018_list_counts.sql") },
-    Migration { name: "0019_listed_products", sql: include_str!("../migrations/0019_listed_products.sql") },
-    Migration { name: "0020_carts_of_guests", sql: include_str!("../migrations/0020_carts_of_guests.sql") },
-    Migration { name: "0021_key_fingerprint", sql: include_str!("../migrations/0021_key_fingerprint.sql") },
-    Migration { name: "0022_session_rotations", sql: include_str!("../migrations/0022_session_rotations.sql") },
-    Migration { name: "0023_registrations", sql: include_str!("../migrations/0023_registrations.sql") },
-    Migration { name: "0024_claimed_orders", sql: include_str!("../migrations/0024_claimed_orders.sql") },
-    Migration { name: "0025_withdrawals", sql: include_str!("../migrations/0025_withdrawals.sql") },
-    Migration { name: "0026_shop_details", sql: include_str!("../migrations/0026_shop_details.sql") },
-    Migration { name: "0027_price_history", sql: include_str!("../migrations/0027_price_history.sql") },
-    Migration { name: "0028_lists_of_deliveries", sql: include_str!("../migrations/0028_lists_of_deliveries.sql") },
-];
+const MIGRATIONS: &[Migration] = migrations! {
+    "0001_shop"
+    "0002_limits"
+    "0003_pricing"
+    "0004_webhooks"
+    "0005_returns"
+    "0006_gateways"
+    "0007_drafts"
+    "0008_given_up"
+    "0009_order_changes"
+    "0010_mismatches"
+    "0011_reservations"
+    "0012_taxes_of_lines"
+    "0013_order_ends"
+    "0014_backorders"
+    "0015_order_search"
+    "0016_tracking_keys"
+    "0017_buyers"
+    "0018_list_counts"
+    "0019_listed_products"
+    "0020_carts_of_guests"
+    "0021_key_fingerprint"
+    "0022_session_rotations"
+    "0023_registrations"
+    "0024_claimed_orders"
+    "0025_withdrawals"
+    "0026_shop_details"
+    "0027_price_history"
+    "0028_lists_of_deliveries"
+};
 
 /// The step after which [`fill_search`] runs.
 const ORDER_SEARCH: &str = "0015_order_search";

@@ -1,8 +1,6 @@
 //! Orders with their lines, and their timeline. Every read is one statement, or two for a page by number that needs a
 //! count.
 
-mod drafts;
-mod returns;
 mod search;
 
 use std::sync::Arc;
@@ -23,38 +21,18 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::error::store_error;
-use super::paging::{Key, List, Query};
-use super::pool::Pool;
-use super::read::Loader;
-use super::rows::{Columns, ReadRow as _, Values, at, ids, is_one_of, is_storable, records, select};
+use super::paging::{Key, List, Query, by_creation};
+use super::rows::{Columns, ReadRow as _, Values, at, ids, is_storable};
 
 pub(super) use search::fill_search;
 
-/// Orders by id.
-pub(crate) fn orders_by_id(pool: &Arc<Pool>) -> Loader<OrderId, Arc<Order>> {
-    let sql = select::<Order>(&format!("WHERE {}", is_one_of("orders.id")));
-    pool.loader(
-        sql,
-        |asked| Values::new().put(ids(asked)),
-        |rows, _| {
-            let orders: Vec<Order> = records(rows)?;
-            Ok(orders.into_iter().map(|order| (order.id, Arc::new(order))).collect())
-        },
-    )
-}
-
 fn orders() -> List<OrderSort, Order> {
-    List {
-        columns: Order::columns().to_owned(),
-        key: |key| {
-            Some(match key {
-                OrderSort::PlacedAt => Key::Time("orders.placed_at"),
-                OrderSort::Total => Key::Number("orders.total"),
-            })
-        },
-        id: "orders.id",
-        read: Order::read,
-    }
+    List::of("orders.id", |key| {
+        Some(match key {
+            OrderSort::PlacedAt => Key::Time("orders.placed_at"),
+            OrderSort::Total => Key::Number("orders.total"),
+        })
+    })
 }
 
 #[async_trait]
@@ -124,7 +102,7 @@ impl OrdersRepository for PostgresStore {
     }
 
     async fn list_drafts(&self, page: &PageRequest<DraftSort>) -> StoreResult<Page<Draft>> {
-        drafts::list().page(&self.pool, Query::from(Draft::TABLE), page).await
+        by_creation!(Draft, "draft_orders").page(&self.pool, Query::from(Draft::TABLE), page).await
     }
 
     async fn order_return(&self, id: ReturnId) -> StoreResult<Option<Return>> {
@@ -137,6 +115,9 @@ impl OrdersRepository for PostgresStore {
     }
 
     async fn list_returns(&self, filter: &ReturnFilter, page: &PageRequest<ReturnSort>) -> StoreResult<Page<Return>> {
-        returns::list().page(&self.pool, returns::query(filter), page).await
+        let mut query = Query::from(Return::TABLE);
+        query.filter("order_returns.order_id = ?", filter.order_id.map(Uuid::from));
+        query.filter("order_returns.status = ?", filter.status.map(Word::word));
+        by_creation!(Return, "order_returns").page(&self.pool, query, page).await
     }
 }

@@ -14,7 +14,7 @@ use shop_core::store::StoreResult;
 use shop_core::word::Word;
 
 use super::PostgresStore;
-use super::paging::{Key, List, Query};
+use super::paging::{Query, by_creation};
 use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{ReadRow as _, Values, at, is_storable, records};
@@ -80,14 +80,6 @@ impl OutboxRepository for PostgresStore {
         filter: &DeliveryFilter,
         page: &PageRequest<DeliverySort>,
     ) -> StoreResult<Page<Delivery>> {
-        let list: List<_, Delivery> = List {
-            columns: Delivery::columns().to_owned(),
-            key: |key| match key {
-                DeliverySort::CreatedAt => Some(Key::Time("deliveries.created_at")),
-            },
-            id: "deliveries.id",
-            read: Delivery::read,
-        };
         let mut query = Query::from("deliveries");
         query.filter("deliveries.receiver = ?", Some(filter.receiver.clone()));
         // Spelled as in the conditions of the partial indexes, so that a plan for any receiver and status uses them
@@ -99,7 +91,7 @@ impl OutboxRepository for PostgresStore {
             Some(DeliveryStatus::Dead) => query.is("deliveries.status = 'dead'"),
             status => query.filter("deliveries.status = ?", status.map(Word::word)),
         }
-        list.page(&self.pool, query, page).await
+        by_creation!(Delivery, "deliveries").page(&self.pool, query, page).await
     }
 
     async fn webhook(&self, id: WebhookId) -> StoreResult<Option<Webhook>> {
@@ -111,15 +103,7 @@ impl OutboxRepository for PostgresStore {
     }
 
     async fn list_webhooks(&self, page: &PageRequest<WebhookSort>) -> StoreResult<Page<Webhook>> {
-        let list: List<_, Webhook> = List {
-            columns: Webhook::columns().to_owned(),
-            key: |key| match key {
-                WebhookSort::CreatedAt => Some(Key::Time("webhooks.created_at")),
-            },
-            id: "webhooks.id",
-            read: Webhook::read,
-        };
-        list.page(&self.pool, Query::from("webhooks"), page).await
+        by_creation!(Webhook, "webhooks").page(&self.pool, Query::from("webhooks"), page).await
     }
 
     async fn answer(&self, key: &AnswerKey) -> StoreResult<Option<Answer>> {

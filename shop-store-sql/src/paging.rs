@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::error::store_error;
 use super::kept::Kept;
 use super::pool::Pool;
-use super::rows::{Columns, Values, at, is_storable};
+use super::rows::{Columns, ReadRow, Values, at, is_storable};
 
 /// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,6 +190,23 @@ pub(crate) struct List<K, T> {
     pub(crate) id: &'static str,
     /// Reads a row.
     pub(crate) read: fn(&mut Columns<'_>) -> Result<T, Error>,
+}
+
+/// A list of records that is ordered only by their creation.
+macro_rules! by_creation {
+    ($row:ty, $table:literal) => {
+        $crate::paging::List::<_, $row>::of(concat!($table, ".id"), |shop_core::page::CreationSort::CreatedAt| {
+            Some($crate::paging::Key::Time(concat!($table, ".created_at")))
+        })
+    };
+}
+pub(crate) use by_creation;
+
+impl<K, T: ReadRow> List<K, T> {
+    /// A list of records: the column of the final tie-breaker, and those of the sort keys.
+    pub(crate) fn of(id: &'static str, key: fn(K) -> Option<Key>) -> Self {
+        Self { columns: T::columns().to_owned(), key, id, read: T::read }
+    }
 }
 
 impl<K: SortKey, T: Listed<Key = K>> List<K, T> {

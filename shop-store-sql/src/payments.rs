@@ -1,6 +1,5 @@
 //! Payments and their refunds. Every read is one statement, or two for a page by number that needs a count.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,36 +13,18 @@ use shop_core::word::Word;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{Key, List, Query};
+use super::paging::{Query, by_creation};
 use super::pool::Pool;
-use super::read::Loader;
+use super::read::{Loader, grouped};
 use super::rows::{ReadRow as _, Values, at, ids, is_one_of, is_storable, records, select};
 
 /// Payments by order.
 pub(crate) fn payments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Payment>> {
-    let sql = select::<Payment>(&format!("WHERE {}", is_one_of("payments.order_id")));
     pool.loader(
-        sql,
+        select::<Payment>(&format!("WHERE {}", is_one_of("payments.order_id"))),
         |asked| Values::new().put(ids(asked)),
-        |rows, _| {
-            let mut found: HashMap<OrderId, Vec<Payment>> = HashMap::new();
-            for payment in records::<Payment>(rows)? {
-                found.entry(payment.order_id).or_default().push(payment);
-            }
-            Ok(found.into_iter().collect())
-        },
+        |rows, _| Ok(grouped(records::<Payment>(rows)?.into_iter().map(|payment| (payment.order_id, payment)))),
     )
-}
-
-fn payments() -> List<PaymentSort, Payment> {
-    List {
-        columns: Payment::columns().to_owned(),
-        key: |key| match key {
-            PaymentSort::CreatedAt => Some(Key::Time("payments.created_at")),
-        },
-        id: "payments.id",
-        read: Payment::read,
-    }
 }
 
 #[async_trait]
@@ -83,6 +64,6 @@ impl PaymentsRepository for PostgresStore {
         query.filter("payments.order_id = ?", filter.order_id.map(Uuid::from));
         query.filter("payments.state = ?", filter.state.map(Word::word));
         query.filter("payments.gateway = ?", filter.gateway.clone());
-        payments().page(&self.pool, query, page).await
+        by_creation!(Payment, "payments").page(&self.pool, query, page).await
     }
 }

@@ -18,7 +18,7 @@ use sqlx_core::error::Error;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{Key, List, Query};
+use super::paging::{Query, by_creation};
 use super::pool::Pool;
 use super::read::Loader;
 use super::rows::{Columns, ReadRow, Values, is_storable};
@@ -172,27 +172,11 @@ impl PostgresStore {
         let mut query = Query::from("promotions");
         query.filter("promotions.code_key = ?", filter.code_key.clone());
         query.filter("promotions.active = ?", filter.active);
-        let list = List {
-            columns: CountedPromotion::columns().to_owned(),
-            key: |key| match key {
-                PromotionSort::CreatedAt => Some(Key::Time("promotions.created_at")),
-            },
-            id: "promotions.id",
-            read: CountedPromotion::read,
-        };
-        list.page(&self.pool, query, page).await
+        by_creation!(CountedPromotion, "promotions").page(&self.pool, query, page).await
     }
 
     /// A page of tax rates.
     pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
-        let list = List {
-            columns: TaxRate::columns().to_owned(),
-            key: |key| match key {
-                PromotionSort::CreatedAt => Some(Key::Time("tax_rates.created_at")),
-            },
-            id: "tax_rates.id",
-            read: TaxRate::read,
-        };
-        list.page(&self.pool, Query::from("tax_rates"), page).await
+        by_creation!(TaxRate, "tax_rates").page(&self.pool, Query::from("tax_rates"), page).await
     }
 }

@@ -1,9 +1,11 @@
 //! Runs reading statements: the first row, all rows, or, for concurrent reads, a loader.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shop_core::batch::Versioned;
 use shop_core::clock::Timestamp;
 use shop_core::id::{CartId, MethodId, OrderId, ProductId, SessionId, UserId, VariantId};
 use shop_core::row::Source as _;
@@ -11,11 +13,12 @@ use shop_core::store::StoreResult;
 use sqlx::postgres::PgRow;
 use sqlx_core::error::Error;
 use sqlx_core::sql_str::{AssertSqlSafe, SqlSafeStr as _};
+use uuid::Uuid;
 
 use super::coalesce;
 use super::error::store_error;
 use super::pool::{Lease, Pool};
-use super::rows::{Columns, ReadRow, Values, is_storable, records, select};
+use super::rows::{Columns, ReadRow, Values, ids, is_one_of, is_storable, records, select};
 use super::{accounts, cart, catalog, inventory, orders, outbox, payments, pricing, shipping};
 
 /// The number of running statements of one kind. A second one would save a caller most of the wait for a batch that
@@ -55,15 +58,15 @@ impl Loaders {
     pub(crate) fn new(pool: &Arc<Pool>) -> Self {
         Self {
             sessions: accounts::sessions(pool),
-            users: accounts::users_by_id(pool),
-            products: catalog::products_by_id(pool),
+            users: pool.by_id(),
+            products: pool.by_id(),
             products_of_variants: catalog::products_by_variant(pool),
             products_of_skus: catalog::products_by_sku(pool),
             products_of_slug: catalog::products_by_slug(pool),
             products_of_name: catalog::products_by_name(pool),
-            carts: cart::carts(pool),
+            carts: pool.by_id(),
             open_carts: cart::open_carts(pool),
-            orders: orders::orders_by_id(pool),
+            orders: pool.by_id(),
             payments: payments::payments_by_order(pool),
             shipments: shipping::shipments_by_order(pool),
             price_rules: pricing::price_rules(pool),
@@ -74,6 +77,13 @@ impl Loaders {
             answers: outbox::answers(pool),
         }
     }
+}
+
+/// Groups values by key.
+pub(crate) fn grouped<K: Eq + Hash, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut found: HashMap<K, Vec<V>> = HashMap::new();
+    pairs.into_iter().for_each(|(key, value)| found.entry(key).or_default().push(value));
+    found.into_iter().collect()
 }
 
 /// Turns the rows of a statement into values of the requested keys.
@@ -109,6 +119,19 @@ impl Pool {
                 read(&rows, &keys).map_err(store_error)
             }
         })
+    }
+
+    /// Creates a loader of records by id.
+    fn by_id<K, T>(self: &Arc<Self>) -> Loader<K, Arc<T>>
+    where
+        K: Copy + Eq + Hash + Into<Uuid> + From<Uuid> + Send + Sync + 'static,
+        T: ReadRow + Versioned + Send + Sync + 'static,
+    {
+        self.loader(
+            select::<T>(&format!("WHERE {}", is_one_of(&format!("{}.id", T::TABLE)))),
+            |asked| Values::new().put(ids(asked)),
+            |rows, _| Ok(records::<T>(rows)?.into_iter().map(|row| (row.key().into(), Arc::new(row))).collect()),
+        )
     }
 
     /// The rows of a statement.

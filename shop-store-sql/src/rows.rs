@@ -40,49 +40,42 @@ pub(crate) trait ReadRow: Sized {
     fn read(columns: &mut Columns<'_>) -> Result<Self, Error>;
 }
 
-/// Implements [`ReadRow`] for rows without child rows.
+/// Implements [`ReadRow`] by a function that names the columns and one that reads them.
 macro_rules! read_rows {
-    ($($record:ty),+ $(,)?) => {$(
-        impl ReadRow for $record {
+    ($columns:ident, $read:path: $($row:ty),+ $(,)?) => {$(
+        impl ReadRow for $row {
             const TABLE: &'static str = <Self as row::Row>::TABLE.name;
 
             fn columns() -> &'static str {
-                static COLUMNS: LazyLock<String> = LazyLock::new(|| names(&<$record as row::Row>::TABLE));
+                static COLUMNS: LazyLock<String> = LazyLock::new($columns::<$row>);
                 &COLUMNS
             }
 
             fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-                <Self as row::Columns>::read(columns)
-            }
-        }
-    )+};
-}
-
-/// Implements [`ReadRow`] for rows with child rows.
-macro_rules! read_parents {
-    ($($record:ty),+ $(,)?) => {$(
-        impl ReadRow for $record {
-            const TABLE: &'static str = <Self as row::Row>::TABLE.name;
-
-            fn columns() -> &'static str {
-                static COLUMNS: LazyLock<String> = LazyLock::new(names_with_children::<$record>);
-                &COLUMNS
-            }
-
-            fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-                let mut parent = <Self as row::Columns>::read(columns)?;
-                row::Parent::set_children(&mut parent, columns.children()?);
-                Ok(parent)
+                $read(columns)
             }
         }
     )+};
 }
 
 read_rows! {
+    names_of, row::Columns::read:
     User, Session, Otp, Category, PricePeriod, Promotion, TaxRate, Cart, HistoryEntry, Draft, Return, SavedAddress,
     Zone, Method, Shipment, Location, StockLevel, Movement, Reservation, Event, Delivery, Webhook, Answer, ShopDetails,
 }
-read_parents! { Product, Order, Payment }
+read_rows! { names_with_children, read_with_children: Product, Order, Payment }
+
+fn names_of<T: row::Row>() -> String {
+    names(&T::TABLE)
+}
+
+fn read_with_children<T: row::Parent<Child: DeserializeOwned + 'static>>(
+    columns: &mut Columns<'_>,
+) -> Result<T, Error> {
+    let mut parent = T::read(columns)?;
+    parent.set_children(columns.children()?);
+    Ok(parent)
+}
 
 /// The columns that a row is read from, qualified with the table's name.
 fn names(table: &row::Table) -> String {

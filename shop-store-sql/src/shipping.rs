@@ -1,7 +1,7 @@
 //! Address books, shipping rates and shipments. Every read is one statement, or two for a page by number that needs a
 //! count.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,24 +15,17 @@ use shop_core::word::Word;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::paging::{Key, List, Query};
+use super::paging::{Query, by_creation};
 use super::pool::Pool;
-use super::read::Loader;
+use super::read::{Loader, grouped};
 use super::rows::{Columns, ReadRow as _, Values, ids, is_one_of, is_storable, records, select};
 
 /// Shipments by order.
 pub(crate) fn shipments_by_order(pool: &Arc<Pool>) -> Loader<OrderId, Vec<Shipment>> {
-    let sql = select::<Shipment>(&format!("WHERE {}", is_one_of("shipments.order_id")));
     pool.loader(
-        sql,
+        select::<Shipment>(&format!("WHERE {}", is_one_of("shipments.order_id"))),
         |asked| Values::new().put(ids(asked)),
-        |rows, _| {
-            let mut found: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
-            for shipment in records::<Shipment>(rows)? {
-                found.entry(shipment.order_id).or_default().push(shipment);
-            }
-            Ok(found.into_iter().collect())
-        },
+        |rows, _| Ok(grouped(records::<Shipment>(rows)?.into_iter().map(|shipment| (shipment.order_id, shipment)))),
     )
 }
 
@@ -88,19 +81,6 @@ pub(crate) fn methods_by_id(pool: &Arc<Pool>) -> Loader<MethodId, Arc<(Method, Z
     )
 }
 
-macro_rules! list {
-    ($record:ident, $table:literal) => {
-        List {
-            columns: $record::columns().to_owned(),
-            key: |key| match key {
-                ShippingSort::CreatedAt => Some(Key::Time(concat!($table, ".created_at"))),
-            },
-            id: concat!($table, ".id"),
-            read: $record::read,
-        }
-    };
-}
-
 #[async_trait]
 impl ShippingRepository for PostgresStore {
     async fn address(&self, id: AddressId) -> StoreResult<Option<SavedAddress>> {
@@ -114,7 +94,7 @@ impl ShippingRepository for PostgresStore {
     async fn list_addresses(&self, user: UserId, page: &PageRequest<ShippingSort>) -> StoreResult<Page<SavedAddress>> {
         let mut query = Query::from("addresses");
         query.filter("addresses.user_id = ?", Some(user.0));
-        list!(SavedAddress, "addresses").page(&self.pool, query, page).await
+        by_creation!(SavedAddress, "addresses").page(&self.pool, query, page).await
     }
 
     async fn zone(&self, id: ZoneId) -> StoreResult<Option<Zone>> {
@@ -122,7 +102,7 @@ impl ShippingRepository for PostgresStore {
     }
 
     async fn list_zones(&self, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Zone>> {
-        list!(Zone, "zones").page(&self.pool, Query::from("zones"), page).await
+        by_creation!(Zone, "zones").page(&self.pool, Query::from("zones"), page).await
     }
 
     async fn tariff(&self) -> StoreResult<(Vec<Zone>, Vec<Method>)> {
@@ -136,7 +116,7 @@ impl ShippingRepository for PostgresStore {
     async fn list_methods(&self, active: Option<bool>, page: &PageRequest<ShippingSort>) -> StoreResult<Page<Method>> {
         let mut query = Query::from("methods");
         query.filter("methods.active = ?", active);
-        list!(Method, "methods").page(&self.pool, query, page).await
+        by_creation!(Method, "methods").page(&self.pool, query, page).await
     }
 
     async fn shipment(&self, id: ShipmentId) -> StoreResult<Option<Shipment>> {
@@ -166,6 +146,6 @@ impl ShippingRepository for PostgresStore {
         let mut query = Query::from("shipments");
         query.filter("shipments.order_id = ?", filter.order_id.map(Uuid::from));
         query.filter("shipments.status = ?", filter.status.map(Word::word));
-        list!(Shipment, "shipments").page(&self.pool, query, page).await
+        by_creation!(Shipment, "shipments").page(&self.pool, query, page).await
     }
 }
