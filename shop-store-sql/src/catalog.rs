@@ -118,7 +118,7 @@ fn each_once(found: impl Iterator<Item = Arc<Product>>) -> Vec<Product> {
 
 /// The content of the column `search`, as text: the core's words unchanged, with a weight per field. (A word needs a
 /// position to carry a weight; the positions have no other meaning.)
-pub(crate) fn search_vector(words: &SearchDocument) -> String {
+fn search_vector(words: &SearchDocument) -> String {
     let fields = [(&words.name, ":1A "), (&words.sku, ":2B "), (&words.description, ":3C ")];
     let mut text = String::new();
     for (words, place) in fields {
@@ -128,6 +128,19 @@ pub(crate) fn search_vector(words: &SearchDocument) -> String {
         }
     }
     text
+}
+
+/// The maximum length of a word in a `tsvector`, in bytes. Longer words are truncated; a search finds only their
+/// beginning.
+const LONGEST_WORD: usize = 2_046;
+
+/// The search words of a product.
+pub(crate) fn search_words(product: &Product) -> String {
+    let mut words = product.search_document();
+    for word in [&mut words.name, &mut words.sku, &mut words.description].into_iter().flatten() {
+        word.truncate(word.floor_char_boundary(LONGEST_WORD));
+    }
+    search_vector(&words)
 }
 
 /// A query of words: each is the prefix of a word in one of the fields with these weights.

@@ -3,33 +3,52 @@
 use std::sync::LazyLock;
 
 use shop_core::batch::{Change, Conflict, Entity, Unique};
-use shop_core::catalog::{CatalogWrite, Category, PricePeriod, Product, Variant};
+use shop_core::catalog::{CatalogWrite, Category, Product};
+use shop_core::row::Row as _;
+use sqlx::postgres::PgArguments;
 use uuid::Uuid;
 
-use super::part::Part;
+use super::change::WriteRow;
+use super::effects::{Effects, Related};
 use super::plain::{Applied, Failure, Plain};
-use super::pricing;
-use super::table::{Record, Table, children_of, records, row_of};
-use super::value::{Kind, Row};
-use crate::catalog::search_vector;
+use super::table::{children_of, row_of};
+use super::tables::{Operation, TableId};
+use super::value::{Row, bind};
+use crate::catalog::search_words;
 
-records! {
-    CATEGORIES: Category, applied by apply_category;
-}
-
-pub(super) static PRODUCTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Product>().with("search", Kind::Search));
-pub(super) static VARIANTS: LazyLock<Table> = LazyLock::new(Table::of::<Variant>);
-pub(super) static PRICE_HISTORY: LazyLock<Table> = LazyLock::new(Table::of::<PricePeriod>);
-
-impl Record for Product {
-    fn table() -> &'static Table {
-        &PRODUCTS
+impl WriteRow for Category {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        if let Change::Delete { id, .. } = change {
+            to.also(Related::Category(*id));
+        }
+        Ok(())
     }
 
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        match change {
+            Change::Delete { id, version } => delete_category(plain, *id, *version).await,
+            _ => plain.change(change).await,
+        }
+    }
+}
+
+impl WriteRow for Product {
     fn row(&self) -> Row {
         let mut row = row_of(self);
         row.text(search_words(self));
         row
+    }
+
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        let (product, operation) = match change {
+            Change::Insert(product) => (product, Operation::Insert),
+            Change::Update(product) => {
+                to.also(Related::Renamed(&product.variants));
+                (product, Operation::Put)
+            }
+            Change::Delete { .. } => return Ok(()),
+        };
+        to.grouped(operation.on(TableId::Variant), || children_of(product))
     }
 
     async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
@@ -47,33 +66,24 @@ impl Record for Product {
     }
 }
 
-/// The maximum length of a word in a `tsvector`, in bytes. Longer words are truncated; a search finds only their
-/// beginning.
-const LONGEST_WORD: usize = 2_046;
-
-/// The search words of a product.
-pub(crate) fn search_words(product: &Product) -> String {
-    let mut words = product.search_document();
-    for word in [&mut words.name, &mut words.sku, &mut words.description].into_iter().flatten() {
-        word.truncate(word.floor_char_boundary(LONGEST_WORD));
-    }
-    search_vector(&words)
-}
-
-async fn apply_category(plain: &mut Plain<'_>, change: &Change<Category>) -> Applied {
-    match change {
-        Change::Delete { id, version } => delete_category(plain, *id, *version).await,
-        _ => plain.change(change).await,
+/// The effects of a write of the catalog.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &CatalogWrite, to: &mut E) -> Result<(), E::Stop> {
+    match write {
+        // It is written with its product, which is locked.
+        CatalogWrite::PricePeriod(period) => to.put(period),
+        CatalogWrite::Uses(delta) => to.uses(delta),
+        CatalogWrite::ForgetPrices { .. } => to.alone(),
+        CatalogWrite::ReshapeTree { .. } => {
+            to.also(Related::Tree);
+            to.alone()
+        }
     }
 }
 
-/// Applies a write of the catalog.
+/// Applies a write of the catalog that is not only a row.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applied {
     match write {
-        CatalogWrite::PricePeriod(period) => match plain.run(Part::PutPrices, vec![row_of(period)]).await? {
-            0 => Ok(()),
-            _ => Err(Failure::Again),
-        },
+        CatalogWrite::PricePeriod(_) | CatalogWrite::Uses(_) => Ok(()),
         CatalogWrite::ForgetPrices { ended_before } => {
             // Rows that another transaction has locked are left for the next time.
             let sql = "DELETE FROM price_history WHERE (variant_id, version) IN
@@ -81,12 +91,9 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
             plain.execute(sql, (*ended_before,)).await?;
             Ok(())
         }
-        CatalogWrite::Uses(delta) => pricing::count(plain, delta).await,
         CatalogWrite::ReshapeTree { from } => {
             let sql = "UPDATE category_tree SET version = version + 1 WHERE one AND version = $1";
-            if plain.execute(sql, (*from,)).await? == 0 {
-                return Err(Conflict::Stale(Entity::CategoryTree, Uuid::nil()).into());
-            }
+            plain.guarded(sql, (*from,), Conflict::Stale(Entity::CategoryTree, Uuid::nil())).await?;
             touch_products(plain);
             Ok(())
         }
@@ -95,7 +102,7 @@ pub(super) async fn apply(plain: &mut Plain<'_>, write: &CatalogWrite) -> Applie
 
 /// Notes that lists by category changed, whichever products they contain.
 fn touch_products(plain: &mut Plain<'_>) {
-    plain.counts(PRODUCTS.name, <[String; 3]>::default(), 0);
+    plain.counts(Product::TABLE.name, <[String; 3]>::default(), 0);
 }
 
 /// The ids and SKUs of a product's variants.
@@ -112,7 +119,7 @@ async fn insert_product(plain: &mut Plain<'_>, change: &Change<Product>, product
         done => done?,
     }
     judge_variants(plain, product).await?;
-    match plain.run(Part::InsertVariants, children_of(product).collect()).await? {
+    match plain.run(Operation::Insert.on(TableId::Variant), children_of(product).collect()).await? {
         0 => Ok(()),
         // Taken since they were checked, or twice in this product.
         _ => Err(named_twice(product).unwrap_or(Failure::Again)),
@@ -138,11 +145,30 @@ async fn update_product(plain: &mut Plain<'_>, change: &Change<Product>, product
         "UPDATE variants SET sku = chr(1) || variants.id::text FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE variants.id = new.id AND variants.sku <> new.sku";
     plain.execute(aside, (ids.clone(), skus.clone())).await?;
-    plain.put_variants(children_of(product).collect()).await?;
+    put_variants(plain, product).await?;
     // Their stock levels must be found by the new SKU.
     let levels = "UPDATE stock_levels SET sku = new.sku FROM unnest($1::uuid[], $2::text[]) AS new (id, sku)
         WHERE stock_levels.variant_id = new.id AND stock_levels.sku <> new.sku";
     plain.execute(levels, (ids, skus)).await?;
+    Ok(())
+}
+
+/// Inserts new variants and updates existing ones.
+async fn put_variants(plain: &mut Plain<'_>, product: &Product) -> Applied {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let table = TableId::Variant.table();
+        format!(
+            "INSERT INTO variants ({}) SELECT {} FROM {} ON CONFLICT (id) DO UPDATE SET {}",
+            table.names(""),
+            table.stored(),
+            table.given(),
+            table.assignments("excluded")
+        )
+    });
+    let rows: Vec<Row> = children_of(product).collect();
+    let mut arguments = PgArguments::default();
+    bind(&mut arguments, &TableId::Variant.table().kinds, &rows.iter())?;
+    plain.session.execute(SQL.as_str(), arguments).await?;
     Ok(())
 }
 

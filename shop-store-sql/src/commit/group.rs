@@ -10,18 +10,23 @@ use std::sync::LazyLock;
 use sqlx::Row as _;
 use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
+use uuid::Uuid;
 
 use super::listed::Touched;
-use super::merge::{Line, Mergeable, Parts, merge};
-use super::part::Part;
+use super::merge::{Line, Mergeable, merge};
+use super::part::{PARTS, Part};
 use super::sql::{Meets, statement};
+use super::tables::Operation::{
+    self, Add, Append, Count, Insert, Live, Own, OwnKey, Put, PutNew, Relay, Share, ShareKey, Update,
+};
+use super::tables::TableId;
 use super::value::bind;
 use crate::pool::Session;
-use uuid::Uuid;
 
 /// The statements for groups of one kind.
 struct Profile {
-    parts: Parts,
+    /// All parts, in order.
+    parts: Vec<Part>,
     lock: Statement,
     /// Like `lock`, but never waits.
     probe: Statement,
@@ -43,94 +48,88 @@ impl Statement {
 impl Profile {
     fn new(parts: impl IntoIterator<Item = Part>) -> Self {
         let mut parts: Vec<_> = parts.into_iter().collect();
-        if parts.iter().any(|part| part.is_counted()) && !parts.contains(&Part::CountLists) {
-            parts.push(Part::CountLists);
+        let count = Count.on(TableId::ListCount);
+        if parts.iter().any(|part| part.is_counted()) && !parts.contains(&count) {
+            parts.push(count);
         }
         parts.sort_unstable();
         let (lock, write): (Vec<_>, _) = parts.iter().partition(|part| part.locks());
         Self {
-            parts: Parts::of(parts),
+            parts,
             probe: Statement::new(lock.clone(), Meets::AndPasses),
             lock: Statement::new(lock, Meets::AndWaits),
             write: Statement::new(write, Meets::AndWaits),
         }
     }
+
+    /// True if it has all these parts.
+    fn covers<'p>(&self, parts: impl IntoIterator<Item = &'p Part>) -> bool {
+        parts.into_iter().all(|part| self.parts.binary_search(part).is_ok())
+    }
 }
 
 /// The parts that any batch may have.
-const ALWAYS: [Part; 5] =
-    [Part::LiveUsers, Part::LiveSessions, Part::InsertEvents, Part::InsertAnswers, Part::InsertOperations];
+const ALWAYS: [Part; 5] = [
+    Live.on(TableId::User),
+    Live.on(TableId::Session),
+    Insert.on(TableId::Event),
+    Insert.on(TableId::Answer),
+    Insert.on(TableId::Operation),
+];
+
+/// What versioned rows mostly need.
+const CHANGE: &[Operation] = &[Own, Update, Insert];
 
 /// From small to large; the last one has every part.
 static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
-    let with = |parts: &[Part]| Profile::new(ALWAYS.iter().chain(parts).copied());
+    let with = |tables: &[(TableId, &[Operation])]| {
+        let of = |(table, operations): &(TableId, &[Operation])| {
+            operations.iter().map(|operation| operation.on(*table)).collect::<Vec<_>>()
+        };
+        Profile::new(ALWAYS.into_iter().chain(tables.iter().flat_map(of)))
+    };
     [
         // Changes of carts.
-        with(&[Part::OwnCarts, Part::UpdateCarts, Part::InsertCarts]),
+        with(&[(TableId::Cart, CHANGE)]),
         // The worker relays events and claims deliveries.
-        with(&[
-            Part::OwnEvents,
-            Part::ShareWebhooks,
-            Part::RelayEvents,
-            Part::OwnDeliveries,
-            Part::UpdateDeliveries,
-            Part::InsertDeliveries,
-        ]),
+        with(&[(TableId::Event, &[OwnKey, Relay]), (TableId::Webhook, &[Share]), (TableId::Delivery, CHANGE)]),
         // Users register, sign in with a cart, and sign out.
         with(&[
-            Part::OwnUsers,
-            Part::UpdateUsers,
-            Part::InsertUsers,
-            Part::OwnSessions,
-            Part::UpdateSessions,
-            Part::InsertSessions,
-            Part::OwnOtps,
-            Part::PutOtps,
-            Part::OwnCarts,
-            Part::UpdateCarts,
-            Part::InsertCarts,
-            Part::InsertDeliveries,
+            (TableId::User, CHANGE),
+            (TableId::Session, CHANGE),
+            (TableId::Otp, &[OwnKey, Put]),
+            (TableId::Cart, CHANGE),
+            (TableId::Delivery, &[Insert]),
         ]),
         // Orders are placed while carts change.
         with(&[
-            Part::ShareProducts,
-            Part::SharePromotions,
-            Part::ShareTaxRates,
-            Part::OwnCarts,
-            Part::ShareZones,
-            Part::ShareMethods,
-            Part::OwnLevels,
-            Part::UntrackedLevels,
-            Part::UpdateCarts,
-            Part::ChangeLevels,
-            Part::CountUses,
-            Part::InsertCarts,
-            Part::InsertOrders,
-            Part::InsertItems,
-            Part::InsertHistory,
-            Part::InsertPayments,
-            Part::InsertReservations,
+            (TableId::Product, &[Share]),
+            (TableId::Promotion, &[Share]),
+            (TableId::TaxRate, &[Share]),
+            (TableId::Cart, CHANGE),
+            (TableId::Order, &[Insert]),
+            (TableId::OrderItem, &[Append]),
+            (TableId::HistoryEntry, &[Insert]),
+            (TableId::Payment, &[Insert]),
+            (TableId::Zone, &[Share]),
+            (TableId::Method, &[Share]),
+            (TableId::Reservation, &[Insert]),
+            (TableId::StockLevel, &[OwnKey, ShareKey, Add]),
+            (TableId::Uses, &[Add]),
         ]),
         // Orders are paid, shipped and canceled; stock changes.
         with(&[
-            Part::OwnOrders,
-            Part::OwnPayments,
-            Part::OwnShipments,
-            Part::OwnReservations,
-            Part::OwnLevels,
-            Part::UpdateOrders,
-            Part::UpdatePayments,
-            Part::UpdateShipments,
-            Part::UpdateReservations,
-            Part::ChangeLevels,
-            Part::CountUses,
-            Part::InsertHistory,
-            Part::InsertPayments,
-            Part::PutRefunds,
-            Part::InsertShipments,
-            Part::InsertMovements,
+            (TableId::Order, &[Own, Update]),
+            (TableId::HistoryEntry, &[Insert]),
+            (TableId::Payment, CHANGE),
+            (TableId::Refund, &[PutNew]),
+            (TableId::Shipment, CHANGE),
+            (TableId::Reservation, &[Own, Update]),
+            (TableId::StockLevel, &[OwnKey, Add]),
+            (TableId::Movement, &[Insert]),
+            (TableId::Uses, &[Add]),
         ]),
-        Profile::new(Part::ALL),
+        Profile::new(PARTS.iter().copied()),
     ]
 });
 
@@ -153,9 +152,8 @@ impl<'a> Group<'a> {
     /// Merges batches into a group.
     pub(crate) fn of(batches: &[&'a Mergeable]) -> Self {
         let parts = merge(batches);
-        let needed = Parts::of(parts.keys().copied());
         let [.., last] = &*PROFILES;
-        let profile = PROFILES.iter().find(|profile| profile.parts.covers(needed)).unwrap_or(last);
+        let profile = PROFILES.iter().find(|profile| profile.covers(parts.keys())).unwrap_or(last);
         Self { parts, profile }
     }
 
@@ -182,8 +180,8 @@ impl<'a> Group<'a> {
             lines.filter_map(|line| line.row.first_id()).collect()
         };
         Touched {
-            products: first(&[Part::InsertProducts, Part::UpdateProducts]),
-            variants: first(&[Part::InsertLevels]),
+            products: first(&[Insert.on(TableId::Product), Update.on(TableId::Product)]),
+            variants: first(&[Insert.on(TableId::StockLevel)]),
         }
     }
 
@@ -201,7 +199,7 @@ impl<'a> Group<'a> {
         let mut arguments = PgArguments::default();
         for part in &statement.parts {
             let rows = self.lines(*part).iter().map(|line| &*line.row);
-            bind(&mut arguments, &part.kinds(), &rows)?;
+            bind(&mut arguments, part.kinds(), &rows)?;
         }
         let rows = session.rows(statement.sql.as_str(), arguments).await?;
         let places = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
@@ -209,7 +207,7 @@ impl<'a> Group<'a> {
             places.collect::<Result<Vec<(i64, i64)>, Error>>()?.into_iter().partition(|(part, _)| *part >= 0);
         let line = |(_, place): (i64, i64)| {
             let place = usize::try_from(place).ok()?.checked_sub(1)?;
-            self.lines(Part::ChangeLevels).get(place)?.row.first_id()
+            self.lines(Add.on(TableId::StockLevel)).get(place)?.row.first_id()
         };
         let refused = (!places.is_empty()).then(|| self.refused(places));
         Ok((refused, turned.into_iter().filter_map(line).collect()))
@@ -227,7 +225,7 @@ impl<'a> Group<'a> {
         let locks_only = statement.parts.first().is_some_and(|part| part.locks());
         if locks_only && rows == 1 {
             // A row that is only relied on is locked nowhere else.
-            return of_this.clone().any(|(part, _)| part.is_shared() && *part != Part::OwnLevels);
+            return of_this.clone().any(|(part, _)| part.operation.is_shared());
         }
         rows > 0
     }
@@ -235,12 +233,12 @@ impl<'a> Group<'a> {
     fn refused(&self, places: Vec<(i64, i64)>) -> Refused {
         let mut refused = Refused::default();
         for (part, place) in places {
-            let part = Part::ALL.iter().find(|known| i64::from(**known as u8) == part);
+            let part = usize::try_from(part).ok().and_then(|number| PARTS.get(number));
             let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
             let line = part.zip(place).and_then(|(part, place)| Some((part, self.lines(*part).get(place)?)));
             match line {
                 // Some of them could have been served.
-                Some((Part::ChangeLevels | Part::CountUses, line)) if line.batches.len() > 1 => {
+                Some((Part { operation: Add, .. }, line)) if line.batches.len() > 1 => {
                     refused.together.extend(&line.batches);
                 }
                 Some((_, line)) => refused.certain.extend(&line.batches),
@@ -262,14 +260,21 @@ mod tests {
     #[test]
     fn the_last_profile_has_everything_and_each_has_what_comes_always() {
         let [.., last] = &*PROFILES;
-        assert!(last.parts.covers(Parts::of(Part::ALL)));
-        assert!(PROFILES.iter().all(|profile| profile.parts.covers(Parts::of(ALWAYS))));
+        assert!(last.covers(&*PARTS));
+        assert!(PROFILES.iter().all(|profile| profile.covers(&ALWAYS)));
+    }
+
+    #[test]
+    fn the_tables_list_every_part_of_a_profile() {
+        let parts = PROFILES.iter().flat_map(|profile| profile.lock.parts.iter().chain(&profile.write.parts));
+        assert_eq!(parts.filter(|part| part.number().is_none()).collect::<Vec<_>>(), Vec::<&Part>::new());
     }
 
     #[test]
     fn a_sessions_person_is_locked_wherever_the_session_is() {
         for Profile { lock, .. } in &*PROFILES {
-            assert_eq!(lock.parts.contains(&Part::LiveUsers), lock.parts.contains(&Part::LiveSessions));
+            let [user, session] = [TableId::User, TableId::Session].map(|table| lock.parts.contains(&Live.on(table)));
+            assert_eq!(user, session);
         }
     }
 }

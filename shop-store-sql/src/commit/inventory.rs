@@ -1,51 +1,58 @@
 //! Locations, stock levels, the stock ledger and reservations.
 
-use std::sync::LazyLock;
-
 use shop_core::batch::{Change, Conflict, Entity, Unique};
-use shop_core::inventory::{InventoryWrite, Location, Movement, Reservation, StockLevel, StockSettings};
+use shop_core::inventory::{InventoryWrite, Location, StockLevel, StockSettings};
 use uuid::Uuid;
 
-use super::part::Part;
+use super::change::WriteRow;
+use super::effects::{Effects, Related};
 use super::plain::{Applied, Plain};
-use super::stock::Sum;
-use super::table::{Table, records, row_of};
+use super::tables::{Operation, TableId};
 
-records! {
-    LOCATIONS: Location, applied by apply_location;
-    RESERVATIONS: Reservation;
-}
-
-pub(super) static LEVELS: LazyLock<Table> = LazyLock::new(Table::of::<StockLevel>);
-pub(super) static MOVEMENTS: LazyLock<Table> = LazyLock::new(|| Table::of::<Movement>().counted_by(&["location_id"]));
-
-async fn apply_location(plain: &mut Plain<'_>, change: &Change<Location>) -> Applied {
-    if let Change::Delete { id, version } = change {
-        empty_location(plain, *id, *version).await?;
+impl WriteRow for Location {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        to.also(Related::Locations);
+        if let Change::Delete { id, .. } = change {
+            to.also(Related::LevelsAt(*id));
+        }
+        Ok(())
     }
-    plain.change(change).await
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        if let Change::Delete { id, version } = change {
+            empty_location(plain, *id, *version).await?;
+        }
+        plain.change(change).await
+    }
 }
 
-/// Applies a write of inventory.
+/// The effects of a write of inventory.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &InventoryWrite, to: &mut E) -> Result<(), E::Stop> {
+    match write {
+        InventoryWrite::InsertLevel(level) => {
+            to.lock(Operation::ShareKey.on(TableId::Location), &[level.location_id.0], None)?;
+            to.also(Related::Level(level.variant_id.0, level.location_id.0));
+            to.statement();
+            to.insert(level, Unique::StockLevel)
+        }
+        InventoryWrite::Delta(delta) => to.stock(delta),
+        InventoryWrite::Settings(StockSettings { variant_id, location_id, .. }) => {
+            to.also(match location_id {
+                Some(location) => Related::Level(variant_id.0, location.0),
+                None => Related::LevelsOf(variant_id.0),
+            });
+            to.alone()
+        }
+        InventoryWrite::Movement(entry) => to.insert(entry, Unique::OtherId),
+    }
+}
+
+/// Applies a write of inventory that is not only a row.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &InventoryWrite) -> Applied {
     match write {
-        InventoryWrite::InsertLevel(new) => insert_level(plain, new).await,
-        InventoryWrite::Delta(delta) => {
-            match plain
-                .run(Part::ChangeLevels, vec![Sum::of(delta).row(delta.variant_id.0, delta.location_id.0)])
-                .await?
-            {
-                0 => Ok(()),
-                _ => Err(Conflict::Stock(delta.variant_id, Some(delta.location_id)).into()),
-            }
-        }
+        InventoryWrite::InsertLevel(new) => judge_level(plain, new).await,
         InventoryWrite::Settings(settings) => apply_settings(plain, settings).await,
-        InventoryWrite::Movement(entry) => {
-            plain.insert_unless(Part::InsertMovements, row_of(entry), Unique::OtherId).await?;
-            let location = entry.location_id.0.simple().to_string();
-            plain.counts(MOVEMENTS.name, [location, String::new(), String::new()], 1);
-            Ok(())
-        }
+        InventoryWrite::Delta(_) | InventoryWrite::Movement(_) => Ok(()),
     }
 }
 
@@ -65,7 +72,8 @@ async fn empty_location(plain: &mut Plain<'_>, location: Uuid, version: i64) -> 
     Ok(())
 }
 
-async fn insert_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
+/// Checks that a new level has a location.
+async fn judge_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
     let key = (new.variant_id.0, new.location_id.0);
     let there = "SELECT 1 FROM stock_levels WHERE variant_id = $1 AND location_id = $2";
     // A foreign key violation would end the transaction. The location was already locked, if it exists.
@@ -75,7 +83,7 @@ async fn insert_level(plain: &mut Plain<'_>, new: &StockLevel) -> Applied {
         return Err(if taken { Conflict::Exists(Unique::StockLevel) } else { nowhere }.into());
     }
     plain.touched.variants.insert(new.variant_id.0);
-    plain.insert_unless(Part::InsertLevels, row_of(new), Unique::StockLevel).await
+    Ok(())
 }
 
 async fn apply_settings(plain: &mut Plain<'_>, settings: &StockSettings) -> Applied {

@@ -10,7 +10,7 @@ use sqlx::postgres::PgArguments;
 use sqlx_core::error::Error;
 use uuid::Uuid;
 
-use super::sql::count;
+use super::counts::count;
 use crate::listed::IN_STOCK;
 use crate::pool::Session;
 use crate::rows::Values;

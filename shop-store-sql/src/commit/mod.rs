@@ -1,25 +1,39 @@
 //! The writes: one `commit` with two equivalent paths.
 //!
-//! - `queue`: the tasks that take batches from callers and commit them in groups. `inbox`: the batches that wait for
-//!   them.
-//! - `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
-//! - `merge`: decides which batches may share a transaction and merges their rows. `stock`: how stock changes add up.
-//! - `group`: writes the rows of a group set-wise, in two statements, whatever the number of batches.
-//! - `plain`: applies one batch write by write. It names the guard that fails, and does what has one row per table
-//!   anyway. `lock`: the rows it locks first.
-//! - `part`: what a transaction does to each table, in the order that every transaction follows. `sql`: the SQL of the
-//!   parts.
-//! - `listed`: recomputes the listed values of products when they may have changed.
-//! - `table`, `value`: tables, and rows on their way into them.
-//! - One file per domain, and `pricing`: its tables, and its writes on the plain path.
+//! A module uses only those listed before it:
+//! - `value`, `table`: rows on their way into the database, and tables. `stock`, `uses`: how changes of stock and of
+//!   use counts add up.
+//! - `tables`, `part`: the list of tables with the operations that groups use on them, in the order that every
+//!   transaction follows. A part is one operation on one table.
+//! - `counts`, `sql`: the SQL of the parts. `listed`: recomputes the listed values of products when they may have
+//!   changed.
+//! - `effects`: what a write locks and makes, the same for both paths.
+//! - `plain`, `change`: runs statements row by row, and applies changes of versioned rows with them.
+//! - One file per domain whose writes do more than change a row: the effects of these writes, and their statements row
+//!   by row. `apply`: dispatch.
+//! - `merge`: decides which batches may share a transaction and merges their rows. `group`: writes the rows of a group
+//!   set-wise, in two statements, whatever the number of batches.
+//! - `lock`, `row_by_row`: locks the rows of one batch, then applies it write by write. This names the guard that
+//!   fails, and does what groups do not.
+//! - `turn`, `transaction`: one transaction from BEGIN to COMMIT, and what its end means.
+//! - `inbox`, `queue`: the tasks that take batches from callers and commit them in groups.
 //!
 //! Postgres itself evaluates the guards, fused with the writes. Evaluating them in memory on rows that were locked and
 //! read first would take more round trips, and a copy of a row could be stale.
+//!
+//! # Adding a table
+//! 1. A line in [`tables`], at its place in the lock order, with the operations that groups use on it. Without any, it
+//!    is written row by row.
+//! 2. If its rows have a version: `impl WriteRow`, in the file of its domain if a change locks or writes more than the
+//!    row, else in `change`. Otherwise its writes in `effects` of its domain.
+//! 3. If batches that come often write it: an entry in the profiles of `group`.
 
 mod accounts;
-mod cart;
+mod apply;
 mod catalog;
-mod details;
+mod change;
+mod counts;
+mod effects;
 mod group;
 mod inbox;
 mod inventory;
@@ -31,17 +45,18 @@ mod outbox;
 mod part;
 mod payments;
 mod plain;
-mod pricing;
 mod queue;
+mod row_by_row;
 mod shipping;
 mod sql;
 mod stock;
 mod table;
+mod tables;
 mod transaction;
 mod turn;
+mod uses;
 mod value;
 
-pub(super) use catalog::search_words;
 pub(super) use queue::Queue;
 
 use shop_core::batch::Batch;
@@ -78,9 +93,9 @@ pub(super) async fn commit_in(
             Some(Ok(None)) => Ok(()),
             Some(_) => {
                 simple(connection, counter, "ROLLBACK TO SAVEPOINT shop_batch").await?;
-                plain::apply(Session::new(connection, counter), batch).await
+                row_by_row::apply(Session::new(connection, counter), batch).await
             }
-            None => plain::apply(Session::new(connection, counter), batch).await,
+            None => row_by_row::apply(Session::new(connection, counter), batch).await,
         };
         let failure = match applied {
             Ok(()) => return simple(connection, counter, "RELEASE SAVEPOINT shop_batch").await.map_err(Into::into),

@@ -1,36 +1,36 @@
-//! Events, deliveries, operations, and idempotency records.
-
-use std::sync::LazyLock;
+//! Events, webhooks, operations, and the deletion of old rows.
 
 use shop_core::accounts::DailyCount;
 use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
 use shop_core::clock::Timestamp;
 use shop_core::id::WebhookId;
-use shop_core::idempotency::Answer;
-use shop_core::outbox::{Delivery, Event, OutboxWrite, Webhook};
+use shop_core::outbox::{OutboxWrite, Webhook};
 
-use super::part::Part;
+use super::change::WriteRow;
+use super::counts::{FOLD, SLOTS};
+use super::effects::{Effects, Related};
 use super::plain::{Applied, Plain};
-use super::sql::{FOLD, SLOTS};
-use super::table::{Table, records, row_of};
-use super::value::{Kind, Row};
+use super::tables::{Operation, TableId};
+use super::value::Row;
 
-records! {
-    DELIVERIES: Delivery;
-    WEBHOOKS: Webhook, applied by apply_webhook;
+impl WriteRow for Webhook {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        if let Change::Delete { id, .. } = change {
+            to.also(Related::Webhook(*id));
+        }
+        Ok(())
+    }
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        plain.change(change).await?;
+        if let Change::Delete { id, .. } = change {
+            let waits = "DELETE FROM deliveries
+                WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
+            plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+        }
+        Ok(())
+    }
 }
-
-pub(super) static EVENTS: LazyLock<Table> = LazyLock::new(Table::of::<Event>);
-pub(super) static ANSWERS: LazyLock<Table> = LazyLock::new(Table::of::<Answer>);
-
-/// Operation ids of submitted batches; the core has no such rows.
-pub(super) static OPERATIONS: LazyLock<Table> = LazyLock::new(|| Table {
-    name: "operations",
-    columns: vec![("id", Kind::Id), ("at", Kind::Time)],
-    key: 1,
-    uniques: Vec::new(),
-    counted: &[],
-});
 
 /// The row of a batch's operation id.
 pub(super) fn operation(batch: &Batch) -> Row {
@@ -39,28 +39,25 @@ pub(super) fn operation(batch: &Batch) -> Row {
     row
 }
 
-async fn apply_webhook(plain: &mut Plain<'_>, change: &Change<Webhook>) -> Applied {
-    plain.change(change).await?;
-    if let Change::Delete { id, .. } = change {
-        let waits = "DELETE FROM deliveries
-            WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
-        plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+/// The effects of a write of the outbox.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &OutboxWrite, to: &mut E) -> Result<(), E::Stop> {
+    match write {
+        OutboxWrite::Event(event) => to.insert(event, Unique::Id(Entity::Event)),
+        OutboxWrite::Relayed(event) => {
+            to.lock(Operation::OwnKey.on(TableId::Event), &[event.0], None)?;
+            to.statement();
+            to.grouped(Operation::Relay.on(TableId::Event), || [Row::of_ids(&[event.0])])
+        }
     }
-    Ok(())
 }
 
-/// Applies a write of the outbox.
+/// Applies a write of the outbox that is not only a row.
 pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
     match write {
-        OutboxWrite::Event(told) => {
-            plain.insert_unless(Part::InsertEvents, row_of(told), Unique::Id(Entity::Event)).await
-        }
+        OutboxWrite::Event(_) => Ok(()),
         OutboxWrite::Relayed(event) => {
             let sql = "UPDATE events SET relayed = true WHERE id = $1 AND NOT relayed";
-            match plain.execute(sql, (event.0,)).await? {
-                0 => Err(Conflict::Stale(Entity::Event, event.0).into()),
-                _ => Ok(()),
-            }
+            plain.guarded(sql, (event.0,), Conflict::Stale(Entity::Event, event.0)).await
         }
     }
 }

@@ -1,36 +1,41 @@
 //! Payments with their refunds.
 
-use std::sync::LazyLock;
-
 use shop_core::batch::{Change, Conflict, Unique};
-use shop_core::payments::{Payment, Refund};
+use shop_core::payments::Payment;
 use uuid::Uuid;
 
+use super::change::WriteRow;
+use super::effects::Effects;
 use super::part::Part;
 use super::plain::{Applied, Failure, Plain};
-use super::table::{Table, children_of, records};
+use super::table::children_of;
+use super::tables::{Operation, TableId};
 
-records! {
-    PAYMENTS: Payment, counted by &["state", "gateway"], applied by apply;
-}
+const PUT_REFUNDS: Part = Operation::PutNew.on(TableId::Refund);
 
-pub(super) static REFUNDS: LazyLock<Table> = LazyLock::new(Table::of::<Refund>);
-
-/// Applies a change of a payment.
-pub(super) async fn apply(plain: &mut Plain<'_>, change: &Change<Payment>) -> Applied {
-    let done = plain.change(change).await;
-    let (Change::Insert(payment) | Change::Update(payment)) = change else { return done };
-    if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
-        && others_refund(plain, payment).await?
-    {
-        // Checked first: see the order of the unique keys of `Payment`.
-        return Err(Conflict::Exists(Unique::OtherId).into());
+impl WriteRow for Payment {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        match change {
+            Change::Insert(payment) | Change::Update(payment) => to.grouped(PUT_REFUNDS, || children_of(payment)),
+            Change::Delete { .. } => Ok(()),
+        }
     }
-    done?;
-    for row in children_of(payment) {
-        plain.insert_unless(Part::PutRefunds, row, Unique::OtherId).await?;
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        let done = plain.change(change).await;
+        let (Change::Insert(payment) | Change::Update(payment)) = change else { return done };
+        if let Err(Failure::Conflict(Conflict::Exists(Unique::LivePayment))) = done
+            && others_refund(plain, payment).await?
+        {
+            // Checked first: see the order of the unique keys of `Payment`.
+            return Err(Conflict::Exists(Unique::OtherId).into());
+        }
+        done?;
+        for row in children_of(payment) {
+            plain.write(PUT_REFUNDS, row, Some(Conflict::Exists(Unique::OtherId))).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// True if one of the refunds belongs to another payment.

@@ -3,7 +3,7 @@
 use shop_core::inventory::StockDelta;
 use uuid::Uuid;
 
-use super::value::Row;
+use super::value::{Kind, Row};
 
 /// Larger counts are not added up, so that no sum overflows an integer.
 pub(super) const LARGE: i64 = 1 << 40;
@@ -33,6 +33,12 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    /// The kinds of the values in its row.
+    pub(super) const KINDS: [Kind; 9] = {
+        use Kind::{Flag, Id, Int};
+        [Id, Id, Int, Int, Int, Int, Int, Flag, Flag]
+    };
+
     /// The sum of one change.
     pub(crate) fn of(delta: &StockDelta) -> Self {
         let away = delta.on_hand.min(0).saturating_neg();
@@ -59,7 +65,7 @@ impl Sum {
         self.reserves |= other.reserves;
     }
 
-    /// The sum as a row of [`Part::ChangeLevels`].
+    /// The sum as a row to add.
     pub(crate) fn row(self, variant: Uuid, location: Uuid) -> Row {
         let mut row = Row::default();
         row.id(variant).id(location).int(self.on_hand).int(self.reserved).int(self.released);

@@ -1,9 +1,10 @@
 //! The tables, as the writes use them.
 
-use shop_core::batch::{Change, Unique, Versioned};
-use shop_core::row::{self, UniqueKey};
+use std::sync::OnceLock;
 
-use super::plain::{Applied, Plain};
+use shop_core::batch::{Unique, Versioned};
+use shop_core::row::{self, Value, When};
+
 use super::value::{Kind, Row};
 
 /// A description of a table. The columns of its key come first.
@@ -13,13 +14,17 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// Its columns, in the order of the rows.
     pub(crate) columns: Vec<(&'static str, Kind)>,
+    /// The kinds of these columns.
+    pub(crate) kinds: Vec<Kind>,
     /// The number of key columns.
     pub(crate) key: usize,
-    /// Its other unique keys, in the order in which they are checked: the name, and the condition under which `old` and
-    /// `new` clash.
-    pub(crate) uniques: Vec<(Unique, String)>,
+    /// Its other unique keys, in the order in which they are checked.
+    pub(crate) uniques: Vec<UniqueColumns>,
     /// The columns by which its list is counted, at most three; empty if no counts are stored.
     pub(crate) counted: &'static [&'static str],
+    /// The columns that a row must keep when it is replaced in a group.
+    pub(crate) kept: &'static [&'static str],
+    statements: OnceLock<Statements>,
 }
 
 impl Table {
@@ -32,19 +37,42 @@ impl Table {
             let place = if parent_comes_first(&declared) { 0 } else { columns.len() };
             columns.splice(place..place, parent.columns().map(|column| (column.name, Kind::from(column.kind))));
         }
+        let table = Self::new(declared.name, &columns, declared.key.len());
+        let uniques = declared.uniques.iter().map(|unique| table.unique_key(unique)).collect();
+        Self { uniques, ..table }
+    }
+
+    /// A table that is not declared in the core.
+    pub(crate) fn new(name: &'static str, columns: &[(&'static str, Kind)], key: usize) -> Self {
         Self {
-            name: declared.name,
-            columns,
-            key: declared.key.len(),
-            uniques: declared.uniques.iter().map(|unique| (unique.name, clash(unique))).collect(),
+            name,
+            columns: columns.to_vec(),
+            kinds: columns.iter().map(|(_, kind)| *kind).collect(),
+            key,
+            uniques: Vec::new(),
             counted: &[],
+            kept: &[],
+            statements: OnceLock::new(),
         }
     }
 
     /// Adds a column.
     pub(crate) fn with(mut self, name: &'static str, kind: Kind) -> Self {
         self.columns.push((name, kind));
+        self.kinds.push(kind);
         self
+    }
+
+    /// Adds a unique key.
+    pub(crate) fn unique(mut self, name: Unique, columns: &'static [&'static str]) -> Self {
+        let unique = self.unique_key(&row::UniqueKey { name, columns, when: None });
+        self.uniques.push(unique);
+        self
+    }
+
+    /// Sets the columns that a row must keep when it is replaced in a group.
+    pub(crate) fn keeping(self, kept: &'static [&'static str]) -> Self {
+        Self { kept, ..self }
     }
 
     /// Sets the columns by which its list is counted.
@@ -52,9 +80,27 @@ impl Table {
         Self { counted, ..self }
     }
 
-    /// The kinds of all columns.
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
-        self.columns.iter().map(|(_, kind)| *kind).collect()
+    /// The statements of the row-by-row path.
+    pub(crate) fn statements(&self) -> &Statements {
+        self.statements.get_or_init(|| Statements::new(self))
+    }
+
+    /// The kinds of the key columns.
+    pub(crate) fn key_kinds(&self) -> &[Kind] {
+        self.kinds.get(..self.key).unwrap_or_default()
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|(name, _)| *name == column)
+    }
+
+    fn unique_key(&self, unique: &row::UniqueKey) -> UniqueColumns {
+        UniqueColumns {
+            name: unique.name,
+            places: unique.columns.iter().filter_map(|column| self.place(column)).collect(),
+            when: unique.when.and_then(|When { column, words }| Some((self.place(column)?, words))),
+            clash: clash(unique),
+        }
     }
 
     /// The names of all columns, each with a prefix.
@@ -65,6 +111,12 @@ impl Table {
     /// The names of the key columns, each with a prefix.
     pub(crate) fn key_names(&self, before: &str) -> String {
         list(self.columns.iter().take(self.key).map(|(name, _)| format!("{before}{name}")))
+    }
+
+    /// The condition under which `old` and `new` have the same key.
+    pub(crate) fn same_key(&self) -> String {
+        let same = self.columns.iter().take(self.key).map(|(name, _)| format!("old.{name} = new.{name}"));
+        same.collect::<Vec<_>>().join(" AND ")
     }
 
     /// All columns of `new`, converted to what is stored.
@@ -96,11 +148,91 @@ impl Table {
         })
     }
 
+    /// The values by which a new row is counted; `None` if no counts are stored.
+    pub(crate) fn counts_of(&self, row: &Row) -> Option<[String; 3]> {
+        let text = |column: &&str| match row.values().get(self.place(column)?)? {
+            Value::Id(id) => Some(id.simple().to_string()),
+            Value::Flag(flag) => Some(u8::from(*flag).to_string()),
+            Value::Text(text) => Some(text.to_string()),
+            _ => None,
+        };
+        let key = |place: usize| self.counted.get(place).and_then(text).unwrap_or_default();
+        (!self.counted.is_empty()).then(|| [0, 1, 2].map(key))
+    }
+
     /// Assignments that set every column outside the key to that of `new`.
     pub(crate) fn assignments(&self, new: &str) -> String {
         let cast = |kind: &Kind| if new == "new" { kind.cast() } else { "" };
         let columns = self.columns.iter().skip(self.key);
         list(columns.map(|(name, kind)| format!("{name} = {new}.{name}{}", cast(kind))))
+    }
+}
+
+/// A unique key of a table, other than its key.
+#[derive(Debug)]
+pub(crate) struct UniqueColumns {
+    /// The name that a conflict reports.
+    pub(crate) name: Unique,
+    /// The places of its columns.
+    places: Vec<usize>,
+    /// Limits it to rows with one of these words at this place.
+    when: Option<(usize, &'static [&'static str])>,
+    /// The condition under which `old` and `new` clash.
+    clash: String,
+}
+
+impl UniqueColumns {
+    /// The values that a row takes; `None` if the row is exempt.
+    pub(crate) fn of<'r>(&self, row: &'r Row) -> Option<impl Iterator<Item = &'r Value<'static>>> {
+        let values = row.values();
+        let counts = match self.when {
+            Some((place, words)) => matches!(values.get(place), Some(Value::Text(word)) if words.contains(&&**word)),
+            None => true,
+        };
+        let taken = self.places.iter().filter_map(|place| values.get(*place));
+        (counts && taken.clone().all(|value| *value != Value::Null)).then_some(taken)
+    }
+}
+
+/// The statements of a table in the row-by-row path. Those that change rows are for tables with the key `id` and a
+/// version; the others, for any table with one key column.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    /// Locks rows to change them.
+    pub(crate) own: String,
+    /// Locks rows to rely on them.
+    pub(crate) share: String,
+    pub(crate) insert: String,
+    pub(crate) update: String,
+    pub(crate) delete: String,
+    pub(crate) version: String,
+    pub(crate) counted: Option<String>,
+    pub(crate) clash: Vec<(Unique, String)>,
+    pub(crate) same_id: String,
+}
+
+impl Statements {
+    fn new(table: &Table) -> Self {
+        let Table { name, uniques, .. } = table;
+        let (names, new, key) = (table.names(""), table.given(), table.key_names(""));
+        let lock = |mode: &str| format!("SELECT 1 FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} FOR {mode}");
+        let clash = uniques.iter().map(|UniqueColumns { name: unique, clash, .. }| {
+            (*unique, format!("SELECT 1 FROM {new} JOIN {name} AS old ON {clash} WHERE old.id <> new.id"))
+        });
+        Self {
+            own: lock("UPDATE"),
+            share: lock("SHARE"),
+            insert: format!("INSERT INTO {name} ({names}) SELECT {} FROM {new} ON CONFLICT DO NOTHING", table.stored()),
+            update: format!(
+                "UPDATE {name} AS old SET {} FROM {new} WHERE old.id = new.id AND old.version = new.version - 1",
+                table.assignments("new")
+            ),
+            delete: format!("DELETE FROM {name} WHERE id = $1 AND version = $2"),
+            version: format!("SELECT 1 FROM {name} WHERE id = $1 AND version = $2"),
+            counted: table.counted_as("", "key").map(|keys| format!("SELECT {keys} FROM {name} WHERE id = $1")),
+            clash: clash.collect(),
+            same_id: format!("SELECT 1 FROM {name} WHERE id = $1"),
+        }
     }
 }
 
@@ -114,7 +246,7 @@ fn parent_comes_first(child: &row::Table) -> bool {
 }
 
 /// The SQL condition under which `old` and `new` have the same unique key.
-fn clash(unique: &UniqueKey) -> String {
+fn clash(unique: &row::UniqueKey) -> String {
     let same = unique.columns.iter().map(|column| format!("old.{column} = new.{column}"));
     let when = unique.when.iter().flat_map(|when| {
         let words = list(when.words.iter().map(|word| format!("'{word}'")));
@@ -122,46 +254,6 @@ fn clash(unique: &UniqueKey) -> String {
     });
     same.chain(when).collect::<Vec<_>>().join(" AND ")
 }
-
-/// A kind of versioned row, in its own table with key `id`.
-pub(crate) trait Record: row::Row + Versioned + Sync {
-    /// Its table.
-    fn table() -> &'static Table;
-
-    /// The row's values.
-    fn row(&self) -> Row {
-        row_of(self)
-    }
-
-    /// Applies a change in a transaction of its own batch, with everything that depends on it.
-    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
-        plain.change(change).await
-    }
-}
-
-/// Declares kinds of versioned rows, each with the name of its table and the columns by which its list is counted.
-macro_rules! records {
-    ($($table:ident: $record:ty $(, counted by $counted:expr)? $(, applied by $apply:path)?;)+) => {$(
-        pub(super) static $table: std::sync::LazyLock<super::table::Table> =
-            std::sync::LazyLock::new(|| super::table::Table::of::<$record>()$(.counted_by($counted))?);
-
-        impl super::table::Record for $record {
-            fn table() -> &'static super::table::Table {
-                &$table
-            }
-
-            $(
-                async fn apply(
-                    plain: &mut super::plain::Plain<'_>,
-                    change: &shop_core::batch::Change<Self>,
-                ) -> super::plain::Applied {
-                    $apply(plain, change).await
-                }
-            )?
-        }
-    )+};
-}
-pub(super) use records;
 
 /// The row of a value, from its declaration.
 pub(crate) fn row_of<T: row::Row>(value: &T) -> Row {
@@ -283,7 +375,7 @@ mod tests {
 
     #[test]
     fn unique_keys_clash_where_all_their_columns_are_the_same() {
-        let clashes = |table: Table| table.uniques.into_iter().map(|(_, clash)| clash).collect::<Vec<_>>();
+        let clashes = |table: Table| table.uniques.into_iter().map(|unique| unique.clash).collect::<Vec<_>>();
         let rate = "old.country = new.country AND old.tax_class = new.tax_class AND old.region_key = new.region_key";
         assert_eq!(clashes(Table::of::<TaxRate>()), [rate]);
         let cart = "old.customer_id = new.customer_id AND old.status IN ('open') AND new.status IN ('open')";

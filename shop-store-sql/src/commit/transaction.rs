@@ -11,7 +11,8 @@ use sqlx_postgres::{PgDatabaseError, PgSeverity};
 use tokio::time::timeout;
 
 use super::group::{Group, Refused};
-use super::plain::{self, Failure};
+use super::plain::Failure;
+use super::row_by_row;
 use super::turn::Turn;
 use crate::error::{Trouble, is_state, trouble};
 use crate::pool::{Lease, Pool};
@@ -160,7 +161,7 @@ impl Transactions {
                 let found = group.probe(&mut lease.session()).await.map_err(failed)?;
                 Err(End::Refused(found.unwrap_or_default()))
             }
-            Work::Plain(batch) => plain::apply(lease.session(), batch).await.map_err(|failure| match failure {
+            Work::Plain(batch) => row_by_row::apply(lease.session(), batch).await.map_err(|failure| match failure {
                 Failure::Conflict(conflict) => End::Conflict(conflict),
                 Failure::Sql(error) => failed(error),
                 Failure::Fault(fault) => End::Fault(fault),

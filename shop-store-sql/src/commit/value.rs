@@ -4,6 +4,7 @@
 //! row and for a thousand, so it is prepared once.
 
 use std::convert::Infallible;
+use std::hash::{Hash as _, Hasher};
 
 use serde::Serialize;
 use shop_core::clock::Timestamp;
@@ -72,6 +73,23 @@ impl Kind {
 pub(crate) struct Row(Vec<Value<'static>>);
 
 impl Row {
+    /// A row of ids.
+    pub(crate) fn of_ids(ids: &[Uuid]) -> Self {
+        Self(ids.iter().map(|id| Value::Id(*id)).collect())
+    }
+
+    /// A row that names another by its id and version.
+    pub(crate) fn at_version(id: Uuid, version: Option<i64>) -> Self {
+        let mut row = Self::default();
+        row.id(id).optional_int(version);
+        row
+    }
+
+    /// The values.
+    pub(crate) fn values(&self) -> &[Value<'static>] {
+        &self.0
+    }
+
     /// Adds the values of declared columns.
     pub(crate) fn columns(&mut self, columns: &impl row::Columns) -> &mut Self {
         let Ok(()) = columns.write(self);
@@ -143,6 +161,19 @@ impl Sink for Row {
     fn json<T: Serialize>(&mut self, value: &T) -> Result<(), Infallible> {
         self.add(serde_json::to_string(value).map_or(Value::Null, |json| Value::Text(json.into())));
         Ok(())
+    }
+}
+
+/// Adds the value of a key to a hash.
+pub(crate) fn hash(value: &Value<'_>, hasher: &mut impl Hasher) {
+    match value {
+        Value::Null => {}
+        Value::Id(id) => id.hash(hasher),
+        Value::Int(number) => number.hash(hasher),
+        Value::Text(text) => text.hash(hasher),
+        Value::Flag(flag) => flag.hash(hasher),
+        Value::Time(time) => time.hash(hasher),
+        Value::Bytes(bytes) => bytes.hash(hasher),
     }
 }
 

@@ -19,7 +19,7 @@ use sqlx_core::sql_str::AssertSqlSafe;
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::commit::search_words;
+use super::catalog::search_words;
 use super::error::{OpenError, is_state, store_error, unreachable};
 use super::migrate::{self, Standing};
 use super::options::Options;

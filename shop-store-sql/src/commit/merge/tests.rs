@@ -1,13 +1,13 @@
-use shop_core::batch::RowWrite;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use shop_core::accounts::Session;
-use shop_core::cart::Cart;
-use shop_core::catalog::{Counter, Product, ProductStatus, UsesDelta, Variant};
+use shop_core::batch::{Change, Entity, Require, RowWrite, Write};
+use shop_core::cart::{Cart, CartStatus};
+use shop_core::catalog::{CatalogWrite, Counter, Product, ProductStatus, Variant};
 use shop_core::clock::{Moment, Timestamp};
 use shop_core::id::{LocationId, SessionId, UserId, VariantId};
 use shop_core::idempotency::{Answer, AnswerKey};
-use shop_core::inventory::{StockDelta, StockLevel};
+use shop_core::inventory::{InventoryWrite, StockLevel};
 use shop_core::money::{Amount, Currency};
 
 use super::super::stock::LARGE;
@@ -116,7 +116,13 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
     };
     assert_eq!(
         parts(&change("TEA")),
-        [Part::InsertOperations, Part::PutVariants, Part::PutVariants, Part::OwnProducts, Part::UpdateProducts]
+        [
+            Operation::Insert.on(TableId::Operation),
+            Operation::Put.on(TableId::Variant),
+            Operation::Put.on(TableId::Variant),
+            Operation::Own.on(TableId::Product),
+            Operation::Update.on(TableId::Product)
+        ]
     );
     assert!(Mergeable::of(&change("POT")).is_none(), "a sku is taken twice");
     assert!(!together(&change("TEA"), &change("TEE")), "one product");
@@ -125,7 +131,14 @@ fn what_writes_several_rows_of_a_table_is_never_done_row_by_row() {
 
     let placed = || RowWrite::Draft(Change::Delete { id: id(4), version: 3 }).into();
     let place = batch([placed(), delta(1, 0, 1), delta(2, 0, 1)]);
-    assert_eq!(parts(&place), [Part::InsertOperations, Part::OwnDrafts, Part::DeleteDrafts]);
+    assert_eq!(
+        parts(&place),
+        [
+            Operation::Insert.on(TableId::Operation),
+            Operation::Own.on(TableId::Draft),
+            Operation::Delete.on(TableId::Draft)
+        ]
+    );
     assert!(!together(&place, &batch([placed()])), "a draft becomes one order");
 }
 
@@ -240,13 +253,13 @@ fn rows_are_sorted_and_levels_add_up() {
     let parts = merge(&merged.iter().collect::<Vec<_>>());
 
     let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
-    assert_eq!(by(Part::InsertCarts), [vec![0], vec![1], vec![0]]);
+    assert_eq!(by(Operation::Insert.on(TableId::Cart)), [vec![0], vec![1], vec![0]]);
     // A row that several batches rely on is locked once.
-    assert_eq!(by(Part::ShareProducts), [vec![2, 3]]);
-    assert_eq!(by(Part::OwnLevels), [vec![0], vec![0, 1]]);
+    assert_eq!(by(Operation::Share.on(TableId::Product)), [vec![2, 3]]);
+    assert_eq!(by(Operation::OwnKey.on(TableId::StockLevel)), [vec![0], vec![0, 1]]);
     let sum = Sum { on_hand: 4, reserved: 1, released: -2, shipped: 0, lowered: 0, takes: true, reserves: true };
-    assert_eq!(*parts[&Part::ChangeLevels][1].row, sum.row(id(2), id(1)));
-    assert_eq!(parts[&Part::InsertOperations].len(), 4);
+    assert_eq!(*parts[&Operation::Add.on(TableId::StockLevel)][1].row, sum.row(id(2), id(1)));
+    assert_eq!(parts[&Operation::Insert.on(TableId::Operation)].len(), 4);
 }
 
 /// Many orders that use one promotion form one group; those that give back can join those that take, but none does
@@ -269,8 +282,8 @@ fn uses_add_up() {
     let merged: Vec<_> = batches.iter().map(|batch| Mergeable::of(batch).unwrap()).collect();
     let parts = merge(&merged.iter().collect::<Vec<_>>());
     let by = |part: Part| parts[&part].iter().map(|line| line.batches.clone()).collect::<Vec<_>>();
-    assert_eq!(by(Part::CountUses), [vec![1, 2, 3], vec![0], vec![0, 1, 2, 3]]);
-    assert_eq!(by(Part::SharePromotions), [vec![0, 1, 3]]);
+    assert_eq!(by(Operation::Add.on(TableId::Uses)), [vec![1, 2, 3], vec![0], vec![0, 1, 2, 3]]);
+    assert_eq!(by(Operation::Share.on(TableId::Promotion)), [vec![0, 1, 3]]);
 }
 
 /// If a sum passes, the core's rule lets its changes pass one by one: those that give, those that ship, those that
@@ -347,7 +360,7 @@ fn levels() -> impl Iterator<Item = StockLevel> {
     })
 }
 
-/// What the SQL of `Part::ChangeLevels` checks (except integer ranges).
+/// What the SQL of `add_stock` checks (except integer ranges).
 fn lets_through(sum: &Sum, level: &StockLevel) -> bool {
     level.reserved + sum.released >= 0
         && (!sum.reserves || level.tracked)

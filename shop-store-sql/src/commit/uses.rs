@@ -1,18 +1,9 @@
-//! Promotions, their use counters, and tax rates.
+//! How changes of one use count add up.
 
-use shop_core::batch::Conflict;
-use shop_core::catalog::{Promotion, TaxRate, UsesDelta};
+use shop_core::catalog::UsesDelta;
 use uuid::Uuid;
 
-use super::part::Part;
-use super::plain::{Applied, Plain};
-use super::table::records;
-use super::value::Row;
-
-records! {
-    PROMOTIONS: Promotion;
-    TAX_RATES: TaxRate;
-}
+use super::value::{Kind, Row};
 
 /// The sum of changes of one use count.
 ///
@@ -26,6 +17,9 @@ pub(super) struct UsesSum {
 }
 
 impl UsesSum {
+    /// The kinds of the values in its row.
+    pub(super) const KINDS: [Kind; 5] = [Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int];
+
     /// The sum of one change.
     pub(super) fn of(delta: &UsesDelta) -> Self {
         let limit = delta.limit.filter(|_| delta.delta > 0);
@@ -39,20 +33,11 @@ impl UsesSum {
         self.limit = self.limit.into_iter().chain(other.limit).min();
     }
 
-    /// The sum as a row of [`Part::CountUses`].
+    /// The sum as a row to add.
     pub(super) fn row(self, promotion: Uuid, customer: &str) -> Row {
         let mut row = Row::default();
         row.id(promotion).text(customer).int(self.delta).int(self.taken).optional_int(self.limit);
         row
-    }
-}
-
-/// Changes the use count of a promotion.
-pub(super) async fn count(plain: &mut Plain<'_>, delta: &UsesDelta) -> Applied {
-    let (promotion, customer) = delta.counter.key();
-    match plain.run(Part::CountUses, vec![UsesSum::of(delta).row(promotion, customer)]).await? {
-        0 => Ok(()),
-        _ => Err(Conflict::Uses(delta.counter.promotion()).into()),
     }
 }
 
