@@ -18,9 +18,18 @@
 //! ```
 //!
 //! # Modules
-//! The code is in `postgres/`; its `mod.rs` lists the files. The reads of a domain are in the file of its name, and its
-//! writes in the file of the same name in `commit/`. `migrations/postgres/` holds the schema. The feature `testing`
-//! provides a temporary Postgres for tests.
+//! - `store`: [`PostgresStore`].
+//! - `options`, `pool`, `migrate`, `error`, `tls`, `pause`: connections, their errors, and when to retry. The schema is
+//!   in `migrations/`.
+//! - `read`, `rows`, `paging`, `coalesce`: shared by all reads: statements, values in columns, pages, and request
+//!   batches of many keys.
+//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the reads of
+//!   each domain, under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `kept`: counts that are stored with the rows. `listed`: product lists.
+//! - `commit`: the writes, with a file per domain too.
+//! - `limits`: rate limits shared by all servers.
+//! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
+//! - `testing` (feature): a temporary Postgres for tests.
 //!
 //! # What a read costs
 //! Every read of the repository traits is one statement, even if it reads several rows or tables that must agree: child
@@ -40,13 +49,43 @@
 //! 2. Implement it in the file of its domain. `first` and `all` read records, `List` reads a page, and `loader` serves
 //!    hot reads. Text from outside that is compared must pass `is_storable` (the helpers do this), because Postgres
 //!    text cannot contain NUL.
-//! 3. If it filters or orders by something new, add an index in a new file in `migrations/postgres/` and name that file
-//!    in `migrate`. Never change a released migration. Name every table, key and index explicitly.
+//! 3. If it filters or orders by something new, add an index in a new file in `migrations/` and name that file in
+//!    `migrate`. Never change a released migration. Name every table, key and index explicitly.
 //! 4. Call it in `plans.rs` with every filter, and in `tests/reads.rs`. The tests there fail if a statement scans a
 //!    whole table or if the read takes more than one statement.
 
-mod postgres;
+mod accounts;
+mod cart;
+mod catalog;
+mod coalesce;
+mod commit;
+mod details;
+mod error;
+mod inventory;
+mod kept;
+mod limits;
+mod listed;
+mod migrate;
+mod options;
+mod orders;
+mod outbox;
+mod paging;
+mod pause;
+mod payments;
+#[cfg(test)]
+mod plans;
+mod pool;
+mod pricing;
+mod read;
+mod rows;
+mod shipping;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod tls;
+mod transfer;
 
-pub use postgres::{OpenError, Options, PostgresRows, PostgresStore, Standby};
+pub use error::{OpenError, Standby};
+pub use options::Options;
+pub use store::PostgresStore;
+pub use transfer::PostgresRows;

@@ -1,0 +1,97 @@
+//! Dispatch: the effects of each kind of write and precondition, and its statements row by row.
+
+use shop_core::batch::{Change, Require, RowWrite, Unique, Write};
+
+use super::change::WriteRow;
+use super::effects::{Effects, Related};
+use super::plain::{Applied, Plain};
+use super::tables::{Operation, TableId};
+use super::value::Row;
+use super::{accounts, catalog, inventory, orders, outbox};
+
+/// The effects of a write.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &'b Write, to: &mut E) -> Result<(), E::Stop> {
+    match write {
+        Write::Row(write) => {
+            to.statement();
+            row_effects(write, to)
+        }
+        Write::Accounts(write) => accounts::effects(write, to),
+        Write::Catalog(write) => catalog::effects(write, to),
+        Write::Orders(write) => orders::effects(write, to),
+        Write::Inventory(write) => inventory::effects(write, to),
+        Write::Outbox(write) => outbox::effects(write, to),
+        Write::Answer(answer) => to.insert(answer, Unique::Answer),
+        Write::Forget { .. } => to.alone(),
+    }
+}
+
+/// The effects of a precondition: the rows that must not change.
+pub(super) fn require<'b, E: Effects<'b>>(require: &Require, to: &mut E) -> Result<(), E::Stop> {
+    match *require {
+        Require::Version(entity, id, version) => to.lock(Operation::Share.on(entity.into()), &[id], Some(version)),
+        Require::LiveSession(session, user) => {
+            to.lock(Operation::Live.on(TableId::User), &[user.0], None)?;
+            to.lock(Operation::Live.on(TableId::Session), &[session.0, user.0], None)
+        }
+        Require::ActiveUser(user) => to.lock(Operation::Live.on(TableId::User), &[user.0], None),
+        // Address books are changed one batch at a time.
+        Require::AddressesBelow(user, _) => {
+            to.also(Related::AddressBook(user.0));
+            to.alone()
+        }
+        Require::Untracked(variant, location) => {
+            to.lock(Operation::ShareKey.on(TableId::StockLevel), &[variant.0, location.0], None)
+        }
+    }
+}
+
+/// The effects of a change of a versioned row.
+fn change_effects<'b, T: WriteRow, E: Effects<'b>>(change: &'b Change<T>, to: &mut E) -> Result<(), E::Stop> {
+    T::effects(change, to)?;
+    let own = Operation::Own.on(T::TABLE_ID);
+    match change {
+        // There is nothing to lock yet.
+        Change::Insert(row) => to.grouped(Operation::Insert.on(T::TABLE_ID), || [row.row()]),
+        Change::Update(row) => {
+            to.lock(own, &[row.key()], row.version().checked_sub(1))?;
+            to.grouped(Operation::Update.on(T::TABLE_ID), || [row.row()])
+        }
+        Change::Delete { id, version } => {
+            to.lock(own, &[*id], Some(*version))?;
+            to.grouped(Operation::Delete.on(T::TABLE_ID), || [Row::at_version(*id, Some(*version))])
+        }
+    }
+}
+
+macro_rules! rows {
+    ([] $($entity:ident: $row:ty => $table:ident;)+) => {
+        fn row_effects<'b, E: Effects<'b>>(write: &'b RowWrite, to: &mut E) -> Result<(), E::Stop> {
+            match write {
+                $(RowWrite::$entity(change) => change_effects::<$row, E>(change, to),)+
+            }
+        }
+
+        async fn apply_row(plain: &mut Plain<'_>, write: &RowWrite) -> Applied {
+            match write {
+                $(RowWrite::$entity(change) => <$row as WriteRow>::apply(plain, change).await,)+
+            }
+        }
+    };
+}
+
+shop_core::versioned_rows!(rows []);
+
+/// Applies a write by its own statements.
+pub(super) async fn statement(plain: &mut Plain<'_>, write: &Write) -> Applied {
+    match write {
+        Write::Row(write) => apply_row(plain, write).await,
+        Write::Accounts(write) => accounts::apply(plain, write).await,
+        Write::Catalog(write) => catalog::apply(plain, write).await,
+        Write::Inventory(write) => inventory::apply(plain, write).await,
+        Write::Outbox(write) => outbox::apply(plain, write).await,
+        Write::Forget { before, given_up_before } => outbox::forget(plain, *before, *given_up_before).await,
+        // They are rows only.
+        Write::Orders(_) | Write::Answer(_) => Ok(()),
+    }
+}

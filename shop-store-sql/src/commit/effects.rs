@@ -1,0 +1,78 @@
+//! What a batch does: the rows that it locks and the rows that it makes, the same in a group and row by row.
+//!
+//! [`super::apply`] tells an [`Effects`] the effects of each write and precondition. [`super::merge`] makes a group's
+//! statements of them; [`super::row_by_row`] takes the locks first, and then applies the writes one after another.
+
+use shop_core::batch::{Conflict, Unique};
+use shop_core::catalog::{UsesDelta, Variant};
+use shop_core::inventory::StockDelta;
+use uuid::Uuid;
+
+use super::part::Part;
+use super::table::row_of;
+use super::tables::{Operation, Tabled};
+use super::value::Row;
+
+/// Receives the effects of a batch.
+pub(crate) trait Effects<'b> {
+    /// Ends the interpretation.
+    type Stop;
+
+    /// No group contains this. Row by row, a write is applied by statements of its own.
+    fn alone(&mut self) -> Result<(), Self::Stop>;
+
+    /// Row by row, the write is applied by statements of its own. A group has its other effects.
+    fn statement(&mut self);
+
+    /// An existing row is locked, at this version if the operation is one by version.
+    fn lock(&mut self, part: Part, key: &[Uuid], version: Option<i64>) -> Result<(), Self::Stop>;
+
+    /// Row by row, this is locked too.
+    fn also(&mut self, related: Related<'b>);
+
+    /// A group writes these rows. Row by row, the statements of the write do.
+    fn grouped<R: IntoIterator<Item = Row>>(&mut self, part: Part, rows: impl FnOnce() -> R) -> Result<(), Self::Stop>;
+
+    /// A row is written, in a group or by itself. Row by row, a refusal is this conflict; without one, another
+    /// transaction interfered.
+    fn row(&mut self, part: Part, row: Row, refused: Option<Conflict>) -> Result<(), Self::Stop>;
+
+    /// A stock level changes.
+    fn stock(&mut self, delta: &StockDelta) -> Result<(), Self::Stop>;
+
+    /// A use count changes.
+    fn uses(&mut self, delta: &UsesDelta) -> Result<(), Self::Stop>;
+
+    /// A row is inserted; `key` is its key.
+    fn insert<T: Tabled>(&mut self, row: &T, key: Unique) -> Result<(), Self::Stop> {
+        self.row(Operation::Insert.on(T::TABLE_ID), row_of(row), Some(Conflict::Exists(key)))
+    }
+
+    /// A row is inserted or replaced.
+    fn put<T: Tabled>(&mut self, row: &T) -> Result<(), Self::Stop> {
+        self.row(Operation::Put.on(T::TABLE_ID), row_of(row), None)
+    }
+}
+
+/// What a batch locks besides the rows that it names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Related<'b> {
+    /// The address book of a user: changed by one transaction at a time, so that one address is the default.
+    AddressBook(Uuid),
+    /// The list of locations, likewise.
+    Locations,
+    /// The category tree, to be changed.
+    Tree,
+    /// The subcategories and products of a category that is deleted.
+    Category(Uuid),
+    /// The unfinished deliveries of a webhook.
+    Webhook(Uuid),
+    /// The level of a variant at a location.
+    Level(Uuid, Uuid),
+    /// All levels of a variant.
+    LevelsOf(Uuid),
+    /// All levels at a location.
+    LevelsAt(Uuid),
+    /// The levels of those variants that have another SKU.
+    Renamed(&'b [Variant]),
+}

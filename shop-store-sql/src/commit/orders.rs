@@ -1,0 +1,36 @@
+//! Orders with their lines, and their timeline.
+
+use shop_core::batch::{Change, Unique};
+use shop_core::orders::{Order, OrdersWrite};
+
+use super::change::WriteRow;
+use super::effects::Effects;
+use super::part::Part;
+use super::plain::{Applied, Plain};
+use super::table::children_of;
+use super::tables::{Operation, TableId};
+
+const APPEND_ITEMS: Part = Operation::Append.on(TableId::OrderItem);
+
+impl WriteRow for Order {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        match change {
+            Change::Insert(order) => to.grouped(APPEND_ITEMS, || children_of(order)),
+            Change::Update(_) | Change::Delete { .. } => Ok(()),
+        }
+    }
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        plain.change(change).await?;
+        match change {
+            Change::Insert(order) => plain.run(APPEND_ITEMS, children_of(order).collect()).await.map(drop),
+            Change::Update(_) | Change::Delete { .. } => Ok(()),
+        }
+    }
+}
+
+/// The effects of a write of orders.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &OrdersWrite, to: &mut E) -> Result<(), E::Stop> {
+    let OrdersWrite::History(entry) = write;
+    to.insert(entry, Unique::OtherId)
+}

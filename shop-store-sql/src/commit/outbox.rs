@@ -1,0 +1,107 @@
+//! Events, webhooks, operations, and the deletion of old rows.
+
+use shop_core::accounts::DailyCount;
+use shop_core::batch::{Batch, Change, Conflict, Entity, Unique};
+use shop_core::clock::Timestamp;
+use shop_core::id::WebhookId;
+use shop_core::outbox::{OutboxWrite, Webhook};
+
+use super::change::WriteRow;
+use super::counts::{FOLD, SLOTS};
+use super::effects::{Effects, Related};
+use super::plain::{Applied, Plain};
+use super::tables::{Operation, TableId};
+use super::value::Row;
+
+impl WriteRow for Webhook {
+    fn effects<'b, E: Effects<'b>>(change: &'b Change<Self>, to: &mut E) -> Result<(), E::Stop> {
+        if let Change::Delete { id, .. } = change {
+            to.also(Related::Webhook(*id));
+        }
+        Ok(())
+    }
+
+    async fn apply(plain: &mut Plain<'_>, change: &Change<Self>) -> Applied {
+        plain.change(change).await?;
+        if let Change::Delete { id, .. } = change {
+            let waits = "DELETE FROM deliveries
+                WHERE receiver = $1 AND receiver <> 'mail' AND status IN ('pending', 'dead')";
+            plain.execute(waits, (Webhook::receiver_of(WebhookId(*id)),)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The row of a batch's operation id.
+pub(super) fn operation(batch: &Batch) -> Row {
+    let mut row = Row::default();
+    row.id(batch.operation).time(batch.at);
+    row
+}
+
+/// The effects of a write of the outbox.
+pub(super) fn effects<'b, E: Effects<'b>>(write: &OutboxWrite, to: &mut E) -> Result<(), E::Stop> {
+    match write {
+        OutboxWrite::Event(event) => to.insert(event, Unique::Id(Entity::Event)),
+        OutboxWrite::Relayed(event) => {
+            to.lock(Operation::OwnKey.on(TableId::Event), &[event.0], None)?;
+            to.statement();
+            to.grouped(Operation::Relay.on(TableId::Event), || [Row::of_ids(&[event.0])])
+        }
+    }
+}
+
+/// Applies a write of the outbox that is not only a row.
+pub(super) async fn apply(plain: &mut Plain<'_>, write: &OutboxWrite) -> Applied {
+    match write {
+        OutboxWrite::Event(_) => Ok(()),
+        OutboxWrite::Relayed(event) => {
+            let sql = "UPDATE events SET relayed = true WHERE id = $1 AND NOT relayed";
+            plain.guarded(sql, (event.0,), Conflict::Stale(Entity::Event, event.0)).await
+        }
+    }
+}
+
+/// Deletes rows older than these times. Rows that another transaction has locked are left for the next time, so that
+/// this never waits.
+pub(super) async fn forget(plain: &mut Plain<'_>, before: Timestamp, given_up_before: Timestamp) -> Applied {
+    for (sql, limit) in [
+        (
+            "DELETE FROM operations WHERE id IN
+                (SELECT id FROM operations WHERE at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM answers WHERE (caller, operation, key) IN
+                (SELECT caller, operation, key FROM answers WHERE created_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM events WHERE id IN
+                (SELECT id FROM events WHERE relayed AND at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM deliveries WHERE id IN
+                (SELECT id FROM deliveries WHERE status = 'done' AND created_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+        (
+            "DELETE FROM deliveries WHERE id IN
+                (SELECT id FROM deliveries WHERE status = 'dead' AND due_at < $1 FOR UPDATE SKIP LOCKED)",
+            given_up_before,
+        ),
+        (
+            "DELETE FROM sessions WHERE id IN
+                (SELECT id FROM sessions WHERE expires_at < $1 FOR UPDATE SKIP LOCKED)",
+            before,
+        ),
+    ] {
+        plain.execute(sql, (limit,)).await?;
+    }
+    let days = "DELETE FROM daily_counts WHERE (user_id, what) IN
+        (SELECT user_id, what FROM daily_counts WHERE day < $1 FOR UPDATE SKIP LOCKED)";
+    plain.execute(days, (DailyCount::day_of(before),)).await?;
+    plain.execute(FOLD.as_str(), (SLOTS,)).await?;
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! How changes of one use count add up.
+
+use shop_core::catalog::UsesDelta;
+use uuid::Uuid;
+
+use super::value::{Kind, Row};
+
+/// The sum of changes of one use count.
+///
+/// Changes from any number of batches are judged at once, as if those that give back came before those that take: the
+/// count is lowest after the givers, and highest at the end, when it must not exceed the lowest limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct UsesSum {
+    delta: i64,
+    taken: i64,
+    limit: Option<i64>,
+}
+
+impl UsesSum {
+    /// The kinds of the values in its row.
+    pub(super) const KINDS: [Kind; 5] = [Kind::Id, Kind::Text, Kind::Int, Kind::Int, Kind::Int];
+
+    /// The sum of one change.
+    pub(super) fn of(delta: &UsesDelta) -> Self {
+        let limit = delta.limit.filter(|_| delta.delta > 0);
+        Self { delta: delta.delta, taken: delta.delta.max(0), limit }
+    }
+
+    /// Adds another sum.
+    pub(super) fn add(&mut self, other: Self) {
+        self.delta = self.delta.saturating_add(other.delta);
+        self.taken = self.taken.saturating_add(other.taken);
+        self.limit = self.limit.into_iter().chain(other.limit).min();
+    }
+
+    /// The sum as a row to add.
+    pub(super) fn row(self, promotion: Uuid, customer: &str) -> Row {
+        let mut row = Row::default();
+        row.id(promotion).text(customer).int(self.delta).int(self.taken).optional_int(self.limit);
+        row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shop_core::catalog::Counter;
+
+    use super::*;
+
+    #[test]
+    fn sums_keep_the_lowest_limit_of_those_who_take() {
+        let delta = |delta, limit| UsesDelta { counter: Counter::Orders("a".into()), delta, limit };
+        let mut sum = UsesSum::default();
+        for delta in [delta(1, None), delta(1, Some(7)), delta(-1, Some(1)), delta(1, Some(9))] {
+            sum.add(UsesSum::of(&delta));
+        }
+        assert_eq!(sum, UsesSum { delta: 2, taken: 3, limit: Some(7) });
+    }
+}

@@ -1,8 +1,0 @@
-//! Carts, with their lines in a column.
-use shop_core::cart::Cart;
-
-use super::table::records;
-
-records! {
-    CARTS: Cart;
-}

@@ -1,0 +1,182 @@
+//! Promotions, their use counters, and tax rates. Every read is one statement, or two for a page by number that needs a
+//! count.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use serde::Deserialize;
+use shop_core::catalog::{
+    CountedPromotion, Customer, Offered, Promotion, PromotionFilter, PromotionSort, TaxRate, UNPAID,
+};
+pub(crate) use shop_core::catalog::{PriceRules, RulesQuery};
+use shop_core::id::CategoryId;
+use shop_core::page::{Page, PageRequest};
+use shop_core::row::Source as _;
+use shop_core::store::StoreResult;
+use sqlx::postgres::PgRow;
+use sqlx_core::error::Error;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::paging::{Query, by_creation};
+use super::pool::Pool;
+use super::read::Loader;
+use super::rows::{Columns, ReadRow, Values, is_storable};
+
+impl ReadRow for CountedPromotion {
+    const TABLE: &'static str = Promotion::TABLE;
+
+    /// The names are those of the fields of [`Promotion`] and [`Row`], for rows that are read as JSON.
+    fn columns() -> &'static str {
+        static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+            let uses = "(SELECT uses FROM promotion_uses WHERE promotion_id = promotions.id AND customer = '')";
+            format!("{}, coalesce({uses}, 0) AS uses", Promotion::columns())
+        });
+        &COLUMNS
+    }
+
+    fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self { promotion: Promotion::read(columns)?, uses: columns.take()? })
+    }
+}
+
+/// A promotion, read for several queries at once.
+#[derive(Debug, Clone, Deserialize)]
+struct Row {
+    #[serde(flatten)]
+    promotion: Promotion,
+    uses: i64,
+    /// The use counts of those requested customers who have any.
+    customers: Option<Vec<Count>>,
+    categories: Option<BTreeSet<CategoryId>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Count {
+    customer: String,
+    uses: i64,
+}
+
+/// Price rules by query. Concurrent queries share the next statement: the promotions that apply automatically are the
+/// same for all.
+pub(crate) fn price_rules(pool: &Arc<Pool>) -> Loader<RulesQuery, Arc<PriceRules>> {
+    // Each count is looked up by key: the subselect ensures this, however few rows the planner's statistics show.
+    // `OFFSET 0` avoids a second lookup, for the result and for the condition.
+    let counts = |promotion: &str| {
+        format!(
+            "SELECT json_agg(count) FROM (
+                SELECT who.key AS customer, (
+                    SELECT uses FROM promotion_uses WHERE promotion_id = {promotion} AND customer = who.key
+                ) AS uses FROM who OFFSET 0
+            ) AS count WHERE count.uses IS NOT NULL"
+        )
+    };
+    let offered = format!(
+        "SELECT {},
+            ({}) AS customers,
+            (WITH RECURSIVE below (id) AS (
+                SELECT categories.id FROM json_array_elements_text(promotions.category_ids) AS named (id)
+                JOIN categories ON categories.id = named.id::uuid
+                UNION SELECT categories.id FROM categories JOIN below ON categories.parent_id = below.id
+            ) SELECT json_agg(below.id) FROM below) AS categories
+        FROM promotions
+        WHERE promotions.active AND promotions.code_key IS NULL OR promotions.code_key = ANY((SELECT $1::text[])::text[])",
+        CountedPromotion::columns(),
+        counts("promotions.id")
+    );
+    // For the SELECT around arrays, see `is_one_of`.
+    let sql = format!(
+        "WITH who AS MATERIALIZED (SELECT DISTINCT unnest((SELECT $2::text[])) AS key)
+        SELECT
+            (SELECT json_agg(offered) FROM ({offered}) AS offered),
+            (SELECT json_agg(found) FROM (
+                SELECT {} FROM tax_rates WHERE tax_rates.country = ANY((SELECT $3::text[])::text[])
+            ) AS found),
+            ({}),
+            ({})",
+        TaxRate::columns(),
+        counts(&format!("'{}'", Uuid::nil())),
+        counts(&format!("'{UNPAID}'")),
+    );
+    pool.loader(sql, bind, |rows, asked| {
+        let rules = rows.first().map(Shared::read).transpose()?.unwrap_or_default();
+        Ok(asked.iter().map(|query| (query.clone(), Arc::new(rules.of(query)))).collect())
+    })
+}
+
+fn bind(asked: &[RulesQuery]) -> Values {
+    let (mut codes, mut buyers, mut countries) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for query in asked {
+        codes.extend(query.code_keys.iter().filter(|code| is_storable(code)).cloned());
+        buyers.extend(query.customer.as_ref().map(Customer::key).filter(|key| is_storable(key)));
+        countries.extend(query.tax_countries.iter().filter(|country| is_storable(country)).cloned());
+    }
+    let countries: Vec<_> = countries.into_iter().collect();
+    Values::new().put(codes).put(buyers).put(countries)
+}
+
+/// What was read for all queries.
+#[derive(Debug, Default)]
+struct Shared {
+    offered: Vec<Row>,
+    rates: Vec<TaxRate>,
+    orders: Vec<Count>,
+    unpaid: Vec<Count>,
+}
+
+impl Shared {
+    fn read(row: &PgRow) -> Result<Self, Error> {
+        let mut columns = Columns::new(row);
+        let mut shared = Self {
+            offered: columns.children()?,
+            rates: columns.children()?,
+            orders: columns.children()?,
+            unpaid: columns.children()?,
+        };
+        shared.offered.sort_by_key(|row| row.promotion.id);
+        shared.rates.sort_by_key(|rate| rate.id);
+        Ok(shared)
+    }
+
+    /// The part that one query asked for.
+    fn of(&self, query: &RulesQuery) -> PriceRules {
+        let buyer = query.customer.as_ref().map(Customer::key);
+        let is_account = query.customer.as_ref().is_some_and(Customer::is_account);
+        let count = |counts: &[Count]| {
+            let own = buyer.as_ref().and_then(|buyer| counts.iter().find(|count| count.customer == *buyer));
+            own.map_or(0, |count| count.uses)
+        };
+        let wanted = |row: &&Row| row.promotion.code_key.as_ref().is_none_or(|key| query.code_keys.contains(key));
+        let offered = |row: &Row| Offered {
+            promotion: row.promotion.clone(),
+            uses: row.uses,
+            customer_uses: row.customers.as_deref().filter(|_| is_account).map_or(0, count),
+            categories: row.categories.clone().unwrap_or_default(),
+        };
+        PriceRules {
+            promotions: self.offered.iter().filter(wanted).map(offered).collect(),
+            customer_orders: is_account.then(|| count(&self.orders)),
+            unpaid_orders: count(&self.unpaid),
+            tax_rates: self.rates.iter().filter(|rate| query.tax_countries.contains(&rate.country)).cloned().collect(),
+        }
+    }
+}
+
+impl PostgresStore {
+    /// A page of promotions with their uses.
+    pub(super) async fn page_of_promotions(
+        &self,
+        filter: &PromotionFilter,
+        page: &PageRequest<PromotionSort>,
+    ) -> StoreResult<Page<CountedPromotion>> {
+        let mut query = Query::from("promotions");
+        query.filter("promotions.code_key = ?", filter.code_key.clone());
+        query.filter("promotions.active = ?", filter.active);
+        by_creation!(CountedPromotion, "promotions").page(&self.pool, query, page).await
+    }
+
+    /// A page of tax rates.
+    pub(super) async fn page_of_tax_rates(&self, page: &PageRequest<PromotionSort>) -> StoreResult<Page<TaxRate>> {
+        by_creation!(TaxRate, "tax_rates").page(&self.pool, Query::from("tax_rates"), page).await
+    }
+}
