@@ -116,6 +116,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             (TableId::Reservation, &[Insert]),
             (TableId::StockLevel, &[OwnKey, ShareKey, Add]),
             (TableId::Uses, &[Add]),
+            (TableId::Delivery, &[Insert]),
         ]),
         // Orders are paid, shipped and canceled; stock changes.
         with(&[
@@ -128,6 +129,7 @@ static PROFILES: LazyLock<[Profile; 6]> = LazyLock::new(|| {
             (TableId::StockLevel, &[OwnKey, Add]),
             (TableId::Movement, &[Insert]),
             (TableId::Uses, &[Add]),
+            (TableId::Delivery, &[Insert]),
         ]),
         Profile::new(PARTS.iter().copied()),
     ]
@@ -255,6 +257,18 @@ impl<'a> Group<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{from_value, json};
+    use shop_core::cart::AddItem;
+    use shop_core::error::Result;
+    use shop_core::memory::MemoryStore;
+    use shop_core::orders::PlaceOrder;
+    use shop_core::payments::AmountInput;
+    use shop_core::shipping::{ShipmentInput, TrackingInput};
+    use shop_core::store::Store as _;
+    use shop_core::{Actor, Shop};
+
     use super::*;
 
     #[test]
@@ -276,5 +290,63 @@ mod tests {
             let [user, session] = [TableId::User, TableId::Session].map(|table| lock.parts.contains(&Live.on(table)));
             assert_eq!(user, session);
         }
+    }
+
+    /// Everyday calls are committed in groups with a statement of their own; the profile of everything is many times
+    /// larger.
+    #[tokio::test]
+    async fn everyday_calls_have_a_profile() {
+        let store = Arc::new(MemoryStore::new());
+        let shop = Shop::builder(Arc::clone(&store) as _, b"a key of this test, 32 bytes long").open().await.unwrap();
+        let staff = &Actor::system();
+        let lamp = json!({"name": "Lamp", "price": "20.00", "sku": "LAMP", "stock": 9});
+        shop.catalog().create_product(staff, from_value(lamp).unwrap()).await.unwrap();
+        let zone = json!({"name": "Here", "countries": ["FR"]});
+        let zone = shop.shipping().create_zone(staff, from_value(zone).unwrap()).await.unwrap();
+        let method = json!({"name": "Post", "zone_id": zone.id, "rate": {"type": "flat", "price": "5.00"}});
+        let method = shop.shipping().create_method(staff, from_value(method).unwrap()).await.unwrap();
+        let place = json!({
+            "email": "ada@example.com", "payment_gateway": "manual", "shipping_method_id": method.id,
+            "shipping_address": {"first_name": "Ada", "last_name": "L", "line1": "1 Rue", "city": "Paris",
+                "postal_code": "75001", "country": "FR"},
+        });
+        let place: PlaceOrder = from_value(place).unwrap();
+
+        let mut orders = Vec::new();
+        for _ in 0..2 {
+            let item = AddItem { sku: "LAMP".into(), ..AddItem::default() };
+            let cart = shop.carts().add_item(&Actor::anonymous(), item.clone()).await.unwrap();
+            let guest = &Actor::anonymous().with_cart(Some(cart.id));
+            commit(&shop, &store, async |shop| shop.carts().add_item(guest, item).await).await;
+            let placed =
+                commit(&shop, &store, async |shop| shop.orders().place(guest, place.clone(), None).await).await;
+            orders.push(placed.value.view);
+        }
+        let [sold, canceled] = orders.as_slice() else { unreachable!() };
+        let (order, payment) = (sold.order.id, sold.payments.first().unwrap().id);
+        commit(&shop, &store, async |shop| shop.payments().capture(staff, payment, AmountInput::default(), None).await)
+            .await;
+        let shipment = ShipmentInput { order_id: order.into(), ..ShipmentInput::default() };
+        let shipment = commit(&shop, &store, async |shop| shop.shipping().create_shipment(staff, shipment, None).await)
+            .await
+            .value;
+        for status in ["shipped", "delivered"] {
+            let news = TrackingInput { status: status.into(), ..TrackingInput::default() };
+            commit(&shop, &store, async |shop| shop.shipping().track_shipment(staff, shipment.id, news, None).await)
+                .await;
+        }
+        commit(&shop, &store, async |shop| shop.orders().cancel(staff, canceled.order.id, None).await).await;
+    }
+
+    /// Commits a call, and requires that its batch fits a profile that is not the last.
+    async fn commit<T>(shop: &Shop, store: &MemoryStore, call: impl AsyncFnOnce(Shop) -> Result<T>) -> T {
+        let prepared = shop.prepare(call).await.unwrap();
+        let batch = Mergeable::of(&prepared.batch).expect("it can be merged");
+        let [.., last] = &*PROFILES;
+        let group = Group::of(&[&batch]);
+        assert!(!std::ptr::eq(group.profile, last), "no profile covers {:?}", group.parts.keys());
+        store.commit(Arc::clone(&prepared.batch)).await.unwrap();
+        shop.committed(&prepared.batch);
+        prepared.reply
     }
 }
