@@ -1,7 +1,7 @@
 //! Declares how each kind of row is stored, in one place: at its struct, by `#[derive(Row)]`.
 //!
 //! The declaration determines the names and kinds of the columns, how a row is written and read, its key, its unique
-//! keys and [`Versioned`](crate::batch::Versioned). A store builds its own statements from it: [`Row::TABLE`] names the
+//! keys and [`Versioned`]. A store builds its own statements from it: [`Row::TABLE`] names the
 //! columns in the order in which [`Columns::write`] emits and [`Columns::read`] requests their values, so no two lists
 //! have to be kept in sync by hand.
 //!
@@ -10,7 +10,7 @@
 //! | attribute | meaning |
 //! | --- | --- |
 //! | `table = "orders"` | the table |
-//! | `entity = Order` | rows have a version: [`Versioned`](crate::batch::Versioned) with this [`Entity`](crate::batch::Entity) |
+//! | `entity = Order` | rows have a version: [`Versioned`] with this [`Entity`] |
 //! | `key(a, b)` | the columns of the key, which come first; without it, `id` |
 //! | `unique(OrderNumber: number)` | a unique key; several are checked in this order. `when status in ("open")` limits it to such rows |
 //! | `derived(price: Amount = lowest_price)` | a column that is only written: the result of a method, by default the one with the column's name |
