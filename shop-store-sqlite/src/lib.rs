@@ -45,11 +45,12 @@
 //!
 //! # Modules
 //! - `writer`: the writing thread, group commit, and what happens when the disk is full or a commit fails.
+//! - `write_connection`: its connection, with the prepared statements and the versions that a group has read.
 //! - `readers`: the reading connections. Reads by key run on the caller's thread, lists on a blocking thread.
 //! - `commit`: applies a batch inside the writer's transaction.
 //! - `host`, `guest`: what an embedding program may and may not write in the same file and the same transaction.
-//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`: the rows, writes and reads
-//!   of each domain, under the core's names. `pricing`: the catalog rows that determine prices.
+//! - `accounts`, `catalog`, `cart`, `orders`, `payments`, `shipping`, `inventory`, `outbox`, `details`: the rows,
+//!   writes and reads of each domain, under the core's names. `pricing`: the catalog rows that determine prices.
 //! - `record`, `rows`, `paging`: shared by the domains: versioned rows, values in columns, pages. `kept`: counts that
 //!   are stored with the rows. `listed`: product lists.
 //! - `transfer`: reads and writes rows unchanged, to move a shop to or from this store.
